@@ -1,0 +1,62 @@
+"""Why a probe could not say what it was asked. Each error is one sentence for a human; a check turns it into UNKNOWN.
+
+`reason` is the name under which the check reports it, part of the interface like the reasons of the checks' own tables.
+"""
+
+
+class ProbeError(Exception):
+    """The common base; never raised itself."""
+
+    reason = "probe-failed"
+
+
+class ToolMissing(ProbeError):
+    """The program is not on the node (ENOENT, or a shell's exit status 127)."""
+
+    reason = "tool-missing"
+
+
+class NotPermitted(ProbeError):
+    """The program or the file may not be used by this user."""
+
+    reason = "permission-denied"
+
+
+class Hangs(ProbeError):
+    """The command did not end by its deadline and was killed, or given up where it could not be killed."""
+
+    reason = "command-hangs"
+
+
+class StillHangs(ProbeError):
+    """The same command, given up in an earlier run, has still not ended: it is not started a second time."""
+
+    reason = "command-still-hangs"
+
+
+class Failed(ProbeError):
+    """The command ended with a status that its manual does not explain, or the kernel refused to start it."""
+
+    reason = "command-failed"
+
+
+class Unreachable(ProbeError):
+    """The way to the node (the words of `--via` or `--peer`) does not work."""
+
+    reason = "node-unreachable"
+
+
+class NotFound(ProbeError):
+    """The file does not exist on the node."""
+
+    reason = "file-missing"
+
+
+class NotUnderstood(ProbeError):
+    """What was printed is not what the tool prints; the text names the offending line."""
+
+    reason = "output-not-understood"
+
+    def __init__(self, what: str, line: str) -> None:
+        super().__init__(f"{what} not understood: {line.strip()[:160]!r}")
+        self.line = line

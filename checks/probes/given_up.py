@@ -1,0 +1,52 @@
+"""The commands that an earlier run gave up: as long as one still hangs, it is not started again.
+
+Without this, a check that runs once a minute against a dead disk adds one unkillable process a minute.
+"""
+
+from __future__ import annotations
+
+import time
+
+from checks.probes.errors import StillHangs
+from checks.probes.memory import Memory
+
+
+class GivenUpCommands:
+    """Remembers by command line which process was given up, when, and when that process had started."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def note(self, argv: tuple[str, ...], pid: int) -> None:
+        """Remember that `argv` hangs as process `pid`."""
+        started = _start_of(pid)
+        if started is not None:
+            self.memory.put(_name(argv), {"pid": pid, "started": started, "since": time.time()})
+
+    def refuse_if_still_hanging(self, argv: tuple[str, ...]) -> None:
+        """Raise StillHangs where `argv` was given up before and that very process still exists."""
+        kept = self.memory.get(_name(argv))
+        pid, started, since = kept.get("pid"), kept.get("started"), kept.get("since")
+        if not isinstance(pid, int) or not isinstance(since, int | float):
+            return
+        if _start_of(pid) != started:
+            self.memory.forget(_name(argv))
+            return
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since))
+        raise StillHangs(f"`{' '.join(argv)}` hangs since {when} as process {pid}; not started again")
+
+
+def _name(argv: tuple[str, ...]) -> str:
+    import hashlib
+
+    return "given-up-" + hashlib.sha256("\0".join(argv).encode()).hexdigest()[:16]
+
+
+def _start_of(pid: int) -> float | None:
+    """When process `pid` started (seconds since the epoch), which tells it from a later process of the same number."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None

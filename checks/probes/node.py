@@ -1,0 +1,151 @@
+"""A node, and how a command line reaches it: on this machine directly, elsewhere through the words of a prefix.
+
+The prefix's words are followed by one argument, the shell-quoted command line, as ssh(1) takes it. So
+`ssh -o BatchMode=yes nfs002`, `sudo -n sh -c` and a player of recordings all fit.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from checks.probes.errors import Failed, NotFound, NotPermitted, NotUnderstood, ProbeError, ToolMissing, Unreachable
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.process import ENVIRONMENT, Completed, GivenUp, run
+
+TOOLS = {
+    "bzcat": "/usr/bin/bzcat",
+    "cat": "/bin/cat",
+    "date": "/bin/date",
+    "df": "/bin/df",
+    "fstat": "/usr/bin/fstat",
+    "grep": "/usr/bin/grep",
+    "hastctl": "/sbin/hastctl",
+    "hostname": "/bin/hostname",
+    "ifconfig": "/sbin/ifconfig",
+    "ls": "/bin/ls",
+    "mount": "/sbin/mount",
+    "nc": "/usr/bin/nc",
+    "ps": "/bin/ps",
+    "stat": "/usr/bin/stat",
+    "sysctl": "/sbin/sysctl",
+    "test": "/bin/test",
+    "uname": "/usr/bin/uname",
+    "xzcat": "/usr/bin/xzcat",
+    "zcat": "/usr/bin/zcat",
+    "zstdcat": "/usr/bin/zstdcat",
+}
+"""Where hier(7) of FreeBSD has the programs that probes use."""
+
+NOT_FOUND, NOT_EXECUTABLE, SSH_FAILED = 127, 126, 255
+"""Exit statuses of a shell (sh(1)) and of ssh(1) that speak of the way, not of the command."""
+SHARE = 0.4
+"""The part of a check's time that one command may take, so that one that hangs leaves time to look at the rest."""
+RESERVE = 0.5
+"""Seconds kept at the end of a check's time to say what was found."""
+SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
+
+
+class Deadline:
+    """The time a whole check has."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.ends = time.monotonic() + max(seconds - RESERVE, seconds / 2)
+
+    def for_one_command(self) -> float:
+        """When a command started now has to have ended (time.monotonic() seconds)."""
+        return min(self.ends, time.monotonic() + self.seconds * SHARE)
+
+
+class Node:
+    """One of the two hosts. `log` keeps every command that was run, as evidence."""
+
+    def __init__(self, via: tuple[str, ...], deadline: Deadline, given_up: GivenUpCommands) -> None:
+        self.via = _with_absolute_program(via)
+        self.deadline = deadline
+        self.given_up = given_up
+        self.log: list[Completed | tuple[str, str]] = []
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """The host name up to the first dot, as hast.conf(5) uses it in `on`."""
+        if not self._name:
+            name = self.run("hostname").stdout.strip() if self.via else os.uname().nodename
+            if not name or len(name.split()) != 1:
+                raise NotUnderstood("hostname", name)
+            self._name = name.partition(".")[0]
+        return self._name
+
+    @property
+    def label(self) -> str:
+        """What to call the node in a message, also when it does not answer."""
+        try:
+            return self.name
+        except ProbeError:
+            return " ".join(self.via[1:] or self.via)[-40:]
+
+    def run(self, tool: str, *arguments: str) -> Completed:
+        """Run a tool of `TOOLS` on the node and return what it printed, whatever its own exit status.
+
+        Raises ToolMissing, NotPermitted, Unreachable, Hangs, StillHangs, Failed and NotUnderstood (too much output).
+        """
+        command = (TOOLS[tool], *arguments)
+        argv = (*self.via, quoted(command)) if self.via else command
+        shown = " ".join((tool, *arguments))
+        try:
+            self.given_up.refuse_if_still_hanging(argv)
+            completed = run(argv, self.deadline.for_one_command())
+            self.log.append(completed._replace(argv=(tool, *arguments)))
+            if self.via:
+                _refuse_failed_way(completed, shown)
+        except GivenUp as error:
+            self.given_up.note(argv, error.pid)
+            self.log.append((shown, str(error)))
+            raise
+        except ProbeError as error:
+            self.log.append((shown, str(error)))
+            raise
+        return completed
+
+    def read(self, path: str) -> str:
+        """The text of a file. Raises NotFound, NotPermitted and the errors of `run`."""
+        completed = self.run("cat", path)
+        if completed.status == 0:
+            return completed.stdout
+        if "No such file" in completed.stderr:
+            raise NotFound(f"{path}: no such file")
+        if "ermission denied" in completed.stderr:
+            raise NotPermitted(f"{path}: permission denied")
+        raise Failed(f"cat {path}: {completed.words}")
+
+
+def quoted(words: tuple[str, ...]) -> str:
+    """The words as one sh(1) command line; what is not plainly safe stands in single quotes."""
+    return " ".join(
+        word if word and SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'" for word in words
+    )
+
+
+def _refuse_failed_way(completed: Completed, shown: str) -> None:
+    """Raise where the exit status speaks of the prefix and not of the command itself."""
+    if completed.status == NOT_FOUND:
+        raise ToolMissing(f"`{shown}`: {completed.words}")
+    if completed.status == NOT_EXECUTABLE or "a password is required" in completed.stderr:
+        raise NotPermitted(f"`{shown}`: {completed.words}")
+    if completed.status == SSH_FAILED and "[ERROR]" not in completed.stderr:
+        # hastctl(8) ends with 255 too, where it cannot read metadata, but says so with its own [ERROR]
+        raise Unreachable(f"`{shown}`: {completed.words}")
+
+
+def _with_absolute_program(via: tuple[str, ...]) -> tuple[str, ...]:
+    """The prefix with the absolute path of its program, looked for where rc(8) looks. Raises ToolMissing."""
+    if not via:
+        return via
+    if "/" in via[0]:
+        return (os.path.abspath(via[0]), *via[1:])
+    for directory in ENVIRONMENT["PATH"].split(":"):
+        if os.access(os.path.join(directory, via[0]), os.X_OK):
+            return (os.path.join(directory, via[0]), *via[1:])
+    raise ToolMissing(f"{via[0]}: not found in {ENVIRONMENT['PATH']}")
