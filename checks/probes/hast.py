@@ -1,0 +1,258 @@
+"""HAST: what hastctl(8) prints, as values.
+
+`list` asks hastd over its control socket, `dump` reads the local provider itself and works without hastd. The formats
+are those of `sbin/hastctl/hastctl.c`, the same from FreeBSD 10 to 16.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import NamedTuple, TypeVar
+
+from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood
+from checks.probes.node import Node
+from checks.probes.process import Completed
+
+RESOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+"""The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
+NO_CONNECTION = re.compile(r"\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$", re.M)
+"""hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
+
+
+EnumType = TypeVar("EnumType", bound=enum.Enum)
+
+
+class Role(enum.Enum):
+    """`role` of `hastctl list`, `prevrole` of `hastctl dump`."""
+
+    INIT = "init"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+class Status(enum.Enum):
+    """`status` of `hastctl list`: printed only while a worker exists. COMPLETE means connected, not in sync."""
+
+    COMPLETE = "complete"
+    DEGRADED = "degraded"
+    ABSENT = "-"
+
+
+class Errors(NamedTuple):
+    """Local input/output errors since the worker started (`local errors:`)."""
+
+    read: int
+    write: int
+    delete: int
+    flush: int
+
+
+class Resource(NamedTuple):
+    """One resource as `hastctl list NAME` prints it. Sizes and `dirty` in bytes; counters since the worker started."""
+
+    name: str
+    role: Role
+    localpath: str
+    remoteaddr: str
+    replication: str
+    extentsize: int
+    keepdirty: int
+    status: Status
+    workerpid: int | None
+    dirty: int
+    reads: int
+    writes: int
+    deletes: int
+    flushes: int
+    activemap_updates: int
+    errors: Errors
+    queues: dict[str, int]
+
+
+class Metadata(NamedTuple):
+    """One resource's on-disk metadata as `hastctl dump NAME` prints it. Sizes in bytes."""
+
+    name: str
+    datasize: int
+    extentsize: int
+    keepdirty: int
+    resuid: int
+    localcnt: int
+    remotecnt: int
+    prevrole: Role
+
+
+EHAST = {1: "no such resource in hastd", 2: "invalid request", 3: "out of memory", 4: "not implemented"}
+"""sbin/hastd/hast.h"""
+
+
+class HastdError(Exception):
+    """hastd answered with an error instead of a resource."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"hastd answers ERR{number} for {name}: {EHAST.get(number, 'unknown error')}")
+        self.number = number
+
+
+class HastdDown(Exception):
+    """Nobody listens on the control socket: hastd does not run."""
+
+
+class HastctlFailed(Exception):
+    """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70) or never came back."""
+
+
+class MetadataUnreadable(Exception):
+    """The provider has no HAST metadata or cannot be opened (exit status 255)."""
+
+
+def resource(node: Node, name: str) -> Resource:
+    """The state of a resource now, asked of hastd.
+
+    Raises HastdDown, HastctlFailed, HastdError, and ProbeError where nothing can be said about hastd.
+    """
+    try:
+        completed = node.run("hastctl", "list", name)
+    except Hangs as error:
+        raise HastctlFailed(str(error)) from None
+    _refuse_failure(completed)
+    return parse_list(completed.stdout, name)
+
+
+def metadata(node: Node, name: str) -> Metadata:
+    """The on-disk metadata of a resource. Raises MetadataUnreadable and ProbeError."""
+    completed = node.run("hastctl", "dump", name)
+    if completed.status != 0 and "Permission denied" in completed.stderr:
+        raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)}; it needs the right to read the disk")
+    if completed.status != 0:
+        raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
+    return parse_dump(completed.stdout, name)
+
+
+def _refuse_failure(completed: Completed) -> None:
+    """Turn the exit statuses of `hastctl list` (hastctl.c, sysexits(3)) into what they mean."""
+    no_connection = NO_CONNECTION.search(completed.stderr)
+    if no_connection and "Permission denied" in no_connection["why"]:
+        raise NotPermitted(f"hastd's control socket: {no_connection['why']}")
+    if no_connection:
+        raise HastdDown(f"hastd does not answer on its control socket: {no_connection['why']}")
+    if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
+        raise HastctlFailed(f"hastctl ends with {completed.status}: {_plain(completed)}")
+    if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed
+        raise Failed(f"hast.conf: {_plain(completed)}")
+    if completed.status > 4:  # 1 to 4 are EHAST numbers, which `list` prints with the resource
+        raise Failed(f"`{' '.join(completed.argv)}` ends with {completed.status}: {_plain(completed)}")
+
+
+def _plain(completed: Completed) -> str:
+    return completed.words.removeprefix("[ERROR] ")
+
+
+def parse_list(text: str, name: str) -> Resource:
+    """The resource `name` in the output of `hastctl list`. Raises HastdError and NotUnderstood."""
+    fields = _section(text, name, re.compile(r"(?P<name>.*):$"), "hastctl list")
+    if "error" in fields:
+        raise HastdError(name, _number(fields, "error"))
+    status = fields.get("status", "-")
+    found = Resource(
+        name=name,
+        role=_one_of(Role, fields, "role"),
+        localpath=_field(fields, "localpath"),
+        remoteaddr=_field(fields, "remoteaddr"),
+        replication=_field(fields, "replication"),
+        extentsize=_number(fields, "extentsize"),
+        keepdirty=_number(fields, "keepdirty"),
+        status=_one_of(Status, {"status": status}, "status"),
+        workerpid=_number(fields, "workerpid") if "workerpid" in fields else None,
+        dirty=_number(fields, "dirty"),
+        reads=_number(fields, "reads"),
+        writes=_number(fields, "writes"),
+        deletes=_number(fields, "deletes"),
+        flushes=_number(fields, "flushes"),
+        activemap_updates=_number(fields, "activemap updates"),
+        errors=_errors(fields),
+        queues=_pairs(fields, "queues") if "queues" in fields else {},
+    )
+    if found.replication not in ("fullsync", "memsync", "async"):  # hast.conf(5)
+        raise NotUnderstood("replication of hastctl list", f"replication: {found.replication}")
+    return found
+
+
+def parse_dump(text: str, name: str) -> Metadata:
+    """The resource `name` in the output of `hastctl dump`. Raises NotUnderstood."""
+    fields = _section(text, name, re.compile(r"resource: (?P<name>.*)$"), "hastctl dump")
+    return Metadata(
+        name=name,
+        datasize=_number(fields, "datasize"),
+        extentsize=_number(fields, "extentsize"),
+        keepdirty=_number(fields, "keepdirty"),
+        resuid=_number(fields, "resuid"),
+        localcnt=_number(fields, "localcnt"),
+        remotecnt=_number(fields, "remotecnt"),
+        prevrole=_one_of(Role, fields, "prevrole"),
+    )
+
+
+def _section(text: str, name: str, heading: re.Pattern[str], what: str) -> dict[str, str]:
+    """The `key: value` lines of one resource; exactly one section of that name must be there."""
+    found: dict[str, str] | None = None
+    current: dict[str, str] | None = None
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("[DEBUG]"):
+            continue
+        if not line[0].isspace():
+            title = heading.fullmatch(line)
+            if not title or not RESOURCE_NAME.fullmatch(title["name"]):
+                raise NotUnderstood(what, line)
+            current = {}
+            if title["name"] == name:
+                if found is not None:
+                    raise NotUnderstood(f"{what}, which names the resource twice", line)
+                found = current
+            continue
+        key, colon, value = line.strip().partition(":")
+        if current is None or not colon or key in current:
+            raise NotUnderstood(what, line)
+        current[key] = value.strip()
+    if found is None:
+        raise NotUnderstood(f"{what} without {name}", text[:160] or "(empty)")
+    return found
+
+
+def _field(fields: dict[str, str], key: str) -> str:
+    if key not in fields:
+        raise NotUnderstood(f"HAST output without {key}", ", ".join(fields) or "(empty)")
+    return fields[key]
+
+
+def _number(fields: dict[str, str], key: str) -> int:
+    """A number, perhaps followed by its human form: `4194304 (4.0MB)`."""
+    value = _field(fields, key)
+    found = re.fullmatch(r"(\d{1,20})(?: \([0-9.]+[A-Z]?B\))?", value, re.ASCII)
+    if not found:
+        raise NotUnderstood("HAST output", f"{key}: {value}")
+    return int(found[1])
+
+
+def _pairs(fields: dict[str, str], key: str) -> dict[str, int]:
+    """Numbers with names: `read: 0, write: 0`."""
+    value = _field(fields, key)
+    if not re.fullmatch(r"[a-z]+: \d{1,20}(, [a-z]+: \d{1,20})*", value, re.ASCII):
+        raise NotUnderstood("HAST output", f"{key}: {value}")
+    return {name: int(number) for name, number in (pair.split(": ") for pair in value.split(", "))}
+
+
+def _errors(fields: dict[str, str]) -> Errors:
+    counts = _pairs(fields, "local errors")
+    if set(counts) != set(Errors._fields):
+        raise NotUnderstood("HAST output", f"local errors: {fields['local errors']}")
+    return Errors(**counts)
+
+
+def _one_of(kind: type[EnumType], fields: dict[str, str], key: str) -> EnumType:
+    value = _field(fields, key)
+    try:
+        return kind(value)
+    except ValueError:
+        raise NotUnderstood("HAST output", f"{key}: {value}") from None
