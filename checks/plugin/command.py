@@ -1,0 +1,268 @@
+"""The command line that all checks share, and the frame in which one runs: configuration, nodes, time, output."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, NoReturn
+
+from checks import VERSION
+from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
+from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, Severity, Table
+from checks.plugin.nagios import evaluate, is_range
+from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
+from checks.plugin.text import plain, size_range
+from checks.probes.errors import ProbeError
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.hast import RESOURCE_NAME
+from checks.probes.hast_conf import ConfiguredResource, configured
+from checks.probes.memory import Memory
+from checks.probes.node import Deadline, Node
+
+WATCHDOG = 0.1
+"""Seconds before the end of --timeout at which a check that has not spoken is ended, whatever it is doing."""
+
+
+class Session:
+    """What one run of a check works with."""
+
+    def __init__(self, options: argparse.Namespace, config: Config, table: Table) -> None:
+        self.options = options
+        self.config = config
+        self.table = table
+        self.memory = Memory(options.state_dir or config.state_dir or None)
+        self.remarks: list[str] = []
+        given_up = GivenUpCommands(self.memory)
+        deadline = Deadline(options.timeout)
+        peer = _words(options.peer if options.peer is not None else config.peer)
+        self.here = Node(_words(options.via if options.via is not None else config.via), deadline, given_up)
+        self.peer = Node(peer, deadline, given_up) if peer else None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """This node, and the other one where a way to it is known."""
+        return [self.here, self.peer] if self.peer else [self.here]
+
+    def resources(self) -> list[str]:
+        """The resources asked for, by default all of this node's hast.conf. Raises ProbeError."""
+        return list(dict.fromkeys(self.options.resource)) or list(self.configured())
+
+    def configured(self) -> dict[str, ConfiguredResource]:
+        """The resources of this node's hast.conf. Raises ProbeError."""
+        return configured(self.here)
+
+    def guarded(self, subject: str, seen: Iterable[Finding | Number]) -> Iterator[Finding | Number]:
+        """What is seen; where a probe fails, what was found so far and that it failed."""
+        try:
+            yield from seen
+        except ProbeError as error:
+            yield self.table.could_not_look(subject, error)
+
+
+class CheckCommand(NamedTuple):
+    """A check command: what `--help` says of it, and the function that looks and judges."""
+
+    name: str
+    title: str
+    about: str
+    table: Table
+    perfdata: tuple[tuple[str, str], ...]
+    look: Callable[[Session], Iterable[Finding | Number]]
+    add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+    def main(self, argv: list[str] | None = None) -> int:
+        """Run the check as its console script does: one line on standard output, the state as exit status."""
+        options: argparse.Namespace | None = None
+        try:
+            options = parser(self).parse_args(argv)
+            config = load(options.config)
+            overrides = _overrides(config, options, self.table)
+            if options.timeout is None:
+                options.timeout = config.timeout
+            session = Session(options, config, self.table)
+        except (ConfigError, ProbeError) as error:
+            write(f"{self.title} UNKNOWN - {plain(str(error))}")
+            return UNKNOWN.value
+        return self._run(session, overrides)
+
+    def _run(self, session: Session, overrides: dict[str, Severity]) -> int:
+        speak = threading.Lock()
+        watchdog = threading.Timer(
+            max(session.options.timeout - WATCHDOG, session.options.timeout / 2), self._time_is_over, (session, speak)
+        )
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            findings, numbers, perfdata = evaluate(lambda: self._guarded_look(session), overrides)
+        except KeyboardInterrupt:
+            findings, numbers, perfdata = [self._failed("interrupted")], [], []
+        speak.acquire()
+        watchdog.cancel()
+        verdict = Verdict(self.name, self.title, findings, numbers, perfdata, session.nodes, session.remarks)
+        return _say(verdict, session.options)
+
+    def _guarded_look(self, session: Session) -> Iterator[Finding | Number]:
+        """What the check finds; an error of its own is a finding too, after what was found before it."""
+        try:
+            yield from self.look(session)
+        except ProbeError as error:
+            yield self.table.could_not_look(session.here.label, error)
+        except Exception as error:  # the last line of defence: never a traceback, never an OK
+            yield self._failed(f"{type(error).__name__}: {error}")
+        if session.memory.trouble:
+            session.remarks.append(session.memory.trouble)
+
+    def _failed(self, text: str) -> Finding:
+        return self.table.finding("check-failed", self.name, text)
+
+    def _time_is_over(self, session: Session, speak: threading.Lock) -> None:
+        """End the process from a thread of its own: the main thread may sit in a call that nothing interrupts."""
+        if not speak.acquire(blocking=False):
+            return
+        finding = self.table.finding("check-timeout", self.name, f"not done after {session.options.timeout:g} s")
+        verdict = Verdict(self.name, self.title, [finding], [], [], [], session.remarks)
+        os._exit(_say(verdict, session.options))
+
+
+def _say(verdict: Verdict, options: argparse.Namespace) -> int:
+    if options.json:
+        text = as_json(verdict)
+    else:
+        text = "\n".join([status_line(verdict), *(long_lines(verdict, options.verbose) if options.verbose else [])])
+    return verdict.severity.value if write(text) else UNKNOWN.value
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but for a monitoring engine: a usage error is one line on standard output and exit status 3."""
+
+    title = ""
+
+    def error(self, message: str) -> NoReturn:
+        write(f"{self.title} UNKNOWN - usage: {plain(message)} (see {self.prog} --help)")
+        sys.exit(UNKNOWN.value)
+
+
+def parser(check: CheckCommand) -> argparse.ArgumentParser:
+    """The argument parser of a check: the options all have, its own, and the specification as its help."""
+    made = _Parser(
+        prog=check.name,
+        description=check.about,
+        epilog=specification(check),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.title = check.title
+    made.add_argument(
+        "-r", "--resource", action="append", default=[], type=_resource, metavar="NAME",
+        help="a HAST resource; may be repeated (default: every resource in hast.conf)",
+    )  # fmt: skip
+    made.add_argument("--via", type=_prefix, metavar="PREFIX", help=(
+        "the words before a command line that bring it to this node, such as 'sudo -n sh -c' or 'ssh nfs001'"
+        " (default: run directly)"
+    ))  # fmt: skip
+    made.add_argument("--peer", type=_prefix, metavar="PREFIX", help="the same for the other node (default: not asked)")
+    made.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
+        "judge a row of the table below as ok, warning or critical instead; may be repeated"
+    ))  # fmt: skip
+    made.add_argument(
+        "-t", "--timeout", type=_seconds, metavar="SECONDS", help="the time of the whole check (default: 8)"
+    )
+    made.add_argument("--state-dir", metavar="DIR", help=(
+        "where to keep what is remembered between runs (default: /var/tmp/hastwatch-UID)"
+    ))  # fmt: skip
+    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+    made.add_argument("-v", "--verbose", action="count", default=0, help=(
+        "further lines: every finding with its meaning; -vv: every command that was run"
+    ))  # fmt: skip
+    made.add_argument("--json", action="store_true", help="verdict, metrics and evidence as one JSON object")
+    made.add_argument("-V", "--version", action="version", version=f"{check.name} {VERSION}")
+    check.add_options(made)
+    return made
+
+
+def specification(check: CheckCommand) -> str:
+    """The part of the help that specifies: the table from state to severity, and the performance data."""
+    lines = ["states (the worst one counts: CRITICAL, UNKNOWN, WARNING, OK):"]
+    for severity in (CRITICAL, UNKNOWN, WARNING, Severity.OK):
+        for row in check.table:
+            if row.severity is severity:
+                lines += [f"  {severity.name:<9}{row.reason}", f"           {row.when}: {row.means}"]
+    lines += ["", "performance data:"]
+    lines += [f"  {label:<28} {meaning}" for label, meaning in check.perfdata] or ["  none"]
+    return "\n".join([*lines, "", "exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage"])
+
+
+def add_thresholds(made: argparse.ArgumentParser, what: str, default: str, sizes: bool) -> None:
+    """Add -w and -c for the one number that a check judges."""
+    kind = _size_range if sizes else _range
+    made.add_argument("-w", "--warning", type=kind, metavar="RANGE", help=f"{what} ({default})")
+    made.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
+
+
+def _overrides(config: Config, options: argparse.Namespace, table: Table) -> dict[str, Severity]:
+    """The severities that the user gave. A name that is no row is an error on the command line, where it can only be a
+    mistake; in the configuration, which all checks share, it may belong to another check. Raises ConfigError."""
+    given: dict[str, str] = {reason: word for reason, word in config.severity.items() if reason in table}
+    for text in options.severity:
+        reason, _, word = text.partition("=")
+        if reason not in table:
+            raise ConfigError(f"usage: --severity {text}: no such reason (see --help)")
+        if word not in SEVERITY_WORDS:
+            raise ConfigError(f"usage: --severity {text}: the state must be ok, warning or critical")
+        given[reason] = word
+    for reason, word in given.items():
+        if word == "ok" and table.by_reason[reason].severity is UNKNOWN:
+            raise ConfigError(f"severity {reason}=ok: refused, a check that could not look is never OK")
+    return {reason: SEVERITY_WORDS[word] for reason, word in given.items()}
+
+
+def _words(prefix: str) -> tuple[str, ...]:
+    if not prefix:
+        return ()
+    import shlex
+
+    return tuple(shlex.split(prefix))
+
+
+def _prefix(text: str) -> str:
+    try:
+        if text and not _words(text):
+            raise ValueError("no words")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be split into words: {error}") from None
+    return text
+
+
+def _resource(text: str) -> str:
+    if not RESOURCE_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a HAST resource")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and up to 3600")
+    return seconds
+
+
+def _range(text: str) -> str:
+    if not is_range(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a threshold range such as 5, 1:10 or @0:4")
+    return text
+
+
+def _size_range(text: str) -> str:
+    try:
+        return _range(size_range(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+__all__ = ["WARNING", "CheckCommand", "Session", "add_thresholds", "parser", "specification"]

@@ -1,0 +1,132 @@
+"""The configuration file, TOML. What it says, the command line can say too, and the command line wins.
+
+via = "sudo -n sh -c"                   # how this node is asked (default: directly)
+peer = "ssh -o BatchMode=yes nfs002"    # how the other node is asked (default: it is not)
+timeout = 8                             # seconds for a whole check
+state_dir = "/var/tmp/hastwatch-1001"   # what is kept between runs
+
+[severity]
+carp-demoted = "ok"                     # any row of any check's table
+
+[resource.home]
+vhid = "2@vtnet1"                       # which CARP address serves it (default: all vhids of the node must agree)
+mount_point = "/hast/home"
+service_address = "10.1.101.5"
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from checks.plugin.finding import Severity
+
+PATH = "/usr/local/etc/hastwatch.toml"
+LARGEST = 1 << 20
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text says where and why, in one line."""
+
+
+class ResourceConfig(NamedTuple):
+    """`[resource.NAME]`."""
+
+    vhid: str = ""
+    mount_point: str = ""
+    service_address: str = ""
+
+
+class Config(NamedTuple):
+    """What the file says; the defaults where it says nothing."""
+
+    via: str = ""
+    peer: str = ""
+    timeout: float = 8.0
+    state_dir: str = ""
+    severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
+    resource: dict[str, ResourceConfig] = {}  # noqa: RUF012
+
+    def for_resource(self, name: str) -> ResourceConfig:
+        """The settings of a resource, with the documented mount point where none is given."""
+        settings = self.resource.get(name, ResourceConfig())
+        return settings if settings.mount_point else settings._replace(mount_point=f"/hast/{name}")
+
+
+def load(path: str | None) -> Config:
+    """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
+    where = path or PATH
+    try:
+        with open(where, "rb") as file:
+            _refuse_unsafe(os.fstat(file.fileno()), where)
+            raw = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        if path is None:
+            return Config()
+        raise ConfigError(f"{where}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{where}: {error.strerror}") from None
+    import tomllib
+
+    try:
+        values = tomllib.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return _checked(values, where)
+
+
+def _refuse_unsafe(status: os.stat_result, where: str) -> None:
+    """What the file names is run, perhaps as root: nobody else may be able to write it."""
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{where}: not a regular file")
+    if status.st_mode & stat.S_IWOTH:
+        raise ConfigError(f"{where}: refused, everybody may write it (chmod o-w)")
+    if status.st_size > LARGEST:
+        raise ConfigError(f"{where}: larger than {LARGEST} bytes")
+
+
+def _checked(values: dict[str, object], where: str) -> Config:
+    for key, value in values.items():
+        if key not in Config._fields:
+            raise ConfigError(f"{where}: unknown key `{key}`")
+        wanted = {"timeout": (int, float), "severity": dict, "resource": dict}.get(key, str)
+        if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]
+            raise ConfigError(f"{where}: `{key}` has the wrong type")
+    timeout = float(values.get("timeout", Config().timeout))  # type: ignore[arg-type]
+    if not 0 < timeout <= 3600:
+        raise ConfigError(f"{where}: `timeout` must be above 0 and at most 3600 s")
+    return Config(
+        via=str(values.get("via", "")),
+        peer=str(values.get("peer", "")),
+        timeout=timeout,
+        state_dir=str(values.get("state_dir", "")),
+        severity=_severities(values.get("severity", {}), where),
+        resource=_resources(values.get("resource", {}), where),
+    )
+
+
+def _severities(table: object, where: str) -> dict[str, str]:
+    assert isinstance(table, dict)
+    for reason, word in table.items():
+        if word not in SEVERITY_WORDS:
+            raise ConfigError(f"{where}: severity of `{reason}` must be ok, warning or critical")
+    return table
+
+
+def _resources(table: object, where: str) -> dict[str, ResourceConfig]:
+    assert isinstance(table, dict)
+    found = {}
+    for name, settings in table.items():
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{where}: `resource.{name}` must be a table")
+        for key, value in settings.items():
+            if key not in ResourceConfig._fields:
+                raise ConfigError(f"{where}: unknown key `resource.{name}.{key}`")
+            if not isinstance(value, str):
+                raise ConfigError(f"{where}: `resource.{name}.{key}` must be text")
+        found[name] = ResourceConfig(**settings)
+    return found
+
+
+SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}

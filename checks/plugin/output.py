@@ -1,0 +1,110 @@
+"""How a verdict is said: the status line with performance data, the longer lines of `-v`, one JSON object."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from checks.plugin.finding import Finding, Number, Severity
+from checks.plugin.text import plain
+from checks.probes.node import Node
+from checks.probes.process import Completed
+
+FIRST_LINE = 1200
+"""Characters of findings on the first line; more are counted there and shown by -v. Nagios reads 8 KB."""
+EVIDENCE_OUTPUT = 4000
+"""Characters of a command's output kept in the JSON evidence."""
+
+
+class Verdict(NamedTuple):
+    """What a check has to say. `findings` come worst first."""
+
+    check: str
+    title: str
+    findings: list[Finding]
+    numbers: list[Number]
+    perfdata: list[str]
+    nodes: list[Node]
+    remarks: list[str]
+
+    @property
+    def severity(self) -> Severity:
+        """That of the worst finding. A check that found nothing at all has not looked: UNKNOWN."""
+        return self.findings[0].severity if self.findings else Severity.UNKNOWN
+
+
+def status_line(verdict: Verdict) -> str:
+    """The one line: what is wrong, where, what it means, each with its reason; or, where nothing is wrong, what is."""
+    worst = verdict.severity
+    shown = [finding for finding in verdict.findings if worst is Severity.OK or finding.severity is not Severity.OK]
+    said: list[str] = []
+    for number, finding in enumerate(shown):
+        text = _said(finding, with_meaning=number == 0 and worst is not Severity.OK)
+        if said and sum(map(len, said)) + len(text) > FIRST_LINE:
+            said.append(f"and {len(shown) - number} more (-v)")
+            break
+        said.append(text)
+    line = f"{verdict.title} {worst.name} - " + ("; ".join(said) or "nothing was found")
+    return f"{line} | {' '.join(verdict.perfdata)}" if verdict.perfdata else line
+
+
+def long_lines(verdict: Verdict, verbosity: int) -> list[str]:
+    """The lines of `-v`: every finding with its meaning, remarks; with `-vv` the commands that were run as well."""
+    lines = [f"{finding.severity.name}: {_said(finding, with_meaning=True)}" for finding in verdict.findings]
+    lines += [f"note: {plain(remark)}" for remark in verdict.remarks]
+    if verbosity > 1:
+        lines += [plain(f"{node.label}: {_ran(entry)}") for node in verdict.nodes for entry in node.log]
+    return lines
+
+
+def as_json(verdict: Verdict) -> str:
+    """The same verdict as one JSON object on one line."""
+    import json
+
+    return json.dumps(
+        {
+            "check": verdict.check,
+            "state": verdict.severity.name,
+            "exit_status": verdict.severity.value,
+            "output": status_line(verdict),
+            "findings": [finding._asdict() | {"severity": finding.severity.name} for finding in verdict.findings],
+            "metrics": [number._asdict() for number in verdict.numbers],
+            "evidence": [_evidence(node, entry) for node in verdict.nodes for entry in node.log],
+            "remarks": verdict.remarks,
+        }
+    )
+
+
+def write(text: str) -> bool:
+    """Write a line to standard output, whole; False where that is not possible (closed, or a full disk behind it)."""
+    rest = (text + "\n").encode("utf-8", "backslashreplace")
+    try:
+        while rest:
+            rest = rest[os.write(1, rest) :]
+    except OSError:
+        return False
+    return True
+
+
+def _said(finding: Finding, with_meaning: bool) -> str:
+    meaning = f" - {finding.means}" if with_meaning and finding.means else ""
+    return f"{plain(finding.subject)}: {plain(finding.text)}{meaning} [{finding.reason}]"
+
+
+def _ran(entry: Completed | tuple[str, str]) -> str:
+    if isinstance(entry, Completed):
+        return f"`{' '.join(entry.argv)}` ended with {entry.status} after {entry.seconds:.2f} s"
+    return f"`{entry[0]}`: {entry[1]}"
+
+
+def _evidence(node: Node, entry: Completed | tuple[str, str]) -> dict[str, object]:
+    if not isinstance(entry, Completed):
+        return {"node": node.label, "command": entry[0], "error": entry[1]}
+    return {
+        "node": node.label,
+        "command": " ".join(entry.argv),
+        "status": entry.status,
+        "seconds": round(entry.seconds, 3),
+        "stdout": entry.stdout[:EVIDENCE_OUTPUT],
+        "stderr": entry.stderr[:EVIDENCE_OUTPUT],
+    }
