@@ -1,0 +1,245 @@
+"""check_hast: whether each HAST resource of this node has its role, a living worker, and a peer that follows."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+
+from checks.carp_state import asked
+from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.nagios import outside
+from checks.plugin.text import say_duration, say_size
+from checks.probes import carp, hast, hast_log
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role, Status
+
+TABLE = Table(
+    Row("hastd-down", CRITICAL, "nobody answers on hastd's control socket", "no device, no replication on this node"),
+    Row("hastctl-hangs", CRITICAL, "hastctl gets no answer or a bad one", "hastd or one of its workers is stuck"),
+    Row("hast-error", CRITICAL, "hastd answers with an error number", "hastd does not run this resource"),
+    Row("hast-role-init", CRITICAL, "role init", "the resource neither serves nor follows"),
+    Row("hast-no-worker", CRITICAL, "role primary without a worker", "the device is gone or about to go"),
+    Row("hast-degraded", CRITICAL, "primary, degraded", "no second copy is kept: the next failure loses data"),
+    Row("hast-role-wrong", CRITICAL, "not the role of --role", "clients or the other copy are on their own"),
+    Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
+        "a disk is dying under a mirror that hides it"),
+    Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
+    Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w",
+        "until it is done the other copy cannot take over without loss"),
+    Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
+    Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
+    Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
+        "a failover may lose what clients were told is safe"),
+    Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c", "both copies are equal but for writes in flight"),
+    Row("hast-following", OK, "secondary, complete", "a primary is connected"),
+)  # fmt: skip
+
+PERFDATA = (
+    ("RESOURCE_dirty", "bytes that the other copy lacks, with -w and -c (a primary; a secondary always has 0)"),
+    ("RESOURCE_reads", "counter of reads since the worker started; likewise _writes, _deletes, _flushes"),
+    ("RESOURCE_activemap_updates", "counter of writes of the map of dirty extents"),
+    ("RESOURCE_read_errors", "counter of local errors; likewise _write_errors, _delete_errors, _flush_errors"),
+    ("RESOURCE_queue_NAME", "requests waiting in a queue of the worker, where hastctl prints them"),
+)
+
+ABOUT = """\
+Looks at each resource with one `hastctl list NAME`: role, worker, connection, replication mode, dirty bytes, local
+input/output errors. `complete` only means connected; in sync is a primary that is complete and whose dirty bytes are
+inside the thresholds. A busy healthy primary always has some dirty extents, up to keepdirty of them, so the default for
+-w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the role is
+compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary."""
+
+ERRORS_STAY_NEW = 3600
+"""Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
+BUG_292322 = "FreeBSD bug 292322 (15 and 16): the primary stays degraded, `Unable to receive header ... timed out`"
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The options of this check."""
+    made.add_argument("--role", choices=("auto", "primary", "secondary", "any"), default="auto", help=(
+        "the role a resource must have; auto: what CARP asks for; any: not judged (default: auto)"
+    ))  # fmt: skip
+    made.add_argument("--replication", choices=("fullsync", "memsync", "async"), help=(
+        "the replication mode it must have (default: any but async)"
+    ))  # fmt: skip
+    add_thresholds(made, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
+
+
+def look(session: Session) -> Iterator[Finding | Number]:
+    """Judge every resource."""
+    roles = Roles(session)
+    if roles.unreadable:
+        yield session.table.could_not_look(f"CARP on {session.here.label}", roles.unreadable)
+    for name in session.resources():
+        subject = f"{name} on {session.here.label}"
+        yield from session.guarded(subject, _resource(session, roles, name, subject))
+
+
+class Roles:
+    """The role that each resource must have."""
+
+    def __init__(self, session: Session) -> None:
+        self.wanted = session.options.role
+        self.config = session.config
+        self.remarks = session.remarks
+        self.vhids: tuple[carp.Vhid, ...] = ()
+        self.unreadable: ProbeError | None = None
+        if self.wanted == "auto":
+            try:
+                self.vhids = carp.vhids(session.here)
+            except ProbeError as error:
+                self.unreadable = error
+
+    def of(self, name: str) -> Role | None:
+        """The role that `name` must have; None where nothing asks for one."""
+        if self.wanted in ("primary", "secondary"):
+            return Role(self.wanted)
+        if self.wanted == "any" or self.unreadable:
+            return None
+        carp_asks = asked(self.vhids, self.config.for_resource(name).vhid)
+        if carp_asks.state in (CarpState.MASTER, CarpState.BACKUP):
+            return Role.PRIMARY if carp_asks.state is CarpState.MASTER else Role.SECONDARY
+        self.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
+        return None
+
+
+def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterator[Finding | Number]:
+    try:
+        found = hast.resource(session.here, name)
+    except hast.HastdDown as error:
+        yield TABLE.finding("hastd-down", subject, str(error))
+        return
+    except hast.HastctlFailed as error:
+        yield TABLE.finding("hastctl-hangs", subject, str(error))
+        return
+    except hast.HastdError as error:
+        yield TABLE.finding("hast-error", subject, str(error))
+        return
+    warning = session.options.warning or (f"{found.keepdirty * found.extentsize}" if found.keepdirty else "")
+    yield from performance(found, warning, session.options.critical or "")
+    yield from _role(found, roles.of(name), subject)
+    yield from _replication(found, session.options.replication, subject)
+    kept_as = f"check_hast-{session.here.name}-{name}"
+    kept, now = session.memory.get(kept_as), time.time()
+    grew = errors_grew(kept, found, now)
+    yield from _errors(found, grew, now, subject)
+    yield from _connection(session, found, subject, warning, rate(kept, found, now))
+    session.memory.put(kept_as, {
+        "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
+        "errors_grew": grew,
+    })  # fmt: skip
+
+
+def _role(found: Resource, wanted: Role | None, subject: str) -> Iterator[Finding]:
+    if found.role is Role.INIT:
+        yield TABLE.finding("hast-role-init", subject, "hastd runs, but the role is init")
+    elif wanted and found.role is not wanted:
+        yield TABLE.finding("hast-role-wrong", subject, f"role {found.role.value}, must be {wanted.value}")
+
+
+def _replication(found: Resource, wanted: str | None, subject: str) -> Iterator[Finding]:
+    if (wanted and found.replication != wanted) or (not wanted and found.replication == "async"):
+        must = f", must be {wanted}" if wanted else ""
+        yield TABLE.finding("hast-replication", subject, f"replication {found.replication}{must}")
+
+
+def _errors(found: Resource, grew: float | None, now: float, subject: str) -> Iterator[Finding]:
+    if grew is None:
+        return
+    counts = ", ".join(f"{kind} {count}" for kind, count in found.errors._asdict().items() if count)
+    if now - grew < ERRORS_STAY_NEW:
+        yield TABLE.finding("hast-io-errors", subject, f"local I/O errors on {found.localpath}: {counts}")
+    else:
+        since = say_duration(now - grew)
+        yield TABLE.finding(
+            "hast-io-errors-past", subject, f"local I/O errors on {found.localpath}: {counts}, {since} ago"
+        )
+
+
+def _connection(
+    session: Session, found: Resource, subject: str, warning: str, falling: float | None
+) -> Iterator[Finding]:
+    if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
+        yield TABLE.finding("hast-following", subject, f"secondary, complete, {found.replication}")
+    elif found.role is Role.SECONDARY:
+        yield TABLE.finding("hast-disconnected", subject, "secondary, no worker")
+    elif found.role is Role.PRIMARY and (found.status is Status.ABSENT or found.workerpid is None):
+        yield TABLE.finding("hast-no-worker", subject, "primary without a worker")
+    elif found.role is Role.PRIMARY and found.status is Status.DEGRADED:
+        hint = _bug_292322(session)
+        yield TABLE.finding("hast-degraded", subject, f"primary, degraded, {say_size(found.dirty)} dirty{hint}")
+    elif found.role is Role.PRIMARY:
+        reason = "hast-in-sync"
+        if outside(found.dirty, session.options.critical):
+            reason = "hast-dirty-critical"
+        elif outside(found.dirty, warning):
+            reason = "hast-synchronising"
+        yield TABLE.finding(
+            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, warning, falling)}"
+        )
+
+
+def _dirty(found: Resource, warning: str, falling: float | None) -> str:
+    said = f"{say_size(found.dirty)} dirty"
+    if not outside(found.dirty, warning):
+        return f"{said} of {say_size(int(warning))} that are normal" if warning.isdigit() else said
+    if falling is None:
+        return f"{said} to synchronise, rate not known yet"
+    left = found.dirty / falling
+    until = time.strftime("%H:%M", time.localtime(time.time() + left))
+    return f"{said} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
+
+
+def rate(kept: dict[str, object], found: Resource, now: float) -> float | None:
+    """Bytes a second by which `dirty` fell since the last run; None where it did not fall or that is not known."""
+    dirty, at = kept.get("dirty"), kept.get("at")
+    if not isinstance(dirty, int) or not isinstance(at, int | float) or kept.get("workerpid") != found.workerpid:
+        return None
+    return (dirty - found.dirty) / (now - at) if found.dirty < dirty and at < now else None
+
+
+def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float | None:
+    """When the error counters were last seen to grow (seconds since the epoch); None where there are no errors.
+
+    They count from the start of the worker, so with another worker, or none known, any error is a new one.
+    """
+    if not any(found.errors):
+        return None
+    before, grew = kept.get("errors"), kept.get("errors_grew")
+    if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
+        return float(grew)
+    return now
+
+
+def performance(found: Resource, warning: str, critical: str) -> Iterator[Number]:
+    """The performance data of one resource."""
+    name = found.name
+    judged = found.role is Role.PRIMARY
+    yield Number(f"{name}_dirty", found.dirty, "B", warning if judged else "", critical if judged else "", 0)
+    for counter in ("reads", "writes", "deletes", "flushes", "activemap_updates"):
+        yield Number(f"{name}_{counter}", getattr(found, counter), "c")
+    for kind, count in found.errors._asdict().items():
+        yield Number(f"{name}_{kind}_errors", count, "c")
+    for queue, length in found.queues.items():
+        yield Number(f"{name}_queue_{queue}", length, least=0)
+
+
+def _bug_292322(session: Session) -> str:
+    """The hint at a known bug where the release and the signs fit, else nothing."""
+    try:
+        release = session.here.run("uname", "-r").stdout
+        if not release.startswith(("15.", "16.")):
+            return ""
+        log = session.here.run("grep", "-h", "hastd", *hast_log.LOGS).stdout
+    except ProbeError as error:
+        session.remarks.append(f"not looked for {BUG_292322}: {error}")
+        return ""
+    fits = any("nable to receive" in line and "header" in line and "timed out" in line for line in log.splitlines())
+    return f" (perhaps {BUG_292322})" if fits else ""
+
+
+CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options)
+main = CHECK.main

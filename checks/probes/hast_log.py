@@ -1,0 +1,163 @@
+"""hastd's lines in the log of a node, as far as they tell of a split-brain; and the marker that hastd's hook leaves.
+
+On 13.2 a worker's own lines never reach the log, because it runs in a jail without a host name. What remains are the
+lines of the parent: a secondary's worker that ends with exit code 78 (EX_CONFIG, `secondary.c init_remote()`) again
+and again, and two primaries that refuse each other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from checks.probes.errors import Failed, NotFound, NotUnderstood, ProbeError
+from checks.probes.node import Node
+
+LOGS = ("/var/log/messages", "/var/log/daemon.log")
+"""Where syslog.conf(5) of FreeBSD puts the facility daemon."""
+ROTATED = re.compile(r"(messages|daemon\.log)\.0(?P<ending>|\.bz2|\.gz|\.xz|\.zst)")
+"""newsyslog(8): the youngest archive, compressed with bzip2 (J), gzip (Z), xz (X) or zstd (Y)."""
+DECOMPRESS = {"": "cat", ".bz2": "bzcat", ".gz": "zcat", ".xz": "xzcat", ".zst": "zstdcat"}
+REPEATS = timedelta(seconds=90)
+"""A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): a sign older than this is a thing of the past."""
+MARKER_DIRECTORY = "/var/db/hastwatch"
+
+SYSLOG_TIME = re.compile(
+    r"(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) |"
+    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* ",
+    re.ASCII,
+)
+"""syslogd(8): RFC 3164 (no year), or RFC 5424 with `-O rfc5424`."""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+SIGNS = {
+    "split-brain": re.compile(r"Split-brain (detected, exiting|condition!)"),
+    "exit code 78": re.compile(r"\(secondary\) Worker process exited ungracefully \(pid=\d+, exitcode=78\)"),
+    "two primaries": re.compile(
+        r"We act as primary for the resource and not as secondary as requested by|"
+        r"Remote node acts as primary for the resource and not as secondary"
+    ),
+    "resource ID mismatch": re.compile(r"Resource unique ID mismatch"),
+}
+"""What hastd writes (hastd.c, primary.c, secondary.c), by the name a finding gives it."""
+
+
+class Sign(NamedTuple):
+    """The youngest line of one kind: when, how many such lines there are, and whether it is of now.
+
+    `current` is None where the node's clock could not be read.
+    """
+
+    kind: str
+    times: int
+    when: str
+    current: bool | None
+
+
+class Marker(NamedTuple):
+    """What hastd's hook on `split-brain` leaves in MARKER_DIRECTORY, `RESOURCE.split-brain`: one JSON object
+
+        {"version": 1, "id": "…", "resource": "home", "node": "nfs001", "boot_id": "…",
+         "first": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:45Z", "count": 2}
+
+    written atomically; `first`, `last` are UTC, `count` the events so far (hastd repeats them every 10 s). The next
+    `syncdone` of the resource, or its recovery, removes it.
+    """
+
+    id: str
+    resource: str
+    node: str
+    first: datetime
+    last: datetime
+    events: int
+
+
+def signs(node: Node, resource: str) -> tuple[Sign, ...]:
+    """The signs of a split-brain in the node's logs, the last rotated one included. Raises ProbeError."""
+    found = node.run("grep", "-h", "hastd", *LOGS)
+    if found.status > 1 and not found.stdout:  # grep(1): 1 is no match, 2 an error, perhaps of one file of two
+        raise Failed(f"the logs cannot be read: {found.words}")
+    lines = found.stdout.splitlines()
+    now = _now(node)
+    seen = parse_signs(lines, resource, now)
+    return seen or parse_signs(_rotated(node), resource, now)
+
+
+def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
+    """The signs in log lines, the oldest line first; `now` is the node's own local time."""
+    about = f"[{resource}] "
+    found = []
+    for kind, pattern in SIGNS.items():
+        matching = [line for line in lines if about in line and pattern.search(line)]
+        if matching:
+            when = _time_of(matching[-1], now)
+            current = None if now is None or when is None else now - when <= REPEATS
+            shown = when.strftime("%b %d %H:%M:%S") if when else "an unreadable time"
+            found.append(Sign(kind, len(matching), shown, current))
+    return tuple(found)
+
+
+def marker(node: Node, resource: str) -> Marker | None:
+    """The marker of a resource, None where there is none. Raises ProbeError."""
+    try:
+        text = node.read(f"{MARKER_DIRECTORY}/{resource}.split-brain")
+    except NotFound:
+        return None
+    return parse_marker(text, resource)
+
+
+def parse_marker(text: str, resource: str) -> Marker:
+    """A marker out of its file. Raises NotUnderstood."""
+    try:
+        values = json.loads(text)
+        found = Marker(
+            id=str(values["id"]),
+            resource=str(values["resource"]),
+            node=str(values["node"]),
+            first=datetime.strptime(values["first"], "%Y-%m-%dT%H:%M:%SZ"),
+            last=datetime.strptime(values["last"], "%Y-%m-%dT%H:%M:%SZ"),
+            events=int(values["count"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NotUnderstood("the split-brain marker", text) from None
+    if values.get("version") != 1 or found.resource != resource:
+        raise NotUnderstood("the split-brain marker", text)
+    return found
+
+
+def _rotated(node: Node) -> list[str]:
+    """The lines of the logs rotated last; none where there is no such file."""
+    lines: list[str] = []
+    listing = node.run("ls", "/var/log")
+    for name in listing.stdout.splitlines():
+        archive = ROTATED.fullmatch(name)
+        if archive:
+            text = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}").stdout
+            lines += [line for line in text.splitlines() if "hastd" in line]
+    return lines
+
+
+def _now(node: Node) -> datetime | None:
+    """The node's own local time, in which its log is written."""
+    try:
+        return datetime.strptime(node.run("date", "+%Y-%m-%dT%H:%M:%S").stdout.strip(), "%Y-%m-%dT%H:%M:%S")
+    except (ProbeError, ValueError):
+        return None
+
+
+def _time_of(line: str, now: datetime | None) -> datetime | None:
+    """When a line was written. The old format has no year: it is the last such day that is not in the future."""
+    found = SYSLOG_TIME.match(line)
+    if not found:
+        return None
+    try:
+        if found["iso"]:
+            return datetime.strptime(found["iso"], "%Y-%m-%dT%H:%M:%S")
+        year = now.year if now else 2000
+        month = MONTHS.index(found["month"]) + 1
+        when = datetime.fromisoformat(f"{year}-{month:02d}-{int(found['day']):02d}T{found['time']}")
+    except ValueError:
+        return None
+    return when if not now or when <= now + timedelta(days=1) else when.replace(year=year - 1)
