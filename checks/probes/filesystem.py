@@ -1,0 +1,141 @@
+"""File systems: what mount(8), df(1) and ls(1) say.
+
+Always asked by a process of its own, because a dead disk hangs whoever asks.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.probes.errors import Failed, NotFound, NotPermitted, NotUnderstood
+from checks.probes.node import Node
+from checks.probes.process import Completed
+
+MOUNT = re.compile(r"(?P<device>\S.*?) on (?P<point>/.*) \((?P<options>[^()]*)\)")
+"""mount.c prtprintf(): `DEVICE on POINT (TYPE, OPTION, ...)`."""
+
+
+class Mount(NamedTuple):
+    """A mounted file system. `exported` is mount's own word `NFS exported`; `fsid` is known from `mount -v` only."""
+
+    device: str
+    point: str
+    kind: str
+    read_only: bool
+    exported: bool
+    fsid: str
+
+
+class Usage(NamedTuple):
+    """Kilobytes and inodes of a file system, as df(1) counts: what only root may still use is neither free nor used."""
+
+    used: int
+    available: int
+    inodes_used: int | None = None
+    inodes_free: int | None = None
+
+    @property
+    def percent(self) -> float:
+        """Of what an ordinary user may use, how much is used; may be above 100."""
+        return 100 * self.used / max(self.used + self.available, 1)
+
+    @property
+    def inodes_percent(self) -> float | None:
+        """The same of the inodes, where they were asked for."""
+        if self.inodes_used is None or self.inodes_free is None:
+            return None
+        return 100 * self.inodes_used / max(self.inodes_used + self.inodes_free, 1)
+
+
+def mounts(node: Node, with_fsid: bool = False) -> tuple[Mount, ...]:
+    """What is mounted now. Raises ProbeError."""
+    completed = node.run("mount", *(["-v"] if with_fsid else []))
+    if completed.status != 0:
+        raise Failed(f"`mount` ends with {completed.status}: {completed.words}")
+    return parse_mount(completed.stdout)
+
+
+def parse_mount(text: str) -> tuple[Mount, ...]:
+    """The lines of `mount` or `mount -v`. Raises NotUnderstood; no line at all is not an answer either."""
+    found = []
+    for line in text.splitlines():
+        fields = MOUNT.fullmatch(line)
+        if not fields:
+            raise NotUnderstood("mount", line)
+        options = [option.strip() for option in fields["options"].split(",")]
+        fsid = next((option.removeprefix("fsid ") for option in options if option.startswith("fsid ")), "")
+        found.append(
+            Mount(
+                device=fields["device"],
+                point=fields["point"],
+                kind=options[0],
+                read_only="read-only" in options,
+                exported="NFS exported" in options,
+                fsid=fsid,
+            )
+        )
+    if not any(mount.point == "/" for mount in found):
+        raise NotUnderstood("mount without a root file system", text[:160] or "(empty)")
+    return tuple(found)
+
+
+def mounted_at(found: tuple[Mount, ...], point: str) -> Mount | None:
+    """What is mounted at `point`: the last of them, which covers the others."""
+    return next((mount for mount in reversed(found) if mount.point == point), None)
+
+
+def usage(node: Node, point: str) -> Usage:
+    """Space of the file system mounted at `point`. Raises ProbeError."""
+    return parse_df(_df(node, "-k"), point)
+
+
+def inodes(node: Node, point: str) -> Usage:
+    """Space and inodes of the file system mounted at `point`. Raises ProbeError."""
+    return parse_df(_df(node, "-ik", point), point)
+
+
+def _df(node: Node, *arguments: str) -> str:
+    completed = node.run("df", *arguments)
+    if completed.status != 0:
+        raise Failed(f"`df {' '.join(arguments)}` ends with {completed.status}: {completed.words}")
+    return completed.stdout
+
+
+def parse_df(text: str, point: str) -> Usage:
+    """The line of `df -k` or `df -ik` for the file system mounted at `point`. Raises NotUnderstood."""
+    for line in text.splitlines()[1:]:
+        fields = re.fullmatch(
+            r"\S.*?\s+\d+\s+(?P<used>\d+)\s+(?P<available>-?\d+)\s+\d+%"
+            r"(?:\s+(?P<iused>\d+)\s+(?P<ifree>\d+)\s+(?:\d+%|-))?\s+(?P<point>/.*)",
+            line,
+            re.ASCII,
+        )
+        if not fields:
+            raise NotUnderstood("df", line)
+        if fields["point"] == point:
+            iused, ifree = fields["iused"], fields["ifree"]
+            return Usage(
+                used=int(fields["used"]),
+                available=int(fields["available"]),
+                inodes_used=None if iused is None else int(iused),
+                inodes_free=None if ifree is None else int(ifree),
+            )
+    raise NotUnderstood(f"df without {point}", text[:160] or "(empty)")
+
+
+def names_under(node: Node, directory: str) -> tuple[str, ...]:
+    """The names in a directory, hidden ones too. Raises NotFound, NotPermitted and ProbeError."""
+    completed = node.run("ls", "-A", directory)
+    refuse_missing(completed, directory)
+    if completed.status != 0:
+        raise Failed(f"`ls -A {directory}` ends with {completed.status}: {completed.words}")
+    return tuple(line for line in completed.stdout.splitlines() if line)
+
+
+def refuse_missing(completed: Completed, path: str) -> None:
+    """Raise NotFound or NotPermitted where a command says that of a path."""
+    if completed.status != 0 and "No such file or directory" in completed.stderr:
+        raise NotFound(f"{path}: no such file or directory")
+    if completed.status != 0 and "ermission denied" in completed.stderr:
+        raise NotPermitted(f"{path}: permission denied")
