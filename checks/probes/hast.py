@@ -18,6 +18,8 @@ RESOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
 """The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
 NO_CONNECTION = re.compile(r"\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$", re.M)
 """hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
+NO_METADATA = re.compile(r"\[ERROR\] Unable to (read metadata from|open) ")
+"""metadata.c metadata_read(): the provider is not there, or was never initialised by `hastctl create`."""
 
 
 EnumType = TypeVar("EnumType", bound=enum.Enum)
@@ -125,8 +127,10 @@ def metadata(node: Node, name: str) -> Metadata:
     completed = node.run("hastctl", "dump", name)
     if completed.status != 0 and "Permission denied" in completed.stderr:
         raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)}; it needs the right to read the disk")
-    if completed.status != 0:
+    if completed.status == 255 and NO_METADATA.search(completed.stderr):
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
+    if completed.status != 0:
+        raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
     return parse_dump(completed.stdout, name)
 
 

@@ -1,0 +1,268 @@
+"""check_hast_splitbrain: whether the two copies have gone different ways, or will be found to have when they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from checks.plugin.command import CheckCommand, Session
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.text import name_list
+from checks.probes import hast, hast_log
+from checks.probes.counters import Relation, relation
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Metadata, Role
+from checks.probes.hast_log import Marker, Sign
+from checks.probes.node import Node
+
+TABLE = Table(
+    Row("splitbrain", CRITICAL, "the counters of both dumps say split-brain, and the nodes have met",
+        "both copies hold writes the other lacks: do not promote, recover the losing one"),
+    Row("splitbrain-seen", CRITICAL, "hastd reports one now; the dumps could not be compared",
+        "both copies probably hold writes the other lacks: do not promote, compare both dumps"),
+    Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
+        "hastd refuses the connection: one disk belongs to another pair or was created anew"),
+    Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary and have met",
+        "every write makes the copies go different ways"),
+    Row("primary-behind", CRITICAL, "the node that is primary lacks writes the other has",
+        "clients are served an older copy, and their writes to it make a split-brain"),
+    Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
+        "that node has no copy to take over with"),
+    Row("splitbrain-predicted", WARNING, "the counters say split-brain, and the nodes have not met since",
+        "will be a split-brain at the next connection: choose the copy to keep before the link returns"),
+    Row("copy-behind", WARNING, "one copy lacks writes that the other has",
+        "it cannot take over without loss until it is synchronised"),
+    Row("copy-blank", WARNING, "one copy was just created", "it holds nothing until it is synchronised from the other"),
+    Row("counters-impossible", WARNING, "counters that hastd never makes",
+        "hastd will copy everything from the primary at the next connection"),
+    Row("splitbrain-undated", WARNING, "signs in the log whose age is not known; the dumps could not be compared",
+        "a split-brain may exist, or be long over"),
+    Row("splitbrain-marker-left", WARNING, "the counters agree, but the marker of a split-brain is still there",
+        "promotions stay blocked until a synchronisation ends or the marker is removed"),
+    Row("no-evidence", UNKNOWN, "neither dumps nor marker nor log could be read", "nothing is known of a split-brain"),
+    Row("splitbrain-none", OK, "the counters of both dumps agree", "the copies are of one history"),
+    Row("splitbrain-no-sign", OK, "no sign in the sources named, but the dumps were not compared",
+        "only both dumps (--peer) prove that there is none"),
+)  # fmt: skip
+
+PERFDATA = (
+    ("RESOURCE_NODE_localcnt", "the node's own writes without the other, as the metadata counts them"),
+    ("RESOURCE_NODE_remotecnt", "the same of the other node, as this node last knew it"),
+)
+
+ABOUT = """\
+Looks at three sources on both nodes and names those it had. `hastctl dump NAME` reads the counters on the disk, also
+while hastd is dead: two dumps decide exactly, by the rule of hastd itself, and before the nodes meet again. The marker
+/var/db/hastwatch/NAME.split-brain is left by hastd's own event (the hook of `exec` in hast.conf). The log
+(/var/log/messages, /var/log/daemon.log, and the last rotated ones) shows a secondary's worker ending with exit code 78
+every 10 s, or two primaries refusing each other. Without --peer the dumps cannot be compared, and OK means no more
+than that no sign was seen. The dump needs the right to read the disk: root, or --via 'sudo -n sh -c'."""
+
+
+class Seen(NamedTuple):
+    """What one node has to say of one resource. A source that could not be read is None, and says why in `unread`."""
+
+    node: Node
+    metadata: Metadata | None
+    marker: Marker | None
+    signs: tuple[Sign, ...] | None
+    unread: tuple[str, ...]
+    lost: str
+    has_hook: bool
+
+    @property
+    def reported_now(self) -> list[str]:
+        """What says that hastd is finding a split-brain now."""
+        said = [f"{sign.kind} {sign.times} times, last {sign.when}" for sign in self.signs or () if sign.current]
+        if self.marker and datetime.now(UTC).replace(tzinfo=None) - self.marker.last <= hast_log.REPEATS:
+            said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%H:%M:%S} UTC")
+        return [f"{self.node.label}: {', '.join(said)}"] if said else []
+
+
+def look(session: Session) -> Iterator[Finding | Number]:
+    """Judge every resource."""
+    configured = session.configured()
+    for name in session.options.resource or list(configured):
+        hook = bool(name in configured and configured[name].hook)
+        yield from session.guarded(f"{name} on {session.here.label}", _resource(session, name, hook))
+
+
+def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding | Number]:
+    seen = [_seen(node, name, has_hook) for node in session.nodes]
+    seen = _read_again_if_moving(seen, name)
+    for one in seen:
+        session.remarks += [f"{name} on {one.node.label}: {why}" for why in one.unread]
+        if one.metadata:
+            yield Number(f"{name}_{one.node.label}_localcnt", one.metadata.localcnt)
+            yield Number(f"{name}_{one.node.label}_remotecnt", one.metadata.remotecnt)
+        if one.lost:
+            yield TABLE.finding("metadata-missing", f"{name} on {one.node.label}", one.lost)
+    first, second = (seen[0], seen[1]) if len(seen) == 2 else (seen[0], None)
+    if second and first.metadata and second.metadata:
+        yield _by_counters(name, first, second, first.metadata, second.metadata)
+    else:
+        yield from _by_signs(name, seen)
+
+
+def _seen(node: Node, name: str, has_hook: bool) -> Seen:
+    found: Metadata | None = None
+    unread: list[str] = []
+    lost = ""
+    try:
+        found = hast.metadata(node, name)
+    except hast.MetadataUnreadable as error:
+        lost = str(error)
+    except ProbeError as error:
+        unread.append(f"dump not read: {error}")
+    left: Marker | None = None
+    try:
+        left = hast_log.marker(node, name)
+    except ProbeError as error:
+        unread.append(f"marker not read: {error}")
+        has_hook = False
+    signs: tuple[Sign, ...] | None = None
+    try:
+        signs = hast_log.signs(node, name)
+    except ProbeError as error:
+        unread.append(f"log not read: {error}")
+    return Seen(node, found, left, signs, tuple(unread), lost, has_hook)
+
+
+def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
+    """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
+    changed meanwhile (a synchronisation just ended)."""
+    if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
+        return seen
+    if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
+        return seen
+    try:
+        return [seen[0]._replace(metadata=hast.metadata(seen[0].node, name)), seen[1]]
+    except hast.MetadataUnreadable as error:
+        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
+
+
+def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metadata) -> Finding:
+    """The verdict of both dumps."""
+    found = relation(one, two)
+    here, there = first.node.label, second.node.label
+    subject = f"{name} on {here} and {there}"
+    counters = _counters(((here, one), (there, two)))
+    if found is Relation.SPLIT_BRAIN:
+        return _split(name, subject, first, second, counters)
+    if found is Relation.OTHER_DISK:
+        return TABLE.finding("resuid-mismatch", subject, f"resuid {one.resuid} and {two.resuid}")
+    if refusing := [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]:
+        return TABLE.finding("two-primaries", subject, f"{name_list(refusing)} refused the other as primary just now")
+    if found is Relation.IMPOSSIBLE:
+        return TABLE.finding("counters-impossible", subject, counters)
+    if found in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
+        blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
+        return TABLE.finding("copy-blank", subject, f"the copy on {blank} is blank, to be filled from {source}")
+    if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
+        ahead, behind = (first, second) if found is Relation.FIRST_AHEAD else (second, first)
+        text = f"{behind.node.label} lacks writes of {ahead.node.label} ({counters})"
+        reason = "primary-behind" if _role(behind.node, name) is Role.PRIMARY else "copy-behind"
+        return TABLE.finding(reason, subject, text)
+    if found is Relation.BOTH_BLANK:
+        return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
+    if first.marker or second.marker:
+        return TABLE.finding("splitbrain-marker-left", subject, f"{counters}; {_markers(first, second)}")
+    return TABLE.finding("splitbrain-none", subject, f"both dumps agree ({counters})")
+
+
+def _split(name: str, subject: str, first: Seen, second: Seen, counters: str) -> Finding:
+    """A split-brain: whether it was met already, and which copy may be the one to give up."""
+    roles = {seen.node.label: _role(seen.node, name) for seen in (first, second)}
+    reported = first.reported_now + second.reported_now
+    silent = first.signs is not None and second.signs is not None
+    can_have_met = set(roles.values()) == {Role.PRIMARY, Role.SECONDARY}
+    said = f"both have written alone ({counters}); {_losing(roles)}"
+    if reported:
+        return TABLE.finding("splitbrain", subject, f"{said}; {'; '.join(reported)}")
+    if can_have_met and not silent:
+        return TABLE.finding("splitbrain", subject, f"{said}; whether they have met is not known, a log was not read")
+    return TABLE.finding("splitbrain-predicted", subject, f"{said}; neither log nor marker shows that they have met")
+
+
+def _losing(roles: dict[str, Role | None]) -> str:
+    """Which node may be the losing one, by the only thing that speaks for it here: that it no longer is primary."""
+    secondary = [node for node, role in roles.items() if role is Role.SECONDARY]
+    primary = [node for node, role in roles.items() if role is Role.PRIMARY]
+    if len(secondary) == 1 and len(primary) == 1:
+        return f"{secondary[0]} may be the losing one: it is secondary, {primary[0]} is primary"
+    shown = name_list([f"{node} {role.value if role else 'of unknown role'}" for node, role in roles.items()])
+    return f"the losing one cannot be told ({shown})"
+
+
+def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
+    """The verdict where the dumps could not be compared: what hastd itself has reported."""
+    subject = f"{name} on {name_list([one.node.label for one in seen])}"
+    reported = [text for one in seen for text in one.reported_now]
+    undated = [
+        f"{one.node.label}: {sign.kind}, last {sign.when}"
+        for one in seen
+        for sign in one.signs or ()
+        if sign.current is None
+    ]
+    read, missing = _sources(seen)
+    if reported:
+        which = "a split-brain or a resource ID mismatch" if _only_exit_code(seen) else "a split-brain"
+        yield TABLE.finding("splitbrain-seen", subject, f"hastd reports {which}; {'; '.join(reported)}")
+    elif not read:
+        yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}")
+    elif undated:
+        yield TABLE.finding("splitbrain-undated", subject, "; ".join(undated))
+    elif any(one.marker for one in seen):
+        yield TABLE.finding("splitbrain-undated", subject, _markers(*seen))
+    else:
+        without = f"; not read: {name_list(missing)}" if missing else ""
+        yield TABLE.finding("splitbrain-no-sign", subject, f"no sign in {name_list(read)}{without}")
+
+
+def _sources(seen: list[Seen]) -> tuple[list[str], list[str]]:
+    """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
+    dump without the other says nothing either."""
+    read, missing = [], []
+    for one in seen:
+        for source, there in (("log", one.signs is not None), ("marker", one.has_hook or one.marker is not None)):
+            (read if there else missing).append(f"{source} of {one.node.label}")
+        if one.metadata is None:
+            missing.append(f"dump of {one.node.label}")
+    if len(seen) == 1:
+        missing.append("the other node (no --peer)")
+    return read, missing
+
+
+def _refuses_a_primary(seen: Seen) -> bool:
+    return any(sign.kind == "two primaries" and sign.current for sign in seen.signs or ())
+
+
+def _only_exit_code(seen: list[Seen]) -> bool:
+    """Whether all that was reported is the exit code, which a resource ID mismatch has too."""
+    kinds = {sign.kind for one in seen for sign in one.signs or () if sign.current}
+    return kinds == {"exit code 78"} and not any(one.marker for one in seen)
+
+
+def _counters(dumps: tuple[tuple[str, Metadata], ...]) -> str:
+    return ", ".join(f"{label} localcnt {found.localcnt} remotecnt {found.remotecnt}" for label, found in dumps)
+
+
+def _markers(*seen: Seen) -> str:
+    return "; ".join(
+        f"{one.node.label}: marker of {one.marker.first:%Y-%m-%d %H:%M} UTC, {one.marker.events} events"
+        for one in seen
+        if one.marker
+    )
+
+
+def _role(node: Node, name: str) -> Role | None:
+    """The role now, None where hastd does not say."""
+    try:
+        return hast.resource(node, name).role
+    except (ProbeError, hast.HastdDown, hast.HastctlFailed, hast.HastdError):
+        return None
+
+
+CHECK = CheckCommand("check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look)
+main = CHECK.main

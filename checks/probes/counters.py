@@ -1,0 +1,44 @@
+"""What the metadata of the two nodes means when they meet: the rule of `sbin/hastd/secondary.c init_remote()`.
+
+A primary that is not connected raises its `localcnt` at the first write; the end of a synchronisation makes the
+counters of both nodes agree. So two dumps decide exactly, and they decide before the nodes meet.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from checks.probes.hast import Metadata
+
+
+class Relation(enum.Enum):
+    """How two copies stand to each other. It does not depend on which of the nodes is asked first."""
+
+    IN_SYNC = "neither has written without the other"
+    FIRST_AHEAD = "the first has writes that the second lacks"
+    SECOND_AHEAD = "the second has writes that the first lacks"
+    SPLIT_BRAIN = "each has writes that the other lacks"
+    FIRST_BLANK = "the first was just created and gets everything from the second"
+    SECOND_BLANK = "the second was just created and gets everything from the first"
+    BOTH_BLANK = "neither was ever primary with a peer"
+    OTHER_DISK = "the resource IDs differ: these are not two copies of the same"
+    IMPOSSIBLE = "counters that hastd never makes"
+
+
+def relation(first: Metadata, second: Metadata) -> Relation:
+    """The rule, for any two dumps of one resource."""
+    if not first.resuid or not second.resuid:
+        if first.resuid == second.resuid:
+            return Relation.BOTH_BLANK
+        return Relation.SECOND_BLANK if first.resuid else Relation.FIRST_BLANK
+    if first.resuid != second.resuid:
+        return Relation.OTHER_DISK
+    first_wrote = first.localcnt - second.remotecnt
+    second_wrote = second.localcnt - first.remotecnt
+    if first_wrote < 0 or second_wrote < 0:
+        return Relation.IMPOSSIBLE
+    if first_wrote and second_wrote:
+        return Relation.SPLIT_BRAIN
+    if first_wrote:
+        return Relation.FIRST_AHEAD
+    return Relation.SECOND_AHEAD if second_wrote else Relation.IN_SYNC
