@@ -1,0 +1,160 @@
+"""check_carp: whether the service address is where it should be, and can move when it must."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from checks.plugin.command import CheckCommand, Session
+from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.text import name_list
+from checks.probes import carp
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.node import Node
+
+TABLE = Table(
+    Row("carp-not-loaded", CRITICAL, "the kernel has no CARP", "this node can neither hold nor take the address"),
+    Row("carp-no-vhid", CRITICAL, "no virtual host on any interface", "this node can neither hold nor take the address"),
+    Row("carp-not-allowed", CRITICAL, "net.inet.carp.allow is 0", "this node takes no part: it cannot take the address"),
+    Row("carp-init", CRITICAL, "a vhid in state INIT", "its interface is down: this node cannot take the address"),
+    Row("carp-vhids-disagree", CRITICAL, "the vhids of one node are not in one state",
+        "without a mapping of resources to vhids nothing can be promoted here"),
+    Row("carp-unexpected", CRITICAL, "not the state of --expect", "the address is not where it must be"),
+    Row("carp-two-masters", CRITICAL, "a vhid is MASTER on both nodes",
+        "both answer for the address: they do not hear each other, or their passwords differ"),
+    Row("carp-no-master", CRITICAL, "a vhid is MASTER on neither node", "nobody answers for the address"),
+    Row("carp-vhid-missing", CRITICAL, "a vhid exists on one node only", "the other node cannot take its address"),
+    Row("carp-addresses-differ", CRITICAL, "a vhid has other addresses or prefixes on the other node",
+        "the nodes do not understand each other's advertisements, or clients lose an address at a failover"),
+    Row("carp-advbase-differs", WARNING, "a vhid has another advbase on the other node",
+        "the slower node waits longer, or never becomes master"),
+    Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other"),
+    Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0", "the node holds itself back or has lost an interface"),
+    Row("carp-preempt-off", WARNING, "net.inet.carp.preempt is 0",
+        "after a failure the vhids of a node do not move together"),
+    Row("carp-not-preferred", WARNING, "not the state of --preferred", "a failover has happened; the service runs"),
+    Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back", "the address can move when it must"),
+)  # fmt: skip
+
+PERFDATA = (
+    ("NODE_demotion", "net.inet.carp.demotion, added to every advskew"),
+    ("NODE_masters", "vhids in state MASTER"),
+)
+
+ABOUT = """\
+Looks at `ifconfig -a` (CARP, and VRRPv3 of FreeBSD 15 and later) and `sysctl net.inet.carp`: the state of every vhid,
+advskew, demotion, preempt and allow, and that all vhids of the node agree. With --peer at both nodes: that one of them,
+and only one, is MASTER of each vhid, and that vhids, addresses and advbase are the same."""
+
+
+class Seen(NamedTuple):
+    """The virtual hosts of one node and its settings."""
+
+    node: Node
+    vhids: tuple[Vhid, ...]
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The options of this check."""
+    states = ("MASTER", "BACKUP")
+    made.add_argument("--expect", type=str.upper, choices=states, help="the state that this node must have (else CRITICAL)")
+    made.add_argument("--preferred", type=str.upper, choices=states, help=(
+        "the state that this node has on a normal day (else WARNING: somebody wants to know of a failover)"
+    ))  # fmt: skip
+
+
+def look(session: Session) -> Iterator[Finding | Number]:
+    """Judge this node, then the other one, then the pair."""
+    seen: list[Seen] = []
+    for node in session.nodes:
+        yield from session.guarded(node.label, _node(session, node, seen))
+    if len(seen) == 2:
+        yield from _pair(*seen)
+
+
+def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | Number]:
+    """One node by itself; what was read is added to `seen`."""
+    vhids = carp.vhids(node)
+    masters = [vhid for vhid in vhids if vhid.state is CarpState.MASTER]
+    found: list[Finding] = []
+    try:
+        settings = carp.settings(node)
+        yield Number(f"{node.label}_demotion", settings.demotion)
+        found += _settings(node.label, settings)
+    except carp.CarpNotLoaded as error:
+        found.append(TABLE.finding("carp-not-loaded", node.label, str(error)))
+    yield Number(f"{node.label}_masters", len(masters), least=0)
+    found += _vhids(node.label, vhids)
+    if node is session.here:
+        found += _expected(session, node.label, vhids)
+    seen.append(Seen(node, vhids))
+    if not found:
+        shown = ", ".join(f"{_say(vhid)} {vhid.state.value} advskew {vhid.advskew}" for vhid in vhids)
+        found.append(TABLE.finding("carp-well", node.label, shown))
+    yield from found
+
+
+def _settings(label: str, settings: carp.CarpSysctl) -> Iterator[Finding]:
+    if not settings.allow:
+        yield TABLE.finding("carp-not-allowed", label, "net.inet.carp.allow is 0")
+    if settings.demotion > 0:
+        yield TABLE.finding("carp-demoted", label, f"net.inet.carp.demotion is {settings.demotion}")
+    if not settings.preempt:
+        yield TABLE.finding("carp-preempt-off", label, "net.inet.carp.preempt is 0")
+
+
+def _vhids(label: str, vhids: tuple[Vhid, ...]) -> Iterator[Finding]:
+    if not vhids:
+        yield TABLE.finding("carp-no-vhid", label, "no vhid on any interface")
+    for vhid in vhids:
+        if vhid.state is CarpState.INIT:
+            why = "its interface is down" if not vhid.interface_up else "no carrier, or not allowed"
+            yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT, {why}")
+    if len({vhid.state for vhid in vhids}) > 1:
+        shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids)
+        yield TABLE.finding("carp-vhids-disagree", label, f"the vhids disagree: {shown}")
+
+
+def _expected(session: Session, label: str, vhids: tuple[Vhid, ...]) -> Iterator[Finding]:
+    for option, reason in (("expect", "carp-unexpected"), ("preferred", "carp-not-preferred")):
+        wanted = getattr(session.options, option)
+        for vhid in vhids:
+            if wanted and vhid.state.value != wanted:
+                yield TABLE.finding(reason, label, f"{_say(vhid)} is {vhid.state.value}, not {wanted}")
+
+
+def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
+    """What only both nodes together show, vhid by vhid. Interfaces may have other names on the other node."""
+    ours = {vhid.number: vhid for vhid in here.vhids}
+    theirs = {vhid.number: vhid for vhid in there.vhids}
+    for number in sorted(ours.keys() | theirs.keys()):
+        if number in ours and number in theirs:
+            yield from _one_vhid(here.node.label, ours[number], there.node.label, theirs[number])
+        elif ours and theirs:
+            missing = there if number in ours else here
+            yield TABLE.finding("carp-vhid-missing", missing.node.label, f"no vhid {number}")
+
+
+def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Finding]:
+    subject = f"vhid {ours.number} on {here} and {there}"
+    masters = [ours.state, theirs.state].count(CarpState.MASTER)
+    if masters == 2:
+        yield TABLE.finding("carp-two-masters", subject, "both are MASTER")
+    elif masters == 0:
+        yield TABLE.finding("carp-no-master", subject, f"{here} is {ours.state.value}, {there} is {theirs.state.value}")
+    if ours.protocol != theirs.protocol:
+        yield TABLE.finding("carp-protocol-differs", subject, f"{ours.protocol} and {theirs.protocol}")
+    elif ours.advbase != theirs.advbase:
+        yield TABLE.finding("carp-advbase-differs", subject, f"advbase {ours.advbase} and {theirs.advbase}")
+    if set(ours.addresses) != set(theirs.addresses):
+        sides = [f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in ((here, ours), (there, theirs))]
+        yield TABLE.finding("carp-addresses-differ", subject, ", ".join(sides))
+
+
+def _say(vhid: Vhid) -> str:
+    return f"{vhid.name} ({name_list(list(vhid.addresses))})"
+
+
+CHECK = CheckCommand("check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options)
+main = CHECK.main
