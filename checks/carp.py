@@ -15,8 +15,8 @@ from checks.probes.node import Node
 
 TABLE = Table(
     Row("carp-not-loaded", CRITICAL, "the kernel has no CARP", "this node can neither hold nor take the address"),
-    Row("carp-no-vhid", CRITICAL, "no virtual host on any interface", "this node can neither hold nor take the address"),
-    Row("carp-not-allowed", CRITICAL, "net.inet.carp.allow is 0", "this node takes no part: it cannot take the address"),
+    Row("carp-no-vhid", CRITICAL, "no vhid on any interface", "this node can neither hold nor take the address"),
+    Row("carp-not-allowed", CRITICAL, "net.inet.carp.allow is 0", "this node cannot take the address"),
     Row("carp-init", CRITICAL, "a vhid in state INIT", "its interface is down: this node cannot take the address"),
     Row("carp-vhids-disagree", CRITICAL, "the vhids of one node are not in one state",
         "without a mapping of resources to vhids nothing can be promoted here"),
@@ -30,7 +30,7 @@ TABLE = Table(
     Row("carp-advbase-differs", WARNING, "a vhid has another advbase on the other node",
         "the slower node waits longer, or never becomes master"),
     Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other"),
-    Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0", "the node holds itself back or has lost an interface"),
+    Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0", "the node holds back, or lost an interface"),
     Row("carp-preempt-off", WARNING, "net.inet.carp.preempt is 0",
         "after a failure the vhids of a node do not move together"),
     Row("carp-not-preferred", WARNING, "not the state of --preferred", "a failover has happened; the service runs"),
@@ -58,7 +58,7 @@ class Seen(NamedTuple):
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options of this check."""
     states = ("MASTER", "BACKUP")
-    made.add_argument("--expect", type=str.upper, choices=states, help="the state that this node must have (else CRITICAL)")
+    made.add_argument("--expect", type=str.upper, choices=states, help="the state this node must have (else CRITICAL)")
     made.add_argument("--preferred", type=str.upper, choices=states, help=(
         "the state that this node has on a normal day (else WARNING: somebody wants to know of a failover)"
     ))  # fmt: skip

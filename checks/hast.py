@@ -33,7 +33,7 @@ TABLE = Table(
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
-    Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c", "both copies are equal but for writes in flight"),
+    Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c", "both copies are equal but what is in flight"),
     Row("hast-following", OK, "secondary, complete", "a primary is connected"),
 )  # fmt: skip
 

@@ -223,7 +223,8 @@ def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
 def _sources(seen: list[Seen]) -> tuple[list[str], list[str]]:
     """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
     dump without the other says nothing either."""
-    read, missing = [], []
+    read: list[str] = []
+    missing: list[str] = []
     for one in seen:
         for source, there in (("log", one.signs is not None), ("marker", one.has_hook or one.marker is not None)):
             (read if there else missing).append(f"{source} of {one.node.label}")

@@ -77,7 +77,7 @@ class Marker(NamedTuple):
 def signs(node: Node, resource: str) -> tuple[Sign, ...]:
     """The signs of a split-brain in the node's logs, the last rotated one included. Raises ProbeError."""
     found = node.run("grep", "-h", "hastd", *LOGS)
-    if not found.stdout and (found.status > 1 or found.stderr):  # grep(1): 1 is no match, 2 an error, perhaps of one file
+    if not found.stdout and (found.status > 1 or found.stderr):  # grep(1): 1 is no match, 2 an error
         raise Failed(f"the logs cannot be read: {found.words}")
     lines = found.stdout.splitlines()
     now = _now(node)
