@@ -133,9 +133,28 @@ def names_under(node: Node, directory: str) -> tuple[str, ...]:
     return tuple(line for line in completed.stdout.splitlines() if line)
 
 
+def write_and_remove(node: Node, directory: str) -> None:
+    """Make an empty file of a new name in a directory, bring it to the disk, remove it. Raises ProbeError."""
+    made = node.run("mktemp", f"{directory}/.hastwatch.XXXXXXXX")
+    path = made.stdout.strip()
+    if made.status != 0 or not re.fullmatch(re.escape(directory) + r"/\.hastwatch\.[A-Za-z0-9]{8}", path):
+        raise Failed(f"no file can be made in {directory}: {made.words}")
+    for tool in ("fsync", "rm"):
+        completed = node.run(tool, path)
+        if completed.status != 0:
+            raise Failed(f"`{tool} {path}` ends with {completed.status}: {completed.words}")
+
+
 def refuse_missing(completed: Completed, path: str) -> None:
     """Raise NotFound or NotPermitted where a command says that of a path."""
     if completed.status != 0 and "No such file or directory" in completed.stderr:
         raise NotFound(f"{path}: no such file or directory")
     if completed.status != 0 and "ermission denied" in completed.stderr:
         raise NotPermitted(f"{path}: permission denied")
+
+
+def belongs(mount: Mount, device: str, resource: str) -> bool:
+    """Whether a mounted file system is that of a resource: its device, or for ZFS the pool named like the resource."""
+    if mount.kind == "zfs":
+        return mount.device.partition("/")[0] == resource
+    return mount.device == device

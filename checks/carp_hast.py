@@ -1,0 +1,241 @@
+"""check_carp_hast: whether CARP, HAST, the mount and NFS say the same, on each node and between them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from checks.node_state import HastRole, Mounted, Nfs, NodeFacts, ResourceFacts, State, read_node, read_resource
+from checks.plugin.command import CheckCommand, Session
+from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.text import name_list, say_duration
+from checks.probes import filesystem
+from checks.probes.carp import CarpState
+from checks.probes.errors import NotFound
+from checks.probes.hast_conf import ConfiguredResource
+from checks.probes.node import Node
+
+MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
+PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
+
+
+class Rule(NamedTuple):
+    """A row of the table and the states it is for; an empty tuple is any. Of all rules the first that fits counts.
+
+    `passing`: seen in the middle of every failover, so it is given the grace period after a change of CARP.
+    """
+
+    row: Row
+    carp: tuple[CarpState | None, ...] = ()
+    role: tuple[HastRole, ...] = ()
+    mounted: tuple[Mounted, ...] = ()
+    nfs: tuple[Nfs, ...] = ()
+    exported: tuple[bool, ...] = ()
+    passing: bool = False
+
+    def fits(self, state: State) -> bool:
+        """Whether this rule is for `state`."""
+        wanted = (self.carp, self.role, self.mounted, self.nfs, self.exported)
+        return all(not values or value in values for values, value in zip(wanted, state, strict=True))
+
+
+RULES = (
+    Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
+             "whether it has to serve cannot be told, and it cannot take the address"), carp=(None,)),
+    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running or not answering",
+             "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
+    Rule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
+             "service address without data: clients hang or get stale handles"),
+         carp=(MASTER,), role=(SECONDARY,), passing=True),
+    Rule(Row("carp-master-hast-init", CRITICAL, "MASTER, role init",
+             "service address without data: clients hang or get stale handles"),
+         carp=(MASTER,), role=(ROLE_INIT,), passing=True),
+    Rule(Row("wrong-device-mounted", CRITICAL, "another device than the resource's is mounted at its mount point",
+             "clients read and write the wrong file system, which nothing replicates"), mounted=(Mounted.WRONG,)),
+    Rule(Row("carp-master-not-mounted", CRITICAL, "MASTER, primary, not mounted",
+             "clients get no answer, or the directory underneath"),
+         carp=(MASTER,), mounted=(Mounted.NOTHING,), passing=True),
+    Rule(Row("carp-master-read-only", CRITICAL, "MASTER, primary, mounted read-only", "clients cannot write"),
+         carp=(MASTER,), mounted=(Mounted.READ_ONLY,)),
+    Rule(Row("carp-master-nfs-stopped", CRITICAL, "MASTER, primary, mounted, but rpcbind, mountd or nfsd not running",
+             "clients hang"), carp=(MASTER,), nfs=(Nfs.NONE, Nfs.SOME), passing=True),
+    Rule(Row("carp-master-not-exported", CRITICAL, "MASTER, primary, mounted, NFS runs, but mount lacks `NFS exported`",
+             "clients get stale file handles, although showmount lists the export: restart mountd"),
+         carp=(MASTER,), exported=(False,), passing=True),
+    Rule(Row("carp-hast-active", OK, "MASTER, primary, mounted, exported, NFS runs", "clients are served here"),
+         carp=(MASTER,)),
+    Rule(Row("carp-init-hast-primary", CRITICAL, "INIT, role primary",
+             "data without address: clients have no service from here, the other node may take over any moment"),
+         carp=(INIT,), role=(PRIMARY,), passing=True),
+    Rule(Row("carp-init-standby", CRITICAL, "INIT, not primary", "no redundancy: this node cannot take the address"),
+         carp=(INIT,)),
+    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running or not answering",
+             "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
+    Rule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
+             "data without address, one step from a split-brain"), carp=(BACKUP,), role=(PRIMARY,), passing=True),
+    Rule(Row("carp-backup-hast-init", CRITICAL, "BACKUP, role init", "no redundancy: nothing is replicated here"),
+         carp=(BACKUP,), role=(ROLE_INIT,), passing=True),
+    Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, role secondary, but something mounted at the mount point",
+             "what is written there is lost"),
+         carp=(BACKUP,), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY), passing=True),
+    Rule(Row("carp-backup-nfs-running", CRITICAL, "BACKUP, role secondary, but mountd or nfsd running",
+             "at the next failover clients get stale file handles before the mount"),
+         carp=(BACKUP,), nfs=(Nfs.ALL, Nfs.SOME), passing=True),
+    Rule(Row("carp-hast-standby", OK, "BACKUP, secondary, not mounted, mountd and nfsd stopped", "ready to take over"),
+         carp=(BACKUP,)),
+)  # fmt: skip
+
+TABLE = Table(
+    *(rule.row for rule in RULES),
+    Row("hast-both-primary", CRITICAL, "both nodes have role primary", "each write makes the copies go different ways"),
+    Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service"),
+    Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
+        "written by a local process while nothing was mounted: lost mail, hidden by the next mount"),
+    Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
+        "clients wait; critical when it has not passed by then"),
+    Row("export-outside", WARNING, "a file system that is no resource's is NFS exported",
+        "whoever guesses a file handle reads it: mountd exports the root where nothing is mounted"),
+    Row("locking-stopped", WARNING, "MASTER, NFS runs, but statd or lockd not running", "clients cannot lock files"),
+    Row("mount-point-missing", WARNING, "the mount point does not exist", "this node cannot mount when it takes over"),
+)  # fmt: skip
+
+PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the resource, else 0"),)
+
+ABOUT = """\
+Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
+(`mount`), the NFS daemons (`ps`), and, where nothing is mounted, at the names under the mount point (`ls -A`). The
+first row below that fits a node's state is its verdict; rows from hast-both-primary on are judged besides. With --peer
+both nodes are judged, and the pair. Right after CARP has changed, the states on the way of a failover are WARNING for
+--grace seconds; the change is known from the run before, so the first run of all judges without grace."""
+
+
+class Judged(NamedTuple):
+    """What the verdict on the pair needs of one node. `passing`: its state was excused as one of a failover."""
+
+    role: HastRole
+    passing: bool
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The options of this check."""
+    made.add_argument("--grace", type=_grace, default=60, metavar="SECONDS", help=(
+        "how long a failover may be on its way after CARP has changed (default: 60)"
+    ))  # fmt: skip
+
+
+def _grace(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
+    return seconds
+
+
+def look(session: Session) -> Iterator[Finding | Number]:
+    """Judge every resource on this node, then on the other one, then the pair."""
+    configured = session.configured()
+    names = session.options.resource or list(configured)
+    judged: dict[str, list[Judged]] = {name: [] for name in names}
+    for node in session.nodes:
+        yield from session.guarded(node.label, _node(session, node, configured, judged))
+    for name, both in judged.items():
+        yield from _pair(name, both, [node.label for node in session.nodes])
+
+
+def _node(
+    session: Session, node: Node, configured: dict[str, ConfiguredResource], judged: dict[str, list[Judged]]
+) -> Iterator[Finding | Number]:
+    facts = read_node(node)
+    for name in judged:
+        resource = configured.get(name, ConfiguredResource(name, name, "", ""))
+        yield from session.guarded(f"{name} on {node.label}", _resource(session, facts, resource, judged[name]))
+    points = [session.config.for_resource(name).mount_point for name in (*configured, *judged)]
+    outside = [mount.point for mount in facts.mounts if mount.exported and not _below(mount.point, points)]
+    if outside:
+        yield TABLE.finding("export-outside", node.label, f"{name_list(outside)} is NFS exported")
+
+
+def _resource(
+    session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged]
+) -> Iterator[Finding | Number]:
+    settings = session.config.for_resource(resource.name)
+    found = read_resource(facts, resource, settings)
+    subject = f"{resource.name} on {facts.node.label}"
+    rule = judge(found.state)
+    since = _carp_since(session, facts.node, resource.name, found.state.carp)
+    passing = rule.passing and since is not None and since < session.options.grace
+    judged.append(Judged(found.state.role, passing))
+    if passing:
+        text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP changed {say_duration(since or 0)} ago"
+        yield TABLE.finding("failover-in-progress", subject, text)
+    else:
+        yield TABLE.finding(rule.row.reason, subject, _say(found, facts))
+    yield Number(f"{resource.name}_{facts.node.label}_well", int(rule.row.severity is OK), least=0, most=1)
+    missing = sorted({"statd", "lockd"} - facts.daemons)
+    if found.state.carp is MASTER and found.state.nfs is Nfs.ALL and missing:
+        yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
+    if found.state.mounted is Mounted.NOTHING:
+        yield from _underneath(facts.node, settings.mount_point, subject)
+
+
+def judge(state: State) -> Rule:
+    """The first rule that fits. Together they fit every state."""
+    return next(rule for rule in RULES if rule.fits(state))
+
+
+def _say(found: ResourceFacts, facts: NodeFacts) -> str:
+    said = str(found.state)
+    if found.state.nfs is Nfs.SOME:
+        said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - facts.daemons))} missing)"
+    if found.state.mounted is Mounted.WRONG:
+        said += f" ({found.device})"
+    return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
+
+
+def _carp_since(session: Session, node: Node, name: str, state: CarpState | None) -> float | None:
+    """Seconds since CARP was first seen in `state`; None where no other state was seen before it."""
+    kept_as, now = f"check_carp_hast-{node.name}-{name}", time.time()
+    kept = session.memory.get(kept_as)
+    seen = state.value if state else "none"
+    if kept.get("carp") == seen:
+        since = kept.get("since")
+        return max(now - since, 0) if isinstance(since, int | float) else None
+    changed = now if kept else None
+    session.memory.put(kept_as, {"carp": seen, "since": changed})
+    return 0 if kept else None
+
+
+def _underneath(node: Node, point: str, subject: str) -> Iterator[Finding]:
+    """What lies in the mount point itself, where nothing is mounted on it."""
+    try:
+        names = filesystem.names_under(node, point)
+    except NotFound:
+        yield TABLE.finding("mount-point-missing", subject, f"{point} does not exist")
+        return
+    if names:
+        some = name_list([*names[:3], *(["others"] if len(names) > 3 else [])])
+        yield TABLE.finding("files-under-mount-point", subject, f"{len(names)} in {point}: {some}")
+
+
+def _pair(name: str, judged: list[Judged], labels: list[str]) -> Iterator[Finding]:
+    """What only both nodes together show."""
+    if len(judged) != 2:
+        return
+    subject = f"{name} on {name_list(labels)}"
+    roles = [one.role for one in judged]
+    if roles.count(PRIMARY) == 2:
+        yield TABLE.finding("hast-both-primary", subject, "both are primary")
+    elif PRIMARY not in roles and not any(one.passing for one in judged):
+        yield TABLE.finding("hast-no-primary", subject, f"{roles[0].value} and {roles[1].value}")
+
+
+def _below(point: str, parents: list[str]) -> bool:
+    return any(point == parent or point.startswith(f"{parent}/") for parent in parents)
+
+
+CHECK = CheckCommand("check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options)
+main = CHECK.main

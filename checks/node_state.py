@@ -1,0 +1,119 @@
+"""One resource on one node, as CARP, HAST, mount and the NFS daemons have it: what check_carp_hast judges."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from checks.carp_state import asked
+from checks.plugin.config import ResourceConfig
+from checks.probes import carp, filesystem, hast, processes
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.filesystem import Mount
+from checks.probes.hast_conf import ConfiguredResource
+from checks.probes.node import Node
+
+
+class HastRole(enum.Enum):
+    """The role of the resource, or that there is no hastd to have one."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    INIT = "init"
+    DOWN = "hastd down"
+
+
+class Mounted(enum.Enum):
+    """What is mounted at the mount point of the resource."""
+
+    NOTHING = "not mounted"
+    WRITABLE = "mounted"
+    READ_ONLY = "mounted read-only"
+    WRONG = "another device mounted"
+
+
+class Nfs(enum.Enum):
+    """The daemons that answer clients. rpcbind, statd and lockd export nothing and may run on a standby."""
+
+    ALL = "NFS runs"
+    SOME = "NFS runs in part"
+    NONE = "NFS stopped"
+
+
+class State(NamedTuple):
+    """The whole state. `carp` is None where no vhid speaks for the resource."""
+
+    carp: CarpState | None
+    role: HastRole
+    mounted: Mounted
+    nfs: Nfs
+    exported: bool
+
+    def __str__(self) -> str:
+        return ", ".join((
+            f"CARP {self.carp.value}" if self.carp else "no CARP state",
+            self.role.value if self.role is HastRole.DOWN else f"HAST {self.role.value}",
+            self.mounted.value + (", exported" if self.exported else ""),
+            self.nfs.value,
+        ))  # fmt: skip
+
+
+class NodeFacts(NamedTuple):
+    """What is read of a node once, for all its resources."""
+
+    node: Node
+    vhids: tuple[Vhid, ...]
+    mounts: tuple[Mount, ...]
+    daemons: frozenset[str]
+
+
+class ResourceFacts(NamedTuple):
+    """A resource on a node: its state, and the words for what the state alone does not say."""
+
+    state: State
+    hast_says: str
+    carp_says: str
+    device: str
+
+
+def read_node(node: Node) -> NodeFacts:
+    """What the node has, whatever its resources. Raises ProbeError."""
+    running = processes.running(processes.processes(node))
+    return NodeFacts(node, carp.vhids(node), filesystem.mounts(node), running)
+
+
+def read_resource(facts: NodeFacts, resource: ConfiguredResource, settings: ResourceConfig) -> ResourceFacts:
+    """The state of one resource on the node. Raises ProbeError."""
+    role, hast_says = _role(facts.node, resource.name)
+    mount = filesystem.mounted_at(facts.mounts, settings.mount_point)
+    wanted = asked(facts.vhids, settings.vhid)
+    state = State(
+        carp=wanted.state,
+        role=role,
+        mounted=_mounted(mount, resource),
+        nfs=_nfs(facts.daemons),
+        exported=mount is not None and mount.exported,
+    )
+    return ResourceFacts(state, hast_says, wanted.why, mount.device if mount else "")
+
+
+def _role(node: Node, name: str) -> tuple[HastRole, str]:
+    """The role; a hastd that does not answer, or not for this resource, has none to offer."""
+    try:
+        return HastRole(hast.resource(node, name).role.value), ""
+    except (hast.HastdDown, hast.HastctlFailed, hast.HastdError) as error:
+        return HastRole.DOWN, str(error)
+
+
+def _mounted(mount: Mount | None, resource: ConfiguredResource) -> Mounted:
+    if mount is None:
+        return Mounted.NOTHING
+    if not filesystem.belongs(mount, resource.device, resource.name):
+        return Mounted.WRONG
+    return Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE
+
+
+def _nfs(daemons: frozenset[str]) -> Nfs:
+    if {"rpcbind", "mountd", "nfsd"} <= daemons:
+        return Nfs.ALL
+    return Nfs.SOME if daemons & {"mountd", "nfsd"} else Nfs.NONE
