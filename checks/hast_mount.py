@@ -1,0 +1,204 @@
+"""check_hast_mount: whether the file system of a primary is mounted, writable, roomy and answering, and only there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+
+from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.nagios import outside
+from checks.plugin.text import say_size
+from checks.probes import filesystem, hast
+from checks.probes.errors import Hangs, NotUnderstood, ProbeError
+from checks.probes.filesystem import Mount, Usage
+from checks.probes.hast import Role
+from checks.probes.hast_conf import ConfiguredResource
+from checks.probes.node import Node
+from checks.probes.process import Completed
+
+TABLE = Table(
+    Row("mount-missing", CRITICAL, "primary, nothing mounted at the mount point", "clients have no file system"),
+    Row("mount-wrong-device", CRITICAL, "another device than the resource's is mounted at its mount point",
+        "clients use a file system that nothing replicates"),
+    Row("mount-read-only", CRITICAL, "mounted read-only", "clients cannot write"),
+    Row("mount-hangs", CRITICAL, "the file system does not answer in time", "clients hang: the disk may be dead"),
+    Row("mount-broken", CRITICAL, "reading or writing (--depth) fails", "clients get errors"),
+    Row("mount-fsid-changed", CRITICAL, "the fsid is not the recorded one",
+        "every file handle that clients hold is stale"),
+    Row("mount-on-standby", CRITICAL, "mounted although the role is not primary", "what is written there is lost"),
+    Row("mount-full-critical", CRITICAL, "used space outside -c", "clients cannot write, or soon"),
+    Row("mount-inodes-critical", CRITICAL, "used inodes outside -c", "clients cannot make files, or soon"),
+    Row("mount-full", WARNING, "used space outside -w", "room is running out"),
+    Row("mount-inodes", WARNING, "used inodes outside -w", "room for files is running out"),
+    Row("mount-role-unknown", UNKNOWN, "hastd does not say the role", "whether it has to be mounted is not known"),
+    Row("mount-well", OK, "primary, mounted read-write, room left, answers", "clients have their file system"),
+    Row("mount-absent", OK, "not primary, not mounted", "as it has to be on a standby"),
+)  # fmt: skip
+
+PERFDATA = (
+    ("RESOURCE_used", "per cent of the space that ordinary users may use, with -w and -c"),
+    ("RESOURCE_available", "bytes that ordinary users may still use"),
+    ("RESOURCE_inodes", "per cent of the inodes, with -w and -c"),
+    ("RESOURCE_answer", "seconds until df had its answer"),
+)
+
+ABOUT = """\
+Looks at the role (`hastctl list NAME`), at what is mounted (`mount`, and `mount -v` for the fsid) and at the space
+(`df -k`, `df -ik`). On a primary the resource's own device, /dev/hast/NAME or the ZFS pool NAME, has to be mounted at
+its mount point (/hast/NAME, or mount_point in the configuration), read-write, with room, answering in time, and with
+the fsid of the first time, because clients' file handles hold it. On any other role it must not be mounted. --depth
+read lists the directory; --depth write also makes, syncs and removes an empty file .hastwatch.XXXXXXXX in it."""
+
+WARN_PERCENT, CRITICAL_PERCENT = "85", "95"
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The options of this check."""
+    add_thresholds(made, "per cent of space and inodes used", "default: -w 85 -c 95", sizes=False)
+    made.add_argument(
+        "--depth", choices=("stat", "read", "write"), default="stat", help="how far to look (default: stat)"
+    )
+    made.add_argument("--fsid", type=_fsid, metavar="HEX", help=(
+        "the fsid that the file system must have; replaces the recorded one, needed after newfs"
+    ))  # fmt: skip
+
+
+def _fsid(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{16}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an fsid of 16 hexadecimal digits, as `mount -v` prints it")
+    return text.lower()
+
+
+def look(session: Session) -> Iterator[Finding | Number]:
+    """Judge every resource."""
+    configured = session.configured()
+    mounts = filesystem.mounts(session.here)
+    for name in session.options.resource or list(configured):
+        resource = configured.get(name, ConfiguredResource(name, name, "", ""))
+        subject = f"{name} on {session.here.label}"
+        yield from session.guarded(subject, _resource(session, resource, mounts, subject))
+
+
+def _resource(
+    session: Session, resource: ConfiguredResource, mounts: tuple[Mount, ...], subject: str
+) -> Iterator[Finding | Number]:
+    point = session.config.for_resource(resource.name).mount_point
+    mount = filesystem.mounted_at(mounts, point)
+    if mount and not filesystem.belongs(mount, resource.device, resource.name):
+        yield TABLE.finding(
+            "mount-wrong-device", subject, f"{mount.device} is mounted at {point}, not {resource.device}"
+        )
+        return
+    try:
+        role = hast.resource(session.here, resource.name).role
+    except (hast.HastdDown, hast.HastctlFailed, hast.HastdError) as error:
+        there = f"{mount.device} is mounted" if mount else "nothing is mounted"
+        yield TABLE.finding("mount-role-unknown", subject, f"{error}; {there} at {point}")
+        return
+    if role is not Role.PRIMARY:
+        reason = "mount-on-standby" if mount else "mount-absent"
+        yield TABLE.finding(reason, subject, f"role {role.value}, {'' if mount else 'not '}mounted at {point}")
+    elif not mount:
+        yield TABLE.finding("mount-missing", subject, f"role primary, nothing mounted at {point}")
+    else:
+        yield from _mounted(session, resource.name, mount, subject)
+
+
+def _mounted(session: Session, name: str, mount: Mount, subject: str) -> Iterator[Finding | Number]:
+    """The file system of a primary: all that is wrong with it, else that it is well."""
+    trouble: list[Finding] = []
+    said = [f"{mount.device} at {mount.point}, {'read-only' if mount.read_only else 'read-write'}"]
+    if mount.read_only:
+        trouble.append(TABLE.finding("mount-read-only", subject, said[0]))
+    try:
+        for seen in _space(session, name, mount.point, subject, said):
+            if isinstance(seen, Finding):
+                trouble.append(seen)
+            else:
+                yield seen
+        trouble += _same_fsid(session, name, mount.point, subject, said)
+        trouble += _deeper(session, mount, subject, said)
+    except Hangs as error:
+        trouble.append(TABLE.finding("mount-hangs", subject, str(error)))
+    yield from trouble or [TABLE.finding("mount-well", subject, ", ".join(said))]
+
+
+def _space(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding | Number]:
+    warning, critical = session.options.warning or WARN_PERCENT, session.options.critical or CRITICAL_PERCENT
+    used = filesystem.usage(session.here, point)
+    asked = session.here.log[-1]
+    yield Number(f"{name}_used", round(used.percent, 1), "%", warning, critical, 0)
+    yield Number(f"{name}_available", max(used.available, 0) * 1024, "B", least=0)
+    if isinstance(asked, Completed):
+        yield Number(f"{name}_answer", round(asked.seconds, 3), "s", least=0)
+    free = say_size(max(used.available, 0) * 1024)
+    said.append(f"{used.percent:.0f} % used, {free} free")
+    if outside(used.percent, critical) or outside(used.percent, warning):
+        reason = "mount-full-critical" if outside(used.percent, critical) else "mount-full"
+        yield TABLE.finding(reason, subject, f"{used.percent:.0f} % of the space used, {free} free at {point}")
+    files = _inodes(session.here, point, said)
+    if files is None or files.inodes_percent is None:
+        return
+    percent = files.inodes_percent
+    yield Number(f"{name}_inodes", round(percent, 1), "%", warning, critical, 0)
+    if outside(percent, critical) or outside(percent, warning):
+        reason = "mount-inodes-critical" if outside(percent, critical) else "mount-inodes"
+        yield TABLE.finding(reason, subject, f"{percent:.0f} % of the inodes used, {files.inodes_free} free at {point}")
+
+
+def _inodes(node: Node, point: str, said: list[str]) -> Usage | None:
+    """The inodes; where df cannot tell, that is said beside the rest."""
+    try:
+        found = filesystem.inodes(node, point)
+    except Hangs:
+        raise
+    except ProbeError as error:
+        said.append(f"inodes not read ({error})")
+        return None
+    said.append(f"{found.inodes_percent:.0f} % of inodes" if found.inodes_percent is not None else "no inodes to count")
+    return found
+
+
+def _same_fsid(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding]:
+    """Compare the fsid with the one given, else with the one of the first time, on whichever node that was."""
+    kept_as = f"check_hast_mount-{name}-fsid"
+    recorded = session.options.fsid or session.memory.get(kept_as).get("fsid")
+    try:
+        mount = filesystem.mounted_at(filesystem.mounts(session.here, with_fsid=True), point)
+        found = mount.fsid if mount else ""
+        if not re.fullmatch(r"[0-9a-f]{16}", found):
+            raise NotUnderstood("fsid of mount -v", found or "(none)")
+    except Hangs:
+        raise
+    except ProbeError as error:
+        said.append(f"fsid not read ({error})")
+        return
+    said.append(f"fsid {found}")
+    if isinstance(recorded, str) and found != recorded:
+        text = f"fsid {found}, recorded {recorded}; if the file system was made anew, give --fsid {found} once"
+        yield TABLE.finding("mount-fsid-changed", subject, text)
+    else:
+        session.memory.put(kept_as, {"fsid": found})
+
+
+def _deeper(session: Session, mount: Mount, subject: str, said: list[str]) -> Iterator[Finding]:
+    """What --depth asks for. Writing makes a new name and opens no old one: a client may have put a link there."""
+    depth, node = session.options.depth, session.here
+    if depth == "stat":
+        return
+    try:
+        filesystem.names_under(node, mount.point)
+        said.append("read")
+        if depth == "write" and not mount.read_only:
+            filesystem.write_and_remove(node, mount.point)
+            said.append("written")
+    except Hangs:
+        raise
+    except ProbeError as error:
+        yield TABLE.finding("mount-broken", subject, str(error))
+
+
+CHECK = CheckCommand("check_hast_mount", "HAST MOUNT", ABOUT, TABLE, PERFDATA, look, add_options)
+main = CHECK.main
