@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
-from checks.plugin.nagios import outside
 from checks.plugin.text import name_list
+from checks.plugin.threshold import outside
 from checks.probes import carp, devd, processes
 from checks.probes.carp import CarpState
 from checks.probes.devd import Rule

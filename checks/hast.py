@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from checks.carp_state import asked
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
-from checks.plugin.nagios import outside
 from checks.plugin.text import say_duration, say_size
+from checks.plugin.threshold import outside
 from checks.probes import carp, hast, hast_log
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError

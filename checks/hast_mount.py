@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
-from checks.plugin.nagios import outside
 from checks.plugin.text import say_size
+from checks.plugin.threshold import outside
 from checks.probes import filesystem, hast
 from checks.probes.errors import Hangs, NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, Usage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, Session
@@ -75,7 +74,7 @@ class Seen(NamedTuple):
     def reported_now(self) -> list[str]:
         """What says that hastd is finding a split-brain now."""
         said = [f"{sign.kind} {sign.times} times, last {sign.when}" for sign in self.signs or () if sign.current]
-        if self.marker and datetime.now(UTC).replace(tzinfo=None) - self.marker.last <= hast_log.REPEATS:
+        if self.marker and self.marker.is_fresh():
             said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%H:%M:%S} UTC")
         return [f"{self.node.label}: {', '.join(said)}"] if said else []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +13,9 @@ from typing import NamedTuple, NoReturn
 from checks import VERSION
 from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, Severity, Table
-from checks.plugin.nagios import evaluate, is_range
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import plain, size_range
+from checks.plugin.threshold import is_range
 from checks.probes.errors import ProbeError
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast import RESOURCE_NAME
@@ -95,14 +96,20 @@ class CheckCommand(NamedTuple):
         )
         watchdog.daemon = True
         watchdog.start()
+        findings: list[Finding] = []
+        numbers: list[Number] = []
         try:
-            findings, numbers, perfdata = evaluate(lambda: self._guarded_look(session), overrides)
+            for seen in self._guarded_look(session):
+                if isinstance(seen, Number):
+                    numbers.append(seen)
+                else:
+                    findings.append(seen._replace(severity=overrides.get(seen.reason, seen.severity)))
         except KeyboardInterrupt:
-            findings, numbers, perfdata = [self._failed("interrupted")], [], []
+            findings.append(self._failed("interrupted"))
         speak.acquire()
         watchdog.cancel()
-        verdict = Verdict(self.name, self.title, findings, numbers, perfdata, session.nodes, session.remarks)
-        return _say(verdict, session.options)
+        findings.sort(key=lambda finding: -finding.severity.rank)
+        return _say(Verdict(self.name, self.title, findings, numbers, session.nodes, session.remarks), session.options)
 
     def _guarded_look(self, session: Session) -> Iterator[Finding | Number]:
         """What the check finds; an error of its own is a finding too, after what was found before it."""
@@ -123,8 +130,7 @@ class CheckCommand(NamedTuple):
         if not speak.acquire(blocking=False):
             return
         finding = self.table.finding("check-timeout", self.name, f"not done after {session.options.timeout:g} s")
-        verdict = Verdict(self.name, self.title, [finding], [], [], [], session.remarks)
-        os._exit(_say(verdict, session.options))
+        os._exit(_say(Verdict(self.name, self.title, [finding], [], [], session.remarks), session.options))
 
 
 def _say(verdict: Verdict, options: argparse.Namespace) -> int:
@@ -159,11 +165,11 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         "-r", "--resource", action="append", default=[], type=_resource, metavar="NAME",
         help="a HAST resource; may be repeated (default: every resource in hast.conf)",
     )  # fmt: skip
-    made.add_argument("--via", type=_prefix, metavar="PREFIX", help=(
+    made.add_argument("--via", metavar="PREFIX", help=(
         "the words before a command line that bring it to this node, such as 'sudo -n sh -c' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
-    made.add_argument("--peer", type=_prefix, metavar="PREFIX", help="the same for the other node (default: not asked)")
+    made.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: not asked)")
     made.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
         "judge a row of the table below as ok, warning or critical instead; may be repeated"
     ))  # fmt: skip
@@ -220,24 +226,22 @@ def _overrides(config: Config, options: argparse.Namespace, table: Table) -> dic
 
 
 def _words(prefix: str) -> tuple[str, ...]:
+    """The words of a prefix, split as a shell does. Raises ConfigError."""
     if not prefix:
         return ()
     import shlex
 
-    return tuple(shlex.split(prefix))
-
-
-def _prefix(text: str) -> str:
     try:
-        if text and not _words(text):
-            raise ValueError("no words")
+        words = tuple(shlex.split(prefix))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be split into words: {error}") from None
-    return text
+        raise ConfigError(f"{prefix!r} cannot be split into words: {error}") from None
+    if not words:
+        raise ConfigError(f"{prefix!r} is no command")
+    return words
 
 
 def _resource(text: str) -> str:
-    if not RESOURCE_NAME.fullmatch(text):
+    if not re.fullmatch(RESOURCE_NAME, text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a HAST resource")
     return text
 

@@ -24,6 +24,8 @@ from checks.plugin.finding import Severity
 
 PATH = "/usr/local/etc/hastwatch.toml"
 LARGEST = 1 << 20
+"""Bytes; what is larger is no configuration of ours."""
+SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
 class ConfigError(Exception):
@@ -87,46 +89,44 @@ def _refuse_unsafe(status: os.stat_result, where: str) -> None:
 
 
 def _checked(values: dict[str, object], where: str) -> Config:
-    for key, value in values.items():
+    """The configuration out of what TOML had. Raises ConfigError at the first thing that is not as documented."""
+    for key in values:
         if key not in Config._fields:
             raise ConfigError(f"{where}: unknown key `{key}`")
-        wanted = {"timeout": (int, float), "severity": dict, "resource": dict}.get(key, str)
-        if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]
-            raise ConfigError(f"{where}: `{key}` has the wrong type")
-    timeout = float(values.get("timeout", Config().timeout))  # type: ignore[arg-type]
-    if not 0 < timeout <= 3600:
-        raise ConfigError(f"{where}: `timeout` must be above 0 and at most 3600 s")
+    timeout = values.get("timeout", Config().timeout)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 3600:
+        raise ConfigError(f"{where}: `timeout` must be a number of seconds above 0 and at most 3600")
+    severity = {reason: _text(word, f"severity.{reason}", where) for reason, word in _table(values, "severity", where)}
+    for reason, word in severity.items():
+        if word not in SEVERITY_WORDS:
+            raise ConfigError(f"{where}: `severity.{reason}` must be ok, warning or critical")
     return Config(
-        via=str(values.get("via", "")),
-        peer=str(values.get("peer", "")),
-        timeout=timeout,
-        state_dir=str(values.get("state_dir", "")),
-        severity=_severities(values.get("severity", {}), where),
-        resource=_resources(values.get("resource", {}), where),
+        via=_text(values.get("via", ""), "via", where),
+        peer=_text(values.get("peer", ""), "peer", where),
+        timeout=float(timeout),
+        state_dir=_text(values.get("state_dir", ""), "state_dir", where),
+        severity=severity,
+        resource={name: _resource(settings, name, where) for name, settings in _table(values, "resource", where)},
     )
 
 
-def _severities(table: object, where: str) -> dict[str, str]:
-    assert isinstance(table, dict)
-    for reason, word in table.items():
-        if word not in SEVERITY_WORDS:
-            raise ConfigError(f"{where}: severity of `{reason}` must be ok, warning or critical")
-    return table
+def _resource(settings: object, name: str, where: str) -> ResourceConfig:
+    given: dict[str, str] = {}
+    for key, value in _table({name: settings}, name, where):
+        if key not in ResourceConfig._fields:
+            raise ConfigError(f"{where}: unknown key `resource.{name}.{key}`")
+        given[key] = _text(value, f"resource.{name}.{key}", where)
+    return ResourceConfig(**given)
 
 
-def _resources(table: object, where: str) -> dict[str, ResourceConfig]:
-    assert isinstance(table, dict)
-    found = {}
-    for name, settings in table.items():
-        if not isinstance(settings, dict):
-            raise ConfigError(f"{where}: `resource.{name}` must be a table")
-        for key, value in settings.items():
-            if key not in ResourceConfig._fields:
-                raise ConfigError(f"{where}: unknown key `resource.{name}.{key}`")
-            if not isinstance(value, str):
-                raise ConfigError(f"{where}: `resource.{name}.{key}` must be text")
-        found[name] = ResourceConfig(**settings)
-    return found
+def _table(values: dict[str, object], key: str, where: str) -> list[tuple[str, object]]:
+    table = values.get(key, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: `{key}` must be a table")
+    return list(table.items())
 
 
-SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
+def _text(value: object, key: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{where}: `{key}` must be text")
+    return value

@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Number, Severity
-from checks.plugin.text import plain
+from checks.plugin.text import label, plain
 from checks.probes.node import Node
 from checks.probes.process import Completed
 
@@ -23,7 +23,6 @@ class Verdict(NamedTuple):
     title: str
     findings: list[Finding]
     numbers: list[Number]
-    perfdata: list[str]
     nodes: list[Node]
     remarks: list[str]
 
@@ -45,7 +44,14 @@ def status_line(verdict: Verdict) -> str:
             break
         said.append(text)
     line = f"{verdict.title} {worst.name} - " + ("; ".join(said) or "nothing was found")
-    return f"{line} | {' '.join(verdict.perfdata)}" if verdict.perfdata else line
+    return f"{line} | {' '.join(map(performance, verdict.numbers))}" if verdict.numbers else line
+
+
+def performance(number: Number) -> str:
+    """One item of performance data: `LABEL=VALUE[UNIT];[WARN];[CRIT];[MIN];[MAX]`, without the empty end."""
+    ends = ["" if end is None else f"{end:g}" for end in (number.least, number.most)]
+    item = ";".join((f"{label(number.label)}={number.value}{number.unit}", number.warning, number.critical, *ends))
+    return item.rstrip(";")
 
 
 def long_lines(verdict: Verdict, verbosity: int) -> list[str]:

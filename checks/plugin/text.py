@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGTP]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
+SIZE = r"(?ai)(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGTP]?)(?:i?B)?"
 UNITS = ("", "K", "M", "G", "T", "P")
 LONGEST = 400
 """Characters of one message; a plugin's first line should stay well below NRPE's smallest buffer of 1 KB."""
@@ -17,13 +17,14 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 
 def label(text: str) -> str:
-    """`text` as part of a performance data label: no quote, no equals sign, no blank."""
-    return re.sub(r"[^A-Za-z0-9_.:+/-]", "_", text)
+    """`text` as the label of performance data: without quote, equals sign and blank, in quotes where it is no word."""
+    safe = re.sub(r"[^A-Za-z0-9_.:+/-]", "_", text)
+    return safe if re.fullmatch(r"\w+", safe) else f"'{safe}'"
 
 
 def size(text: str) -> int:
     """Bytes out of `128M`, `1.5GiB`, `4096`; suffixes are powers of 1024. Raises ValueError."""
-    found = SIZE.fullmatch(text.strip())
+    found = re.fullmatch(SIZE, text.strip())
     if not found:
         raise ValueError(f"{text!r} is not a size such as 128M or 4096")
     return int(float(found["number"]) * 1024 ** UNITS.index(found["unit"].upper()))

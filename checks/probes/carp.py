@@ -9,15 +9,10 @@ from typing import NamedTuple
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.node import Node
 
-INTERFACE = re.compile(r"(?P<name>[A-Za-z0-9_.:+-]{1,15}): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>.*", re.ASCII)
+INTERFACE = r"(?a)(?P<name>[A-Za-z0-9_.:+-]{1,15}): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>.*"
 """if_xname is at most IFNAMSIZ - 1 = 15 characters (net/if.h); vlan0.100 and em0_1 are names."""
-CARP = re.compile(
-    r"\s+carp: (?P<state>[A-Z]+) vhid (?P<vhid>\d+) advbase (?P<advbase>\d+) advskew (?P<advskew>\d+)( key .*)?",
-    re.ASCII,
-)
-VRRP = re.compile(
-    r"\s+vrrp: (?P<state>[A-Z]+) vrid (?P<vhid>\d+) prio (?P<prio>\d+) interval (?P<interval>\d+)( key .*)?", re.ASCII
-)
+CARP = r"(?a)\s+carp: (?P<state>[A-Z]+) vhid (?P<vhid>\d+) advbase (?P<advbase>\d+) advskew (?P<advskew>\d+)( key .*)?"
+VRRP = r"(?a)\s+vrrp: (?P<state>[A-Z]+) vrid (?P<vhid>\d+) prio (?P<prio>\d+) interval (?P<interval>\d+)( key .*)?"
 
 
 class CarpState(enum.Enum):
@@ -83,7 +78,7 @@ def parse_ifconfig(text: str) -> tuple[Vhid, ...]:
     addresses: dict[tuple[str, int], list[str]] = {}
     for line in text.splitlines():
         if line and not line[0].isspace():
-            heading = INTERFACE.fullmatch(line)
+            heading = re.fullmatch(INTERFACE, line)
             if not heading:
                 raise NotUnderstood("ifconfig", line)
             interface, up = heading["name"], "UP" in heading["flags"].split(",")
@@ -102,7 +97,7 @@ def parse_ifconfig(text: str) -> tuple[Vhid, ...]:
 
 
 def _vhid(line: str, interface: str, up: bool) -> Vhid:
-    carp, vrrp = CARP.fullmatch(line), VRRP.fullmatch(line)
+    carp, vrrp = re.fullmatch(CARP, line), re.fullmatch(VRRP, line)
     found = carp or vrrp
     if not found or found["state"] not in CarpState.__members__:
         raise NotUnderstood("ifconfig", line)

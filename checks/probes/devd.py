@@ -20,8 +20,8 @@ SOCKET = "/var/run/devd.pipe"
 """The stream variant of the event socket; nc(1) cannot speak to devd.seqpacket.pipe, which the same loop serves."""
 DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 """`directory` in the devd.conf that FreeBSD ships; rules of one's own belong here, not into devd.conf."""
-DAEMON = re.compile(r"(/sbin/)?devd\b(?!-)")
-TOKEN = re.compile(r'\s+|#.*|//.*|/\*.*?\*/|"(?P<text>[^"]*)"|(?P<word>[A-Za-z0-9_.:-]+)|(?P<mark>[{};=])', re.DOTALL)
+DAEMON = r"(/sbin/)?devd\b(?!-)"
+TOKEN = r'(?s)\s+|#.*|//.*|/\*.*?\*/|"(?P<text>[^"]*)"|(?P<word>[A-Za-z0-9_.:-]+)|(?P<mark>[{};=])'
 POSIX_CLASSES = {
     "[:digit:]": "0-9",
     "[:alpha:]": "A-Za-z",
@@ -63,7 +63,7 @@ def pid_in_file(node: Node) -> int | None:
 
 def find(found: tuple[Process, ...]) -> Process | None:
     """devd among the processes of a node."""
-    return next((process for process in found if DAEMON.match(process.command)), None)
+    return next((process for process in found if re.match(DAEMON, process.command)), None)
 
 
 def answers(node: Node) -> bool:
@@ -150,8 +150,9 @@ def _word(tokens: Iterator[tuple[str, str]], file: str) -> str:
 
 def _tokens(text: str, file: str) -> Iterator[tuple[str, str]]:
     position = 0
+    pattern = re.compile(TOKEN)
     while position < len(text):
-        token = TOKEN.match(text, position)
+        token = pattern.match(text, position)
         if not token:
             raise NotUnderstood(file, text[position : position + 80].partition("\n")[0])
         position = token.end()

@@ -12,7 +12,7 @@ from checks.probes.errors import Failed, NotFound, NotPermitted, NotUnderstood
 from checks.probes.node import Node
 from checks.probes.process import Completed
 
-MOUNT = re.compile(r"(?P<device>\S.*?) on (?P<point>/.*) \((?P<options>[^()]*)\)")
+MOUNT = r"(?P<device>\S.*?) on (?P<point>/.*) \((?P<options>[^()]*)\)"
 """mount.c prtprintf(): `DEVICE on POINT (TYPE, OPTION, ...)`."""
 
 
@@ -60,7 +60,7 @@ def parse_mount(text: str) -> tuple[Mount, ...]:
     """The lines of `mount` or `mount -v`. Raises NotUnderstood; no line at all is not an answer either."""
     found = []
     for line in text.splitlines():
-        fields = MOUNT.fullmatch(line)
+        fields = re.fullmatch(MOUNT, line)
         if not fields:
             raise NotUnderstood("mount", line)
         options = [option.strip() for option in fields["options"].split(",")]

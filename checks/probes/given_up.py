@@ -6,6 +6,7 @@ Without this, a check that runs once a minute against a dead disk adds one unkil
 from __future__ import annotations
 
 import time
+from binascii import crc32
 
 from checks.probes.errors import StillHangs
 from checks.probes.memory import Memory
@@ -21,13 +22,13 @@ class GivenUpCommands:
         """Remember that `argv` hangs as process `pid`."""
         started = _start_of(pid)
         if started is not None:
-            self.memory.put(_name(argv), {"pid": pid, "started": started, "since": time.time()})
+            self.memory.put(_name(argv), {"argv": list(argv), "pid": pid, "started": started, "since": time.time()})
 
     def refuse_if_still_hanging(self, argv: tuple[str, ...]) -> None:
         """Raise StillHangs where `argv` was given up before and that very process still exists."""
         kept = self.memory.get(_name(argv))
         pid, started, since = kept.get("pid"), kept.get("started"), kept.get("since")
-        if not isinstance(pid, int) or not isinstance(since, int | float):
+        if not isinstance(pid, int) or not isinstance(since, int | float) or kept.get("argv") != list(argv):
             return
         if _start_of(pid) != started:
             self.memory.forget(_name(argv))
@@ -37,9 +38,7 @@ class GivenUpCommands:
 
 
 def _name(argv: tuple[str, ...]) -> str:
-    import hashlib
-
-    return "given-up-" + hashlib.sha256("\0".join(argv).encode()).hexdigest()[:16]
+    return f"given-up-{crc32(chr(0).join(argv).encode(errors='surrogateescape')):08x}"
 
 
 def _start_of(pid: int) -> float | None:

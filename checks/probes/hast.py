@@ -14,11 +14,11 @@ from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood
 from checks.probes.node import Node
 from checks.probes.process import Completed
 
-RESOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+RESOURCE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*"
 """The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
-NO_CONNECTION = re.compile(r"\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$", re.M)
+NO_CONNECTION = r"(?m)\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$"
 """hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
-NO_METADATA = re.compile(r"\[ERROR\] Unable to (read metadata from|open) ")
+NO_METADATA = r"\[ERROR\] Unable to (read metadata from|open) "
 """metadata.c metadata_read(): the provider is not there, or was never initialised by `hastctl create`."""
 
 
@@ -127,7 +127,7 @@ def metadata(node: Node, name: str) -> Metadata:
     completed = node.run("hastctl", "dump", name)
     if completed.status != 0 and "Permission denied" in completed.stderr:
         raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)}; it needs the right to read the disk")
-    if completed.status == 255 and NO_METADATA.search(completed.stderr):
+    if completed.status == 255 and re.search(NO_METADATA, completed.stderr):
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
     if completed.status != 0:
         raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
@@ -136,7 +136,7 @@ def metadata(node: Node, name: str) -> Metadata:
 
 def _refuse_failure(completed: Completed) -> None:
     """Turn the exit statuses of `hastctl list` (hastctl.c, sysexits(3)) into what they mean."""
-    no_connection = NO_CONNECTION.search(completed.stderr)
+    no_connection = re.search(NO_CONNECTION, completed.stderr)
     if no_connection and "Permission denied" in no_connection["why"]:
         raise NotPermitted(f"hastd's control socket: {no_connection['why']}")
     if no_connection:
@@ -155,7 +155,7 @@ def _plain(completed: Completed) -> str:
 
 def parse_list(text: str, name: str) -> Resource:
     """The resource `name` in the output of `hastctl list`. Raises HastdError and NotUnderstood."""
-    fields = _section(text, name, re.compile(r"(?P<name>.*):$"), "hastctl list")
+    fields = _section(text, name, r"(?P<name>.*):", "hastctl list")
     if "error" in fields:
         raise HastdError(name, _number(fields, "error"))
     status = fields.get("status", "-")
@@ -185,7 +185,7 @@ def parse_list(text: str, name: str) -> Resource:
 
 def parse_dump(text: str, name: str) -> Metadata:
     """The resource `name` in the output of `hastctl dump`. Raises NotUnderstood."""
-    fields = _section(text, name, re.compile(r"resource: (?P<name>.*)$"), "hastctl dump")
+    fields = _section(text, name, r"resource: (?P<name>.*)", "hastctl dump")
     return Metadata(
         name=name,
         datasize=_number(fields, "datasize"),
@@ -198,7 +198,7 @@ def parse_dump(text: str, name: str) -> Metadata:
     )
 
 
-def _section(text: str, name: str, heading: re.Pattern[str], what: str) -> dict[str, str]:
+def _section(text: str, name: str, heading: str, what: str) -> dict[str, str]:
     """The `key: value` lines of one resource; exactly one section of that name must be there."""
     found: dict[str, str] | None = None
     current: dict[str, str] | None = None
@@ -206,8 +206,8 @@ def _section(text: str, name: str, heading: re.Pattern[str], what: str) -> dict[
         if not line.strip() or line.startswith("[DEBUG]"):
             continue
         if not line[0].isspace():
-            title = heading.fullmatch(line)
-            if not title or not RESOURCE_NAME.fullmatch(title["name"]):
+            title = re.fullmatch(heading, line)
+            if not title or not re.fullmatch(RESOURCE_NAME, title["name"]):
                 raise NotUnderstood(what, line)
             current = {}
             if title["name"] == name:

@@ -14,7 +14,7 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import Node
 
 PATH = "/etc/hast.conf"
-TOKEN = re.compile(r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-]+)|(?P<brace>[{}])")
+TOKEN = r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-]+)|(?P<brace>[{}])"
 
 
 class ConfiguredResource(NamedTuple):
@@ -46,7 +46,7 @@ def parse(text: str, node_name: str) -> dict[str, ConfiguredResource]:
             default_hook = _value(tokens, line)
         elif word == "resource":
             name = _value(tokens, line)
-            if not RESOURCE_NAME.fullmatch(name) or name in found:
+            if not re.fullmatch(RESOURCE_NAME, name) or name in found:
                 raise NotUnderstood("resource in hast.conf", line)
             found[name] = _resource(name, tokens, node_name, line)
         elif word == "on":
@@ -94,8 +94,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     """Each word or brace with the line it stands on."""
     lines = text.splitlines() or [""]
     position, number = 0, 0
+    pattern = re.compile(TOKEN)
     while position < len(text):
-        token = TOKEN.match(text, position)
+        token = pattern.match(text, position)
         if not token:
             raise NotUnderstood("hast.conf", lines[min(number, len(lines) - 1)])
         position = token.end()

@@ -7,39 +7,39 @@ and again, and two primaries that refuse each other.
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import Failed, NotFound, NotUnderstood, ProbeError
 from checks.probes.node import Node
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 LOGS = ("/var/log/messages", "/var/log/daemon.log")
 """Where syslog.conf(5) of FreeBSD puts the facility daemon."""
-ROTATED = re.compile(r"(messages|daemon\.log)\.0(?P<ending>|\.bz2|\.gz|\.xz|\.zst)")
+ROTATED = r"(messages|daemon\.log)\.0(?P<ending>|\.bz2|\.gz|\.xz|\.zst)"
 """newsyslog(8): the youngest archive, compressed with bzip2 (J), gzip (Z), xz (X) or zstd (Y)."""
 DECOMPRESS = {"": "cat", ".bz2": "bzcat", ".gz": "zcat", ".xz": "xzcat", ".zst": "zstdcat"}
-REPEATS = timedelta(seconds=90)
-"""A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): a sign older than this is a thing of the past."""
+REPEATS = 90
+"""Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
 MARKER_DIRECTORY = "/var/db/hastwatch"
 
-SYSLOG_TIME = re.compile(
-    r"(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) |"
-    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* ",
-    re.ASCII,
+SYSLOG_TIME = (
+    r"(?a)(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) |"
+    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* "
 )
 """syslogd(8): RFC 3164 (no year), or RFC 5424 with `-O rfc5424`."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 SIGNS = {
-    "split-brain": re.compile(r"Split-brain (detected, exiting|condition!)"),
-    "exit code 78": re.compile(r"\(secondary\) Worker process exited ungracefully \(pid=\d+, exitcode=78\)"),
-    "two primaries": re.compile(
+    "split-brain": r"Split-brain (detected, exiting|condition!)",
+    "exit code 78": r"\(secondary\) Worker process exited ungracefully \(pid=\d+, exitcode=78\)",
+    "two primaries": (
         r"We act as primary for the resource and not as secondary as requested by|"
         r"Remote node acts as primary for the resource and not as secondary"
     ),
-    "resource ID mismatch": re.compile(r"Resource unique ID mismatch"),
+    "resource ID mismatch": r"Resource unique ID mismatch",
 }
 """What hastd writes (hastd.c, primary.c, secondary.c), by the name a finding gives it."""
 
@@ -73,27 +73,30 @@ class Marker(NamedTuple):
     last: datetime
     events: int
 
+    def is_fresh(self) -> bool:
+        """Whether hastd's event came again just now, by the clock of whoever looks."""
+        from datetime import UTC, datetime
+
+        return (datetime.now(UTC).replace(tzinfo=None) - self.last).total_seconds() <= REPEATS
+
 
 def signs(node: Node, resource: str) -> tuple[Sign, ...]:
     """The signs of a split-brain in the node's logs, the last rotated one included. Raises ProbeError."""
     found = node.run("grep", "-h", "hastd", *LOGS)
     if not found.stdout and (found.status > 1 or found.stderr):  # grep(1): 1 is no match, 2 an error
         raise Failed(f"the logs cannot be read: {found.words}")
-    lines = found.stdout.splitlines()
-    now = _now(node)
-    seen = parse_signs(lines, resource, now)
-    return seen or parse_signs(_rotated(node), resource, now)
+    lines = _with_signs(found.stdout.splitlines(), resource) or _with_signs(_rotated(node), resource)
+    return parse_signs(lines, resource, _now(node)) if lines else ()
 
 
 def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
     """The signs in log lines, the oldest line first; `now` is the node's own local time."""
-    about = f"[{resource}] "
     found = []
     for kind, pattern in SIGNS.items():
-        matching = [line for line in lines if about in line and pattern.search(line)]
+        matching = [line for line in _with_signs(lines, resource) if re.search(pattern, line)]
         if matching:
             when = _time_of(matching[-1], now)
-            current = None if now is None or when is None else now - when <= REPEATS
+            current = None if now is None or when is None else (now - when).total_seconds() <= REPEATS
             shown = when.strftime("%b %d %H:%M:%S") if when else "an unreadable time"
             found.append(Sign(kind, len(matching), shown, current))
     return tuple(found)
@@ -110,6 +113,9 @@ def marker(node: Node, resource: str) -> Marker | None:
 
 def parse_marker(text: str, resource: str) -> Marker:
     """A marker out of its file. Raises NotUnderstood."""
+    import json
+    from datetime import datetime
+
     try:
         values = json.loads(text)
         found = Marker(
@@ -127,12 +133,18 @@ def parse_marker(text: str, resource: str) -> Marker:
     return found
 
 
+def _with_signs(lines: list[str], resource: str) -> list[str]:
+    """The lines about the resource that are a sign of any kind."""
+    about = f"[{resource}] "
+    return [line for line in lines if about in line and any(re.search(sign, line) for sign in SIGNS.values())]
+
+
 def _rotated(node: Node) -> list[str]:
     """The lines of the logs rotated last; none where there is no such file."""
     lines: list[str] = []
     listing = node.run("ls", "/var/log")
     for name in listing.stdout.splitlines():
-        archive = ROTATED.fullmatch(name)
+        archive = re.fullmatch(ROTATED, name)
         if archive:
             text = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}").stdout
             lines += [line for line in text.splitlines() if "hastd" in line]
@@ -141,6 +153,8 @@ def _rotated(node: Node) -> list[str]:
 
 def _now(node: Node) -> datetime | None:
     """The node's own local time, in which its log is written."""
+    from datetime import datetime
+
     try:
         return datetime.strptime(node.run("date", "+%Y-%m-%dT%H:%M:%S").stdout.strip(), "%Y-%m-%dT%H:%M:%S")
     except (ProbeError, ValueError):
@@ -149,7 +163,9 @@ def _now(node: Node) -> datetime | None:
 
 def _time_of(line: str, now: datetime | None) -> datetime | None:
     """When a line was written. The old format has no year: it is the last such day that is not in the future."""
-    found = SYSLOG_TIME.match(line)
+    from datetime import datetime, timedelta
+
+    found = re.match(SYSLOG_TIME, line)
     if not found:
         return None
     try:

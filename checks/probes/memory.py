@@ -6,7 +6,6 @@ atomically but not fsynced, and an unreadable one is an absent one.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -28,8 +27,14 @@ class Memory:
             return {}
         try:
             with open(self._path(name), encoding="utf-8") as file:
-                kept = json.load(file)
-        except (OSError, ValueError, RecursionError):
+                text = file.read()
+        except (OSError, ValueError):
+            return {}
+        import json
+
+        try:
+            kept = json.loads(text)
+        except (ValueError, RecursionError):
             return {}
         return kept if isinstance(kept, dict) else {}
 
@@ -37,6 +42,8 @@ class Memory:
         """Keep `values` under `name`; a failure is remembered in `trouble` and is otherwise silent."""
         if not self._usable():
             return
+        import json
+
         path = self._path(name)
         temporary = f"{path}.{os.getpid()}"
         try:

@@ -9,11 +9,11 @@ from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.node import Node
 
 NFS_DAEMONS = {
-    "rpcbind": re.compile(r"/usr/sbin/rpcbind\b"),
-    "statd": re.compile(r"/usr/sbin/rpc\.statd\b"),
-    "lockd": re.compile(r"/usr/sbin/rpc\.lockd\b"),
-    "mountd": re.compile(r"/usr/sbin/mountd\b"),
-    "nfsd": re.compile(r"nfsd: (master|server)\b"),
+    "rpcbind": r"/usr/sbin/rpcbind\b",
+    "statd": r"/usr/sbin/rpc\.statd\b",
+    "lockd": r"/usr/sbin/rpc\.lockd\b",
+    "mountd": r"/usr/sbin/mountd\b",
+    "nfsd": r"nfsd: (master|server)\b",
 }
 """How the daemons of an NFS server show in ps(1). nfsd(8) sets its title; the others keep their path."""
 
@@ -70,5 +70,5 @@ def parse_ps(text: str) -> tuple[Process, ...]:
 def running(found: tuple[Process, ...]) -> frozenset[str]:
     """Which daemons of an NFS server (the names of NFS_DAEMONS) are among the processes."""
     return frozenset(
-        name for name, title in NFS_DAEMONS.items() if any(title.match(process.command) for process in found)
+        name for name, title in NFS_DAEMONS.items() if any(re.match(title, process.command) for process in found)
     )

@@ -1,0 +1,58 @@
+"""What a check costs: the process time of each command over that of a bare Python, measured in one run.
+
+    python tests/bench/startup.py [RUNS]
+
+Each command runs as installed and asks a node that is not there, so that the figure is the check's own and not that of
+the commands it runs: everything is imported, the command line parsed, the verdict judged and printed. User and system
+time, median of RUNS (default 21), all commands in turn, so that a machine that drifts drifts for all. Install the
+project as its users do (not editable: that costs every Python of the environment). Aim: below 2.0.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BARE = ["-I", "-c", "import argparse, subprocess"]
+"""What any check in Python needs: a command line and a way to run commands."""
+
+
+def commands() -> dict[str, list[str]]:
+    """The installed check commands, from the project's own list."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    here = Path(sys.executable).parent
+    options = {"check_nfs_export": ["-H", "127.0.0.1", "--export", "/hast/home"]}
+    return {
+        name: [str(here / name), *options.get(name, ["-r", "home", "--via", "/nonexistent"])] for name in scripts if name.startswith("check_")
+    }
+
+
+def process_time(argv: list[str]) -> float:
+    """User and system seconds of one run, its output thrown away."""
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    pid = os.posix_spawn(argv[0], argv, {"PATH": os.defpath}, file_actions=quiet)
+    usage = os.wait4(pid, 0)[2]
+    return usage.ru_utime + usage.ru_stime
+
+
+def main() -> None:
+    """Measure and print."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 21
+    with tempfile.TemporaryDirectory() as state:
+        measured = {"bare python": [sys.executable, *BARE]}
+        measured |= {name: [*argv, "--state-dir", f"{state}/kept"] for name, argv in commands().items()}
+        times: dict[str, list[float]] = {name: [] for name in measured}
+        for _ in range(runs + 1):
+            for name, argv in measured.items():
+                times[name].append(process_time(argv))
+    median = {name: statistics.median(of[1:]) for name, of in times.items()}  # the first run warms the caches
+    print(f"{'command':<24}{'median':>10}{'over bare':>12}    ({runs} runs each)")
+    for name, seconds in median.items():
+        print(f"{name:<24}{seconds * 1000:>7.1f} ms{seconds / median['bare python']:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()

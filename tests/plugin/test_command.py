@@ -1,0 +1,244 @@
+"""The frame of a check: usage, time, output, and what happens when the check itself goes wrong."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.command import CheckCommand, Session, add_thresholds, parser, specification
+from checks.plugin.finding import COULD_NOT_LOOK, CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.probes.errors import NotUnderstood
+
+TABLE = Table(
+    Row("thing-broken", CRITICAL, "the thing is broken", "nobody can use it"),
+    Row("thing-worn", WARNING, "the thing is worn", "it will break"),
+    Row("thing-well", OK, "the thing is well", "it can be used"),
+)
+ENDS = 30.0
+
+
+def command(*seen: Finding | Number | Exception, name: str = "check_thing") -> CheckCommand:
+    """A check that sees just that."""
+
+    def look(session: Session) -> Iterator[Finding | Number]:
+        for one in seen:
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+    return CheckCommand(name, "THING", "Looks at the thing.", TABLE, (("thing_load", "how much it bears"),), look)
+
+
+def said(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: Path, *words: str) -> tuple[int, str]:
+    try:
+        status = check.main(["--state-dir", str(tmp_path / "state"), *words])
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    return status, capfd.readouterr().out
+
+
+def find(reason: str, text: str = "seen") -> Finding:
+    return TABLE.finding(reason, "thing on nfs001", text)
+
+
+def test_a_verdict_is_one_line_with_reason_and_performance_data(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    check = command(find("thing-well"), Number("thing_load", 3, "B", "10", "~:20", 0))
+    assert said(check, capfd, tmp_path) == (
+        0,
+        "THING OK - thing on nfs001: seen [thing-well] | thing_load=3B;10;~:20;0\n",
+    )
+
+
+def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_left_out(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    check = command(find("thing-well"), find("thing-worn"), find("thing-broken"))
+    assert said(check, capfd, tmp_path) == (
+        2,
+        "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; thing on nfs001: seen [thing-worn]\n",
+    )
+
+
+def test_what_could_not_be_read_is_worse_than_a_warning_and_hides_no_outage(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert said(command(find("thing-worn"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 3
+    assert said(command(find("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
+
+
+def test_a_check_that_found_nothing_is_unknown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert said(command(), capfd, tmp_path) == (3, "THING UNKNOWN - nothing was found\n")
+
+
+def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, output = said(command(find("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
+    assert status == 3
+    assert output == (
+        "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
+        " - please report it; the system was not judged [check-failed]\n"
+    )
+
+
+def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, output = said(command(find("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
+    assert status == 1
+    assert output.count("\n") == 1 and output.rstrip("\n").isprintable() and "|" not in output
+    assert len(output) < 1000
+
+
+def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, output = said(command(*[find("thing-worn", "x" * 300) for _ in range(20)]), capfd, tmp_path)
+    assert len(output) < 2000 and "more (-v)" in output
+
+
+def test_verbose_adds_lines_after_the_first_and_leaves_the_first_alone(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    check = command(find("thing-well"), Number("thing_load", 3))
+    plain = said(check, capfd, tmp_path)[1]
+    lines = said(check, capfd, tmp_path, "-v")[1].splitlines()
+    assert lines[0] + "\n" == plain
+    assert lines[1:] == ["OK: thing on nfs001: seen - it can be used [thing-well]"]
+
+
+def test_json_says_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    check = command(find("thing-broken"), Number("thing_load", 3, "B"))
+    status, line = said(check, capfd, tmp_path)
+    json_status, output = said(check, capfd, tmp_path, "--json")
+    verdict = json.loads(output)
+    assert json_status == status == verdict["exit_status"]
+    assert verdict["output"] + "\n" == line
+    assert verdict["findings"][0]["reason"] == "thing-broken"
+    assert verdict["findings"][0]["severity"] == verdict["state"] == "CRITICAL"
+    assert verdict["metrics"][0] | {"label": "thing_load", "value": 3, "unit": "B"} == verdict["metrics"][0]
+    assert verdict["evidence"] == []
+
+
+@pytest.mark.parametrize("row", list(TABLE), ids=lambda row: str(row.reason))
+def test_every_row_can_be_overridden_but_not_having_looked_is_never_ok(
+    row: Row, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    check = command(TABLE.finding(row.reason, "x", "y"))
+    assert said(check, capfd, tmp_path)[0] == row.severity.value
+    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=critical")[0] == 2
+    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=warning")[0] == 1
+    expected = 3 if row in COULD_NOT_LOOK else 0
+    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=ok")[0] == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--nonsense"],
+        ["surplus"],
+        ["-r", "a/b"],
+        ["-r", "a|b"],
+        ["-r", ""],
+        ["-r", "-x"],
+        ["-t", "0"],
+        ["-t", "soon"],
+        ["-t", "nan"],
+        ["--via", "'"],
+        ["--via", " "],
+        ["--via", "no-such-program-anywhere"],
+        ["--severity", "thing-worn"],
+        ["--severity", "nonsense=ok"],
+        ["--severity", "thing-worn=unknown"],
+        ["--config", "/nonexistent"],
+        ["--js"],
+    ],
+    ids=" ".join,
+)
+def test_a_usage_error_is_unknown_in_one_line(
+    words: list[str], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, output = said(command(find("thing-well")), capfd, tmp_path, *words)
+    assert status == 3
+    assert output.startswith("THING UNKNOWN - ") and output.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["x", "1:2:3", "5:1", ""])
+def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for sizes in (True, False):
+
+        def add(made: argparse.ArgumentParser, sizes: bool = sizes) -> None:
+            add_thresholds(made, "", "", sizes)
+
+        assert said(command(find("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
+
+
+def test_a_prefix_in_the_configuration_that_is_no_command_line_is_refused(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text('via = "\'"')
+    status, output = said(command(find("thing-well")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))
+    assert status == 3 and output.startswith("THING UNKNOWN - ")
+
+
+def test_the_configuration_overrides_severities_of_this_check_and_ignores_those_of_others(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text("[severity]\nthing-worn = 'ok'\ncarp-demoted = 'ok'\n")
+    assert said(command(find("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
+
+
+def test_help_shows_every_row_and_the_performance_data(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, output = said(command(), capfd, tmp_path, "--help")
+    assert status == 0
+    for row in TABLE:
+        assert f"  {row.severity.name:<9}{row.reason}\n           {row.when}: {row.means}\n" in output
+    assert "thing_load" in output
+    assert specification(command()) in parser(command()).format_help()
+
+
+HANGING = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from checks.plugin.command import CheckCommand
+from checks.plugin.finding import Table
+def look(session):
+    time.sleep(60)
+    yield
+sys.exit(CheckCommand("check_thing", "THING", "", Table(), (), look).main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_path: Path) -> None:
+    root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    started = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING, root, "-t", "1", "--state-dir", str(tmp_path / "state"), *words],
+        capture_output=True, text=True, timeout=ENDS, check=False,
+    )  # fmt: skip
+    assert time.monotonic() - started < ENDS / 2
+    assert ended.returncode == 3 and ended.stderr == ""
+    assert "not done after 1 s" in ended.stdout and "[check-timeout]" in ended.stdout
+
+
+def test_a_command_that_hangs_leaves_time_for_the_others(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from checks.hast import CHECK
+
+    (tmp_path / "way").write_text("import sys, time\nif 'hastctl' in sys.argv[-1]: time.sleep(60)\nprint('nfs001')")
+    words = ["--via", f"{sys.executable} -I -S {tmp_path / 'way'}", "-r", "home", "--role", "any", "-t", "2"]
+    status, output = said(CHECK, capfd, tmp_path, *words)
+    assert status == 2
+    assert output.startswith("HAST CRITICAL - home on nfs001: `hastctl list home` did not end in ") or (
+        "`" in output and "did not end in" in output and "[hastctl-hangs]" in output
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a device that is always full")
+def test_an_output_that_cannot_be_written_is_no_ok(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("check_hast")
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([script, "--nonsense"], stdout=full, stderr=subprocess.PIPE, timeout=ENDS, check=False)
+    assert ended.returncode == 3 and ended.stderr == b""

@@ -1,0 +1,85 @@
+"""The configuration file: every mistake in it is one line that says where, and nothing runs."""
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config, ConfigError, ResourceConfig, load
+
+FULL = """
+via = "sudo -n sh -c"
+peer = "ssh nfs002"
+timeout = 5
+state_dir = "/var/db/hastwatch/checks"
+[severity]
+carp-demoted = "ok"
+[resource.home]
+vhid = "2@vtnet1"
+mount_point = "/data/home"
+service_address = "10.1.101.5"
+"""
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "hastwatch.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_all_keys_are_read(tmp_path: Path) -> None:
+    assert load(write(tmp_path, FULL)) == Config(
+        via="sudo -n sh -c",
+        peer="ssh nfs002",
+        timeout=5.0,
+        state_dir="/var/db/hastwatch/checks",
+        severity={"carp-demoted": "ok"},
+        resource={"home": ResourceConfig("2@vtnet1", "/data/home", "10.1.101.5")},
+    )
+
+
+def test_a_resource_without_settings_has_the_documented_mount_point() -> None:
+    assert Config().for_resource("home").mount_point == "/hast/home"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("via = ", "Invalid value"),
+        ("viaa = 'x'", "unknown key `viaa`"),
+        ("via = 3", "`via` must be text"),
+        ("timeout = true", "`timeout` must be a number"),
+        ("timeout = 0", "above 0"),
+        ("timeout = inf", "at most 3600"),
+        ("severity = 'x'", "`severity` must be a table"),
+        ("[severity]\nx = 'bad'", "`severity.x` must be"),
+        ("[severity]\nx = ['ok']", "`severity.x` must be text"),
+        ("resource = 1", "`resource` must be a table"),
+        ("[resource]\nhome = 1", "`home` must be a table"),
+        ("[resource.home]\nvhit = 'x'", "unknown key `resource.home.vhit`"),
+        ("[resource.home]\nvhid = 2", "`resource.home.vhid` must be text"),
+        ("a = " + "[" * 5000, ""),
+        ("\x00", ""),
+    ],
+)
+def test_a_mistake_is_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path, text))
+    assert says in str(refused.value)
+
+
+def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, FULL)
+    Path(path).chmod(0o666)
+    with pytest.raises(ConfigError, match="everybody may write it"):
+        load(path)
+
+
+def test_a_named_file_must_be_there_and_the_default_one_need_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(str(tmp_path / "absent.toml"))
+    assert load(None) == Config() or Path("/usr/local/etc/hastwatch.toml").exists()
+
+
+def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        load(str(tmp_path))

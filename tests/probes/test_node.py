@@ -1,0 +1,82 @@
+"""How a command line reaches a node, and what the exit statuses of the way mean."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes.errors import NotFound, NotPermitted, NotUnderstood, ToolMissing, Unreachable
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.memory import Memory
+from checks.probes.node import Deadline, Node, quoted
+
+
+def node(tmp_path: Path, code: str) -> Node:
+    """A node behind a prefix that runs `code`, with the command line in `line`."""
+    script = tmp_path / "way"
+    script.write_text(f"import sys\nline = sys.argv[-1]\n{code}\n")
+    via = (sys.executable, "-I", "-S", str(script))
+    return Node(via, Deadline(30), GivenUpCommands(Memory(str(tmp_path / "state"))))
+
+
+@given(st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1, max_size=5))
+def test_any_words_survive_a_shell(words: list[str]) -> None:
+    assert shlex.split(quoted(tuple(words))) == words
+
+
+def test_the_command_line_arrives_as_one_argument_with_an_absolute_path(tmp_path: Path) -> None:
+    shown = node(tmp_path, "print(len(sys.argv), line)").run("hastctl", "list", "a b").stdout
+    assert shown == "2 /sbin/hastctl list 'a b'\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("print('sh: hastctl: not found', file=sys.stderr); sys.exit(127)", ToolMissing),
+        ("sys.exit(126)", NotPermitted),
+        ("print('sudo: a password is required', file=sys.stderr); sys.exit(1)", NotPermitted),
+        ("print('ssh: connect to host nfs002: Operation timed out', file=sys.stderr); sys.exit(255)", Unreachable),
+    ],
+)
+def test_a_way_that_fails_is_not_taken_for_an_answer(tmp_path: Path, code: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        node(tmp_path, code).run("hastctl", "list", "home")
+
+
+def test_hastctls_own_exit_status_255_is_an_answer(tmp_path: Path) -> None:
+    code = "print('[ERROR] Unable to read metadata from /dev/ada1: No.', file=sys.stderr); sys.exit(255)"
+    assert node(tmp_path, code).run("hastctl", "dump", "home").status == 255
+
+
+@pytest.mark.parametrize(
+    ("words", "error"), [("No such file or directory", NotFound), ("Permission denied", NotPermitted)]
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, words: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        node(tmp_path, f"print('cat: /x: {words}', file=sys.stderr); sys.exit(1)").read("/x")
+
+
+def test_the_name_is_the_host_name_up_to_the_first_dot(tmp_path: Path) -> None:
+    assert node(tmp_path, "print('nfs001.example.org')").name == "nfs001"
+
+
+def test_a_host_name_of_several_words_is_none(tmp_path: Path) -> None:
+    with pytest.raises(NotUnderstood):
+        _ = node(tmp_path, "print('Last login: today')").name
+
+
+def test_a_prefix_without_a_path_is_looked_for_where_rc_looks() -> None:
+    found = Node(("sh", "-c"), Deadline(30), GivenUpCommands(Memory("/nonexistent")))
+    assert found.via[0] in ("/bin/sh", "/usr/bin/sh")
+    with pytest.raises(ToolMissing):
+        Node(("no-such-program-anywhere",), Deadline(30), GivenUpCommands(Memory("/nonexistent")))
+
+
+def test_every_command_is_kept_as_evidence(tmp_path: Path) -> None:
+    asked = node(tmp_path, "sys.exit(127)")
+    with pytest.raises(ToolMissing):
+        asked.run("mount")
+    assert len(asked.log) == 2
