@@ -16,7 +16,7 @@ from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, S
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import plain, size_range
 from checks.plugin.threshold import is_range
-from checks.probes.errors import ProbeError
+from checks.probes.errors import NoResource, ProbeError
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.hast_conf import ConfiguredResource, configured
@@ -47,13 +47,17 @@ class Session:
         """This node, and the other one where a way to it is known."""
         return [self.here, self.peer] if self.peer else [self.here]
 
-    def resources(self) -> list[str]:
+    def names(self) -> list[str]:
         """The resources asked for, by default all of this node's hast.conf. Raises ProbeError."""
-        return list(dict.fromkeys(self.options.resource)) or list(self.configured())
+        return list(dict.fromkeys(self.options.resource)) or list(self.resources())
 
-    def configured(self) -> dict[str, ConfiguredResource]:
-        """The resources of this node's hast.conf. Raises ProbeError."""
-        return configured(self.here)
+    def resources(self) -> dict[str, ConfiguredResource]:
+        """The same as this node's hast.conf has them; a name it lacks stands for itself. Raises ProbeError."""
+        found = configured(self.here)
+        names = self.options.resource or found
+        if not names:
+            raise NoResource("hast.conf names no resource")
+        return {name: found.get(name, ConfiguredResource(name, name, "", "")) for name in names}
 
     def guarded(self, subject: str, seen: Iterable[Finding | Number]) -> Iterator[Finding | Number]:
         """What is seen; where a probe fails, what was found so far and that it failed."""
@@ -85,60 +89,85 @@ class CheckCommand(NamedTuple):
                 options.timeout = config.timeout
             session = Session(options, config, self.table)
         except (ConfigError, ProbeError) as error:
-            write(f"{self.title} UNKNOWN - {plain(str(error))}")
-            return UNKNOWN.value
-        return self._run(session, overrides)
+            return self._refuse(error)
+        try:
+            return _Run(self, session, overrides).main()
+        except ConfigError as error:
+            return self._refuse(error)
 
-    def _run(self, session: Session, overrides: dict[str, Severity]) -> int:
-        speak = threading.Lock()
-        watchdog = threading.Timer(
-            max(session.options.timeout - WATCHDOG, session.options.timeout / 2), self._time_is_over, (session, speak)
-        )
+    def _refuse(self, error: Exception) -> int:
+        """Say in one line why the check was not run."""
+        write(f"{self.title} UNKNOWN - {plain(str(error))}")
+        return UNKNOWN.value
+
+
+class _Run:
+    """One run of a check: it speaks once, at its end or when its time is over, and says all that was found by then."""
+
+    def __init__(self, check: CheckCommand, session: Session, overrides: dict[str, Severity]) -> None:
+        self.check = check
+        self.session = session
+        self.overrides = overrides
+        self.findings: list[Finding] = []
+        self.numbers: list[Number] = []
+        self.speak = threading.Lock()
+
+    def main(self) -> int:
+        """Look, then speak; the exit status."""
+        timeout = self.session.options.timeout
+        watchdog = threading.Timer(max(timeout - WATCHDOG, timeout / 2), self.time_is_over)
         watchdog.daemon = True
         watchdog.start()
-        findings: list[Finding] = []
-        numbers: list[Number] = []
         try:
-            for seen in self._guarded_look(session):
-                if isinstance(seen, Number):
-                    numbers.append(seen)
-                else:
-                    findings.append(seen._replace(severity=overrides.get(seen.reason, seen.severity)))
+            self.look()
         except KeyboardInterrupt:
-            findings.append(self._failed("interrupted"))
-        speak.acquire()
+            self.add(self.failed("interrupted"))
+        self.speak.acquire()
         watchdog.cancel()
-        findings.sort(key=lambda finding: -finding.severity.rank)
-        return _say(Verdict(self.name, self.title, findings, numbers, session.nodes, session.remarks), session.options)
+        return self.say(self.session.nodes)
 
-    def _guarded_look(self, session: Session) -> Iterator[Finding | Number]:
-        """What the check finds; an error of its own is a finding too, after what was found before it."""
+    def look(self) -> None:
+        """Take what the check finds; an error of its own is a finding too, after what was found before it."""
         try:
-            yield from self.look(session)
+            for seen in self.check.look(self.session):
+                self.add(seen)
         except ProbeError as error:
-            yield self.table.could_not_look(session.here.label, error)
+            self.add(self.check.table.could_not_look(self.session.here.label, error))
+        except ConfigError:
+            raise
         except Exception as error:  # the last line of defence: never a traceback, never an OK
-            yield self._failed(f"{type(error).__name__}: {error}")
-        if session.memory.trouble:
-            session.remarks.append(session.memory.trouble)
+            self.add(self.failed(f"{type(error).__name__}: {error}"))
+        if self.session.memory.trouble:
+            self.session.remarks.append(self.session.memory.trouble)
 
-    def _failed(self, text: str) -> Finding:
-        return self.table.finding("check-failed", self.name, text)
+    def add(self, seen: Finding | Number) -> None:
+        """Keep a number, or a finding with the severity that the user wants for it."""
+        if isinstance(seen, Number):
+            self.numbers.append(seen)
+        else:
+            self.findings.append(seen._replace(severity=self.overrides.get(seen.reason, seen.severity)))
 
-    def _time_is_over(self, session: Session, speak: threading.Lock) -> None:
+    def failed(self, text: str) -> Finding:
+        return self.check.table.finding("check-failed", self.check.name, text)
+
+    def time_is_over(self) -> None:
         """End the process from a thread of its own: the main thread may sit in a call that nothing interrupts."""
-        if not speak.acquire(blocking=False):
-            return
-        finding = self.table.finding("check-timeout", self.name, f"not done after {session.options.timeout:g} s")
-        os._exit(_say(Verdict(self.name, self.title, [finding], [], [], session.remarks), session.options))
+        if self.speak.acquire(blocking=False):
+            text = f"not done after {self.session.options.timeout:g} s"
+            self.add(self.check.table.finding("check-timeout", self.check.name, text))
+            os._exit(self.say([]))  # without the nodes, whose names may not be known yet and cost a command
 
-
-def _say(verdict: Verdict, options: argparse.Namespace) -> int:
-    if options.json:
-        text = as_json(verdict)
-    else:
-        text = "\n".join([status_line(verdict), *(long_lines(verdict, options.verbose) if options.verbose else [])])
-    return verdict.severity.value if write(text) else UNKNOWN.value
+    def say(self, nodes: list[Node]) -> int:
+        """Write the verdict; the exit status."""
+        findings = sorted(self.findings, key=lambda finding: -finding.severity.rank)
+        numbers, remarks = list(self.numbers), list(self.session.remarks)
+        verdict = Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks)
+        options = self.session.options
+        if options.json:
+            text = as_json(verdict)
+        else:
+            text = "\n".join([status_line(verdict), *(long_lines(verdict, options.verbose) if options.verbose else [])])
+        return verdict.severity.value if write(text) else UNKNOWN.value
 
 
 class _Parser(argparse.ArgumentParser):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from checks.probes.errors import (
     Failed,
     Hangs,
+    NoResource,
     NotFound,
     NotPermitted,
     NotUnderstood,
@@ -63,6 +64,7 @@ COULD_NOT_LOOK = (
     Row(ToolMissing.reason, UNKNOWN, "a program is not on the node", "run the check on a node, or give --via"),
     Row(NotPermitted.reason, UNKNOWN, "this user may not ask", "run as root, or with --via 'sudo -n sh -c'"),
     Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it"),
+    Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, and -r was not given", "there is nothing to look at"),
     Row(Hangs.reason, UNKNOWN, "a command did not end in its time", "what it would have said is not known"),
     Row(StillHangs.reason, UNKNOWN, "a command given up earlier still hangs", "it is not started a second time"),
     Row(Failed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known"),

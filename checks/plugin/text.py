@@ -62,6 +62,11 @@ def say_duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def say_count(number: int, thing: str) -> str:
+    """`1 name`, `2 names`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def name_list(names: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"

@@ -63,7 +63,8 @@ def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_le
     check = command(find("thing-well"), find("thing-worn"), find("thing-broken"))
     assert said(check, capfd, tmp_path) == (
         2,
-        "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; thing on nfs001: seen [thing-worn]\n",
+        "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; "
+        "thing on nfs001: seen [thing-worn]\n",
     )
 
 
@@ -203,11 +204,13 @@ HANGING = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from checks.plugin.command import CheckCommand
-from checks.plugin.finding import Table
+from checks.plugin.finding import CRITICAL, Row, Table
+TABLE = Table(Row("thing-broken", CRITICAL, "", ""))
 def look(session):
+    if "-v" in sys.argv:
+        yield TABLE.finding("thing-broken", "thing", "seen before")
     time.sleep(60)
-    yield
-sys.exit(CheckCommand("check_thing", "THING", "", Table(), (), look).main(sys.argv[2:]))
+sys.exit(CheckCommand("check_thing", "THING", "", TABLE, (), look).main(sys.argv[2:]))
 """
 
 
@@ -222,6 +225,18 @@ def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_p
     assert time.monotonic() - started < ENDS / 2
     assert ended.returncode == 3 and ended.stderr == ""
     assert "not done after 1 s" in ended.stdout and "[check-timeout]" in ended.stdout
+
+
+def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None:
+    root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING, root, "-t", "1", "--state-dir", str(tmp_path / "state"), "-v"],
+        capture_output=True, text=True, timeout=ENDS, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stdout.startswith(
+        "THING CRITICAL - thing: seen before [thing-broken]; check_thing: not done after 1 s"
+    )
 
 
 def test_a_command_that_hangs_leaves_time_for_the_others(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
