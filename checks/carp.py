@@ -17,8 +17,8 @@ TABLE = Table(
     Row("carp-not-loaded", CRITICAL, "the kernel has no CARP", "this node can neither hold nor take the address"),
     Row("carp-no-vhid", CRITICAL, "no vhid on any interface", "this node can neither hold nor take the address"),
     Row("carp-not-allowed", CRITICAL, "net.inet.carp.allow is 0", "this node cannot take the address"),
-    Row("carp-init", CRITICAL, "a vhid in state INIT", "its interface is down: this node cannot take the address"),
-    Row("carp-vhids-disagree", CRITICAL, "the vhids of one node are not in one state",
+    Row("carp-init", CRITICAL, "a vhid in state INIT", "this node cannot take the address"),
+    Row("carp-vhids-disagree", CRITICAL, "the vhids of a node are not in one state, resources not mapped to them",
         "without a mapping of resources to vhids nothing can be promoted here"),
     Row("carp-unexpected", CRITICAL, "not the state of --expect", "the address is not where it must be"),
     Row("carp-two-masters", CRITICAL, "a vhid is MASTER on both nodes",
@@ -85,7 +85,8 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
     except carp.CarpNotLoaded as error:
         found.append(TABLE.finding("carp-not-loaded", node.label, str(error)))
     yield Number(f"{node.label}_masters", len(masters), least=0)
-    found += _vhids(node.label, vhids)
+    mapped = [bool(settings.vhid) for settings in session.config.resource.values()]
+    found += _vhids(node.label, vhids, bool(mapped) and all(mapped))
     if node is session.here:
         found += _expected(session, node.label, vhids)
     seen.append(Seen(node, vhids))
@@ -104,14 +105,15 @@ def _settings(label: str, settings: carp.CarpSysctl) -> Iterator[Finding]:
         yield TABLE.finding("carp-preempt-off", label, "net.inet.carp.preempt is 0")
 
 
-def _vhids(label: str, vhids: tuple[Vhid, ...]) -> Iterator[Finding]:
+def _vhids(label: str, vhids: tuple[Vhid, ...], mapped: bool) -> Iterator[Finding]:
+    """Each vhid by itself, and whether they agree. Where each resource is mapped to a vhid of its own they need not."""
     if not vhids:
         yield TABLE.finding("carp-no-vhid", label, "no vhid on any interface")
     for vhid in vhids:
         if vhid.state is CarpState.INIT:
-            why = "its interface is down" if not vhid.interface_up else "no carrier, or not allowed"
-            yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT, {why}")
-    if len({vhid.state for vhid in vhids}) > 1:
+            why = "interface down" if not vhid.interface_up else f"interface up, {vhid.media or 'status not known'}"
+            yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT: {why}")
+    if len({vhid.state for vhid in vhids}) > 1 and not mapped:
         shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids)
         yield TABLE.finding("carp-vhids-disagree", label, f"the vhids disagree: {shown}")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from checks.node_state import HastRole, Mounted, Nfs, NodeFacts, ResourceFacts, State, read_node, read_resource
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
-from checks.plugin.text import name_list, say_duration
+from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import filesystem
 from checks.probes.carp import CarpState
 from checks.probes.errors import NotFound
@@ -44,7 +44,7 @@ class Rule(NamedTuple):
 RULES = (
     Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
              "whether it has to serve cannot be told, and it cannot take the address"), carp=(None,)),
-    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running or not answering",
+    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd gives no role: not running, stuck, or an error",
              "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
     Rule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
              "service address without data: clients hang or get stale handles"),
@@ -71,15 +71,15 @@ RULES = (
          carp=(INIT,), role=(PRIMARY,), passing=True),
     Rule(Row("carp-init-standby", CRITICAL, "INIT, not primary", "no redundancy: this node cannot take the address"),
          carp=(INIT,)),
-    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running or not answering",
+    Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, not primary, but something mounted at the mount point",
+             "what is written there reaches no client and no other copy"), carp=(BACKUP,),
+         role=(SECONDARY, ROLE_INIT, DOWN), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY), passing=True),
+    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd gives no role: not running, stuck, or an error",
              "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
     Rule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
              "data without address, one step from a split-brain"), carp=(BACKUP,), role=(PRIMARY,), passing=True),
     Rule(Row("carp-backup-hast-init", CRITICAL, "BACKUP, role init", "no redundancy: nothing is replicated here"),
          carp=(BACKUP,), role=(ROLE_INIT,), passing=True),
-    Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, role secondary, but something mounted at the mount point",
-             "what is written there is lost"),
-         carp=(BACKUP,), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY), passing=True),
     Rule(Row("carp-backup-nfs-running", CRITICAL, "BACKUP, role secondary, but mountd or nfsd running",
              "at the next failover clients get stale file handles before the mount"),
          carp=(BACKUP,), nfs=(Nfs.ALL, Nfs.SOME), passing=True),
@@ -137,23 +137,21 @@ def _grace(text: str) -> float:
 
 def look(session: Session) -> Iterator[Finding | Number]:
     """Judge every resource on this node, then on the other one, then the pair."""
-    configured = session.configured()
-    names = session.options.resource or list(configured)
-    judged: dict[str, list[Judged]] = {name: [] for name in names}
+    resources = session.resources()
+    judged: dict[str, list[Judged]] = {name: [] for name in resources}
     for node in session.nodes:
-        yield from session.guarded(node.label, _node(session, node, configured, judged))
+        yield from session.guarded(node.label, _node(session, node, resources, judged))
     for name, both in judged.items():
         yield from _pair(name, both, [node.label for node in session.nodes])
 
 
 def _node(
-    session: Session, node: Node, configured: dict[str, ConfiguredResource], judged: dict[str, list[Judged]]
+    session: Session, node: Node, resources: dict[str, ConfiguredResource], judged: dict[str, list[Judged]]
 ) -> Iterator[Finding | Number]:
     facts = read_node(node)
-    for name in judged:
-        resource = configured.get(name, ConfiguredResource(name, name, "", ""))
+    for name, resource in resources.items():
         yield from session.guarded(f"{name} on {node.label}", _resource(session, facts, resource, judged[name]))
-    points = [session.config.for_resource(name).mount_point for name in (*configured, *judged)]
+    points = [session.config.for_resource(name).mount_point for name in resources]
     outside = [mount.point for mount in facts.mounts if mount.exported and not _below(mount.point, points)]
     if outside:
         yield TABLE.finding("export-outside", node.label, f"{name_list(outside)} is NFS exported")
@@ -218,7 +216,7 @@ def _underneath(node: Node, point: str, subject: str) -> Iterator[Finding]:
         return
     if names:
         some = name_list([*names[:3], *(["others"] if len(names) > 3 else [])])
-        yield TABLE.finding("files-under-mount-point", subject, f"{len(names)} in {point}: {some}")
+        yield TABLE.finding("files-under-mount-point", subject, f"{say_count(len(names), 'name')} in {point}: {some}")
 
 
 def _pair(name: str, judged: list[Judged], labels: list[str]) -> Iterator[Finding]:

@@ -23,17 +23,18 @@ TABLE = Table(
     Row("hast-role-init", CRITICAL, "role init", "the resource neither serves nor follows"),
     Row("hast-no-worker", CRITICAL, "role primary without a worker", "the device is gone or about to go"),
     Row("hast-degraded", CRITICAL, "primary, degraded", "no second copy is kept: the next failure loses data"),
-    Row("hast-role-wrong", CRITICAL, "not the role of --role", "clients or the other copy are on their own"),
+    Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
         "a disk is dying under a mirror that hides it"),
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
-    Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w",
+    Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
         "until it is done the other copy cannot take over without loss"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
-    Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c", "both copies are equal but what is in flight"),
+    Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c",
+        "what is dirty is in flight, or the end of a synchronisation"),
     Row("hast-following", OK, "secondary, complete", "a primary is connected"),
 )  # fmt: skip
 
@@ -73,7 +74,7 @@ def look(session: Session) -> Iterator[Finding | Number]:
     roles = Roles(session)
     if roles.unreadable:
         yield session.table.could_not_look(f"CARP on {session.here.label}", roles.unreadable)
-    for name in session.resources():
+    for name in session.names():
         subject = f"{name} on {session.here.label}"
         yield from session.guarded(subject, _resource(session, roles, name, subject))
 
@@ -126,9 +127,12 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     kept, now = session.memory.get(kept_as), time.time()
     grew = errors_grew(kept, found, now)
     yield from _errors(found, grew, now, subject)
-    yield from _connection(session, found, subject, warning, rate(kept, found, now))
+    falling = rate(kept, found, now)
+    catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
+    yield from _connection(session, found, subject, catching_up, falling)
     session.memory.put(kept_as, {
         "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
+        "catching_up": catching_up or found.status is Status.DEGRADED,
         "errors_grew": grew,
     })  # fmt: skip
 
@@ -160,7 +164,7 @@ def _errors(found: Resource, grew: float | None, now: float, subject: str) -> It
 
 
 def _connection(
-    session: Session, found: Resource, subject: str, warning: str, falling: float | None
+    session: Session, found: Resource, subject: str, catching_up: bool, falling: float | None
 ) -> Iterator[Finding]:
     if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
         yield TABLE.finding("hast-following", subject, f"secondary, complete, {found.replication}")
@@ -175,17 +179,17 @@ def _connection(
         reason = "hast-in-sync"
         if outside(found.dirty, session.options.critical):
             reason = "hast-dirty-critical"
-        elif outside(found.dirty, warning):
+        elif catching_up:
             reason = "hast-synchronising"
         yield TABLE.finding(
-            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, warning, falling)}"
+            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, catching_up, falling)}"
         )
 
 
-def _dirty(found: Resource, warning: str, falling: float | None) -> str:
+def _dirty(found: Resource, catching_up: bool, falling: float | None) -> str:
     said = f"{say_size(found.dirty)} dirty"
-    if not outside(found.dirty, warning):
-        return f"{said} of {say_size(int(warning))} that are normal" if warning.isdigit() else said
+    if not catching_up:
+        return f"{said} ({say_size(found.keepdirty * found.extentsize)} are normal)"
     if falling is None:
         return f"{said} to synchronise, rate not known yet"
     left = found.dirty / falling

@@ -73,10 +73,9 @@ def _fsid(text: str) -> str:
 
 def look(session: Session) -> Iterator[Finding | Number]:
     """Judge every resource."""
-    configured = session.configured()
+    resources = session.resources()
     mounts = filesystem.mounts(session.here)
-    for name in session.options.resource or list(configured):
-        resource = configured.get(name, ConfiguredResource(name, name, "", ""))
+    for name, resource in resources.items():
         subject = f"{name} on {session.here.label}"
         yield from session.guarded(subject, _resource(session, resource, mounts, subject))
 

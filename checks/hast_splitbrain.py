@@ -40,9 +40,11 @@ TABLE = Table(
     Row("splitbrain-marker-left", WARNING, "the counters agree, but the marker of a split-brain is still there",
         "promotions stay blocked until a synchronisation ends or the marker is removed"),
     Row("no-evidence", UNKNOWN, "neither dumps nor marker nor log could be read", "nothing is known of a split-brain"),
+    Row("splitbrain-not-compared", UNKNOWN, "no sign in the sources named, but a dump that was asked for was not read",
+        "only both dumps prove that there is none"),
     Row("splitbrain-none", OK, "the counters of both dumps agree", "the copies are of one history"),
-    Row("splitbrain-no-sign", OK, "no sign in the sources named, but the dumps were not compared",
-        "only both dumps (--peer) prove that there is none"),
+    Row("splitbrain-no-sign", OK, "no sign in the sources named; without --peer the dumps are not compared",
+        "only both dumps prove that there is none"),
 )  # fmt: skip
 
 PERFDATA = (
@@ -81,10 +83,8 @@ class Seen(NamedTuple):
 
 def look(session: Session) -> Iterator[Finding | Number]:
     """Judge every resource."""
-    configured = session.configured()
-    for name in session.options.resource or list(configured):
-        hook = bool(name in configured and configured[name].hook)
-        yield from session.guarded(f"{name} on {session.here.label}", _resource(session, name, hook))
+    for name, resource in session.resources().items():
+        yield from session.guarded(f"{name} on {session.here.label}", _resource(session, name, bool(resource.hook)))
 
 
 def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding | Number]:
@@ -151,7 +151,8 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
         return _split(name, subject, first, second, counters)
     if found is Relation.OTHER_DISK:
         return TABLE.finding("resuid-mismatch", subject, f"resuid {one.resuid} and {two.resuid}")
-    if refusing := [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]:
+    refusing = [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]
+    if refusing and all(_role(seen.node, name) in (Role.PRIMARY, None) for seen in (first, second)):
         return TABLE.finding("two-primaries", subject, f"{name_list(refusing)} refused the other as primary just now")
     if found is Relation.IMPOSSIBLE:
         return TABLE.finding("counters-impossible", subject, counters)
@@ -206,8 +207,9 @@ def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
     ]
     read, missing = _sources(seen)
     if reported:
-        which = "a split-brain or a resource ID mismatch" if _only_exit_code(seen) else "a split-brain"
-        yield TABLE.finding("splitbrain-seen", subject, f"hastd reports {which}; {'; '.join(reported)}")
+        yield TABLE.finding(
+            "splitbrain-seen", subject, f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}"
+        )
     elif not read:
         yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}")
     elif undated:
@@ -216,7 +218,9 @@ def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
         yield TABLE.finding("splitbrain-undated", subject, _markers(*seen))
     else:
         without = f"; not read: {name_list(missing)}" if missing else ""
-        yield TABLE.finding("splitbrain-no-sign", subject, f"no sign in {name_list(read)}{without}")
+        readable = all(one.metadata for one in seen) and len(seen) == 1
+        reason = "splitbrain-no-sign" if readable else "splitbrain-not-compared"
+        yield TABLE.finding(reason, subject, f"no sign in {name_list(read)}{without}")
 
 
 def _sources(seen: list[Seen]) -> tuple[list[str], list[str]]:
@@ -238,10 +242,14 @@ def _refuses_a_primary(seen: Seen) -> bool:
     return any(sign.kind == "two primaries" and sign.current for sign in seen.signs or ())
 
 
-def _only_exit_code(seen: list[Seen]) -> bool:
-    """Whether all that was reported is the exit code, which a resource ID mismatch has too."""
+def _what_is_reported(seen: list[Seen]) -> str:
+    """No more than the signs prove: the exit code of a split-brain is that of a resource ID mismatch too."""
     kinds = {sign.kind for one in seen for sign in one.signs or () if sign.current}
-    return kinds == {"exit code 78"} and not any(one.marker for one in seen)
+    if any(one.marker for one in seen) or "split-brain" in kinds:
+        return "a split-brain"
+    if kinds == {"two primaries"}:
+        return "two primaries that refuse each other"
+    return "a resource ID mismatch" if "resource ID mismatch" in kinds else "a split-brain or a resource ID mismatch"
 
 
 def _counters(dumps: tuple[tuple[str, Metadata], ...]) -> str:

@@ -20,7 +20,7 @@ class HastRole(enum.Enum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
     INIT = "init"
-    DOWN = "hastd down"
+    DOWN = "no role from hastd"
 
 
 class Mounted(enum.Enum):

@@ -24,7 +24,8 @@ class CarpState(enum.Enum):
 
 
 class Vhid(NamedTuple):
-    """One virtual host. For VRRPv3 `advbase` is the interval in hundredths of a second and `advskew` 255 - priority."""
+    """One virtual host. For VRRPv3 `advbase` is the interval in hundredths of a second and `advskew` 255 - priority.
+    `media` is the `status` of the interface, such as `active` or `no carrier`, where ifconfig prints one."""
 
     interface: str
     number: int
@@ -34,6 +35,7 @@ class Vhid(NamedTuple):
     advskew: int
     addresses: tuple[str, ...]
     interface_up: bool
+    media: str = ""
 
     @property
     def name(self) -> str:
@@ -76,6 +78,7 @@ def parse_ifconfig(text: str) -> tuple[Vhid, ...]:
     found: list[Vhid] = []
     interface, up = "", False
     addresses: dict[tuple[str, int], list[str]] = {}
+    media: dict[str, str] = {}
     for line in text.splitlines():
         if line and not line[0].isspace():
             heading = re.fullmatch(INTERFACE, line)
@@ -91,9 +94,16 @@ def parse_ifconfig(text: str) -> tuple[Vhid, ...]:
         elif kind in ("inet", "inet6") and " vhid " in line:
             number, address = _address(line)
             addresses.setdefault((interface, number), []).append(address)
+        elif kind == "status:":
+            media[interface] = line.strip().partition(" ")[2]
     if not interface:
         raise NotUnderstood("ifconfig without any interface", text[:160] or "(empty)")
-    return tuple(vhid._replace(addresses=tuple(addresses.get((vhid.interface, vhid.number), ()))) for vhid in found)
+    return tuple(
+        vhid._replace(
+            addresses=tuple(addresses.get((vhid.interface, vhid.number), ())), media=media.get(vhid.interface, "")
+        )
+        for vhid in found
+    )
 
 
 def _vhid(line: str, interface: str, up: bool) -> Vhid:

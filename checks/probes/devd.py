@@ -21,7 +21,7 @@ SOCKET = "/var/run/devd.pipe"
 DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 """`directory` in the devd.conf that FreeBSD ships; rules of one's own belong here, not into devd.conf."""
 DAEMON = r"(/sbin/)?devd\b(?!-)"
-TOKEN = r'(?s)\s+|#.*|//.*|/\*.*?\*/|"(?P<text>[^"]*)"|(?P<word>[A-Za-z0-9_.:-]+)|(?P<mark>[{};=])'
+TOKEN = r'(?s)\s+|#[^\n]*|//[^\n]*|/\*.*?\*/|"(?P<text>[^"]*)"|(?P<word>[A-Za-z0-9_.:-]+)|(?P<mark>[{};=])'
 POSIX_CLASSES = {
     "[:digit:]": "0-9",
     "[:alpha:]": "A-Za-z",

@@ -52,6 +52,12 @@ class NotFound(ProbeError):
     reason = "file-missing"
 
 
+class NoResource(ProbeError):
+    """hast.conf names no resource, and none was asked for."""
+
+    reason = "no-resource"
+
+
 class NotUnderstood(ProbeError):
     """What was printed is not what the tool prints; the text names the offending line."""
 

@@ -24,7 +24,7 @@ class GivenUpCommands:
         if started is not None:
             self.memory.put(_name(argv), {"argv": list(argv), "pid": pid, "started": started, "since": time.time()})
 
-    def refuse_if_still_hanging(self, argv: tuple[str, ...]) -> None:
+    def refuse_if_still_hanging(self, argv: tuple[str, ...], shown: str) -> None:
         """Raise StillHangs where `argv` was given up before and that very process still exists."""
         kept = self.memory.get(_name(argv))
         pid, started, since = kept.get("pid"), kept.get("started"), kept.get("since")
@@ -34,7 +34,7 @@ class GivenUpCommands:
             self.memory.forget(_name(argv))
             return
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since))
-        raise StillHangs(f"`{' '.join(argv)}` hangs since {when} as process {pid}; not started again")
+        raise StillHangs(f"`{shown}` hangs since {when} as process {pid}; not started again")
 
 
 def _name(argv: tuple[str, ...]) -> str:

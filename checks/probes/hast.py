@@ -18,8 +18,12 @@ RESOURCE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*"
 """The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
 NO_CONNECTION = r"(?m)\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$"
 """hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
-NO_METADATA = r"\[ERROR\] Unable to (read metadata from|open) "
+NO_METADATA = r"(?m)\[ERROR\] Unable to (?:read metadata from|open) .*: (?P<why>.*?)\.?$"
 """metadata.c metadata_read(): the provider is not there, or was never initialised by `hastctl create`."""
+DENIED = ("Permission denied", "Operation not permitted")
+NOBODY_LISTENS = ("Connection refused", "No such file or directory")
+NO_DISK = ("No such file or directory", "Device not configured", "Input/output error", "Invalid argument")
+"""strerror(3) in the C locale: what a reason means is known of these; another one is not understood."""
 
 
 EnumType = TypeVar("EnumType", bound=enum.Enum)
@@ -125,9 +129,12 @@ def resource(node: Node, name: str) -> Resource:
 def metadata(node: Node, name: str) -> Metadata:
     """The on-disk metadata of a resource. Raises MetadataUnreadable and ProbeError."""
     completed = node.run("hastctl", "dump", name)
-    if completed.status != 0 and "Permission denied" in completed.stderr:
-        raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)}; it needs the right to read the disk")
-    if completed.status == 255 and re.search(NO_METADATA, completed.stderr):
+    if completed.status == 255 and (no_metadata := re.search(NO_METADATA, completed.stderr)):
+        why = no_metadata["why"]
+        if why in DENIED:
+            raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)} It needs the right to read the disk")
+        if why not in NO_DISK:
+            raise NotUnderstood("hastctl dump", completed.words)
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
     if completed.status != 0:
         raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
@@ -136,11 +143,13 @@ def metadata(node: Node, name: str) -> Metadata:
 
 def _refuse_failure(completed: Completed) -> None:
     """Turn the exit statuses of `hastctl list` (hastctl.c, sysexits(3)) into what they mean."""
-    no_connection = re.search(NO_CONNECTION, completed.stderr)
-    if no_connection and "Permission denied" in no_connection["why"]:
-        raise NotPermitted(f"hastd's control socket: {no_connection['why']}")
-    if no_connection:
-        raise HastdDown(f"hastd does not answer on its control socket: {no_connection['why']}")
+    if no_connection := re.search(NO_CONNECTION, completed.stderr):
+        why = no_connection["why"]
+        if why in DENIED:
+            raise NotPermitted(f"hastd's control socket: {why}")
+        if why not in NOBODY_LISTENS:
+            raise NotUnderstood("hastctl list", completed.words)
+        raise HastdDown(f"hastd does not answer on its control socket: {why}")
     if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
         raise HastctlFailed(f"hastctl ends with {completed.status}: {_plain(completed)}")
     if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed
@@ -205,6 +214,8 @@ def _section(text: str, name: str, heading: str, what: str) -> dict[str, str]:
     for line in text.splitlines():
         if not line.strip() or line.startswith("[DEBUG]"):
             continue
+        if not line.isprintable() or "|" in line:
+            raise NotUnderstood(what, line)
         if not line[0].isspace():
             title = re.fullmatch(heading, line)
             if not title or not re.fullmatch(RESOURCE_NAME, title["name"]):

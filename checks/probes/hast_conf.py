@@ -70,16 +70,16 @@ def _section(tokens: Iterator[tuple[str, str]], line: str, node_name: str = "") 
     own: dict[str, str] = {}
     if next(tokens, ("", line))[0] != "{":
         raise NotUnderstood("hast.conf, which lacks a `{`", line)
-    for word, current in tokens:
+    for word, line in tokens:
         if word == "}":
             return settings | own
         if word == "on":
-            name = _value(tokens, current)
-            section = _section(tokens, current)
+            name = _value(tokens, line)
+            section = _section(tokens, line)
             if name.partition(".")[0] == node_name:
                 own = section
         else:
-            settings[word] = _value(tokens, current)
+            settings[word] = _value(tokens, line)
     raise NotUnderstood("hast.conf, which lacks a `}`", line)
 
 

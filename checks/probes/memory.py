@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 
 DEFAULT_DIRECTORY = "/var/tmp/hastwatch-{uid}"
 """Below a directory where everybody may write, hence the ownership test in `_usable`; survives a reboot (hier(7))."""
@@ -38,7 +39,7 @@ class Memory:
             return {}
         return kept if isinstance(kept, dict) else {}
 
-    def put(self, name: str, values: dict[str, object]) -> None:
+    def put(self, name: str, values: Mapping[str, object]) -> None:
         """Keep `values` under `name`; a failure is remembered in `trouble` and is otherwise silent."""
         if not self._usable():
             return
@@ -48,7 +49,7 @@ class Memory:
         temporary = f"{path}.{os.getpid()}"
         try:
             with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(values, file)
+                json.dump(dict(values), file)
             os.replace(temporary, path)
         except OSError as error:
             self.trouble = f"cannot keep state in {self.directory}: {error.strerror}"

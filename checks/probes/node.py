@@ -43,6 +43,8 @@ SHARE = 0.4
 """The part of a check's time that one command may take, so that one that hangs leaves time to look at the rest."""
 RESERVE = 0.5
 """Seconds kept at the end of a check's time to say what was found."""
+ENV_C = ("/usr/bin/env", "LC_ALL=C")
+"""Put before a command that goes through a prefix: our own environment does not cross ssh, and messages are read."""
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 
 
@@ -84,7 +86,8 @@ class Node:
         try:
             return self.name
         except ProbeError:
-            return " ".join(self.via[1:] or self.via)[-40:]
+            last = os.path.basename(self.via[-1]) if self.via else ""
+            return last if last and not last.startswith("-") else os.uname().nodename.partition(".")[0]
 
     def run(self, tool: str, *arguments: str) -> Completed:
         """Run a tool of `TOOLS` on the node and return what it printed, whatever its own exit status.
@@ -92,11 +95,11 @@ class Node:
         Raises ToolMissing, NotPermitted, Unreachable, Hangs, StillHangs, Failed and NotUnderstood (too much output).
         """
         command = (TOOLS[tool], *arguments)
-        argv = (*self.via, quoted(command)) if self.via else command
+        argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
         shown = " ".join((tool, *arguments))
         try:
-            self.given_up.refuse_if_still_hanging(argv)
-            completed = run(argv, self.deadline.for_one_command())
+            self.given_up.refuse_if_still_hanging(argv, shown)
+            completed = run(argv, self.deadline.for_one_command(), shown=shown)
             self.log.append(completed._replace(argv=(tool, *arguments)))
             if self.via:
                 _refuse_failed_way(completed, shown)

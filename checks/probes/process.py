@@ -51,13 +51,16 @@ class GivenUp(Hangs):
         self.pid = pid
 
 
-def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT) -> Completed:
+def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown: str = "") -> Completed:
     """Run `argv` until `deadline` (time.monotonic() seconds) and return what it printed, whatever its exit status.
+
+    `shown` is what errors call the command, by default its words.
 
     Raises ToolMissing, NotPermitted, Failed (it could not be started), Hangs or GivenUp (the deadline came first) and
     NotUnderstood (it printed more than `limit` bytes).
     """
     started = time.monotonic()
+    shown = shown or " ".join(argv)
     try:
         process = subprocess.Popen(
             argv,
@@ -83,10 +86,10 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT) -> Co
         return Completed(argv, process.returncode, output.text("stdout"), output.text("stderr"), seconds)
     alive = _kill(process)
     if output.overflowed:
-        raise NotUnderstood(f"more than {limit} bytes of output of {' '.join(argv)}", output.text("stdout")[:80])
+        raise NotUnderstood(f"more than {limit} bytes of output of {shown}", output.text("stdout")[:80])
     if alive:
-        raise GivenUp(f"`{' '.join(argv)}` did not end in {seconds:.1f} s and cannot be killed", process.pid)
-    raise Hangs(f"`{' '.join(argv)}` did not end in {seconds:.1f} s and was killed")
+        raise GivenUp(f"`{shown}` did not end in {seconds:.1f} s and cannot be killed", process.pid)
+    raise Hangs(f"`{shown}` did not end in {seconds:.1f} s and was killed")
 
 
 class _Output:
