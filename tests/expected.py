@@ -1,0 +1,190 @@
+"""What every check prints for every recording: `STATE/NODE.expected` beside the node's folder.
+
+    python tests/expected.py            rewrite the files from what the commands print now; the reviewer reads the diff
+    python tests/expected.py --check    change nothing, exit 1 where a file would change
+    python tests/expected.py split-brain/nfs001 healthy    only these
+
+A file has one block for each command line, in the form of a transcript. The commands of a file are kept, so a block is
+added by writing its `$ check_hast --role primary` and `exit 0`. A recording gets a block for each check that its file
+lacks; a state whose name begins with `made-` only where it has no file, because it is made for some checks.
+`--peer` alone means: the other node's folder of the same state. `hastwatch.toml` of a state is its configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+TESTS = Path(__file__).resolve().parent
+RECORDINGS = TESTS / "recordings"
+PLAYER = TESTS / "player.py"
+PYTHON = os.path.abspath(sys.executable)
+NOT_PLAYED = "check_nfs_export"
+"""Speaks to the NFS server itself, over the network: it has servers of its own to be tested with."""
+OF_A_PAIR = ("check_hast_splitbrain", "check_carp", "check_carp_hast")
+"""The checks that say more when they ask both nodes."""
+WORKERS = 2
+PATIENCE = 60
+VARYING = (
+    (re.compile(r"did not end in \d+\.\d s"), "did not end in N s"),
+    (re.compile(r"_answer=\d+(\.\d+)?s"), "_answer=Ns"),
+)
+"""What differs from run to run, and what stands for it."""
+
+
+class Block(NamedTuple):
+    """One command line, what it prints, and its exit status."""
+
+    command: str
+    output: str
+    status: int
+
+
+class OutOfOrder(Exception):
+    """An expected file that is not as `read` wants it; the text says where."""
+
+
+def checks() -> dict[str, str]:
+    """The check commands of the project that exist and can be played, with their modules."""
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text())["project"]
+    modules = {name: entry.partition(":")[0] for name, entry in project["scripts"].items() if name.startswith("check_")}
+    return {name: module for name, module in modules.items() if name != NOT_PLAYED and importlib.util.find_spec(module)}
+
+
+def nodes() -> list[Path]:
+    """The node folders of all states."""
+    return sorted(
+        node
+        for state in RECORDINGS.iterdir()
+        if state.is_dir() and state.name != "files"
+        for node in state.iterdir()
+        if node.is_dir() and node.name != "files"
+    )
+
+
+def expected_file(node: Path) -> Path:
+    """Where the expectations of a node's folder stand."""
+    return node.parent / f"{node.name}.expected"
+
+
+def other_node(node: Path) -> Path | None:
+    """The folder of the other node of the same state."""
+    return next((other for other in nodes() if other.parent == node.parent and other != node), None)
+
+
+def read(path: Path) -> list[Block]:
+    """The blocks of an expected file. Raises OutOfOrder."""
+    found = []
+    for text in path.read_text().split("\n\n"):
+        first, *output, last = text.strip("\n").split("\n") if text.count("\n") else (text, "")
+        status = re.fullmatch(r"exit ([0-3])", last)
+        if not first.startswith("$ check_") or not status:
+            raise OutOfOrder(f"{path.name}: not a block: {text!r}")
+        found.append(Block(first[2:], "\n".join(output), int(status[1])))
+    if len({block.command for block in found}) != len(found):
+        raise OutOfOrder(f"{path.name}: a command stands there twice")
+    return found
+
+
+def written(blocks: Iterable[Block]) -> str:
+    """The text of an expected file."""
+    return "\n".join(f"$ {block.command}\n{block.output}\nexit {block.status}\n" for block in blocks)
+
+
+def via(node: Path) -> str:
+    """The option value that makes a check ask a node's folder."""
+    return shlex.join([PYTHON, "-I", "-S", str(PLAYER), str(node)])
+
+
+def script(name: str) -> Path:
+    """The installed command of that name."""
+    return Path(PYTHON).parent / name
+
+
+def run(node: Path, command: str) -> Block:
+    """Run a command line as if on `node`, without anything remembered from earlier runs. Raises OutOfOrder."""
+    words = shlex.split(command)
+    with tempfile.TemporaryDirectory(prefix="hastwatch-") as directory:
+        config = node.parent / "hastwatch.toml"
+        if not config.exists():
+            config = Path(directory) / "none.toml"
+            config.touch()
+        options = ["--via", via(node), "--state-dir", directory, "--config", str(config)]
+        if "--peer" in words:
+            other = other_node(node)
+            if not other:
+                raise OutOfOrder(f"{node.parent.name}: --peer, but only one node")
+            words[words.index("--peer")] = f"--peer={via(other)}"
+        completed = subprocess.run(
+            [script(words[0]), *words[1:], *options],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    output = (completed.stdout + completed.stderr).decode("utf-8", "backslashreplace")
+    return Block(command, same_everywhere(output).removesuffix("\n"), completed.returncode)
+
+
+def same_everywhere(output: str) -> str:
+    """The output without what depends on the machine and the moment."""
+    output = output.replace(str(TESTS), "tests").replace(PYTHON, "python")
+    for pattern, replacement in VARYING:
+        output = pattern.sub(replacement, output)
+    return output
+
+
+def commands(node: Path) -> list[str]:
+    """The command lines of a node: those of its file, and of the checks that it lacks."""
+    path = expected_file(node)
+    there = [block.command for block in read(path)] if path.exists() else []
+    named = {command.split()[0] for command in there}
+    if there and node.parent.name.startswith("made-"):
+        return there
+    for check in checks():
+        if check not in named:
+            there.append(check)
+            there += [f"{check} --peer"] if check in OF_A_PAIR and other_node(node) else []
+    return [command for command in there if command.split()[0] in checks()]
+
+
+def main() -> int:
+    """Rewrite or check the expected files; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("only", nargs="*", metavar="STATE[/NODE]", help="only these (default: all)")
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 where a file would change")
+    options = parser.parse_args()
+    chosen = [node for node in nodes() if not options.only or _named(node) & set(options.only)]
+    asked = [(node, command) for node in chosen for command in commands(node)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        blocks = list(pool.map(lambda one: run(*one), asked))
+    changed = 0
+    for node in chosen:
+        text = written(block for (of, _), block in zip(asked, blocks, strict=True) if of == node)
+        path = expected_file(node)
+        if not path.exists() or path.read_text() != text:
+            changed += 1
+            sys.stdout.write(f"{'differs' if options.check else 'written'}: {path.relative_to(RECORDINGS)}\n")
+            if not options.check:
+                path.write_text(text)
+    sys.stdout.write(f"{len(blocks)} blocks of {len(chosen)} nodes, {changed} files differ\n")
+    return int(options.check and changed > 0)
+
+
+def _named(node: Path) -> set[str]:
+    return {node.parent.name, f"{node.parent.name}/{node.name}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
