@@ -27,9 +27,9 @@ def test_any_words_survive_a_shell(words: list[str]) -> None:
     assert shlex.split(quoted(tuple(words))) == words
 
 
-def test_the_command_line_arrives_as_one_argument_with_an_absolute_path(tmp_path: Path) -> None:
+def test_the_command_line_arrives_as_one_argument_with_an_absolute_path_and_the_c_locale(tmp_path: Path) -> None:
     shown = node(tmp_path, "print(len(sys.argv), line)").run("hastctl", "list", "a b").stdout
-    assert shown == "2 /sbin/hastctl list 'a b'\n"
+    assert shown == "2 /usr/bin/env LC_ALL=C /sbin/hastctl list 'a b'\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The one place that starts processes, tried on real ones: deadlines, floods, grandchildren, and what cannot be killed."""
+"""The one place that starts processes, tried on real ones: deadlines, floods, grandchildren, the unkillable."""
 
 import os
 import re
@@ -112,7 +112,8 @@ import checks.probes.node as node
 node.TOOLS["nap"] = sys.argv[3]
 for _ in range(2):
     try:
-        Node((), Deadline(1), GivenUpCommands(Memory(sys.argv[2]))).run("nap", "--reuid", "1", "--clear-groups", "sleep", "60")
+        given_up = GivenUpCommands(Memory(sys.argv[2]))
+        Node((), Deadline(1), given_up).run("nap", "--reuid", "1", "--clear-groups", "sleep", "60")
     except ProbeError as error:
         print(error.reason, "-", error, flush=True)
 """

@@ -1,0 +1,101 @@
+"""ifconfig and sysctl as values: CARP of FreeBSD 10 to 16 and VRRPv3."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.probes.carp import CarpState, CarpSysctl, Vhid, parse_ifconfig, parse_sysctl
+from checks.probes.errors import NotUnderstood
+from tests.probes.recorded import outputs
+
+IFCONFIGS = outputs("ifconfig -a")
+SYSCTLS = outputs("sysctl net.inet.carp")
+
+HEAD = "em0: flags=8963<UP,BROADCAST,RUNNING> metric 0 mtu 1500\n"
+CARP_LINE = "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n"
+
+
+def test_a_virtual_host_is_read_with_its_addresses() -> None:
+    text = (
+        HEAD
+        + "\tinet 10.1.101.3 netmask 0xffffff00 broadcast 10.1.101.255\n"
+        + "\tinet 10.1.101.5 netmask 0xffffffff broadcast 10.1.101.5 vhid 2\n"
+        + "\tinet6 fe80::1%em0 prefixlen 64 scopeid 0x1 vhid 2\n"
+        + CARP_LINE
+    )
+    expected = Vhid("em0", 2, CarpState.MASTER, "carp", 1, 10, ("10.1.101.5/32", "fe80::1/64"), True)
+    assert parse_ifconfig(text) == (expected,)
+
+
+def test_freebsd_14_adds_a_line_with_the_peers() -> None:
+    text = HEAD + CARP_LINE + "\t      peer 224.0.0.18 peer6 ff02::12\n"
+    assert parse_ifconfig(text)[0].state is CarpState.MASTER
+
+
+def test_freebsd_15_can_speak_vrrp() -> None:
+    text = HEAD + "\tvrrp: BACKUP vrid 7 prio 100 interval 100\n"
+    assert parse_ifconfig(text) == (Vhid("em0", 7, CarpState.BACKUP, "vrrp", 100, 155, (), True),)
+
+
+@pytest.mark.parametrize("name", ["vlan0.100", "em0_1", "lagg0", "wg-site.1:0"])
+def test_interface_names_may_hold_dots_and_underscores(name: str) -> None:
+    text = f"{name}: flags=8922<BROADCAST> metric 0\n" + CARP_LINE
+    found = parse_ifconfig(text)[0]
+    assert (found.name, found.interface_up) == (f"2@{name}", False)
+
+
+def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
+    assert parse_ifconfig(HEAD) == ()
+    with pytest.raises(NotUnderstood):
+        parse_ifconfig("")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\tcarp: MAST",
+        "\tcarp: MEISTER vhid 2 advbase 1 advskew 10",
+        "\tcarp: MASTER vhid zwei advbase 1 advskew 10",
+        "\tcarp: MASTER vhid 2 advbase 1",
+        "\tvrrp: MASTER vrid 2 prio hoch interval 1",
+        "\tinet 10.1.101.5 netmask 0xffffffff vhid \u0662",
+        "\tinet 10.1.101.5;id netmask 0xffffffff vhid 2",
+        "ifconfig: Zugriff verweigert",
+        "em|0: flags=8963<UP> metric 0",
+    ],
+)
+def test_what_ifconfig_does_not_print_is_not_understood(line: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_ifconfig(HEAD + line + "\n")
+
+
+def test_every_recorded_output_is_understood() -> None:
+    assert {vhid.state for text in IFCONFIGS for vhid in parse_ifconfig(text)} == set(CarpState)
+    assert {parse_sysctl(text).demotion for text in SYSCTLS} >= {0, 240}
+
+
+def test_the_settings_are_read_and_others_are_let_pass() -> None:
+    text = "net.inet.carp.demotion: 240\nnet.inet.carp.preempt: 1\nnet.inet.carp.allow: 0\nnet.inet.carp.new: a b\n"
+    assert parse_sysctl(text) == CarpSysctl(240, True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "net.inet.carp.demotion: 0\n", "net.inet.carp.demotion: viel\n", "demotion: 0\n", "net.inet.carp.demotion 0"],
+)
+def test_settings_that_are_not_all_there_are_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_sysctl(text)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([*IFCONFIGS, *SYSCTLS]), st.data())
+def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 20)))
+    garbled = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
+    for parse in (parse_ifconfig, parse_sysctl):
+        try:
+            parse(garbled)
+        except NotUnderstood as error:
+            assert str(error).isprintable()

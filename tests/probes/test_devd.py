@@ -1,0 +1,115 @@
+"""devd.conf(5) as rules, and which of them devd would run."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes.devd import find, parse, rule_for
+from checks.probes.errors import NotUnderstood
+from checks.probes.processes import Process
+
+OURS = """\
+# our own
+notify 100 {
+    match "system"    "CARP";
+    match "subsystem" "[0-9]+@[0-9A-Za-z._:+-]+"; // any interface
+    match "type"      "(MASTER|BACKUP|INIT)";
+    /* several
+       lines */
+    action "/usr/local/sbin/carp-hast-switch $subsystem $type";
+};
+"""
+NARROW = OURS.replace("[0-9A-Za-z._:+-]+", "[0-9a-z]+").replace("carp-hast-switch", "other").replace("100", "30")
+
+
+def event(subsystem: str = "2@em0", kind: str = "MASTER", system: str = "CARP") -> dict[str, str]:
+    return {"system": system, "subsystem": subsystem, "type": kind}
+
+
+def test_a_rule_is_read() -> None:
+    rule = parse(OURS, "hastwatch.conf")[0]
+    assert rule.priority == 100
+    assert rule.matches["type"] == "(MASTER|BACKUP|INIT)"
+    assert rule.program == "/usr/local/sbin/carp-hast-switch"
+
+
+@pytest.mark.parametrize("subsystem", ["2@em0", "255@vlan0.100", "1@em0_1", "12@wg-site"])
+def test_the_pattern_of_our_rule_fits_every_interface_name(subsystem: str) -> None:
+    assert parse(OURS, "x")[0].fits(event(subsystem))
+
+
+@pytest.mark.parametrize("other", [event("2@em 0"), event(kind="MASTERS"), event(system="IFNET"), event("@em0"), {}])
+def test_a_pattern_must_match_the_whole_value(other: dict[str, str]) -> None:
+    assert not parse(OURS, "x")[0].fits(other)
+
+
+def test_the_documented_pattern_misses_a_vlan() -> None:
+    rule = parse(NARROW, "x")[0]
+    assert rule.fits(event("2@em0")) and not rule.fits(event("2@vlan0.100"))
+
+
+def test_devd_runs_the_rule_of_the_highest_priority() -> None:
+    rules = parse(NARROW + OURS, "x")
+    assert [rule.priority for rule in rule_for(rules, event("2@em0"))] == [100]
+    assert [rule.priority for rule in rule_for(rules, event("2@vlan0.100"))] == [100]
+
+
+def test_rules_of_one_priority_cannot_be_told_apart() -> None:
+    assert len(rule_for(parse(OURS + OURS, "x"), event())) == 2
+
+
+def test_a_pattern_can_be_inverted_and_hold_posix_classes() -> None:
+    text = 'notify 1 { match "type" "!BACKUP"; match "subsystem" "[[:digit:]]+@[[:alnum:]]+"; action "x"; };'
+    rule = parse(text, "x")[0]
+    assert rule.fits(event()) and not rule.fits(event(kind="BACKUP"))
+
+
+def test_other_sections_are_let_pass() -> None:
+    text = (
+        'options { directory "/etc/devd"; set x "y"; };\nattach 10 { device-name "ums[0-9]+"; action "z"; };\n' + OURS
+    )
+    assert len(parse(text, "x")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "notify {",
+        "notify x { };",
+        'notify 1 { match "a" "b" };',
+        'notify 1 { action "x"; }',
+        'notify 1 { action "x; };',
+        "}",
+        "é",
+    ],
+)
+def test_a_wrong_file_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse(text, "x")
+
+
+def test_a_pattern_that_is_none_is_not_understood() -> None:
+    with pytest.raises(NotUnderstood):
+        parse('notify 1 { match "type" "(MASTER"; action "x"; };', "x")[0].fits(event())
+
+
+@given(st.text(alphabet=st.sampled_from(list('notify 10{}";=#/*\n\\$@mach'))))
+def test_any_text_gives_rules_or_an_error_of_ours(text: str) -> None:
+    try:
+        parse(text, "x")
+    except NotUnderstood as error:
+        assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("command", "is_devd"),
+    [
+        ("/sbin/devd", True),
+        ("/sbin/devd -q", True),
+        ("devd: x", True),
+        ("/bin/sh /usr/local/sbin/devd-tap", False),
+        ("devd-tap", False),
+    ],
+)
+def test_devd_is_told_from_what_only_sounds_like_it(command: str, is_devd: bool) -> None:
+    assert (find((Process(1, 0, command),)) is not None) is is_devd

@@ -1,0 +1,98 @@
+"""mount, df and ps as values."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.probes.errors import NotUnderstood
+from checks.probes.filesystem import Mount, Usage, belongs, mounted_at, parse_df, parse_mount
+from checks.probes.processes import NFS_DAEMONS, parse_ps, running
+from tests.probes.recorded import outputs
+
+MOUNTS, DFS, PS = outputs("mount"), outputs("df -k"), outputs("ps -axww -o pid,ppid,command")
+
+ROOT = "/dev/gpt/rootfs on / (ufs, local, soft-updates)\n"
+HOME = "/dev/hast/home on /hast/home (ufs, NFS exported, local, soft-updates, journaled soft-updates)\n"
+
+
+def test_a_mount_is_read_with_its_options() -> None:
+    assert parse_mount(ROOT + HOME)[1] == Mount("/dev/hast/home", "/hast/home", "ufs", False, True, "")
+
+
+def test_read_only_and_the_fsid_of_mount_v_are_read() -> None:
+    text = ROOT + "home on /hast/home (zfs, local, read-only, nfsv4acls, fsid ad34d2ffde5c9f8b)\n"
+    assert parse_mount(text)[1] == Mount("home", "/hast/home", "zfs", True, False, "ad34d2ffde5c9f8b")
+
+
+def test_the_last_mount_of_a_point_covers_the_others() -> None:
+    found = mounted_at(parse_mount(ROOT + HOME + HOME.replace("/dev/hast/home", "/dev/da0")), "/hast/home")
+    assert found is not None and found.device == "/dev/da0"
+
+
+def test_a_pool_belongs_to_the_resource_of_its_name() -> None:
+    pool = Mount("home/alice", "/hast/home", "zfs", False, True, "")
+    assert belongs(pool, "/dev/hast/home", "home")
+    assert not belongs(pool._replace(device="homes"), "/dev/hast/home", "home")
+    assert not belongs(Mount("home", "/hast/home", "ufs", False, True, ""), "/dev/hast/home", "home")
+
+
+@pytest.mark.parametrize("text", ["", HOME, ROOT + "half a li", ROOT + "x on y (ufs", "mount: nicht erlaubt\n"])
+def test_what_mount_does_not_print_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_mount(text)
+
+
+def test_space_is_read_and_the_reserve_counts_as_neither_used_nor_free() -> None:
+    text = (
+        "Filesystem      1024-blocks   Used   Avail Capacity  Mounted on\n"
+        "/dev/hast/home       253588 240000  -6699   103%    /hast/home\n"
+    )
+    found = parse_df(text, "/hast/home")
+    assert found == Usage(240000, -6699)
+    assert found.percent > 100 and found.inodes_percent is None
+
+
+def test_inodes_are_read() -> None:
+    text = (
+        "Filesystem     1024-blocks  Used  Avail Capacity iused ifree %iused  Mounted on\n"
+        "/dev/hast/home      253588 12360 220944     5%      7  21      25%   /hast/home\n"
+    )
+    assert parse_df(text, "/hast/home").inodes_percent == 25
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Filesystem\n", "Filesystem\n/dev/x 1 2 3 4 /hast/home\n", "Filesystem\n\x1b[2J\n"]
+)
+def test_what_df_does_not_print_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_df(text, "/hast/home")
+
+
+def test_every_recorded_output_is_understood() -> None:
+    assert {len(parse_mount(text)) for text in MOUNTS} == {2, 3}
+    assert all(parse_df(text, "/").used > 0 for text in DFS)
+    assert {frozenset(NFS_DAEMONS)} <= {running(parse_ps(text)) for text in PS}
+
+
+def test_a_process_that_only_names_a_daemon_is_none() -> None:
+    text = "PID PPID COMMAND\n 1 0 grep /usr/sbin/mountd\n 2 0 vi /usr/sbin/rpcbind\n 3 0 [nfsd: master]\n"
+    assert running(parse_ps(text)) == frozenset()
+
+
+@pytest.mark.parametrize("text", ["", "PID COMMAND\n", "PID PPID COMMAND\nx 1 y\n", "ps: illegal option\n"])
+def test_what_ps_does_not_print_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_ps(text)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([*MOUNTS, *DFS, *PS]), st.data())
+def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 20)))
+    garbled = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
+    for parse in (parse_mount, parse_ps, lambda text: parse_df(text, "/hast/home")):
+        try:
+            parse(garbled)
+        except NotUnderstood as error:
+            assert str(error).isprintable()

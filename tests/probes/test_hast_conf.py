@@ -1,0 +1,70 @@
+"""hast.conf(5) as values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes.errors import NotUnderstood
+from checks.probes.hast_conf import ConfiguredResource, parse
+from tests.probes.recorded import RECORDINGS
+
+RECORDED = (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text()
+
+FULL = """\
+# comment
+listen tcp4://0.0.0.0:8457
+exec /usr/local/sbin/hastwatch-hast-event   # for all
+on nfs001 { pidfile /var/run/hastd.pid }
+resource home {
+    exec /root/own
+    on nfs001.example.org { remote tcp4://10.0.0.2:8457
+                local /dev/ada1 }
+    on nfs002 { remote none local /dev/ada9 name other }
+}
+resource mail { name post local /dev/ada2 on nfs001 { remote none } on nfs002 { remote none } }
+"""
+
+
+def test_the_recorded_file_is_read() -> None:
+    assert parse(RECORDED, "nfs001") == {"home": ConfiguredResource("home", "home", "/dev/vtbd1", "")}
+
+
+def test_what_stands_for_this_node_counts() -> None:
+    assert parse(FULL, "nfs001") == {
+        "home": ConfiguredResource("home", "home", "/dev/ada1", "/root/own"),
+        "mail": ConfiguredResource("mail", "post", "/dev/ada2", "/usr/local/sbin/hastwatch-hast-event"),
+    }
+    assert parse(FULL, "nfs002")["home"].device == "/dev/hast/other"
+
+
+def test_a_file_without_resources_has_none() -> None:
+    assert parse("", "nfs001") == {}
+    assert parse("# nothing\n\n", "nfs001") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("resource home {\n local /dev/x\n", "local /dev/x"),
+        ("resource home {}\nresource home {}", "resource home {}"),
+        ("resource { }", "resource { }"),
+        ("resource home local", "resource home local"),
+        ("exec", "exec"),
+        ("listen }", "listen }"),
+        ("resource ho|me {}", "resource ho|me {}"),
+        ("resource 'x' {}", "resource 'x' {}"),
+        ("on nfs001 remote", "on nfs001 remote"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_line(text: str, line: str) -> None:
+    with pytest.raises(NotUnderstood) as refused:
+        parse(text, "nfs001")
+    assert refused.value.line.strip() == line.strip()
+
+
+@given(st.text(alphabet=st.sampled_from(list("resource on{}#\n exc/.:-0|'é"))))
+def test_any_text_gives_resources_or_an_error_of_ours(text: str) -> None:
+    try:
+        parse(text, "nfs001")
+    except NotUnderstood as error:
+        assert str(error).isprintable()

@@ -1,0 +1,111 @@
+"""hastd's lines in the log, and the marker of its hook."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from checks.probes.errors import NotUnderstood
+from checks.probes.hast_log import Marker, Sign, parse_marker, parse_signs
+
+EXIT_78 = "nfs002 hastd[1600]: [home] (secondary) Worker process exited ungracefully (pid=4536, exitcode=78)."
+NOW = datetime(2026, 11, 22, 8, 47, 0)
+
+
+def signs(*lines: str, now: datetime | None = NOW) -> tuple[Sign, ...]:
+    return parse_signs(list(lines), "home", now)
+
+
+def test_the_exit_code_of_a_refused_worker_is_a_sign() -> None:
+    found = signs(f"Nov 22 08:46:34 {EXIT_78}", f"Nov 22 08:46:46 {EXIT_78}")
+    assert found == (Sign("exit code 78", 2, "Nov 22 08:46:46", True),)
+
+
+def test_a_sign_older_than_its_repetition_is_of_the_past() -> None:
+    assert not signs(f"Nov 22 08:45:00 {EXIT_78}")[0].current
+
+
+def test_without_the_nodes_clock_the_age_is_not_known() -> None:
+    assert signs(f"Nov 22 08:46:46 {EXIT_78}", now=None)[0].current is None
+
+
+def test_an_ordinary_lost_connection_is_no_sign() -> None:
+    assert signs(f"Nov 22 08:46:46 {EXIT_78.replace('78', '75')}") == ()
+
+
+def test_a_sign_of_another_resource_is_none() -> None:
+    assert signs(f"Nov 22 08:46:46 {EXIT_78.replace('[home]', '[home2]')}") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[home] (secondary) Split-brain detected, exiting.", "split-brain"),
+        ("[home] (primary) Split-brain condition!", "split-brain"),
+        (
+            "[home] (primary) We act as primary for the resource and not as secondary as requested by tcp://10.1.101.4:1.",
+            "two primaries",
+        ),
+        ("[home] (primary) Remote node acts as primary for the resource and not as secondary.", "two primaries"),
+        ("[home] (secondary) Resource unique ID mismatch (primary=1, secondary=2).", "resource ID mismatch"),
+    ],
+)
+def test_what_a_worker_says_where_its_lines_arrive(text: str, kind: str) -> None:
+    assert [sign.kind for sign in signs(f"Nov 22 08:46:46 nfs001 hastd[9]: {text}")] == [kind]
+
+
+@pytest.mark.parametrize("prefix", ["2026-11-22T08:46:46.703450+00:00", "<27>1 2026-11-22T08:46:46.703450+00:00"])
+def test_the_newer_log_format_is_read(prefix: str) -> None:
+    assert signs(f"{prefix} {EXIT_78}")[0].current
+
+
+def test_a_line_of_december_read_in_january_is_of_last_year() -> None:
+    found = signs(f"Dec 31 23:59:50 {EXIT_78}", now=datetime(2027, 1, 1, 0, 0, 10))
+    assert found[0].current
+
+
+@pytest.mark.parametrize("when", ["Foo 22 08:46:46", "Feb 30 08:46:46", "99:99", "Nov 22 25:00:00"])
+def test_a_time_that_is_none_leaves_the_age_unknown(when: str) -> None:
+    assert signs(f"{when} {EXIT_78}")[0] == Sign("exit code 78", 1, "an unreadable time", None)
+
+
+GOOD = {
+    "version": 1,
+    "id": "5f5dea39",
+    "resource": "home",
+    "node": "nfs001",
+    "boot_id": "1",
+    "first": "2026-11-22T08:46:35Z",
+    "last": "2026-11-22T08:46:45Z",
+    "count": 2,
+}
+
+
+def test_a_marker_is_read() -> None:
+    expected = Marker(
+        "5f5dea39", "home", "nfs001", datetime(2026, 11, 22, 8, 46, 35), datetime(2026, 11, 22, 8, 46, 45), 2
+    )
+    assert parse_marker(json.dumps(GOOD), "home") == expected
+    assert not expected.is_fresh()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"resource": "mail"},
+        {"first": "yesterday"},
+        {"last": None},
+        {"count": "many"},
+        {"id": None, "node": 1, "count": []},
+    ],
+)
+def test_a_marker_of_another_kind_is_not_understood(change: dict[str, object]) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_marker(json.dumps(GOOD | change), "home")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 100000])
+def test_a_damaged_marker_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse_marker(text, "home")

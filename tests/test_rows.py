@@ -1,0 +1,199 @@
+"""Every row of every table is found by its check, with the severity of the table.
+
+Most rows are found in the recordings. Those that no recording shows are found here, on a healthy node in which one
+answer is another one. The last test holds both together against the tables, so that no row can be without a case.
+"""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from checks.hast import ERRORS_STAY_NEW
+from checks.plugin.command import CheckCommand
+from checks.probes.memory import Memory
+
+TESTS = Path(__file__).resolve().parent
+RECORDINGS = TESTS / "recordings"
+PLAYER = [sys.executable, "-I", "-S", str(TESTS / "player.py")]
+
+
+class Case(NamedTuple):
+    """A node of the healthy pair in which commands answer something else, and what the check has to find."""
+
+    reason: str
+    check: str
+    node: str = "nfs001"
+    answers: tuple[tuple[str, str, str], ...] = ()
+    """Command, what in its answer is replaced (nothing: the whole), and by what; `exit N` at the end is a status."""
+    options: tuple[str, ...] = ()
+    peer: tuple[tuple[str, str, str], ...] | None = None
+
+
+LIST, DUMP, MOUNT, PS = "hastctl list home", "hastctl dump home", "mount", "ps -axww -o pid,ppid,command"
+SYSCTL, IFCONFIG, DF = "sysctl net.inet.carp", "ifconfig -a", "df -k"
+SECONDARY = (LIST, "role: primary", "role: secondary")
+DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
+VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
+NO_POINT = ("ls -A /hast/home", "", "ls: /hast/home: No such file or directory\nexit 1")
+BROKEN = ("ls -A /hast/home", "", "ls: /hast/home: Input/output error\nexit 1")
+SPINS = ("ps -o stat,%cpu -p 384", "", "STAT %CPU\nRs   99.0")
+NO_INODES = ("df -ik /hast/home", "", "Filesystem 1K\n/dev/hast/home 9 1 8 11% 9 1 90% /hast/home")
+GREP = "grep -h hastd /var/log/messages /var/log/daemon.log"
+REFUSED = (
+    (GREP, "", "Nov 22 08:46:07 nfs001 hastd[9]: [home] (primary) We act as primary for the resource and not as"
+               " secondary as requested by tcp://10.1.101.4:52711."),
+    ("date +%Y-%m-%dT%H:%M:%S", "", "2026-11-22T08:46:10"),
+)  # fmt: skip
+NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
+
+CASES = (
+    Case("hast-no-worker", "hast", answers=((LIST, "  status: complete\n  workerpid: 1029\n", ""),)),
+    Case("hast-dirty-critical", "hast", answers=(DIRTY,), options=("-c", "2M")),
+    Case("hast-synchronising", "hast", answers=(DIRTY,), options=("-w", "2M")),
+    Case("hast-role-wrong", "hast", options=("--role", "secondary")),
+    Case("hast-replication", "hast", options=("--replication", "memsync")),
+    Case("hastctl-hangs", "hast", answers=((LIST, "", "[ERROR] Unable to receive reply.\nexit 70"),)),
+    Case("command-failed", "hast", answers=((LIST, "", "[ERROR] Unable to parse.\nexit 78"),)),
+    Case("tool-missing", "hast", answers=((LIST, "", "sh: hastctl: not found\nexit 127"),)),
+    Case("copy-blank", "hast_splitbrain", peer=((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
+    Case("counters-impossible", "hast_splitbrain", peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
+    Case("two-primaries", "hast_splitbrain", answers=REFUSED, peer=((LIST, "role: secondary", "role: primary"),)),
+    Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
+    Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
+    Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
+    Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),
+    Case("carp-demoted", "carp", answers=((SYSCTL, "carp.demotion: 0", "carp.demotion: 1"),)),
+    Case("carp-unexpected", "carp", options=("--expect", "BACKUP")),
+    Case("carp-not-preferred", "carp", options=("--preferred", "backup")),
+    Case("carp-no-master", "carp", answers=((IFCONFIG, "carp: MASTER", "carp: BACKUP"),), peer=()),
+    Case("carp-vhid-missing", "carp", peer=((IFCONFIG, "vhid 2", "vhid 3"),)),
+    Case("carp-addresses-differ", "carp", peer=((IFCONFIG, "inet 10.1.101.5 ", "inet 10.1.101.6 "),)),
+    Case("carp-advbase-differs", "carp", peer=((IFCONFIG, "advbase 1", "advbase 2"),)),
+    Case("carp-protocol-differs", "carp", peer=(VRRP,)),
+    Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "/usr/sbin/mountd -r", "sleep"),)),
+    Case("locking-stopped", "carp_hast", answers=((PS, "/usr/sbin/rpc.lockd", "sleep"),)),
+    Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
+    Case("devd-pid-file", "devd", answers=(("cat /var/run/devd.pid", "", "1"),)),
+    Case("devd-cpu-critical", "devd", answers=(SPINS,), options=("-c", "90")),
+    Case("devd-no-vhid", "devd", answers=((IFCONFIG, "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n", ""),)),
+    Case("devd-hook-shadowed", "devd", answers=(NARROW,)),
+    Case("mount-hangs", "hast_mount", answers=((DF, "", "exit 124"),), options=("-t", "3")),
+    Case("mount-broken", "hast_mount", answers=(BROKEN,), options=("--depth", "read")),
+    Case("mount-full", "hast_mount", options=("-w", "5")),
+    Case("mount-inodes", "hast_mount", answers=(NO_INODES,)),
+    Case("command-hangs", "carp", answers=((IFCONFIG, "", "exit 124"),), options=("-t", "2")),
+)  # fmt: skip
+
+
+def check_of(module: str) -> CheckCommand:
+    found = importlib.import_module(f"checks.{module}").CHECK
+    assert isinstance(found, CheckCommand)
+    return found
+
+
+def node_folder(tmp_path: Path, name: str, answers: tuple[tuple[str, str, str], ...]) -> Path:
+    """The folder of a node that is as in the healthy pair but for `answers`."""
+    base = RECORDINGS / "made-healthy-pair"
+    folder = tmp_path / "state" / name
+    folder.mkdir(parents=True)
+    (tmp_path / "state" / "otherwise-as").write_text(f"{base}\n")
+    (tmp_path / "files").symlink_to(RECORDINGS / "files")
+    for number, (command, old, new) in enumerate(answers):
+        answer, status = new, "exit 0"
+        if old:
+            recorded = subprocess.run([*PLAYER, str(base / name), command], capture_output=True, text=True, check=True)
+            assert old in recorded.stdout
+            answer = recorded.stdout.replace(old, new)
+        if re.search(r"(^|\n)exit \d+$", answer):
+            answer, _, status = answer.rpartition("\n")
+            status = status or "exit 0"
+            (folder / f"{number}.stderr").write_text(answer)
+        (folder / f"{number}.txt").write_text(f"$ {command}\n{answer.rstrip(chr(10))}\n{status}\n")
+    return folder
+
+
+def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What the check finds, reason and severity."""
+    here = node_folder(tmp_path / "here", case.node, case.answers)
+    words = ["--json", "--state-dir", str(tmp_path / "kept"), "--via", " ".join([*PLAYER, str(here)]), *case.options]
+    if case.peer is not None:
+        there = node_folder(tmp_path / "there", "nfs002" if case.node == "nfs001" else "nfs001", case.peer)
+        words += ["--peer", " ".join([*PLAYER, str(there)])]
+    check_of(case.check).main(words)
+    verdict = json.loads(capfd.readouterr().out)
+    return {finding["reason"]: finding["severity"] for finding in verdict["findings"]}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.reason))
+def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = findings(case, tmp_path, capfd)
+    assert found.get(case.reason) == check_of(case.check).table.by_reason[case.reason].severity.name
+
+
+@pytest.mark.parametrize("module", ["hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount"])
+@pytest.mark.parametrize("node", ["nfs001", "nfs002"])
+def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert set(findings(Case("", module, node, peer=()), tmp_path, capfd).values()) == {"OK"}
+
+
+def test_io_errors_that_are_no_longer_new_are_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    errors = (LIST, "errors: read: 0", "errors: read: 1")
+    assert findings(Case("", "hast", answers=(errors,)), tmp_path / "1", capfd)["hast-io-errors"] == "CRITICAL"
+    then = time.time() - ERRORS_STAY_NEW - 1
+    memory = Memory(str(tmp_path / "2" / "kept"))
+    (tmp_path / "2").mkdir()
+    memory.put("check_hast-nfs001-home", {"workerpid": 1029, "errors": [1, 0, 0, 0], "errors_grew": then})
+    assert findings(Case("", "hast", answers=(errors,)), tmp_path / "2", capfd)["hast-io-errors-past"] == "WARNING"
+
+
+def test_a_failover_on_its_way_is_a_warning_after_a_change_of_carp(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers = (SECONDARY,)
+    assert findings(Case("", "carp_hast", answers=answers), tmp_path / "1", capfd) == {
+        "carp-master-hast-secondary": "CRITICAL"
+    }
+    kept = {"carp": "BACKUP", "since": None}
+    (tmp_path / "2").mkdir()
+    Memory(str(tmp_path / "2" / "kept")).put("check_carp_hast-nfs001-home", kept)
+    assert findings(Case("", "carp_hast", answers=answers), tmp_path / "2", capfd) == {
+        "failover-in-progress": "WARNING"
+    }
+
+
+def test_the_grace_ends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    answers = (SECONDARY,)
+    kept = {"carp": "MASTER", "since": time.time() - 61}
+    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", kept)
+    assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=answers), tmp_path, capfd)
+
+
+ELSEWHERE = {
+    "hast-io-errors-past",
+    "failover-in-progress",
+    "command-still-hangs",
+    "check-timeout",
+    "check-failed",
+}
+"""Found above, in tests/probes/test_process.py and in tests/plugin/test_command.py."""
+
+
+def test_every_row_has_a_case() -> None:
+    """check_nfs_export, which no recording can answer, has a test of its own for this."""
+    shown = {case.reason for case in CASES} | ELSEWHERE
+    for path in RECORDINGS.glob("*/*.expected"):
+        shown |= set(re.findall(r"\[([a-z0-9-]+)\]", path.read_text()))
+    for name in os.listdir(TESTS.parent / "checks"):
+        module = name.removesuffix(".py")
+        if name.endswith(".py") and hasattr(importlib.import_module(f"checks.{module}"), "CHECK"):
+            rows = check_of(module).table
+            if module != "nfs_export":
+                assert {row.reason for row in rows} <= shown, module
