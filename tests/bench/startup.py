@@ -25,9 +25,8 @@ def commands() -> dict[str, list[str]]:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     here = Path(sys.executable).parent
     options = {"check_nfs_export": ["-H", "127.0.0.1", "--export", "/hast/home"]}
-    return {
-        name: [str(here / name), *options.get(name, ["-r", "home", "--via", "/nonexistent"])] for name in scripts if name.startswith("check_")
-    }
+    asked = ["-r", "home", "--via", "/nonexistent"]
+    return {name: [str(here / name), *options.get(name, asked)] for name in scripts if name.startswith("check_")}
 
 
 def process_time(argv: list[str]) -> float:

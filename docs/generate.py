@@ -1,0 +1,104 @@
+"""Write the manual pages and the reference of all reasons from the checks themselves: what --help says, they say.
+
+python docs/generate.py            writes docs/man/*.1 and docs/reasons.md
+python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
+"""
+
+import argparse
+import importlib
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+from checks import VERSION
+from checks.plugin.command import CheckCommand, parser
+from checks.plugin.finding import COULD_NOT_LOOK, Row
+
+DOCS = Path(__file__).resolve().parent
+DATE = "November 22, 2026"
+"""Of the last change of what the pages say, as mdoc(7) wants it; not of the day they are written."""
+
+
+def commands() -> list[CheckCommand]:
+    """The check commands, from the project's list of scripts."""
+    scripts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["scripts"]
+    modules = [target.partition(":")[0] for name, target in sorted(scripts.items()) if name.startswith("check_")]
+    return [importlib.import_module(module).CHECK for module in modules]
+
+
+def manual(check: CheckCommand) -> str:
+    """The manual page of one check, mdoc(7)."""
+    lines = [f".Dd {DATE}", f".Dt {check.name.upper()} 1", ".Os", ".Sh NAME", f".Nm {check.name}"]
+    module = importlib.import_module(check.look.__module__)
+    lines += [f".Nd {escaped((module.__doc__ or '').partition(': ')[2].strip().rstrip('.'))}"]
+    lines += [".Sh SYNOPSIS", ".Nm", ".Op Ar options", ".Sh DESCRIPTION", escaped(check.about), ".Sh OPTIONS"]
+    lines += [".Bl -tag -width Ds", *options(parser(check)), ".El"]
+    lines += [".Sh STATES", "The worst one counts: CRITICAL, UNKNOWN, WARNING, OK.", ".Bl -tag -width Ds"]
+    for row in check.table:
+        lines += [f".It Sy {row.severity.name} {row.reason}", escaped(f"{row.when}: {row.means}.")]
+    lines += [".El", ".Sh PERFORMANCE DATA"]
+    lines += [".Bl -tag -width Ds"] if check.perfdata else ["None."]
+    for label, meaning in check.perfdata:
+        lines += [f".It {escaped(label)}", escaped(meaning)]
+    lines += [".El"] if check.perfdata else []
+    lines += [".Sh FILES", ".Bl -tag -width Ds"]
+    lines += [".It Pa /usr/local/etc/hastwatch.toml", "Configuration; may be absent."]
+    lines += [".It Pa /var/tmp/hastwatch-UID", "What is remembered between runs.", ".El"]
+    lines += [".Sh EXIT STATUS", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage."]
+    lines += [".Sh SEE ALSO", *[f".Xr {name} {section}{mark}" for name, section, mark in SEE_ALSO]]
+    return "\n".join(lines) + "\n"
+
+
+SEE_ALSO = (("carp", 4, " ,"), ("devd", 8, " ,"), ("hast.conf", 5, " ,"), ("hastctl", 8, " ,"), ("hastd", 8, ""))
+
+
+def options(made: argparse.ArgumentParser) -> list[str]:
+    """The options as items of a list."""
+    lines = []
+    for action in made._actions:
+        value = ""
+        if action.nargs != 0:
+            value = f" Ar {action.metavar or '|'.join(map(str, action.choices or []))}"
+        flags = " , ".join(f"Fl {flag.removeprefix('-')}{value}" for flag in action.option_strings)
+        lines += [f".It {flags}", escaped(str(action.help))]
+    return lines
+
+
+def escaped(text: str) -> str:
+    """Text as mdoc takes it: short lines, none begins with a control character, no backslash is an escape."""
+    lines = textwrap.wrap(text.replace("\\", "\\e"), 78, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in lines)
+
+
+def reasons() -> str:
+    """All reasons of all checks, as a page to link runbooks to."""
+    lines = ["# Reasons", "", f"What the checks of hastwatch {VERSION} can find, by the names they print in brackets,"]
+    lines += ["that `--severity` and the configuration override, and that event handlers and runbooks refer to.", ""]
+    for check in commands():
+        lines += [f"## {check.name}", "", "| reason | state | when | what it means |", "|---|---|---|---|"]
+        lines += [*map(table_row, check.table.own), ""]
+    lines += ["## every check", "", "| reason | state | when | what it means |", "|---|---|---|---|"]
+    return "\n".join([*lines, *map(table_row, COULD_NOT_LOOK)]) + "\n"
+
+
+def table_row(row: Row) -> str:
+    """One reason as a row of a Markdown table."""
+    return f"| `{row.reason}` | {row.severity.name} | {row.when} | {row.means} |"
+
+
+def main() -> int:
+    """Write the pages, or compare them."""
+    pages = {DOCS / "reasons.md": reasons()}
+    pages |= {DOCS / "man" / f"{check.name}.1": manual(check) for check in commands()}
+    if sys.argv[1:] == ["--check"]:
+        stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text() != text]
+        sys.stdout.write("".join(f"{name} is not what the checks say: run docs/generate.py\n" for name in stale))
+        return 1 if stale else 0
+    for path, text in pages.items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
