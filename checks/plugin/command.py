@@ -122,8 +122,9 @@ class _Run:
             self.look()
         except KeyboardInterrupt:
             self.add(self.failed("interrupted"))
-        self.speak.acquire()
-        watchdog.cancel()
+        finally:
+            self.speak.acquire()
+            watchdog.cancel()
         return self.say(self.session.nodes)
 
     def look(self) -> None:

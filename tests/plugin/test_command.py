@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.command import CheckCommand, Session, add_thresholds, parser, specification
+from checks.plugin.config import ConfigError
 from checks.plugin.finding import COULD_NOT_LOOK, CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.probes.errors import NotUnderstood
 
@@ -225,6 +227,12 @@ def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_p
     assert time.monotonic() - started < ENDS / 2
     assert ended.returncode == 3 and ended.stderr == ""
     assert "not done after 1 s" in ended.stdout and "[check-timeout]" in ended.stdout
+
+
+def test_a_refused_check_leaves_no_watchdog_behind(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert said(command(ConfigError("usage: no")), capfd, tmp_path) == (3, "THING UNKNOWN - usage: no\n")
+    watchdogs = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert all(watchdog.finished.is_set() for watchdog in watchdogs)
 
 
 def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None:
