@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
@@ -107,4 +108,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends this program, as any other
     sys.exit(main())
