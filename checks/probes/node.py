@@ -7,9 +7,19 @@ The prefix's words are followed by one argument, the shell-quoted command line, 
 from __future__ import annotations
 
 import os
+import re
 import time
 
-from checks.probes.errors import Failed, NotFound, NotPermitted, NotUnderstood, ProbeError, ToolMissing, Unreachable
+from checks.probes.errors import (
+    Failed,
+    Hangs,
+    NotFound,
+    NotPermitted,
+    NotUnderstood,
+    ProbeError,
+    ToolMissing,
+    Unreachable,
+)
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.process import ENVIRONMENT, Completed, GivenUp, run
 
@@ -39,6 +49,7 @@ TOOLS = {
 
 NOT_FOUND, NOT_EXECUTABLE, SSH_FAILED = 127, 126, 255
 """Exit statuses of a shell (sh(1)) and of ssh(1) that speak of the way, not of the command."""
+HOST_NAME = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?"
 SHARE = 0.4
 """The part of a check's time that one command may take, so that one that hangs leaves time to look at the rest."""
 RESERVE = 0.5
@@ -61,7 +72,11 @@ class Deadline:
 
 
 class Node:
-    """One of the two hosts. `log` keeps every command that was run, as evidence."""
+    """One of the two hosts. `log` keeps every command that was run, as evidence.
+
+    A node that could not be reached once is not asked again in this run: a peer behind a dead link must not use up the
+    time that is left to say what is known of this node.
+    """
 
     def __init__(self, via: tuple[str, ...], deadline: Deadline, given_up: GivenUpCommands) -> None:
         self.via = _with_absolute_program(via)
@@ -69,13 +84,14 @@ class Node:
         self.given_up = given_up
         self.log: list[Completed | tuple[str, str]] = []
         self._name = ""
+        self._lost: ProbeError | None = None
 
     @property
     def name(self) -> str:
         """The host name up to the first dot, as hast.conf(5) uses it in `on`."""
         if not self._name:
             name = self.run("hostname").stdout.strip() if self.via else os.uname().nodename
-            if not name or len(name.split()) != 1:
+            if not re.fullmatch(HOST_NAME, name):
                 raise NotUnderstood("hostname", name)
             self._name = name.partition(".")[0]
         return self._name
@@ -94,6 +110,8 @@ class Node:
 
         Raises ToolMissing, NotPermitted, Unreachable, Hangs, StillHangs, Failed and NotUnderstood (too much output).
         """
+        if self._lost:
+            raise self._lost
         command = (TOOLS[tool], *arguments)
         argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
         shown = " ".join((tool, *arguments))
@@ -103,12 +121,12 @@ class Node:
             self.log.append(completed._replace(argv=(tool, *arguments)))
             if self.via:
                 _refuse_failed_way(completed, shown)
-        except GivenUp as error:
-            self.given_up.note(argv, error.pid)
-            self.log.append((shown, str(error)))
-            raise
         except ProbeError as error:
             self.log.append((shown, str(error)))
+            if isinstance(error, GivenUp):
+                self.given_up.note(argv, error.pid)
+            if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
+                self._lost = error  # hostname(1) asks nobody: where it hangs, the way to the node does
             raise
         return completed
 

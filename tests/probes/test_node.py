@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.errors import NotFound, NotPermitted, NotUnderstood, ToolMissing, Unreachable
+from checks.probes.errors import Hangs, NotFound, NotPermitted, NotUnderstood, ToolMissing, Unreachable
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node, quoted
@@ -66,6 +66,25 @@ def test_the_name_is_the_host_name_up_to_the_first_dot(tmp_path: Path) -> None:
 def test_a_host_name_of_several_words_is_none(tmp_path: Path) -> None:
     with pytest.raises(NotUnderstood):
         _ = node(tmp_path, "print('Last login: today')").name
+
+
+def test_a_node_that_was_not_reached_once_is_not_asked_again(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    lost = node(tmp_path, f"open({str(count)!r}, 'a').write('x'); sys.exit(255)")
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            lost.run("mount")
+    assert lost.label == "way"
+    assert count.read_text() == "x"
+
+
+def test_a_way_that_hangs_is_tried_once(tmp_path: Path) -> None:
+    hanging = node(tmp_path, "import time; time.sleep(60)")
+    hanging.deadline = Deadline(1)
+    assert hanging.label == "way"
+    with pytest.raises(Hangs, match="`hostname` did not end"):
+        hanging.run("mount")
+    assert len(hanging.log) == 1
 
 
 def test_a_prefix_without_a_path_is_looked_for_where_rc_looks() -> None:
