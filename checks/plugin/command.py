@@ -142,11 +142,14 @@ class _Run:
             self.session.remarks.append(self.session.memory.trouble)
 
     def add(self, seen: Finding | Number) -> None:
-        """Keep a number, or a finding with the severity that the user wants for it."""
+        """Keep a number, or a finding with the severity that the user wants for it; what was said before is not said
+        again, such as that a node is not reached by one part of a check after the other."""
         if isinstance(seen, Number):
             self.numbers.append(seen)
-        else:
-            self.findings.append(seen._replace(severity=self.overrides.get(seen.reason, seen.severity)))
+            return
+        finding = seen._replace(severity=self.overrides.get(seen.reason, seen.severity))
+        if finding not in self.findings:
+            self.findings.append(finding)
 
     def failed(self, text: str) -> Finding:
         return self.check.table.finding("check-failed", self.check.name, text)

@@ -97,8 +97,13 @@ def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], t
     assert len(output) < 1000
 
 
+def test_the_same_finding_is_said_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, output = said(command(find("thing-worn"), find("thing-worn")), capfd, tmp_path)
+    assert output.count("[thing-worn]") == 1
+
+
 def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, output = said(command(*[find("thing-worn", "x" * 300) for _ in range(20)]), capfd, tmp_path)
+    _, output = said(command(*[find("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
     assert len(output) < 2000 and "more (-v)" in output
 
 
