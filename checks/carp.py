@@ -127,19 +127,36 @@ def _expected(session: Session, label: str, vhids: tuple[Vhid, ...]) -> Iterator
 
 
 def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
-    """What only both nodes together show, vhid by vhid. Interfaces may have other names on the other node."""
-    ours = {vhid.number: vhid for vhid in here.vhids}
-    theirs = {vhid.number: vhid for vhid in there.vhids}
-    for number in sorted(ours.keys() | theirs.keys()):
-        if number in ours and number in theirs:
-            yield from _one_vhid(here.node.label, ours[number], there.node.label, theirs[number])
-        elif ours and theirs:
-            missing = there if number in ours else here
-            yield TABLE.finding("carp-vhid-missing", missing.node.label, f"no vhid {number}")
+    """What only both nodes together show, vhid by vhid."""
+    pairs, only_here, only_there = matched(here.vhids, there.vhids)
+    for ours, theirs in pairs:
+        yield from _one_vhid(here.node.label, ours, there.node.label, theirs)
+    if here.vhids and there.vhids:
+        for vhid in only_here:
+            yield TABLE.finding("carp-vhid-missing", there.node.label, f"no vhid {vhid.name}")
+        for vhid in only_there:
+            yield TABLE.finding("carp-vhid-missing", here.node.label, f"no vhid {vhid.name}")
+
+
+def matched(ours: tuple[Vhid, ...], theirs: tuple[Vhid, ...]) -> tuple[list[tuple[Vhid, Vhid]], list[Vhid], list[Vhid]]:
+    """The vhids that belong together, and those without a partner. A vhid is one of its interface: those of the same
+    number and interface belong together; of the rest those whose number is left once on both nodes, because
+    interfaces may have other names on the other node."""
+    pairs = [(one, other) for one in ours for other in theirs if one.name == other.name]
+    left = [vhid for vhid in ours if vhid.name not in {one.name for one, _ in pairs}]
+    right = [vhid for vhid in theirs if vhid.name not in {one.name for one, _ in pairs}]
+    for number in sorted({vhid.number for vhid in left}):
+        here = [vhid for vhid in left if vhid.number == number]
+        there = [vhid for vhid in right if vhid.number == number]
+        if len(here) == len(there) == 1:
+            pairs.append((here[0], there[0]))
+            left.remove(here[0])
+            right.remove(there[0])
+    return pairs, left, right
 
 
 def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Finding]:
-    subject = f"vhid {ours.number} on {here} and {there}"
+    subject = f"vhid {ours.name} on {here} and {there}"
     masters = [ours.state, theirs.state].count(CarpState.MASTER)
     if masters == 2:
         yield TABLE.finding("carp-two-masters", subject, "both are MASTER")
@@ -158,5 +175,5 @@ def _say(vhid: Vhid) -> str:
     return f"{vhid.name} ({name_list(list(vhid.addresses))})"
 
 
-CHECK = CheckCommand("check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options)
+CHECK = CheckCommand("check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True)
 main = CHECK.main

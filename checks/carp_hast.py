@@ -41,7 +41,7 @@ class Rule(NamedTuple):
         return all(not values or value in values for values, value in zip(wanted, state, strict=True))
 
 
-RULES = (
+SERVING = (
     Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
              "whether it has to serve cannot be told, and it cannot take the address"), carp=(None,)),
     Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd gives no role: not running, stuck, or an error",
@@ -66,6 +66,8 @@ RULES = (
          carp=(MASTER,), exported=(False,), passing=True),
     Rule(Row("carp-hast-active", OK, "MASTER, primary, mounted, exported, NFS runs", "clients are served here"),
          carp=(MASTER,)),
+)  # fmt: skip
+STANDING_BY = (
     Rule(Row("carp-init-hast-primary", CRITICAL, "INIT, role primary",
              "data without address: clients have no service from here, the other node may take over any moment"),
          carp=(INIT,), role=(PRIMARY,), passing=True),
@@ -87,12 +89,15 @@ RULES = (
          carp=(BACKUP,)),
 )  # fmt: skip
 
+RULES = (*SERVING, *STANDING_BY)
+
 TABLE = Table(
-    *(rule.row for rule in RULES),
+    *(rule.row for rule in SERVING),
     Row("hast-both-primary", CRITICAL, "both nodes have role primary", "each write makes the copies go different ways"),
     Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service"),
     Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
         "written by a local process while nothing was mounted: lost mail, hidden by the next mount"),
+    *(rule.row for rule in STANDING_BY),
     Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
     Row("export-outside", WARNING, "a file system that is no resource's is NFS exported",
@@ -106,9 +111,9 @@ PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
 (`mount`), the NFS daemons (`ps`), and, where nothing is mounted, at the names under the mount point (`ls -A`). The
-first row below that fits a node's state is its verdict; rows from hast-both-primary on are judged besides. With --peer
-both nodes are judged, and the pair. Right after CARP has changed, the states on the way of a failover are WARNING for
---grace seconds; the change is known from the run before, so the first run of all judges without grace."""
+first row below that fits a node's state of CARP, role, mount and NFS is its verdict; the others are judged besides.
+With --peer both nodes are judged, and the pair. Right after CARP has changed, the states on the way of a failover are
+WARNING for --grace seconds; the change is known from the run before, so the first run of all judges without grace."""
 
 
 class Judged(NamedTuple):
@@ -201,7 +206,7 @@ def _carp_since(session: Session, node: Node, name: str, state: CarpState | None
     seen = state.value if state else "none"
     if kept.get("carp") == seen:
         since = kept.get("since")
-        return max(now - since, 0) if isinstance(since, int | float) else None
+        return now - since if isinstance(since, int | float) and since <= now else None
     changed = now if kept else None
     session.memory.put(kept_as, {"carp": seen, "since": changed})
     return 0 if kept else None
@@ -235,5 +240,5 @@ def _below(point: str, parents: list[str]) -> bool:
     return any(point == parent or point.startswith(f"{parent}/") for parent in parents)
 
 
-CHECK = CheckCommand("check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options)
+CHECK = CheckCommand("check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True)
 main = CHECK.main

@@ -17,8 +17,13 @@ class Asked(NamedTuple):
 def asked(vhids: tuple[Vhid, ...], mapped: str) -> Asked:
     """The state of the vhid that the configuration names (`2@vtnet1`); without one all vhids of the node must agree."""
     if mapped:
-        found = [vhid for vhid in vhids if vhid.name == mapped]
-        return Asked(found[0].state, "") if found else Asked(None, f"no vhid {mapped} on this node")
+        number = mapped.partition("@")[0]
+        found = [vhid for vhid in vhids if vhid.name == mapped] or [
+            vhid
+            for vhid in vhids
+            if str(vhid.number) == number  # the interface may have another name on the other node
+        ]
+        return Asked(found[0].state, "") if len(found) == 1 else Asked(None, f"no vhid {mapped} on this node")
     states = {vhid.state for vhid in vhids}
     if len(states) == 1:
         return Asked(states.pop(), "")

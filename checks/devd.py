@@ -40,16 +40,16 @@ HOOK = "/usr/local/sbin/carp-hast-switch"
 
 ABOUT = """\
 Looks at devd's pid file, its process (`ps`: not stopped, not a zombie, not spinning), its event socket
-(/var/run/devd.pipe), and at its rules: a `notify` rule in /etc/devd or /usr/local/etc/devd must call the hook, its
-patterns must match CARP, every vhid of `ifconfig -a` (2@vlan0.100 too) and the types MASTER, BACKUP and INIT, no other
-rule may come before it, and the program must be there and executable."""
+(/var/run/devd.pipe), and at its rules: a `notify` rule in /etc/devd.conf, /etc/devd or /usr/local/etc/devd must call
+the hook, its patterns must match CARP, every vhid of `ifconfig -a` (2@vlan0.100 too) and the types MASTER, BACKUP and
+INIT, no other rule may come before it, and the program must be there and executable."""
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options of this check."""
     made.add_argument("--hook", default=HOOK, metavar="PATH", help=f"the program the rule must call (default: {HOOK})")
     made.add_argument("--rules", action="append", default=[], metavar="FILE", help=(
-        "a file of devd rules; may be repeated (default: *.conf in /etc/devd and /usr/local/etc/devd)"
+        "a file of devd rules; may be repeated (default: devd.conf, and *.conf in its directories)"
     ))  # fmt: skip
     add_thresholds(made, "per cent of a processor that devd uses", "default: 50", sizes=False)
 
@@ -96,18 +96,27 @@ def _socket(node: Node) -> Iterator[Finding]:
 def _rules(session: Session, node: Node) -> Iterator[Finding]:
     hook = session.options.hook
     files = tuple(session.options.rules) or devd.rule_files(node)
-    rules = tuple(rule for file in files for rule in devd.parse(node.read(file), file))
-    ours = tuple(rule for rule in rules if _calls(rule, hook))
+    rules = tuple(rule for file in files for rule in devd.parse(_text(node, file), file))
+    ours = tuple(rule for rule in rules if hook in rule.words)
     if not ours:
-        others = name_list(sorted({rule.program for rule in rules if rule.matches.get("system") == "CARP"}))
+        others = name_list(sorted({rule.words[0] for rule in rules if rule.matches.get("system") == "CARP"}))
         yield TABLE.finding("devd-hook-missing", node.label, f"no rule calls {hook} (rules for CARP call: {others})")
         return
     vhids = carp.vhids(node)
     if not vhids:
         yield TABLE.finding("devd-no-vhid", node.label, "no vhid on any interface")
     yield from _events(rules, ours, [vhid.name for vhid in vhids], node.label)
-    for program in sorted({rule.program for rule in ours}):
-        yield from _program(node, program)
+    yield from _program(node, hook)
+
+
+def _text(node: Node, file: str) -> str:
+    """A file of rules; devd.conf itself need not be there."""
+    try:
+        return node.read(file)
+    except NotFound:
+        if file != devd.MAIN_FILE:
+            raise
+        return ""
 
 
 def _events(rules: tuple[Rule, ...], ours: tuple[Rule, ...], vhids: list[str], label: str) -> Iterator[Finding]:
@@ -120,7 +129,7 @@ def _events(rules: tuple[Rule, ...], ours: tuple[Rule, ...], vhids: list[str], l
             if not any(rule.fits(event) for rule in ours):
                 unmatched.append(f"{vhid} {state.value}")
             elif not set(map(id, first)) <= set(map(id, ours)):
-                shadowed += [f"{rule.program} in {rule.file}" for rule in first if rule not in ours]
+                shadowed += [f"{rule.words[0]} in {rule.file}" for rule in first if rule not in ours]
     if unmatched:
         yield TABLE.finding("devd-hook-unmatched", label, f"the rule in {ours[0].file} misses {name_list(unmatched)}")
     if shadowed:
@@ -133,10 +142,6 @@ def _program(node: Node, program: str) -> Iterator[Finding]:
             yield TABLE.finding("devd-hook-not-executable", node.label, f"{program} is not an executable file")
     except NotFound:
         yield TABLE.finding("devd-hook-not-executable", node.label, f"{program} does not exist")
-
-
-def _calls(rule: Rule, hook: str) -> bool:
-    return rule.program == hook
 
 
 CHECK = CheckCommand("check_devd", "DEVD", ABOUT, TABLE, PERFDATA, look, add_options)

@@ -34,7 +34,7 @@ TABLE = Table(
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
     Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c",
-        "what is dirty is in flight, or the end of a synchronisation"),
+        "a peer is connected, and lacks no more than this"),
     Row("hast-following", OK, "secondary, complete", "a primary is connected"),
 )  # fmt: skip
 
@@ -154,6 +154,7 @@ def _errors(found: Resource, grew: float | None, now: float, subject: str) -> It
     if grew is None:
         return
     counts = ", ".join(f"{kind} {count}" for kind, count in found.errors._asdict().items() if count)
+    counts = counts or "counted by a worker that was restarted since"
     if now - grew < ERRORS_STAY_NEW:
         yield TABLE.finding("hast-io-errors", subject, f"local I/O errors on {found.localpath}: {counts}")
     else:
@@ -188,8 +189,11 @@ def _connection(
 
 def _dirty(found: Resource, catching_up: bool, falling: float | None) -> str:
     said = f"{say_size(found.dirty)} dirty"
+    if not catching_up and found.dirty:
+        normal = say_size(found.keepdirty * found.extentsize)
+        return f"{said}, as a busy primary has up to {normal}, or the end of a synchronisation"
     if not catching_up:
-        return f"{said} ({say_size(found.keepdirty * found.extentsize)} are normal)"
+        return said
     if falling is None:
         return f"{said} to synchronise, rate not known yet"
     left = found.dirty / falling
@@ -208,11 +212,13 @@ def rate(kept: dict[str, object], found: Resource, now: float) -> float | None:
 def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float | None:
     """When the error counters were last seen to grow (seconds since the epoch); None where there are no errors.
 
-    They count from the start of the worker, so with another worker, or none known, any error is a new one.
+    They count from the start of the worker, so with another worker, or none known, any error is a new one, and those of
+    the worker before are remembered as long as they are new.
     """
-    if not any(found.errors):
-        return None
     before, grew = kept.get("errors"), kept.get("errors_grew")
+    if not any(found.errors):
+        recent = isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW
+        return float(grew) if recent and isinstance(grew, int | float) else None
     if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
         return float(grew)
     return now

@@ -11,11 +11,10 @@ from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Numbe
 from checks.plugin.text import say_size
 from checks.plugin.threshold import outside
 from checks.probes import filesystem, hast
-from checks.probes.errors import Hangs, NotUnderstood, ProbeError
-from checks.probes.filesystem import Mount, Usage
+from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTime, ProbeError, ToolMissing
+from checks.probes.filesystem import Mount
 from checks.probes.hast import Role
 from checks.probes.hast_conf import ConfiguredResource
-from checks.probes.node import Node
 from checks.probes.process import Completed
 
 TABLE = Table(
@@ -24,7 +23,7 @@ TABLE = Table(
         "clients use a file system that nothing replicates"),
     Row("mount-read-only", CRITICAL, "mounted read-only", "clients cannot write"),
     Row("mount-hangs", CRITICAL, "the file system does not answer in time", "clients hang: the disk may be dead"),
-    Row("mount-broken", CRITICAL, "reading or writing (--depth) fails", "clients get errors"),
+    Row("mount-broken", CRITICAL, "df, or reading or writing (--depth), fails", "clients get errors"),
     Row("mount-fsid-changed", CRITICAL, "the fsid is not the recorded one",
         "every file handle that clients hold is stale"),
     Row("mount-on-standby", CRITICAL, "mounted although the role is not primary", "what is written there is lost"),
@@ -46,7 +45,7 @@ PERFDATA = (
 
 ABOUT = """\
 Looks at the role (`hastctl list NAME`), at what is mounted (`mount`, and `mount -v` for the fsid) and at the space
-(`df -k`, `df -ik`). On a primary the resource's own device, /dev/hast/NAME or the ZFS pool NAME, has to be mounted at
+(`df -ik` of it). On a primary the resource's own device, /dev/hast/NAME or the ZFS pool NAME, has to be mounted at
 its mount point (/hast/NAME, or mount_point in the configuration), read-write, with room, answering in time, and with
 the fsid of the first time, because clients' file handles hold it. On any other role it must not be mounted. --depth
 read lists the directory; --depth write also makes, syncs and removes an empty file .hastwatch.XXXXXXXX in it."""
@@ -126,7 +125,14 @@ def _mounted(session: Session, name: str, mount: Mount, subject: str) -> Iterato
 
 def _space(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding | Number]:
     warning, critical = session.options.warning or WARN_PERCENT, session.options.critical or CRITICAL_PERCENT
-    used = filesystem.usage(session.here, point)
+    try:
+        used = filesystem.usage(session.here, point)
+    except ToolMissing as error:
+        said.append(f"space not read ({error})")
+        return
+    except Failed as error:
+        yield TABLE.finding("mount-broken", subject, str(error))
+        return
     asked = session.here.log[-1]
     yield Number(f"{name}_used", round(used.percent, 1), "%", warning, critical, 0)
     yield Number(f"{name}_available", max(used.available, 0) * 1024, "B", least=0)
@@ -134,30 +140,20 @@ def _space(session: Session, name: str, point: str, subject: str, said: list[str
         yield Number(f"{name}_answer", round(asked.seconds, 3), "s", least=0)
     free = say_size(max(used.available, 0) * 1024)
     said.append(f"{used.percent:.0f} % used, {free} free")
-    if outside(used.percent, critical) or outside(used.percent, warning):
-        reason = "mount-full-critical" if outside(used.percent, critical) else "mount-full"
-        yield TABLE.finding(reason, subject, f"{used.percent:.0f} % of the space used, {free} free at {point}")
-    files = _inodes(session.here, point, said)
-    if files is None or files.inodes_percent is None:
-        return
-    percent = files.inodes_percent
-    yield Number(f"{name}_inodes", round(percent, 1), "%", warning, critical, 0)
-    if outside(percent, critical) or outside(percent, warning):
-        reason = "mount-inodes-critical" if outside(percent, critical) else "mount-inodes"
-        yield TABLE.finding(reason, subject, f"{percent:.0f} % of the inodes used, {files.inodes_free} free at {point}")
+    yield from _judged("mount-full", used.percent, session, subject, f"of the space used, {free} free at {point}")
+    if used.inodes_percent is not None:
+        said.append(f"{used.inodes_percent:.0f} % of inodes")
+        yield Number(f"{name}_inodes", round(used.inodes_percent, 1), "%", warning, critical, 0)
+        text = f"of the inodes used, {used.inodes_free} free at {point}"
+        yield from _judged("mount-inodes", used.inodes_percent, session, subject, text)
 
 
-def _inodes(node: Node, point: str, said: list[str]) -> Usage | None:
-    """The inodes; where df cannot tell, that is said beside the rest."""
-    try:
-        found = filesystem.inodes(node, point)
-    except Hangs:
-        raise
-    except ProbeError as error:
-        said.append(f"inodes not read ({error})")
-        return None
-    said.append(f"{found.inodes_percent:.0f} % of inodes" if found.inodes_percent is not None else "no inodes to count")
-    return found
+def _judged(reason: str, percent: float, session: Session, subject: str, text: str) -> Iterator[Finding]:
+    """Hold a percentage against -w and -c."""
+    if outside(percent, session.options.critical or CRITICAL_PERCENT):
+        yield TABLE.finding(f"{reason}-critical", subject, f"{percent:.0f} % {text}")
+    elif outside(percent, session.options.warning or WARN_PERCENT):
+        yield TABLE.finding(reason, subject, f"{percent:.0f} % {text}")
 
 
 def _same_fsid(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding]:
@@ -169,7 +165,7 @@ def _same_fsid(session: Session, name: str, point: str, subject: str, said: list
         found = mount.fsid if mount else ""
         if not re.fullmatch(r"[0-9a-f]{16}", found):
             raise NotUnderstood("fsid of mount -v", found or "(none)")
-    except Hangs:
+    except (Hangs, OutOfTime):
         raise
     except ProbeError as error:
         said.append(f"fsid not read ({error})")
@@ -193,9 +189,7 @@ def _deeper(session: Session, mount: Mount, subject: str, said: list[str]) -> It
         if depth == "write" and not mount.read_only:
             filesystem.write_and_remove(node, mount.point)
             said.append("written")
-    except Hangs:
-        raise
-    except ProbeError as error:
+    except (Failed, NotFound) as error:
         yield TABLE.finding("mount-broken", subject, str(error))
 
 

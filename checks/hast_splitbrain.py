@@ -72,12 +72,15 @@ class Seen(NamedTuple):
     lost: str
     has_hook: bool
 
-    @property
-    def reported_now(self) -> list[str]:
-        """What says that hastd is finding a split-brain now."""
-        said = [f"{sign.kind} {sign.times} times, last {sign.when}" for sign in self.signs or () if sign.current]
-        if self.marker and self.marker.is_fresh():
-            said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%H:%M:%S} UTC")
+    def reported(self, only_now: bool) -> list[str]:
+        """What says that hastd has found a split-brain; with `only_now` what says that it is finding it now."""
+        said = [
+            f"{sign.kind} {sign.times} times, last {sign.when}"
+            for sign in self.signs or ()
+            if sign.current or not only_now
+        ]
+        if self.marker and (self.marker.is_fresh() or not only_now):
+            said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%Y-%m-%d %H:%M:%S} UTC")
         return [f"{self.node.label}: {', '.join(said)}"] if said else []
 
 
@@ -139,6 +142,8 @@ def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
         return [seen[0]._replace(metadata=hast.metadata(seen[0].node, name)), seen[1]]
     except hast.MetadataUnreadable as error:
         return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
+    except ProbeError as error:
+        return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
 
 
 def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metadata) -> Finding:
@@ -174,15 +179,19 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
 def _split(name: str, subject: str, first: Seen, second: Seen, counters: str) -> Finding:
     """A split-brain: whether it was met already, and which copy may be the one to give up."""
     roles = {seen.node.label: _role(seen.node, name) for seen in (first, second)}
-    reported = first.reported_now + second.reported_now
-    silent = first.signs is not None and second.signs is not None
-    can_have_met = set(roles.values()) == {Role.PRIMARY, Role.SECONDARY}
+    reported = first.reported(only_now=False) + second.reported(only_now=False)
+    both_logs = first.signs is not None and second.signs is not None
+    both_primary = set(roles.values()) == {Role.PRIMARY}
     said = f"both have written alone ({counters}); {_losing(roles)}"
     if reported:
         return TABLE.finding("splitbrain", subject, f"{said}; {'; '.join(reported)}")
-    if can_have_met and not silent:
-        return TABLE.finding("splitbrain", subject, f"{said}; whether they have met is not known, a log was not read")
-    return TABLE.finding("splitbrain-predicted", subject, f"{said}; neither log nor marker shows that they have met")
+    if both_logs:
+        said += "; neither log nor marker shows that they have met"
+        return TABLE.finding("splitbrain-predicted", subject, said)
+    said += "; a log was not read"
+    if both_primary:  # as long as neither is secondary their counters are not compared
+        return TABLE.finding("splitbrain-predicted", subject, said)
+    return TABLE.finding("splitbrain", subject, f"{said}, so whether they have met is not known")
 
 
 def _losing(roles: dict[str, Role | None]) -> str:
@@ -198,7 +207,7 @@ def _losing(roles: dict[str, Role | None]) -> str:
 def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
     """The verdict where the dumps could not be compared: what hastd itself has reported."""
     subject = f"{name} on {name_list([one.node.label for one in seen])}"
-    reported = [text for one in seen for text in one.reported_now]
+    reported = [text for one in seen for text in one.reported(only_now=True)]
     undated = [
         f"{one.node.label}: {sign.kind}, last {sign.when}"
         for one in seen
@@ -272,5 +281,5 @@ def _role(node: Node, name: str) -> Role | None:
         return None
 
 
-CHECK = CheckCommand("check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look)
+CHECK = CheckCommand("check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look, uses_peer=True)
 main = CHECK.main

@@ -112,7 +112,7 @@ def look(session: Session) -> Iterator[Finding | Number]:
         yield TABLE.finding("nfs-host-unknown", host, str(error))
         return
     options = session.options
-    deadline = session.here.deadline.for_one_command
+    deadline = session.here.deadline.for_one_answer
     server = Server(address, options.nfs_port, options.mount_port, f"NFS on {host}", deadline)
     found: list[Finding] = []
     said: list[str] = []

@@ -18,6 +18,7 @@ import pytest
 
 from checks.hast import ERRORS_STAY_NEW
 from checks.plugin.command import CheckCommand
+from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 
 TESTS = Path(__file__).resolve().parent
@@ -38,20 +39,26 @@ class Case(NamedTuple):
 
 
 LIST, DUMP, MOUNT, PS = "hastctl list home", "hastctl dump home", "mount", "ps -axww -o pid,ppid,command"
-SYSCTL, IFCONFIG, DF = "sysctl net.inet.carp", "ifconfig -a", "df -k"
+SYSCTL, IFCONFIG, DF = "sysctl net.inet.carp", "ifconfig -a", "df -ik /hast/home"
 SECONDARY = (LIST, "role: primary", "role: secondary")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
 VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
 NO_POINT = ("ls -A /hast/home", "", "ls: /hast/home: No such file or directory\nexit 1")
 BROKEN = ("ls -A /hast/home", "", "ls: /hast/home: Input/output error\nexit 1")
 SPINS = ("ps -o stat,%cpu -p 384", "", "STAT %CPU\nRs   99.0")
-NO_INODES = ("df -ik /hast/home", "", "Filesystem 1K\n/dev/hast/home 9 1 8 11% 9 1 90% /hast/home")
+NO_INODES = (DF, "", "Filesystem 1K\n/dev/hast/home 9 1 8 11% 9 1 90% /hast/home")
 GREP = "grep -h hastd /var/log/messages /var/log/daemon.log"
 REFUSED = (
     (GREP, "", "Nov 22 08:46:07 nfs001 hastd[9]: [home] (primary) We act as primary for the resource and not as"
                " secondary as requested by tcp://10.1.101.4:52711."),
     ("date +%Y-%m-%dT%H:%M:%S", "", "2026-11-22T08:46:10"),
 )  # fmt: skip
+WROTE = (DUMP, "localcnt: 0", "localcnt: 1")
+OLD_SIGN = (
+    GREP,
+    "",
+    "Nov 20 08:46:07 nfs001 hastd[9]: [home] (secondary) Worker process exited ungracefully (pid=1, exitcode=78).",
+)
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
 CASES = (
@@ -66,6 +73,8 @@ CASES = (
     Case("copy-blank", "hast_splitbrain", peer=((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
     Case("counters-impossible", "hast_splitbrain", peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
     Case("two-primaries", "hast_splitbrain", answers=REFUSED, peer=((LIST, "role: secondary", "role: primary"),)),
+    Case("splitbrain", "hast_splitbrain", answers=(WROTE, OLD_SIGN), peer=(WROTE,)),
+    Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE,)),
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
@@ -89,6 +98,8 @@ CASES = (
     Case("mount-broken", "hast_mount", answers=(BROKEN,), options=("--depth", "read")),
     Case("mount-full", "hast_mount", options=("-w", "5")),
     Case("mount-inodes", "hast_mount", answers=(NO_INODES,)),
+    Case("no-resource", "carp_hast", options=("-r", "hmoe")),
+    Case("mount-broken", "hast_mount", answers=((DF, "", "df: /hast/home: Input/output error\nexit 1"),)),
     Case("command-hangs", "carp", answers=((IFCONFIG, "", "exit 124"),), options=("-t", "2")),
 )  # fmt: skip
 
@@ -120,9 +131,9 @@ def node_folder(tmp_path: Path, name: str, answers: tuple[tuple[str, str, str], 
     return folder
 
 
-def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> dict[str, str]:
+def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str], here: Path | None = None) -> dict[str, str]:
     """What the check finds, reason and severity."""
-    here = node_folder(tmp_path / "here", case.node, case.answers)
+    here = here or node_folder(tmp_path / "here", case.node, case.answers)
     words = ["--json", "--state-dir", str(tmp_path / "kept"), "--via", " ".join([*PLAYER, str(here)]), *case.options]
     if case.peer is not None:
         there = node_folder(tmp_path / "there", "nfs002" if case.node == "nfs001" else "nfs001", case.peer)
@@ -176,9 +187,37 @@ def test_the_grace_ends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=answers), tmp_path, capfd)
 
 
+def test_a_clock_that_was_put_back_gives_no_grace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kept = {"carp": "MASTER", "since": time.time() + 86400}
+    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", kept)
+    assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=(SECONDARY,)), tmp_path, capfd)
+
+
+@pytest.mark.parametrize("module", ["carp", "carp_hast", "hast_splitbrain"])
+def test_a_peer_that_is_this_node_is_not_judged_as_a_pair(
+    module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = " ".join([*PLAYER, str(RECORDINGS / "made-healthy-pair" / "nfs001")])
+    status = check_of(module).main(["--via", node, "--peer", node, "--state-dir", str(tmp_path / "kept")])
+    output = capfd.readouterr().out
+    assert status == 3 and "[peer-is-this-node]" in output and "both" not in output
+
+
+@pytest.mark.parametrize(("module", "reason"), [("hast", "hastctl-hangs"), ("carp_hast", "carp-master-hastd-down")])
+def test_a_command_that_still_hangs_from_the_run_before_keeps_its_severity(
+    module: str, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here = RECORDINGS / "made-healthy-pair" / "nfs001"
+    argv = (*PLAYER, str(here), "/usr/bin/env LC_ALL=C /sbin/hastctl list home")
+    GivenUpCommands(Memory(str(tmp_path / "kept"))).note(argv, os.getpid())
+    found = findings(Case("", module), tmp_path, capfd, here)
+    assert found[reason] == "CRITICAL"
+
+
 ELSEWHERE = {
     "hast-io-errors-past",
     "failover-in-progress",
+    "peer-is-this-node",
     "command-still-hangs",
     "check-timeout",
     "check-failed",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from checks import VERSION
 from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, Severity, Table
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
-from checks.plugin.text import plain, size_range
+from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
 from checks.probes.errors import NoResource, ProbeError
 from checks.probes.given_up import GivenUpCommands
@@ -22,6 +24,7 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.hast_conf import ConfiguredResource, configured
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
+from checks.probes.process import end_running
 
 WATCHDOG = 0.1
 """Seconds before the end of --timeout at which a check that has not spoken is ended, whatever it is doing."""
@@ -47,17 +50,39 @@ class Session:
         """This node, and the other one where a way to it is known."""
         return [self.here, self.peer] if self.peer else [self.here]
 
+    def without_itself_as_peer(self) -> Iterator[Finding]:
+        """Drop a peer that is this very node, as one configuration file on both nodes makes it: a node always agrees
+        with itself, and every verdict on the pair would be wrong."""
+        if self.peer and self.peer.label == self.here.label:
+            yield self.table.finding("peer-is-this-node", self.here.label, "--peer leads to this node itself")
+            self.peer = None
+
     def names(self) -> list[str]:
-        """The resources asked for, by default all of this node's hast.conf. Raises ProbeError."""
-        return list(dict.fromkeys(self.options.resource)) or list(self.resources())
+        """The resources asked for, by default all of hast.conf. Where that can't be read but names were given, they
+        are taken as they are. Raises ProbeError."""
+        try:
+            return list(self.resources())
+        except NoResource:
+            raise
+        except ProbeError:
+            if not self.options.resource:
+                raise
+        return list(dict.fromkeys(self.options.resource))
 
     def resources(self) -> dict[str, ConfiguredResource]:
-        """The same as this node's hast.conf has them; a name it lacks stands for itself. Raises ProbeError."""
-        found = configured(self.here)
-        names = self.options.resource or found
-        if not names:
-            raise NoResource("hast.conf names no resource")
-        return {name: found.get(name, ConfiguredResource(name, name, "", "")) for name in names}
+        """The resources asked for, by default all, as hast.conf has them: this node's, or where it can't be asked the
+        other one's, which has to be the same. Raises NoResource for a name that is in neither, and ProbeError."""
+        try:
+            found = configured(self.here)
+        except ProbeError:
+            if not self.peer:
+                raise
+            found = configured(self.peer)
+        missing = [name for name in self.options.resource if name not in found]
+        if missing or not found:
+            known = f"hast.conf has {name_list(sorted(found))}" if found else "hast.conf names no resource"
+            raise NoResource(f"{name_list(missing)} not in hast.conf: {known}" if missing else known)
+        return {name: found[name] for name in self.options.resource or found}
 
     def guarded(self, subject: str, seen: Iterable[Finding | Number]) -> Iterator[Finding | Number]:
         """What is seen; where a probe fails, what was found so far and that it failed."""
@@ -77,6 +102,7 @@ class CheckCommand(NamedTuple):
     perfdata: tuple[tuple[str, str], ...]
     look: Callable[[Session], Iterable[Finding | Number]]
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    uses_peer: bool = False
 
     def main(self, argv: list[str] | None = None) -> int:
         """Run the check as its console script does: one line on standard output, the state as exit status."""
@@ -90,12 +116,14 @@ class CheckCommand(NamedTuple):
             session = Session(options, config, self.table)
         except (ConfigError, ProbeError) as error:
             return self._refuse(error)
+        except Exception as error:  # never a traceback, whatever the configuration holds
+            return self._refuse(f"{type(error).__name__}: {error}")
         try:
             return _Run(self, session, overrides).main()
         except ConfigError as error:
             return self._refuse(error)
 
-    def _refuse(self, error: Exception) -> int:
+    def _refuse(self, error: Exception | str) -> int:
         """Say in one line why the check was not run."""
         write(f"{self.title} UNKNOWN - {plain(str(error))}")
         return UNKNOWN.value
@@ -118,6 +146,7 @@ class _Run:
         watchdog = threading.Timer(max(timeout - WATCHDOG, timeout / 2), self.time_is_over)
         watchdog.daemon = True
         watchdog.start()
+        terminated_before = _interrupt_on_sigterm()
         try:
             self.look()
         except KeyboardInterrupt:
@@ -125,13 +154,16 @@ class _Run:
         finally:
             self.speak.acquire()
             watchdog.cancel()
+            if terminated_before:
+                signal.signal(signal.SIGTERM, terminated_before)
         return self.say(self.session.nodes)
 
     def look(self) -> None:
         """Take what the check finds; an error of its own is a finding too, after what was found before it."""
         try:
-            for seen in self.check.look(self.session):
-                self.add(seen)
+            if self.check.uses_peer:
+                self.add_all(self.session.without_itself_as_peer())
+            self.add_all(self.check.look(self.session))
         except ProbeError as error:
             self.add(self.check.table.could_not_look(self.session.here.label, error))
         except ConfigError:
@@ -140,6 +172,10 @@ class _Run:
             self.add(self.failed(f"{type(error).__name__}: {error}"))
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
+
+    def add_all(self, seen: Iterable[Finding | Number]) -> None:
+        for one in seen:
+            self.add(one)
 
     def add(self, seen: Finding | Number) -> None:
         """Keep a number, or a finding with the severity that the user wants for it; what was said before is not said
@@ -157,13 +193,15 @@ class _Run:
     def time_is_over(self) -> None:
         """End the process from a thread of its own: the main thread may sit in a call that nothing interrupts."""
         if self.speak.acquire(blocking=False):
+            end_running()
             text = f"not done after {self.session.options.timeout:g} s"
             self.add(self.check.table.finding("check-timeout", self.check.name, text))
             os._exit(self.say([]))  # without the nodes, whose names may not be known yet and cost a command
 
     def say(self, nodes: list[Node]) -> int:
         """Write the verdict; the exit status."""
-        findings = sorted(self.findings, key=lambda finding: -finding.severity.rank)
+        rows = list(self.check.table.by_reason)
+        findings = sorted(self.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
         numbers, remarks = list(self.numbers), list(self.session.remarks)
         verdict = Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks)
         options = self.session.options
@@ -172,6 +210,17 @@ class _Run:
         else:
             text = "\n".join([status_line(verdict), *(long_lines(verdict, options.verbose) if options.verbose else [])])
         return verdict.severity.value if write(text) else UNKNOWN.value
+
+
+def _interrupt_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:
+    """Let SIGTERM interrupt as ^C does, so that what runs is ended first; returns what was in force before."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGTERM, interrupt)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -202,7 +251,8 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         "the words before a command line that bring it to this node, such as 'sudo -n sh -c' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
-    made.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: not asked)")
+    used = "default: not asked" if check.uses_peer else "not used by this check"
+    made.add_argument("--peer", metavar="PREFIX", help=f"the same for the other node ({used})")
     made.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
         "judge a row of the table below as ok, warning or critical instead; may be repeated"
     ))  # fmt: skip

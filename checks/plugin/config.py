@@ -60,7 +60,7 @@ def load(path: str | None) -> Config:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
     where = path or PATH
     try:
-        with open(where, "rb") as file:
+        with open(where, "rb", opener=_without_waiting) as file:
             _refuse_unsafe(os.fstat(file.fileno()), where)
             raw = file.read(LARGEST + 1)
     except FileNotFoundError:
@@ -76,6 +76,11 @@ def load(path: str | None) -> Config:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from None
     return _checked(values, where)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file that may be a pipe nobody writes to; what is no regular file is refused afterwards."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _refuse_unsafe(status: os.stat_result, where: str) -> None:
@@ -116,7 +121,11 @@ def _resource(settings: object, name: str, where: str) -> ResourceConfig:
         if key not in ResourceConfig._fields:
             raise ConfigError(f"{where}: unknown key `resource.{name}.{key}`")
         given[key] = _text(value, f"resource.{name}.{key}", where)
-    return ResourceConfig(**given)
+    settings_given = ResourceConfig(**given)
+    point = settings_given.mount_point
+    if point and (not point.startswith("/") or os.path.normpath(point) != point.rstrip("/")):
+        raise ConfigError(f"{where}: `resource.{name}.mount_point` must be an absolute path")
+    return settings_given._replace(mount_point=point.rstrip("/"))
 
 
 def _table(values: dict[str, object], key: str, where: str) -> list[tuple[str, object]]:
@@ -127,6 +136,6 @@ def _table(values: dict[str, object], key: str, where: str) -> list[tuple[str, o
 
 
 def _text(value: object, key: str, where: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}: `{key}` must be text")
+    if not isinstance(value, str) or not value.isprintable():
+        raise ConfigError(f"{where}: `{key}` must be text, without control characters")
     return value

@@ -24,7 +24,7 @@ def label(text: str) -> str:
 
 def size(text: str) -> int:
     """Bytes out of `128M`, `1.5GiB`, `4096`; suffixes are powers of 1024. Raises ValueError."""
-    found = re.fullmatch(SIZE, text.strip())
+    found = re.fullmatch(SIZE, text)
     if not found:
         raise ValueError(f"{text!r} is not a size such as 128M or 4096")
     return int(float(found["number"]) * 1024 ** UNITS.index(found["unit"].upper()))

@@ -6,18 +6,25 @@ is imported only for a range that is more than an upper bound; every default is 
 
 from __future__ import annotations
 
+import re
+
+RANGE = r"@?(?:(?:~|-?[0-9]{1,18}(?:\.[0-9]{1,9})?)?:)?(?:-?[0-9]{1,18}(?:\.[0-9]{1,9})?)?"
+"""What nagiosplugin is shown: it also takes blanks, digits of other scripts and numbers without end."""
+
 
 def is_range(text: str) -> bool:
     """Whether `text` is a threshold range."""
     if _is_upper_bound(text):
         return True
+    if not re.fullmatch(RANGE, text) or not re.search("[0-9]", text):
+        return False
     import nagiosplugin
 
     try:
         nagiosplugin.Range(text)
     except ValueError:
         return False
-    return bool(text)
+    return True
 
 
 def outside(value: float, threshold: str | None) -> bool:
@@ -32,4 +39,4 @@ def outside(value: float, threshold: str | None) -> bool:
 
 
 def _is_upper_bound(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    return text.isascii() and text.isdigit() and len(text) <= 18

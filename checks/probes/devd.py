@@ -18,6 +18,7 @@ from checks.probes.processes import Process
 PID_FILE = "/var/run/devd.pid"
 SOCKET = "/var/run/devd.pipe"
 """The stream variant of the event socket; nc(1) cannot speak to devd.seqpacket.pipe, which the same loop serves."""
+MAIN_FILE = "/etc/devd.conf"
 DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 """`directory` in the devd.conf that FreeBSD ships; rules of one's own belong here, not into devd.conf."""
 DAEMON = r"(/sbin/)?devd\b(?!-)"
@@ -45,9 +46,9 @@ class Rule(NamedTuple):
         return all(_matches(pattern, event.get(variable, "")) for variable, pattern in self.matches.items())
 
     @property
-    def program(self) -> str:
-        """The program that its first action calls."""
-        return self.actions[0].split()[0] if self.actions and self.actions[0].split() else ""
+    def words(self) -> tuple[str, ...]:
+        """The words of its actions, which sh(1) runs: the programs they call are among them."""
+        return tuple(re.split(r"[\s;&|()]+", " ".join(self.actions)))
 
 
 def pid_in_file(node: Node) -> int | None:
@@ -68,12 +69,17 @@ def find(found: tuple[Process, ...]) -> Process | None:
 
 def answers(node: Node) -> bool:
     """Whether devd takes a connection on its event socket. Raises ProbeError."""
-    return node.run("nc", "-U", "-w", "1", SOCKET).status == 0
+    asked = node.run("nc", "-U", "-w", "1", SOCKET)
+    if asked.status == 0:
+        return True
+    if asked.status == 1 and (not asked.stderr or re.search("refused|No such file", asked.stderr)):
+        return False  # nc(1) says nothing without -v
+    raise Failed(f"`nc -U {SOCKET}` ends with {asked.status}: {asked.words}")
 
 
 def rule_files(node: Node) -> tuple[str, ...]:
-    """The files in which devd looks for rules besides devd.conf itself. Raises ProbeError."""
-    found: list[str] = []
+    """The files in which devd looks for rules: devd.conf, and those of its directories. Raises ProbeError."""
+    found: list[str] = [MAIN_FILE]
     for directory in DIRECTORIES:
         completed = node.run("ls", directory)
         try:

@@ -28,10 +28,16 @@ class Hangs(ProbeError):
     reason = "command-hangs"
 
 
-class StillHangs(ProbeError):
+class StillHangs(Hangs):
     """The same command, given up in an earlier run, has still not ended: it is not started a second time."""
 
     reason = "command-still-hangs"
+
+
+class OutOfTime(ProbeError):
+    """The check's own time was over before the command had the share that it may take: that says nothing of it."""
+
+    reason = "check-timeout"
 
 
 class Failed(ProbeError):

@@ -6,7 +6,7 @@ Reads what the checks need and no more: hastd itself refuses a wrong file. Token
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from checks.probes.errors import NotUnderstood
@@ -14,7 +14,9 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import Node
 
 PATH = "/etc/hast.conf"
-TOKEN = r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-]+)|(?P<brace>[{}])"
+BY_HOST_ID = r"\bon\s+([0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|hostid\d+)\b"
+"""`on` may also name a node by kern.hostuuid or kern.hostid (`sbin/hastd/parse.y isitme()`)."""
+TOKEN = r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-\[\]]+)|(?P<brace>[{}])"
 
 
 class ConfiguredResource(NamedTuple):
@@ -33,11 +35,16 @@ class ConfiguredResource(NamedTuple):
 
 def configured(node: Node) -> dict[str, ConfiguredResource]:
     """The resources of the node's hast.conf by name. Raises ProbeError."""
-    return parse(node.read(PATH), node.name)
+    text = node.read(PATH)
+    names = {node.name}
+    if re.search(BY_HOST_ID, text):
+        values = node.run("sysctl", "-n", "kern.hostuuid", "kern.hostid").stdout.split()
+        names |= {values[0], f"hostid{values[1]}"} if len(values) == 2 else set()
+    return parse(text, names)
 
 
-def parse(text: str, node_name: str) -> dict[str, ConfiguredResource]:
-    """The resources in a hast.conf, as node `node_name` has them. Raises NotUnderstood."""
+def parse(text: str, names: Set[str]) -> dict[str, ConfiguredResource]:
+    """The resources in a hast.conf, as the node of these names has them. Raises NotUnderstood."""
     found: dict[str, ConfiguredResource] = {}
     tokens = _tokens(text)
     default_hook = ""
@@ -48,7 +55,7 @@ def parse(text: str, node_name: str) -> dict[str, ConfiguredResource]:
             name = _value(tokens, line)
             if not re.fullmatch(RESOURCE_NAME, name) or name in found:
                 raise NotUnderstood("resource in hast.conf", line)
-            found[name] = _resource(name, tokens, node_name, line)
+            found[name] = _resource(name, tokens, names, line)
         elif word == "on":
             _value(tokens, line)
             _section(tokens, line)
@@ -59,12 +66,12 @@ def parse(text: str, node_name: str) -> dict[str, ConfiguredResource]:
     }
 
 
-def _resource(name: str, tokens: Iterator[tuple[str, str]], node_name: str, line: str) -> ConfiguredResource:
-    here = _section(tokens, line, node_name)
+def _resource(name: str, tokens: Iterator[tuple[str, str]], names: Set[str], line: str) -> ConfiguredResource:
+    here = _section(tokens, line, names)
     return ConfiguredResource(name, here.get("name", name), here.get("local", ""), here.get("exec", ""))
 
 
-def _section(tokens: Iterator[tuple[str, str]], line: str, node_name: str = "") -> dict[str, str]:
+def _section(tokens: Iterator[tuple[str, str]], line: str, names: Set[str] = frozenset()) -> dict[str, str]:
     """The settings between braces; those of an `on` section count where it is this node's, and override the others."""
     settings: dict[str, str] = {}
     own: dict[str, str] = {}
@@ -76,7 +83,7 @@ def _section(tokens: Iterator[tuple[str, str]], line: str, node_name: str = "") 
         if word == "on":
             name = _value(tokens, line)
             section = _section(tokens, line)
-            if name.partition(".")[0] == node_name:
+            if name in names or name.partition(".")[0] in names:
                 own = section
         else:
             settings[word] = _value(tokens, line)

@@ -83,21 +83,27 @@ class Marker(NamedTuple):
 def signs(node: Node, resource: str) -> tuple[Sign, ...]:
     """The signs of a split-brain in the node's logs, the last rotated one included. Raises ProbeError."""
     found = node.run("grep", "-h", "hastd", *LOGS)
-    if not found.stdout and (found.status > 1 or found.stderr):  # grep(1): 1 is no match, 2 an error
-        raise Failed(f"the logs cannot be read: {found.words}")
+    missing = [line for line in found.stderr.splitlines() if "No such file or directory" in line]
+    unread = [line for line in found.stderr.splitlines() if line not in missing]
+    nothing_said = found.status == 0 and not found.stdout
+    if found.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
+        raise Failed(f"the logs cannot be read: {found.words}")  # grep(1): 1 is no match, 2 an error of one file
+    if wrong := [line for line in found.stdout.splitlines() if "hastd" not in line]:
+        raise NotUnderstood("grep", wrong[0])
     lines = _with_signs(found.stdout.splitlines(), resource) or _with_signs(_rotated(node), resource)
     return parse_signs(lines, resource, _now(node)) if lines else ()
 
 
 def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
-    """The signs in log lines, the oldest line first; `now` is the node's own local time."""
+    """The signs in log lines of any order; a line that stands in both logs counts once. `now` is the node's time."""
     found = []
     for kind, pattern in SIGNS.items():
-        matching = [line for line in _with_signs(lines, resource) if re.search(pattern, line)]
+        matching = {line for line in _with_signs(lines, resource) if re.search(pattern, line)}
         if matching:
-            when = _time_of(matching[-1], now)
-            current = None if now is None or when is None else (now - when).total_seconds() <= REPEATS
-            shown = when.strftime("%b %d %H:%M:%S") if when else "an unreadable time"
+            times = [when for when in (_time_of(line, now) for line in matching) if when]
+            last = max(times, default=None)  # two logs are read, one after the other
+            current = None if now is None or last is None else (now - last).total_seconds() <= REPEATS
+            shown = last.strftime("%b %d %H:%M:%S") if last else "an unreadable time"
             found.append(Sign(kind, len(matching), shown, current))
     return tuple(found)
 

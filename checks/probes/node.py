@@ -16,7 +16,9 @@ from checks.probes.errors import (
     NotFound,
     NotPermitted,
     NotUnderstood,
+    OutOfTime,
     ProbeError,
+    StillHangs,
     ToolMissing,
     Unreachable,
 )
@@ -52,6 +54,8 @@ NOT_FOUND, NOT_EXECUTABLE, SSH_FAILED = 127, 126, 255
 HOST_NAME = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?"
 SHARE = 0.4
 """The part of a check's time that one command may take, so that one that hangs leaves time to look at the rest."""
+LEAST = 0.2
+"""Seconds below which no command is started any more."""
 RESERVE = 0.5
 """Seconds kept at the end of a check's time to say what was found."""
 ENV_C = ("/usr/bin/env", "LC_ALL=C")
@@ -66,8 +70,16 @@ class Deadline:
         self.seconds = seconds
         self.ends = time.monotonic() + max(seconds - RESERVE, seconds / 2)
 
-    def for_one_command(self) -> float:
-        """When a command started now has to have ended (time.monotonic() seconds)."""
+    def for_one_command(self) -> tuple[float, bool]:
+        """When a command started now has to have ended (time.monotonic() seconds), and whether it has its whole share
+        until then. Raises OutOfTime where hardly any time is left."""
+        now, share = time.monotonic(), self.seconds * SHARE
+        if self.ends - now < min(LEAST, share):
+            raise OutOfTime("the time of the check is over")
+        return min(self.ends, now + share), self.ends - now >= share
+
+    def for_one_answer(self) -> float:
+        """The same for an answer from the network; where the time is over that is now, and nothing is awaited."""
         return min(self.ends, time.monotonic() + self.seconds * SHARE)
 
 
@@ -112,12 +124,13 @@ class Node:
         """
         if self._lost:
             raise self._lost
+        until, whole_share = self.deadline.for_one_command()
         command = (TOOLS[tool], *arguments)
         argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
         shown = " ".join((tool, *arguments))
         try:
             self.given_up.refuse_if_still_hanging(argv, shown)
-            completed = run(argv, self.deadline.for_one_command(), shown=shown)
+            completed = run(argv, until, shown=shown)
             self.log.append(completed._replace(argv=(tool, *arguments)))
             if self.via:
                 _refuse_failed_way(completed, shown)
@@ -125,6 +138,8 @@ class Node:
             self.log.append((shown, str(error)))
             if isinstance(error, GivenUp):
                 self.given_up.note(argv, error.pid)
+            if isinstance(error, Hangs) and not isinstance(error, StillHangs) and not whole_share:
+                raise OutOfTime(f"`{shown}` was cut off when the time of the check was over") from None
             if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
                 self._lost = error  # hostname(1) asks nobody: where it hangs, the way to the node does
             raise

@@ -11,6 +11,7 @@ import selectors
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood, ToolMissing
@@ -23,6 +24,10 @@ KILL_GRACE = 0.2
 """Seconds that a killed process has to disappear before it is given up."""
 DRAIN = 0.05
 """Seconds between two looks whether the process has ended though somebody still holds its output open."""
+
+
+RUNNING: set[int] = set()
+"""The process groups that run now, for whoever has to end this process: a child must not outlive it."""
 
 
 class Completed(NamedTuple):
@@ -76,15 +81,19 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
         raise NotPermitted(f"{argv[0]}: may not be run by uid {os.geteuid()}") from None
     except (OSError, ValueError) as error:
         raise Failed(f"{argv[0]}: could not be started: {error}") from None
+    RUNNING.add(process.pid)
     output = _Output(process, limit)
+    ended = False
+    alive = False
     try:
         ended = output.collect(deadline)
     finally:
         output.close()
+        alive = not ended and _kill(process)
+        RUNNING.discard(process.pid)
     seconds = time.monotonic() - started
     if ended:
         return Completed(argv, process.returncode, output.text("stdout"), output.text("stderr"), seconds)
-    alive = _kill(process)
     if output.overflowed:
         raise NotUnderstood(f"more than {limit} bytes of output of {shown}", output.text("stdout")[:80])
     if alive:
@@ -144,6 +153,13 @@ class _Output:
         self.selector.close()
         for pipe in self.pipes:
             pipe.close()
+
+
+def end_running() -> None:
+    """Kill what runs now, without waiting for it."""
+    for group in tuple(RUNNING):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -173,7 +174,7 @@ def test_a_usage_error_is_unknown_in_one_line(
     assert output.startswith("THING UNKNOWN - ") and output.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["x", "1:2:3", "5:1", ""])
+@pytest.mark.parametrize("text", ["x", "1:2:3", "5:1", "", " 5", "\u0663", "@", "~:", "9" * 5000])
 def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for sizes in (True, False):
 
@@ -238,6 +239,23 @@ def test_a_refused_check_leaves_no_watchdog_behind(capfd: pytest.CaptureFixture[
     assert said(command(ConfigError("usage: no")), capfd, tmp_path) == (3, "THING UNKNOWN - usage: no\n")
     watchdogs = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     assert all(watchdog.finished.is_set() for watchdog in watchdogs)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for the child in /proc")
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_ended_ends_what_it_runs(signal_number: int, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    (tmp_path / "way").write_text(f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)")
+    via = f"{sys.executable} -I -S {tmp_path / 'way'}"
+    check = [str(Path(sys.executable).with_name("check_carp")), "-t", "60", "--via", via, "--state-dir", str(tmp_path)]
+    with subprocess.Popen(check, stdout=subprocess.PIPE, text=True) as process:
+        waited_until = time.monotonic() + ENDS
+        while not (note.exists() and note.read_text()) and time.monotonic() < waited_until:
+            time.sleep(0.01)
+        process.send_signal(signal_number)
+        output = process.communicate(timeout=ENDS)[0]
+    assert process.returncode == 3 and "interrupted" in output
+    assert not os.path.exists(f"/proc/{note.read_text()}")
 
 
 def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None:

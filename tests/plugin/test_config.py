@@ -1,5 +1,6 @@
 """The configuration file: every mistake in it is one line that says where, and nothing runs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,9 @@ def test_a_resource_without_settings_has_the_documented_mount_point() -> None:
         ("[resource]\nhome = 1", "`home` must be a table"),
         ("[resource.home]\nvhit = 'x'", "unknown key `resource.home.vhit`"),
         ("[resource.home]\nvhid = 2", "`resource.home.vhid` must be text"),
+        ('via = "x\\u0000y"', "without control characters"),
+        ("[resource.home]\nmount_point = 'hast/home'", "must be an absolute path"),
+        ("[resource.home]\nmount_point = '/hast/../etc'", "must be an absolute path"),
         ("a = " + "[" * 5000, ""),
         ("\x00", ""),
     ],
@@ -83,3 +87,14 @@ def test_a_named_file_must_be_there_and_the_default_one_need_not(tmp_path: Path)
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load(str(tmp_path))
+
+
+def test_a_pipe_that_nobody_writes_to_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load(str(tmp_path / "pipe"))
+
+
+def test_a_mount_point_may_end_in_a_slash(tmp_path: Path) -> None:
+    found = load(write(tmp_path, "[resource.home]\nmount_point = '/data/home/'"))
+    assert found.for_resource("home").mount_point == "/data/home"

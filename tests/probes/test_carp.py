@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.carp import matched
+from checks.carp_state import asked
 from checks.probes.carp import CarpState, CarpSysctl, Vhid, parse_ifconfig, parse_sysctl
 from checks.probes.errors import NotUnderstood
 from tests.probes.recorded import outputs
@@ -67,6 +69,34 @@ def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
 def test_what_ifconfig_does_not_print_is_not_understood(line: str) -> None:
     with pytest.raises(NotUnderstood):
         parse_ifconfig(HEAD + line + "\n")
+
+
+def carp_vhid(name: str) -> Vhid:
+    number, _, interface = name.partition("@")
+    return Vhid(interface, int(number), CarpState.MASTER, "carp", 1, 10, (), True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pairs", "left"),
+    [
+        ("2@em0 2@em1", "2@em0 2@em1", "2@em0=2@em0 2@em1=2@em1", ""),
+        ("2@em0", "2@igb0", "2@em0=2@igb0", ""),
+        ("2@em0 2@em1", "2@em1 2@igb0", "2@em1=2@em1 2@em0=2@igb0", ""),
+        ("2@em0 2@em1", "2@igb0", "", "2@em0 2@em1 2@igb0"),
+        ("2@em0 3@em0", "2@em0", "2@em0=2@em0", "3@em0"),
+    ],
+)
+def test_a_vhid_belongs_to_its_interface(ours: str, theirs: str, pairs: str, left: str) -> None:
+    found, here, there = matched(tuple(map(carp_vhid, ours.split())), tuple(map(carp_vhid, theirs.split())))
+    assert " ".join(f"{one.name}={other.name}" for one, other in found) == pairs
+    assert " ".join(vhid.name for vhid in (*here, *there)) == left
+
+
+def test_a_mapping_finds_its_vhid_on_an_interface_of_another_name() -> None:
+    vhids = (carp_vhid("2@igb0"), carp_vhid("3@igb0"))
+    assert asked(vhids, "2@em0").state is CarpState.MASTER
+    assert asked(vhids, "4@em0").state is None
+    assert asked((*vhids, carp_vhid("2@igb1")), "2@em0").state is None
 
 
 def test_every_recorded_output_is_understood() -> None:

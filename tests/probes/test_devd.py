@@ -30,7 +30,7 @@ def test_a_rule_is_read() -> None:
     rule = parse(OURS, "hastwatch.conf")[0]
     assert rule.priority == 100
     assert rule.matches["type"] == "(MASTER|BACKUP|INIT)"
-    assert rule.program == "/usr/local/sbin/carp-hast-switch"
+    assert rule.words == ("/usr/local/sbin/carp-hast-switch", "$subsystem", "$type")
 
 
 @pytest.mark.parametrize("subsystem", ["2@em0", "255@vlan0.100", "1@em0_1", "12@wg-site"])
@@ -113,3 +113,8 @@ def test_any_text_gives_rules_or_an_error_of_ours(text: str) -> None:
 )
 def test_devd_is_told_from_what_only_sounds_like_it(command: str, is_devd: bool) -> None:
     assert (find((Process(1, 0, command),)) is not None) is is_devd
+
+
+def test_a_program_may_stand_anywhere_in_the_actions() -> None:
+    text = 'notify 1 { action "logger x; /usr/local/sbin/carp-hast-switch $type"; action "true"; };'
+    assert "/usr/local/sbin/carp-hast-switch" in parse(text, "x")[0].words

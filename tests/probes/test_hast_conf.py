@@ -1,11 +1,13 @@
 """hast.conf(5) as values."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.hast_conf import ConfiguredResource, parse
+from checks.probes.hast_conf import BY_HOST_ID, ConfiguredResource, parse
 from tests.probes.recorded import RECORDINGS
 
 RECORDED = (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text()
@@ -26,20 +28,20 @@ resource mail { name post local /dev/ada2 on nfs001 { remote none } on nfs002 { 
 
 
 def test_the_recorded_file_is_read() -> None:
-    assert parse(RECORDED, "nfs001") == {"home": ConfiguredResource("home", "home", "/dev/vtbd1", "")}
+    assert parse(RECORDED, {"nfs001"}) == {"home": ConfiguredResource("home", "home", "/dev/vtbd1", "")}
 
 
 def test_what_stands_for_this_node_counts() -> None:
-    assert parse(FULL, "nfs001") == {
+    assert parse(FULL, {"nfs001"}) == {
         "home": ConfiguredResource("home", "home", "/dev/ada1", "/root/own"),
         "mail": ConfiguredResource("mail", "post", "/dev/ada2", "/usr/local/sbin/hastwatch-hast-event"),
     }
-    assert parse(FULL, "nfs002")["home"].device == "/dev/hast/other"
+    assert parse(FULL, {"nfs002"})["home"].device == "/dev/hast/other"
 
 
 def test_a_file_without_resources_has_none() -> None:
-    assert parse("", "nfs001") == {}
-    assert parse("# nothing\n\n", "nfs001") == {}
+    assert parse("", {"nfs001"}) == {}
+    assert parse("# nothing\n\n", {"nfs001"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -58,13 +60,27 @@ def test_a_file_without_resources_has_none() -> None:
 )
 def test_a_wrong_file_is_refused_with_its_line(text: str, line: str) -> None:
     with pytest.raises(NotUnderstood) as refused:
-        parse(text, "nfs001")
+        parse(text, {"nfs001"})
     assert refused.value.line.strip() == line.strip()
 
 
 @given(st.text(alphabet=st.sampled_from(list("resource on{}#\n exc/.:-0|'é"))))
 def test_any_text_gives_resources_or_an_error_of_ours(text: str) -> None:
     try:
-        parse(text, "nfs001")
+        parse(text, {"nfs001"})
     except NotUnderstood as error:
         assert str(error).isprintable()
+
+
+def test_addresses_of_ipv6_are_words() -> None:
+    text = "listen tcp6://[::]:8457\nresource home { local /dev/x on nfs001 { remote tcp6://[fd00::2]:8457 } }"
+    assert parse(text, {"nfs001"})["home"].local == "/dev/x"
+
+
+def test_a_node_may_be_named_by_its_host_uuid_or_its_host_id() -> None:
+    uuid = "5f5dea39-1ffe-4fa0-8448-d71ac81671f0"
+    text = f"resource home {{ on {uuid} {{ local /dev/a }} on hostid258907331 {{ local /dev/b }} }}"
+    assert re.search(BY_HOST_ID, text)
+    assert parse(text, {"nfs001", uuid})["home"].local == "/dev/a"
+    assert parse(text, {"nfs001", "hostid258907331"})["home"].local == "/dev/b"
+    assert not re.search(BY_HOST_ID, FULL)

@@ -29,6 +29,11 @@ def test_without_the_nodes_clock_the_age_is_not_known() -> None:
     assert signs(f"Nov 22 08:46:46 {EXIT_78}", now=None)[0].current is None
 
 
+def test_the_youngest_line_counts_wherever_it_stands_and_a_doubled_one_once() -> None:
+    young, old = f"Nov 22 08:46:46 {EXIT_78}", f"Nov 20 01:00:00 {EXIT_78}"
+    assert signs(young, old, young) == (Sign("exit code 78", 2, "Nov 22 08:46:46", True),)
+
+
 def test_an_ordinary_lost_connection_is_no_sign() -> None:
     assert signs(f"Nov 22 08:46:46 {EXIT_78.replace('78', '75')}") == ()
 

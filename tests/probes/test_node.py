@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.errors import Hangs, NotFound, NotPermitted, NotUnderstood, ToolMissing, Unreachable
+from checks.probes.errors import Hangs, NotFound, NotPermitted, NotUnderstood, OutOfTime, ToolMissing, Unreachable
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node, quoted
@@ -76,6 +76,17 @@ def test_a_node_that_was_not_reached_once_is_not_asked_again(tmp_path: Path) -> 
             lost.run("mount")
     assert lost.label == "way"
     assert count.read_text() == "x"
+
+
+def test_a_command_cut_off_by_the_end_of_the_check_does_not_count_as_hanging(tmp_path: Path) -> None:
+    slow = node(tmp_path, "import time; time.sleep(60)")
+    slow.deadline = Deadline(10)
+    slow.deadline.ends -= 9.2
+    with pytest.raises(OutOfTime, match="cut off"):
+        slow.run("mount")
+    slow.deadline.ends -= 9
+    with pytest.raises(OutOfTime, match="is over"):
+        slow.run("mount")
 
 
 def test_a_way_that_hangs_is_tried_once(tmp_path: Path) -> None:
