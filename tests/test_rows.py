@@ -33,7 +33,8 @@ class Case(NamedTuple):
     check: str
     node: str = "nfs001"
     answers: tuple[tuple[str, str, str], ...] = ()
-    """Command, what in its answer is replaced (nothing: the whole), and by what; `exit N` at the end is a status."""
+    """Command, what in its answer is replaced (nothing: the whole), and by what; `exit N` at the end is a
+    status and makes it an error output, `status N` is a status alone."""
     options: tuple[str, ...] = ()
     peer: tuple[tuple[str, str, str], ...] | None = None
 
@@ -65,6 +66,7 @@ CASES = (
     Case("hast-no-worker", "hast", answers=((LIST, "  status: complete\n  workerpid: 1029\n", ""),)),
     Case("hast-dirty-critical", "hast", answers=(DIRTY,), options=("-c", "2M")),
     Case("hast-synchronising", "hast", answers=(DIRTY,), options=("-w", "2M")),
+    Case("hast-error", "hast", answers=((LIST, "", "home:\n  error: 1\nstatus 1"),)),
     Case("hast-role-wrong", "hast", options=("--role", "secondary")),
     Case("hast-replication", "hast", options=("--replication", "memsync")),
     Case("hastctl-hangs", "hast", answers=((LIST, "", "[ERROR] Unable to receive reply.\nexit 70"),)),
@@ -123,10 +125,10 @@ def node_folder(tmp_path: Path, name: str, answers: tuple[tuple[str, str, str], 
             recorded = subprocess.run([*PLAYER, str(base / name), command], capture_output=True, text=True, check=True)
             assert old in recorded.stdout
             answer = recorded.stdout.replace(old, new)
-        if re.search(r"(^|\n)exit \d+$", answer):
-            answer, _, status = answer.rpartition("\n")
-            status = status or "exit 0"
-            (folder / f"{number}.stderr").write_text(answer)
+        if ended := re.search(r"(^|\n)(exit|status) (\d+)$", answer):
+            answer, status = answer[: ended.start()], f"exit {ended[3]}"
+            if ended[2] == "exit":
+                (folder / f"{number}.stderr").write_text(answer)
         (folder / f"{number}.txt").write_text(f"$ {command}\n{answer.rstrip(chr(10))}\n{status}\n")
     return folder
 
