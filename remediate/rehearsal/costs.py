@@ -1,0 +1,80 @@
+"""What every step costs, in seconds, and how fast replication copies: one table.
+
+Sources are the numbered facts 27 and 29 (times measured on an emulated pair, so ratios matter more than values) and the
+time stamps of the recordings. A scenario that wants another machine passes `Costs(...)` with other numbers, or
+`Costs.free()` where time is not its subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds, except where the name says otherwise."""
+
+    hastctl: float = 0.05
+    """One hastctl call; role and device together are 0.39 (29)."""
+    worker_stop: float = 0.15
+    """Killing a worker and waiting for it, part of a change of role (29)."""
+    device_appears: float = 0.19
+    """From the role to /dev/hast/NAME (30); up to 3 s on a slow machine (guide, trap 1)."""
+    fsck_clean: float = 0.33
+    """fsck -p on a clean file system, or replaying a journal (29)."""
+    fsck_full: float = 11.0
+    """fsck -y, the full check (27)."""
+    mount: float = 0.14
+    """(29)"""
+    unmount: float = 0.10
+    daemon_start: float = 0.12
+    """A daemon started directly; five of them are 0.60 (29)."""
+    service_start: float = 1.13
+    """`service X onestart`; five one after another are 5.64 (29)."""
+    service_stop: float = 0.80
+    service_status: float = 0.10
+    hastd_stop: float = 5.0
+    """`service hastd stop`: from `role init all` to the end of the daemon (recorded twice: 5 s)."""
+    boot_to_network: float = 20.0
+    """Power on to the network coming up."""
+    boot_devd: float = 0.5
+    """devd before the network (guide: boot is the hard part)."""
+    boot_hastd: float = 1.0
+    """Network to hastd (recorded: 1 s)."""
+    boot_nfs: float = 2.0
+    """hastd to the NFS daemons."""
+    sync_bytes_per_second: float = 4.0e6
+    """Bytes a synchronisation copies per second (recorded: 3 to 5.5 MB/s)."""
+    replication_latency: float = 0.0005
+    """One write to the peer and its answer."""
+    syslog: float = 0.0
+    rpc_timeout: float = 61.0
+    """showmount and rpcinfo -t/-u with rpcbind down: 40 to 60 s and more (23)."""
+
+    @classmethod
+    def free(cls) -> Costs:
+        """All steps at no cost, except what is a rate or a timeout of a protocol."""
+        kept = {"sync_bytes_per_second", "rpc_timeout", "replication_latency", "device_appears"}
+        return cls(**{field.name: 0.0 for field in fields(cls) if field.name not in kept})
+
+
+KEEPALIVE = 10.0
+"""Seconds between two looks of a primary at its connections (HAST_KEEPALIVE, hastd's hast.h)."""
+
+WORKER_RESTART = 1.0
+"""Seconds after which a killed primary worker is started again (hastd.c, child_exit())."""
+
+PEER_WAIT_STEP = 1.0
+"""Seconds between two attempts while the peer is primary too (primary.c, hastd_primary())."""
+
+IDLE_LOSS = 38.0
+"""Seconds after which TCP tells an idle primary that its peer is gone (21: 10 to 38 s seen)."""
+
+ASYNC_LAG = 0.2
+"""Seconds by which an asynchronous replica lags behind on a healthy link; a figure of this simulation."""
+
+MEMSYNC_LAG = 0.1
+"""Seconds from the peer's memory to the peer's disk with memsync; a figure of this simulation."""
+
+CLIENT_RETRY = 1.0
+"""Seconds between two attempts of a client that got no answer."""

@@ -1,0 +1,94 @@
+"""The local provider of one resource on one node: metadata, activemap, and extents with pieces of writes.
+
+A disk survives everything but its own replacement. Whoever writes to it (a HAST worker, or nobody) decides which extents
+are dirty; the disk only stores. Extent 0 also holds the superblock, which is replicated like everything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from remediate.rehearsal.metadata import LOCALOFF, Metadata
+from remediate.rehearsal.writes import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Superblock:
+    """What fsck and mount look at (fs.h): whether the file system was unmounted cleanly, and the journal."""
+
+    clean: bool = True
+    label: str = ""
+    made: float = 0.0
+    """When newfs ran."""
+
+
+@dataclass(slots=True)
+class Disk:
+    """One local provider. `bad` makes reads or writes fail with EIO; `present` False makes it vanish from /dev."""
+
+    path: str
+    size: int
+    metadata: Metadata | None = None
+    present: bool = True
+    failing_reads: bool = False
+    failing_writes: bool = False
+    superblock: Superblock | None = None
+    extents: dict[int, set[Piece]] = field(default_factory=dict)
+    active: set[int] = field(default_factory=set)
+    """The activemap on disk: extents that may differ from the peer's (activemap.c)."""
+    recent: list[int] = field(default_factory=list)
+    """The most recently written of them: up to keepdirty extents stay in the map although both copies agree (9)."""
+
+    @property
+    def datasize(self) -> int:
+        """What HAST offers of it, in bytes."""
+        return self.size - LOCALOFF
+
+    def pieces(self) -> set[Piece]:
+        """Everything of any write that is on this disk."""
+        return set().union(*self.extents.values())
+
+    def put(self, extent: int, pieces: set[Piece]) -> None:
+        """Store pieces in an extent, beside what is there."""
+        self.extents.setdefault(extent, set()).update(pieces)
+
+    def differs(self, other: Disk, extent: int) -> bool:
+        """The two disks don't hold the same in this extent."""
+        if extent == 0 and self.superblock != other.superblock:
+            return True
+        return self.extents.get(extent, set()) != other.extents.get(extent, set())
+
+    def copy_extent(self, source: Disk, extent: int) -> set[Piece]:
+        """Make one extent equal to that of `source`; give back the pieces that this overwrote."""
+        gone = self.extents.get(extent, set()) - source.extents.get(extent, set())
+        self.extents[extent] = set(source.extents.get(extent, set()))
+        if extent == 0:
+            self.superblock = source.superblock
+        return gone
+
+    def touch(self, extent: int, keepdirty: int) -> bool:
+        """Note a write in the activemap on disk; say whether the map had to be written (activemap_write_start())."""
+        new = extent not in self.active
+        self.active.add(extent)
+        if extent in self.recent:
+            self.recent.remove(extent)
+        self.recent.append(extent)
+        del self.recent[: max(0, len(self.recent) - keepdirty)]
+        return new
+
+    def settle(self, dirty: set[int]) -> None:
+        """Shrink the activemap on disk to what is dirty and what is kept for the sake of fewer map writes."""
+        self.active = dirty | set(self.recent)
+
+    def clear_map(self) -> None:
+        """A secondary that follows has nothing of its own (secondary.c: `Local activemap cleared`)."""
+        self.active.clear()
+        self.recent.clear()
+
+    def replace(self) -> None:
+        """A new, empty disk in the same place."""
+        self.metadata = None
+        self.superblock = None
+        self.failing_reads = self.failing_writes = False
+        self.extents.clear()
+        self.clear_map()

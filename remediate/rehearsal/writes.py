@@ -1,0 +1,116 @@
+"""The account of the data: every client write has a number, and it can be told at any moment where it is.
+
+A write has two *pieces*. Its **content** reaches the device when the NFS server commits it. Its **name** (directory
+entry and inode of a new file) is metadata of UFS soft updates and reaches the device only `kern.filedelay`,
+`kern.dirdelay`, `kern.metadelay` seconds later, although the client has its acknowledgement (facts 25, 26, 30). After a
+crash a write is there when both pieces are: a file without a name is freed by fsck, a name without content is a file
+full of NUL bytes.
+
+Pieces lie in extents of disks (`disk.py`) and in the buffers of a mounted file system (`ufs.py`). This module knows
+numbers and verdicts only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Part(Enum):
+    """The two pieces of a write."""
+
+    CONTENT = "content"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of a write, as it lies in a buffer or on a disk. NAME pieces bear the number of the file's creation."""
+
+    number: int
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write: `file` below the mount point, the number of the write that created that file, and what is in it."""
+
+    number: int
+    resource: str
+    file: str
+    creation: int
+    extent: int
+    size: int
+    text: str
+    node: str
+    at: float
+
+    @property
+    def pieces(self) -> tuple[Piece, Piece]:
+        """What must be on a disk for this write to survive a crash."""
+        return Piece(self.number, Part.CONTENT), Piece(self.creation, Part.NAME)
+
+
+class Cause(Enum):
+    """Whose doing it is that an acknowledged write is missing."""
+
+    UFS_DELAY = "delayed writes of the file system: acknowledged, and not yet on the device"
+    REPLICATION = "the replication: on one disk, and not on the other"
+    STEPS = "the order of the steps: the device was taken away under a mounted file system"
+    OVERWRITTEN = "a synchronisation from the other node, whose data was kept"
+    DISK = "a disk that failed or was replaced"
+
+
+class Fate(Enum):
+    """Where an acknowledged write is now."""
+
+    SERVED = "clients see it"
+    STRANDED = "complete on a disk that does not serve"
+    LOST = "on no disk and in no buffer"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The last copy that could have been served was discarded: which write, why, when, and on which node."""
+
+    number: int
+    cause: Cause
+    at: float
+    node: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All writes of all clients and nodes, in order, what was acknowledged, and what was discarded where."""
+
+    writes: list[Write] = field(default_factory=list)
+    acknowledged: dict[int, float] = field(default_factory=dict)
+    """Number of the write: when the client got its acknowledgement."""
+    discarded: dict[int, Loss] = field(default_factory=dict)
+    """Number of the write: the last time a copy of it was thrown away."""
+
+    def enter(
+        self, resource: str, file: str, creation: int | None, extent: int, text: str, size: int, node: str, at: float
+    ) -> Write:
+        """Number a write; `creation` None makes it the creation of its file."""
+        number = len(self.writes)
+        born = number if creation is None else creation
+        write = Write(number, resource, file, born, extent, size, text, node, at)
+        self.writes.append(write)
+        return write
+
+    def acknowledge(self, write: Write, at: float) -> None:
+        """The client was told that the write is safe."""
+        self.acknowledged[write.number] = at
+
+    def discard(self, pieces: set[Piece], cause: Cause, at: float, node: str) -> None:
+        """These pieces were thrown away on `node`; every write that needs one of them is noted."""
+        if not pieces:
+            return
+        for write in self.writes:
+            if write.number in self.acknowledged and not pieces.isdisjoint(write.pieces):
+                self.discarded[write.number] = Loss(write.number, cause, at, node)
+
+    def of(self, resource: str) -> list[Write]:
+        """The acknowledged writes of one resource."""
+        return [write for write in self.writes if write.resource == resource and write.number in self.acknowledged]
