@@ -44,6 +44,8 @@ class Write:
     text: str
     node: str
     at: float
+    append: bool = True
+    """False: the file was truncated first, what it had before is meant to be gone."""
 
     @property
     def pieces(self) -> tuple[Piece, Piece]:
@@ -88,14 +90,27 @@ class Ledger:
     """Number of the write: when the client got its acknowledgement."""
     discarded: dict[int, Loss] = field(default_factory=dict)
     """Number of the write: the last time a copy of it was thrown away."""
+    superseded: set[int] = field(default_factory=set)
+    """Numbers of writes whose file was overwritten later: nobody misses them."""
+    allocated: dict[str, int] = field(default_factory=dict)
+    """Bytes of each resource's file system that files have taken, for placing new ones in extents."""
 
     def enter(
-        self, resource: str, file: str, creation: int | None, extent: int, text: str, size: int, node: str, at: float
+        self,
+        resource: str,
+        file: str,
+        creation: int | None,
+        extent: int,
+        text: str,
+        size: int,
+        node: str,
+        at: float,
+        append: bool,
     ) -> Write:
         """Number a write; `creation` None makes it the creation of its file."""
         number = len(self.writes)
         born = number if creation is None else creation
-        write = Write(number, resource, file, born, extent, size, text, node, at)
+        write = Write(number, resource, file, born, extent, size, text, node, at, append)
         self.writes.append(write)
         return write
 
@@ -113,4 +128,5 @@ class Ledger:
 
     def of(self, resource: str) -> list[Write]:
         """The acknowledged writes of one resource."""
-        return [write for write in self.writes if write.resource == resource and write.number in self.acknowledged]
+        wanted = self.acknowledged.keys() - self.superseded
+        return [write for write in self.writes if write.resource == resource and write.number in wanted]

@@ -1,0 +1,275 @@
+"""ifconfig, sysctl, kldstat and their kin, sockstat, ping, nc."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from remediate.rehearsal.carp import State, Vhid
+from remediate.rehearsal.clock import Completion, Steps
+from remediate.rehearsal.devd import PIPES
+from remediate.rehearsal.kernel import MODULES
+from remediate.rehearsal.layout import VhidLayout
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.network import LOOPBACK, Interface, describe
+from remediate.rehearsal.shell import Call, command
+
+
+@command("ifconfig")
+def ifconfig(call: Call) -> int:
+    """ifconfig(8): show, up and down, vhids and their addresses."""
+    words, network = call.argv[1:], call.node.network
+    if not words or words == ["-a"]:
+        call.out("".join(describe(each) for each in network.interfaces.values()) + LOOPBACK)
+        return 0
+    if words == ["-l"]:
+        call.out(" ".join([*network.interfaces, "lo0"]) + "\n")
+        return 0
+    if words == ["lo0"]:
+        call.out(LOOPBACK)
+        return 0
+    interface = network.interfaces.get(words[0])
+    if interface is None:
+        call.err(f"ifconfig: interface {words[0]} does not exist\n")
+        return 1
+    if len(words) == 1:
+        call.out(describe(interface))
+        return 0
+    if words[1] in ("up", "down"):
+        network.set_up(interface.name, words[1] == "up")
+        return 0
+    return _configure(call, interface, [word for word in words[1:] if word != "inet"])
+
+
+def _configure(call: Call, interface: Interface, words: list[str]) -> int:
+    network = call.node.network
+    settings: dict[str, str] = {}
+    if "-alias" in words or "delete" in words:
+        address = words[0].split("/")[0]
+        for vhid in [vhid for vhid in interface.vhids if vhid.layout.address == address]:
+            network.remove_vhid(interface, vhid)
+            return 0
+        call.err("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n")
+        return 1
+    while words:
+        word = words.pop(0)
+        if word in ("vhid", "advskew", "advbase", "pass", "state", "alias") and words:
+            settings[word] = words.pop(0)
+        elif word[:1].isdigit():
+            settings["alias"] = word
+        else:
+            call.err(f"ifconfig: {word}: bad value\n")
+            return 1
+    if "vhid" not in settings or not settings["vhid"].isdigit():
+        call.err("ifconfig: vhid: bad value\n")
+        return 1
+    if "carp" not in call.node.kernel.modules:
+        call.err("ifconfig: SIOCGVH: Protocol not supported\n")
+        return 1
+    number = int(settings["vhid"])
+    vhid = next((each for each in interface.vhids if each.layout.vhid == number), None)
+    if "alias" in settings:
+        layout = VhidLayout(number, settings["alias"].split("/")[0], interface.name)
+        layout = replace(layout, password=settings.get("pass", ""))
+        network.add_vhid(layout, int(settings.get("advskew", "0")))
+        return 0
+    if vhid is None:
+        call.err("ifconfig: SIOCGVH: No such file or directory\n")
+        return 1
+    return _change(call, vhid, settings)
+
+
+def _change(call: Call, vhid: Vhid, settings: dict[str, str]) -> int:
+    if "advskew" in settings:
+        vhid.advskew = int(settings["advskew"])
+    if "pass" in settings:
+        vhid.password = settings["pass"]
+    if "state" in settings:
+        if settings["state"] not in ("init", "backup", "master"):
+            call.err(f"ifconfig: unknown state {settings['state']}\n")
+            return 1
+        vhid.force(State(settings["state"].upper()))
+    return 0
+
+
+@command("sysctl")
+def sysctl(call: Call) -> int:
+    """sysctl(8): NAME, a subtree, NAME=VALUE; -n for the value only."""
+    options = [word for word in call.argv[1:] if word.startswith("-") and "=" not in word]
+    words = [word for word in call.argv[1:] if word not in options]
+    bare, kernel, status = any("n" in option for option in options), call.node.kernel, 0
+    for word in words:
+        name, assignment, value = word.partition("=")
+        names = kernel.select(name)
+        if names is None:
+            call.err(f"sysctl: unknown oid '{name}'\n")
+            status = 1
+        elif assignment:
+            old = kernel.values[name]
+            if call.user != "root":
+                call.err(f"sysctl: {name}={value}: Operation not permitted\n")
+                status = 1
+                continue
+            new = kernel.set(name, value)
+            call.out(f"{old} -> {new}\n" if bare else f"{name}: {old} -> {new}\n")
+        else:
+            for each in names:
+                call.out(f"{kernel.values[each]}\n" if bare else f"{each}: {kernel.values[each]}\n")
+    return status
+
+
+@command("kldstat")
+def kldstat(call: Call) -> int:
+    """kldstat(8), with -v, -m MODULE, -n FILE and -q."""
+    words, loaded = call.argv[1:], call.node.kernel.modules
+    quiet = "-q" in words
+    if "-m" in words or "-n" in words:
+        wanted = words[-1].removesuffix(".ko")
+        for name in loaded:
+            number, _, _, _, (inner, module) = MODULES[name]
+            if "-m" in words and module == wanted:
+                call.out("" if quiet else f"Id  Refs Name\n{inner:3d}    1 {module}\n")
+                return 0
+            if "-n" in words and name == wanted:
+                call.out("" if quiet else HEADER + _module_line(name))
+                return 0
+        if not quiet:
+            what = "module" if "-m" in words else "file"
+            call.err(f"kldstat: can't find {what} {words[-1]}: No such file or directory\n")
+        return 1
+    verbose = "-v" in words
+    call.out(HEADER)
+    call.out(f" 1    {4 + len(loaded)} 0xffffffff80200000   d47000 kernel{' (/boot/kernel/kernel)' * verbose}\n")
+    for name in sorted(loaded, key=lambda name: MODULES[name][0]):
+        number, _, _, file, (inner, module) = MODULES[name]
+        line = _module_line(name)
+        call.out(f"{line[:-1]} (/boot/kernel/{file})\n\tContains modules:\n\t\t Id Name\n" if verbose else line)
+        if verbose:
+            call.out(f"\t\t{inner:3d} {module}\n")
+    return 0
+
+
+HEADER = "Id Refs Address                Size Name\n"
+
+
+def _module_line(name: str) -> str:
+    number, address, size, file, _ = MODULES[name]
+    return f"{number:2d}    1 {address} {size:>8} {file}\n"
+
+
+@command("kldload", "kldunload")
+def kldload(call: Call) -> int:
+    """kldload(8), kldunload(8)"""
+    name = call.argv[-1].removesuffix(".ko")
+    if call.argv[0].endswith("kldload"):
+        if name in call.node.kernel.modules:
+            if "-n" in call.argv:
+                return 0
+            call.err(f"kldload: can't load {name}: module already loaded or in kernel\n")
+            return 1
+        call.node.kernel.load(name)
+        return 0
+    if not call.node.kernel.unload(name):
+        call.err(f"kldunload: can't find file {name}: No such file or directory\n")
+        return 1
+    return 0
+
+
+@command("sockstat")
+def sockstat(call: Call) -> int:
+    """sockstat(1) -l4: listening IPv4 sockets."""
+    node = call.node
+    call.out("USER     COMMAND    PID   FD PROTO  LOCAL ADDRESS         FOREIGN ADDRESS      \n")
+    for process in sorted(node.processes.by_pid.values(), key=lambda process: -process.pid):
+        ports: list[tuple[int, str, str]] = []
+        if process.comm == "hastd" and process.user == "root":
+            ports = [(6, "tcp4", listen.rsplit(":", 1)[1]) for listen in node.hastd.conf.listen]
+        elif process.comm == "sshd":
+            ports = [(4, "tcp4", "22")]
+        elif process.title == "nfsd: master":
+            ports = [(5, "tcp4", "2049")]
+        elif process.comm in ("mountd", "rpc.statd"):
+            service, fd = ("mountd", 8) if process.comm == "mountd" else ("status", 6)
+            port = _port(call, service, "udp")
+            ports = [(fd, "udp4", port), (fd + 1, "tcp4", port)] if port else []
+        elif process.comm == "rpcbind":
+            ports = [(9, "udp4", "111"), (10, "udp4", "642"), (11, "tcp4", "111")]
+        for fd, protocol, port in ports:
+            user, comm = process.user, process.comm
+            call.out(f"{user:<8} {comm:<10} {process.pid:<5} {fd:<2} {protocol:<6} {'*:' + port:<21} *:*\n")
+    kernel = [("udp4", "2049")] if node.nfs.running("nfsd") else []
+    if node.nfs.running("lockd"):
+        kernel += [("udp4", "*"), ("udp4", _port(call, "nlockmgr", "udp")), ("tcp4", _port(call, "nlockmgr", "tcp"))]
+    for protocol, port in kernel:
+        call.out(f"{'?':<8} {'?':<10} {'?':<5} {'?':<2} {protocol:<6} {'*:' + port:<21} *:*\n")
+    return 0
+
+
+def _port(call: Call, service: str, netid: str) -> str:
+    return call.node.nfs.ports.get((service, netid), "*")
+
+
+def _reaches(call: Call, host: str) -> bool:
+    """Another host answers on the network: the peer on its own address, or this node itself."""
+    node = call.node
+    for other in node.pair.nodes.values():
+        if host in (other.layout.address, other.name):
+            link = node.pair.link
+            there = other.on and other.network.address_up(other.layout.address)
+            here = node.network.address_up(node.layout.address)
+            return other is node or (there and here and link.both_ways(node.name, other.name, Traffic.HAST))
+    return host in (node.pair.layout.client_address, "127.0.0.1", "localhost")
+
+
+@command("ping")
+def ping(call: Call) -> Steps[int]:
+    """ping(8) -c N [-t SECONDS] HOST: one answer or none."""
+    words, host = call.argv[1:], call.argv[-1]
+    wait = float(words[words.index("-t") + 1]) if "-t" in words else 10.0
+    call.out(f"PING {host} ({host}): 56 data bytes\n")
+    if _reaches(call, host):
+        call.out(f"64 bytes from {host}: icmp_seq=0 ttl=64 time=0.310 ms\n\n--- {host} ping statistics ---\n")
+        call.out("1 packets transmitted, 1 packets received, 0.0% packet loss\n")
+        return 0
+    yield wait
+    call.out(f"\n--- {host} ping statistics ---\n1 packets transmitted, 0 packets received, 100.0% packet loss\n")
+    return 2
+
+
+@command("nc")
+def nc(call: Call) -> Steps[int]:
+    """nc(1): -U for devd's event stream, -z [-w SECONDS] HOST PORT to see whether something listens."""
+    words = call.argv[1:]
+    if "-U" in words:
+        return (yield from _event_stream(call, words[-1]))
+    wait = float(words[words.index("-w") + 1]) if "-w" in words else 75.0
+    host, port = words[-2:]
+    if not _reaches(call, host):
+        yield wait
+        return 1
+    other = next((node for node in call.node.pair.nodes.values() if node.layout.address == host), call.node)
+    open_ports = {"22"} | ({"8457"} if other.hastd.running else set())
+    open_ports |= {"2049"} if other.nfs.running("nfsd") else set()
+    open_ports |= {"111"} if other.nfs.running("rpcbind") else set()
+    if port in open_ports:
+        call.err(f"Connection to {host} {port} port [tcp/*] succeeded!\n")
+        return 0
+    call.err(f"nc: connect to {host} port {port} (tcp) failed: Connection refused\n")
+    return 1
+
+
+def _event_stream(call: Call, path: str) -> Steps[int]:
+    devd = call.node.devd
+    if path not in PIPES or devd.process is None:
+        call.err(f"nc: {path}: Connection refused\n")
+        return 1
+
+    def listener(event: str) -> None:
+        call.out(event + "\n")
+
+    devd.listeners.append(listener)
+    ended: Completion[None] = Completion()
+    try:
+        yield ended
+    finally:
+        devd.listeners.remove(listener)
+    return 0

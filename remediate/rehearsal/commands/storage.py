@@ -1,0 +1,327 @@
+"""mount, umount, df, fsck, fstyp, newfs, sync, fsync, dd, diskinfo: file systems and devices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.disk import Superblock
+from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.replication import DeviceWrite, PrimaryWorker
+from remediate.rehearsal.shell import Call, command
+from remediate.rehearsal.ufs import SUPERBLOCK_EXTENT, Mount, write_device
+from remediate.rehearsal.writes import Part, Piece
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+ROOT_DEVICE = "/dev/gpt/rootfs"
+
+
+def _resource(node: Node, device: str) -> ResourceLayout | None:
+    """The resource behind a device node that exists now."""
+    for each in node.pair.layout.resources:
+        if device in (each.device, each.device[5:]) and node.files.exists(each.device):
+            return each
+    return None
+
+
+def _superblock(node: Node, resource: ResourceLayout) -> Superblock | None:
+    return node.disks[node.hastd.resources[resource.name].conf.local].superblock
+
+
+def _worker(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
+    worker = node.hastd.resources[resource.name].worker
+    return worker if isinstance(worker, PrimaryWorker) else None
+
+
+def _served(node: Node, resource: ResourceLayout) -> Steps[bool]:
+    """Read the device: wait while its worker is stopped or waits for the peer (20); False is EIO."""
+    while (worker := _worker(node, resource)) is not None and (worker.stopped or not worker.started):
+        yield 0.25
+    return worker is not None and not worker.read_fails()
+
+
+@command("mount")
+def mount(call: Call) -> Steps[int]:
+    """mount(8): list (-p for fstab's form), or mount a device."""
+    words, node = call.argv[1:], call.node
+    if not words or words == ["-p"]:
+        _list_mounts(call, bool(words))
+        return 0
+    options: list[str] = []
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        if option in ("-t", "-o") and words:
+            options += words.pop(0).split(",")
+    if len(words) != 2:
+        call.err("usage: mount [-adflpruvw] [-F fstab] [-o options] [-t ufs | external_type] special node\n")
+        return 1
+    device, directory = words
+    resource = _resource(node, device)
+    if resource is None:
+        call.err(f"mount: {device}: Invalid fstype: Invalid argument\n")
+        return 1
+    if not node.is_directory(directory):
+        call.err(f"mount: {directory}: No such file or directory\n")
+        return 1
+    if any(mounted.resource.name == resource.name for mounted in node.filesystems.mounts.values()):
+        call.err(f"mount: {device}: Device busy\n")
+        return 1
+    good = yield from _served(node, resource)
+    block = _superblock(node, resource) if node.files.exists(resource.device) else None
+    if not good or block is None:
+        reason = "Input/output error" if block is not None else "Invalid argument"
+        call.err(f"mount: {device}: {reason}\n" if good is False else f"mount: {device}: Invalid fstype: {reason}\n")
+        return 1
+    if not block.clean and "force" not in options:
+        call.err(
+            f"mount: {device}: R/W mount on {directory} denied. Filesystem is not clean - run fsck. "
+            "Forced mount will invalidate journal contents: Operation not permitted\n"
+        )
+        return 1
+    yield from node.filesystems.mount(resource)
+    return 0 if resource.mountpoint in node.filesystems.mounts else 1
+
+
+def _list_mounts(call: Call, as_fstab: bool) -> None:
+    filesystems = call.node.filesystems
+    if as_fstab:
+        call.out(f"{ROOT_DEVICE}\t\t/\t\t\tufs\trw\t\t1 1\n")
+        call.out("devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0\n")
+        for each in filesystems.mounts.values():
+            call.out(f"{each.resource.device}\t\t{each.resource.mountpoint}\t\tufs\trw\t\t2 2\n")
+        return
+    exported = "NFS exported, " if filesystems.root_exported else ""
+    call.out(f"{ROOT_DEVICE} on / (ufs, {exported}local, soft-updates)\ndevfs on /dev (devfs)\n")
+    for each in filesystems.mounts.values():
+        exported = "NFS exported, " if each.exported else ""
+        options = f"ufs, {exported}local, soft-updates, journaled soft-updates"
+        call.out(f"{each.resource.device} on {each.resource.mountpoint} ({options})\n")
+
+
+@command("umount")
+def umount(call: Call) -> Steps[int]:
+    """umount(8), -f."""
+    force, target, node = "-f" in call.argv, call.argv[-1].rstrip("/"), call.node
+    mounted = node.filesystems.mounts.get(target)
+    if mounted is None:
+        by_device = [each for each in node.filesystems.mounts.values() if each.resource.device == target]
+        mounted = by_device[0] if by_device else None
+    if mounted is None:
+        call.err(f"umount: {target}: not a file system root directory\n")
+        return 1
+    if force and (_worker(node, mounted.resource) is None):
+        node.filesystems.unmount_by_force(mounted)
+        return 0
+    good = yield from node.filesystems.unmount(mounted)
+    if not good:
+        call.err(f"umount: {target}: not a file system root directory\n")
+    return 0 if good else 1
+
+
+@command("df")
+def df(call: Call) -> int:
+    """df(1) -k, -i, with or without a path."""
+    node, inodes = call.node, any("i" in word for word in call.argv[1:] if word.startswith("-"))
+    paths = [word for word in call.argv[1:] if not word.startswith("-")]
+    rows = [(ROOT_DEVICE, 4053308, 203464, 3525580, "/"), ("devfs", 1, 1, 0, "/dev")]
+    mounts = {each.resource.mountpoint: each for each in node.filesystems.mounts.values()}
+    rows += [_df_row(each) for each in mounts.values()]
+    if paths:
+        if not node.files.exists(paths[0]) and node.filesystems.under(paths[0]) is None:
+            call.err(f"df: {paths[0]}: No such file or directory\n")
+            return 1
+        found = node.filesystems.under(paths[0])
+        home = found[0].resource.mountpoint if found else "/"
+        rows = [row for row in rows if row[4] == home]
+    name_width = max(len("Filesystem"), *(len(row[0]) for row in rows), 0)
+    used_width = max(4, *(len(str(row[2])) for row in rows), 0)
+    free_width = max(5, *(len(str(row[3])) for row in rows), 0)
+    tail = " iused  ifree %iused" if inodes else ""
+    call.out(
+        f"{'Filesystem':<{name_width}} 1024-blocks {'Used':>{used_width}} {'Avail':>{free_width}} Capacity{tail}"
+        "  Mounted on\n"
+    )
+    for name, total, used, free, where in rows:
+        capacity = int(used * 100 / (used + free) + 0.5) if used + free > 0 else 100
+        counts = "     6  32762    0%" if inodes else ""
+        call.out(
+            f"{name:<{name_width}} {total:>11} {used:>{used_width}} {free:>{free_width}} {capacity:>5}%{counts}"
+            f"    {where}\n"
+        )
+    return 0
+
+
+def _df_row(mount: Mount) -> tuple[str, int, int, int, str]:
+    """Sizes as newfs leaves them: 253588 kilobytes of 256 MB, 8% of the fragments kept free."""
+    total = mount.disk.datasize * 253588 // 268430848
+    usable = total - total // 4 * 8 // 100 * 4
+    used = mount.used_kilobytes()
+    if mount.full:
+        used = usable
+    return mount.resource.device, total, used, usable - used, mount.resource.mountpoint
+
+
+@command("fsck", "fsck_ufs", "fsck_ffs")
+def fsck(call: Call) -> Steps[int]:
+    """fsck(8) -t ufs -p, -y: replay the journal or check in full; marks the file system clean."""
+    words, node = call.argv[1:], call.node
+    options = "".join(word[1:] for word in words if word.startswith("-") and word != "-t")
+    device, costs = words[-1] if words else "", node.pair.layout.costs
+    resource = _resource(node, device)
+    if resource is None:
+        call.err(f"Can't stat {device}: No such file or directory\nCan't stat {device}\n")
+        return 8
+    good = yield from _served(node, resource)
+    block = _superblock(node, resource) if node.files.exists(resource.device) else None
+    if not good or block is None:
+        call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
+        return 8
+    if any(mounted.resource.name == resource.name for mounted in node.filesystems.mounts.values()):
+        call.err(f"{device}: NO WRITE ACCESS\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n")
+        return 8
+    full = "y" in options and "p" not in options
+    yield (costs.fsck_full if full else costs.fsck_clean) * node.filesystems.fsck_slowness
+    if block.clean and not full:
+        call.out(f"{device}: FILE SYSTEM CLEAN; SKIPPING CHECKS\n")
+        call.out(f"{device}: clean, 60304 free (24 frags, 7535 blocks, 0.0% fragmentation)\n")
+        return 0
+    call.out(_full_check(resource) if full else _replay(node, resource))
+    written = write_device(
+        node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True))]
+    )
+    yield written
+    if not written.value:
+        call.err(f"{device}: CANNOT WRITE BLK: 128\n")
+        return 8
+    call.out("\n***** FILE SYSTEM MARKED CLEAN *****\n")
+    return 0
+
+
+def _freed(node: Node, resource: ResourceLayout) -> int:
+    """Files whose content is there and whose name is not: fsck frees them (26)."""
+    pieces = node.disks[node.hastd.resources[resource.name].conf.local].pieces()
+    numbers = {
+        write.creation
+        for write in node.pair.ledger.writes
+        if write.resource == resource.name
+        and Piece(write.number, Part.CONTENT) in pieces
+        and Piece(write.creation, Part.NAME) not in pieces
+    }
+    return len(numbers)
+
+
+def _replay(node: Node, resource: ResourceLayout) -> str:
+    freed = _freed(node, resource)
+    return (
+        f"** SU+J Recovering {resource.device}\n** Reading 4194304 byte journal from inode 4.\n"
+        "** Building recovery table.\n** Resolving unreferenced inode list.\n** Processing journal entries.\n"
+        "** 2 journal records in 512 bytes for 12.50% utilization\n"
+        f"** Freed {freed} inodes (0 dirs) 0 blocks, and {freed} frags.\n"
+    )
+
+
+def _full_check(resource: ResourceLayout) -> str:
+    phases = ("1 - Check Blocks and Sizes", "2 - Check Pathnames", "3 - Check Connectivity")
+    phases += ("4 - Check Reference Counts", "5 - Check Cyl groups")
+    lines = [f"** {resource.device}", f"** Last Mounted on {resource.mountpoint}"]
+    return "\n".join(lines + [f"** Phase {phase}" for phase in phases]) + "\n"
+
+
+@command("fstyp")
+def fstyp(call: Call) -> Steps[int]:
+    """fstyp(8): ufs, or nothing and exit 1."""
+    device, node = call.argv[-1], call.node
+    resource = _resource(node, device)
+    if resource is None:
+        call.err(f"fstyp: {device}: No such file or directory\n")
+        return 1
+    yield from _served(node, resource)
+    if _superblock(node, resource) is None:
+        call.err(f"fstyp: {device}: filesystem not recognized\n")
+        return 1
+    call.out("ufs\n")
+    return 0
+
+
+@command("newfs")
+def newfs(call: Call) -> Steps[int]:
+    """newfs(8) -O2 -U -j."""
+    device, node = call.argv[-1], call.node
+    resource = _resource(node, device)
+    if resource is None:
+        call.err(f"newfs: {device}: could not find special device\n")
+        return 1
+    yield node.filesystems.make(resource)
+    sectors = node.disks[node.hastd.resources[resource.name].conf.local].datasize // 4096 * 8
+    call.out(f"{device}: {sectors / 2048:.1f}MB ({sectors} sectors) block size 32768, fragment size 4096\n")
+    call.out("\tusing 4 cylinder groups of 64.00MB, 2048 blks, 8192 inodes.\n\twith soft updates\n")
+    call.out("super-block backups (for fsck_ffs -b #) at:\n 192, 131264, 262336, 393408")
+    call.err("newfs: soft updates journaling set\n")
+    call.out("Using inode 4 in cg 0 for 4194304 byte journal\n")
+    return 0
+
+
+@command("sync")
+def sync(call: Call) -> int:
+    """sync(8): schedules all buffers and returns (25)."""
+    for each in call.node.filesystems.mounts.values():
+        each.schedule_sync()
+    return 0
+
+
+@command("fsync")
+def fsync(call: Call) -> Steps[int]:
+    """fsync(1): a file and its directory entry are on the device when it returns."""
+    status = 0
+    for path in call.argv[1:]:
+        found = call.node.filesystems.under(path)
+        if found is not None and found[1] in found[0].files:
+            written = found[0].flush({found[1]})
+            yield written
+            status = status if written.value else 1
+        elif found is not None or not call.node.files.exists(path):
+            call.err(f"fsync: open {path}: No such file or directory\n")
+            status = 1
+    return status
+
+
+@command("dd")
+def dd(call: Call) -> Steps[int]:
+    """dd(1) with bs, count, seek: into a file or onto a device."""
+    values = dict(word.split("=", 1) for word in call.argv[1:] if "=" in word)
+    units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+    text = values.get("bs", "512").lower()
+    block = int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
+    count, target, source = int(values.get("count", "1")), values.get("of", ""), values.get("if", "")
+    size, node = block * count, call.node
+    from_device, to_device = _resource(node, source), _resource(node, target)
+    if from_device is not None:
+        yield from _served(node, from_device)
+    if to_device is not None:
+        extent = int(values.get("seek", "0")) * block // (2 << 20)
+        yield write_device(node, to_device.name, [DeviceWrite(extent)])
+    elif target and target != "/dev/null":
+        try:
+            yield from node.write_file(target, "", size=size)
+        except OSError as error:
+            call.err(f"dd: {target}: {error.strerror}\n")
+            return 1
+    call.err(f"{count}+0 records in\n{count}+0 records out\n{size} bytes transferred in 1.000000 secs\n")
+    return 0
+
+
+@command("diskinfo")
+def diskinfo(call: Call) -> int:
+    """diskinfo(8) without -v: device, sector size, media size, sectors."""
+    device, node = call.argv[-1], call.node
+    resource = _resource(node, device)
+    disk = node.disks.get(device) if resource is None else node.disks[resource.local]
+    if disk is None or not disk.present:
+        call.err(f"diskinfo: {device}: No such file or directory\n")
+        return 1
+    size = disk.datasize if resource is not None else disk.size
+    call.out(f"{device}\t512\t{size}\t{size // 512}\t0\t0\n")
+    return 0

@@ -1,0 +1,203 @@
+"""hostname, uname, sleep, true, logger, fstat, fuser, sysrc, and the shell's own words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from remediate.rehearsal.clock import Process, Steps
+from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.services import rc_conf
+from remediate.rehearsal.shell import COMMANDS, Call, command, execute, run_words
+
+
+@command("true", ":", "exec", "nice", "export")
+def true(call: Call) -> Steps[int]:
+    """true(1); exec and nice run what follows."""
+    words = call.argv[1:]
+    if call.argv[0] in ("exec", "nice") and words:
+        return (yield from run_words(call.environment, words))
+    return 0
+
+
+@command("false")
+def false(call: Call) -> int:
+    """false(1)"""
+    return 1
+
+
+@command("exit")
+def leave(call: Call) -> int:
+    """The exit status; what follows on the line is not skipped, which no recording needs."""
+    return int(call.argv[1]) if len(call.argv) > 1 else call.environment.status
+
+
+@command("sleep")
+def sleep(call: Call) -> Steps[int]:
+    """sleep(1), in simulated seconds."""
+    yield float(call.argv[1])
+    return 0
+
+
+@command("hostname")
+def hostname(call: Call) -> int:
+    """hostname(1) -s."""
+    call.out(f"{call.node.name.split('.')[0] if '-s' in call.argv else call.node.name}\n")
+    return 0
+
+
+@command("uname")
+def uname(call: Call) -> int:
+    """uname(1) -a, -r, -s, -n, -m."""
+    release = call.node.kernel.values["kern.osrelease"]
+    values = {"s": "FreeBSD", "n": call.node.name, "r": release, "m": "amd64"}
+    option = call.argv[1].lstrip("-") if len(call.argv) > 1 else "s"
+    if option == "a":
+        call.out(f"FreeBSD {call.node.name} {release} FreeBSD {release} LAB amd64\n")
+    else:
+        call.out(" ".join(values[letter] for letter in "snrm" if letter in option) + "\n")
+    return 0
+
+
+@command("freebsd-version")
+def freebsd_version(call: Call) -> int:
+    """freebsd-version(1)"""
+    call.out(f"{call.node.kernel.values['kern.osrelease']}\n")
+    return 0
+
+
+@command("id", "whoami")
+def who(call: Call) -> int:
+    """id(1) -u, whoami(1)."""
+    numeric = call.argv[0].endswith("id")
+    call.out(f"{(0 if call.user == 'root' else 65534) if numeric else call.user}\n")
+    return 0
+
+
+@command("logger")
+def logger(call: Call) -> int:
+    """logger(1) -t TAG -p PRIORITY MESSAGE: to messages, whatever the priority."""
+    words, tag = call.argv[1:], call.user
+    while len(words) > 1 and words[0] in ("-t", "-p", "-i"):
+        option = words.pop(0)
+        if option == "-t":
+            tag = words.pop(0)
+        elif option == "-p":
+            words.pop(0)
+    call.node.syslog(MESSAGES, f"{tag}: {' '.join(words)}")
+    return 0
+
+
+@command("su", "sudo", "doas", "env", "nohup")
+def as_somebody(call: Call) -> Steps[int]:
+    """su -m USER -c COMMAND; sudo, doas, env and nohup run what follows as it is."""
+    words, user = call.argv[1:], call.user
+    if call.argv[0].endswith("su"):
+        line = words[words.index("-c") + 1]
+        user = next((word for word in words if not word.startswith("-") and word != line), "root")
+        return (yield from execute(replace(call.environment, user=user), line))
+    while words and (words[0].startswith("-") or "=" in words[0]):
+        words.pop(0)
+    if not words:
+        return 0
+    return (yield from run_words(call.environment, words))
+
+
+@command("sh")
+def sh(call: Call) -> Steps[int]:
+    """sh(1) -c LINE"""
+    if "-c" not in call.argv:
+        return 0
+    return (yield from execute(call.environment, call.argv[call.argv.index("-c") + 1]))
+
+
+@command("timeout")
+def timeout(call: Call) -> Steps[int]:
+    """timeout(1): 124 when it had to end the command."""
+    seconds, words = float(call.argv[1]), call.argv[2:]
+    process: Process[int] = call.node.clock.start(run_words(call.environment, words))
+    waited = 0.0
+    while not process.done and waited < seconds:
+        step = min(0.25, seconds - waited)
+        yield step
+        waited += step
+    if not process.done:
+        process.kill()
+        return 124
+    return int(process.value or 0)
+
+
+@command("command", "which", "type")
+def which(call: Call) -> int:
+    """command -v, which(1)"""
+    name = call.argv[-1]
+    if name in COMMANDS or name in call.node.programs:
+        call.out(f"{name if name.startswith('/') else '/sbin/' + name}\n")
+        return 0
+    return 1
+
+
+@command("test", "[")
+def test(call: Call) -> int:
+    """test(1) with -e, -f, -d, -c, -S, -n, -z, =, !=."""
+    words = [word for word in call.argv[1:] if word != "]"]
+    if len(words) == 2 and words[0] in ("-n", "-z"):
+        return 0 if bool(words[1]) is (words[0] == "-n") else 1
+    if len(words) == 2:
+        option, path = words
+        files = call.node.files
+        if option == "-d":
+            return 0 if call.node.is_directory(path) else 1
+        found = files.find(path).kind if files.exists(path) else ""
+        kinds = {"-f": "-", "-c": "c", "-S": "s", "-e": "-dcs", "-r": "-dcs", "-x": "-dcs"}
+        return 0 if found and found in kinds.get(option, "") else 1
+    if len(words) == 3 and words[1] in ("=", "!="):
+        return 0 if (words[0] == words[2]) is (words[1] == "=") else 1
+    return 1
+
+
+@command("fstat")
+def fstat(call: Call) -> int:
+    """fstat(1) -f PATH: nobody holds files open in the simulation, only the header is printed."""
+    call.out("USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W\n")
+    return 0
+
+
+@command("fuser")
+def fuser(call: Call) -> int:
+    """fuser(1): the path and nobody."""
+    paths = [word for word in call.argv[1:] if not word.startswith("-")]
+    call.err("".join(f"{path}:\n" for path in paths))
+    return 0
+
+
+@command("sysrc")
+def sysrc(call: Call) -> int:
+    """sysrc(8) -n NAME and NAME=VALUE."""
+    bare, status, conf = "-n" in call.argv, 0, rc_conf(call.node)
+    for word in [word for word in call.argv[1:] if not word.startswith("-")]:
+        name, assignment, value = word.partition("=")
+        if assignment:
+            old = call.node.files.read("/etc/rc.conf")
+            lines = [line for line in old.splitlines() if not line.startswith(f"{name}=")]
+            call.node.files.write("/etc/rc.conf", "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
+            call.out(f"{name}: {conf.get(name, '')} -> {value}\n")
+        elif name in conf:
+            call.out(f"{conf[name]}\n" if bare else f"{name}: {conf[name]}\n")
+        else:
+            call.err(f"sysrc: unknown variable '{name}'\n")
+            status = 1
+    return status
+
+
+@command("shutdown", "reboot", "halt", "poweroff")
+def shutdown(call: Call) -> int:
+    """shutdown(8) and its kin end the node at once; -r and reboot bring it back."""
+    node, again = call.node, "-r" in call.argv or call.argv[0].endswith("reboot")
+
+    def end() -> None:
+        node.power_off()
+        if again:
+            node.power_on()
+
+    node.clock.after(0.1, end)
+    return 0

@@ -1,0 +1,344 @@
+"""Files and text: cat, ls, tail, head, grep, stat, wc, touch, cp, mv, rm, mkdir, chflags, chmod, echo, printf, sed -n."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import time
+from typing import NamedTuple
+
+from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.files import File
+from remediate.rehearsal.log import stamp
+from remediate.rehearsal.shell import Call, command
+
+
+@command("cat")
+def cat(call: Call) -> int:
+    """cat(1)"""
+    if not call.argv[1:]:
+        call.out(call.stdin)
+    return _concatenate(call, call.argv[1:], "cat")
+
+
+def _concatenate(call: Call, paths: list[str], name: str) -> int:
+    status = 0
+    for path in paths:
+        try:
+            call.out(call.node.read_file(path))
+        except OSError as error:
+            call.err(f"{name}: {path}: {error.strerror}\n")
+            status = 1
+    return status
+
+
+class Entry(NamedTuple):
+    """One line of ls."""
+
+    name: str
+    file: File
+
+
+def _directory(call: Call, path: str) -> list[Entry] | None:
+    """What is in a directory, None when the path isn't one."""
+    node, found = call.node, call.node.filesystems.under(posixpath.normpath(path))
+    if found is None:
+        if not node.files.exists(path) or node.files.find(path).kind != "d":
+            return None
+        return [Entry(name, node.files.find(posixpath.join(path, name))) for name in node.files.names(path)]
+    mount, below = found
+    if below:
+        return None
+    made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
+    entries = [
+        Entry(".snap", File(kind="d", mode="rwxrwxr-x", group="operator", changed=made, links=2)),
+        Entry(".sujournal", File("x" * 4194304, "r--------", changed=made)),
+    ]
+    for name, file in mount.files.items():
+        entries.append(Entry(name, File("x" * file.size, changed=file.changed)))
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _single(call: Call, path: str) -> File | None:
+    found = call.node.filesystems.under(posixpath.normpath(path))
+    if found is None:
+        return call.node.files.find(path) if call.node.files.exists(path) else None
+    mount, name = found
+    file = mount.files.get(name)
+    return File("x" * file.size, changed=file.changed) if file is not None else None
+
+
+@command("ls")
+def ls(call: Call) -> int:
+    """ls(1) with -l, -A, -a, -1, -d."""
+    options = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
+    paths = [word for word in call.argv[1:] if not word.startswith("-")] or ["/root"]
+    status = 0
+    files: list[Entry] = []
+    directories: list[tuple[str, list[Entry]]] = []
+    for path in paths:
+        entries = None if "d" in options else _directory(call, path)
+        if entries is not None:
+            shown = [each for each in entries if not each.name.startswith(".") or "a" in options or "A" in options]
+            directories.append((path, shown if call.user != "root" else entries))
+        elif (file := _single(call, path)) is not None:
+            files.append(Entry(path, file))
+        else:
+            call.err(f"ls: {path}: No such file or directory\n")
+            status = 1
+    call.out(_listing(files, "l" in options))
+    for index, (path, entries) in enumerate(directories):
+        if len(paths) > 1:
+            call.out(("\n" if files or index else "") + f"{path}:\n")
+        if "l" in options:
+            call.out(f"total {sum(_blocks(entry.file) for entry in entries)}\n")
+        call.out(_listing(entries, "l" in options))
+    return status
+
+
+def _blocks(file: File) -> int:
+    if file.kind in "cs" or file.size == 0:
+        return 0
+    return -(-file.size // 4096) * 4 + (4 if file.size > 12 * 32768 else 0)
+
+
+def _listing(entries: list[Entry], long: bool) -> str:
+    if not long:
+        return "".join(f"{entry.name}\n" for entry in entries)
+    if not entries:
+        return ""
+    owner = max(len(entry.file.owner) for entry in entries)
+    group = max(len(entry.file.group) for entry in entries)
+    sizes = [entry.file.device or str(entry.file.size) for entry in entries]
+    width = max(len(size) for size in sizes)
+    lines = []
+    for entry, size in zip(entries, sizes, strict=True):
+        file = entry.file
+        text = f"{file.kind}{file.mode}  {file.links} {file.owner:<{owner}}  {file.group:<{group}}  {size:>{width}}"
+        lines.append(f"{text} {stamp(file.changed)[:-3]} {entry.name}\n")
+    return "".join(lines)
+
+
+def _count(words: list[str], default: int) -> tuple[int, list[str]]:
+    """-N, -n N or -nN, and the other words."""
+    rest, number = [], default
+    while words:
+        word = words.pop(0)
+        if word == "-n" and words:
+            number = int(words.pop(0))
+        elif match := re.fullmatch(r"-n?(\d+)", word):
+            number = int(match.group(1))
+        else:
+            rest.append(word)
+    return number, rest
+
+
+@command("tail", "head")
+def tail(call: Call) -> int:
+    """tail(1), head(1): the last or first N lines."""
+    number, paths = _count(call.argv[1:], 10)
+    first, status = call.argv[0].endswith("head"), 0
+    for path in paths or [""]:
+        try:
+            text = call.node.read_file(path) if path else call.stdin
+        except OSError as error:
+            call.err(f"{'head' if first else 'tail'}: {path}: {error.strerror}\n")
+            status = 1
+            continue
+        lines = text.splitlines(keepends=True)
+        call.out("".join(lines[:number] if first else lines[-number:] if number else []))
+    return status
+
+
+@command("grep", "egrep", "fgrep")
+def grep(call: Call) -> int:
+    """grep(1) with -E, -i, -v, -c, -h, -q, -n."""
+    words, options = call.argv[1:], ""
+    while words and words[0].startswith("-") and words[0] != "-e":
+        options += words.pop(0)[1:]
+    if words and words[0] == "-e":
+        words.pop(0)
+    pattern, paths = words[0], words[1:]
+    if "E" not in options and not call.argv[0].endswith("egrep"):
+        pattern = re.sub(r"(?<!\\)([+?|(){}])", r"\\\1", pattern)
+    expression = re.compile(pattern, re.I if "i" in options else 0)
+    found, status = 0, 1
+    for path in paths or [""]:
+        try:
+            text = call.node.read_file(path) if path else call.stdin
+        except OSError as error:
+            call.err(f"grep: {path}: {error.strerror}\n")
+            status = 2
+            continue
+        prefix = f"{path}:" if len(paths) > 1 and "h" not in options else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if bool(expression.search(line)) is not ("v" in options):
+                found += 1
+                if not {"q", "c"} & set(options):
+                    call.out(f"{prefix}{f'{number}:' if 'n' in options else ''}{line}\n")
+    if "c" in options:
+        call.out(f"{found}\n")
+    return 0 if found else status
+
+
+@command("stat")
+def stat(call: Call) -> int:
+    """stat(1) -f FORMAT with %z size, %m mtime, %N name, %Sp mode, %HT kind; the plain form is short."""
+    words = call.argv[1:]
+    pattern = words[words.index("-f") + 1] if "-f" in words else "%z %m %N"
+    status = 0
+    for path in [word for word in words if word not in ("-f", pattern) and not word.startswith("-")]:
+        file = _single(call, path)
+        if file is None and call.node.is_directory(path):
+            file = File(kind="d", mode="rwxr-xr-x")
+        if file is None:
+            call.err(f"stat: {path}: stat: No such file or directory\n")
+            status = 1
+            continue
+        kinds = {"d": "Directory", "-": "Regular File", "c": "Character Device", "s": "Socket"}
+        values = {"%HT": kinds[file.kind], "%Sp": file.kind + file.mode, "%Sf": "schg" if file.immutable else "-"}
+        values |= {"%z": str(file.size), "%m": str(int(file.changed)), "%N": path, "%d": "103", "%Su": file.owner}
+        text = pattern
+        for key, value in values.items():
+            text = text.replace(key, value)
+        call.out(text + "\n")
+    return status
+
+
+@command("echo")
+def echo(call: Call) -> int:
+    """echo(1), -n."""
+    words = call.argv[1:]
+    bare = bool(words) and words[0] == "-n"
+    call.out(" ".join(words[bare:]) + ("" if bare else "\n"))
+    return 0
+
+
+@command("printf")
+def printf(call: Call) -> int:
+    """printf(1) with %s and the usual escapes."""
+    text, words = call.argv[1].replace("\\n", "\n").replace("\\t", "\t"), call.argv[2:]
+    for word in words:
+        text = text.replace("%s", word, 1)
+    call.out(text)
+    return 0
+
+
+@command("wc")
+def wc(call: Call) -> int:
+    """wc(1) -l, -c."""
+    paths = [word for word in call.argv[1:] if not word.startswith("-")]
+    text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
+    number = len(text.encode()) if "-c" in call.argv else len(text.splitlines())
+    call.out(f"{number:>8}{' ' + paths[0] if paths else ''}\n")
+    return 0
+
+
+@command("touch")
+def touch(call: Call) -> Steps[int]:
+    """touch(1)"""
+    for path in call.argv[1:]:
+        file = _single(call, path)
+        if file is not None:
+            file.changed = call.node.now
+            continue
+        try:
+            yield from call.node.write_file(path, "")
+        except OSError as error:
+            call.err(f"touch: {path}: {error.strerror}\n")
+            return 1
+    return 0
+
+
+@command("cp", "mv")
+def cp(call: Call) -> Steps[int]:
+    """cp(1), mv(1) of one file."""
+    name = posixpath.basename(call.argv[0])
+    source, target = [word for word in call.argv[1:] if not word.startswith("-")]
+    if call.node.is_directory(target):
+        target = posixpath.join(target, posixpath.basename(source))
+    try:
+        yield from call.node.write_file(target, call.node.read_file(source))
+    except OSError as error:
+        call.err(f"{name}: {source}: {error.strerror}\n")
+        return 1
+    if name == "mv":
+        call.node.files.remove(source)
+    return 0
+
+
+@command("rm")
+def rm(call: Call) -> int:
+    """rm(1) -f, on the root file system."""
+    status = 0
+    for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+        if call.node.files.exists(path) and call.node.filesystems.under(path) is None:
+            call.node.files.remove(path)
+        elif "-f" not in call.argv:
+            call.err(f"rm: {path}: No such file or directory\n")
+            status = 1
+    return status
+
+
+@command("mkdir")
+def mkdir(call: Call) -> int:
+    """mkdir(1) -p, on the root file system."""
+    for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+        call.node.files.make_directory(path, call.node.now)
+    return 0
+
+
+@command("chflags")
+def chflags(call: Call) -> int:
+    """chflags(1) schg and noschg: an immutable directory takes no new files (30)."""
+    flag, paths = call.argv[1], call.argv[2:]
+    for path in paths:
+        if not call.node.files.exists(path):
+            call.err(f"chflags: {path}: No such file or directory\n")
+            return 1
+        call.node.files.find(path).immutable = not flag.startswith("no")
+    return 0
+
+
+@command("chmod", "chown")
+def chmod(call: Call) -> int:
+    """chmod(1), chown(8): accepted, without effect."""
+    return 0 if call.node.files.exists(call.argv[-1]) else 1
+
+
+@command("sed")
+def sed(call: Call) -> Steps[int]:
+    """sed(1): one s command (-i "" in place, -E), or -n A,Bp."""
+    words, extended, in_place, quiet = call.argv[1:], False, False, False
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        extended, in_place, quiet = extended or option == "-E", in_place or option == "-i", quiet or option == "-n"
+        if option == "-i" and words and words[0] == "":
+            words.pop(0)
+    script, paths = words[0], words[1:]
+    text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
+    if quiet and (lines := re.fullmatch(r"(\d+),(\d+)p", script)):
+        call.out("".join(text.splitlines(keepends=True)[int(lines[1]) - 1 : int(lines[2])]))
+        return 0
+    mark = script[1]
+    _, pattern, replacement, flags = script.split(mark)
+    if not extended:
+        pattern = pattern.replace("\\(", "(").replace("\\)", ")")
+    replacement = replacement.replace("\\n", "\n")
+    text = "".join(
+        re.sub(pattern, replacement, line, count=0 if "g" in flags else 1) for line in text.splitlines(keepends=True)
+    )
+    if not in_place:
+        call.out(text)
+    else:
+        yield from call.node.write_file(paths[0], text)
+    return 0
+
+
+@command("date")
+def date(call: Call) -> int:
+    """date(1) with +FORMAT, -u, -j -f accepted only as far as +FORMAT goes."""
+    pattern = next((word[1:] for word in call.argv[1:] if word.startswith("+")), "%a %b %e %H:%M:%S UTC %Y")
+    pattern = pattern.replace("%s", str(int(call.node.now)))
+    call.out(time.strftime(pattern, time.gmtime(call.node.now)) + "\n")
+    return 0

@@ -1,0 +1,96 @@
+"""How a primary worker connects to the peer's hastd, who lets it in or not (primary.c, init_remote(); hastd.c, listen_accept()).
+
+A connection that is refused leaves its lines in the log of the node that refused, every KEEPALIVE seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.log import Level
+from remediate.rehearsal.metadata import Role, Verdict, decide
+from remediate.rehearsal.replication import EX_CONFIG, EX_NOINPUT, PrimaryWorker, SecondaryWorker
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.hastd import Hastd, Resource
+
+
+def connect(worker: PrimaryWorker) -> Role | None:
+    """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
+    mine, here = worker.hastd, worker.hastd.node
+    there = here.pair.node_at(worker.resource.conf.remote)
+    if there is None or there is here or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST):
+        return None
+    if not (there.on and there.hastd.running and not there.hastd.stopped):
+        return None
+    if not (mine.reachable and there.hastd.reachable):
+        return None
+    return _accept(there.hastd, worker)
+
+
+def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:
+    """hastd.c, listen_accept(): who may connect, as what."""
+    name, source = primary.resource.conf.name, primary.hastd.node.layout.address
+    resource = hastd.resources.get(name)
+    port = hastd.node.pair.random.randint(10000, 65000)
+    _log_connection(hastd, source, port)
+    if resource is None:
+        hastd.log(Level.ERROR, f"Unable to find resource {name}, requested by tcp://{source}:{port}.")
+        return None
+    where = f"[{name}] ({resource.role})"
+    if resource.conf.remote != f"tcp4://{source}:8457":
+        hastd.log(Level.ERROR, f"{where} Client tcp://{source}:{port} has no access to the resource.")
+        return None
+    if resource.role is not Role.SECONDARY:
+        wanted = f"We act as {resource.role} for the resource and not as secondary as requested by"
+        hastd.log(Level.ERROR, f"{where} {wanted} tcp://{source}:{port}.")
+        return resource.role
+    if isinstance(resource.worker, SecondaryWorker):
+        if resource.worker.stopped:
+            return None
+        resource.worker.end()
+    _log_connection(hastd, source, hastd.node.pair.random.randint(10000, 65000))
+    _start_secondary(hastd, resource, primary)
+    return None
+
+
+def _log_connection(hastd: Hastd, source: str, port: int) -> None:
+    to = f"tcp://{hastd.node.layout.address}:8457"
+    hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to {to}.")
+
+
+def _start_secondary(hastd: Hastd, resource: Resource, primary: PrimaryWorker) -> None:
+    """secondary.c, hastd_secondary() and init_remote()."""
+    process = hastd.spawn_worker(resource, Role.SECONDARY)
+    disk = hastd.node.disks.get(resource.conf.local)
+    if disk is None or not disk.present or disk.metadata is None:
+        hastd.node.processes.end(process)
+        hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_NOINPUT)
+        return
+    mine = disk.metadata
+    virgin = primary.metadata.resuid == 0
+    if virgin:
+        primary.update(resuid=hastd.new_resuid())
+    ours = primary.metadata
+    verdict = decide(ours, mine, virgin)
+    if verdict.refused:
+        hastd.node.processes.end(process)
+        if verdict is Verdict.SPLIT_BRAIN:
+            hastd.event(resource, "split-brain")
+            primary.hastd.event(primary.resource, "split-brain")
+        hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_CONFIG)
+        return
+    everything = set(range(ours.extents))
+    if verdict is Verdict.FULL_SYNC or verdict is Verdict.SHOULD_NEVER_HAPPEN:
+        dirty = everything
+    else:
+        dirty = set(disk.active)
+    if mine.resuid == 0:
+        disk.metadata = replace(mine, resuid=ours.resuid, localcnt=0, remotecnt=0, prevrole=Role.SECONDARY)
+    disk.clear_map()
+    worker = SecondaryWorker(hastd, resource, process, primary)
+    resource.worker = worker
+    hastd.event(resource, "connect")
+    primary.connect_to(worker, dirty, verdict is Verdict.FROM_SECONDARY)

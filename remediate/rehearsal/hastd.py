@@ -1,0 +1,357 @@
+"""hastd: roles, workers, the event `exec`, and what it says to syslog (hastd.c, control.c, event.c).
+
+How two of them connect is in `handshake.py`.
+
+A worker's own messages after it has jailed itself never reach the log on 13.2 (1); only those are written here that
+were recorded. hastd's hook is forked and never waited for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeGuard
+
+from remediate.rehearsal.clock import Clock, Completion, Steps
+from remediate.rehearsal.costs import WORKER_RESTART, Costs
+from remediate.rehearsal.files import File
+from remediate.rehearsal.hastconf import HastConf, HastConfError, ResourceConf, parse
+from remediate.rehearsal.handshake import connect
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.log import DAEMON_LOG, MESSAGES, Level
+from remediate.rehearsal.metadata import Metadata, Role
+from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
+from remediate.rehearsal.replication import EX_NOINPUT, EX_TEMPFAIL, DeviceWrite, PrimaryWorker, SecondaryWorker
+from remediate.rehearsal.writes import Cause
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+CONF = "/etc/hast.conf"
+PIDFILE = "/var/run/hastd.pid"
+
+
+class Resource:
+    """One resource as the running daemon knows it."""
+
+    def __init__(self, conf: ResourceConf) -> None:
+        self.conf = conf
+        self.role = Role.INIT
+        self.worker: PrimaryWorker | SecondaryWorker | None = None
+        self.orphans: list[tuple[DeviceWrite, Completion[bool]]] = []
+        """Writes to the device between the death of a worker and its restart."""
+
+
+def is_primary(worker: PrimaryWorker | SecondaryWorker | None) -> TypeGuard[PrimaryWorker]:
+    """Tell the two kinds of worker apart."""
+    return isinstance(worker, PrimaryWorker)
+
+
+class Hastd:
+    """The daemon of one node; `process` is None while it isn't running."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.process: Running | None = None
+        self.resources: dict[str, Resource] = {}
+        self.conf = HastConf()
+
+    @property
+    def clock(self) -> Clock:
+        """The pair's."""
+        return self.node.clock
+
+    @property
+    def costs(self) -> Costs:
+        """The pair's."""
+        return self.node.pair.layout.costs
+
+    @property
+    def running(self) -> bool:
+        """There is a daemon, stopped or not."""
+        return self.process is not None
+
+    @property
+    def stopped(self) -> bool:
+        """SIGSTOP: the control socket takes connections and nothing answers."""
+        return self.process is not None and self.process.stopped
+
+    @property
+    def reachable(self) -> bool:
+        """The node runs and its replication interface is up."""
+        return self.node.on and self.node.network.address_up(self.node.layout.address)
+
+    def stuck(self) -> bool:
+        """A stopped worker makes status and list hang for all resources (16)."""
+        return self.stopped or any(res.worker is not None and res.worker.stopped for res in self.resources.values())
+
+    # --- the daemon itself ---------------------------------------------------------------------------------
+
+    def read_conf(self, path: str = CONF) -> HastConf:
+        """Parse a configuration file. Raises HastConfError with the text to print, FileNotFoundError."""
+        layout = self.node.layout
+        return parse(self.node.files.read(path), layout.name, layout.hostuuid, layout.hostid)
+
+    def start(self, path: str = CONF, pid: int | None = None) -> None:
+        """Fork into the background; every resource begins in role init. Raises as `read_conf`."""
+        self.conf = self.read_conf(path)
+        self.process = self.node.processes.spawn(
+            "/sbin/hastd", "hastd", self.clock.now, on_signal=self._on_signal, pid=pid
+        )
+        self.resources = {name: Resource(conf) for name, conf in self.conf.resources.items()}
+        self.node.kernel.load("geom_gate")
+        self.node.files.write(PIDFILE, str(self.process.pid), self.clock.now, mode="rw-------")
+        self.node.files.place("/var/run/hastctl", File(kind="s", mode="rwxr-xr-x", changed=self.clock.now))
+        self.log(Level.INFO, "Started successfully, running protocol version 2.")
+        for address in self.conf.listen:
+            self.log(Level.INFO, f"Listening on address {address}.")
+
+    def _on_signal(self, number: int) -> None:
+        if number == SIGHUP:
+            self.reload()
+        elif number in (SIGTERM, SIGINT):
+            self.terminate()
+        elif number == SIGKILL:
+            self.die(Cause.UFS_DELAY)
+        elif number == SIGCONT:
+            self.node.pair.retransmit()
+
+    def terminate(self) -> None:
+        """SIGTERM: end all workers and go."""
+        if self.stopped or self.process is None:
+            return
+        self.log(Level.INFO, "Termination signal received, exiting.")
+        for name, resource in self.resources.items():
+            if resource.worker is not None:
+                pid, role = resource.worker.process.pid, resource.role
+                text = f"Terminating worker process (resource={name}, role={role}, pid={pid})."
+                self.log(Level.INFO, text)
+        self.die(Cause.UFS_DELAY)
+
+    def die(self, cause: Cause) -> None:
+        """The daemon is gone, and its workers and devices with it (4)."""
+        if self.process is None:
+            return
+        self.node.processes.end(self.process)
+        self.process = None
+        for resource in self.resources.values():
+            self._end_worker(resource, cause)
+        self.resources = {}
+
+    def reload(self) -> None:
+        """SIGHUP: read the configuration again; new resources begin in init, changed ones go through init (24)."""
+        self.log(Level.INFO, "Reloading configuration...")
+        try:
+            conf = self.read_conf()
+        except (HastConfError, FileNotFoundError):
+            return
+        for address in conf.listen:
+            self.log(Level.INFO, f"Keep listening on address {address}.")
+        for name in [name for name in self.resources if name not in conf.resources]:
+            self.log(Level.INFO, f"Resource {name} removed.")
+            self._end_worker(self.resources.pop(name), Cause.STEPS)
+        changed: list[tuple[Resource, Role]] = []
+        for name, new in conf.resources.items():
+            if name not in self.resources:
+                self.log(Level.INFO, f"Resource {name} added.")
+                self.resources[name] = Resource(new)
+            elif self.resources[name].conf != new:
+                role = self._take_over(self.resources[name], new)
+                if role is not None:
+                    changed.append((self.resources[name], role))
+        self.conf = conf
+        self.log(Level.INFO, "Configuration reloaded successfully.")
+        for resource, role in changed:
+            self._change(resource, role)
+
+    def _take_over(self, resource: Resource, new: ResourceConf) -> Role | None:
+        """A changed resource: a primary only takes what it can on the fly, the others are restarted."""
+        name, old, role = resource.conf.name, resource.conf, resource.role
+        restart = replace(new, timeout=0, exec="") != replace(old, timeout=0, exec="")
+        if role is Role.PRIMARY and not restart:
+            self.log(Level.INFO, f"Resource {name} configuration was modified, reloading it.")
+            resource.conf = new
+            return None
+        self.log(Level.INFO, f"Resource {name} configuration was modified, restarting it.")
+        if role is not Role.INIT:
+            self._change(resource, Role.INIT)
+        resource.conf = new
+        return role if role is not Role.INIT else None
+
+    # --- syslog and the hook ---------------------------------------------------------------------------------
+
+    def log(self, level: Level, text: str, pid: int | None = None) -> None:
+        """What the parent says, or a worker that has not jailed itself yet."""
+        number = pid if pid is not None else self.process.pid if self.process is not None else 0
+        line = f"hastd[{number}]: {text}"
+        self.node.syslog(DAEMON_LOG, line)
+        if level is Level.ERROR:
+            self.node.syslog(MESSAGES, line)
+
+    def event(self, resource: Resource, event: str, *words: str) -> None:
+        """Run the hook of hast.conf, if there is one, and go on at once."""
+        self.node.pair.note(self.node.name, f"hast {event} {' '.join((resource.conf.name, *words))}")
+        if resource.conf.exec and self.running and not self.stopped:
+            self.node.run_program(resource.conf.exec, [event, resource.conf.name, *words])
+
+    # --- roles ---------------------------------------------------------------------------------------------
+
+    def set_role(self, resource: Resource, role: Role) -> Steps[None]:
+        """`hastctl role`: does nothing when the role is that already."""
+        if resource.role is role:
+            return
+        if resource.worker is not None:
+            yield self.costs.worker_stop
+        if self.running and resource.role is not role:
+            self._change(resource, role)
+
+    def _change(self, resource: Resource, role: Role) -> None:
+        old, name = resource.role, resource.conf.name
+        self.log(Level.INFO, f"[{name}] ({old}) Role changed to {role}.")
+        self._end_worker(resource, Cause.STEPS)
+        resource.role = role
+        self.event(resource, "role", name_of(old), name_of(role))
+        if role is Role.PRIMARY:
+            self._start_primary(resource)
+
+    def _start_primary(self, resource: Resource, recovered: bool = False) -> None:
+        name, path = resource.conf.name, resource.conf.local
+        process = self.spawn_worker(resource, Role.PRIMARY)
+        disk = self.node.disks.get(path)
+        trouble = ""
+        if disk is None or not disk.present:
+            trouble = f"Unable to open {path}: No such file or directory."
+        elif disk.metadata is None:
+            trouble = f"Unable to read metadata from {path}: No such file or directory."
+        if trouble:
+            self.log(Level.ERROR, f"[{name}] (primary) {trouble}", process.pid)
+            self.node.processes.end(process)
+            self.worker_ended(resource, process.pid, Role.PRIMARY, EX_NOINPUT)
+            self.log(Level.INFO, f"[{name}] (primary) Changing resource role back to init.")
+            resource.role = Role.INIT
+            return
+        worker = PrimaryWorker(self, resource, process)
+        resource.worker = worker
+        if recovered:
+            self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} recovered.", process.pid)
+
+    def spawn_worker(self, resource: Resource, role: Role) -> Running:
+        """Fork: the new process, not yet known to work."""
+        assert self.process is not None
+        return self.node.processes.spawn(
+            f"hastd: {resource.conf.name} ({role})",
+            "hastd",
+            self.clock.now,
+            ppid=self.process.pid,
+            user="hast",
+            own_title=True,
+            on_signal=lambda number: self._worker_signal(resource, number),
+        )
+
+    def _worker_signal(self, resource: Resource, number: int) -> None:
+        worker = resource.worker
+        if worker is None:
+            return
+        if number == SIGCONT:
+            self.node.pair.retransmit()
+            if is_primary(worker):
+                worker.resumed()
+        elif number in (SIGKILL, SIGTERM, SIGINT) and (number == SIGKILL or not worker.stopped):
+            name, role, pid = resource.conf.name, resource.role, worker.process.pid
+            worker.end()
+            self.log(Level.ERROR, f"[{name}] ({role}) Worker process killed (pid={pid}, signal={number}).")
+            if role is Role.PRIMARY:
+                self.clock.after(WORKER_RESTART, lambda: self._restart_primary(resource))
+
+    def _restart_primary(self, resource: Resource) -> None:
+        """A primary worker ended by a signal comes back after a second, and the mount survives (9)."""
+        if self.running and resource.role is Role.PRIMARY and resource.worker is None:
+            self.log(Level.INFO, f"[{resource.conf.name}] (primary) Restarting worker process.")
+            self._start_primary(resource, recovered=True)
+            self._serve_orphans(resource)
+
+    def _serve_orphans(self, resource: Resource) -> None:
+        orphans, resource.orphans = resource.orphans, []
+        for write, outcome in orphans:
+            self.device_write(resource.conf.name, write, outcome)
+
+    def _end_worker(self, resource: Resource, cause: Cause) -> None:
+        worker, resource.worker = resource.worker, None
+        if worker is not None:
+            linked = is_primary(worker) and worker.connected and self._peer_answers(worker)
+            worker.end()
+        else:
+            linked = False
+        if resource.role is Role.PRIMARY:
+            resource.role = Role.INIT
+            self._serve_orphans(resource)
+            self._remove_device(resource.conf.name)
+            lost_to = cause if linked or cause is not Cause.STEPS else Cause.UFS_DELAY
+            self.node.filesystems.device_gone(resource.conf.name, lost_to)
+
+    def _remove_device(self, name: str) -> None:
+        files = self.node.files
+        files.remove(f"/dev/hast/{name}")
+        if files.exists("/dev/hast") and not files.names("/dev/hast"):
+            files.remove("/dev/hast")
+
+    def _peer_answers(self, worker: PrimaryWorker) -> bool:
+        there = worker.secondary.hastd.node if worker.secondary is not None else None
+        return (
+            there is not None
+            and there.on
+            and self.reachable
+            and self.node.pair.link.both_ways(self.node.name, there.name, Traffic.HAST)
+        )
+
+    def device_created(self, resource: Resource, worker: PrimaryWorker) -> None:
+        """The worker has made /dev/hast/NAME, or attached itself to the one that was left."""
+        path = f"/dev/hast/{resource.conf.name}"
+        if not self.node.files.exists(path):
+            number = 0x4D + list(self.resources).index(resource.conf.name) * 6
+            file = File(kind="c", mode="rw-r-----", group="operator", changed=self.clock.now, device=f"{number:#x}")
+            self.node.files.place(path, file)
+            name = resource.conf.name
+            self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} created.", worker.process.pid)
+
+    def worker_ended(self, resource: Resource, pid: int, role: Role, code: int) -> None:
+        """A worker exited by itself with an error."""
+        text = f"[{resource.conf.name}] ({role}) Worker process exited ungracefully (pid={pid}, exitcode={code})."
+        self.log(Level.ERROR, text)
+
+    def new_resuid(self) -> int:
+        """A random number, from the pair's seed."""
+        return self.node.pair.random.getrandbits(64) or 1
+
+    # --- the device, and closing connections ---------------------------------------------------------------
+
+    def device_write(self, name: str, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        """A write to /dev/hast/NAME: waits while a killed worker is being replaced, fails when there is no device."""
+        resource = self.resources.get(name)
+        if resource is None or resource.role is not Role.PRIMARY:
+            outcome.finish(False)
+        elif is_primary(resource.worker):
+            resource.worker.write(write, outcome)
+        else:
+            resource.orphans.append((write, outcome))
+
+    def connect_worker(self, worker: PrimaryWorker) -> Role | None:
+        """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
+        return connect(worker)
+
+    def tell_closed(self, secondary: SecondaryWorker) -> None:
+        """The primary's end of a connection is closed: the secondary learns it at once, or not at all (3)."""
+        here, there = self.node, secondary.hastd.node
+        if here.on and self.reachable and here.pair.link.passes(here.name, there.name, Traffic.HAST):
+            secondary.exit(EX_TEMPFAIL)
+
+    def create(self, path: str, extentsize: int, keepdirty: int, mediasize: int) -> None:
+        """`hastctl create`: new metadata on a provider, whatever runs on it (10, 18)."""
+        disk = self.node.disks[path]
+        size = mediasize or disk.datasize
+        disk.metadata = Metadata(datasize=size, extentsize=extentsize, keepdirty=keepdirty)
+        disk.clear_map()
+
+
+def name_of(role: Role) -> str:
+    """As the hook gets it."""
+    return role.value

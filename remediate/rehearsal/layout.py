@@ -1,0 +1,194 @@
+"""The pair as it is configured: names, addresses, resources, vhids, delays. All frozen values.
+
+The defaults are the recorded pair: nfs001 and nfs002, `home` on /dev/vtbd1 with 256 MB, vhid 2 = 10.1.101.5 on vtnet1.
+The text of every configuration file of a node is made from these values here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from remediate.rehearsal.costs import Costs
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLayout:
+    """One node: `address` carries replication, CARP and NFS, `management` is the other interface's."""
+
+    name: str
+    address: str
+    advskew: int
+    number: int
+    """1 or 2: the last byte of its Ethernet addresses."""
+    management: str = "10.0.2.15"
+    hostuuid: str = "5f5dea39-1ffe-4fa0-8448-d71ac81671f0"
+    hostid: int = 258907331
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLayout:
+    """One HAST resource and the file system on it."""
+
+    name: str = "home"
+    local: str = "/dev/vtbd1"
+    size: int = 256 * 1024 * 1024
+    replication: str = "fullsync"
+    exported: bool = True
+
+    @property
+    def mountpoint(self) -> str:
+        """Where it is mounted and exported (guide)."""
+        return f"/hast/{self.name}"
+
+    @property
+    def device(self) -> str:
+        """The GEOM_GATE device of the primary."""
+        return f"/dev/hast/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class VhidLayout:
+    """One CARP address."""
+
+    vhid: int = 2
+    address: str = "10.1.101.5"
+    interface: str = "vtnet1"
+    advbase: int = 1
+    password: str = "UltraSecret"
+
+
+@dataclass(frozen=True, slots=True)
+class PairLayout:
+    """Everything about a pair that is decided before it runs."""
+
+    nodes: tuple[NodeLayout, NodeLayout] = (
+        NodeLayout("nfs001", "10.1.101.3", 10, 1, hostuuid="5f5dea39-1ffe-4fa0-8448-d71ac81671f1", hostid=258907330),
+        NodeLayout("nfs002", "10.1.101.4", 20, 2),
+    )
+    resources: tuple[ResourceLayout, ...] = (ResourceLayout(),)
+    vhids: tuple[VhidLayout, ...] = (VhidLayout(),)
+    network: str = "10.1.101.0/24"
+    client: str = "client"
+    client_address: str = "10.1.101.9"
+    timeout: int = 10
+    """hast.conf, timeout: seconds."""
+    hast_exec: str = ""
+    """hast.conf, exec: the program hastd runs on events, none by default."""
+    devd_action: str = "/usr/local/sbin/carp-log $subsystem $type"
+    """The action of /etc/devd/carp.conf."""
+    filedelay: int = 30
+    """kern.filedelay, dirdelay, metadelay: seconds until soft updates write (26)."""
+    dirdelay: int = 29
+    metadelay: int = 28
+    carp_loaded: bool = True
+    costs: Costs = field(default_factory=Costs)
+    seed: int = 1
+
+    def peer(self, node: NodeLayout) -> NodeLayout:
+        """The other one."""
+        return self.nodes[1] if node == self.nodes[0] else self.nodes[0]
+
+    def resource(self, name: str) -> ResourceLayout:
+        """By name. Raises KeyError."""
+        for resource in self.resources:
+            if resource.name == name:
+                return resource
+        raise KeyError(name)
+
+
+def hast_conf(pair: PairLayout) -> str:
+    """/etc/hast.conf, the same on both nodes."""
+    lines = ["listen tcp4://0.0.0.0:8457", f"replication {pair.resources[0].replication}", "compression lzf"]
+    lines.append(f"timeout {pair.timeout}")
+    if pair.hast_exec:
+        lines.append(f"exec {pair.hast_exec}")
+    for resource in pair.resources:
+        lines += ["", f"resource {resource.name} {{", f"\tlocal {resource.local}"]
+        if resource.replication != pair.resources[0].replication:
+            lines.append(f"\treplication {resource.replication}")
+        for node in pair.nodes:
+            lines += [f"\ton {node.name} {{", f"\t\tremote tcp4://{pair.peer(node).address}:8457", "\t}"]
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
+    """Path and content of everything that configures `node`, as recorded."""
+    interfaces = dict.fromkeys(vhid.interface for vhid in pair.vhids)
+    aliases: list[str] = []
+    for name in interfaces:
+        aliases.append(f'ifconfig_{name}="inet {node.address}/24"')
+        of_interface = [vhid for vhid in pair.vhids if vhid.interface == name]
+        for index, vhid in enumerate(of_interface):
+            value = f"inet vhid {vhid.vhid} advskew {node.advskew} pass {vhid.password} alias {vhid.address}/32"
+            aliases.append(f'ifconfig_{name}_alias{index}="{value}"')
+    rc_conf = [
+        f'hostname="{node.name}"',
+        f'ifconfig_vtnet0="inet {node.management}/24"',
+        *aliases,
+        *RC_CONF.strip().split("\n"),
+    ]
+    exports = [
+        f"{resource.mountpoint} -network {pair.network} -maproot=root\n"
+        for resource in pair.resources
+        if resource.exported
+    ]
+    files = {
+        "/boot/loader.conf": LOADER_CONF if pair.carp_loaded else LOADER_CONF.replace('carp_load="YES"\n', ""),
+        "/etc/devd/carp.conf": DEVD_CONF.format(action=pair.devd_action),
+        "/etc/exports": "".join(exports),
+        "/etc/fstab": FSTAB,
+        "/etc/hast.conf": hast_conf(pair),
+        "/etc/rc.conf": "\n".join(rc_conf) + "\n",
+        "/etc/sysctl.conf": "net.inet.carp.preempt=1\nvfs.nfsd.server_min_nfsvers=3\n",
+    }
+    delays = (("filedelay", pair.filedelay, 30), ("dirdelay", pair.dirdelay, 29), ("metadelay", pair.metadelay, 28))
+    for name, value, default in delays:
+        if value != default:
+            files["/etc/sysctl.conf"] += f"kern.{name}={value}\n"
+    return files
+
+
+RC_CONF = """
+ifconfig_lo0="inet 127.0.0.1/8"
+sshd_enable="YES"
+sshd_rsa_enable="NO"
+sshd_ecdsa_enable="NO"
+syslogd_flags="-ss"
+cron_enable="NO"
+sendmail_enable="NONE"
+savecore_enable="NO"
+dumpdev="NO"
+update_motd="NO"
+fsck_y_enable="YES"
+background_fsck="NO"
+rpcbind_enable="YES"
+mountd_enable="YES"
+mountd_flags="-r"
+nfs_server_enable="YES"
+nfs_server_flags="-u -t -n 4"
+rpc_lockd_enable="YES"
+rpc_statd_enable="YES"
+hastd_enable="YES"
+"""
+
+LOADER_CONF = """autoboot_delay="1"
+beastie_disable="YES"
+console="comconsole"
+comconsole_speed="115200"
+boot_serial="YES"
+carp_load="YES"
+kern.hz="100"
+"""
+
+FSTAB = """# Device\t\tMountpoint\tFStype\tOptions\tDump\tPass#
+/dev/gpt/rootfs\t\t/\t\tufs\trw\t1\t1
+"""
+
+DEVD_CONF = """notify 30 {{
+	match "system"		"CARP";
+	match "subsystem"	"[0-9]+@[0-9a-z.]+";
+	match "type"		"(MASTER|BACKUP|INIT)";
+	action "{action}";
+}};
+"""

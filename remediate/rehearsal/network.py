@@ -1,0 +1,154 @@
+"""The interfaces of a node: up or down, carrier or not, addresses, vhids; and what ifconfig prints of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.carp import Advertisement, State, Vhid
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.layout import VhidLayout
+    from remediate.rehearsal.node import Node
+
+
+@dataclass(slots=True)
+class Interface:
+    """One network interface with its own address."""
+
+    name: str
+    ether: str
+    address: str
+    up: bool = True
+    carrier: bool = True
+    vhids: list[Vhid] = field(default_factory=list)
+
+
+class Network:
+    """All interfaces of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        number = node.layout.number
+        self.interfaces: dict[str, Interface] = {
+            "vtnet0": Interface("vtnet0", f"52:54:00:0a:00:{number:02x}", node.layout.management)
+        }
+        for index, name in enumerate(dict.fromkeys(vhid.interface for vhid in node.pair.layout.vhids)):
+            ether = f"52:54:00:0a:{0x65 + index:02x}:{number:02x}"
+            self.interfaces[name] = Interface(name, ether, node.layout.address)
+
+    def configure(self) -> None:
+        """rc.d/netif: all addresses of the layout, CARP begins."""
+        for vhid in self.node.pair.layout.vhids:
+            self.add_vhid(vhid, self.node.layout.advskew)
+
+    def add_vhid(self, layout: VhidLayout, advskew: int, deaf: float = 0.0) -> None:
+        """`ifconfig IFACE vhid N advskew N pass … alias …`"""
+        interface = self.interfaces[layout.interface]
+        vhid = Vhid(self.node, layout, advskew)
+        vhid.deaf_until = self.node.clock.now + deaf + self.node.boot_deafness
+        if not interface.vhids:
+            self.node.kernel_log(f"{interface.name}: promiscuous mode enabled")
+        interface.vhids.append(vhid)
+        vhid.begin()
+
+    def remove_vhid(self, interface: Interface, vhid: Vhid) -> None:
+        """`ifconfig IFACE inet ADDRESS -alias`"""
+        vhid.remove()
+        interface.vhids.remove(vhid)
+        if not interface.vhids:
+            self.node.kernel_log(f"{interface.name}: promiscuous mode disabled")
+
+    def vhids(self) -> list[Vhid]:
+        """Of all interfaces."""
+        return [vhid for interface in self.interfaces.values() for vhid in interface.vhids]
+
+    def usable(self, name: str) -> bool:
+        """Up and with a carrier."""
+        interface = self.interfaces[name]
+        return interface.up and interface.carrier
+
+    def address_up(self, address: str) -> bool:
+        """An interface with this address of its own works."""
+        return any(each.address == address and each.up and each.carrier for each in self.interfaces.values())
+
+    def masters(self, address: str) -> Vhid | None:
+        """The vhid in state MASTER that holds a service address here."""
+        for vhid in self.vhids():
+            if vhid.layout.address == address and vhid.state is State.MASTER:
+                return vhid
+        return None
+
+    def hear(self, interface: str, advertisement: Advertisement) -> None:
+        """An advertisement arrived."""
+        if not self.node.on or interface not in self.interfaces or not self.usable(interface):
+            return
+        for vhid in list(self.interfaces[interface].vhids):
+            if vhid.layout.vhid == advertisement.vhid:
+                vhid.hear(advertisement)
+
+    def demote(self, by: int, reason: str) -> None:
+        """carp_demote_adj(): all vhids of the node, at once."""
+        kernel = self.node.kernel
+        total = kernel.integer("net.inet.carp.demotion") + by
+        kernel.values["net.inet.carp.demotion"] = str(total)
+        self.node.kernel_log(f"carp: demoted by {by} to {total} ({reason})")
+        for vhid in self.vhids():
+            vhid.announce()
+
+    def set_up(self, name: str, up: bool) -> None:
+        """`ifconfig IFACE up|down`"""
+        self.interfaces[name].up = up
+        self._changed(name)
+
+    def set_carrier(self, name: str, carrier: bool) -> None:
+        """The cable: also a devd event of its own."""
+        interface = self.interfaces[name]
+        if interface.carrier is carrier:
+            return
+        interface.carrier = carrier
+        self._changed(name)
+        word = "UP" if carrier else "DOWN"
+        self.node.kernel_log(f"{name}: link state changed to {word}")
+        self.node.devd.publish(f"!system=IFNET subsystem={name} type=LINK_{word}")
+
+    def _changed(self, name: str) -> None:
+        for vhid in self.interfaces[name].vhids:
+            vhid.update()
+        if self.usable(name):
+            self.node.pair.retransmit()
+
+
+def describe(interface: Interface) -> str:
+    """What `ifconfig IFACE` prints."""
+    vhids = interface.vhids
+    names = ["UP"] * interface.up + ["BROADCAST"] + ["RUNNING"] * interface.up + ["PROMISC"] * bool(vhids)
+    value = 0x8822 | 0x41 * interface.up | 0x100 * bool(vhids)
+    lines = [
+        f"{interface.name}: flags={value:x}<{','.join([*names, 'SIMPLEX', 'MULTICAST'])}> metric 0 mtu 1500",
+        "\toptions=80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
+        f"\tether {interface.ether}",
+        f"\tinet {interface.address} netmask 0xffffff00 broadcast {interface.address.rsplit('.', 1)[0]}.255",
+    ]
+    for vhid in vhids:
+        address = vhid.layout.address
+        lines.append(f"\tinet {address} netmask 0xffffffff broadcast {address} vhid {vhid.layout.vhid}")
+    for vhid in vhids:
+        counters = f"advbase {vhid.layout.advbase} advskew {vhid.advskew}"
+        lines.append(f"\tcarp: {vhid.state.value} vhid {vhid.layout.vhid} {counters}")
+    lines += [
+        f"\tmedia: Ethernet autoselect ({'10Gbase-T <full-duplex>' if interface.carrier else 'none'})",
+        f"\tstatus: {'active' if interface.carrier else 'no carrier'}",
+        "\tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+LOOPBACK = """lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384
+	options=680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>
+	inet 127.0.0.1 netmask 0xff000000
+	inet6 ::1 prefixlen 128
+	inet6 fe80::1%lo0 prefixlen 64 scopeid 0x3
+	groups: lo
+	nd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>
+"""

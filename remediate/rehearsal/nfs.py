@@ -1,0 +1,309 @@
+"""The NFS server of a node: rpcbind and its registrations, statd, lockd, mountd with its exports, nfsd.
+
+The trap that decides over a failover is mountd's memory (5, 6, 14, 22): on a reload it exports only what differs from
+the last time, by file system and line. A file system that was unmounted and mounted again has lost its export in the
+kernel, mountd believes it exported, and only a restart, or a reload while it was unmounted, exports it again. With
+nothing mounted the path lies in the root file system, and that is what gets exported.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+EXPORTS = "/etc/exports"
+MOUNTD_PIDFILE = "/var/run/mountd.pid"
+ROOT = "/"
+"""The identity of the root file system; that of a HAST file system is its resource's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One line of `rpcinfo`."""
+
+    program: int
+    version: int
+    netid: str
+    address: str
+    service: str
+
+    @property
+    def port(self) -> int:
+        """From the universal address; rpcbind's local socket shows its usual port."""
+        high, _, low = self.address.rpartition(".")
+        return 111 if not low.isdigit() else int(high.rsplit(".", 1)[-1]) * 256 + int(low)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One good line of /etc/exports."""
+
+    path: str
+    network: str
+    line: str
+
+    @property
+    def groups(self) -> str:
+        """What showmount prints behind the path."""
+        return f"{self.network.split('/')[0]} " if self.network else "Everyone"
+
+    def admits(self, address: str) -> bool:
+        """A client with this address may mount."""
+        return not self.network or ipaddress.ip_address(address) in ipaddress.ip_network(self.network, strict=False)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One of the five: what it registers with rpcbind, as (program, service, versions by netid order)."""
+
+    name: str
+    title: str
+    comm: str
+    program: int
+    versions: tuple[int, ...]
+    netids: tuple[str, ...]
+    by_version: bool
+    """rpcinfo's order: versions outside and netids inside, or the other way round."""
+    process: Running | None = None
+
+
+def daemons() -> dict[str, Daemon]:
+    """The five, not running, in the order of rc(8)."""
+    usual = ("udp6", "tcp6", "udp", "tcp")
+    return {
+        "rpcbind": Daemon("rpcbind", "/usr/sbin/rpcbind", "rpcbind", 100000, (4, 3, 2), (), False),
+        "statd": Daemon("status", "/usr/sbin/rpc.statd", "rpc.statd", 100024, (1,), usual, True),
+        "lockd": Daemon("nlockmgr", "/usr/sbin/rpc.lockd", "rpc.lockd", 100021, (0, 1, 3, 4), usual, True),
+        "mountd": Daemon("mountd", "/usr/sbin/mountd -r", "mountd", 100005, (1, 3), usual, False),
+        "nfsd": Daemon("nfs", "nfsd: master", "nfsd", 100003, (3,), ("udp", "udp6", "tcp", "tcp6"), False),
+    }
+
+
+class Nfs:
+    """All NFS daemons of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.daemons = daemons()
+        self.server: Running | None = None
+        """`nfsd: server`, the child of the master."""
+        self.registrations: list[Registration] = []
+        self.ports: dict[tuple[str, str], str] = {}
+        """Service and netid: the port a daemon listens on, known to rpcbind or not."""
+        self.exports: list[Export] = []
+        self._known: set[tuple[str, str]] = set()
+        """What mountd believes exported: identity of a file system, line."""
+
+    def running(self, name: str) -> bool:
+        """The daemon has a process."""
+        return self.daemons[name].process is not None
+
+    def answers(self, name: str) -> bool:
+        """It has a process and that isn't stopped."""
+        process = self.daemons[name].process
+        return process is not None and not process.stopped
+
+    # --- starting and stopping ---------------------------------------------------------------------------------
+
+    def start(self, name: str, pid: int | None = None) -> None:
+        """Start one daemon; nothing when it runs."""
+        daemon = self.daemons[name]
+        if daemon.process is not None:
+            return
+        now = self.node.clock.now
+        daemon.process = self.node.processes.spawn(
+            daemon.title,
+            daemon.comm,
+            now,
+            own_title=name == "nfsd",
+            on_signal=lambda number: self._on_signal(name, number),
+            pid=pid,
+        )
+        if name == "nfsd":
+            self.server = self.node.processes.spawn(
+                "nfsd: server", "nfsd", now, ppid=daemon.process.pid, own_title=True
+            )
+        if name == "rpcbind":
+            self.registrations = list(RPCBIND)
+        else:
+            self._register(daemon)
+        if name == "mountd":
+            self.node.files.write(MOUNTD_PIDFILE, str(daemon.process.pid), now, mode="rw-------")
+            self.load_exports(fresh=True)
+
+    def stop(self, name: str, killed: bool = False) -> None:
+        """End one daemon; a killed one leaves its registration and pid file behind."""
+        daemon = self.daemons[name]
+        if daemon.process is None:
+            return
+        self.node.processes.end(daemon.process)
+        daemon.process = None
+        if name == "nfsd" and self.server is not None:
+            self.node.processes.end(self.server)
+            self.server = None
+        if name == "rpcbind":
+            self.registrations = []
+        elif not killed:
+            self.registrations = [each for each in self.registrations if each.program != daemon.program]
+        if name == "mountd" and not killed:
+            self.node.files.remove(MOUNTD_PIDFILE)
+
+    def _on_signal(self, name: str, number: int) -> None:
+        if number in (SIGKILL, SIGTERM, SIGINT):
+            self.stop(name, killed=number == SIGKILL)
+        elif name == "mountd" and number == SIGHUP:
+            self.mountd_hangup()
+        elif name == "mountd" and number == SIGCONT and self._hangup_waits:
+            self.mountd_hangup()
+
+    def _register(self, daemon: Daemon) -> None:
+        ports = {netid: self.node.pair.random.randint(600, 1020) for netid in daemon.netids}
+        if daemon.name in ("mountd", "status"):
+            ports = dict.fromkeys(ports, next(iter(ports.values())))
+        elif daemon.name == "nfs":
+            ports = dict.fromkeys(ports, 2049)
+        self.ports |= {(daemon.name, netid): str(port) for netid, port in ports.items()}
+        if not self.running("rpcbind"):
+            return
+        pairs = [(version, netid) for netid in daemon.netids for version in daemon.versions]
+        if daemon.by_version:
+            pairs = [(version, netid) for version in daemon.versions for netid in daemon.netids]
+        for version, netid in pairs:
+            host = "::" if netid.endswith("6") else "0.0.0.0"
+            address = f"{host}.{ports[netid] // 256}.{ports[netid] % 256}"
+            self.registrations.append(Registration(daemon.program, version, netid, address, daemon.name))
+
+    # --- mountd --------------------------------------------------------------------------------------------------
+
+    _hangup_waits = False
+
+    def mountd_hangup(self) -> None:
+        """SIGHUP, from a reload or from mount(8): read /etc/exports again."""
+        if self.running("mountd"):
+            self._hangup_waits = not self.answers("mountd")
+            if not self._hangup_waits:
+                self.load_exports(fresh=False)
+
+    def load_exports(self, fresh: bool) -> None:
+        """mountd's get_exportlist(): everything when `fresh`, otherwise what differs from the last time."""
+        self.exports = self._read_exports()
+        wanted = {(self._file_system(export.path), export.line) for export in self.exports}
+        known = set() if fresh else self._known
+        if fresh:
+            self._export(None, False)
+        for identity, _ in known - wanted:
+            self._export(identity, False)
+        for identity, _ in wanted - known:
+            self._export(identity, True)
+        self._known = wanted
+
+    def _file_system(self, path: str) -> str:
+        found = self.node.filesystems.under(path)
+        return found[0].resource.name if found else ROOT
+
+    def _export(self, identity: str | None, exported: bool) -> None:
+        """Set the kernel's flag on one file system, on all for None; nothing on one that isn't mounted."""
+        filesystems = self.node.filesystems
+        if identity in (None, ROOT):
+            filesystems.root_exported = exported
+        for mount in filesystems.mounts.values():
+            if identity in (None, mount.resource.name):
+                mount.exported = exported
+
+    def _read_exports(self) -> list[Export]:
+        try:
+            text = self.node.files.read(EXPORTS)
+        except OSError:
+            return []
+        found = []
+        for line in (line.split("#")[0].strip() for line in text.split("\n")):
+            export = self._parse(line) if line and not line.startswith("V4:") else None
+            if export is not None:
+                found.append(export)
+        return found
+
+    def _parse(self, line: str) -> Export | None:
+        words, network = line.split(), ""
+        path, options = words[0], words[1:]
+        while options:
+            word = options.pop(0)
+            name, _, value = word.lstrip("-").partition("=")
+            if not word.startswith("-"):
+                continue
+            if name not in OPTIONS:
+                self._complain(f"bad opt {name}")
+                self._complain(f"bad exports list line '{line.partition('=')[0]}'")
+                return None
+            if name == "network":
+                network = value or (options.pop(0) if options else "")
+            elif name == "mask" and not value and options:
+                options.pop(0)
+        if not self.node.is_directory(path):
+            self._complain(f"bad exports list line '{path}': symbolic link in export path or statfs failed")
+            return None
+        return Export(path, network, re.sub(r"\s+", " ", line))
+
+    def _complain(self, text: str) -> None:
+        process = self.daemons["mountd"].process
+        self.node.syslog(MESSAGES, f"mountd[{process.pid if process else 0}]: {text}")
+
+    # --- what a client gets --------------------------------------------------------------------------------------
+
+    def mount_request(self, path: str, address: str) -> str | None:
+        """MNT: the identity of the file system whose handle the client gets, None when it is denied."""
+        identity = self._file_system(path)
+        for export in self.exports:
+            if export.path == path and (identity, export.line) in self._known and export.admits(address):
+                return identity
+        self._complain(f"mount request denied from {address} for {path}")
+        return None
+
+    def serves(self, identity: str) -> str:
+        """What an operation on a handle of this file system gets: ok, stale or eio (recorded through a failover)."""
+        if identity == ROOT:
+            return "ok" if self.node.filesystems.root_exported else "stale"
+        for mount in self.node.filesystems.mounts.values():
+            if mount.resource.name == identity:
+                return "ok" if mount.exported else "eio"
+        return "stale"
+
+
+OPTIONS = {
+    "maproot",
+    "mapall",
+    "ro",
+    "o",
+    "alldirs",
+    "network",
+    "mask",
+    "quiet",
+    "public",
+    "webnfs",
+    "index",
+    "sec",
+    "r",
+}
+"""exports(5)"""
+
+RPCBIND = tuple(
+    Registration(
+        100000, version, netid, "/var/run/rpcbind.sock" if netid == "local" else f"{host}.0.111", "rpcbind"
+    )
+    for netid, host, versions in (
+        ("tcp", "0.0.0.0", (4, 3, 2)),
+        ("udp", "0.0.0.0", (4, 3, 2)),
+        ("tcp6", "::", (4, 3)),
+        ("udp6", "::", (4, 3)),
+        ("local", "", (4, 3, 2)),
+    )
+    for version in versions
+)
+"""What rpcbind itself registers, in its order."""

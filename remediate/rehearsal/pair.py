@@ -1,0 +1,150 @@
+"""The pair: two nodes, the link between them, a client, one clock, and the account of the data.
+
+    pair = Pair()
+    pair.bring_up()                                   # from blank disks to the healthy pair of the recordings
+    result = pair.nodes["nfs001"].run("hastctl status")
+    operation = pair.client().write_now("mail-1")     # an acknowledged write of an NFS client
+    pair.nodes["nfs001"].power_off()
+    pair.clock.advance(30)
+    pair.fates("home")                                # what is where now, and what is lost
+
+Everything random comes from one seed, everything timed from one clock.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from remediate.rehearsal.client import Client
+from remediate.rehearsal.clock import Clock
+from remediate.rehearsal.layout import PairLayout
+from remediate.rehearsal.link import Link
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.programs import Hook, PythonHook
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.ufs import Mount
+from remediate.rehearsal.writes import Ledger
+
+CARP_HOOK = "/usr/local/sbin/rehearsed-carp-hook"
+HAST_HOOK = "/usr/local/sbin/rehearsed-hast-hook"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened on a node, for the story of a rehearsal."""
+
+    at: float
+    node: str
+    text: str
+
+
+class Pair:
+    """Two simulated FreeBSD nodes and their client."""
+
+    def __init__(self, layout: PairLayout | None = None, clock: Clock | None = None) -> None:
+        self.layout = layout or PairLayout()
+        self.clock = clock or Clock()
+        self.random = random.Random(self.layout.seed)
+        self.link = Link()
+        self.link.on_heal.append(self.retransmit)
+        self.ledger = Ledger()
+        self.notes: list[Note] = []
+        self.hook_errors: list[BaseException] = []
+        """Exceptions that Python hooks raised."""
+        self.nodes: dict[str, Node] = {}
+        for each in self.layout.nodes:
+            self.nodes[each.name] = Node(self, each)
+
+    # --- who is who --------------------------------------------------------------------------------------------
+
+    def peer(self, node: Node) -> Node:
+        """The other node."""
+        return self.nodes[self.layout.peer(node.layout).name]
+
+    def node_at(self, address: str) -> Node | None:
+        """The node that listens at an address of hast.conf (tcp4://10.1.101.4:8457), None when nobody does."""
+        host = address.split("://")[-1]
+        host, _, port = host.partition(":")
+        for node in self.nodes.values():
+            listens = any(listen.endswith(f":{port or '8457'}") for listen in node.hastd.conf.listen)
+            if node.layout.address == host and listens:
+                return node
+        return None
+
+    def client(self, resource: str = "", address: str = "") -> Client:
+        """A client of a resource by a service address; the first ones when not named."""
+        return Client(self, resource or self.layout.resources[0].name, address or self.layout.vhids[0].address)
+
+    def note(self, node: str, text: str) -> None:
+        """Add to the story."""
+        self.notes.append(Note(self.clock.now, node, text))
+
+    def primaries(self) -> list[PrimaryWorker]:
+        """All primary workers that run, of all nodes and resources."""
+        workers = [res.worker for node in self.nodes.values() for res in node.hastd.resources.values()]
+        return [worker for worker in workers if isinstance(worker, PrimaryWorker)]
+
+    def mounts(self, resource: str) -> list[tuple[Node, Mount]]:
+        """Where a resource is mounted now."""
+        return [
+            (node, mount)
+            for node in self.nodes.values()
+            for mount in node.filesystems.mounts.values()
+            if mount.resource.name == resource
+        ]
+
+    def retransmit(self) -> None:
+        """Something is reachable again: what is underway on TCP connections arrives."""
+        for worker in self.primaries():
+            if not worker.stopped:
+                worker.retransmit()
+
+    # --- hooks ---------------------------------------------------------------------------------------------------
+
+    def on_carp_event(self, hook: Hook) -> None:
+        """Let devd on both nodes run a Python hook with `VHID@IFACE TYPE`, instead of the recorded action."""
+        for node in self.nodes.values():
+            node.install(CARP_HOOK, PythonHook(hook))
+            rule = node.files.read("/etc/devd/carp.conf")
+            action = self.layout.devd_action
+            node.files.write("/etc/devd/carp.conf", rule.replace(action, f"{CARP_HOOK} $subsystem $type"))
+            if node.devd.process is not None:
+                node.processes.signal(node.devd.process, 1)
+
+    def on_hast_event(self, hook: Hook) -> None:
+        """Let hastd on both nodes run a Python hook with its events; effective after a (re)start or reload of hastd."""
+        for node in self.nodes.values():
+            node.install(HAST_HOOK, PythonHook(hook))
+            text = node.files.read("/etc/hast.conf")
+            node.files.write("/etc/hast.conf", text.replace("timeout ", f"exec {HAST_HOOK}\ntimeout ", 1))
+            if node.hastd.running:
+                node.hastd.reload()
+
+    # --- getting going -------------------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        """Both nodes, and wait until they have booted."""
+        booting = [node.power_on() for node in self.nodes.values()]
+        for each in booting:
+            self.clock.wait(each)
+        self.clock.advance(5)
+
+    def bring_up(self) -> None:
+        """From blank disks to the healthy pair: the first node is MASTER, primary, mounted and exported."""
+        self.power_on()
+        first, second = self.nodes.values()
+        for resource in self.layout.resources:
+            for node in (first, second):
+                self.must(node, f"hastctl create {resource.name}")
+            self.must(second, f"hastctl role secondary {resource.name}")
+            self.must(first, f"hastctl role primary {resource.name}")
+            self.clock.advance(3)
+            self.must(first, f"newfs -O2 -U -j {resource.device}")
+            self.must(first, f"mount {resource.device} {resource.mountpoint}")
+
+    def must(self, node: Node, line: str) -> str:
+        """Run a command that has to succeed; gives its output. Raises AssertionError with what it said."""
+        result = node.run(line)
+        assert result.status == 0, f"{node.name}: {line}: exit {result.status}: {result.out}{result.err}"
+        return result.out

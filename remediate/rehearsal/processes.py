@@ -1,0 +1,107 @@
+"""The process table of a node: who runs, who was stopped, what ps and pgrep print of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 1, 2, 9, 15, 17, 19
+"""Numbers of FreeBSD's signal(3), which are not Linux's."""
+
+SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "TERM": 15, "STOP": 17, "CONT": 19, "USR1": 30, "USR2": 31}
+
+
+@dataclass(slots=True)
+class Running:
+    """One process. `title` is what pgrep shows; ps adds `(comm)` to a title that the process set itself."""
+
+    pid: int
+    ppid: int
+    title: str
+    comm: str
+    started: float
+    user: str = "root"
+    own_title: bool = False
+    stopped: bool = False
+    on_signal: Callable[[int], None] | None = None
+    terminal: str = ""
+    kernel: bool = False
+
+    @property
+    def command(self) -> str:
+        """The COMMAND column of ps."""
+        return f"{self.title} ({self.comm})" if self.own_title else self.title
+
+
+@dataclass(slots=True)
+class ProcessTable:
+    """All processes; pids rise as on a freshly booted FreeBSD."""
+
+    next_pid: int = 560
+    by_pid: dict[int, Running] = field(default_factory=dict)
+
+    def spawn(
+        self,
+        title: str,
+        comm: str,
+        now: float,
+        *,
+        ppid: int = 1,
+        pid: int | None = None,
+        user: str = "root",
+        own_title: bool = False,
+        on_signal: Callable[[int], None] | None = None,
+        terminal: str = "",
+        kernel: bool = False,
+    ) -> Running:
+        """A new process; a given `pid` is that of the recordings for what the boot starts."""
+        number = self.next_pid if pid is None else pid
+        self.next_pid = max(self.next_pid, number) + 1
+        process = Running(number, ppid, title, comm, now, user, own_title, False, on_signal, terminal, kernel)
+        self.by_pid[number] = process
+        return process
+
+    def end(self, process: Running) -> None:
+        """It is gone from the table."""
+        self.by_pid.pop(process.pid, None)
+
+    def skip_pids(self, count: int = 1) -> None:
+        """Short-lived processes use up pids without being seen."""
+        self.next_pid += count
+
+    def signal(self, process: Running, number: int) -> None:
+        """Deliver a signal: stopping and continuing are the table's, the rest is its owner's business."""
+        if number == SIGSTOP:
+            process.stopped = True
+        elif number == SIGCONT:
+            process.stopped = False
+        if process.on_signal is not None:
+            process.on_signal(number)
+        elif number in (SIGKILL, SIGTERM, SIGINT):
+            self.end(process)
+
+    def named(self, comm: str) -> list[Running]:
+        """By program name, lowest pid first."""
+        return [process for process in self.listed() if process.comm == comm]
+
+    def listed(self) -> list[Running]:
+        """As ps lists them: those with a terminal last, each by pid."""
+        return sorted(self.by_pid.values(), key=lambda process: (process.terminal, process.pid))
+
+
+KERNEL = ("[kernel]", "/sbin/init", "[crypto]", "[cam]", "[rand_harvestq]", "[pagedaemon]", "[vmdaemon]")
+KERNEL_MORE = ("[bufdaemon]", "[vnlru]", "[syncer]", "[audit]", "[idle]", "[intr]", "[geom]")
+
+
+def boot_processes(table: ProcessTable, now: float, number: int) -> None:
+    """What a node runs besides the daemons of this simulation, with the pids of the recordings."""
+    for pid, title in enumerate(KERNEL + KERNEL_MORE):
+        table.spawn(title, title.strip("[]/"), now, ppid=0, pid=pid, kernel=True)
+    shift = 0 if number == 1 else -2
+    title = "sshd: /usr/sbin/sshd [listener] 0 of 100-100 startups"
+    table.spawn(title, "sshd", now, pid=654 + shift, own_title=True)
+    for offset in range(8):
+        table.spawn(
+            f"/usr/libexec/getty Pc ttyv{offset}", "getty", now, pid=661 + shift + offset, terminal=f"ttyv{offset}"
+        )
+    table.spawn("/usr/libexec/getty 3wire ttyu0", "getty", now, pid=669 + shift, terminal="ttyu0")

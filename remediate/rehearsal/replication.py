@@ -1,0 +1,383 @@
+"""HAST's workers: what the primary does with a write, and what the secondary does with what it is sent.
+
+A primary worker owns the device /dev/hast/NAME. It looks at its connection every KEEPALIVE seconds, waits `timeout`
+seconds for an answer to a write, and keeps in `dirty` the extents that the peer does not have. The handshake is in
+`hastd.py`, copying extents in `synchronisation.py`, the decision in `metadata.py`. Sources: primary.c, secondary.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.clock import Completion, Process, Timer
+from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP
+from remediate.rehearsal.disk import Disk, Superblock
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.metadata import Role
+from remediate.rehearsal.statistics import Statistics
+from remediate.rehearsal.synchronisation import synchronise
+from remediate.rehearsal.writes import Cause, Piece
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.clock import Steps
+    from remediate.rehearsal.hastd import Hastd, Resource
+    from remediate.rehearsal.processes import Running
+
+EX_NOINPUT, EX_TEMPFAIL, EX_CONFIG = 66, 75, 78
+"""sysexits(3): no metadata, lost connection, split-brain or resuid mismatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWrite:
+    """One write to a device: pieces for an extent, or a new superblock (extent 0)."""
+
+    extent: int
+    pieces: frozenset[Piece] = frozenset()
+    superblock: Superblock | None = None
+
+
+class SecondaryWorker:
+    """`hastd: NAME (secondary)`: exists only while a primary is connected, or seems to be."""
+
+    role = Role.SECONDARY
+
+    def __init__(self, hastd: Hastd, resource: Resource, process: Running, primary: PrimaryWorker) -> None:
+        self.hastd, self.resource, self.process, self.primary = hastd, resource, process, primary
+        self.disk = hastd.node.disks[resource.conf.local]
+        self.statistics = Statistics()
+        self.alive = True
+        self._deadline: Timer | None = None
+        self.hear()
+
+    @property
+    def stopped(self) -> bool:
+        """SIGSTOP: it neither answers nor notices anything."""
+        return self.process.stopped
+
+    def hear(self) -> None:
+        """Something came from the primary: the silence that ends this worker begins anew (2 x keepalive, 3)."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.hastd.clock.after(2 * KEEPALIVE, lambda: self.exit(EX_TEMPFAIL))
+
+    def apply(self, write: DeviceWrite) -> None:
+        """Write to the local disk what the primary sent."""
+        if not self.alive:
+            return
+        self.statistics.writes += 1
+        if self.disk.failing_writes:
+            self.statistics.write_errors += 1
+            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn 440000")
+            return
+        store(self.disk, write)
+
+    def exit(self, code: int) -> None:
+        """The worker ends by itself; hastd logs it and runs its hook."""
+        if not self.alive:
+            return
+        if self.stopped:
+            self._deadline = self.hastd.clock.after(KEEPALIVE, lambda: self.exit(code))
+            return
+        self.end()
+        self.hastd.worker_ended(self.resource, self.process.pid, Role.SECONDARY, code)
+        self.hastd.event(self.resource, "disconnect")
+
+    def end(self) -> None:
+        """It is gone: its socket is closed, which the primary notices at its next look."""
+        self.alive = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.hastd.node.processes.end(self.process)
+        if self.resource.worker is self:
+            self.resource.worker = None
+
+
+class PrimaryWorker:
+    """`hastd: NAME (primary)`: serves the device, replicates, and remembers what the peer misses."""
+
+    role = Role.PRIMARY
+
+    def __init__(self, hastd: Hastd, resource: Resource, process: Running) -> None:
+        self.hastd, self.resource, self.process = hastd, resource, process
+        self.disk = hastd.node.disks[resource.conf.local]
+        assert self.disk.metadata is not None, "checked by hastd before it forks"
+        self.metadata = self.disk.metadata
+        """The worker's own copy: `hastctl create` on the running primary changes the disk only (18)."""
+        self.statistics = Statistics()
+        self.alive = True
+        self.started = False
+        """False while it waits for a peer that is primary too: the device exists and serves nothing (20)."""
+        self.secondary: SecondaryWorker | None = None
+        self.dirty: set[int] = set()
+        self.inflight: dict[int, int] = {}
+        """Extents of writes that the peer has not confirmed yet, with how many."""
+        self.remote_localcnt = self.remote_remotecnt = 0
+        self.ready: Completion[None] = Completion()
+        """Finished when the device serves I/O."""
+        self._waiting: list[Callable[[], None]] = []
+        """Writes that began while the worker was stopped or not yet started."""
+        self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
+        self._answer_deadline: Timer | None = None
+        self._sync: Process[None] | None = None
+        self._guard = hastd.clock.start(self._guarding())
+
+    @property
+    def stopped(self) -> bool:
+        """SIGSTOP: all I/O on the device waits."""
+        return self.process.stopped
+
+    @property
+    def connected(self) -> bool:
+        """What this worker believes; the truth is up to `timeout` seconds ahead of it (3)."""
+        return self.secondary is not None
+
+    @property
+    def dirty_bytes(self) -> int:
+        """What `hastctl list` prints as dirty."""
+        return len(self.dirty | set(self.inflight)) * self.metadata.extentsize
+
+    @property
+    def synchronising(self) -> bool:
+        """Extents are being copied."""
+        return self._sync is not None and not self._sync.done and bool(self.dirty)
+
+    # --- starting, looking after the connection, ending -------------------------------------------------------
+
+    def _guarding(self) -> Steps[None]:
+        """hastd_primary() and guard_thread(): wait for a peer that is primary too, then look every KEEPALIVE."""
+        if self.metadata.resuid == 0:
+            self.update(localcnt=0, remotecnt=0)
+        self.dirty = set(self.disk.active)
+        yield self.hastd.costs.device_appears
+        if not self.alive:
+            return
+        self.hastd.device_created(self.resource, self)
+        busy_until = self.hastd.clock.now + self.resource.conf.timeout
+        while self.hastd.connect_worker(self) is Role.PRIMARY and self.hastd.clock.now <= busy_until:
+            yield PEER_WAIT_STEP
+            while self.stopped:
+                yield PEER_WAIT_STEP
+        self.started = True
+        self.ready.finish()
+        self._resume_writes()
+        while self.alive:
+            yield KEEPALIVE
+            if not self.alive or self.stopped:
+                continue
+            if self.secondary is not None:
+                self._keepalive(self.secondary)
+            else:
+                self.hastd.connect_worker(self)
+
+    def _keepalive(self, secondary: SecondaryWorker) -> None:
+        here, there = self.hastd.node.name, secondary.hastd.node.name
+        link = self.hastd.node.pair.link
+        if link.passes(here, there, Traffic.HAST) and secondary.hastd.node.on and self.hastd.reachable:
+            if not secondary.alive:
+                self.disconnect()
+            else:
+                secondary.hear()
+                if self._answer_deadline is not None and not self._unanswered:
+                    self._answer_deadline.cancel()
+                    self._answer_deadline = None
+        elif self._answer_deadline is None:
+            self._answer_deadline = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
+
+    def connect_to(self, secondary: SecondaryWorker, dirty: set[int], from_secondary: bool) -> None:
+        """The handshake succeeded: `dirty` extents differ and are copied from the side that is up to date."""
+        self.secondary = secondary
+        peer = secondary.disk.metadata
+        assert peer is not None
+        self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
+        self.dirty |= dirty
+        self.hastd.event(self.resource, "connect")
+        self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
+
+    def disconnect(self) -> None:
+        """The connection is lost: what waited for the peer is done locally, and is dirty."""
+        if not self.alive or self.secondary is None:
+            return
+        if self.stopped:
+            self._answer_deadline = self.hastd.clock.after(KEEPALIVE, self.disconnect)
+            return
+        secondary, self.secondary = self.secondary, None
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+            self._answer_deadline = None
+        if self._sync is not None and not self._sync.done:
+            self._sync.kill()
+            self.hastd.event(self.resource, "syncintr")
+        self.hastd.event(self.resource, "disconnect")
+        self.hastd.tell_closed(secondary)
+        self.dirty |= set(self.inflight)
+        self.inflight.clear()
+        unanswered, self._unanswered = self._unanswered, []
+        if unanswered:
+            self._raise_localcnt()
+        for _, _, outcome in unanswered:
+            outcome.finish(True)
+
+    def end(self) -> None:
+        """Killed, or told to go: the device vanishes, whoever waits for I/O gets an error."""
+        if not self.alive:
+            return
+        self.alive = False
+        self._guard.kill()
+        if self._sync is not None:
+            self._sync.kill()
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+        self.hastd.node.processes.end(self.process)
+        self.dirty |= set(self.inflight)
+        self.disk.active |= self.dirty
+        secondary, self.secondary = self.secondary, None
+        if self.resource.worker is self:
+            self.resource.worker = None
+        waiting, self._waiting = self._waiting, []
+        unanswered, self._unanswered = self._unanswered, []
+        for _, write, outcome in unanswered:
+            self.hastd.device_write(self.resource.conf.name, write, outcome)
+        for begin in waiting:
+            begin()
+        if secondary is not None:
+            self.hastd.tell_closed(secondary)
+
+    def resumed(self) -> None:
+        """SIGCONT: what waited goes on."""
+        self._resume_writes()
+
+    def _resume_writes(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for begin in waiting:
+            begin()
+
+    # --- writes ---------------------------------------------------------------------------------------------
+
+    def update(self, **changes: int) -> None:
+        """Change and write the metadata; every write of it stores the role (metadata.c, metadata_write())."""
+        self.metadata = replace(self.metadata, prevrole=Role.PRIMARY, **changes)  # type: ignore[arg-type]
+        self.disk.metadata = self.metadata
+
+    def _raise_localcnt(self) -> None:
+        if self.metadata.localcnt == self.remote_remotecnt:
+            self.update(localcnt=self.metadata.localcnt + 1)
+
+    def write(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        """Write to the device; `outcome` becomes True when it is as safe as the replication mode promises."""
+
+        def begin() -> None:
+            if self.alive:
+                self._begin(write, outcome)
+            else:
+                self.hastd.device_write(self.resource.conf.name, write, outcome)
+
+        if self.stopped or not self.started:
+            self._waiting.append(begin)
+        else:
+            begin()
+
+    def _begin(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        if self.metadata.resuid == 0:
+            self.update(resuid=self.hastd.new_resuid(), localcnt=1)
+        self.statistics.writes += 1
+        stored = not self.disk.failing_writes
+        if stored:
+            store(self.disk, write)
+        else:
+            self.statistics.write_errors += 1
+            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn 440000")
+        if self.disk.touch(write.extent, self.metadata.keepdirty):
+            self.statistics.activemap_updates += 1
+        self.disk.settle(self.dirty)
+        if self.secondary is not None and self._peer_closed(self.secondary):
+            self.disconnect()
+        if self.secondary is None:
+            self._raise_localcnt()
+            self.dirty.add(write.extent)
+            outcome.finish(stored)
+        else:
+            self._replicate(self.secondary, write, outcome)
+
+    def _peer_closed(self, secondary: SecondaryWorker) -> bool:
+        """Its worker is gone and its machine says so (a reset) instead of keeping silent."""
+        here, there = self.hastd.node.name, secondary.hastd.node.name
+        return (
+            not secondary.alive
+            and secondary.hastd.node.on
+            and self.hastd.reachable
+            and self.hastd.node.pair.link.both_ways(here, there, Traffic.HAST)
+        )
+
+    def _replicate(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        mode = self.resource.conf.replication
+        self.inflight[write.extent] = self.inflight.get(write.extent, 0) + 1
+        if mode == "async":
+            outcome.finish(True)
+            self.hastd.clock.after(ASYNC_LAG, lambda: self._send(secondary, write, outcome))
+        else:
+            self._send(secondary, write, outcome)
+
+    def _answered(self, extent: int, outcome: Completion[bool]) -> None:
+        left = self.inflight.get(extent, 0) - 1
+        if left > 0:
+            self.inflight[extent] = left
+        else:
+            self.inflight.pop(extent, None)
+        outcome.finish(True)
+
+    def _send(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
+        if not self.alive or self.secondary is not secondary:
+            return
+        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
+        working = secondary.alive and not secondary.stopped and secondary.hastd.node.on and self.hastd.reachable
+        arrives = working and link.passes(here, there, Traffic.HAST)
+        if arrives:
+            secondary.hear()
+            if self.resource.conf.replication == "memsync":
+                self.hastd.clock.after(MEMSYNC_LAG, lambda: secondary.apply(write))
+            else:
+                secondary.apply(write)
+        if arrives and link.passes(there, here, Traffic.HAST):
+            self._answered(write.extent, outcome)
+            return
+        self._unanswered.append((secondary, write, outcome))
+        if len(self._unanswered) == 1:
+            self.no_answer()
+
+    def retransmit(self) -> None:
+        """The link or the peer is back before the timeout: TCP delivers what was underway."""
+        unanswered, self._unanswered = self._unanswered, []
+        if unanswered and self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+            self._answer_deadline = None
+        for secondary, write, outcome in unanswered:
+            self._send(secondary, write, outcome)
+
+    def no_answer(self) -> None:
+        """A request to the peer stays unanswered: `timeout` seconds from now the connection is given up."""
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+        self._answer_deadline = self.hastd.clock.after(self.resource.conf.timeout, self.disconnect)
+
+    def read_fails(self) -> bool:
+        """Read from the device: a failing local disk is counted, and the peer's copy is read where there is one."""
+        self.statistics.reads += 1
+        if not self.disk.failing_reads:
+            return False
+        self.statistics.read_errors += 1
+        self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=read fsbn 420000")
+        return self.secondary is None
+
+    def overwritten(self, pieces: set[Piece], node: str) -> None:
+        """A synchronisation threw these pieces away on `node`."""
+        self.hastd.node.pair.ledger.discard(pieces, Cause.OVERWRITTEN, self.hastd.clock.now, node)
+
+
+def store(disk: Disk, write: DeviceWrite) -> None:
+    """Put a write on a disk."""
+    disk.put(write.extent, set(write.pieces))
+    if write.superblock is not None:
+        disk.superblock = write.superblock

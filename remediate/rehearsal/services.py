@@ -1,0 +1,218 @@
+"""service(8) and the rc.d scripts it runs: what is enabled, what depends on what, and the words rc.subr(8) prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.hastconf import HastConfError
+from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.metadata import Role
+from remediate.rehearsal.processes import Running
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+    from remediate.rehearsal.shell import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script of /etc/rc.d."""
+
+    name: str
+    rcvar: str
+    comm: str
+    pidfile: str = ""
+    required_file: str = ""
+    depends: tuple[str, ...] = ()
+    """force_depend: what is started first when it isn't running."""
+
+
+SCRIPTS = {
+    script.name: script
+    for script in (
+        Script("hastd", "hastd_enable", "hastd", "/var/run/hastd.pid", "/etc/hast.conf"),
+        Script("devd", "devd_enable", "devd", "/var/run/devd.pid"),
+        Script("rpcbind", "rpcbind_enable", "rpcbind"),
+        Script("statd", "rpc_statd_enable", "rpc.statd", depends=("rpcbind",)),
+        Script("lockd", "rpc_lockd_enable", "rpc.lockd", depends=("rpcbind", "statd")),
+        Script("mountd", "mountd_enable", "mountd", "/var/run/mountd.pid", "/etc/exports", ("rpcbind",)),
+        Script("nfsd", "nfs_server_enable", "nfsd", depends=("rpcbind", "mountd")),
+        Script("syslogd", "syslogd_enable", "syslogd", "/var/run/syslog.pid"),
+        Script("sshd", "sshd_enable", "sshd", "/var/run/sshd.pid"),
+    )
+}
+
+ENABLED_BY_DEFAULT = {"devd_enable", "syslogd_enable"}
+"""/etc/defaults/rc.conf"""
+
+START_ORDER = ("devd", "syslogd", "hastd", "rpcbind", "statd", "lockd", "mountd", "nfsd", "sshd")
+
+
+def rc_conf(node: Node) -> dict[str, str]:
+    """The assignments of /etc/rc.conf."""
+    try:
+        text = node.files.read("/etc/rc.conf")
+    except OSError:
+        return {}
+    return {name: value.strip("\"'") for name, value in re.findall(r"(?m)^\s*([A-Za-z0-9_]+)=(.*?)\s*$", text)}
+
+
+def enabled(node: Node, script: Script) -> bool:
+    """checkyesno of rc.subr(8)."""
+    value = rc_conf(node).get(script.rcvar, "YES" if script.rcvar in ENABLED_BY_DEFAULT else "NO")
+    return value.upper() in ("YES", "TRUE", "ON", "1")
+
+
+def processes_of(node: Node, script: Script) -> list[Running]:
+    """What `service X status` finds: no workers of hastd, but nfsd's master and server."""
+    return [process for process in node.processes.named(script.comm) if process.user != "hast"]
+
+
+def start_daemon(node: Node, name: str, pid: int | None = None) -> None:
+    """Start the program behind a script. Raises HastConfError or OSError where hastd can't read its file."""
+    if name == "hastd":
+        node.hastd.start(pid=pid)
+    elif name == "devd":
+        node.devd.start(pid=pid)
+    elif name in node.nfs.daemons:
+        node.nfs.start(name, pid=pid)
+    elif name == "syslogd":
+        process = node.processes.spawn("/usr/sbin/syslogd -ss", "syslogd", node.clock.now, pid=pid)
+        node.files.write("/var/run/syslog.pid", str(process.pid), node.clock.now, mode="rw-------")
+
+
+def _stop_hastd(node: Node) -> Steps[None]:
+    """rc.d/hastd: first `hastctl role init all`."""
+    for resource in list(node.hastd.resources.values()):
+        yield from node.hastd.set_role(resource, Role.INIT)
+    yield node.pair.layout.costs.hastd_stop
+    node.hastd.terminate()
+
+
+def _stop_daemon(node: Node, script: Script) -> Steps[None]:
+    if script.name == "hastd":
+        yield from _stop_hastd(node)
+        return
+    yield node.pair.layout.costs.service_stop
+    if script.name == "devd":
+        node.devd.stop()
+    elif script.name in node.nfs.daemons:
+        node.nfs.stop(script.name)
+    else:
+        for process in processes_of(node, script):
+            node.processes.end(process)
+
+
+def service(call: Call) -> Steps[int]:
+    """service(8): NAME [one|force|quiet]start|stop|restart|status|reload, and -e."""
+    node, words = call.node, call.argv[1:]
+    if words == ["-e"]:
+        names = [name for name in START_ORDER if enabled(node, SCRIPTS[name])]
+        call.out("".join(f"/etc/rc.d/{name}\n" for name in names))
+        return 0
+    if len(words) < 2 or words[0] not in SCRIPTS:
+        name = words[0] if words else ""
+        call.out(f"{name} does not exist in /etc/rc.d or the local startup\n")
+        call.out("directories (/usr/local/etc/rc.d), or is not executable\n")
+        return 1
+    script, verb = SCRIPTS[words[0]], words[1]
+    forced = re.match(r"(one|force|fast)?(\w+)", verb)
+    assert forced is not None
+    prefix, action = forced.group(1) or "", forced.group(2)
+    actions: dict[str, Callable[[], Steps[int]]] = {
+        "start": lambda: _start(call, script),
+        "stop": lambda: _stop(call, script),
+        "restart": lambda: _restart(call, script),
+        "status": lambda: _status(call, script),
+        "reload": lambda: _reload(call, script),
+    }
+    if action not in actions:
+        call.err(f"/etc/rc.d/{script.name}: unknown directive '{verb}'.\n")
+        return 1
+    running = processes_of(node, script)
+    if not prefix and not enabled(node, script) and not (action == "stop" and running):
+        call.out(
+            f"Cannot '{action}' {script.name}. Set {script.rcvar} to YES in /etc/rc.conf "
+            f"or use 'one{action}' instead of '{action}'.\n"
+        )
+        return 0
+    return (yield from actions[action]())
+
+
+def _status(call: Call, script: Script) -> Steps[int]:
+    yield call.node.pair.layout.costs.service_status
+    running = processes_of(call.node, script)
+    if not running:
+        call.out(f"{script.name} is not running.\n")
+        return 1
+    call.out(f"{script.name} is running as pid {' '.join(str(process.pid) for process in running)}.\n")
+    return 0
+
+
+def _start(call: Call, script: Script) -> Steps[int]:
+    node = call.node
+    running = processes_of(node, script)
+    if running:
+        call.err(f"{script.name} already running?  (pid={' '.join(str(process.pid) for process in running)}).\n")
+        return 1
+    if script.required_file and not node.files.exists(script.required_file):
+        for text in (f"{script.required_file} is not readable.", f"failed precmd routine for {script.name}"):
+            line = f"/etc/rc.d/{script.name}: WARNING: {text}"
+            call.err(line + "\n")
+            node.syslog(MESSAGES, f"root[{node.processes.next_pid}]: {line}")
+        return 1
+    if script.name == "nfsd":
+        call.out("NFSv4 is disabled\n")
+    for name in script.depends:
+        if not processes_of(node, SCRIPTS[name]):
+            yield from _start(call, SCRIPTS[name])
+    yield node.pair.layout.costs.service_start
+    call.out(f"Starting {script.name}.\n")
+    try:
+        start_daemon(node, script.name)
+    except HastConfError as error:
+        call.err(f"[ERROR] {error}\n")
+        return 1
+    return 0
+
+
+def _stop(call: Call, script: Script) -> Steps[int]:
+    running = processes_of(call.node, script)
+    if not running:
+        note = f" (check {script.pidfile})" if script.pidfile else ""
+        call.err(f"{script.name} not running?{note}.\n")
+        return 1
+    call.out(f"Stopping {script.name}.\n")
+    if script.name == "hastd":
+        call.out(f"Waiting for PIDS: {running[0].pid}.\n")
+    yield from _stop_daemon(call.node, script)
+    while any(process.stopped for process in processes_of(call.node, script)):
+        yield 1.0
+    return 0
+
+
+def _restart(call: Call, script: Script) -> Steps[int]:
+    yield from _stop(call, script)
+    return (yield from _start(call, script))
+
+
+def _reload(call: Call, script: Script) -> Steps[int]:
+    running = processes_of(call.node, script)
+    if not running:
+        note = f" (check {script.pidfile})" if script.pidfile else ""
+        call.err(f"{script.name} not running?{note}.\n")
+        return 1
+    if script.name == "hastd":
+        try:
+            call.node.hastd.read_conf()
+        except HastConfError as error:
+            call.err(f"[ERROR] {error}\n")
+            return 0
+    yield call.node.pair.layout.costs.service_status
+    for process in running[:1]:
+        call.node.processes.signal(process, 1)
+    return 0

@@ -1,0 +1,60 @@
+"""Copying the extents that differ from one node to the other, at the speed of the table of costs (primary.c, sync_thread()).
+
+It begins with every connection. With nothing to copy it only sets the counters and is not announced (19). When it is
+done, the primary's counters become those of the secondary, crosswise, and so don't grow for ever (24).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.link import Traffic
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.clock import Steps
+    from remediate.rehearsal.replication import PrimaryWorker, SecondaryWorker
+
+
+def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
+    """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
+    announced = bool(primary.dirty)
+    if announced:
+        primary.hastd.event(primary.resource, "syncstart")
+    seconds = primary.metadata.extentsize / primary.hastd.costs.sync_bytes_per_second
+    while primary.dirty:
+        extent = min(primary.dirty)
+        yield seconds
+        if not _working(primary, secondary):
+            primary.no_answer()
+            while not _working(primary, secondary):
+                yield seconds
+        if extent not in primary.dirty:
+            continue
+        if from_secondary:
+            gone, owner = primary.disk.copy_extent(secondary.disk, extent), primary.hastd.node.name
+        else:
+            gone, owner = secondary.disk.copy_extent(primary.disk, extent), secondary.hastd.node.name
+        primary.overwritten(gone, owner)
+        secondary.hear()
+        secondary.statistics.writes += 1
+        primary.dirty.discard(extent)
+        primary.disk.settle(primary.dirty)
+    if announced:
+        primary.hastd.event(primary.resource, "syncdone")
+    peer = secondary.disk.metadata
+    assert peer is not None
+    primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)
+
+
+def _working(primary: PrimaryWorker, secondary: SecondaryWorker) -> bool:
+    """Both workers run and hear each other."""
+    here, there = primary.hastd.node, secondary.hastd.node
+    return (
+        secondary.alive
+        and not secondary.stopped
+        and not primary.stopped
+        and there.on
+        and primary.hastd.reachable
+        and secondary.hastd.reachable
+        and here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
+    )
