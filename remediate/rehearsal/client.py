@@ -68,7 +68,7 @@ class Client:
             return f"{where}: RPCPROG_NFS: RPC: Remote system error - Connection refused"
         if not node.nfs.answers("mountd"):
             return f"{where}: RPCMNT: clnt_create: RPC: Program not registered"
-        identity = node.nfs.mount_request(path, self.pair.layout.client_address)
+        identity = node.nfs.mount_request(path, self.pair.layout.client_address, self.pair.layout.client)
         if identity is None:
             return f"{where}: Permission denied"
         return None if node.nfs.serves(identity) == "ok" else "mount_nfs: nmount: /mnt/t: Stale NFS file handle"

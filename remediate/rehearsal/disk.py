@@ -48,6 +48,10 @@ class Disk:
         """Everything of any write that is on this disk."""
         return set().union(*self.extents.values())
 
+    def was_written(self, extent: int) -> bool:
+        """Something was written to the extent, ever."""
+        return extent in self.extents
+
     def put(self, extent: int, pieces: set[Piece]) -> None:
         """Store pieces in an extent, beside what is there."""
         self.extents.setdefault(extent, set()).update(pieces)

@@ -107,7 +107,7 @@ class Hastd:
 
     def _on_signal(self, number: int) -> None:
         if number == SIGHUP:
-            self.reload()
+            self.clock.after(self.costs.hastd_reload, self.reload)
         elif number in (SIGTERM, SIGINT):
             self.terminate()
         elif number == SIGKILL:
@@ -138,7 +138,9 @@ class Hastd:
         self.resources = {}
 
     def reload(self) -> None:
-        """SIGHUP: read the configuration again; new resources begin in init, changed ones go through init (24)."""
+        """Read the configuration again; new resources begin in init, changed ones go through init (24)."""
+        if self.process is None or self.process.stopped:
+            return
         self.log(Level.INFO, "Reloading configuration...")
         try:
             conf = self.read_conf()
@@ -149,33 +151,29 @@ class Hastd:
         for name in [name for name in self.resources if name not in conf.resources]:
             self.log(Level.INFO, f"Resource {name} removed.")
             self._end_worker(self.resources.pop(name), Cause.STEPS)
-        changed: list[tuple[Resource, Role]] = []
         for name, new in conf.resources.items():
             if name not in self.resources:
                 self.log(Level.INFO, f"Resource {name} added.")
                 self.resources[name] = Resource(new)
             elif self.resources[name].conf != new:
-                role = self._take_over(self.resources[name], new)
-                if role is not None:
-                    changed.append((self.resources[name], role))
+                self._take_over(self.resources[name], new)
         self.conf = conf
         self.log(Level.INFO, "Configuration reloaded successfully.")
-        for resource, role in changed:
-            self._change(resource, role)
 
-    def _take_over(self, resource: Resource, new: ResourceConf) -> Role | None:
+    def _take_over(self, resource: Resource, new: ResourceConf) -> None:
         """A changed resource: a primary only takes what it can on the fly, the others are restarted."""
         name, old, role = resource.conf.name, resource.conf, resource.role
         restart = replace(new, timeout=0, exec="") != replace(old, timeout=0, exec="")
         if role is Role.PRIMARY and not restart:
             self.log(Level.INFO, f"Resource {name} configuration was modified, reloading it.")
             resource.conf = new
-            return None
+            return
         self.log(Level.INFO, f"Resource {name} configuration was modified, restarting it.")
         if role is not Role.INIT:
             self._change(resource, Role.INIT)
         resource.conf = new
-        return role if role is not Role.INIT else None
+        if role is not Role.INIT:
+            self._change(resource, role)
 
     # --- syslog and the hook ---------------------------------------------------------------------------------
 

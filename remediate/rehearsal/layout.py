@@ -21,8 +21,8 @@ class NodeLayout:
     number: int
     """1 or 2: the last byte of its Ethernet addresses."""
     management: str = "10.0.2.15"
-    hostuuid: str = "5f5dea39-1ffe-4fa0-8448-d71ac81671f0"
-    hostid: int = 258907331
+    hostuuid: str = "47d8c0d7-74a5-4da3-bf5f-28691db47e0c"
+    hostid: int = 1523324773
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class PairLayout:
     """Everything about a pair that is decided before it runs."""
 
     nodes: tuple[NodeLayout, NodeLayout] = (
-        NodeLayout("nfs001", "10.1.101.3", 10, 1, hostuuid="5f5dea39-1ffe-4fa0-8448-d71ac81671f1", hostid=258907330),
+        NodeLayout("nfs001", "10.1.101.3", 10, 1, hostuuid="47d8c0d7-74a5-4da3-bf5f-28691db47e0b", hostid=1523324772),
         NodeLayout("nfs002", "10.1.101.4", 20, 2),
     )
     resources: tuple[ResourceLayout, ...] = (ResourceLayout(),)

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Nfs:
         self.ports: dict[tuple[str, str], str] = {}
         """Service and netid: the port a daemon listens on, known to rpcbind or not."""
         self.exports: list[Export] = []
+        self.mounted_by: list[str] = []
+        """What `showmount -a` prints: client:path of every mount that was granted."""
         self._known: set[tuple[str, str]] = set()
         """What mountd believes exported: identity of a file system, line."""
 
@@ -128,9 +130,12 @@ class Nfs:
             pid=pid,
         )
         if name == "nfsd":
+            child = None if pid is None else pid + 3 - self.node.layout.number
             self.server = self.node.processes.spawn(
-                "nfsd: server", "nfsd", now, ppid=daemon.process.pid, own_title=True
+                "nfsd: server", "nfsd", now, ppid=daemon.process.pid, own_title=True, pid=child
             )
+        if name in ("statd", "lockd"):
+            self.node.syslog(DAEMON_LOG, f"{daemon.comm}[{daemon.process.pid}]: Starting")
         if name == "rpcbind":
             self.registrations = list(RPCBIND)
         else:
@@ -257,11 +262,13 @@ class Nfs:
 
     # --- what a client gets --------------------------------------------------------------------------------------
 
-    def mount_request(self, path: str, address: str) -> str | None:
+    def mount_request(self, path: str, address: str, client: str) -> str | None:
         """MNT: the identity of the file system whose handle the client gets, None when it is denied."""
         identity = self._file_system(path)
         for export in self.exports:
             if export.path == path and (identity, export.line) in self._known and export.admits(address):
+                if f"{client}:{path}" not in self.mounted_by:
+                    self.mounted_by.append(f"{client}:{path}")
                 return identity
         self._complain(f"mount request denied from {address} for {path}")
         return None

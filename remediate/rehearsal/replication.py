@@ -120,6 +120,7 @@ class PrimaryWorker:
         """Writes that began while the worker was stopped or not yet started."""
         self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
         self._answer_deadline: Timer | None = None
+        self._reset_seen = False
         self._sync: Process[None] | None = None
         self._guard = hastd.clock.start(self._guarding())
 
@@ -176,7 +177,10 @@ class PrimaryWorker:
         link = self.hastd.node.pair.link
         if link.passes(here, there, Traffic.HAST) and secondary.hastd.node.on and self.hastd.reachable:
             if not secondary.alive:
-                self.disconnect()
+                # The first keepalive to a closed socket succeeds and is answered by a reset; the second fails.
+                if self._reset_seen:
+                    self.disconnect()
+                self._reset_seen = True
             else:
                 secondary.hear()
                 if self._answer_deadline is not None and not self._unanswered:
@@ -187,7 +191,7 @@ class PrimaryWorker:
 
     def connect_to(self, secondary: SecondaryWorker, dirty: set[int], from_secondary: bool) -> None:
         """The handshake succeeded: `dirty` extents differ and are copied from the side that is up to date."""
-        self.secondary = secondary
+        self.secondary, self._reset_seen = secondary, False
         peer = secondary.disk.metadata
         assert peer is not None
         self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
@@ -348,7 +352,9 @@ class PrimaryWorker:
             self.no_answer()
 
     def retransmit(self) -> None:
-        """The link or the peer is back before the timeout: TCP delivers what was underway."""
+        """The link or the peer is back before the timeout: TCP delivers what was underway, keepalives too."""
+        if self.secondary is not None and self.secondary.alive:
+            self._keepalive(self.secondary)
         unanswered, self._unanswered = self._unanswered, []
         if unanswered and self._answer_deadline is not None:
             self._answer_deadline.cancel()

@@ -20,14 +20,16 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     announced = bool(primary.dirty)
     if announced:
         primary.hastd.event(primary.resource, "syncstart")
-    seconds = primary.metadata.extentsize / primary.hastd.costs.sync_bytes_per_second
+    costs = primary.hastd.costs
+    full = primary.metadata.extentsize / costs.sync_bytes_per_second
     while primary.dirty:
         extent = min(primary.dirty)
-        yield seconds
+        written = primary.disk.was_written(extent) or secondary.disk.was_written(extent)
+        yield full if written else costs.sync_empty_extent
         if not _working(primary, secondary):
             primary.no_answer()
             while not _working(primary, secondary):
-                yield seconds
+                yield full
         if extent not in primary.dirty:
             continue
         if from_secondary:

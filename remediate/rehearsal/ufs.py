@@ -28,6 +28,9 @@ SYNC_SCHEDULES = 5.0
 
 FRAGMENT = 4096
 
+BLOCK = 32768
+"""Bytes of a block: whole blocks are written at once, only a partial one waits for the delays (ffs_write())."""
+
 
 @dataclass(slots=True)
 class UfsFile:
@@ -61,6 +64,8 @@ class Mount:
         on_disk = self.disk.pieces()
         for write in self.node.pair.ledger.writes:
             if write.resource != self.resource.name or Piece(write.creation, Part.NAME) not in on_disk:
+                continue
+            if write.creation in self.node.pair.ledger.removed:
                 continue
             file = self.files.setdefault(write.file, UfsFile(write.creation, changed=write.at))
             if file.creation != write.creation:
@@ -116,7 +121,7 @@ class Mount:
         extents = span(write.extent, length, self.disk)
         if file.creation == write.number:
             self._buffer(title, (NAMES_EXTENT,), self._name_delay())
-        if commit:
+        if commit or length >= BLOCK:
             return write, self._to_device({content}, extents)
         self._buffer(content, extents, self.node.kernel.number("kern.filedelay"))
         return write, finished(True)
@@ -157,6 +162,14 @@ class Mount:
                 by_extent.setdefault(extent, set()).add(piece)
         writes = [DeviceWrite(extent, frozenset(pieces)) for extent, pieces in sorted(by_extent.items())]
         return write_device(self.node, self.resource.name, writes)
+
+    def remove(self, name: str) -> None:
+        """rm: the file is gone from both disks; that its removal is delayed too is not simulated."""
+        file, ledger = self.files.pop(name), self.node.pair.ledger
+        ledger.removed.add(file.creation)
+        ledger.superseded |= {write.number for write in file.writes}
+        for piece in [piece for piece in self.buffered if piece.number == file.creation]:
+            del self.buffered[piece]
 
     def schedule_sync(self) -> None:
         """sync(8): begin to write the buffers, and return before that is done."""

@@ -92,6 +92,8 @@ class Ledger:
     """Number of the write: the last time a copy of it was thrown away."""
     superseded: set[int] = field(default_factory=set)
     """Numbers of writes whose file was overwritten later: nobody misses them."""
+    removed: set[int] = field(default_factory=set)
+    """Numbers of creations whose file was removed."""
     allocated: dict[str, int] = field(default_factory=dict)
     """Bytes of each resource's file system that files have taken, for placing new ones in extents."""
 

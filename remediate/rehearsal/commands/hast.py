@@ -115,7 +115,7 @@ def hastctl(call: Call) -> Steps[int]:
     while call.node.hastd.stuck():
         yield 0.5
     if arguments.debug:
-        call.err(PRIVILEGES)
+        call.out(PRIVILEGES)
     return _list(call, arguments) if arguments.verb == "list" else _status(call, arguments)
 
 
@@ -281,12 +281,13 @@ def hastd(call: Call) -> Steps[int]:
     if "-c" in words[:-1]:
         path = words[words.index("-c") + 1]
     daemon = call.node.hastd
-    if daemon.process is not None:
-        pid = daemon.process.pid
-        call.err(f"[ERROR] Another hastd is already running, pidfile: /var/run/hastd.pid, pid: {pid}.\n")
-        return EX_TEMPFAIL
-    yield call.node.pair.layout.costs.daemon_start
     try:
+        daemon.read_conf(path)
+        if daemon.process is not None:
+            pid = daemon.process.pid
+            call.err(f"[ERROR] Another hastd is already running, pidfile: /var/run/hastd.pid, pid: {pid}.\n")
+            return EX_TEMPFAIL
+        yield call.node.pair.layout.costs.daemon_start
         daemon.start(path)
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")

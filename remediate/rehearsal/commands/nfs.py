@@ -50,7 +50,7 @@ def showmount(call: Call) -> Steps[int]:
         call.err("RPC: Remote system error - Connection refused\nshowmount: can't do exports rpc\n")
         return 1
     if "-a" in words:
-        call.out(f"All mount points on {host}:\n")
+        call.out(f"All mount points on {host}:\n" + "".join(f"{each}\n" for each in server.mounted_by))
         return 0
     call.out(f"Exports list on {host}:\n")
     for export in server.exports:

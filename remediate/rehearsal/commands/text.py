@@ -99,7 +99,7 @@ def ls(call: Call) -> int:
 def _blocks(file: File) -> int:
     if file.kind in "cs" or file.size == 0:
         return 0
-    return -(-file.size // 4096) * 4 + (4 if file.size > 12 * 32768 else 0)
+    return -(-file.size // 4096) * 4 + (32 if file.size > 12 * 32768 else 0)
 
 
 def _listing(entries: list[Entry], long: bool) -> str:
@@ -269,10 +269,13 @@ def cp(call: Call) -> Steps[int]:
 
 @command("rm")
 def rm(call: Call) -> int:
-    """rm(1) -f, on the root file system."""
+    """rm(1) -f"""
     status = 0
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
-        if call.node.files.exists(path) and call.node.filesystems.under(path) is None:
+        found = call.node.filesystems.under(path)
+        if found is not None and found[1] in found[0].files:
+            found[0].remove(found[1])
+        elif call.node.files.exists(path) and call.node.filesystems.under(path) is None:
             call.node.files.remove(path)
         elif "-f" not in call.argv:
             call.err(f"rm: {path}: No such file or directory\n")
