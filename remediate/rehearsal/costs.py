@@ -29,14 +29,16 @@ class Costs:
     unmount: float = 0.10
     daemon_start: float = 0.12
     """A daemon started directly; five of them are 0.60 (29)."""
+    daemon_registers: float = 0.5
+    """mountd exports, and nfsd offers TCP, only after the command that started them has returned (recorded)."""
     service_start: float = 1.13
     """`service X onestart`; five one after another are 5.64 (29)."""
     service_stop: float = 0.80
     service_status: float = 0.10
     hastd_stop: float = 5.0
     """`service hastd stop`: from `role init all` to the end of the daemon (recorded twice: 5 s)."""
-    hastd_reload: float = 1.5
-    """SIGHUP to the daemon's taking notice (recorded: later than a second)."""
+    hastd_reload: float = 3.0
+    """SIGHUP to the daemon's taking notice by itself: when its select(2) of 5 s ends (recorded: 1 to 4 s)."""
     boot_to_network: float = 20.0
     """Power on to the network coming up."""
     boot_devd: float = 0.5
@@ -45,6 +47,8 @@ class Costs:
     """Network to hastd (recorded: 1 s)."""
     boot_nfs: float = 2.0
     """hastd to the NFS daemons."""
+    boot_daemon: float = 0.6
+    """From one daemon of rc(8) to the next."""
     sync_bytes_per_second: float = 3.7e6
     """Bytes a synchronisation copies per second (recorded: 3.1 to 3.8 MB/s where there were data)."""
     sync_empty_extent: float = 0.15

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from remediate.rehearsal.metadata import LOCALOFF, Metadata
+from remediate.rehearsal.metadata import EXTENTSIZE, LOCALOFF, Metadata
 from remediate.rehearsal.writes import Piece
+
+
+SECTORS = EXTENTSIZE // 512
+"""Sectors of one extent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Superblock:
     """What fsck and mount look at (fs.h): whether the file system was unmounted cleanly, and the journal."""
 
     clean: bool = True
-    label: str = ""
+    journal: bool = False
+    """There are records in the journal of soft updates."""
     made: float = 0.0
     """When newfs ran."""
 
@@ -30,8 +35,11 @@ class Disk:
     size: int
     metadata: Metadata | None = None
     present: bool = True
-    failing_reads: bool = False
-    failing_writes: bool = False
+    bad_reads: dict[int, int] = field(default_factory=dict)
+    bad_writes: dict[int, int] = field(default_factory=dict)
+    """Extents with a bad sector, and its number, for reading and for writing."""
+    broken: bool = False
+    """Every read and write fails with EIO."""
     superblock: Superblock | None = None
     extents: dict[int, set[Piece]] = field(default_factory=dict)
     active: set[int] = field(default_factory=set)
@@ -70,6 +78,19 @@ class Disk:
             self.superblock = source.superblock
         return gone
 
+    def read_error(self, extent: int) -> int | None:
+        """The sector at which a read of this extent fails, None when it succeeds."""
+        return extent * SECTORS if self.broken else self.bad_reads.get(extent)
+
+    def write_error(self, extent: int) -> int | None:
+        """The sector at which a write to this extent fails, None when it succeeds."""
+        return extent * SECTORS if self.broken else self.bad_writes.get(extent)
+
+    @property
+    def failing(self) -> bool:
+        """Some part of it can't be read or written."""
+        return self.broken or bool(self.bad_reads or self.bad_writes)
+
     def touch(self, extent: int, keepdirty: int) -> bool:
         """Note a write in the activemap on disk; say whether the map had to be written (activemap_write_start())."""
         new = extent not in self.active
@@ -93,6 +114,8 @@ class Disk:
         """A new, empty disk in the same place."""
         self.metadata = None
         self.superblock = None
-        self.failing_reads = self.failing_writes = False
+        self.bad_reads.clear()
+        self.bad_writes.clear()
+        self.broken = False
         self.extents.clear()
         self.clear_map()

@@ -54,6 +54,7 @@ class Hastd:
         self.process: Running | None = None
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
+        self._reloads_waiting = 0
 
     @property
     def clock(self) -> Clock:
@@ -107,13 +108,20 @@ class Hastd:
 
     def _on_signal(self, number: int) -> None:
         if number == SIGHUP:
-            self.clock.after(self.costs.hastd_reload, self.reload)
+            self._reloads_waiting += 1
+            self.clock.after(self.costs.hastd_reload, self.attend)
         elif number in (SIGTERM, SIGINT):
             self.terminate()
         elif number == SIGKILL:
             self.die(Cause.UFS_DELAY)
         elif number == SIGCONT:
             self.node.pair.retransmit()
+
+    def attend(self) -> None:
+        """hastd's main loop turns, on a control request or at the latest after some seconds: SIGHUP is seen now."""
+        while self._reloads_waiting and self.process is not None and not self.process.stopped:
+            self._reloads_waiting -= 1
+            self.reload()
 
     def terminate(self) -> None:
         """SIGTERM: end all workers and go."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -138,11 +139,17 @@ class Nfs:
             self.node.syslog(DAEMON_LOG, f"{daemon.comm}[{daemon.process.pid}]: Starting")
         if name == "rpcbind":
             self.registrations = list(RPCBIND)
-        else:
-            self._register(daemon)
-        if name == "mountd":
+        elif name == "nfsd":
+            self._listen(daemon)
+            self._register(daemon, ("udp",))
+            self._later(daemon, lambda: self._register(daemon, ("udp6", "tcp", "tcp6")))
+        elif name == "mountd":
             self.node.files.write(MOUNTD_PIDFILE, str(daemon.process.pid), now, mode="rw-------")
-            self.load_exports(fresh=True)
+            self._listen(daemon)
+            self._later(daemon, lambda: self._serve_mounts(daemon))
+        else:
+            self._listen(daemon)
+            self._register(daemon, daemon.netids)
 
     def stop(self, name: str, killed: bool = False) -> None:
         """End one daemon; a killed one leaves its registration and pid file behind."""
@@ -169,21 +176,37 @@ class Nfs:
         elif name == "mountd" and number == SIGCONT and self._hangup_waits:
             self.mountd_hangup()
 
-    def _register(self, daemon: Daemon) -> None:
+    def _later(self, daemon: Daemon, action: Callable[[], None]) -> None:
+        """What a daemon does when it has already gone into the background (recorded: within a second)."""
+        process = daemon.process
+
+        def still_there() -> None:
+            if daemon.process is process:
+                action()
+
+        self.node.clock.after(self.node.pair.layout.costs.daemon_registers, still_there)
+
+    def _serve_mounts(self, daemon: Daemon) -> None:
+        self._register(daemon, daemon.netids)
+        self.load_exports(fresh=True)
+
+    def _listen(self, daemon: Daemon) -> None:
         ports = {netid: self.node.pair.random.randint(600, 1020) for netid in daemon.netids}
         if daemon.name in ("mountd", "status"):
             ports = dict.fromkeys(ports, next(iter(ports.values())))
         elif daemon.name == "nfs":
             ports = dict.fromkeys(ports, 2049)
         self.ports |= {(daemon.name, netid): str(port) for netid, port in ports.items()}
+
+    def _register(self, daemon: Daemon, netids: tuple[str, ...]) -> None:
         if not self.running("rpcbind"):
             return
-        pairs = [(version, netid) for netid in daemon.netids for version in daemon.versions]
+        pairs = [(version, netid) for netid in netids for version in daemon.versions]
         if daemon.by_version:
-            pairs = [(version, netid) for version in daemon.versions for netid in daemon.netids]
+            pairs = [(version, netid) for version in daemon.versions for netid in netids]
         for version, netid in pairs:
-            host = "::" if netid.endswith("6") else "0.0.0.0"
-            address = f"{host}.{ports[netid] // 256}.{ports[netid] % 256}"
+            host, port = "::" if netid.endswith("6") else "0.0.0.0", int(self.ports[daemon.name, netid])
+            address = f"{host}.{port // 256}.{port % 256}"
             self.registrations.append(Registration(daemon.program, version, netid, address, daemon.name))
 
     # --- mountd --------------------------------------------------------------------------------------------------

@@ -112,6 +112,7 @@ class Node:
         yield costs.boot_nfs
         for name in ("rpcbind", "statd", "lockd", "mountd", "nfsd"):
             self._boot_daemon(name)
+            yield costs.boot_daemon
         self.processes.next_pid = max(self.processes.next_pid, 690)
 
     def _boot_daemon(self, name: str) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from remediate.rehearsal.client import Client
 from remediate.rehearsal.clock import Clock
-from remediate.rehearsal.layout import PairLayout
+from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.link import Link
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.programs import Hook, PythonHook
@@ -75,6 +75,11 @@ class Pair:
     def client(self, resource: str = "", address: str = "") -> Client:
         """A client of a resource by a service address; the first ones when not named."""
         return Client(self, resource or self.layout.resources[0].name, address or self.layout.vhids[0].address)
+
+    def resource_layout(self, name: str) -> ResourceLayout:
+        """The layout of a resource, one made up for a resource that was added to hast.conf later."""
+        known = {each.name: each for each in self.layout.resources}
+        return known.get(name, ResourceLayout(name))
 
     def note(self, node: str, text: str) -> None:
         """Add to the story."""

@@ -67,11 +67,16 @@ class SecondaryWorker:
         if not self.alive:
             return
         self.statistics.writes += 1
-        if self.disk.failing_writes:
+        if not self.write_fails(write.extent):
+            store(self.disk, write)
+
+    def write_fails(self, extent: int) -> bool:
+        """A bad sector of the local disk is counted, and nothing else: the primary never hears of it (28)."""
+        sector = self.disk.write_error(extent)
+        if sector is not None:
             self.statistics.write_errors += 1
-            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn 440000")
-            return
-        store(self.disk, write)
+            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn {sector}")
+        return sector is not None
 
     def exit(self, code: int) -> None:
         """The worker ends by itself; hastd logs it and runs its hook."""
@@ -81,6 +86,8 @@ class SecondaryWorker:
             self._deadline = self.hastd.clock.after(KEEPALIVE, lambda: self.exit(code))
             return
         self.end()
+        for where in ("DEVFS subsystem=CDEV", "GEOM subsystem=DEV"):
+            self.hastd.node.devd.publish(f"!system={where} type=MEDIACHANGE cdev={self.disk.path[5:]}")
         self.hastd.worker_ended(self.resource, self.process.pid, Role.SECONDARY, code)
         self.hastd.event(self.resource, "disconnect")
 
@@ -286,12 +293,12 @@ class PrimaryWorker:
         if self.metadata.resuid == 0:
             self.update(resuid=self.hastd.new_resuid(), localcnt=1)
         self.statistics.writes += 1
-        stored = not self.disk.failing_writes
-        if stored:
+        sector = self.disk.write_error(write.extent)
+        if sector is None:
             store(self.disk, write)
         else:
             self.statistics.write_errors += 1
-            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn 440000")
+            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn {sector}")
         if self.disk.touch(write.extent, self.metadata.keepdirty):
             self.statistics.activemap_updates += 1
         self.disk.settle(self.dirty)
@@ -300,7 +307,7 @@ class PrimaryWorker:
         if self.secondary is None:
             self._raise_localcnt()
             self.dirty.add(write.extent)
-            outcome.finish(stored)
+            outcome.finish(sector is None)
         else:
             self._replicate(self.secondary, write, outcome)
 
@@ -368,13 +375,14 @@ class PrimaryWorker:
             self._answer_deadline.cancel()
         self._answer_deadline = self.hastd.clock.after(self.resource.conf.timeout, self.disconnect)
 
-    def read_fails(self) -> bool:
+    def read_fails(self, extent: int = 0) -> bool:
         """Read from the device: a failing local disk is counted, and the peer's copy is read where there is one."""
         self.statistics.reads += 1
-        if not self.disk.failing_reads:
+        sector = self.disk.read_error(extent)
+        if sector is None:
             return False
         self.statistics.read_errors += 1
-        self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=read fsbn 420000")
+        self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=read fsbn {sector}")
         return self.secondary is None
 
     def overwritten(self, pieces: set[Piece], node: str) -> None:

@@ -49,7 +49,12 @@ SCRIPTS = {
 ENABLED_BY_DEFAULT = {"devd_enable", "syslogd_enable"}
 """/etc/defaults/rc.conf"""
 
-START_ORDER = ("devd", "syslogd", "hastd", "rpcbind", "statd", "lockd", "mountd", "nfsd", "sshd")
+ALL_SCRIPTS = (
+    *("hostid", "hostid_save", "cleanvar", "kldxref", "ip6addrctl", "rctl", "mixer", "devmatch", "netif", "resolv"),
+    *("devd", "dmesg", "gptboot", "newsyslog", "os-release", "syslogd"),
+    *("hastd", "rpcbind", "statd", "lockd", "mountd", "nfsd", "sshd"),
+)
+"""What `service -e` lists, in the order of rcorder(8); those that are no daemons here are always enabled."""
 
 
 def rc_conf(node: Node) -> dict[str, str]:
@@ -111,7 +116,7 @@ def service(call: Call) -> Steps[int]:
     """service(8): NAME [one|force|quiet]start|stop|restart|status|reload, and -e."""
     node, words = call.node, call.argv[1:]
     if words == ["-e"]:
-        names = [name for name in START_ORDER if enabled(node, SCRIPTS[name])]
+        names = [name for name in ALL_SCRIPTS if name not in SCRIPTS or enabled(node, SCRIPTS[name])]
         call.out("".join(f"/etc/rc.d/{name}\n" for name in names))
         return 0
     if len(words) < 2 or words[0] not in SCRIPTS:
@@ -206,12 +211,6 @@ def _reload(call: Call, script: Script) -> Steps[int]:
         note = f" (check {script.pidfile})" if script.pidfile else ""
         call.err(f"{script.name} not running?{note}.\n")
         return 1
-    if script.name == "hastd":
-        try:
-            call.node.hastd.read_conf()
-        except HastConfError as error:
-            call.err(f"[ERROR] {error}\n")
-            return 0
     yield call.node.pair.layout.costs.service_status
     for process in running[:1]:
         call.node.processes.signal(process, 1)

@@ -34,6 +34,8 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
             continue
         if from_secondary:
             gone, owner = primary.disk.copy_extent(secondary.disk, extent), primary.hastd.node.name
+        elif secondary.write_fails(extent):
+            gone, owner = set(), secondary.hastd.node.name
         else:
             gone, owner = secondary.disk.copy_extent(primary.disk, extent), secondary.hastd.node.name
         primary.overwritten(gone, owner)

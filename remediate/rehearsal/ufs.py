@@ -148,20 +148,32 @@ class Mount:
     def _to_device(self, pieces: set[Piece], extents: tuple[int, ...]) -> Completion[bool]:
         """One device write per extent; the completion is that of all of them."""
         writes = [DeviceWrite(extent, frozenset(pieces)) for extent in extents]
-        return write_device(self.node, self.resource.name, writes)
+        return write_device(self.node, self.resource.name, self._journal() + writes)
+
+    def _journal(self) -> list[DeviceWrite]:
+        """The first write after the mount also leaves records in the journal."""
+        block = self.disk.superblock
+        if block is None or block.journal or block.clean:
+            return []
+        return [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, journal=True))]
 
     def flush(self, names: set[str] | None = None) -> Completion[bool]:
-        """Write buffers to the device: all of them, or those of some files and their directory (fsync(2))."""
+        """Write buffers to the device: all of them, or those of some files and their directory (fsync(2)).
+
+        The directory's block holds the names of its other new files too: they get there empty (recorded).
+        """
         numbers: set[int] = set()
         for name in self.files if names is None else names & self.files.keys():
             numbers |= {write.number for write in self.files[name].writes} | {self.files[name].creation}
-        chosen = [piece for piece in self.buffered if names is None or piece.number in numbers]
+        chosen = [
+            piece for piece in self.buffered if names is None or piece.number in numbers or piece.part is Part.NAME
+        ]
         by_extent: dict[int, set[Piece]] = {}
         for piece in chosen:
             for extent in self.buffered.pop(piece):
                 by_extent.setdefault(extent, set()).add(piece)
         writes = [DeviceWrite(extent, frozenset(pieces)) for extent, pieces in sorted(by_extent.items())]
-        return write_device(self.node, self.resource.name, writes)
+        return write_device(self.node, self.resource.name, (self._journal() if writes else []) + writes)
 
     def remove(self, name: str) -> None:
         """rm: the file is gone from both disks; that its removal is delayed too is not simulated."""
@@ -173,6 +185,8 @@ class Mount:
 
     def schedule_sync(self) -> None:
         """sync(8): begin to write the buffers, and return before that is done."""
+        if self.buffered:
+            write_device(self.node, self.resource.name, self._journal())
         for piece in list(self.buffered):
             self.node.clock.after(SYNC_SCHEDULES, lambda piece=piece: self._flush_piece(piece))  # type: ignore[misc]
 
@@ -253,7 +267,7 @@ class FileSystems:
         good = yield write_device(
             self.node,
             mount.resource.name,
-            [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True))],
+            [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True, journal=False))],
         )
         if self.mounts.get(mount.resource.mountpoint) is not mount:
             return False

@@ -110,6 +110,7 @@ def hastctl(call: Call) -> Steps[int]:
     if not call.node.hastd.running:
         call.err("[ERROR] Unable to connect to hastd via /var/run/hastctl: Connection refused.\n")
         return EX_OSERR
+    call.node.hastd.attend()
     if arguments.role is not None:
         return (yield from _role(call, arguments, arguments.role))
     while call.node.hastd.stuck():
@@ -228,7 +229,7 @@ def _dump(call: Call, arguments: Arguments, conf: HastConf) -> int:
             trouble = f"Unable to open {path}: No such file or directory."
         elif call.user != "root":
             trouble = f"Unable to open {path}: Permission denied."
-        elif disk.failing_reads:
+        elif disk.broken:
             trouble = f"Unable to read metadata from {path}: Input/output error."
         elif disk.metadata is None:
             trouble = f"Unable to read metadata from {path}: No such file or directory."

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.disk import Superblock
+from remediate.rehearsal.disk import Disk, Superblock
+from remediate.rehearsal.files import File
 from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.metadata import EXTENTSIZE
 from remediate.rehearsal.replication import DeviceWrite, PrimaryWorker
 from remediate.rehearsal.shell import Call, command
 from remediate.rehearsal.ufs import SUPERBLOCK_EXTENT, Mount, write_device
@@ -21,7 +23,8 @@ ROOT_DEVICE = "/dev/gpt/rootfs"
 
 def _resource(node: Node, device: str) -> ResourceLayout | None:
     """The resource behind a device node that exists now."""
-    for each in node.pair.layout.resources:
+    for name in node.hastd.resources:
+        each = node.pair.resource_layout(name)
         if device in (each.device, each.device[5:]) and node.files.exists(each.device):
             return each
     return None
@@ -36,11 +39,11 @@ def _worker(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
     return worker if isinstance(worker, PrimaryWorker) else None
 
 
-def _served(node: Node, resource: ResourceLayout) -> Steps[bool]:
+def _served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
     """Read the device: wait while its worker is stopped or waits for the peer (20); False is EIO."""
     while (worker := _worker(node, resource)) is not None and (worker.stopped or not worker.started):
         yield 0.25
-    return worker is not None and not worker.read_fails()
+    return worker is not None and not worker.read_fails(extent)
 
 
 @command("mount")
@@ -190,7 +193,7 @@ def fsck(call: Call) -> Steps[int]:
         return 0
     call.out(_full_check(resource) if full else _replay(node, resource))
     written = write_device(
-        node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True))]
+        node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True, journal=False))]
     )
     yield written
     if not written.value:
@@ -215,12 +218,15 @@ def _freed(node: Node, resource: ResourceLayout) -> int:
 
 def _replay(node: Node, resource: ResourceLayout) -> str:
     freed = _freed(node, resource)
-    return (
+    text = (
         f"** SU+J Recovering {resource.device}\n** Reading 4194304 byte journal from inode 4.\n"
         "** Building recovery table.\n** Resolving unreferenced inode list.\n** Processing journal entries.\n"
-        "** 2 journal records in 512 bytes for 12.50% utilization\n"
-        f"** Freed {freed} inodes (0 dirs) 0 blocks, and {freed} frags.\n"
     )
+    block = _superblock(node, resource)
+    if block is not None and block.journal:
+        text += "** 2 journal records in 512 bytes for 12.50% utilization\n"
+        text += f"** Freed {freed} inodes (0 dirs) 0 blocks, and {freed} frags.\n"
+    return text
 
 
 def _full_check(resource: ResourceLayout) -> str:
@@ -299,9 +305,9 @@ def dd(call: Call) -> Steps[int]:
     size, node = block * count, call.node
     from_device, to_device = _resource(node, source), _resource(node, target)
     if from_device is not None:
-        yield from _served(node, from_device)
+        yield from _served(node, from_device, int(values.get("skip", "0")) * block // EXTENTSIZE)
     if to_device is not None:
-        extent = int(values.get("seek", "0")) * block // (2 << 20)
+        extent = int(values.get("seek", "0")) * block // EXTENTSIZE
         yield write_device(node, to_device.name, [DeviceWrite(extent)])
     elif target and target != "/dev/null":
         try:
@@ -310,6 +316,18 @@ def dd(call: Call) -> Steps[int]:
             call.err(f"dd: {target}: {error.strerror}\n")
             return 1
     call.err(f"{count}+0 records in\n{count}+0 records out\n{size} bytes transferred in 1.000000 secs\n")
+    return 0
+
+
+@command("mdconfig")
+def mdconfig(call: Call) -> int:
+    """mdconfig(8) -a -t malloc -s SIZEm -u UNIT: a memory disk that HAST can use."""
+    words = call.argv[1:]
+    unit, size = words[words.index("-u") + 1], words[words.index("-s") + 1]
+    path = f"/dev/md{unit}"
+    call.node.disks[path] = Disk(path, int(size[:-1]) << 20)
+    call.node.files.place(path, File(kind="c", mode="rw-r-----", group="operator", device="0x50"))
+    call.node.processes.spawn(f"[md{unit}]", f"md{unit}", call.node.clock.now, ppid=0, kernel=True)
     return 0
 
 

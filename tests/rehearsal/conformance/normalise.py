@@ -52,10 +52,11 @@ def normalise(command: str, text: str) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     if "ps -axww" in command:
-        lines = [re.sub(r"^ *\d+ +\d+ ", "PID PPID ", line) for line in lines if not RECORDER.search(line)]
-        lines = [line.lstrip() for line in lines]
+        lines = [re.sub(r"^ *(?!100\d\d\d )\d+ +\d+ ", "PID PPID ", line) for line in lines if not RECORDER.search(line)]
+        lines = [line.lstrip() if "PID" in line else line for line in lines]
     if "pgrep -lf" in command:
         lines = [re.sub(r"^\d+ (?=/|hastd|nfsd)", "PID ", line) for line in lines]
+        lines = sorted_runs(lines, "PID ")
     for pattern, replacement in SUBSTITUTIONS:
         lines = [re.sub(pattern, replacement, line) for line in lines]
     if command.startswith("sockstat"):
@@ -64,6 +65,17 @@ def normalise(command: str, text: str) -> list[str]:
     if command.startswith("pgrep"):
         lines = sorted(lines)
     return unordered_hooks([line for line in lines if not NOISE.search(line)])
+
+
+def sorted_runs(lines: list[str], prefix: str) -> list[str]:
+    """Lines with this prefix that follow each other, sorted: pgrep prints in the order of the kernel's hash table."""
+    kept: list[str] = []
+    for line in lines:
+        at = len(kept)
+        while line.startswith(prefix) and at and kept[at - 1].startswith(prefix) and kept[at - 1] > line:
+            at -= 1
+        kept.insert(at, line)
+    return kept
 
 
 def unordered_hooks(lines: list[str]) -> list[str]:
@@ -96,7 +108,7 @@ def by_program(lines: list[str]) -> dict[str, list[str]]:
     for line in lines:
         words = line.split()
         programs.setdefault(words[2].split("[")[0] if LOG_LINE.match(line) else words[1], []).append(line)
-    return {program: collapse(of_program) for program, of_program in programs.items()}
+    return {program: lines if program == "kernel:" else collapse(lines) for program, lines in programs.items()}
 
 
 def same(command: str, recorded: str, simulated: str) -> bool:

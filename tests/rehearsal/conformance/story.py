@@ -82,9 +82,10 @@ def entries(path: Path, source: str) -> Iterator[Entry]:
         yield Entry(source, who, when, command, "\n".join(output), status)
 
 
-def era(number: int) -> list[Entry]:
+def era(number: int) -> tuple[list[Entry], dict[tuple[str, float], float]]:
     """All entries of one era, by time; those of one moment in the order of the files, `unrecorded.txt` first."""
     found: list[Entry] = []
+    begins: dict[tuple[str, float], float] = {}
     current = 0
     text = (HERE / "unrecorded.txt").read_text()
     for line in text.split("\n"):
@@ -95,11 +96,16 @@ def era(number: int) -> list[Entry]:
             assert match is not None, line
             who, hour, minute, second, what = match.groups()
             when = DAY + int(hour) * 3600 + int(minute) * 60 + int(second)
+            if who == "begin":
+                source, stamp = what.split()
+                begins[source, DAY + sum(int(n) * u for n, u in zip(stamp.split(":"), (3600, 60, 1), strict=True))] = when
+                continue
             found.append(Entry("unrecorded", who, when, what.removeprefix("$ "), None, 0))
     begin, end = min(each.at for each in found), max(each.at for each in found)
     for path in sorted(RECORDINGS.glob("*/sequence.txt")):
         found += [each for each in entries(path, path.parent.name) if begin <= each.at <= end]
-    return sorted(found, key=lambda each: each.at)
+    # The recorder stamped what took long when it ended; `begin` says when it began.
+    return sorted(found, key=lambda each: begins.get((each.source, each.at), each.at)), begins
 
 
 class Story:
@@ -108,11 +114,14 @@ class Story:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.comparisons: list[Comparison] = []
+        self.events: list[tuple[str, float, str]] = []
+        """Every devd event: node, time, text."""
 
     def replay(self, number: int) -> list[Comparison]:
         """Run it from beginning to end."""
-        for entry in era(number):
-            self.pair.clock.advance_to(entry.at)
+        sequence, begins = era(number)
+        for entry in sequence:
+            self.pair.clock.advance_to(begins.get((entry.source, entry.at), entry.at))
             if entry.who == "host":
                 self.host(entry.what)
             elif entry.who == "capture":
@@ -143,16 +152,26 @@ class Story:
             for path in [path for path in node.files.files if path.startswith("/var/log/")]:
                 node.files.remove(path)
             node.power_on()
+            node.devd.listeners.append(lambda event: self.tap(node, event))
         elif verb == "bad-disk":
             disk = node.disks["/dev/vtbd1"]
-            disk.failing_reads = disk.failing_writes = False
+            disk.bad_reads[102], disk.bad_writes[107] = 420000, 440000
         else:
             raise AssertionError(what)
 
+    def tap(self, node: Node, event: str) -> None:
+        """The recorder's own reader of devd's events."""
+        line = f"{time.strftime('%H:%M:%S', time.gmtime(node.now))} {event}\n"
+        node.files.write("/var/log/devd-tap.log", line, node.now, append=True)
+        self.events.append((node.name, self.pair.clock.now, event))
+
     def client(self, entry: Entry) -> None:
         """A mount attempt of the third host."""
+        if entry.what.startswith("write "):
+            self.pair.client().write_now(entry.what.split()[1], "x" * 29)
         if "trymount" not in entry.what:
             return
+        self.pair.clock.advance(1)
         trouble = self.pair.client().mount()
         if entry.output is None:
             return
@@ -197,7 +216,7 @@ class Story:
             for line in wrong:
                 if line in recorded:
                     recorded.remove(line)
-            result = self.pair.nodes[name].run(command)
+            result = self.pair.nodes[name].run(command, user="nobody" if state == "l-denied" else "root")
             text = "\n".join(recorded + ["--- standard error"] + wrong)
             simulated = f"{result.out.rstrip(chr(10))}\n--- standard error\n{result.err}".lstrip("\n")
             name_of = f"{state}/{name}/{path.stem}"
