@@ -48,6 +48,8 @@ class Node:
         """Seconds by which its clock is ahead (a fault)."""
         self.boot_deafness = 0.0
         """Seconds during which CARP hears nothing after the next boot (a fault: the flap)."""
+        self.fsck_slowness = 1.0
+        """How many times as long fsck takes (a fault)."""
         self.hung_commands: set[str] = set()
         """Base names of commands that hang while they are in here (a fault)."""
         self.programs: dict[str, Program] = dict(RECORDED)

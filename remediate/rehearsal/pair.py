@@ -6,7 +6,7 @@
     operation = pair.client().write_now("mail-1")     # an acknowledged write of an NFS client
     pair.nodes["nfs001"].power_off()
     pair.clock.advance(30)
-    pair.fates("home")                                # what is where now, and what is lost
+    places(pair, "home")                              # what is where now, and what is lost (accounting.py)
 
 Everything random comes from one seed, everything timed from one clock.
 """
@@ -24,7 +24,7 @@ from remediate.rehearsal.node import Node
 from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.ufs import Mount
-from remediate.rehearsal.writes import Ledger
+from remediate.rehearsal.writes import Cause, Ledger
 
 CARP_HOOK = "/usr/local/sbin/rehearsed-carp-hook"
 HAST_HOOK = "/usr/local/sbin/rehearsed-hast-hook"
@@ -75,6 +75,18 @@ class Pair:
     def client(self, resource: str = "", address: str = "") -> Client:
         """A client of a resource by a service address; the first ones when not named."""
         return Client(self, resource or self.layout.resources[0].name, address or self.layout.vhids[0].address)
+
+    def resource_named(self, name: str) -> ResourceLayout:
+        """A resource of the layout, the first one for an empty name. Raises ValueError."""
+        try:
+            return self.layout.resource(name) if name else self.layout.resources[0]
+        except KeyError:
+            raise ValueError(f"unknown resource {name}") from None
+
+    def replace_disk(self, node: Node, path: str) -> None:
+        """A blank disk in the place of one whose data are gone."""
+        self.ledger.discard(node.disks[path].pieces(), Cause.DISK, self.clock.now, node.name)
+        node.disks[path].replace()
 
     def resource_layout(self, name: str) -> ResourceLayout:
         """The layout of a resource, one made up for a resource that was added to hast.conf later."""

@@ -235,7 +235,6 @@ class FileSystems:
         self.node = node
         self.mounts: dict[str, Mount] = {}
         self.root_exported = False
-        self.fsck_slowness = 1.0
 
     def under(self, path: str) -> tuple[Mount, str] | None:
         """The mount a path lies in and the name below it, None for the root file system."""

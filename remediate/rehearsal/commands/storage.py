@@ -186,7 +186,7 @@ def fsck(call: Call) -> Steps[int]:
         call.err(f"{device}: NO WRITE ACCESS\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n")
         return 8
     full = "y" in options and "p" not in options
-    yield (costs.fsck_full if full else costs.fsck_clean) * node.filesystems.fsck_slowness
+    yield (costs.fsck_full if full else costs.fsck_clean) * node.fsck_slowness
     if block.clean and not full:
         call.out(f"{device}: FILE SYSTEM CLEAN; SKIPPING CHECKS\n")
         call.out(f"{device}: clean, 60304 free (24 frags, 7535 blocks, 0.0% fragmentation)\n")

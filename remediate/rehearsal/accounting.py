@@ -1,0 +1,162 @@
+"""Where every acknowledged write is, which would be lost if something happened now, and whose doing that would be.
+
+Clients see what the serving mount shows. A write that is not there may be *stranded*: complete on a disk that does not
+serve. What is on no disk and in no buffer is *lost*. This module only looks; nothing in here changes the pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.disk import Disk
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.writes import Cause, Fate, Piece, Write
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+    from remediate.rehearsal.pair import Pair
+    from remediate.rehearsal.ufs import Mount
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where one write is at this moment."""
+
+    write: Write
+    fate: Fate
+    cause: Cause | None
+    """Why clients don't see it, None when they do."""
+    buffered_on: tuple[str, ...]
+    """Nodes that hold a piece of it in the buffers of a mount and not on their disk."""
+    complete_on: tuple[str, ...]
+    """Nodes whose disk has all of it."""
+    partly_on: tuple[str, ...]
+    """Nodes whose disk has only its content (fsck will free it) or only its name (an empty file)."""
+
+
+class Event(Enum):
+    """What could happen next, for `at_risk`."""
+
+    POWER_CUT = "the serving node loses power and the other takes over"
+    ROLE_FIRST = "the serving node becomes secondary under its mount, and the other takes over"
+    CLEAN_HANDOVER = "the serving node unmounts, becomes secondary, and the other takes over"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A write that clients would miss after an event, and why."""
+
+    write: Write
+    cause: Cause
+
+
+def serving_mount(pair: Pair, resource: str) -> tuple[Node, Mount] | None:
+    """The mount that clients reach by a service address; the only mount when none is reached."""
+    mounts = pair.mounts(resource)
+    for vhid in pair.layout.vhids:
+        server = pair.client(resource, vhid.address).server()
+        for node, mount in mounts:
+            if node is server:
+                return node, mount
+    return mounts[0] if mounts else None
+
+
+def disk_of(node: Node, resource: str) -> Disk:
+    """The local provider of a resource on a node."""
+    return node.disks[node.pair.layout.resource(resource).local]
+
+
+def places(pair: Pair, resource: str) -> list[Places]:
+    """All acknowledged writes of a resource, in order."""
+    serving = serving_mount(pair, resource)
+    on_disk = {name: disk_of(node, resource).pieces() for name, node in pair.nodes.items()}
+    mounts = pair.mounts(resource)
+    return [_place(pair, write, serving, mounts, on_disk) for write in pair.ledger.of(resource)]
+
+
+def _place(
+    pair: Pair,
+    write: Write,
+    serving: tuple[Node, Mount] | None,
+    mounts: list[tuple[Node, Mount]],
+    on_disk: dict[str, set[Piece]],
+) -> Places:
+    wanted = set(write.pieces)
+    complete = tuple(name for name, pieces in on_disk.items() if wanted <= pieces)
+    partly = tuple(name for name, pieces in on_disk.items() if wanted & pieces and not wanted <= pieces)
+    buffered = tuple(node.name for node, mount in mounts if wanted & mount.buffered.keys())
+    if serving is not None and serving[1].shows(write):
+        return Places(write, Fate.SERVED, None, buffered, complete, partly)
+    if complete or any(mount.shows(write) for _, mount in mounts):
+        return Places(write, Fate.STRANDED, Cause.REPLICATION, buffered, complete, partly)
+    loss = pair.ledger.discarded.get(write.number)
+    return Places(write, Fate.LOST, loss.cause if loss else Cause.DISK, buffered, complete, partly)
+
+
+def lost(pair: Pair, resource: str) -> list[Places]:
+    """The acknowledged writes that exist nowhere any more."""
+    return [each for each in places(pair, resource) if each.fate is Fate.LOST]
+
+
+def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
+    """The acknowledged writes that clients would miss after `event`, with the reason for each.
+
+    Without a serving mount nothing more can be lost, and the list is empty.
+    """
+    serving = serving_mount(pair, resource)
+    if serving is None:
+        return []
+    node, mount = serving
+    peer = pair.peer(node)
+    there = disk_of(peer, resource).pieces()
+    here = disk_of(node, resource).pieces()
+    linked = _replicating(node, peer, resource)
+    risks: list[Risk] = []
+    for write in pair.ledger.of(resource):
+        if not mount.shows(write) or set(write.pieces) <= there:
+            continue
+        buffered = not set(write.pieces) <= here
+        if event is Event.CLEAN_HANDOVER and linked:
+            continue
+        if buffered and event is Event.ROLE_FIRST and linked:
+            cause = Cause.STEPS
+        elif buffered:
+            cause = Cause.UFS_DELAY
+        else:
+            cause = Cause.REPLICATION
+        risks.append(Risk(write, cause))
+    return risks
+
+
+def _replicating(node: Node, peer: Node, resource: str) -> bool:
+    """What is written on `node` now gets to `peer` before a handover is through."""
+    known = node.hastd.resources.get(resource)
+    worker = known.worker if known is not None else None
+    return (
+        worker is not None
+        and getattr(worker, "connected", False)
+        and peer.on
+        and node.pair.link.both_ways(node.name, peer.name, Traffic.HAST)
+    )
+
+
+def unexplained(pair: Pair, resource: str) -> set[int]:
+    """Extents in which the two disks differ although nothing says so: must be empty, always.
+
+    A difference is known when the extent is in the dirty or inflight set of a primary, in the activemap of either disk,
+    or underway (memsync, asynchronous).
+    """
+    disks = [disk_of(node, resource) for node in pair.nodes.values()]
+    one, other = disks
+    if one.failing or other.failing or one.metadata is None or other.metadata is None:
+        return set()
+    if one.metadata.resuid == 0 or other.metadata.resuid == 0 or one.metadata.resuid != other.metadata.resuid:
+        return set()
+    known = one.active | other.active
+    for worker in pair.primaries():
+        if worker.resource.conf.name == resource:
+            known |= worker.dirty | worker.inflight.keys()
+    extents = range(one.metadata.extents)
+    return {extent for extent in extents if extent not in known and one.differs(other, extent)}

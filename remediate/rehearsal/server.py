@@ -1,0 +1,259 @@
+"""The pair behind a Unix socket, in step with real time (times a factor).
+
+One thread, one loop: it advances the pair's clock to where it should be, answers requests, and looks after hooks that run
+as processes of this machine. A command that hangs holds its connection and nothing else; when its client goes away,
+the command is killed on the node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import selectors
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from remediate.rehearsal.clock import Completion, Process, Steps
+from remediate.rehearsal.exec_client import SOCKET
+from remediate.rehearsal.faults import FaultError, inflict, listing
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.pair import CARP_HOOK, HAST_HOOK, Pair
+from remediate.rehearsal.shell import Output
+from remediate.rehearsal.state import at_a_glance, snapshot
+
+LONGEST_SLEEP = 0.2
+"""Real seconds after which the loop looks again at the latest."""
+
+HOOK_POLL = 0.02
+"""Real seconds between two looks at a hook that runs."""
+
+DIRECTORY_VARIABLE, NODE_VARIABLE = "HASTWATCH_PAIR_DIR", "HASTWATCH_PAIR_NODE"
+"""What a hook finds in its environment: how to reach the pair, and on which node it was started."""
+
+EX_USAGE = 64
+
+
+class AlreadyRunning(RuntimeError):
+    """A pair answers in this directory."""
+
+
+def prepare(directory: Path) -> Path:
+    """Make the directory (0700) and give the path of its socket, removing one that nobody listens on.
+
+    Raises AlreadyRunning, and PermissionError for a directory that others may enter.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.stat()
+    if found.st_uid != os.getuid():
+        raise PermissionError(1, "belongs to somebody else", str(directory))
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        directory.chmod(0o700)
+    path = directory / SOCKET
+    if path.exists():
+        probe = socket.socket(socket.AF_UNIX)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+        else:
+            raise AlreadyRunning(f"a pair answers in {directory} already")
+        finally:
+            probe.close()
+    return path
+
+
+class Connection:
+    """One client: its request, what is still to be sent to it, and the command it waits for."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.request = b""
+        self.complete = False
+        self.pending = b""
+        self.answered = False
+        self.process: Process[int] | None = None
+
+    def frame(self, kind: bytes, payload: bytes) -> None:
+        """Queue a frame."""
+        self.pending += kind + len(payload).to_bytes(4, "big") + payload
+
+    def finish(self, status: int, out: str = "", err: str = "") -> None:
+        """Queue the rest of an answer."""
+        for kind, text in ((b"o", out), (b"e", err)):
+            if text:
+                self.frame(kind, text.encode())
+        self.frame(b"x", str(status).encode())
+        self.answered = True
+
+
+class ExternalHook:
+    """A hook that is a command of this machine: devd on the node waits until it ends."""
+
+    def __init__(self, command: list[str], directory: Path, speed: float) -> None:
+        self._command, self._directory, self._speed = command, directory, speed
+
+    def start(self, node: Node, argv: list[str]) -> Completion[int]:
+        """Start it with the words the hook gets; its output goes to hooks.log in the pair's directory."""
+        environment = dict(os.environ)
+        environment |= {DIRECTORY_VARIABLE: str(self._directory), NODE_VARIABLE: node.name}
+        with (self._directory / "hooks.log").open("ab") as log:
+            child = subprocess.Popen(
+                [*self._command, *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+        return node.clock.start(self._waiting(child))
+
+    def _waiting(self, child: subprocess.Popen[bytes]) -> Steps[int]:
+        while child.poll() is None:
+            yield HOOK_POLL * self._speed
+        return int(child.returncode)
+
+
+class Server:
+    """Serves one pair until it is told to end."""
+
+    def __init__(self, pair: Pair, directory: Path, speed: float = 1.0) -> None:
+        self.pair, self.directory, self.speed = pair, directory, speed
+        self.path = prepare(directory)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self.path.chmod(0o600)
+        self._listener.listen(64)
+        self._listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._connections: dict[socket.socket, Connection] = {}
+        self._ending = False
+
+    def install_hooks(self, carp: list[str] | None, hast: list[str] | None) -> None:
+        """Let devd and hastd of both nodes run commands of this machine."""
+        for path, command in ((CARP_HOOK, carp), (HAST_HOOK, hast)):
+            if command:
+                for node in self.pair.nodes.values():
+                    node.install(path, ExternalHook(command, self.directory, self.speed))
+
+    def serve(self) -> None:
+        """Until `down` is asked for."""
+        began, origin = time.monotonic(), self.pair.clock.now
+        try:
+            while not self._ending or any(each.pending for each in self._connections.values()):
+                self.pair.clock.advance_to(origin + (time.monotonic() - began) * self.speed)
+                self._send_all()
+                due = (self.pair.clock.next_due() - self.pair.clock.now) / self.speed
+                for key, _ in self._selector.select(max(0.0, min(due, LONGEST_SLEEP))):
+                    self._ready(key.fileobj)
+        finally:
+            self.path.unlink(missing_ok=True)
+            self._listener.close()
+
+    def _ready(self, channel: Any) -> None:
+        if channel is self._listener:
+            accepted, _ = self._listener.accept()
+            accepted.setblocking(False)
+            self._connections[accepted] = Connection(accepted)
+            self._selector.register(accepted, selectors.EVENT_READ)
+            return
+        connection = self._connections[channel]
+        try:
+            received = channel.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._close(connection)
+            return
+        if received:
+            connection.request += received
+        elif not connection.complete:
+            connection.complete = True
+            self._selector.unregister(channel)
+            self._answer(connection)
+
+    def _send_all(self) -> None:
+        for connection in list(self._connections.values()):
+            if connection.complete and _hung_up(connection.channel):
+                self._close(connection)
+                continue
+            if connection.pending:
+                try:
+                    sent = connection.channel.send(connection.pending)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._close(connection)
+                    continue
+                connection.pending = connection.pending[sent:]
+            if connection.answered and not connection.pending:
+                self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        if connection.process is not None and not connection.process.done:
+            connection.process.kill()
+        self._connections.pop(connection.channel, None)
+        if not connection.complete:
+            self._selector.unregister(connection.channel)
+        connection.channel.close()
+
+    def _answer(self, connection: Connection) -> None:
+        verb, *words = connection.request.decode(errors="surrogateescape").split("\0")
+        answers: dict[str, Callable[[Connection, list[str]], None]] = {
+            "exec": self._exec,
+            "fault": self._fault,
+            "state": self._state,
+            "down": self._down,
+            "ping": lambda asked, _: asked.finish(0, "pong\n"),
+        }
+        if verb in answers:
+            answers[verb](connection, words)
+        else:
+            connection.finish(EX_USAGE, err=f"pair: unknown request {verb}\n")
+
+    def _exec(self, connection: Connection, words: list[str]) -> None:
+        if len(words) != 2 or words[0] not in self.pair.nodes:
+            known = ", ".join(self.pair.nodes)
+            connection.finish(255, err=f"pair: unknown node {words[0] if words else ''}; there are {known}\n")
+            return
+
+        def write(stream: str, text: str) -> None:
+            connection.frame(b"o" if stream == "out" else b"e", text.encode(errors="surrogateescape"))
+
+        process = self.pair.nodes[words[0]].start_command(words[1], Output(write))
+        connection.process = process
+        process.then(lambda: connection.finish(process.value if process.value is not None else 255))
+
+    def _fault(self, connection: Connection, words: list[str]) -> None:
+        if words == ["--list"]:
+            width = max(len(usage) for usage, _ in listing())
+            connection.finish(0, "".join(f"{usage:<{width}}  {line}\n" for usage, line in listing()))
+            return
+        try:
+            inflict(self.pair, words[0], *words[1:])
+        except (FaultError, IndexError) as error:
+            connection.finish(EX_USAGE, err=f"pair: {error}\n")
+        else:
+            connection.finish(0)
+
+    def _state(self, connection: Connection, words: list[str]) -> None:
+        if words == ["--json"]:
+            connection.finish(0, json.dumps(snapshot(self.pair), indent=2) + "\n")
+        else:
+            connection.finish(0, at_a_glance(self.pair))
+
+    def _down(self, connection: Connection, _: list[str]) -> None:
+        self._ending = True
+        connection.finish(0)
+
+
+def _hung_up(channel: socket.socket) -> bool:
+    """The client is gone altogether (it had closed only its sending side before)."""
+    poller = select.poll()
+    poller.register(channel, 0)
+    return bool(poller.poll(0))
