@@ -90,6 +90,11 @@ class Devd:
             self._busy = False
             self.node.files.remove(PIDFILE)
 
+    def power_lost(self) -> None:
+        """The queue is gone, and the daemon."""
+        self.process = None
+        self.queue.clear()
+
     def _on_signal(self, number: int) -> None:
         if number in (SIGKILL, SIGTERM, SIGINT):
             self.stop()

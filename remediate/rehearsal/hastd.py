@@ -135,6 +135,10 @@ class Hastd:
                 self.log(Level.INFO, text)
         self.die(Cause.UFS_DELAY)
 
+    def power_lost(self) -> None:
+        """Nothing of it runs any more, and nothing that it had planned happens."""
+        self.process, self.resources = None, {}
+
     def die(self, cause: Cause) -> None:
         """The daemon is gone, and its workers and devices with it (4)."""
         if self.process is None:

@@ -168,6 +168,11 @@ class Nfs:
         if name == "mountd" and not killed:
             self.node.files.remove(MOUNTD_PIDFILE)
 
+    def power_lost(self) -> None:
+        """None of the daemons is there any more."""
+        for daemon in self.daemons.values():
+            daemon.process = None
+
     def _on_signal(self, name: str, number: int) -> None:
         if number in (SIGKILL, SIGTERM, SIGINT):
             self.stop(name, killed=number == SIGKILL)

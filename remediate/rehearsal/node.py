@@ -140,6 +140,9 @@ class Node:
                 resource.worker.end()
         for vhid in self.network.vhids():
             vhid.power_lost()
+        self.hastd.power_lost()
+        self.devd.power_lost()
+        self.nfs.power_lost()
         self._cold()
         self.files.remove("/dev/hast")
         for name in self.pair.layout.resources:

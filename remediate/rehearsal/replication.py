@@ -151,6 +151,11 @@ class PrimaryWorker:
         """Extents are being copied."""
         return self._sync is not None and not self._sync.done and bool(self.dirty)
 
+    @property
+    def settled(self) -> bool:
+        """Connected, and the synchronisation that began with the connection is through."""
+        return self.secondary is not None and self._sync is not None and self._sync.done
+
     # --- starting, looking after the connection, ending -------------------------------------------------------
 
     def _guarding(self) -> Steps[None]:
@@ -301,7 +306,7 @@ class PrimaryWorker:
             self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn {sector}")
         if self.disk.touch(write.extent, self.metadata.keepdirty):
             self.statistics.activemap_updates += 1
-        self.disk.settle(self.dirty)
+        self.disk.settle(self.dirty | self.inflight.keys())
         if self.secondary is not None and self._peer_closed(self.secondary):
             self.disconnect()
         if self.secondary is None:
@@ -348,15 +353,32 @@ class PrimaryWorker:
         if arrives:
             secondary.hear()
             if self.resource.conf.replication == "memsync":
-                self.hastd.clock.after(MEMSYNC_LAG, lambda: secondary.apply(write))
-            else:
-                secondary.apply(write)
+                self._in_memory(secondary, write, outcome)
+                return
+            secondary.apply(write)
         if arrives and link.passes(there, here, Traffic.HAST):
             self._answered(write.extent, outcome)
             return
         self._unanswered.append((secondary, write, outcome))
         if len(self._unanswered) == 1:
             self.no_answer()
+
+    def _in_memory(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk."""
+        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
+        if link.passes(there, here, Traffic.HAST):
+            outcome.finish(True)
+
+        def to_disk() -> None:
+            secondary.apply(write)
+            answers = secondary.alive and link.passes(there, here, Traffic.HAST)
+            if answers and self.alive and self.secondary is secondary:
+                self._answered(write.extent, outcome)
+            elif self.alive and self.secondary is secondary:
+                self._unanswered.append((secondary, write, outcome))
+                self.no_answer()
+
+        self.hastd.clock.after(MEMSYNC_LAG, to_disk)
 
     def retransmit(self) -> None:
         """The link or the peer is back before the timeout: TCP delivers what was underway, keepalives too."""

@@ -42,7 +42,7 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
         secondary.hear()
         secondary.statistics.writes += 1
         primary.dirty.discard(extent)
-        primary.disk.settle(primary.dirty)
+        primary.disk.settle(primary.dirty | primary.inflight.keys())
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
     peer = secondary.disk.metadata
