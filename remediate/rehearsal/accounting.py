@@ -143,20 +143,21 @@ def _replicating(node: Node, peer: Node, resource: str) -> bool:
 
 
 def unexplained(pair: Pair, resource: str) -> set[int]:
-    """Extents in which the two disks differ although nothing says so: must be empty, always.
+    """Extents in which the two disks differ although the next synchronisation would not copy them: always empty.
 
-    A difference is known when the extent is in the dirty or inflight set of a primary, in the activemap of either disk,
-    or underway (memsync, asynchronous).
+    A primary that runs copies what it knows as dirty or underway and what the peer's activemap names; a primary that
+    has yet to start also what its own activemap names. Disks that failed, were replaced or newly created are left out.
     """
-    disks = [disk_of(node, resource) for node in pair.nodes.values()]
-    one, other = disks
+    one, other = (disk_of(node, resource) for node in pair.nodes.values())
     if one.failing or other.failing or one.metadata is None or other.metadata is None:
         return set()
-    if one.metadata.resuid == 0 or other.metadata.resuid == 0 or one.metadata.resuid != other.metadata.resuid:
+    if 0 in (one.metadata.resuid, other.metadata.resuid) or one.metadata.resuid != other.metadata.resuid:
         return set()
-    known = one.active | other.active
-    for worker in pair.primaries():
-        if worker.resource.conf.name == resource:
-            known |= worker.dirty | worker.inflight.keys()
-    extents = range(one.metadata.extents)
-    return {extent for extent in extents if extent not in known and one.differs(other, extent)}
+    workers = [worker for worker in pair.primaries() if worker.resource.conf.name == resource]
+    if any(worker.metadata.resuid != worker.disk.metadata.resuid for worker in workers if worker.disk.metadata):
+        return set()
+    running = [worker.disk for worker in workers]
+    known = set().union(*(disk.active for disk in (one, other) if not any(disk is each for each in running)))
+    for worker in workers:
+        known |= worker.dirty | worker.inflight.keys()
+    return {extent for extent in range(one.metadata.extents) if extent not in known and one.differs(other, extent)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Process, Steps
@@ -119,4 +120,4 @@ class Client:
     def longest_outage(self) -> float:
         """Seconds of the longest time between two successful operations of those recorded here."""
         good = [operation.ended for operation in self.operations if operation.answer is Answer.OK]
-        return max((after - before for before, after in zip(good, good[1:], strict=False)), default=0.0)
+        return max((after - before for before, after in pairwise(good)), default=0.0)

@@ -155,9 +155,12 @@ class Task(Completion[T]):
         if self._ended:
             self.finish(self._result)
 
+    def _soon(self) -> None:
+        self._clock.after(0, self.step)
+
     def await_(self, completion: Completion[Any]) -> None:
         """Called on the task's own thread: give way until `completion` has happened."""
-        completion.then(lambda: self._clock.after(0, self.step) and None)
+        completion.then(self._soon)
         self._back.release()
         self._go.acquire()
 

@@ -1,7 +1,7 @@
 """The local provider of one resource on one node: metadata, activemap, and extents with pieces of writes.
 
-A disk survives everything but its own replacement. Whoever writes to it (a HAST worker, or nobody) decides which extents
-are dirty; the disk only stores. Extent 0 also holds the superblock, which is replicated like everything else.
+A disk survives everything but its own replacement. Whoever writes to it (a HAST worker, or nobody) decides which
+extents are dirty; the disk only stores. Extent 0 also holds the superblock, which is replicated like everything else.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from remediate.rehearsal.metadata import EXTENTSIZE, LOCALOFF, Metadata
 from remediate.rehearsal.writes import Piece
-
 
 SECTORS = EXTENTSIZE // 512
 """Sectors of one extent."""

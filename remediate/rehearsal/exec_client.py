@@ -1,7 +1,7 @@
 """`hastwatch pair exec --dir D NODE LINE`: ask a running pair to run a command line. Imports as little as possible.
 
-This is run for every probe command, as the prefix of `--via`; so nothing but sys and socket is imported. Standard output
-and error arrive as they are written, the exit status is that of the command. 255: no pair answers, as with ssh.
+This is run for every probe command, as the prefix of `--via`; so nothing but sys and socket is imported. Standard
+output and error arrive as they are written, the exit status is that of the command. 255: no pair answers, as with ssh.
 
 The protocol (see `server.py`): the request is words separated by NUL, ended by closing the sending side; answers are
 frames of one letter (o: output, e: error, x: exit status), four bytes of length, and the bytes.

@@ -1,5 +1,6 @@
-"""How a primary worker connects to the peer's hastd, who lets it in or not (primary.c, init_remote(); hastd.c, listen_accept()).
+"""How a primary worker connects to the peer's hastd, which lets it in or not.
 
+primary.c, init_remote(); hastd.c, listen_accept().
 A connection that is refused leaves its lines in the log of the node that refused, every KEEPALIVE seconds.
 """
 
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import Level
 from remediate.rehearsal.metadata import Role, Verdict, decide
-from remediate.rehearsal.replication import EX_CONFIG, EX_NOINPUT, PrimaryWorker, SecondaryWorker
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.secondary import EX_CONFIG, EX_NOINPUT, SecondaryWorker
 
 if TYPE_CHECKING:
     from remediate.rehearsal.hastd import Hastd, Resource
@@ -82,11 +84,8 @@ def _start_secondary(hastd: Hastd, resource: Resource, primary: PrimaryWorker) -
             primary.hastd.event(primary.resource, "split-brain")
         hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_CONFIG)
         return
-    everything = set(range(ours.extents))
-    if verdict is Verdict.FULL_SYNC or verdict is Verdict.SHOULD_NEVER_HAPPEN:
-        dirty = everything
-    else:
-        dirty = set(disk.active)
+    everything = verdict in (Verdict.FULL_SYNC, Verdict.SHOULD_NEVER_HAPPEN)
+    dirty = set(range(ours.extents)) if everything else set(disk.active)
     if mine.resuid == 0:
         disk.metadata = replace(mine, resuid=ours.resuid, localcnt=0, remotecnt=0, prevrole=Role.SECONDARY)
     disk.clear_map()

@@ -8,19 +8,20 @@ were recorded. hastd's hook is forked and never waited for.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
-from remediate.rehearsal.hastconf import HastConf, HastConfError, ResourceConf, parse
 from remediate.rehearsal.handshake import connect
+from remediate.rehearsal.hastconf import HastConf, ResourceConf, parse
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES, Level
 from remediate.rehearsal.metadata import Metadata, Role
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
-from remediate.rehearsal.replication import EX_NOINPUT, EX_TEMPFAIL, DeviceWrite, PrimaryWorker, SecondaryWorker
+from remediate.rehearsal.reloading import reload
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.secondary import EX_NOINPUT, EX_TEMPFAIL, DeviceWrite, SecondaryWorker
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class Hastd:
         layout = self.node.layout
         return parse(self.node.files.read(path), layout.name, layout.hostuuid, layout.hostid)
 
+    def add_resource(self, conf: ResourceConf) -> None:
+        """A resource begins in role init."""
+        self.resources[conf.name] = Resource(conf)
+
     def start(self, path: str = CONF, pid: int | None = None) -> None:
         """Fork into the background; every resource begins in role init. Raises as `read_conf`."""
         self.conf = self.read_conf(path)
@@ -121,7 +126,7 @@ class Hastd:
         """hastd's main loop turns, on a control request or at the latest after some seconds: SIGHUP is seen now."""
         while self._reloads_waiting and self.process is not None and not self.process.stopped:
             self._reloads_waiting -= 1
-            self.reload()
+            reload(self)
 
     def terminate(self) -> None:
         """SIGTERM: end all workers and go."""
@@ -146,46 +151,8 @@ class Hastd:
         self.node.processes.end(self.process)
         self.process = None
         for resource in self.resources.values():
-            self._end_worker(resource, cause)
+            self.end_worker(resource, cause)
         self.resources = {}
-
-    def reload(self) -> None:
-        """Read the configuration again; new resources begin in init, changed ones go through init (24)."""
-        if self.process is None or self.process.stopped:
-            return
-        self.log(Level.INFO, "Reloading configuration...")
-        try:
-            conf = self.read_conf()
-        except (HastConfError, FileNotFoundError):
-            return
-        for address in conf.listen:
-            self.log(Level.INFO, f"Keep listening on address {address}.")
-        for name in [name for name in self.resources if name not in conf.resources]:
-            self.log(Level.INFO, f"Resource {name} removed.")
-            self._end_worker(self.resources.pop(name), Cause.STEPS)
-        for name, new in conf.resources.items():
-            if name not in self.resources:
-                self.log(Level.INFO, f"Resource {name} added.")
-                self.resources[name] = Resource(new)
-            elif self.resources[name].conf != new:
-                self._take_over(self.resources[name], new)
-        self.conf = conf
-        self.log(Level.INFO, "Configuration reloaded successfully.")
-
-    def _take_over(self, resource: Resource, new: ResourceConf) -> None:
-        """A changed resource: a primary only takes what it can on the fly, the others are restarted."""
-        name, old, role = resource.conf.name, resource.conf, resource.role
-        restart = replace(new, timeout=0, exec="") != replace(old, timeout=0, exec="")
-        if role is Role.PRIMARY and not restart:
-            self.log(Level.INFO, f"Resource {name} configuration was modified, reloading it.")
-            resource.conf = new
-            return
-        self.log(Level.INFO, f"Resource {name} configuration was modified, restarting it.")
-        if role is not Role.INIT:
-            self._change(resource, Role.INIT)
-        resource.conf = new
-        if role is not Role.INIT:
-            self._change(resource, role)
 
     # --- syslog and the hook ---------------------------------------------------------------------------------
 
@@ -212,12 +179,13 @@ class Hastd:
         if resource.worker is not None:
             yield self.costs.worker_stop
         if self.running and resource.role is not role:
-            self._change(resource, role)
+            self.change(resource, role)
 
-    def _change(self, resource: Resource, role: Role) -> None:
+    def change(self, resource: Resource, role: Role) -> None:
+        """End what the old role had, and begin the new one."""
         old, name = resource.role, resource.conf.name
         self.log(Level.INFO, f"[{name}] ({old}) Role changed to {role}.")
-        self._end_worker(resource, Cause.STEPS)
+        self.end_worker(resource, Cause.STEPS)
         resource.role = role
         self.event(resource, "role", name_of(old), name_of(role))
         if role is Role.PRIMARY:
@@ -284,7 +252,8 @@ class Hastd:
         for write, outcome in orphans:
             self.device_write(resource.conf.name, write, outcome)
 
-    def _end_worker(self, resource: Resource, cause: Cause) -> None:
+    def end_worker(self, resource: Resource, cause: Cause) -> None:
+        """End a worker and what hangs on it: the device, and the file system that is mounted on it (4)."""
         worker, resource.worker = resource.worker, None
         if worker is not None:
             linked = is_primary(worker) and worker.connected and self._peer_answers(worker)

@@ -34,6 +34,8 @@ class ResourceLayout:
     size: int = 256 * 1024 * 1024
     replication: str = "fullsync"
     exported: bool = True
+    keepdirty: int = 64
+    """hastctl create -k"""
 
     @property
     def mountpoint(self) -> str:
@@ -143,9 +145,9 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         "/etc/sysctl.conf": "net.inet.carp.preempt=1\nvfs.nfsd.server_min_nfsvers=3\n",
     }
     delays = (("filedelay", pair.filedelay, 30), ("dirdelay", pair.dirdelay, 29), ("metadelay", pair.metadelay, 28))
-    for name, value, default in delays:
-        if value != default:
-            files["/etc/sysctl.conf"] += f"kern.{name}={value}\n"
+    for oid, seconds, default in delays:
+        if seconds != default:
+            files["/etc/sysctl.conf"] += f"kern.{oid}={seconds}\n"
     return files
 
 

@@ -8,19 +8,17 @@ nothing mounted the path lies in the root file system, and that is what gets exp
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal.exports import Export, read_exports
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
 
-EXPORTS = "/etc/exports"
 MOUNTD_PIDFILE = "/var/run/mountd.pid"
 ROOT = "/"
 """The identity of the root file system; that of a HAST file system is its resource's name."""
@@ -41,24 +39,6 @@ class Registration:
         """From the universal address; rpcbind's local socket shows its usual port."""
         high, _, low = self.address.rpartition(".")
         return 111 if not low.isdigit() else int(high.rsplit(".", 1)[-1]) * 256 + int(low)
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """One good line of /etc/exports."""
-
-    path: str
-    network: str
-    line: str
-
-    @property
-    def groups(self) -> str:
-        """What showmount prints behind the path."""
-        return f"{self.network.split('/')[0]} " if self.network else "Everyone"
-
-    def admits(self, address: str) -> bool:
-        """A client with this address may mount."""
-        return not self.network or ipaddress.ip_address(address) in ipaddress.ip_network(self.network, strict=False)
 
 
 @dataclass(slots=True)
@@ -176,9 +156,7 @@ class Nfs:
     def _on_signal(self, name: str, number: int) -> None:
         if number in (SIGKILL, SIGTERM, SIGINT):
             self.stop(name, killed=number == SIGKILL)
-        elif name == "mountd" and number == SIGHUP:
-            self.mountd_hangup()
-        elif name == "mountd" and number == SIGCONT and self._hangup_waits:
+        elif (name == "mountd" and number == SIGHUP) or (name == "mountd" and number == SIGCONT and self._hangup_waits):
             self.mountd_hangup()
 
     def _later(self, daemon: Daemon, action: Callable[[], None]) -> None:
@@ -227,7 +205,9 @@ class Nfs:
 
     def load_exports(self, fresh: bool) -> None:
         """mountd's get_exportlist(): everything when `fresh`, otherwise what differs from the last time."""
-        self.exports = self._read_exports()
+        self.exports, complaints = read_exports(self.node)
+        for complaint in complaints:
+            self._complain(complaint)
         wanted = {(self._file_system(export.path), export.line) for export in self.exports}
         known = set() if fresh else self._known
         if fresh:
@@ -250,39 +230,6 @@ class Nfs:
         for mount in filesystems.mounts.values():
             if identity in (None, mount.resource.name):
                 mount.exported = exported
-
-    def _read_exports(self) -> list[Export]:
-        try:
-            text = self.node.files.read(EXPORTS)
-        except OSError:
-            return []
-        found = []
-        for line in (line.split("#")[0].strip() for line in text.split("\n")):
-            export = self._parse(line) if line and not line.startswith("V4:") else None
-            if export is not None:
-                found.append(export)
-        return found
-
-    def _parse(self, line: str) -> Export | None:
-        words, network = line.split(), ""
-        path, options = words[0], words[1:]
-        while options:
-            word = options.pop(0)
-            name, _, value = word.lstrip("-").partition("=")
-            if not word.startswith("-"):
-                continue
-            if name not in OPTIONS:
-                self._complain(f"bad opt {name}")
-                self._complain(f"bad exports list line '{line.partition('=')[0]}'")
-                return None
-            if name == "network":
-                network = value or (options.pop(0) if options else "")
-            elif name == "mask" and not value and options:
-                options.pop(0)
-        if not self.node.is_directory(path):
-            self._complain(f"bad exports list line '{path}': symbolic link in export path or statfs failed")
-            return None
-        return Export(path, network, re.sub(r"\s+", " ", line))
 
     def _complain(self, text: str) -> None:
         process = self.daemons["mountd"].process
@@ -310,23 +257,6 @@ class Nfs:
                 return "ok" if mount.exported else "eio"
         return "stale"
 
-
-OPTIONS = {
-    "maproot",
-    "mapall",
-    "ro",
-    "o",
-    "alldirs",
-    "network",
-    "mask",
-    "quiet",
-    "public",
-    "webnfs",
-    "index",
-    "sec",
-    "r",
-}
-"""exports(5)"""
 
 RPCBIND = tuple(
     Registration(

@@ -153,7 +153,7 @@ class Pair:
         first, second = self.nodes.values()
         for resource in self.layout.resources:
             for node in (first, second):
-                self.must(node, f"hastctl create {resource.name}")
+                self.must(node, f"hastctl create -k {resource.keepdirty} {resource.name}")
             self.must(second, f"hastctl role secondary {resource.name}")
             self.must(first, f"hastctl role primary {resource.name}")
             self.clock.advance(3)

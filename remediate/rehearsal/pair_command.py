@@ -22,7 +22,9 @@ def main(words: list[str] | None = None) -> int:
         return exec_client.main(words[1:])
     import argparse
 
-    parser = argparse.ArgumentParser(prog="hastwatch pair", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="hastwatch pair", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start a pair in the background and return when it answers")
     up.add_argument("--dir", required=True, help="directory of its own, made with mode 0700")

@@ -1,7 +1,7 @@
 """The pair behind a Unix socket, in step with real time (times a factor).
 
-One thread, one loop: it advances the pair's clock to where it should be, answers requests, and looks after hooks that run
-as processes of this machine. A command that hangs holds its connection and nothing else; when its client goes away,
+One thread, one loop: it advances the pair's clock to where it should be, answers requests, and looks after hooks that
+run as processes of this machine. A command that hangs holds its connection and nothing else; when its client goes away,
 the command is killed on the node.
 """
 

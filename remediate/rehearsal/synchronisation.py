@@ -1,5 +1,6 @@
-"""Copying the extents that differ from one node to the other, at the speed of the table of costs (primary.c, sync_thread()).
+"""Copying the extents that differ from one node to the other, at the speed of the table of costs.
 
+primary.c, sync_thread().
 It begins with every connection. With nothing to copy it only sets the counters and is not announced (19). When it is
 done, the primary's counters become those of the secondary, crosswise, and so don't grow for ever (24).
 """
@@ -12,7 +13,8 @@ from remediate.rehearsal.link import Traffic
 
 if TYPE_CHECKING:
     from remediate.rehearsal.clock import Steps
-    from remediate.rehearsal.replication import PrimaryWorker, SecondaryWorker
+    from remediate.rehearsal.replication import PrimaryWorker
+    from remediate.rehearsal.secondary import SecondaryWorker
 
 
 def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.clock import Completion, Steps, finished
 from remediate.rehearsal.disk import Disk, Superblock
 from remediate.rehearsal.metadata import EXTENTSIZE
-from remediate.rehearsal.replication import DeviceWrite
+from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.writes import Cause, Part, Piece, Write
 
 if TYPE_CHECKING:

@@ -163,7 +163,9 @@ def test_the_recovery_from_a_split_brain_overwrites_what_only_the_loser_had() ->
     assert unexplained(pair, "home") == set()
 
 
-@pytest.mark.parametrize(("mode", "fate"), [("fullsync", Fate.SERVED), ("memsync", Fate.SERVED), ("async", Fate.STRANDED)])
+@pytest.mark.parametrize(
+    ("mode", "fate"), [("fullsync", Fate.SERVED), ("memsync", Fate.SERVED), ("async", Fate.STRANDED)]
+)
 def test_only_async_gives_up_a_record_that_was_just_acknowledged(mode: str, fate: Fate) -> None:
     pair, first, second = healthy(resources=(ResourceLayout(replication=mode),), filedelay=3, dirdelay=2, metadelay=1)
     pair.client().write_now("mail")

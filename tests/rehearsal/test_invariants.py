@@ -87,7 +87,7 @@ class AnyPair(RuleBasedStateMachine):
 
     @initialize(mode=st.sampled_from(["fullsync", "memsync", "async"]), seed=st.integers(0, 99))
     def begin(self, mode: str, seed: int) -> None:
-        layout = replace(PairLayout(), seed=seed, resources=(ResourceLayout(replication=mode),))
+        layout = replace(PairLayout(), seed=seed, resources=(ResourceLayout(replication=mode, keepdirty=2),))
         self.pair = Pair(layout)
         self.pair.bring_up()
 
@@ -103,6 +103,19 @@ class AnyPair(RuleBasedStateMachine):
         self.disk_was_bad = self.disk_was_bad or name == "disk-errors"
         with suppress(FaultError):  # no such process on that node just now: nothing happens
             inflict(self.pair, name, *chosen)
+
+    @rule(node=NODES, clean=st.booleans(), pause=st.sampled_from([0.0, 3.0, 30.0]))
+    def hand_over_to(self, node: str, clean: bool, pause: float) -> None:
+        """The documented steps, in one of the two orders; any of them may fail."""
+        new = self.pair.nodes[node]
+        old = self.pair.peer(new)
+        if clean:
+            old.run("umount /hast/home", timeout=20)
+        old.run("hastctl role secondary home", timeout=20)
+        self.pair.clock.advance(pause)
+        for line in ("hastctl role primary home", "fsck -t ufs -p /dev/hast/home", "mount /dev/hast/home /hast/home"):
+            new.run(line, timeout=20)
+            self.pair.clock.advance(pause)
 
     @rule(number=st.integers(0, 3))
     def write(self, number: int) -> None:
@@ -135,7 +148,7 @@ class AnyPair(RuleBasedStateMachine):
     @invariant()
     def counters_are_as_the_rules_say(self) -> None:
         for worker in self.pair.primaries():
-            assert 0 <= worker.metadata.localcnt
+            assert worker.metadata.localcnt >= 0
             secondary = worker.secondary
             if secondary is None or not secondary.alive or worker.synchronising:
                 continue
@@ -150,6 +163,17 @@ class AnyPair(RuleBasedStateMachine):
     def the_disks_differ_only_where_something_says_so(self) -> None:
         if not self.disk_was_bad:
             assert unexplained(self.pair, "home") == set()
+
+    @invariant()
+    def a_pair_in_sync_has_equal_disks(self) -> None:
+        for worker in self.pair.primaries():
+            in_sync = worker.settled and not worker.dirty and not worker.inflight
+            peer = worker.secondary
+            if self.disk_was_bad or not in_sync or peer is None or peer.disk.metadata is None:
+                continue
+            if peer.alive and peer.disk.metadata.resuid == worker.metadata.resuid:
+                extents = range(worker.metadata.extents)
+                assert [each for each in extents if worker.disk.differs(peer.disk, each)] == []
 
     @invariant()
     def every_lost_write_has_a_known_cause(self) -> None:

@@ -1,7 +1,9 @@
 """The commands a node knows, by subject. Importing this registers all of them (`shell.py`)."""
 
 from remediate.rehearsal.commands import (
+    checking,
     hast,
+    listing,
     network,
     nfs,
     processes,
@@ -10,4 +12,4 @@ from remediate.rehearsal.commands import (
     text,
 )
 
-__all__ = ["hast", "network", "nfs", "processes", "storage", "system", "text"]
+__all__ = ["checking", "hast", "listing", "network", "nfs", "processes", "storage", "system", "text"]

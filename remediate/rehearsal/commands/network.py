@@ -45,8 +45,9 @@ def _configure(call: Call, interface: Interface, words: list[str]) -> int:
     settings: dict[str, str] = {}
     if "-alias" in words or "delete" in words:
         address = words[0].split("/")[0]
-        for vhid in [vhid for vhid in interface.vhids if vhid.layout.address == address]:
-            network.remove_vhid(interface, vhid)
+        held = [each for each in interface.vhids if each.layout.address == address]
+        if held:
+            network.remove_vhid(interface, held[0])
             return 0
         call.err("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n")
         return 1
@@ -125,7 +126,7 @@ def kldstat(call: Call) -> int:
     if "-m" in words or "-n" in words:
         wanted = words[-1].removesuffix(".ko")
         for name in loaded:
-            number, _, _, _, (inner, module) = MODULES[name]
+            inner, module = MODULES[name][4]
             if "-m" in words and module == wanted:
                 call.out("" if quiet else f"Id  Refs Name\n{inner:3d}    1 {module}\n")
                 return 0
@@ -140,7 +141,7 @@ def kldstat(call: Call) -> int:
     call.out(HEADER)
     call.out(f" 1    {4 + len(loaded)} 0xffffffff80200000   d47000 kernel{' (/boot/kernel/kernel)' * verbose}\n")
     for name in sorted(loaded, key=lambda name: MODULES[name][0]):
-        number, _, _, file, (inner, module) = MODULES[name]
+        _, _, _, file, (inner, module) = MODULES[name]
         line = _module_line(name)
         call.out(f"{line[:-1]} (/boot/kernel/{file})\n\tContains modules:\n\t\t Id Name\n" if verbose else line)
         if verbose:

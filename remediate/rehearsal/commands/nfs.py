@@ -116,17 +116,17 @@ def _null_call(call: Call, server: Nfs | None, words: list[str]) -> Steps[int]:
     daemon = DAEMONS[program]
     while server.running(daemon) and not server.answers(daemon):
         yield 0.5
-    versions = sorted({each.version for each in registered})
-    wanted = [int(words[2])] if len(words) > 2 else versions
-    for version in wanted:
+    offered = sorted({each.version for each in registered})
+    wanted = [int(words[2])] if len(words) > 2 else offered
+    for number in wanted:
         trouble = ""
         if not server.running(daemon):
             trouble = "RPC: Remote system error - Connection refused"
-        elif version not in versions:
-            trouble = f"RPC: Program/version mismatch; low version = {versions[0]}, high version = {versions[-1]}"
+        elif number not in offered:
+            trouble = f"RPC: Program/version mismatch; low version = {offered[0]}, high version = {offered[-1]}"
         if trouble:
-            call.out(f"program {program} version {version} is not available\n")
+            call.out(f"program {program} version {number} is not available\n")
             call.err(f"rpcinfo: {trouble}\n")
             return 1
-        call.out(f"program {program} version {version} ready and waiting\n")
+        call.out(f"program {program} version {number} ready and waiting\n")
     return 0

@@ -1,49 +1,22 @@
-"""mount, umount, df, fsck, fstyp, newfs, sync, fsync, dd, diskinfo: file systems and devices."""
+"""mount, umount, df, fstyp, newfs, sync, fsync, dd, diskinfo: file systems and devices."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.disk import Disk, Superblock
+from remediate.rehearsal.commands.devices import resource_of, served, superblock_of, worker_of
+from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.files import File
-from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.metadata import EXTENTSIZE
-from remediate.rehearsal.replication import DeviceWrite, PrimaryWorker
+from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
-from remediate.rehearsal.ufs import SUPERBLOCK_EXTENT, Mount, write_device
-from remediate.rehearsal.writes import Part, Piece
+from remediate.rehearsal.ufs import Mount, write_device
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
+    pass
 
 ROOT_DEVICE = "/dev/gpt/rootfs"
-
-
-def _resource(node: Node, device: str) -> ResourceLayout | None:
-    """The resource behind a device node that exists now."""
-    for name in node.hastd.resources:
-        each = node.pair.resource_layout(name)
-        if device in (each.device, each.device[5:]) and node.files.exists(each.device):
-            return each
-    return None
-
-
-def _superblock(node: Node, resource: ResourceLayout) -> Superblock | None:
-    return node.disks[node.hastd.resources[resource.name].conf.local].superblock
-
-
-def _worker(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
-    worker = node.hastd.resources[resource.name].worker
-    return worker if isinstance(worker, PrimaryWorker) else None
-
-
-def _served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
-    """Read the device: wait while its worker is stopped or waits for the peer (20); False is EIO."""
-    while (worker := _worker(node, resource)) is not None and (worker.stopped or not worker.started):
-        yield 0.25
-    return worker is not None and not worker.read_fails(extent)
 
 
 @command("mount")
@@ -62,7 +35,7 @@ def mount(call: Call) -> Steps[int]:
         call.err("usage: mount [-adflpruvw] [-F fstab] [-o options] [-t ufs | external_type] special node\n")
         return 1
     device, directory = words
-    resource = _resource(node, device)
+    resource = resource_of(node, device)
     if resource is None:
         call.err(f"mount: {device}: Invalid fstype: Invalid argument\n")
         return 1
@@ -72,8 +45,8 @@ def mount(call: Call) -> Steps[int]:
     if any(mounted.resource.name == resource.name for mounted in node.filesystems.mounts.values()):
         call.err(f"mount: {device}: Device busy\n")
         return 1
-    good = yield from _served(node, resource)
-    block = _superblock(node, resource) if node.files.exists(resource.device) else None
+    good = yield from served(node, resource)
+    block = superblock_of(node, resource) if node.files.exists(resource.device) else None
     if not good or block is None:
         reason = "Input/output error" if block is not None else "Invalid argument"
         call.err(f"mount: {device}: {reason}\n" if good is False else f"mount: {device}: Invalid fstype: {reason}\n")
@@ -115,7 +88,7 @@ def umount(call: Call) -> Steps[int]:
     if mounted is None:
         call.err(f"umount: {target}: not a file system root directory\n")
         return 1
-    if force and (_worker(node, mounted.resource) is None):
+    if force and (worker_of(node, mounted.resource) is None):
         node.filesystems.unmount_by_force(mounted)
         return 0
     good = yield from node.filesystems.unmount(mounted)
@@ -167,85 +140,16 @@ def _df_row(mount: Mount) -> tuple[str, int, int, int, str]:
     return mount.resource.device, total, used, usable - used, mount.resource.mountpoint
 
 
-@command("fsck", "fsck_ufs", "fsck_ffs")
-def fsck(call: Call) -> Steps[int]:
-    """fsck(8) -t ufs -p, -y: replay the journal or check in full; marks the file system clean."""
-    words, node = call.argv[1:], call.node
-    options = "".join(word[1:] for word in words if word.startswith("-") and word != "-t")
-    device, costs = words[-1] if words else "", node.pair.layout.costs
-    resource = _resource(node, device)
-    if resource is None:
-        call.err(f"Can't stat {device}: No such file or directory\nCan't stat {device}\n")
-        return 8
-    good = yield from _served(node, resource)
-    block = _superblock(node, resource) if node.files.exists(resource.device) else None
-    if not good or block is None:
-        call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
-        return 8
-    if any(mounted.resource.name == resource.name for mounted in node.filesystems.mounts.values()):
-        call.err(f"{device}: NO WRITE ACCESS\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n")
-        return 8
-    full = "y" in options and "p" not in options
-    yield (costs.fsck_full if full else costs.fsck_clean) * node.fsck_slowness
-    if block.clean and not full:
-        call.out(f"{device}: FILE SYSTEM CLEAN; SKIPPING CHECKS\n")
-        call.out(f"{device}: clean, 60304 free (24 frags, 7535 blocks, 0.0% fragmentation)\n")
-        return 0
-    call.out(_full_check(resource) if full else _replay(node, resource))
-    written = write_device(
-        node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True, journal=False))]
-    )
-    yield written
-    if not written.value:
-        call.err(f"{device}: CANNOT WRITE BLK: 128\n")
-        return 8
-    call.out("\n***** FILE SYSTEM MARKED CLEAN *****\n")
-    return 0
-
-
-def _freed(node: Node, resource: ResourceLayout) -> int:
-    """Files whose content is there and whose name is not: fsck frees them (26)."""
-    pieces = node.disks[node.hastd.resources[resource.name].conf.local].pieces()
-    numbers = {
-        write.creation
-        for write in node.pair.ledger.writes
-        if write.resource == resource.name
-        and Piece(write.number, Part.CONTENT) in pieces
-        and Piece(write.creation, Part.NAME) not in pieces
-    }
-    return len(numbers)
-
-
-def _replay(node: Node, resource: ResourceLayout) -> str:
-    freed = _freed(node, resource)
-    text = (
-        f"** SU+J Recovering {resource.device}\n** Reading 4194304 byte journal from inode 4.\n"
-        "** Building recovery table.\n** Resolving unreferenced inode list.\n** Processing journal entries.\n"
-    )
-    block = _superblock(node, resource)
-    if block is not None and block.journal:
-        text += "** 2 journal records in 512 bytes for 12.50% utilization\n"
-        text += f"** Freed {freed} inodes (0 dirs) 0 blocks, and {freed} frags.\n"
-    return text
-
-
-def _full_check(resource: ResourceLayout) -> str:
-    phases = ("1 - Check Blocks and Sizes", "2 - Check Pathnames", "3 - Check Connectivity")
-    phases += ("4 - Check Reference Counts", "5 - Check Cyl groups")
-    lines = [f"** {resource.device}", f"** Last Mounted on {resource.mountpoint}"]
-    return "\n".join(lines + [f"** Phase {phase}" for phase in phases]) + "\n"
-
-
 @command("fstyp")
 def fstyp(call: Call) -> Steps[int]:
     """fstyp(8): ufs, or nothing and exit 1."""
     device, node = call.argv[-1], call.node
-    resource = _resource(node, device)
+    resource = resource_of(node, device)
     if resource is None:
         call.err(f"fstyp: {device}: No such file or directory\n")
         return 1
-    yield from _served(node, resource)
-    if _superblock(node, resource) is None:
+    yield from served(node, resource)
+    if superblock_of(node, resource) is None:
         call.err(f"fstyp: {device}: filesystem not recognized\n")
         return 1
     call.out("ufs\n")
@@ -256,7 +160,7 @@ def fstyp(call: Call) -> Steps[int]:
 def newfs(call: Call) -> Steps[int]:
     """newfs(8) -O2 -U -j."""
     device, node = call.argv[-1], call.node
-    resource = _resource(node, device)
+    resource = resource_of(node, device)
     if resource is None:
         call.err(f"newfs: {device}: could not find special device\n")
         return 1
@@ -303,9 +207,9 @@ def dd(call: Call) -> Steps[int]:
     block = int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
     count, target, source = int(values.get("count", "1")), values.get("of", ""), values.get("if", "")
     size, node = block * count, call.node
-    from_device, to_device = _resource(node, source), _resource(node, target)
+    from_device, to_device = resource_of(node, source), resource_of(node, target)
     if from_device is not None:
-        yield from _served(node, from_device, int(values.get("skip", "0")) * block // EXTENTSIZE)
+        yield from served(node, from_device, int(values.get("skip", "0")) * block // EXTENTSIZE)
     if to_device is not None:
         extent = int(values.get("seek", "0")) * block // EXTENTSIZE
         yield write_device(node, to_device.name, [DeviceWrite(extent)])
@@ -335,7 +239,7 @@ def mdconfig(call: Call) -> int:
 def diskinfo(call: Call) -> int:
     """diskinfo(8) without -v: device, sector size, media size, sectors."""
     device, node = call.argv[-1], call.node
-    resource = _resource(node, device)
+    resource = resource_of(node, device)
     disk = node.disks.get(device) if resource is None else node.disks[resource.local]
     if disk is None or not disk.present:
         call.err(f"diskinfo: {device}: No such file or directory\n")

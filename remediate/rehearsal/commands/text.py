@@ -1,15 +1,14 @@
-"""Files and text: cat, ls, tail, head, grep, stat, wc, touch, cp, mv, rm, mkdir, chflags, chmod, echo, printf, sed -n."""
+"""Files and text: cat, tail, head, grep, stat, wc, touch, cp, mv, rm, mkdir, chflags, chmod, echo, printf, sed."""
 
 from __future__ import annotations
 
 import posixpath
 import re
 import time
-from typing import NamedTuple
 
 from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.commands.listing import single
 from remediate.rehearsal.files import File
-from remediate.rehearsal.log import stamp
 from remediate.rehearsal.shell import Call, command
 
 
@@ -30,93 +29,6 @@ def _concatenate(call: Call, paths: list[str], name: str) -> int:
             call.err(f"{name}: {path}: {error.strerror}\n")
             status = 1
     return status
-
-
-class Entry(NamedTuple):
-    """One line of ls."""
-
-    name: str
-    file: File
-
-
-def _directory(call: Call, path: str) -> list[Entry] | None:
-    """What is in a directory, None when the path isn't one."""
-    node, found = call.node, call.node.filesystems.under(posixpath.normpath(path))
-    if found is None:
-        if not node.files.exists(path) or node.files.find(path).kind != "d":
-            return None
-        return [Entry(name, node.files.find(posixpath.join(path, name))) for name in node.files.names(path)]
-    mount, below = found
-    if below:
-        return None
-    made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
-    entries = [
-        Entry(".snap", File(kind="d", mode="rwxrwxr-x", group="operator", changed=made, links=2)),
-        Entry(".sujournal", File("x" * 4194304, "r--------", changed=made)),
-    ]
-    for name, file in mount.files.items():
-        entries.append(Entry(name, File("x" * file.size, changed=file.changed)))
-    return sorted(entries, key=lambda entry: entry.name)
-
-
-def _single(call: Call, path: str) -> File | None:
-    found = call.node.filesystems.under(posixpath.normpath(path))
-    if found is None:
-        return call.node.files.find(path) if call.node.files.exists(path) else None
-    mount, name = found
-    file = mount.files.get(name)
-    return File("x" * file.size, changed=file.changed) if file is not None else None
-
-
-@command("ls")
-def ls(call: Call) -> int:
-    """ls(1) with -l, -A, -a, -1, -d."""
-    options = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
-    paths = [word for word in call.argv[1:] if not word.startswith("-")] or ["/root"]
-    status = 0
-    files: list[Entry] = []
-    directories: list[tuple[str, list[Entry]]] = []
-    for path in paths:
-        entries = None if "d" in options else _directory(call, path)
-        if entries is not None:
-            shown = [each for each in entries if not each.name.startswith(".") or "a" in options or "A" in options]
-            directories.append((path, shown if call.user != "root" else entries))
-        elif (file := _single(call, path)) is not None:
-            files.append(Entry(path, file))
-        else:
-            call.err(f"ls: {path}: No such file or directory\n")
-            status = 1
-    call.out(_listing(files, "l" in options))
-    for index, (path, entries) in enumerate(directories):
-        if len(paths) > 1:
-            call.out(("\n" if files or index else "") + f"{path}:\n")
-        if "l" in options:
-            call.out(f"total {sum(_blocks(entry.file) for entry in entries)}\n")
-        call.out(_listing(entries, "l" in options))
-    return status
-
-
-def _blocks(file: File) -> int:
-    if file.kind in "cs" or file.size == 0:
-        return 0
-    return -(-file.size // 4096) * 4 + (32 if file.size > 12 * 32768 else 0)
-
-
-def _listing(entries: list[Entry], long: bool) -> str:
-    if not long:
-        return "".join(f"{entry.name}\n" for entry in entries)
-    if not entries:
-        return ""
-    owner = max(len(entry.file.owner) for entry in entries)
-    group = max(len(entry.file.group) for entry in entries)
-    sizes = [entry.file.device or str(entry.file.size) for entry in entries]
-    width = max(len(size) for size in sizes)
-    lines = []
-    for entry, size in zip(entries, sizes, strict=True):
-        file = entry.file
-        text = f"{file.kind}{file.mode}  {file.links} {file.owner:<{owner}}  {file.group:<{group}}  {size:>{width}}"
-        lines.append(f"{text} {stamp(file.changed)[:-3]} {entry.name}\n")
-    return "".join(lines)
 
 
 def _count(words: list[str], default: int) -> tuple[int, list[str]]:
@@ -188,7 +100,7 @@ def stat(call: Call) -> int:
     pattern = words[words.index("-f") + 1] if "-f" in words else "%z %m %N"
     status = 0
     for path in [word for word in words if word not in ("-f", pattern) and not word.startswith("-")]:
-        file = _single(call, path)
+        file = single(call, path)
         if file is None and call.node.is_directory(path):
             file = File(kind="d", mode="rwxr-xr-x")
         if file is None:
@@ -238,7 +150,7 @@ def wc(call: Call) -> int:
 def touch(call: Call) -> Steps[int]:
     """touch(1)"""
     for path in call.argv[1:]:
-        file = _single(call, path)
+        file = single(call, path)
         if file is not None:
             file.changed = call.node.now
             continue

@@ -52,7 +52,8 @@ def normalise(command: str, text: str) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     if "ps -axww" in command:
-        lines = [re.sub(r"^ *(?!100\d\d\d )\d+ +\d+ ", "PID PPID ", line) for line in lines if not RECORDER.search(line)]
+        lines = [line for line in lines if not RECORDER.search(line)]
+        lines = [re.sub(r"^ *(?!100\d\d\d )\d+ +\d+ ", "PID PPID ", line) for line in lines]
         lines = [line.lstrip() if "PID" in line else line for line in lines]
     if "pgrep -lf" in command:
         lines = [re.sub(r"^\d+ (?=/|hastd|nfsd)", "PID ", line) for line in lines]

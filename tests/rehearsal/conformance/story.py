@@ -98,7 +98,8 @@ def era(number: int) -> tuple[list[Entry], dict[tuple[str, float], float]]:
             when = DAY + int(hour) * 3600 + int(minute) * 60 + int(second)
             if who == "begin":
                 source, stamp = what.split()
-                begins[source, DAY + sum(int(n) * u for n, u in zip(stamp.split(":"), (3600, 60, 1), strict=True))] = when
+                parts = zip(stamp.split(":"), (3600, 60, 1), strict=True)
+                begins[source, DAY + sum(int(number) * unit for number, unit in parts)] = when
                 continue
             found.append(Entry("unrecorded", who, when, what.removeprefix("$ "), None, 0))
     begin, end = min(each.at for each in found), max(each.at for each in found)
@@ -217,7 +218,7 @@ class Story:
                 if line in recorded:
                     recorded.remove(line)
             result = self.pair.nodes[name].run(command, user="nobody" if state == "l-denied" else "root")
-            text = "\n".join(recorded + ["--- standard error"] + wrong)
+            text = "\n".join([*recorded, "--- standard error", *wrong])
             simulated = f"{result.out.rstrip(chr(10))}\n--- standard error\n{result.err}".lstrip("\n")
             name_of = f"{state}/{name}/{path.stem}"
             self.comparisons.append(Comparison(name_of, command, text, simulated, status, result.status))

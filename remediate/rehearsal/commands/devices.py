@@ -1,0 +1,40 @@
+"""What the commands on file systems share: the device of a resource, who serves it, what is on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.disk import Superblock
+from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.replication import PrimaryWorker
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+
+def resource_of(node: Node, device: str) -> ResourceLayout | None:
+    """The resource behind a device node that exists now."""
+    for name in node.hastd.resources:
+        each = node.pair.resource_layout(name)
+        if device in (each.device, each.device[5:]) and node.files.exists(each.device):
+            return each
+    return None
+
+
+def superblock_of(node: Node, resource: ResourceLayout) -> Superblock | None:
+    """What is on the disk below the device, None without a file system."""
+    return node.disks[node.hastd.resources[resource.name].conf.local].superblock
+
+
+def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
+    """Who serves the device."""
+    worker = node.hastd.resources[resource.name].worker
+    return worker if isinstance(worker, PrimaryWorker) else None
+
+
+def served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
+    """Read the device: wait while its worker is stopped or waits for the peer (20); False is EIO."""
+    while (worker := worker_of(node, resource)) is not None and (worker.stopped or not worker.started):
+        yield 0.25
+    return worker is not None and not worker.read_fails(extent)
