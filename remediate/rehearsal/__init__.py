@@ -1,4 +1,16 @@
 """A simulated pair of FreeBSD nodes with HAST, CARP, devd and NFS, and everything that can be broken on it.
 
-Start reading at `pair.py`; `clock.py` explains how time passes, `shell.py` how a command line is answered.
+Start reading at `pair.py`. From the bottom up:
+
+* time and costs: `clock`, `costs`; how the pair is configured: `layout`;
+* the data: `writes` (numbered writes and the account), `disk`, `accounting` (where is what, what would be lost);
+* replication: `metadata` (the decision table), `hastconf`, `hastd`, `reloading`, `handshake`, `replication` (the
+  primary), `secondary`, `synchronisation`, `statistics`;
+* the rest of a node: `link`, `network`, `carp`, `devd`, `ufs`, `nfs`, `exports`, `services`, `kernel`, `processes`,
+  `files`, `log`, `boot_messages`, all held together by `node`;
+* command lines: `shell` (the registry), `shell_syntax`, and the package `commands`, one module per subject;
+* hooks: `programs`; the NFS client: `client`; what can be broken: `faults`; the two nodes at a glance: `state`;
+* the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`.
+
+What the simulation says is held against recordings of a real pair in `tests/rehearsal/test_conformance.py`.
 """

@@ -82,6 +82,8 @@ class Nfs:
         self.exports: list[Export] = []
         self.mounted_by: list[str] = []
         """What `showmount -a` prints: client:path of every mount that was granted."""
+        self._hangup_waits = False
+        """SIGHUP came while mountd was stopped."""
         self._known: set[tuple[str, str]] = set()
         """What mountd believes exported: identity of a file system, line."""
 
@@ -193,8 +195,6 @@ class Nfs:
             self.registrations.append(Registration(daemon.program, version, netid, address, daemon.name))
 
     # --- mountd --------------------------------------------------------------------------------------------------
-
-    _hangup_waits = False
 
     def mountd_hangup(self) -> None:
         """SIGHUP, from a reload or from mount(8): read /etc/exports again."""

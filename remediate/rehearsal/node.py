@@ -98,7 +98,7 @@ class Node:
         self.files.remove("/dev/hast")
         yield costs.boot_to_network
         boot_processes(self.processes, self.clock.now, self.layout.number)
-        self.files.write("/var/run/sshd.pid", "654\n", self.clock.now)
+        self.files.write("/var/run/sshd.pid", f"{656 - 2 * self.layout.number}\n", self.clock.now)
         self._boot_daemon("syslogd")
         for line in boot_messages(self.layout.number):
             self.kernel_log(line)

@@ -22,6 +22,7 @@ from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.link import Link
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.programs import Hook, PythonHook
+from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.ufs import Mount
 from remediate.rehearsal.writes import Cause, Ledger
@@ -136,7 +137,7 @@ class Pair:
             text = node.files.read("/etc/hast.conf")
             node.files.write("/etc/hast.conf", text.replace("timeout ", f"exec {HAST_HOOK}\ntimeout ", 1))
             if node.hastd.running:
-                node.hastd.reload()
+                reload(node.hastd)
 
     # --- getting going -------------------------------------------------------------------------------------------
 

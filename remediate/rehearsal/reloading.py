@@ -1,4 +1,4 @@
-"""What SIGHUP makes of hastd: the configuration read again, resources added, removed, changed (hastd.c, hastd_reload())."""
+"""What SIGHUP makes of hastd: the file read again, resources added, removed, changed (hastd.c, hastd_reload())."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from remediate.rehearsal.faults import FAULTS, FaultError, inflict
 from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.replication import PrimaryWorker, SecondaryWorker
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.secondary import SecondaryWorker
 from remediate.rehearsal.shell import Result
 from remediate.rehearsal.writes import Fate
 
