@@ -52,6 +52,9 @@ class PrimaryWorker:
         """Writes that began while the worker was stopped or not yet started."""
         self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
         self._answer_deadline: Timer | None = None
+        """`timeout` after a request that the peer has not answered."""
+        self._silence: Timer | None = None
+        """When TCP gives up keepalives that nobody acknowledges."""
         self._reset_seen = False
         self._sync: Process[None] | None = None
         self._guard = hastd.clock.start(self._guarding())
@@ -110,21 +113,25 @@ class PrimaryWorker:
                 self.hastd.connect_worker(self)
 
     def _keepalive(self, secondary: SecondaryWorker) -> None:
-        here, there = self.hastd.node.name, secondary.hastd.node.name
-        link = self.hastd.node.pair.link
-        if link.passes(here, there, Traffic.HAST) and secondary.hastd.node.on and self.hastd.reachable:
-            if not secondary.alive:
-                # The first keepalive to a closed socket succeeds and is answered by a reset; the second fails.
-                if self._reset_seen:
-                    self.disconnect()
-                self._reset_seen = True
-            else:
-                secondary.hear()
-                if self._answer_deadline is not None and not self._unanswered:
-                    self._answer_deadline.cancel()
-                    self._answer_deadline = None
-        elif self._answer_deadline is None:
-            self._answer_deadline = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
+        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
+        sent = secondary.hastd.node.on and self.hastd.reachable and link.passes(here, there, Traffic.HAST)
+        if sent and secondary.alive:
+            secondary.hear()
+        if not (sent and link.passes(there, here, Traffic.HAST)):
+            if self._silence is None:
+                self._silence = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
+            return
+        self._cancel_silence()
+        if not secondary.alive:
+            # The first keepalive to a closed socket succeeds and is answered by a reset; the second fails.
+            if self._reset_seen:
+                self.disconnect()
+            self._reset_seen = True
+
+    def _cancel_silence(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
 
     def connect_to(self, secondary: SecondaryWorker, dirty: set[int], from_secondary: bool) -> None:
         """The handshake succeeded: `dirty` extents differ and are copied from the side that is up to date."""
@@ -147,6 +154,7 @@ class PrimaryWorker:
         if self._answer_deadline is not None:
             self._answer_deadline.cancel()
             self._answer_deadline = None
+        self._cancel_silence()
         if self._sync is not None and not self._sync.done:
             self._sync.kill()
             self.hastd.event(self.resource, "syncintr")
@@ -170,6 +178,7 @@ class PrimaryWorker:
             self._sync.kill()
         if self._answer_deadline is not None:
             self._answer_deadline.cancel()
+        self._cancel_silence()
         self.hastd.node.processes.end(self.process)
         self.dirty |= set(self.inflight)
         self.disk.active |= self.dirty

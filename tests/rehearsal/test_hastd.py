@@ -73,6 +73,27 @@ def test_a_reload_adds_a_resource_in_role_init_and_leaves_the_other_alone(pair: 
     assert first.hastd.resources["home"].worker is worker
 
 
+def test_a_stopped_secondary_worker_interrupts_a_synchronisation_after_the_timeout(pair: Pair) -> None:
+    first, second = pair.nodes.values()
+    pair.must(first, "dd if=/dev/random of=/hast/home/big bs=1m count=60")
+    pair.must(second, "hastctl role init home; hastctl create home; hastctl role secondary home")
+    pair.clock.advance(30)
+    assert "complete" in first.run("hastctl status").out
+    inflict(pair, "hang", "nfs002", "worker")
+    pair.clock.advance(15)
+    assert "degraded" in first.run("hastctl status").out
+    assert "hast syncintr home" in [note.text for note in pair.notes]
+
+
+def test_an_idle_primary_that_gets_no_answers_gives_up_after_the_recorded_time(pair: Pair) -> None:
+    """Fact 21: 38 s, although its own keepalives arrive."""
+    inflict(pair, "cut-from", "nfs002")
+    pair.clock.advance(20)
+    assert "complete" in pair.nodes["nfs001"].run("hastctl status").out
+    pair.clock.advance(25)
+    assert "degraded" in pair.nodes["nfs001"].run("hastctl status").out
+
+
 def test_a_write_is_delivered_when_the_link_is_back_before_the_timeout(pair: Pair) -> None:
     inflict(pair, "cut-replication")
     writing = pair.client().write("mail")
