@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from remediate.rehearsal.secondary import SecondaryWorker
 
 
+RANGE_LOCKED = 0.05
+"""Seconds until a synchronisation looks again at extents with writes underway (range_sync and range_regular)."""
+
+
 def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
     """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
     announced = bool(primary.dirty)
@@ -25,14 +29,18 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     costs = primary.hastd.costs
     full = primary.metadata.extentsize / costs.sync_bytes_per_second
     while primary.dirty:
-        extent = min(primary.dirty)
+        free = primary.dirty - primary.inflight.keys()
+        if not free:
+            yield RANGE_LOCKED
+            continue
+        extent = min(free)
         written = primary.disk.was_written(extent) or secondary.disk.was_written(extent)
         yield full if written else costs.sync_empty_extent
         if not _working(primary, secondary):
             primary.no_answer()
             while not _working(primary, secondary):
                 yield full
-        if extent not in primary.dirty:
+        if extent not in primary.dirty or extent in primary.inflight:
             continue
         if from_secondary:
             gone, owner = primary.disk.copy_extent(secondary.disk, extent), primary.hastd.node.name
