@@ -55,7 +55,6 @@ class Costs:
     """An extent in which nothing was ever written: lzf makes it small (recorded: 256 MB, half empty, in 46 s)."""
     replication_latency: float = 0.0005
     """One write to the peer and its answer."""
-    syslog: float = 0.0
     rpc_timeout: float = 61.0
     """showmount and rpcinfo -t/-u with rpcbind down: 40 to 60 s and more (23)."""
 

@@ -11,6 +11,7 @@ from remediate.rehearsal.clock import Clock, Completion, Process, Steps, finishe
 from remediate.rehearsal.devd import Devd
 from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.files import File, FileTree
+from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.hastd import Hastd
 from remediate.rehearsal.kernel import Kernel
 from remediate.rehearsal.layout import NodeLayout, configuration_files
@@ -122,7 +123,7 @@ class Node:
         if enabled(self, script) and (not script.required_file or self.files.exists(script.required_file)):
             try:
                 start_daemon(self, name, BOOT_PIDS[name] - 2 * (self.layout.number - 1))
-            except Exception as error:  # a hast.conf that hastd refuses does not stop the boot
+            except (HastConfError, OSError) as error:  # a hast.conf that hastd refuses does not stop the boot
                 self.syslog(MESSAGES, f"root: /etc/rc.d/{name}: {error}")
 
     def power_off(self) -> None:

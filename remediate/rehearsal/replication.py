@@ -46,8 +46,6 @@ class PrimaryWorker:
         self.inflight: dict[int, int] = {}
         """Extents of writes that the peer has not confirmed yet, with how many."""
         self.remote_localcnt = self.remote_remotecnt = 0
-        self.ready: Completion[None] = Completion()
-        """Finished when the device serves I/O."""
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
         self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
@@ -101,7 +99,6 @@ class PrimaryWorker:
             while self.stopped:
                 yield PEER_WAIT_STEP
         self.started = True
-        self.ready.finish()
         self._resume_writes()
         while self.alive:
             yield KEEPALIVE

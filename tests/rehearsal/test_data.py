@@ -219,6 +219,19 @@ def test_an_immutable_mount_point_refuses_writes_while_nothing_is_mounted_and_ca
     pair.must(first, "sh -c 'echo x > /hast/home/mail'")
 
 
+def test_the_longest_outage_is_the_longest_time_between_two_answers() -> None:
+    pair, first, _ = healthy()
+    client = pair.client()
+    client.write_now("mail")
+    inflict(pair, "hang", "nfs001", "nfsd")
+    waiting = client.write("mail")
+    pair.clock.advance(20)
+    inflict(pair, "resume", "nfs001", "nfsd")
+    pair.clock.wait(waiting)
+    assert 20 <= client.longest_outage() < 22
+    assert first.on
+
+
 def test_a_full_file_system_refuses_the_write_and_loses_nothing_acknowledged() -> None:
     pair, _, _ = healthy()
     write_records(pair, 3)
