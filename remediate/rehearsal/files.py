@@ -100,8 +100,6 @@ class FileTree:
         """The paths that match, sorted; the pattern itself when none does, as sh leaves it."""
         directory = posixpath.dirname(pattern)
         found = [
-            path
-            for path in self.files
-            if posixpath.dirname(path) == directory and fnmatch.fnmatchcase(path, pattern)
+            path for path in self.files if posixpath.dirname(path) == directory and fnmatch.fnmatchcase(path, pattern)
         ]
         return sorted(found) or [pattern]

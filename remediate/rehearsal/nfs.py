@@ -259,9 +259,7 @@ class Nfs:
 
 
 RPCBIND = tuple(
-    Registration(
-        100000, version, netid, "/var/run/rpcbind.sock" if netid == "local" else f"{host}.0.111", "rpcbind"
-    )
+    Registration(100000, version, netid, "/var/run/rpcbind.sock" if netid == "local" else f"{host}.0.111", "rpcbind")
     for netid, host, versions in (
         ("tcp", "0.0.0.0", (4, 3, 2)),
         ("udp", "0.0.0.0", (4, 3, 2)),

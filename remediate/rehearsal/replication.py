@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from remediate.rehearsal.hastd import Hastd, Resource
     from remediate.rehearsal.processes import Running
 
+
 class PrimaryWorker:
     """`hastd: NAME (primary)`: serves the device, replicates, and remembers what the peer misses."""
 

@@ -271,5 +271,3 @@ def _expand(environment: Environment, word: Word) -> Steps[list[str]]:
 def hang() -> Steps[Any]:
     """Never return; whoever waits has to give up."""
     yield FOREVER
-
-

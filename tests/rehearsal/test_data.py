@@ -105,9 +105,7 @@ def test_the_role_first_with_the_link_up_loses_what_was_buffered_and_that_is_the
     assert "UFS: forcibly unmounting /dev/hast/home" in first.files.read("/var/log/messages")
 
 
-@pytest.mark.parametrize(
-    ("unmount_first", "counters_of_the_old", "split"), [(True, 1, True), (False, 0, False)]
-)
+@pytest.mark.parametrize(("unmount_first", "counters_of_the_old", "split"), [(True, 1, True), (False, 0, False)])
 def test_the_documented_table_of_unmount_first_and_role_first(
     unmount_first: bool, counters_of_the_old: int, split: bool
 ) -> None:

@@ -64,9 +64,7 @@ def test_a_mount_from_the_wrong_node_is_denied_when_mountd_remembers_the_file_sy
     assert "mount request denied from 10.1.101.9" in first.files.read("/var/log/messages")
 
 
-@pytest.mark.parametrize(
-    ("state", "daemon"), [("n2-mountd-down", "mountd"), ("n4-rpcbind-down", "rpcbind")]
-)
+@pytest.mark.parametrize(("state", "daemon"), [("n2-mountd-down", "mountd"), ("n4-rpcbind-down", "rpcbind")])
 def test_a_client_is_told_as_recorded_which_daemon_is_missing(pair: Pair, state: str, daemon: str) -> None:
     pair.must(pair.nodes["nfs001"], f"service {daemon} onestop")
     recorded = (RECORDINGS / state / "client" / "mount-from-client.txt").read_text().splitlines()

@@ -52,9 +52,9 @@ def test_exec_is_a_prefix_that_one_quoted_argument_follows(directory: str) -> No
 
 def test_exec_imports_next_to_nothing(directory: str) -> None:
     program = (
-        "import sys; sys.argv[1:] = ['exec', '--dir', sys.argv[1], 'nfs001', 'true']\n"
+        "import sys; before = set(sys.modules); sys.argv[1:] = ['exec', '--dir', sys.argv[1], 'nfs001', 'true']\n"
         "import remediate.rehearsal.pair_command as command\n"
-        "command.main(); print(*sorted(set(sys.modules) & {'argparse', 'json', 'dataclasses', 'subprocess', 're'}))"
+        "command.main(); print(*sorted((set(sys.modules) - before) & {'argparse', 'json', 'dataclasses', 'subprocess', 're'}))"
     )
     words = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}", directory]
     answer = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -266,9 +266,7 @@ def _create(call: Call, arguments: Arguments, conf: HastConf) -> int:
             status = EX_NOINPUT
             continue
         numbers = arguments.numbers
-        call.node.hastd.create(
-            path, numbers.get("-e", EXTENTSIZE), numbers.get("-k", KEEPDIRTY), numbers.get("-m", 0)
-        )
+        call.node.hastd.create(path, numbers.get("-e", EXTENTSIZE), numbers.get("-k", KEEPDIRTY), numbers.get("-m", 0))
     return status
 
 
