@@ -1,0 +1,55 @@
+"""The console script `hastwatch`: finds the module of a subcommand and nothing else.
+
+Every subcommand is imported only when it is asked for, and `pair exec`, which stands in a `--via` prefix and is started
+for every probe command, before anything else. Exit status 2: no such subcommand; 130: interrupted from the keyboard;
+otherwise that of the subcommand.
+"""
+
+import sys
+
+SUBCOMMANDS = {
+    "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and see what the checks say"),
+    "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, down, exec, fault, state"),
+}
+"""Name: the module whose `main(words)` it is, one line."""
+
+USAGE, INTERRUPTED = 2, 130
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a subcommand with the words after its name; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    if words[:2] == ["pair", "exec"]:
+        from remediate.rehearsal import exec_client
+
+        return exec_client.main(words[2:])
+    if words[:1] in (["-h"], ["--help"]):
+        sys.stdout.write(help_text())
+        return 0
+    if words[:1] in (["-V"], ["--version"]):
+        from checks import VERSION
+
+        sys.stdout.write(f"hastwatch {VERSION}\n")
+        return 0
+    if not words or words[0] not in SUBCOMMANDS:
+        said = f"no subcommand {words[0]!r}" if words else "a subcommand is needed"
+        sys.stderr.write(f"hastwatch: {said}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
+        return USAGE
+    from importlib import import_module
+
+    try:
+        status: int = import_module(SUBCOMMANDS[words[0]][0]).main(words[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def help_text() -> str:
+    """What `--help` prints."""
+    width = max(map(len, SUBCOMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, (_, line) in SUBCOMMANDS.items()]
+    return "\n".join(["usage: hastwatch SUBCOMMAND ...", "", *lines, "", "hastwatch SUBCOMMAND --help says more\n"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
