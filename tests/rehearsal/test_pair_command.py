@@ -54,7 +54,8 @@ def test_exec_imports_next_to_nothing(directory: str) -> None:
     program = (
         "import sys; before = set(sys.modules); sys.argv[1:] = ['exec', '--dir', sys.argv[1], 'nfs001', 'true']\n"
         "import remediate.rehearsal.pair_command as command\n"
-        "command.main(); print(*sorted((set(sys.modules) - before) & {'argparse', 'json', 'dataclasses', 'subprocess', 're'}))"
+        "command.main(); heavy = {'argparse', 'json', 'dataclasses', 'subprocess', 're'}\n"
+        "print(*sorted((set(sys.modules) - before) & heavy))"
     )
     words = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}", directory]
     answer = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -1,0 +1,223 @@
+"""What the checks say about the simulated pair: the real functions, over nodes whose way is the pair itself.
+
+A check reads a node through `checks.probes.node.Node.run` and remembers through `checks.probes.memory.Memory`. These
+two are replaced by ones that ask the pair in simulated time; everything else, from the command line of each probe to
+the words of the status line, is the check's own. So a rehearsal says what `check_… --via 'hastwatch pair exec …'` says,
+but in no time, and the same at every speed.
+
+check_nfs_export is not among them: it speaks to the network itself. The simulated client stands for it (`service.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import checks.carp
+import checks.carp_hast
+import checks.devd
+import checks.hast
+import checks.hast_mount
+import checks.hast_splitbrain
+from checks.plugin.command import CheckCommand, Session, _overrides, _Run, parser
+from checks.plugin.config import Config
+from checks.plugin.finding import Severity
+from checks.plugin.output import Verdict, status_line
+from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.memory import Memory
+from checks.probes.node import (
+    ENV_C,
+    LEAST,
+    RESERVE,
+    SHARE,
+    SSH_FAILED,
+    TOOLS,
+    Deadline,
+    Node,
+    _refuse_failed_way,
+    quoted,
+)
+from checks.probes.process import Completed
+from remediate.rehearsal.shell import Output
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.clock import Clock, Completion
+    from remediate.rehearsal.node import Node as SimulatedNode
+    from remediate.rehearsal.pair import Pair
+
+OF_THE_PAIR = (checks.carp_hast.CHECK, checks.carp.CHECK, checks.hast_splitbrain.CHECK)
+"""Checks that compare both nodes; asked on one node, with the other as --peer."""
+OF_A_NODE = (checks.hast.CHECK, checks.hast_mount.CHECK, checks.devd.CHECK)
+BOTH = "both"
+"""What a check of the pair has as its node."""
+
+
+class Said(NamedTuple):
+    """What one check said: on which node (or BOTH), its state, the reasons of what it found, those that are not OK."""
+
+    check: str
+    node: str
+    state: str
+    reasons: tuple[str, ...]
+    wrong: tuple[str, ...]
+    line: str
+    command: str
+    """The command line that says the same of a pair that runs (`hastwatch pair up`)."""
+
+    @property
+    def well(self) -> bool:
+        """The state is OK."""
+        return self.state == Severity.OK.name
+
+
+class SimulatedDeadline(Deadline):
+    """The time of a check, in simulated seconds."""
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        super().__init__(seconds)
+        self._clock = clock
+        self.ends = clock.now + max(seconds - RESERVE, seconds / 2)
+
+    def for_one_command(self) -> tuple[float, bool]:
+        """As Deadline has it, by the pair's clock. Raises OutOfTime."""
+        left, share = self.ends - self._clock.now, self.seconds * SHARE
+        if left < min(LEAST, share):
+            raise OutOfTime("the time of the check is over")
+        return self._clock.now + min(left, share), left >= share
+
+
+class NodeOfThePair(Node):
+    """A node of the pair as the checks see one; its way is a prefix that nothing has to be started for."""
+
+    def __init__(self, simulated: SimulatedNode, seconds: float, memory: Memory) -> None:
+        super().__init__(("/", simulated.name), SimulatedDeadline(seconds, simulated.clock), GivenUpCommands(memory))
+        self._simulated = simulated
+
+    def run(self, tool: str, *arguments: str) -> Completed:
+        """As `Node.run` through a prefix, its errors too, but on the simulated node."""
+        if self._lost:
+            raise self._lost
+        until, whole_share = self.deadline.for_one_command()
+        shown = " ".join((tool, *arguments))
+        try:
+            completed = self._execute(quoted((*ENV_C, TOOLS[tool], *arguments)), until, shown)
+            self.log.append(completed._replace(argv=(tool, *arguments)))
+            _refuse_failed_way(completed, shown)
+        except ProbeError as error:
+            self.log.append((shown, str(error)))
+            if isinstance(error, Hangs) and not whole_share:
+                raise OutOfTime(f"`{shown}` was cut off when the time of the check was over") from None
+            if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
+                self._lost = error
+            raise
+        return completed
+
+    def _execute(self, line: str, until: float, shown: str) -> Completed:
+        """What process.run does: a command of the pair can always be killed. Raises Hangs."""
+        clock, output = self._simulated.clock, Output()
+        began = clock.now
+        process = self._simulated.start_command(line, output)
+        if not clock.wait(process, until - began):
+            process.kill()
+            raise Hangs(f"`{shown}` did not end in {clock.now - began:.1f} s and was killed")
+        status = process.value if process.value is not None else SSH_FAILED
+        return Completed((line,), status, output.text("out"), output.text("err"), clock.now - began)
+
+
+class SimulatedMemory(Memory):
+    """What the checks remember between two runs, in memory, and as old as it is in simulated time.
+
+    A check notes instants of the machine's clock (seconds since the epoch). Between two looks of a rehearsal the pair's
+    clock goes far ahead of the machine's: instants are kept in the pair's time and given back in the machine's.
+    """
+
+    INSTANTS = frozenset({"at", "since", "errors_grew"})
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._kept: dict[str, dict[str, object]] = {}
+
+    def get(self, name: str) -> dict[str, object]:
+        """The object kept under `name`; empty where there is none."""
+        return {key: self._moved(key, value, -1) for key, value in self._kept.get(name, {}).items()}
+
+    def put(self, name: str, values: Mapping[str, object]) -> None:
+        """Keep `values` under `name`."""
+        self._kept[name] = {key: self._moved(key, value, +1) for key, value in values.items()}
+
+    def forget(self, name: str) -> None:
+        """Drop what is kept under `name`, if anything."""
+        self._kept.pop(name, None)
+
+    def _moved(self, key: str, value: object, sign: int) -> object:
+        if key in self.INSTANTS and isinstance(value, int | float):
+            return value + sign * (self._clock.now - time.time())
+        return value
+
+
+class Observer:
+    """Runs the checks on a pair, with the user's configuration where there is one."""
+
+    def __init__(self, pair: Pair, config: Config | None = None) -> None:
+        self.pair = pair
+        self.config = (config or Config())._replace(via="", peer="", state_dir="")
+        self.memory = SimulatedMemory(pair.clock)
+
+    def look(self, wait: Callable[[Completion[Said]], object]) -> tuple[Said, ...]:
+        """All checks at once: those of the pair asked on the first node that answers, then each node's own.
+
+        `wait` lets the pair go on until what it is given has happened.
+        """
+        nodes = list(self.pair.nodes.values())
+        first, second = sorted(nodes, key=lambda node: not node.on)
+        asked: list[tuple[CheckCommand, SimulatedNode, SimulatedNode | None]]
+        asked = [(check, first, second) for check in OF_THE_PAIR]
+        asked += [(check, node, None) for check in OF_A_NODE for node in nodes]
+        tasks = [self.pair.clock.run_task(partial(self._ask, *one)) for one in asked]
+        says = []
+        for task in tasks:
+            wait(task)
+            if task.value is None:
+                raise task.error or RuntimeError("a check said nothing")
+            says.append(task.value)
+        return tuple(says)
+
+    def _ask(self, check: CheckCommand, here: SimulatedNode, peer: SimulatedNode | None) -> Said:
+        options = parser(check).parse_args(["--via", "", "--peer", ""])
+        options.timeout = self.config.timeout
+        session = Session(options, self.config, check.table)
+        session.memory = self.memory
+        session.here = NodeOfThePair(here, options.timeout, self.memory)
+        session.peer = NodeOfThePair(peer, options.timeout, self.memory) if peer else None
+        verdict = judged(check, session)
+        wrong = [finding for finding in verdict.findings if finding.severity is not Severity.OK]
+        ways = [f"--via 'hastwatch pair exec --dir DIR {here.name}'"]
+        ways += [f"--peer 'hastwatch pair exec --dir DIR {peer.name}'"] if peer else []
+        return Said(
+            check.name,
+            BOTH if peer else here.name,
+            verdict.severity.name,
+            tuple(dict.fromkeys(finding.reason for finding in verdict.findings)),
+            tuple(dict.fromkeys(finding.reason for finding in wrong)),
+            status_line(verdict),
+            " ".join([check.name, *ways]),
+        )
+
+
+def judged(check: CheckCommand, session: Session) -> Verdict:
+    """What a check says of the nodes of its session, in the frame that its command runs it in. Raises ConfigError."""
+    run = _Run(check, session, _overrides(session.config, session.options, check.table))
+    run.look()
+    rows = list(check.table.by_reason)
+    findings = sorted(run.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
+    return Verdict(check.name, check.title, findings, run.numbers, session.nodes, session.remarks)
+
+
+def refuse_wrong(config: Config) -> None:
+    """Raise ConfigError for a severity that the checks refuse."""
+    for check in (*OF_THE_PAIR, *OF_A_NODE):
+        _overrides(config, parser(check).parse_args([]), check.table)

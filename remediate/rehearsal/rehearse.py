@@ -1,0 +1,230 @@
+"""`hastwatch rehearse [SCENARIO ...]`: play scenarios on a simulated pair and see what the checks say.
+
+Two nodes with HAST, CARP, devd and NFS are simulated in this process; nothing outside it is touched. A scenario breaks
+something, shows what every check says, repairs it as documented, and tells how long the clients had no service, which
+acknowledged writes are missing and whose doing that is. Exit status: 0 every scenario ended as it must, 1 one did not,
+2 wrong usage.
+
+The checks are the real ones; check_nfs_export speaks to the network itself and is not among them, a simulated NFS
+client that writes a new file every second stands for it. Times are simulated seconds; --speed only says how fast they
+pass. The operator types without a pause for thought, but for those that the story names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from checks import VERSION
+from checks.plugin.config import Config, ConfigError, load
+from checks.plugin.text import plain, say_duration
+from remediate.rehearsal import telling
+from remediate.rehearsal.layout import PairLayout
+from remediate.rehearsal.observer import Observer, refuse_wrong
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.pace import Pace
+from remediate.rehearsal.scenario import Entry, Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenarios import NOT_YET, SCENARIOS
+from remediate.rehearsal.service import Clients
+
+DEFAULT_SPEED = 30.0
+"""Simulated seconds per real second: the tour takes less than a minute."""
+WARM_UP = 35.0
+"""Simulated seconds that clients write before a scenario begins: longer than UFS delays any name, so that some of the
+writes are on both disks and some are not."""
+NOTED_SILENCE = 3.0
+"""Simulated seconds without an acknowledgement that the progress line speaks of."""
+REDRAW = 0.1
+"""Real seconds between two changes of the progress line."""
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Progress:
+    """The last line of a terminal, rewritten while a scenario goes on; nothing where the output is no terminal."""
+
+    def __init__(self, stream: TextIO, wanted: bool, paint: telling.Paint) -> None:
+        self._stream, self._wanted, self._paint = stream, wanted, paint
+        self._drawn, self._last = False, 0.0
+
+    def show(self, text: Callable[[], str]) -> None:
+        """Draw the line anew, not more often than people can read."""
+        now = time.monotonic()
+        if self._wanted and now - self._last >= REDRAW:
+            self._last, self._drawn = now, True
+            fitting = text()[: shutil.get_terminal_size().columns - 1]
+            self._stream.write(f"\r\x1b[K{self._paint(fitting, telling.FAINT)}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._drawn:
+            self._drawn = False
+            self._stream.write("\r\x1b[K")
+
+
+class Rehearsal:
+    """One call of the command."""
+
+    def __init__(self, options: argparse.Namespace, config: Config, layout: PairLayout) -> None:
+        self.options, self.config, self.layout = options, config, layout
+        terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self.paint = telling.Paint(terminal and not os.environ.get("NO_COLOR"))
+        self.progress = Progress(sys.stdout, terminal and not options.json, self.paint)
+
+    def run(self, scenarios: list[Scenario]) -> int:
+        """Play them all and tell; the exit status."""
+        outcomes: list[Outcome] = []
+        for number, scenario in enumerate(scenarios, 1):
+            self._say(telling.headline(scenario.name, scenario.line, self.paint), "")
+            outcomes.append(self._play(scenario, f"[{number}/{len(scenarios)}] {scenario.name}"))
+            self._say(*telling.verdict(outcomes[-1], self.paint), "")
+        if self.options.json:
+            print(json.dumps({
+                "hastwatch": VERSION,
+                "seed": self.options.seed,
+                "as_it_must": all(outcome.well for outcome in outcomes),
+                "scenarios": [telling.as_json(outcome) for outcome in outcomes],
+            }, indent=2))  # fmt: skip
+        elif len(outcomes) > 1:
+            self._say(*telling.table(outcomes, self.paint), "", telling.summary(outcomes, self.paint))
+        return 0 if all(outcome.well for outcome in outcomes) else FAILED
+
+    def _play(self, scenario: Scenario, title: str) -> Outcome:
+        pair = healthy_pair(self.layout, scenario.hooked)
+        clients = Clients(pair)
+        pair.clock.advance(WARM_UP)
+        began = pair.clock.now
+
+        def line() -> str:
+            silent = clients.silent_for()
+            without = f"clients without service for {say_duration(silent)}"
+            served = "clients are served" if silent < NOTED_SILENCE else without
+            return f"{title}  {say_duration(pair.clock.now - began)}, {served}"
+
+        pace = Pace(pair.clock, self.options.speed, lambda: self.progress.show(line))
+        stage = Stage(pair, Observer(pair, self.config), clients, pace, self._tell)
+        return play(scenario, stage)
+
+    def _tell(self, entry: Entry) -> None:
+        self._say(*telling.story(entry, self.paint, self.options.verbose > 0))
+
+    def _say(self, *lines: str) -> None:
+        if self.options.json:
+            return
+        self.progress.clear()
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with an error of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = _Parser(
+        prog="hastwatch rehearse",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all that are there)")
+    made.add_argument("--list", action="store_true", help="name all scenarios, those that are not there yet too")
+    made.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
+        f"simulated seconds per real second, or max (default: {DEFAULT_SPEED:g})"
+    ))  # fmt: skip
+    made.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
+    made.add_argument("--config", metavar="FILE", help=(
+        "a hastwatch.toml: its resources, vhids, mount points, severities and timeout are rehearsed"
+    ))  # fmt: skip
+    made.add_argument("--json", action="store_true", help="the whole story as one JSON object, at the end")
+    made.add_argument("-v", "--verbose", action="count", default=0, help="the whole line of every check")
+    return made
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to a million, or max")
+    return speed
+
+
+def chosen(names: list[str]) -> list[Scenario]:
+    """The scenarios of these names; `tour`, or none, is all of them. Raises ValueError with what to say."""
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    waiting = {name: needs for name, needs, _ in NOT_YET}
+    found: list[Scenario] = []
+    for name in names or ["tour"]:
+        if name == "tour":
+            found += SCENARIOS
+        elif name in known:
+            found.append(known[name])
+        elif name in waiting:
+            raise ValueError(f"{name} is not there yet: {waiting[name]}")
+        else:
+            raise ValueError(f"no scenario {name}; --list names them")
+    return list(dict.fromkeys(found))
+
+
+def listing() -> list[str]:
+    """What `--list` prints."""
+    rows = [("tour", "all of the following, in this order")]
+    rows += [(scenario.name, scenario.line) for scenario in SCENARIOS]
+    rows += [(name, f"({needs}) {line}") for name, needs, line in NOT_YET]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {line}" for name, line in rows]
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    made = parser()
+    options = made.parse_args(words)
+    try:
+        if options.list:
+            print("\n".join(listing()), flush=True)
+            return 0
+        scenarios = chosen(options.scenario)
+        config = load(options.config) if options.config is not None else Config()
+        refuse_wrong(config)
+        layout = layout_of(config, options.seed)
+    except OSError as error:
+        return _cannot_write(error)
+    except (ConfigError, ValueError) as error:
+        made.error(str(error))
+    rehearsal = Rehearsal(options, config, layout)
+    try:
+        status = rehearsal.run(scenarios)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        rehearsal.progress.clear()
+        return INTERRUPTED
+    except OSError as error:
+        return _cannot_write(error)
+
+
+def _cannot_write(error: OSError) -> int:
+    """Standard output is closed or full: end, in the first case without a word, and let Python try no more."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"hastwatch rehearse: standard output: {error.strerror}\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,290 @@
+"""What a scenario is: steps that a human types, faults, looks at the checks, and what is expected of them.
+
+A scenario is a function that is given a `Stage` and acts on it:
+
+    def export_vanishes(stage: Stage) -> None:
+        stage.looks("before")
+        stage.types(stage.active, "umount /hast/home")
+        …
+        stage.looks("the alarm", "carp-master-not-exported")
+        stage.types(stage.active, "service mountd onerestart")
+        stage.ends()
+
+Every step becomes an entry of the story, in simulated time. What was expected and did not come is trouble; a scenario
+without trouble has ended as it must. The story is the same at every speed: real time is only waited for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from remediate.rehearsal.accounting import Event, at_risk
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.observer import Observer, Said
+from remediate.rehearsal.service import Account, Clients
+from remediate.rehearsal.shell import Output
+from remediate.rehearsal.writes import Cause
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.layout import ResourceLayout
+    from remediate.rehearsal.node import Node
+    from remediate.rehearsal.pace import Pace
+    from remediate.rehearsal.pair import Pair
+
+HEARING = 1.0
+"""Simulated seconds after which what happened while the operator waits is told."""
+LAST_WAIT = 5.0
+"""Simulated seconds that the clients go on before the last look."""
+SILENCE = 5.0
+"""Simulated seconds without an acknowledgement after which clients are not served."""
+WORTH_TELLING = r"^carp: .* -> (BACKUP|MASTER|INIT)|^UFS: forcibly|^hast role "
+"""Of what the pair notes: lines of the kernel log, and hastd's event of a role."""
+MOST_RUNS = 8
+"""Runs of numbers that a line shows."""
+COMMAND_LIMIT = 600.0
+"""Simulated seconds after which a command that does not end is trouble."""
+
+
+class Typed(NamedTuple):
+    """A command line that a human typed on a node, its exit status, and the first words where that is not 0."""
+
+    at: float
+    node: str
+    line: str
+    status: int
+    seconds: float
+    words: str
+
+
+class Broken(NamedTuple):
+    """A fault, in the words of `hastwatch pair fault`."""
+
+    at: float
+    words: str
+
+
+class Told(NamedTuple):
+    """What happened, or why something is done, in a sentence."""
+
+    at: float
+    text: str
+
+
+class Noticed(NamedTuple):
+    """What a node did by itself: a change of CARP, a forced unmount, a role that a hook gave."""
+
+    at: float
+    node: str
+    text: str
+
+
+class Looked(NamedTuple):
+    """What the checks said at one moment, and what was expected of them. `missing`: expected and not said."""
+
+    at: float
+    moment: str
+    says: tuple[Said, ...]
+    expected: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+Entry = Typed | Broken | Told | Noticed | Looked
+
+
+class Scenario(NamedTuple):
+    """A scenario by name. `hooked`: devd runs the documented hook; otherwise nothing acts by itself."""
+
+    name: str
+    line: str
+    act: Callable[[Stage], None]
+    hooked: bool = False
+
+
+class Outcome(NamedTuple):
+    """How a scenario ended. Without trouble it ended as it must."""
+
+    scenario: Scenario
+    seconds: float
+    """Simulated time from the first look to the end."""
+    entries: tuple[Entry, ...]
+    account: Account
+    trouble: tuple[str, ...]
+
+    @property
+    def well(self) -> bool:
+        """It ended as it must."""
+        return not self.trouble
+
+
+class Stage:
+    """Where a scenario is played: the pair, an operator at its command lines, the checks, the clients."""
+
+    def __init__(
+        self, pair: Pair, observer: Observer, clients: Clients, pace: Pace, tell: Callable[[Entry], None]
+    ) -> None:
+        """`tell` is given every entry of the story when it is complete."""
+        self.pair, self.observer, self.clients = pair, observer, clients
+        self.active, self.standby = pair.nodes.values()
+        self.trouble: list[str] = []
+        self.entries: list[Entry] = []
+        self.began = pair.clock.now
+        self._pace, self._tell, self._heard = pace, tell, len(pair.notes)
+        self._must: frozenset[Cause] = frozenset()
+        self._may: frozenset[Cause] = frozenset()
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds since the beginning of the scenario."""
+        return self.pair.clock.now - self.began
+
+    @property
+    def resources(self) -> tuple[ResourceLayout, ...]:
+        """All resources of the pair."""
+        return self.pair.layout.resources
+
+    # --- what is done -------------------------------------------------------------------------------------------
+
+    def types(self, node: Node, line: str, *, status: int = 0) -> None:
+        """The operator types a command on a node, which must end with `status`."""
+        at, output = self.now, Output()
+        process = node.start_command(line, output)
+        if not self._pace.wait(process, COMMAND_LIMIT):
+            process.kill()
+        ended = process.value if process.value is not None else 124
+        words = "" if ended == 0 else _first_words(output.text("err") or output.text("out"))
+        self._add(Typed(at, node.name, line, ended, self.now - at, words))
+        if ended != status:
+            self.trouble.append(f"{node.name}: `{line}` ended with {ended}, must be {status}: {words}")
+
+    def watches(self, node: Node, line: str, shown: str, limit: float = 900.0) -> None:
+        """The operator repeats a command until it prints a line that begins with `shown`, at most `limit` seconds."""
+        at, found = self.now, False
+        while not found and self.now - at < limit:
+            output = Output()
+            process = node.start_command(line, output)
+            self._pace.wait(process, COMMAND_LIMIT)
+            found = process.done and _shows(output.text("out"), shown)
+            if not found:
+                self._pace.advance(1.0)
+        self._add(Typed(at, node.name, line, 0, self.now - at, f"until it shows {shown.strip()}"))
+        if not found:
+            self.trouble.append(f"{node.name}: `{line}` did not show {shown} in {limit:g} s")
+
+    def breaks(self, *words: str) -> None:
+        """A fault happens."""
+        self._add(Broken(self.now, " ".join(words)))
+        inflict(self.pair, *words)
+
+    def waits(self, seconds: float, why: str) -> None:
+        """Time passes, and this is why."""
+        self._add(Told(self.now, f"{why} ({seconds:g} s)"))
+        ends = self.pair.clock.timeout(seconds)
+        while not self._pace.wait(ends, HEARING):
+            self._hear(self.now)
+
+    def tells(self, text: str) -> None:
+        """A sentence for the reader."""
+        self._add(Told(self.now, text))
+
+    # --- what is seen -------------------------------------------------------------------------------------------
+
+    def looks(self, moment: str, *expected: str) -> None:
+        """All checks are asked. `expected` are the reasons that must be named; without any, all must be well."""
+        self._looked(moment, expected, None if expected else frozenset())
+
+    def expects_loss(self, *causes: Cause, besides: tuple[Cause, ...] = ()) -> None:
+        """Acknowledged writes get lost: by the doing of each of `causes`, perhaps `besides`, and of nothing else."""
+        self._must = frozenset(causes)
+        self._may = self._must.union(besides)
+
+    def says_at_risk(self) -> None:
+        """The account of the data: what a power cut of the serving node would lose now."""
+        for resource in self.resources:
+            risks = at_risk(self.pair, resource.name, Event.POWER_CUT)
+            if risks:
+                numbers = ranges(tuple(sorted(risk.write.number for risk in risks)))
+                self.tells(f"a power cut now would lose {len(risks)} acknowledged writes of {resource.name}: {numbers}")
+
+    def says_missing(self) -> None:
+        """The account of the data: what clients miss now."""
+        for loss in self.clients.account().losses:
+            text = f"clients miss {len(loss.numbers)} acknowledged writes of {loss.resource}: {ranges(loss.numbers)}"
+            self.tells(f"{text}, {loss.fate.value} ({loss.cause.value})")
+
+    def ends(self, *left: str) -> None:
+        """The end: all checks are well but for the reasons `left`, clients are served, the account is as expected."""
+        self._pace.advance(LAST_WAIT)
+        self._looked("after", left, frozenset(left))
+        silent = self.clients.silent_for()
+        if silent > SILENCE:
+            self.trouble.append(f"at the end clients have had no service for {silent:.0f} s")
+        account = self.clients.account()
+        found = {loss.cause for loss in account.losses}
+        for cause in sorted(found - self._may, key=str):
+            self.trouble.append(f"acknowledged writes were lost that must not be, by {cause.value}")
+        for cause in sorted(self._must - found, key=str):
+            self.trouble.append(f"no acknowledged write was lost by {cause.value}, which had to be shown")
+
+    def _looked(self, moment: str, expected: tuple[str, ...], only: frozenset[str] | None) -> None:
+        at = self.now
+        says = self.observer.look(self._pace.wait)
+        self.clients.places()
+        said = {reason for one in says for reason in one.reasons}
+        missing = tuple(reason for reason in expected if reason not in said)
+        self._add(Looked(at, moment, says, expected, missing))
+        self.trouble += [f"{moment}: no check said {reason}" for reason in missing]
+        if only is not None:
+            wrong = [(one, reason) for one in says for reason in one.wrong if reason not in only]
+            self.trouble += [f"{moment}: {one.check} said {reason} ({one.node})" for one, reason in wrong]
+
+    def _add(self, entry: Entry) -> None:
+        """Tell an entry, after what the nodes did by themselves before it began."""
+        self._hear(entry.at)
+        self._append(entry)
+
+    def _hear(self, until: float) -> None:
+        while self._heard < len(self.pair.notes) and self.pair.notes[self._heard].at - self.began <= until:
+            note = self.pair.notes[self._heard]
+            self._heard += 1
+            if re.search(WORTH_TELLING, note.text):
+                text = re.sub(r"^hast role (\S+) (\S+) (\S+)", r"hastd: \1 \2 -> \3", note.text)
+                self._append(Noticed(note.at - self.began, note.node, text))
+
+    def _append(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self._tell(entry)
+
+
+def play(scenario: Scenario, stage: Stage) -> Outcome:
+    """Play a scenario to its end, or as far as it comes; never raises but for an interrupt from the keyboard."""
+    try:
+        scenario.act(stage)
+    except Exception as error:  # the last line of defence: the other scenarios are still to be played
+        stage.trouble.append(f"the rehearsal itself failed: {type(error).__name__}: {error}")
+    stage.trouble += [f"a hook failed: {type(error).__name__}: {error}" for error in stage.pair.hook_errors]
+    account = stage.clients.account()
+    return Outcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble))
+
+
+def ranges(numbers: tuple[int, ...]) -> str:
+    """Sorted numbers for people: `3-7, 9`; of many runs the first ones and the last number."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    shown = ["-".join(map(str, run)) for run in runs]
+    if len(shown) > MOST_RUNS:
+        shown = [*shown[: MOST_RUNS - 2], "...", shown[-1]]
+    return ", ".join(shown)
+
+
+def _shows(text: str, wanted: str) -> bool:
+    return any(line.strip().startswith(wanted) for line in text.splitlines())
+
+
+def _first_words(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")

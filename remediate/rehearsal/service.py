@@ -1,0 +1,129 @@
+"""The clients of a rehearsal: one NFS client per resource that writes every second, and what it got.
+
+Each write is a new file, as a mail spool has one file per message: the name of a new file is what UFS writes late
+(`writes.py`), so this is the client that loses most. The times without service are those between two acknowledgements
+that lie further apart than the client's own rhythm and the retry of one lost request.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from remediate.rehearsal.accounting import Places, places
+from remediate.rehearsal.client import Answer, Client
+from remediate.rehearsal.writes import Cause, Fate
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.clock import Steps
+    from remediate.rehearsal.pair import Pair
+
+RHYTHM = 1.0
+"""Seconds from the answer to one write to the next write."""
+NOTICED = 1.0
+"""Seconds beyond the rhythm from which on a time without an acknowledgement counts as one without service."""
+PATIENCE = 3600.0
+"""Seconds that a `hard` mount waits for an answer in a rehearsal: longer than any of them."""
+
+
+class Loss(NamedTuple):
+    """Acknowledged writes of one resource that clients do not see, by their numbers, and whose doing that is."""
+
+    resource: str
+    fate: Fate
+    cause: Cause
+    numbers: tuple[int, ...]
+
+
+class Account(NamedTuple):
+    """What the clients got, and what has become of it."""
+
+    acknowledged: int
+    served: int
+    losses: tuple[Loss, ...]
+    outages: tuple[float, ...]
+    """Seconds of each time without service, in order; the last one may not be over."""
+    errors: dict[str, int]
+    """What the client was told instead of an acknowledgement, and how often."""
+
+    @property
+    def without_service(self) -> float:
+        """Seconds altogether."""
+        return sum(self.outages)
+
+    @property
+    def missing(self) -> int:
+        """How many acknowledged writes clients do not see."""
+        return sum(len(loss.numbers) for loss in self.losses)
+
+
+class Clients:
+    """One writing client per resource, from now on."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.began = pair.clock.now
+        self.clients = {each.name: _client(pair, each.name) for each in pair.layout.resources if each.exported}
+        for client in self.clients.values():
+            pair.clock.start(self._writing(client))
+        self._lost_by: dict[int, Cause] = {}
+        """Number of a lost write: whose doing that was when it was first seen, not what came later."""
+
+    def _writing(self, client: Client) -> Steps[None]:
+        number = 0
+        while True:
+            number += 1
+            yield client.write(f"new-{number:05d}", patience=PATIENCE)
+            yield RHYTHM
+
+    def silent_for(self) -> float:
+        """Seconds since the client that waits longest had its last acknowledgement."""
+        return max((self.pair.clock.now - _good(self.began, client)[-1] for client in self.clients.values()), default=0)
+
+    def outages(self) -> tuple[float, ...]:
+        """Seconds of each time without service, up to now; of several resources, of the one that had least of it."""
+        found: list[tuple[float, ...]] = []
+        for client in self.clients.values():
+            ends = [*_good(self.began, client), self.pair.clock.now]
+            gaps = [after - before - RHYTHM for before, after in pairwise(ends)]
+            found.append(tuple(gap for gap in gaps if gap > NOTICED))
+        return max(found, key=sum, default=())
+
+    def places(self) -> list[Places]:
+        """Where every acknowledged write is now; remembers who lost what is lost."""
+        known = [each for name in self.clients for each in places(self.pair, name)]
+        for each in known:
+            if each.fate is Fate.LOST and each.cause is not None:
+                self._lost_by.setdefault(each.write.number, each.cause)
+        return known
+
+    def account(self) -> Account:
+        """What the clients got, and what has become of it, now."""
+        known = self.places()
+        grouped: dict[tuple[str, Fate, Cause], list[int]] = {}
+        for each in known:
+            if each.fate is not Fate.SERVED:
+                first = self._lost_by.get(each.write.number) if each.fate is Fate.LOST else None
+                key = each.write.resource, each.fate, first or each.cause or Cause.REPLICATION
+                grouped.setdefault(key, []).append(each.write.number)
+        wrong = Counter(
+            operation.answer.value
+            for client in self.clients.values()
+            for operation in client.operations
+            if operation.answer is not Answer.OK
+        )
+        losses = tuple(Loss(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
+        missing = sum(len(loss.numbers) for loss in losses)
+        return Account(len(known), len(known) - missing, losses, self.outages(), dict(wrong))
+
+
+def _client(pair: Pair, resource: str) -> Client:
+    """By the address that serves the resource: the layout's own, else the first."""
+    addresses = getattr(pair.layout.resource(resource), "service_address", "")
+    return pair.client(resource, addresses)
+
+
+def _good(began: float, client: Client) -> list[float]:
+    """When there was an acknowledgement, with the beginning."""
+    return [began, *(operation.ended for operation in client.operations if operation.answer is Answer.OK)]

@@ -1,0 +1,206 @@
+"""How a rehearsal is told: the lines of its story, the verdict of a scenario, the table at the end, the JSON."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from checks.plugin.text import plain, say_count, say_duration
+from remediate.rehearsal.scenario import Broken, Entry, Looked, Noticed, Outcome, Told, Typed, ranges
+from remediate.rehearsal.service import Account
+from remediate.rehearsal.writes import Cause
+
+STATES = {"OK": "32", "WARNING": "33", "CRITICAL": "31;1", "UNKNOWN": "35"}
+GOOD, BAD, FAULT, PROMPT, FAINT, BOLD = "32;1", "31;1", "35;1", "36", "2", "1"
+"""Select Graphic Rendition codes of a terminal (ECMA-48)."""
+
+WHOSE = {
+    Cause.UFS_DELAY: "UFS: acknowledged by NFS, not yet on the device",
+    Cause.REPLICATION: "HAST: on one disk and not on the other",
+    Cause.STEPS: "the steps: the role was given up under the mount",
+    Cause.OVERWRITTEN: "the recovery: overwritten from the copy that was kept",
+    Cause.DISK: "a disk that failed or was replaced",
+}
+SHORT = {
+    Cause.UFS_DELAY: "UFS",
+    Cause.REPLICATION: "HAST",
+    Cause.STEPS: "the steps",
+    Cause.OVERWRITTEN: "the recovery",
+    Cause.DISK: "the disk",
+}
+"""Whose doing a loss is, in a sentence and in a word."""
+
+TIME_WIDTH, LABEL_WIDTH, TEXT_WIDTH = 7, 9, 100
+"""Characters of the columns of a story; only what is long by nature is wrapped to the last one."""
+
+
+class Paint:
+    """Colours where they are wanted."""
+
+    def __init__(self, coloured: bool) -> None:
+        self.coloured = coloured
+
+    def __call__(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and code and text else text
+
+
+def headline(name: str, line: str, paint: Paint) -> str:
+    """The first line of a scenario."""
+    return f"{paint(name, BOLD)}: {line}"
+
+
+def story(entry: Entry, paint: Paint, verbose: bool) -> Iterator[str]:
+    """The lines of one entry."""
+    if isinstance(entry, Looked):
+        yield from _looked(entry, paint, verbose)
+    elif isinstance(entry, Typed):
+        said = entry.words and f"   [{plain(entry.words)}]"
+        exit_status = f"   exit {entry.status}" if entry.status else ""
+        took = f"   {say_duration(entry.seconds)}" if entry.seconds >= 2 else ""
+        yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + said + took, FAINT)}", paint)
+    elif isinstance(entry, Broken):
+        yield _row(entry.at, "fault", FAULT, entry.words, paint)
+    elif isinstance(entry, Noticed):
+        yield _row(entry.at, f"{entry.node}:", PROMPT, paint(entry.text, FAINT), paint)
+    else:
+        yield _row(entry.at, "", "", paint(entry.text, FAINT), paint)
+
+
+def _row(at: float | None, label: str, code: str, text: str, paint: Paint) -> str:
+    when = "" if at is None else f"{at:.0f} s"
+    return f"{when:>{TIME_WIDTH}}  {paint(label.ljust(LABEL_WIDTH), code)} {text}"
+
+
+def _looked(entry: Looked, paint: Paint, verbose: bool) -> Iterator[str]:
+    well = sum(one.well for one in entry.says)
+    count = "all OK" if well == len(entry.says) else f"{well} of {len(entry.says)} OK"
+    yield _row(entry.at, "checks", BOLD, f"{paint(entry.moment, BOLD)}, {count}", paint)
+    for one in entry.says:
+        if verbose:
+            yield _row(None, one.state, STATES[one.state], f"{one.node:<7} {one.line}", paint)
+        elif not one.well:
+            named = ", ".join(paint(name, BOLD if name in entry.expected else "") for name in one.wrong)
+            yield _row(None, one.state, STATES[one.state], f"{one.check:<22} {one.node:<7} {named}", paint)
+    unnamed = [name for name in entry.expected if not any(name in one.wrong for one in entry.says)]
+    for name in unnamed:
+        if name in entry.missing:
+            yield _row(None, "missing", BAD, f"no check said {name}", paint)
+        elif not verbose:
+            yield _row(None, "OK", STATES["OK"], f"{paint(name, BOLD)}", paint)
+
+
+def verdict(outcome: Outcome, paint: Paint) -> Iterator[str]:
+    """The lines that close a scenario."""
+    account = outcome.account
+    yield _row(None, "clients", BOLD, _service(account), paint)
+    missing = f", {account.missing} missing" if account.missing else ", none missing"
+    yield _row(None, "data", BOLD, f"{say_count(account.acknowledged, 'acknowledged write')}{missing}", paint)
+    for loss in account.losses:
+        text = f"{len(loss.numbers)} of {loss.resource} {loss.fate.name.lower()}: {ranges(loss.numbers)}"
+        yield _row(None, "", "", f"{text} ({WHOSE[loss.cause]})", paint)
+    looks = [entry for entry in outcome.entries if isinstance(entry, Looked)]
+    expected = dict.fromkeys(name for look in looks for name in look.expected)
+    said = [name for name in expected if not any(name in look.missing for look in looks)]
+    if expected:
+        text = f"{say_count(len(expected), 'reason')}, {len(said)} named: {', '.join(said)}"
+        for number, line in enumerate(textwrap.wrap(text, TEXT_WIDTH, break_on_hyphens=False)):
+            yield _row(None, "" if number else "expected", BOLD, line, paint)
+    for text in outcome.trouble:
+        yield _row(None, "but", BAD, plain(text), paint)
+    words = "ended as it must" if outcome.well else "did NOT end as it must"
+    yield _row(None, "verdict", BOLD, paint(words, GOOD if outcome.well else BAD), paint)
+
+
+def _service(account: Account) -> str:
+    if not account.outages:
+        said = "no time without service"
+    else:
+        times = " + ".join(say_duration(seconds) for seconds in account.outages)
+        said = f"no service for {times}"
+    errors = ", ".join(f"{number} x {text}" for text, number in account.errors.items())
+    return f"{said}{f'; errors: {errors}' if errors else ''}"
+
+
+def table(outcomes: list[Outcome], paint: Paint) -> Iterator[str]:
+    """One line per scenario."""
+    heads = ("scenario", "verdict", "without service", "acknowledged", "missing", "whose doing")
+    rows = [heads, *(_cells(outcome) for outcome in outcomes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    for number, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if number == 0:
+            cells = [paint(cell, BOLD) for cell in cells]
+        else:
+            cells[1] = paint(cells[1], GOOD if outcomes[number - 1].well else BAD)
+        yield "  ".join(cells).rstrip()
+
+
+def _cells(outcome: Outcome) -> tuple[str, ...]:
+    account = outcome.account
+    whose = dict.fromkeys(SHORT[loss.cause] for loss in account.losses)
+    return (
+        outcome.scenario.name,
+        "as it must" if outcome.well else "NOT as it must",
+        say_duration(account.without_service) if account.outages else "none",
+        str(account.acknowledged),
+        str(account.missing or "none"),
+        ", ".join(whose),
+    )
+
+
+def summary(outcomes: list[Outcome], paint: Paint) -> str:
+    """The last line."""
+    wrong = [outcome.scenario.name for outcome in outcomes if not outcome.well]
+    if wrong:
+        return paint(f"{len(wrong)} of {len(outcomes)} scenarios did NOT end as they must: {', '.join(wrong)}", BAD)
+    return paint(f"{say_count(len(outcomes), 'scenario')}, each ended as it must", GOOD)
+
+
+def uncoloured(text: str) -> str:
+    """The text without the codes of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """One scenario in plain values; times in simulated seconds from its beginning."""
+    account = outcome.account
+    return {
+        "name": outcome.scenario.name,
+        "about": outcome.scenario.line,
+        "as_it_must": outcome.well,
+        "trouble": list(outcome.trouble),
+        "seconds": round(outcome.seconds, 3),
+        "story": [_entry(entry) for entry in outcome.entries],
+        "clients": {
+            "without_service": round(account.without_service, 3),
+            "outages": [round(seconds, 3) for seconds in account.outages],
+            "errors": account.errors,
+        },
+        "data": {
+            "acknowledged": account.acknowledged,
+            "served": account.served,
+            "missing": [
+                {
+                    "resource": loss.resource,
+                    "fate": loss.fate.name.lower(),
+                    "cause": loss.cause.name.lower(),
+                    "means": WHOSE[loss.cause],
+                    "writes": list(loss.numbers),
+                }
+                for loss in account.losses
+            ],
+        },
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    kinds = {Typed: "command", Broken: "fault", Told: "remark", Noticed: "event", Looked: "checks"}
+    values: dict[str, Any] = {"kind": kinds[type(entry)], **entry._asdict()}
+    values["at"] = round(entry.at, 3)
+    if isinstance(entry, Typed):
+        values["seconds"] = round(entry.seconds, 3)
+    if isinstance(entry, Looked):
+        values["says"] = [one._asdict() for one in entry.says]
+    return values

@@ -1,0 +1,55 @@
+"""Playing a scenario in simulated time, for the tests."""
+
+from __future__ import annotations
+
+from checks.plugin.config import Config
+from remediate.rehearsal.observer import Observer
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.pace import Pace
+from remediate.rehearsal.scenario import Looked, Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenarios import SCENARIOS
+from remediate.rehearsal.service import Clients
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+WARM_UP = 35.0
+
+
+def stage_of(config: Config | None = None, *, hooked: bool = False, seed: int = 1) -> Stage:
+    """A stage with a healthy pair whose clients have been writing for a while."""
+    settings = config or Config()
+    pair = healthy_pair(layout_of(settings, seed), hooked)
+    clients = Clients(pair)
+    pair.clock.advance(WARM_UP)
+    return Stage(pair, Observer(pair, settings), clients, Pace(pair.clock, None, lambda: None), lambda entry: None)
+
+
+def played(name: str, *, seed: int = 1, config: Config | None = None) -> Outcome:
+    """A scenario played to its end."""
+    scenario = BY_NAME[name]
+    return play(scenario, stage_of(config, hooked=scenario.hooked, seed=seed))
+
+
+def spared(scenario: Scenario, *what: str) -> Scenario:
+    """The same scenario in which these methods of the stage, `breaks` or `types`, do nothing."""
+
+    def act(stage: Stage) -> None:
+        for name in what:
+            setattr(stage, name, nothing)
+        scenario.act(stage)
+
+    return scenario._replace(act=act)
+
+
+def nothing(*_: object, **__: object) -> None:
+    """Instead of a fault or a command."""
+
+
+def looks(outcome: Outcome) -> dict[str, Looked]:
+    """What the checks said, by moment."""
+    return {entry.moment: entry for entry in outcome.entries if isinstance(entry, Looked)}
+
+
+def said(look: Looked, check: str, node: str = "both") -> tuple[str, tuple[str, ...]]:
+    """The state of one check and its reasons that are not OK."""
+    found = next(one for one in look.says if (one.check, one.node) == (check, node))
+    return found.state, found.wrong

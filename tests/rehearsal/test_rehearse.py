@@ -1,0 +1,299 @@
+"""`hastwatch rehearse` as a command: output, exit status, and that the checks say what their commands say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from checks.plugin.config import Config
+from remediate.rehearsal import rehearse
+from remediate.rehearsal.observer import Observer, Said
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.scenarios import NOT_YET, SCENARIOS
+from remediate.rehearsal.server import Server
+from tests.rehearsal.played import BY_NAME, spared
+
+ROOT = Path(__file__).parents[2]
+HASTWATCH = [sys.executable, "-m", "remediate.command"]
+QUICK = "export-vanishes"
+
+
+def hastwatch(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*HASTWATCH, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def test_the_tour_plays_every_scenario_and_ends_with_0() -> None:
+    tour = hastwatch("rehearse", "--speed", "max")
+    assert (tour.returncode, tour.stderr) == (0, "")
+    for scenario in SCENARIOS:
+        assert f"{scenario.name}: {scenario.line}" in tour.stdout
+    assert tour.stdout.endswith(f"\n{len(SCENARIOS)} scenarios, each ended as it must\n")
+
+
+def test_a_scenario_that_does_not_end_as_it_must_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    options = rehearse.parser().parse_args(["--speed", "max"])
+    run = rehearse.Rehearsal(options, Config(), layout_of(Config(), 1))
+    assert run.run([spared(BY_NAME["power-loss"], "breaks"), BY_NAME[QUICK]]) == 1
+    out = capsys.readouterr().out
+    assert "no check said node-unreachable" in out
+    assert out.endswith("1 of 2 scenarios did NOT end as they must: power-loss\n")
+
+
+def test_output_into_a_pipe_is_plain_and_has_no_progress() -> None:
+    piped = hastwatch("rehearse", "--speed", "max", QUICK)
+    assert piped.returncode == 0
+    assert not set("\x1b\r") & set(piped.stdout)
+    assert "         CRITICAL  check_carp_hast        both    carp-master-not-exported\n" in piped.stdout
+    assert re.search(r"clients +no service for \d+ s; errors: \d+ x Input/output error\n", piped.stdout)
+
+
+def test_verbose_shows_the_whole_line_of_every_check() -> None:
+    lines = hastwatch("rehearse", "--speed", "max", "-v", QUICK).stdout
+    assert "CARP HAST CRITICAL - home on nfs001: CARP MASTER, HAST primary, mounted, NFS runs - clients get" in lines
+    assert "DEVD OK - nfs002: devd runs and answers" in lines
+
+
+def on_a_terminal(words: list[str], environment: dict[str, str]) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [*HASTWATCH, *words], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **environment}
+    )
+    os.close(theirs)
+    shown = io.BytesIO()
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        shown.write(chunk)
+    os.close(ours)
+    assert child.wait() == 0
+    return shown.getvalue().decode()
+
+
+def test_a_terminal_gets_colour_and_a_line_that_is_rewritten() -> None:
+    shown = on_a_terminal(["rehearse", "--speed", "200", QUICK], {"TERM": "xterm", "NO_COLOR": ""})
+    assert "\x1b[31;1mCRITICAL" in shown
+    assert re.search(r"\r\x1b\[K[^\r\n]*\[1/1\] export-vanishes", shown)
+
+
+def test_no_colour_where_the_user_wants_none() -> None:
+    shown = on_a_terminal(["rehearse", "--speed", "max", QUICK], {"TERM": "xterm", "NO_COLOR": "1"})
+    assert not re.search(r"\x1b\[[0-9;]*m", shown)
+
+
+def test_speed_is_waited_for_and_changes_nothing_else() -> None:
+    slow, fast = hastwatch("rehearse", "--speed", "100", QUICK), hastwatch("rehearse", "--speed", "max", QUICK)
+    assert slow.stdout == fast.stdout
+
+
+def test_the_list_names_what_is_there_and_what_is_missing_for_the_rest() -> None:
+    listed = hastwatch("rehearse", "--list")
+    assert listed.returncode == 0
+    for scenario in SCENARIOS:
+        assert re.search(rf"^{scenario.name} +{re.escape(scenario.line)}$", listed.stdout, re.M)
+    for name, needs, _ in NOT_YET:
+        assert re.search(rf"^{name} +\({needs}\) ", listed.stdout, re.M)
+
+
+def test_json_is_one_object_with_the_whole_story() -> None:
+    told = json.loads(hastwatch("rehearse", "--speed", "max", "--json", "power-loss", QUICK).stdout)
+    assert told["as_it_must"] is True
+    assert [each["name"] for each in told["scenarios"]] == ["power-loss", QUICK]
+    first = told["scenarios"][0]
+    assert {entry["kind"] for entry in first["story"]} == {"checks", "command", "event", "fault", "remark"}
+    assert first["data"]["acknowledged"] == first["data"]["served"] + len(first["data"]["missing"][0]["writes"])
+    assert first["data"]["missing"][0]["cause"] == "ufs_delay"
+    assert first["clients"]["without_service"] == sum(first["clients"]["outages"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nosuch"], "no scenario nosuch"),
+        (["power-loss-automatic"], "needs converge"),
+        (["--speed", "0"], "'0' is not a number above 0"),
+        (["--speed", "fast"], "'fast' is not a number above 0"),
+        (["--seed", "x"], "invalid int value"),
+        (["--nosuch"], "unrecognized arguments"),
+        (["--config", "/nonexistent.toml"], "/nonexistent.toml: no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(words: list[str], said: str) -> None:
+    wrong = hastwatch("rehearse", *words)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    assert said in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[resource.home]\nvhid = 'two'\n", "'two' is not a vhid"),
+        ("[resource.home]\nvhid = '300@em0'\n", "'300@em0' is not a vhid"),
+        ("[resource.home]\nmount_point = 'here'\n", "mount_point"),
+        ("[severity]\nnode-unreachable = 'ok'\n", "refused, a check that could not look is never OK"),
+        ("nosuch = 1\n", "unknown key `nosuch`"),
+        ("= broken", "Invalid"),
+    ],
+)
+def test_a_configuration_that_cannot_be_rehearsed_is_one_line_and_2(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "hastwatch.toml"
+    file.write_text(text)
+    file.chmod(0o600)
+    wrong = hastwatch("rehearse", "--config", str(file))
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert said in wrong.stderr
+
+
+def test_the_users_configuration_is_what_the_pair_is_built_with(tmp_path: Path) -> None:
+    file = tmp_path / "hastwatch.toml"
+    file.write_text("[resource.mail]\nvhid = '7@em0'\nmount_point = '/srv/mail'\nservice_address = '192.0.2.7'\n")
+    file.chmod(0o600)
+    shown = hastwatch("rehearse", "--config", str(file), "--speed", "max", "-v", QUICK)
+    assert shown.returncode == 0
+    assert "nfs001#   mount /dev/hast/mail /srv/mail" in shown.stdout
+    assert "7@em0 (192.0.2.7/32) MASTER" in shown.stdout
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
+    child = subprocess.Popen(
+        [*HASTWATCH, "rehearse", "--speed", "max"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    child.stderr.close()
+    assert child.wait() == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux and FreeBSD have /dev/full")
+def test_a_full_disk_behind_the_output_is_one_line_and_1() -> None:
+    with open("/dev/full", "w") as full:
+        child = subprocess.run(
+            [*HASTWATCH, "rehearse", "--speed", "max", QUICK],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (child.returncode, child.stderr.count("\n")) == (1, 1)
+    assert child.stderr.startswith("hastwatch rehearse: standard output: No space left")
+
+
+def test_an_interrupt_from_the_keyboard_ends_it_with_130_and_no_traceback() -> None:
+    child = subprocess.Popen(
+        [*HASTWATCH, "rehearse", "--speed", "1"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=10)
+    assert (child.returncode, errors) == (130, "")
+
+
+# --- hastwatch --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["nosuch"], ["--nosuch"]])
+def test_without_a_subcommand_hastwatch_says_one_line_and_ends_with_2(words: list[str]) -> None:
+    wrong = hastwatch(*words)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    assert "rehearse, pair" in wrong.stderr
+
+
+def test_hastwatch_names_its_subcommands_and_its_version() -> None:
+    assert re.search(r"^  rehearse +play", hastwatch("--help").stdout, re.M)
+    assert re.fullmatch(r"hastwatch \d+\.\d+\.\d+\n", hastwatch("-V").stdout)
+
+
+def test_pair_exec_through_hastwatch_imports_next_to_nothing() -> None:
+    heavy = "{'argparse', 'json', 'dataclasses', 'subprocess', 're', 'checks', 'importlib.util'}"
+    program = (
+        f"import sys; before = set(sys.modules); sys.path.insert(0, {str(ROOT)!r}); from remediate import command\n"
+        "status = command.main(['pair', 'exec', '--dir', '/nonexistent', 'nfs001', 'true'])\n"
+        f"print(status, *sorted((set(sys.modules) - before) & {heavy}))"
+    )
+    answer = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "255\n"
+
+
+# --- the checks are the real ones -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, tuple[Said, ...]]]:
+    """A healthy pair behind its socket, and what the checks said in process just before; a --via prefix up to NODE."""
+    pair = healthy_pair(layout_of(Config(), 1), hooked=False)
+    pair.must(pair.nodes["nfs002"], "service nfsd onestart")
+    says = Observer(pair).look(pair.clock.wait)
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "exec").write_text(
+        f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m remediate.command pair exec --dir {folder} "$@"\n'
+    )
+    (folder / "exec").chmod(0o755)
+    server = Server(pair, folder, speed=1.0)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    yield str(folder / "exec"), says
+    hastwatch("pair", "down", "--dir", str(folder))
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("check", "node"),
+    [
+        ("carp_hast", "both"),
+        ("carp", "both"),
+        ("hast_splitbrain", "both"),
+        ("hast", "nfs001"),
+        ("hast_mount", "nfs001"),
+        ("devd", "nfs002"),
+    ],
+)
+def test_the_command_through_pair_exec_says_what_is_said_in_process(
+    served: tuple[str, tuple[Said, ...]], tmp_path: Path, check: str, node: str
+) -> None:
+    prefix, says = served
+    expected = next(one for one in says if (one.check, one.node) == (f"check_{check}", node))
+    program = f"import sys; from checks.{check} import main; sys.exit(main())"
+    words = ["--via", f"{prefix} {'nfs001' if node == 'both' else node}", "--state-dir", str(tmp_path / "kept")]
+    words += ["--peer", f"{prefix} nfs002"] if node == "both" else []
+    run = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stdout.partition(" | ")[0].strip() == expected.line.partition(" | ")[0]
+    assert ("OK", "WARNING", "CRITICAL", "UNKNOWN")[run.returncode] == expected.state
+
+
+# --- the picture ------------------------------------------------------------------------------------------------
+
+
+def test_the_picture_of_the_readme_is_what_is_printed_now() -> None:
+    words = [sys.executable, str(ROOT / "docs" / "picture.py"), "--check"]
+    checked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
+
+
+def test_the_picture_is_well_formed_and_shows_the_states_in_their_colours() -> None:
+    root = ElementTree.parse(ROOT / "docs" / "rehearse.svg").getroot()
+    spans = {(span.get("class"), (span.text or "").strip()) for span in root.iter("{http://www.w3.org/2000/svg}tspan")}
+    assert {("c31 c1", "CRITICAL"), ("c33", "WARNING"), ("c32 c1", "ended as it must")} <= spans

@@ -1,0 +1,166 @@
+"""Every scenario ends as it must, shows what it is for, and fails where what it expects does not come."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.plugin.config import Config, ResourceConfig
+from remediate.rehearsal.scenario import Noticed, Scenario, Stage, Typed, play, ranges
+from remediate.rehearsal.scenarios import SCENARIOS
+from remediate.rehearsal.writes import Cause, Fate
+from tests.rehearsal.played import BY_NAME, looks, played, said, spared, stage_of
+
+WITH_FAULTS = sorted(BY_NAME.keys() - {"switchover-clean", "switchover-documented", "export-vanishes"})
+
+OWN = Config(
+    timeout=6,
+    severity={"carp-demoted": "ok"},
+    resource={
+        "mail": ResourceConfig(vhid="7@em0", mount_point="/srv/mail", service_address="192.0.2.7"),
+        "www": ResourceConfig(vhid="8@vlan0_100"),
+    },
+)
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_scenario_ends_as_it_must(name: str, seed: int) -> None:
+    assert played(name, seed=seed).trouble == ()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_scenario_ends_as_it_must_with_two_resources_of_the_users_own(name: str) -> None:
+    outcome = played(name, config=OWN)
+    assert outcome.trouble == ()
+    assert any("mail" in one.line and "www" in one.line for one in looks(outcome)["before"].says)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_scenario_in_which_nothing_breaks_and_nobody_types_does_not_end_as_it_must(name: str) -> None:
+    scenario = spared(BY_NAME[name], "breaks", "types")
+    assert any("no check said" in text for text in play(scenario, stage_of(hooked=scenario.hooked)).trouble)
+
+
+@pytest.mark.parametrize("name", WITH_FAULTS)
+def test_a_scenario_whose_fault_does_not_come_does_not_end_as_it_must(name: str) -> None:
+    scenario = spared(BY_NAME[name], "breaks")
+    outcome = play(scenario, stage_of(hooked=scenario.hooked))
+    assert any("no check said" in text for text in outcome.trouble)
+    assert not any("itself failed" in text for text in outcome.trouble)
+
+
+def test_the_same_seed_gives_the_same_story() -> None:
+    one, other = played("stale-standby"), played("stale-standby")
+    assert (one.entries, one.account) == (other.entries, other.account)
+
+
+def test_the_clean_switchover_loses_nothing_and_the_documented_order_what_was_buffered() -> None:
+    clean, documented = played("switchover-clean").account, played("switchover-documented").account
+    assert clean.losses == ()
+    assert [(loss.cause, loss.fate) for loss in documented.losses] == [(Cause.STEPS, Fate.LOST)]
+    assert documented.served + documented.missing == documented.acknowledged
+
+
+def test_a_power_loss_costs_the_last_half_minute_of_new_files_and_the_return_of_the_node_costs_service() -> None:
+    outcome = played("power-loss")
+    (loss,) = outcome.account.losses
+    assert (loss.cause, len(loss.numbers)) == (Cause.UFS_DELAY, 30)
+    promoted, returned = outcome.account.outages
+    assert promoted > 60
+    assert returned > 30
+    assert said(looks(outcome)["the alarm"], "check_carp_hast") == (
+        "CRITICAL",
+        ("carp-master-hast-secondary", "node-unreachable"),
+    )
+
+
+def test_a_split_brain_is_predicted_while_the_link_is_cut_and_found_when_it_heals() -> None:
+    seen = looks(played("link-cut"))
+    assert said(seen["both primary"], "check_hast_splitbrain") == ("WARNING", ("splitbrain-predicted",))
+    assert said(seen["link healed"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain",))
+    assert said(seen["after"], "check_hast_splitbrain") == ("OK", ())
+
+
+def test_a_failover_that_a_dead_devd_missed_is_excused_for_the_grace_period_and_then_critical() -> None:
+    outcome = played("devd-dies")
+    seen = looks(outcome)
+    assert said(seen["devd is dead"], "check_devd", "nfs002")[0] == "CRITICAL"
+    assert said(seen["address moved"], "check_carp_hast") == ("WARNING", ("failover-in-progress",))
+    assert said(seen["the alarm"], "check_carp_hast")[0] == "CRITICAL"
+    roles = [entry.text for entry in outcome.entries if isinstance(entry, Noticed) and entry.node == "nfs002"]
+    assert "hastd: home secondary -> primary" in roles
+
+
+def test_the_documented_hook_makes_two_primaries_of_a_boot_with_the_flap() -> None:
+    outcome = played("boot-flap")
+    assert "hast-both-primary" in said(looks(outcome)["two primaries"], "check_carp_hast")[1]
+    assert not [entry for entry in outcome.entries if isinstance(entry, Typed) and "role" in entry.line]
+
+
+def test_a_stale_standby_is_known_before_it_is_promoted() -> None:
+    seen = looks(played("stale-standby"))
+    assert said(seen["replication cut"], "check_hast_splitbrain") == ("WARNING", ("copy-behind",))
+    assert said(seen[next(moment for moment in seen if moment.endswith("is back"))], "check_hast_splitbrain") == (
+        "WARNING",
+        ("splitbrain-predicted",),
+    )
+
+
+def test_what_a_power_cut_had_lost_is_not_the_doing_of_the_recovery_after_it() -> None:
+    found = {loss.cause: len(loss.numbers) for loss in played("stale-standby").account.losses}
+    assert found == {Cause.OVERWRITTEN: 51, Cause.UFS_DELAY: 30}
+
+
+def test_a_command_that_ends_otherwise_than_expected_is_trouble_with_its_words() -> None:
+    stage = stage_of()
+    stage.types(stage.standby, "umount /hast/home")
+    assert stage.trouble == [
+        "nfs002: `umount /hast/home` ended with 1, must be 0: umount: /hast/home: not a file system root directory"
+    ]
+
+
+def test_an_error_in_a_scenario_is_its_trouble_and_no_traceback() -> None:
+    def breaks_down(stage: Stage) -> None:
+        stage.looks("before")
+        raise KeyError("nobody expected this")
+
+    outcome = play(Scenario("broken", "an error", breaks_down), stage_of())
+    assert not outcome.well
+    assert outcome.trouble[-1] == "the rehearsal itself failed: KeyError: 'nobody expected this'"
+
+
+def test_an_unexpected_reason_at_the_end_is_trouble() -> None:
+    stage = stage_of()
+    stage.types(stage.standby, "service nfsd onestart")
+    stage.ends()
+    assert any("carp-backup-nfs-running" in text for text in stage.trouble)
+
+
+def test_a_write_that_may_not_be_lost_is_trouble() -> None:
+    stage = stage_of()
+    stage.types(stage.active, "hastctl role secondary home")
+    stage.ends()
+    assert any("acknowledged writes were lost that must not be" in text for text in stage.trouble)
+    assert any("clients have had no service" in text for text in stage.trouble)
+
+
+def test_a_command_that_hangs_costs_a_check_its_share_of_simulated_time_and_no_real_time() -> None:
+    stage = stage_of()
+    stage.breaks("hang", "nfs001", "worker")
+    began = stage.now
+    stage.looks("a stopped worker", "hastctl-hangs")
+    assert stage.trouble == []
+    assert 3 < stage.now - began < 8
+
+
+def test_names_are_unique_and_every_scenario_is_told_in_one_line() -> None:
+    assert len(BY_NAME) == len(SCENARIOS)
+    assert all(scenario.line and "\n" not in scenario.line for scenario in SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [((), ""), ((3,), "3"), ((3, 4, 5, 9), "3-5, 9"), (tuple(range(0, 40, 2)), "0, 2, 4, 6, 8, 10, ..., 38")],
+)
+def test_numbers_are_told_as_runs(numbers: tuple[int, ...], text: str) -> None:
+    assert ranges(numbers) == text
