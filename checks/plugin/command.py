@@ -110,7 +110,7 @@ class CheckCommand(NamedTuple):
         try:
             options = parser(self).parse_args(argv)
             config = load(options.config)
-            overrides = _overrides(config, options, self.table)
+            severities = overrides(config, options, self.table)
             if options.timeout is None:
                 options.timeout = config.timeout
             session = Session(options, config, self.table)
@@ -119,7 +119,7 @@ class CheckCommand(NamedTuple):
         except Exception as error:  # never a traceback, whatever the configuration holds
             return self._refuse(f"{type(error).__name__}: {error}")
         try:
-            return _Run(self, session, overrides).main()
+            return Run(self, session, severities).main()
         except ConfigError as error:
             return self._refuse(error)
 
@@ -129,13 +129,13 @@ class CheckCommand(NamedTuple):
         return UNKNOWN.value
 
 
-class _Run:
+class Run:
     """One run of a check: it speaks once, at its end or when its time is over, and says all that was found by then."""
 
-    def __init__(self, check: CheckCommand, session: Session, overrides: dict[str, Severity]) -> None:
+    def __init__(self, check: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
         self.check = check
         self.session = session
-        self.overrides = overrides
+        self.severities = severities
         self.findings: list[Finding] = []
         self.numbers: list[Number] = []
         self.speak = threading.Lock()
@@ -183,7 +183,7 @@ class _Run:
         if isinstance(seen, Number):
             self.numbers.append(seen)
             return
-        finding = seen._replace(severity=self.overrides.get(seen.reason, seen.severity))
+        finding = seen._replace(severity=self.severities.get(seen.reason, seen.severity))
         if finding not in self.findings:
             self.findings.append(finding)
 
@@ -198,12 +198,16 @@ class _Run:
             self.add(self.check.table.finding("check-timeout", self.check.name, text))
             os._exit(self.say([]))  # without the nodes, whose names may not be known yet and cost a command
 
-    def say(self, nodes: list[Node]) -> int:
-        """Write the verdict; the exit status."""
+    def verdict(self, nodes: list[Node]) -> Verdict:
+        """What was found until now, the worst first; of the same severity what the table has first."""
         rows = list(self.check.table.by_reason)
         findings = sorted(self.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
         numbers, remarks = list(self.numbers), list(self.session.remarks)
-        verdict = Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks)
+        return Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks)
+
+    def say(self, nodes: list[Node]) -> int:
+        """Write the verdict; the exit status."""
+        verdict = self.verdict(nodes)
         options = self.session.options
         if options.json:
             text = as_json(verdict)
@@ -291,7 +295,7 @@ def add_thresholds(made: argparse.ArgumentParser, what: str, default: str, sizes
     made.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
 
 
-def _overrides(config: Config, options: argparse.Namespace, table: Table) -> dict[str, Severity]:
+def overrides(config: Config, options: argparse.Namespace, table: Table) -> dict[str, Severity]:
     """The severities that the user gave. A name that is no row is an error on the command line, where it can only be a
     mistake; in the configuration, which all checks share, it may belong to another check. Raises ConfigError."""
     given: dict[str, str] = {reason: word for reason, word in config.severity.items() if reason in table}
@@ -350,6 +354,3 @@ def _size_range(text: str) -> str:
         return _range(size_range(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-__all__ = ["WARNING", "CheckCommand", "Session", "add_thresholds", "parser", "specification"]

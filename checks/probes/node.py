@@ -125,25 +125,31 @@ class Node:
         if self._lost:
             raise self._lost
         until, whole_share = self.deadline.for_one_command()
-        command = (TOOLS[tool], *arguments)
-        argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
         shown = " ".join((tool, *arguments))
         try:
-            self.given_up.refuse_if_still_hanging(argv, shown)
-            completed = run(argv, until, shown=shown)
+            completed = self.execute((TOOLS[tool], *arguments), until, shown)
             self.log.append(completed._replace(argv=(tool, *arguments)))
             if self.via:
                 _refuse_failed_way(completed, shown)
         except ProbeError as error:
             self.log.append((shown, str(error)))
-            if isinstance(error, GivenUp):
-                self.given_up.note(argv, error.pid)
             if isinstance(error, Hangs) and not isinstance(error, StillHangs) and not whole_share:
                 raise OutOfTime(f"`{shown}` was cut off when the time of the check was over") from None
             if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
                 self._lost = error  # hostname(1) asks nobody: where it hangs, the way to the node does
             raise
         return completed
+
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+        """Bring a command line to the node and wait for its end, `until` at most. Raises what process.run raises, and
+        StillHangs."""
+        argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
+        self.given_up.refuse_if_still_hanging(argv, shown)
+        try:
+            return run(argv, until, shown=shown)
+        except GivenUp as error:
+            self.given_up.note(argv, error.pid)
+            raise
 
     def read(self, path: str) -> str:
         """The text of a file. Raises NotFound, NotPermitted and the errors of `run`."""

@@ -21,11 +21,11 @@ import checks.devd
 import checks.hast
 import checks.hast_mount
 import checks.hast_splitbrain
-from checks.plugin.command import CheckCommand, Session, _overrides, _Run, parser
+from checks.plugin.command import CheckCommand, Run, Session, overrides, parser
 from checks.plugin.config import Config
 from checks.plugin.finding import Severity
 from checks.plugin.output import Verdict, status_line
-from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
+from checks.probes.errors import Hangs, OutOfTime
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import (
@@ -34,10 +34,8 @@ from checks.probes.node import (
     RESERVE,
     SHARE,
     SSH_FAILED,
-    TOOLS,
     Deadline,
     Node,
-    _refuse_failed_way,
     quoted,
 )
 from checks.probes.process import Completed
@@ -96,28 +94,9 @@ class NodeOfThePair(Node):
         super().__init__(("/", simulated.name), SimulatedDeadline(seconds, simulated.clock), GivenUpCommands(memory))
         self._simulated = simulated
 
-    def run(self, tool: str, *arguments: str) -> Completed:
-        """As `Node.run` through a prefix, its errors too, but on the simulated node."""
-        if self._lost:
-            raise self._lost
-        until, whole_share = self.deadline.for_one_command()
-        shown = " ".join((tool, *arguments))
-        try:
-            completed = self._execute(quoted((*ENV_C, TOOLS[tool], *arguments)), until, shown)
-            self.log.append(completed._replace(argv=(tool, *arguments)))
-            _refuse_failed_way(completed, shown)
-        except ProbeError as error:
-            self.log.append((shown, str(error)))
-            if isinstance(error, Hangs) and not whole_share:
-                raise OutOfTime(f"`{shown}` was cut off when the time of the check was over") from None
-            if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
-                self._lost = error
-            raise
-        return completed
-
-    def _execute(self, line: str, until: float, shown: str) -> Completed:
-        """What process.run does: a command of the pair can always be killed. Raises Hangs."""
-        clock, output = self._simulated.clock, Output()
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+        """As Node does it through a prefix, on a simulated node, whose commands can always be killed. Raises Hangs."""
+        line, clock, output = quoted((*ENV_C, *command)), self._simulated.clock, Output()
         began = clock.now
         process = self._simulated.start_command(line, output)
         if not clock.wait(process, until - began):
@@ -210,14 +189,12 @@ class Observer:
 
 def judged(check: CheckCommand, session: Session) -> Verdict:
     """What a check says of the nodes of its session, in the frame that its command runs it in. Raises ConfigError."""
-    run = _Run(check, session, _overrides(session.config, session.options, check.table))
+    run = Run(check, session, overrides(session.config, session.options, check.table))
     run.look()
-    rows = list(check.table.by_reason)
-    findings = sorted(run.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
-    return Verdict(check.name, check.title, findings, run.numbers, session.nodes, session.remarks)
+    return run.verdict(session.nodes)
 
 
 def refuse_wrong(config: Config) -> None:
     """Raise ConfigError for a severity that the checks refuse."""
     for check in (*OF_THE_PAIR, *OF_A_NODE):
-        _overrides(config, parser(check).parse_args([]), check.table)
+        overrides(config, parser(check).parse_args([]), check.table)
