@@ -70,7 +70,7 @@ def look(session: Session) -> Iterator[Finding | Number]:
     for node in session.nodes:
         yield from session.guarded(node.label, _node(session, node, seen))
     if len(seen) == 2:
-        yield from _pair(*seen)
+        yield from session.guarded("the pair", _pair(*_read_again_if_moving(*seen)))
 
 
 def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | Number]:
@@ -124,6 +124,15 @@ def _expected(session: Session, label: str, vhids: tuple[Vhid, ...]) -> Iterator
         for vhid in vhids:
             if wanted and vhid.state.value != wanted:
                 yield TABLE.finding(reason, label, f"{_say(vhid)} is {vhid.state.value}, not {wanted}")
+
+
+def _read_again_if_moving(here: Seen, there: Seen) -> tuple[Seen, Seen]:
+    """The nodes are read one after the other: where a vhid has not one master, both are read once more, because the
+    address may have moved between the two looks. Raises ProbeError."""
+    pairs, _, _ = matched(here.vhids, there.vhids)
+    if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs):
+        return here, there
+    return Seen(here.node, carp.vhids(here.node)), Seen(there.node, carp.vhids(there.node))
 
 
 def _pair(here: Seen, there: Seen) -> Iterator[Finding]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from checks.carp_state import seen_since
 from checks.node_state import HastRole, Mounted, Nfs, NodeFacts, ResourceFacts, State, read_node, read_resource
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
@@ -19,6 +19,7 @@ from checks.probes.node import Node
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
 PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
+NOT_KNOWN = HastRole.NOT_KNOWN
 
 
 class Rule(NamedTuple):
@@ -44,7 +45,9 @@ class Rule(NamedTuple):
 SERVING = (
     Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
              "whether it has to serve cannot be told, and it cannot take the address"), carp=(None,)),
-    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd gives no role: not running, stuck, or an error",
+    Rule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
+             "whether the data is where the address is cannot be told"), role=(NOT_KNOWN,)),
+    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
              "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
     Rule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
              "service address without data: clients hang or get stale handles"),
@@ -76,7 +79,7 @@ STANDING_BY = (
     Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, not primary, but something mounted at the mount point",
              "what is written there reaches no client and no other copy"), carp=(BACKUP,),
          role=(SECONDARY, ROLE_INIT, DOWN), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY), passing=True),
-    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd gives no role: not running, stuck, or an error",
+    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running",
              "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
     Rule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
              "data without address, one step from a split-brain"), carp=(BACKUP,), role=(PRIMARY,), passing=True),
@@ -100,7 +103,7 @@ TABLE = Table(
     *(rule.row for rule in STANDING_BY),
     Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
-    Row("export-outside", WARNING, "a file system that is no resource's is NFS exported",
+    Row("export-outside", WARNING, "nfsd runs, and a file system that is no resource's is NFS exported",
         "whoever guesses a file handle reads it: mountd exports the root where nothing is mounted"),
     Row("locking-stopped", WARNING, "MASTER, NFS runs, but statd or lockd not running", "clients cannot lock files"),
     Row("mount-point-missing", WARNING, "the mount point does not exist", "this node cannot mount when it takes over"),
@@ -158,7 +161,7 @@ def _node(
         yield from session.guarded(f"{name} on {node.label}", _resource(session, facts, resource, judged[name]))
     points = [session.config.for_resource(name).mount_point for name in resources]
     outside = [mount.point for mount in facts.mounts if mount.exported and not _below(mount.point, points)]
-    if outside:
+    if outside and "nfsd" in facts.daemons:
         yield TABLE.finding("export-outside", node.label, f"{name_list(outside)} is NFS exported")
 
 
@@ -169,11 +172,12 @@ def _resource(
     found = read_resource(facts, resource, settings)
     subject = f"{resource.name} on {facts.node.label}"
     rule = judge(found.state)
-    since = _carp_since(session, facts.node, resource.name, found.state.carp)
+    kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"
+    since = seen_since(session.memory, kept_as, found.state.carp)
     passing = rule.passing and since is not None and since < session.options.grace
     judged.append(Judged(found.state.role, passing))
     if passing:
-        text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP changed {say_duration(since or 0)} ago"
+        text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP seen to change {say_duration(since or 0)} ago"
         yield TABLE.finding("failover-in-progress", subject, text)
     else:
         yield TABLE.finding(rule.row.reason, subject, _say(found, facts))
@@ -199,19 +203,6 @@ def _say(found: ResourceFacts, facts: NodeFacts) -> str:
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
 
 
-def _carp_since(session: Session, node: Node, name: str, state: CarpState | None) -> float | None:
-    """Seconds since CARP was first seen in `state`; None where no other state was seen before it."""
-    kept_as, now = f"check_carp_hast-{node.name}-{name}", time.time()
-    kept = session.memory.get(kept_as)
-    seen = state.value if state else "none"
-    if kept.get("carp") == seen:
-        since = kept.get("since")
-        return now - since if isinstance(since, int | float) and since <= now else None
-    changed = now if kept else None
-    session.memory.put(kept_as, {"carp": seen, "since": changed})
-    return 0 if kept else None
-
-
 def _underneath(node: Node, point: str, subject: str) -> Iterator[Finding]:
     """What lies in the mount point itself, where nothing is mounted on it."""
     try:
@@ -232,7 +223,7 @@ def _pair(name: str, judged: list[Judged], labels: list[str]) -> Iterator[Findin
     roles = [one.role for one in judged]
     if roles.count(PRIMARY) == 2:
         yield TABLE.finding("hast-both-primary", subject, "both are primary")
-    elif PRIMARY not in roles and not any(one.passing for one in judged):
+    elif not {PRIMARY, NOT_KNOWN} & set(roles) and not any(one.passing for one in judged):
         yield TABLE.finding("hast-no-primary", subject, f"{roles[0].value} and {roles[1].value}")
 
 

@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from checks.carp_state import asked
+from checks.carp_state import asked, seen_since
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
@@ -31,6 +31,8 @@ TABLE = Table(
         "until it is done the other copy cannot take over without loss"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
+    Row("hast-role-changing", WARNING, "not the role that CARP asks for, within a minute of a change of CARP",
+        "a failover is on its way; critical when it has not passed by then"),
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
     Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c",
@@ -53,6 +55,8 @@ inside the thresholds. A busy healthy primary always has some dirty extents, up 
 -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the role is
 compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary."""
 
+GRACE = 60
+"""Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
 ERRORS_STAY_NEW = 3600
 """Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
 BUG_292322 = "FreeBSD bug 292322 (15 and 16): the primary stays degraded, `Unable to receive header ... timed out`"
@@ -83,6 +87,7 @@ class Roles:
     """The role that each resource must have."""
 
     def __init__(self, session: Session) -> None:
+        self.session = session
         self.wanted = session.options.role
         self.config = session.config
         self.remarks = session.remarks
@@ -106,6 +111,14 @@ class Roles:
         self.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
         return None
 
+    def changing(self, name: str) -> bool:
+        """Whether CARP was seen to change what it asks for just now."""
+        if self.wanted != "auto" or self.unreadable:
+            return False
+        state = asked(self.vhids, self.config.for_resource(name).vhid).state
+        since = seen_since(self.session.memory, f"check_hast-carp-{self.session.here.name}-{name}", state)
+        return since is not None and since < GRACE
+
 
 def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterator[Finding | Number]:
     try:
@@ -121,7 +134,7 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
         return
     warning = session.options.warning or (f"{found.keepdirty * found.extentsize}" if found.keepdirty else "")
     yield from performance(found, warning, session.options.critical or "")
-    yield from _role(found, roles.of(name), subject)
+    yield from _role(found, roles.of(name), roles.changing(name), subject)
     yield from _replication(found, session.options.replication, subject)
     kept_as = f"check_hast-{session.here.name}-{name}"
     kept, now = session.memory.get(kept_as), time.time()
@@ -137,11 +150,12 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     })  # fmt: skip
 
 
-def _role(found: Resource, wanted: Role | None, subject: str) -> Iterator[Finding]:
+def _role(found: Resource, wanted: Role | None, changing: bool, subject: str) -> Iterator[Finding]:
     if found.role is Role.INIT:
         yield TABLE.finding("hast-role-init", subject, "hastd runs, but the role is init")
     elif wanted and found.role is not wanted:
-        yield TABLE.finding("hast-role-wrong", subject, f"role {found.role.value}, must be {wanted.value}")
+        reason = "hast-role-changing" if changing else "hast-role-wrong"
+        yield TABLE.finding(reason, subject, f"role {found.role.value}, must be {wanted.value}")
 
 
 def _replication(found: Resource, wanted: str | None, subject: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -101,10 +102,13 @@ def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding |
         if one.lost:
             yield TABLE.finding("metadata-missing", f"{name} on {one.node.label}", one.lost)
     first, second = (seen[0], seen[1]) if len(seen) == 2 else (seen[0], None)
+    kept_as = f"check_hast_splitbrain-{name}"
     if second and first.metadata and second.metadata:
-        yield _by_counters(name, first, second, first.metadata, second.metadata)
+        found = _by_counters(name, first, second, first.metadata, second.metadata)
+        session.memory.put(kept_as, {"at": time.time(), "reason": found.reason, "text": found.text})
+        yield found
     else:
-        yield from _by_signs(name, seen)
+        yield from _by_signs(name, seen, _last_compared(session.memory.get(kept_as)) if second else "")
 
 
 def _seen(node: Node, name: str, has_hook: bool) -> Seen:
@@ -204,7 +208,16 @@ def _losing(roles: dict[str, Role | None]) -> str:
     return f"the losing one cannot be told ({shown})"
 
 
-def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
+def _last_compared(kept: dict[str, object]) -> str:
+    """What the counters said when both dumps were last read, where that was not that all is well: whoever is about to
+    promote the only node in reach has to know that its copy was behind."""
+    at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
+    if reason in (None, "splitbrain-none") or not isinstance(at, int | float):
+        return ""
+    return f"; when last compared, {time.strftime('%b %d %H:%M', time.localtime(at))}: {text} ({reason})"
+
+
+def _by_signs(name: str, seen: list[Seen], before: str) -> Iterator[Finding]:
     """The verdict where the dumps could not be compared: what hastd itself has reported."""
     subject = f"{name} on {name_list([one.node.label for one in seen])}"
     reported = [text for one in seen for text in one.reported(only_now=True)]
@@ -217,19 +230,19 @@ def _by_signs(name: str, seen: list[Seen]) -> Iterator[Finding]:
     read, missing = _sources(seen)
     if reported:
         yield TABLE.finding(
-            "splitbrain-seen", subject, f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}"
+            "splitbrain-seen", subject, f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}{before}"
         )
     elif not read:
-        yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}")
+        yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}{before}")
     elif undated:
         yield TABLE.finding("splitbrain-undated", subject, "; ".join(undated))
     elif any(one.marker for one in seen):
         yield TABLE.finding("splitbrain-undated", subject, _markers(*seen))
     else:
         without = f"; not read: {name_list(missing)}" if missing else ""
-        readable = all(one.metadata for one in seen) and len(seen) == 1
-        reason = "splitbrain-no-sign" if readable else "splitbrain-not-compared"
-        yield TABLE.finding(reason, subject, f"no sign in {name_list(read)}{without}")
+        alone = len(seen) == 1 and seen[0].metadata
+        reason = "splitbrain-no-sign" if alone else "splitbrain-not-compared"
+        yield TABLE.finding(reason, subject, f"no sign in {name_list(read)}{without}{before}")
 
 
 def _sources(seen: list[Seen]) -> tuple[list[str], list[str]]:

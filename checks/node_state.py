@@ -15,12 +15,13 @@ from checks.probes.node import Node
 
 
 class HastRole(enum.Enum):
-    """The role of the resource, or that there is no hastd to have one."""
+    """The role of the resource, that there is no hastd to have one, or that hastd does not say."""
 
     PRIMARY = "primary"
     SECONDARY = "secondary"
     INIT = "init"
-    DOWN = "no role from hastd"
+    DOWN = "hastd down"
+    NOT_KNOWN = "role not known"
 
 
 class Mounted(enum.Enum):
@@ -52,7 +53,7 @@ class State(NamedTuple):
     def __str__(self) -> str:
         return ", ".join((
             f"CARP {self.carp.value}" if self.carp else "no CARP state",
-            self.role.value if self.role is HastRole.DOWN else f"HAST {self.role.value}",
+            self.role.value if self.role in (HastRole.DOWN, HastRole.NOT_KNOWN) else f"HAST {self.role.value}",
             self.mounted.value + (", exported" if self.exported else ""),
             self.nfs.value,
         ))  # fmt: skip
@@ -98,11 +99,13 @@ def read_resource(facts: NodeFacts, resource: ConfiguredResource, settings: Reso
 
 
 def _role(node: Node, name: str) -> tuple[HastRole, str]:
-    """The role; a hastd that does not answer, or not for this resource, has none to offer."""
+    """The role, and hastd's own words where it gives none."""
     try:
         return HastRole(hast.resource(node, name).role.value), ""
-    except (hast.HastdDown, hast.HastctlFailed, hast.HastdError) as error:
+    except hast.HastdDown as error:
         return HastRole.DOWN, str(error)
+    except (hast.HastctlFailed, hast.HastdError) as error:
+        return HastRole.NOT_KNOWN, str(error)
 
 
 def _mounted(mount: Mount | None, resource: ConfiguredResource) -> Mounted:

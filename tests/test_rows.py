@@ -89,6 +89,7 @@ CASES = (
     Case("carp-addresses-differ", "carp", peer=((IFCONFIG, "inet 10.1.101.5 ", "inet 10.1.101.6 "),)),
     Case("carp-advbase-differs", "carp", peer=((IFCONFIG, "advbase 1", "advbase 2"),)),
     Case("carp-protocol-differs", "carp", peer=(VRRP,)),
+    Case("hast-role-unknown", "carp_hast", answers=((LIST, "", "home:\n  error: 1\nstatus 1"),)),
     Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "/usr/sbin/mountd -r", "sleep"),)),
     Case("locking-stopped", "carp_hast", answers=((PS, "/usr/sbin/rpc.lockd", "sleep"),)),
     Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
@@ -189,6 +190,45 @@ def test_the_grace_ends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=answers), tmp_path, capfd)
 
 
+def test_a_role_that_follows_carp_is_given_time_by_check_hast_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Memory(str(tmp_path / "kept")).put("check_hast-carp-nfs001-home", {"carp": "BACKUP", "since": None})
+    found = findings(Case("", "hast", answers=(SECONDARY,)), tmp_path, capfd)
+    assert found["hast-role-changing"] == "WARNING" and "hast-role-wrong" not in found
+
+
+def test_what_was_known_when_the_dumps_were_last_compared_is_said_when_they_cannot_be(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    behind = Case("", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=())
+    assert findings(behind, tmp_path, capfd) == {"copy-behind": "WARNING"}
+    standby = " ".join([*PLAYER, str(tmp_path / "there" / "state" / "nfs002")])
+    dead = " ".join([*PLAYER, str(RECORDINGS / "primary-lost-power" / "nfs001")])
+    words = ["--via", standby, "--peer", dead, "--state-dir", str(tmp_path / "kept")]
+    assert check_of("hast_splitbrain").main(words) == 3
+    assert "nfs002 lacks writes of nfs001" in (output := capfd.readouterr().out)
+    assert "when last compared" in output and "[splitbrain-not-compared]" in output
+
+
+def test_an_address_that_moves_between_two_looks_is_looked_at_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = node_folder(tmp_path / "there", "nfs002", ())
+    once = tmp_path / "once"
+    (tmp_path / "moving").write_text(
+        "import os, subprocess, sys\n"
+        f"answer = subprocess.run({[*PLAYER, str(there)]!r} + sys.argv[1:], capture_output=True, text=True)\n"
+        f"first = 'ifconfig' in sys.argv[-1] and not os.path.exists({str(once)!r})\n"
+        f"open({str(once)!r}, 'w').close() if first else None\n"
+        "print(answer.stdout.replace('carp: BACKUP', 'carp: MASTER') if first else answer.stdout, end='')\n"
+    )
+    here = " ".join([*PLAYER, str(RECORDINGS / "made-healthy-pair" / "nfs001")])
+    words = ["--via", here, "--peer", f"{sys.executable} {tmp_path / 'moving'}", "--state-dir", str(tmp_path / "kept")]
+    assert check_of("carp").main(words) == 0
+    assert once.exists() and "[carp-well]" in capfd.readouterr().out
+
+
 def test_a_clock_that_was_put_back_gives_no_grace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     kept = {"carp": "MASTER", "since": time.time() + 86400}
     Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", kept)
@@ -205,7 +245,7 @@ def test_a_peer_that_is_this_node_is_not_judged_as_a_pair(
     assert status == 3 and "[peer-is-this-node]" in output and "both" not in output
 
 
-@pytest.mark.parametrize(("module", "reason"), [("hast", "hastctl-hangs"), ("carp_hast", "carp-master-hastd-down")])
+@pytest.mark.parametrize(("module", "reason"), [("hast", "hastctl-hangs"), ("carp_hast", "hast-role-unknown")])
 def test_a_command_that_still_hangs_from_the_run_before_keeps_its_severity(
     module: str, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +259,7 @@ def test_a_command_that_still_hangs_from_the_run_before_keeps_its_severity(
 ELSEWHERE = {
     "hast-io-errors-past",
     "failover-in-progress",
+    "hast-role-changing",
     "peer-is-this-node",
     "command-still-hangs",
     "check-timeout",

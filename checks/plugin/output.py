@@ -33,9 +33,11 @@ class Verdict(NamedTuple):
 
 
 def status_line(verdict: Verdict) -> str:
-    """The one line: what is wrong, where, what it means, each with its reason; or, where nothing is wrong, what is."""
+    """The one line: what is wrong, where, what it means, each with its reason; where nothing is known to be wrong, also
+    what is well: with one node out of reach somebody wants to know that the other one serves."""
     worst = verdict.severity
-    shown = [finding for finding in verdict.findings if worst is Severity.OK or finding.severity is not Severity.OK]
+    nothing_wrong = worst in (Severity.OK, Severity.UNKNOWN)
+    shown = [finding for finding in verdict.findings if nothing_wrong or finding.severity is not Severity.OK]
     said: list[str] = []
     for number, finding in enumerate(shown):
         text = _said(finding, with_meaning=number == 0 and worst is not Severity.OK)

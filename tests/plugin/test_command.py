@@ -78,6 +78,13 @@ def test_what_could_not_be_read_is_worse_than_a_warning_and_hides_no_outage(
     assert said(command(find("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
 
 
+def test_where_nothing_is_known_to_be_wrong_what_is_well_is_said_too(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, output = said(command(find("thing-well"), NotUnderstood("x", "y")), capfd, tmp_path)
+    assert "[output-not-understood]" in output and "[thing-well]" in output
+
+
 def test_a_check_that_found_nothing_is_unknown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert said(command(), capfd, tmp_path) == (3, "THING UNKNOWN - nothing was found\n")
 
@@ -87,7 +94,7 @@ def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.Captu
     assert status == 3
     assert output == (
         "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
-        " - please report it; the system was not judged [check-failed]\n"
+        " - please report it; the system was not judged [check-failed]; thing on nfs001: seen [thing-well]\n"
     )
 
 
