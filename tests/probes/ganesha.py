@@ -230,7 +230,15 @@ class Ganesha:
 
     def _serves(self, deadline: float) -> bool:
         nfs.null(self.nfsd(), nfs.NFS, 3, deadline=deadline)
-        return self._lists_exports(deadline)
+        return self._lists_exports(deadline) and self._is_registered(deadline)
+
+    def _is_registered(self, deadline: float) -> bool:
+        """Ganesha registers what it serves one after the other, the last after it serves already."""
+        if "rpcbind" not in self._servers:
+            return True
+        known = nfs.registrations(self.address, deadline=deadline)
+        wanted = ((nfs.NFS, 3), (nfs.MOUNT, 3), (nfs.LOCK, 4))
+        return all(known.ports(*program, protocol) for program in wanted for protocol in Protocol)
 
     def _lists_exports(self, deadline: float) -> bool:
         listed = {export.directory for export in nfs.export_list(self.mountd(), deadline=deadline).exports}
