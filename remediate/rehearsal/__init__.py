@@ -9,8 +9,11 @@ Start reading at `pair.py`. From the bottom up:
 * the rest of a node: `link`, `network`, `carp`, `devd`, `ufs`, `nfs`, `exports`, `services`, `kernel`, `processes`,
   `files`, `log`, `boot_messages`, all held together by `node`;
 * command lines: `shell` (the registry), `shell_syntax`, and the package `commands`, one module per subject;
-* hooks: `programs`; the NFS client: `client`; what can be broken: `faults`; the two nodes at a glance: `state`;
-* the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`.
+* hooks: `programs`, `documented_hook`; the NFS client: `client`; what can be broken: `faults`, `fault_words`;
+  the two nodes at a glance: `state`; the healthy pair, with the user's resources: `own_pair`;
+* the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`, `arguments`;
+* rehearsing on it: `scenario`, `scenarios`, `procedures`, `observer` (the checks), `service` (the clients), `pace`,
+  `telling`, `rehearse`.
 
 What the simulation says is held against recordings of a real pair in `tests/rehearsal/test_conformance.py`.
 """

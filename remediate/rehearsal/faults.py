@@ -10,16 +10,21 @@ from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal.fault_words import (
+    FARTHEST,
+    FaultError,
+    mounts_of,
+    node_named,
+    number,
+    processes_of,
+    set_carrier,
+)
 from remediate.rehearsal.link import EVERYTHING, Traffic
-from remediate.rehearsal.processes import SIGCONT, SIGKILL, SIGSTOP, Running
+from remediate.rehearsal.processes import SIGCONT, SIGKILL, SIGSTOP
+from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
     from remediate.rehearsal.pair import Pair
-
-
-class FaultError(ValueError):
-    """No such fault, node or process, or words that a fault can't use."""
 
 
 Fault = Callable[..., None]
@@ -62,29 +67,10 @@ def listing() -> list[tuple[str, str]]:
     return [(usage(name), (FAULTS[name].__doc__ or "").split("\n")[0].rstrip(".")) for name in FAULTS]
 
 
-def _node(pair: Pair, name: str) -> Node:
-    if name not in pair.nodes:
-        raise FaultError(f"unknown node {name}; there are {', '.join(pair.nodes)}")
-    return pair.nodes[name]
-
-
 def _both(pair: Pair, traffic: frozenset[Traffic]) -> None:
     one, other = pair.nodes
     pair.link.cut(one, other, traffic)
     pair.link.cut(other, one, traffic)
-
-
-def _processes(pair: Pair, node: str, process: str) -> list[Running]:
-    """By program name, or `worker` for the HAST workers, `worker:NAME` for one."""
-    table = _node(pair, node).processes.by_pid.values()
-    if process.split(":")[0] == "worker":
-        wanted = process.partition(":")[2]
-        found = [each for each in table if each.title.startswith(f"hastd: {wanted}")]
-    else:
-        found = [each for each in table if each.comm == process and not each.title.startswith("hastd: ")]
-    if not found:
-        raise FaultError(f"no process {process} on {node}")
-    return found
 
 
 # --- the link ------------------------------------------------------------------------------------------------
@@ -99,7 +85,7 @@ def cut(pair: Pair) -> None:
 @fault
 def cut_from(pair: Pair, node: str) -> None:
     """What this node sends to the other is lost, the other direction works."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
     pair.link.cut(here.name, pair.peer(here).name)
 
 
@@ -118,7 +104,7 @@ def cut_replication(pair: Pair) -> None:
 @fault
 def isolate(pair: Pair, node: str) -> None:
     """A node hears nobody and nobody hears it, clients included."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
     for other in (pair.peer(here).name, pair.layout.client):
         pair.link.cut(here.name, other)
         pair.link.cut(other, here.name)
@@ -133,15 +119,13 @@ def heal(pair: Pair) -> None:
 @fault
 def carrier_off(pair: Pair, node: str, interface: str = "") -> None:
     """The cable of a node's CARP interface is pulled."""
-    here = _node(pair, node)
-    here.network.set_carrier(interface or pair.layout.vhids[0].interface, False)
+    set_carrier(pair, node, interface, False)
 
 
 @fault
 def carrier_on(pair: Pair, node: str, interface: str = "") -> None:
     """The cable is back."""
-    here = _node(pair, node)
-    here.network.set_carrier(interface or pair.layout.vhids[0].interface, True)
+    set_carrier(pair, node, interface, True)
 
 
 # --- power and boot ------------------------------------------------------------------------------------------
@@ -150,25 +134,25 @@ def carrier_on(pair: Pair, node: str, interface: str = "") -> None:
 @fault
 def power_off(pair: Pair, node: str) -> None:
     """Power is gone at once: memory lost, nobody told."""
-    _node(pair, node).power_off()
+    node_named(pair, node).power_off()
 
 
 @fault
 def power_on(pair: Pair, node: str) -> None:
     """The node boots."""
-    _node(pair, node).power_on()
+    node_named(pair, node).power_on()
 
 
 @fault
 def boot_flap(pair: Pair, node: str, seconds: str = "4") -> None:
     """The next boot hears no CARP for some seconds: MASTER first, then BACKUP if a better master is heard."""
-    _node(pair, node).boot_deafness = float(seconds)
+    node_named(pair, node).boot_deafness = number(0, seconds)
 
 
 @fault
 def clock_skew(pair: Pair, node: str, seconds: str) -> None:
     """The node's clock is ahead by so many seconds (negative: behind)."""
-    _node(pair, node).skew = float(seconds)
+    node_named(pair, node).skew = number(-FARTHEST, seconds)
 
 
 # --- processes and commands ----------------------------------------------------------------------------------
@@ -177,40 +161,40 @@ def clock_skew(pair: Pair, node: str, seconds: str) -> None:
 @fault
 def kill(pair: Pair, node: str, process: str) -> None:
     """SIGKILL to a process: hastd, worker, devd, rpcbind, mountd, nfsd, rpc.statd, rpc.lockd."""
-    for each in _processes(pair, node, process):
+    for each in processes_of(pair, node, process):
         pair.nodes[node].processes.signal(each, SIGKILL)
 
 
 @fault
 def hang(pair: Pair, node: str, process: str) -> None:
     """SIGSTOP to a process: it is there and does nothing."""
-    for each in _processes(pair, node, process):
+    for each in processes_of(pair, node, process):
         pair.nodes[node].processes.signal(each, SIGSTOP)
 
 
 @fault
 def resume(pair: Pair, node: str, process: str) -> None:
     """SIGCONT to a process that hangs."""
-    for each in _processes(pair, node, process):
+    for each in processes_of(pair, node, process):
         pair.nodes[node].processes.signal(each, SIGCONT)
 
 
 @fault
 def hang_command(pair: Pair, node: str, command: str) -> None:
     """Every call of one command hangs on a node from now on."""
-    _node(pair, node).hung_commands.add(command)
+    node_named(pair, node).hung_commands.add(command)
 
 
 @fault
 def release_command(pair: Pair, node: str, command: str) -> None:
     """The command works again, hung calls go on."""
-    _node(pair, node).hung_commands.discard(command)
+    node_named(pair, node).hung_commands.discard(command)
 
 
 @fault
 def drop_devd_event(pair: Pair, node: str, count: str = "1") -> None:
     """The next device events of a node get lost before devd sees them."""
-    _node(pair, node).devd.drop_next += int(count)
+    node_named(pair, node).devd.drop_next += int(number(1, count))
 
 
 # --- disks and file systems ----------------------------------------------------------------------------------
@@ -219,14 +203,14 @@ def drop_devd_event(pair: Pair, node: str, count: str = "1") -> None:
 @fault
 def disk_errors(pair: Pair, node: str, resource: str = "") -> None:
     """Every read and write of a resource's local disk fails with EIO."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
     here.disks[pair.resource_named(resource).local].broken = True
 
 
 @fault
 def disk_ok(pair: Pair, node: str, resource: str = "") -> None:
     """The disk works again; what was not written to it is not on it."""
-    disk = _node(pair, node).disks[pair.resource_named(resource).local]
+    disk = node_named(pair, node).disks[pair.resource_named(resource).local]
     disk.broken = False
     disk.bad_reads.clear()
     disk.bad_writes.clear()
@@ -235,30 +219,32 @@ def disk_ok(pair: Pair, node: str, resource: str = "") -> None:
 @fault
 def new_disk(pair: Pair, node: str, resource: str = "") -> None:
     """A resource's local disk is replaced by a blank one, in a node that is off or whose hastd is not running."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
     if here.on and here.hastd.running:
         raise FaultError(f"hastd runs on {node}: the disk is in use")
-    pair.replace_disk(here, pair.resource_named(resource).local)
+    disk = here.disks[pair.resource_named(resource).local]
+    here.discard(disk, disk.pieces(), Cause.DISK)
+    disk.replace()
 
 
 @fault
 def disk_full(pair: Pair, node: str) -> None:
     """The mounted HAST file systems of a node are full."""
-    for mount in _node(pair, node).filesystems.mounts.values():
+    for mount in mounts_of(pair, node):
         mount.full = True
 
 
 @fault
 def disk_free(pair: Pair, node: str) -> None:
     """There is room again."""
-    for mount in _node(pair, node).filesystems.mounts.values():
+    for mount in mounts_of(pair, node):
         mount.full = False
 
 
 @fault
 def slow_fsck(pair: Pair, node: str, factor: str = "20") -> None:
     """fsck takes so many times as long."""
-    _node(pair, node).fsck_slowness = float(factor)
+    node_named(pair, node).fsck_slowness = number(0, factor)
 
 
 # --- configuration -------------------------------------------------------------------------------------------
@@ -267,7 +253,9 @@ def slow_fsck(pair: Pair, node: str, factor: str = "20") -> None:
 @fault
 def wrong_hast_conf(pair: Pair, node: str) -> None:
     """hast.conf of one node names a peer that does not exist; hastd is told to reload."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
+    if here.files.exists("/etc/hast.conf.right"):
+        raise FaultError(f"hast.conf of {node} is wrong already")
     text, peer = here.files.read("/etc/hast.conf"), pair.peer(here).layout.address
     here.files.write("/etc/hast.conf.right", text, here.now)
     here.files.write("/etc/hast.conf", text.replace(f"tcp4://{peer}:", "tcp4://192.0.2.1:"), here.now)
@@ -277,7 +265,7 @@ def wrong_hast_conf(pair: Pair, node: str) -> None:
 @fault
 def right_hast_conf(pair: Pair, node: str) -> None:
     """The right hast.conf again, and a reload."""
-    here = _node(pair, node)
+    here = node_named(pair, node)
     if not here.files.exists("/etc/hast.conf.right"):
         raise FaultError(f"hast.conf of {node} is right")
     here.files.write("/etc/hast.conf", here.files.read("/etc/hast.conf.right"), here.now)

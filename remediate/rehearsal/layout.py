@@ -36,11 +36,14 @@ class ResourceLayout:
     exported: bool = True
     keepdirty: int = 64
     """hastctl create -k"""
+    mountpoint: str = ""
+    """Where it is mounted and exported; /hast/NAME where nothing is given (guide)."""
+    service_address: str = ""
+    """The address that its clients use; the first vhid's where nothing is given."""
 
-    @property
-    def mountpoint(self) -> str:
-        """Where it is mounted and exported (guide)."""
-        return f"/hast/{self.name}"
+    def __post_init__(self) -> None:
+        if not self.mountpoint:
+            object.__setattr__(self, "mountpoint", f"/hast/{self.name}")
 
     @property
     def device(self) -> str:
@@ -78,6 +81,10 @@ class PairLayout:
     """hast.conf, exec: the program hastd runs on events, none by default."""
     devd_action: str = "/usr/local/sbin/carp-log $subsystem $type"
     """The action of /etc/devd/carp.conf."""
+    devd_interfaces: str = "[0-9a-z.]+"
+    """The names of interfaces that its rule matches."""
+    nfs_at_boot: bool = True
+    """rc(8) starts mountd and nfsd, on the node without the mount too (14)."""
     filedelay: int = 30
     """kern.filedelay, dirdelay, metadelay: seconds until soft updates write (26)."""
     dirdelay: int = 29
@@ -89,6 +96,11 @@ class PairLayout:
     def peer(self, node: NodeLayout) -> NodeLayout:
         """The other one."""
         return self.nodes[1] if node == self.nodes[0] else self.nodes[0]
+
+    @property
+    def devd_hook(self) -> str:
+        """The program that devd calls."""
+        return self.devd_action.split()[0]
 
     def resource(self, name: str) -> ResourceLayout:
         """By name. Raises KeyError."""
@@ -128,7 +140,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         f'hostname="{node.name}"',
         f'ifconfig_vtnet0="inet {node.management}/24"',
         *aliases,
-        *RC_CONF.strip().split("\n"),
+        *RC_CONF.format(nfs="YES" if pair.nfs_at_boot else "NO").strip().split("\n"),
     ]
     exports = [
         f"{resource.mountpoint} -network {pair.network} -maproot=root\n"
@@ -137,7 +149,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     ]
     files = {
         "/boot/loader.conf": LOADER_CONF if pair.carp_loaded else LOADER_CONF.replace('carp_load="YES"\n', ""),
-        "/etc/devd/carp.conf": DEVD_CONF.format(action=pair.devd_action),
+        "/etc/devd/carp.conf": DEVD_CONF.format(interfaces=pair.devd_interfaces, action=pair.devd_action),
         "/etc/exports": "".join(exports),
         "/etc/fstab": FSTAB,
         "/etc/hast.conf": hast_conf(pair),
@@ -165,9 +177,9 @@ update_motd="NO"
 fsck_y_enable="YES"
 background_fsck="NO"
 rpcbind_enable="YES"
-mountd_enable="YES"
+mountd_enable="{nfs}"
 mountd_flags="-r"
-nfs_server_enable="YES"
+nfs_server_enable="{nfs}"
 nfs_server_flags="-u -t -n 4"
 rpc_lockd_enable="YES"
 rpc_statd_enable="YES"
@@ -189,7 +201,7 @@ FSTAB = """# Device\t\tMountpoint\tFStype\tOptions\tDump\tPass#
 
 DEVD_CONF = """notify 30 {{
 	match "system"		"CARP";
-	match "subsystem"	"[0-9]+@[0-9a-z.]+";
+	match "subsystem"	"[0-9]+@{interfaces}";
 	match "type"		"(MASTER|BACKUP|INIT)";
 	action "{action}";
 }};

@@ -26,6 +26,7 @@ from remediate.rehearsal.ufs import FileSystems
 
 if TYPE_CHECKING:
     from remediate.rehearsal.pair import Pair
+    from remediate.rehearsal.writes import Cause, Piece
 
 TIMED_OUT = 124
 """Exit status of a command that was killed at its deadline (timeout(1)); the recordings have it for what hung."""
@@ -229,6 +230,13 @@ class Node:
             mount, name = found
             _, written = mount.write(name, text, append=append, size=size)
             yield written
+
+    def discard(self, disk: Disk, pieces: set[Piece], cause: Cause) -> None:
+        """Note in the account that pieces on one of its disks, or in the buffers of its mount, were thrown away."""
+        if pieces:
+            mounts = [mount for mount in self.filesystems.mounts.values() if mount.disk is disk]
+            held = pieces.union(disk.pieces(), *(mount.buffered for mount in mounts))
+            self.pair.ledger.discard(pieces, held, cause, self.clock.now, self.name)
 
     def install(self, path: str, program: Program) -> None:
         """Put a program on the node."""

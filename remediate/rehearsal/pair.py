@@ -25,9 +25,8 @@ from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.ufs import Mount
-from remediate.rehearsal.writes import Cause, Ledger
+from remediate.rehearsal.writes import Ledger
 
-CARP_HOOK = "/usr/local/sbin/rehearsed-carp-hook"
 HAST_HOOK = "/usr/local/sbin/rehearsed-hast-hook"
 
 
@@ -74,8 +73,9 @@ class Pair:
         return None
 
     def client(self, resource: str = "", address: str = "") -> Client:
-        """A client of a resource by a service address; the first ones when not named."""
-        return Client(self, resource or self.layout.resources[0].name, address or self.layout.vhids[0].address)
+        """A client of a resource, the first one when not named, by a service address or the resource's own."""
+        served = self.resource_named(resource)
+        return Client(self, served.name, address or served.service_address or self.layout.vhids[0].address)
 
     def resource_named(self, name: str) -> ResourceLayout:
         """A resource of the layout, the first one for an empty name. Raises ValueError."""
@@ -83,11 +83,6 @@ class Pair:
             return self.layout.resource(name) if name else self.layout.resources[0]
         except KeyError:
             raise ValueError(f"unknown resource {name}") from None
-
-    def replace_disk(self, node: Node, path: str) -> None:
-        """A blank disk in the place of one whose data are gone."""
-        self.ledger.discard(node.disks[path].pieces(), Cause.DISK, self.clock.now, node.name)
-        node.disks[path].replace()
 
     def resource_layout(self, name: str) -> ResourceLayout:
         """The layout of a resource, one made up for a resource that was added to hast.conf later."""
@@ -121,14 +116,9 @@ class Pair:
     # --- hooks ---------------------------------------------------------------------------------------------------
 
     def on_carp_event(self, hook: Hook) -> None:
-        """Let devd on both nodes run a Python hook with `VHID@IFACE TYPE`, instead of the recorded action."""
+        """Let devd on both nodes run a Python hook with `VHID@IFACE TYPE`."""
         for node in self.nodes.values():
-            node.install(CARP_HOOK, PythonHook(hook))
-            rule = node.files.read("/etc/devd/carp.conf")
-            action = self.layout.devd_action
-            node.files.write("/etc/devd/carp.conf", rule.replace(action, f"{CARP_HOOK} $subsystem $type"))
-            if node.devd.process is not None:
-                node.processes.signal(node.devd.process, 1)
+            node.install(self.layout.devd_hook, PythonHook(hook))
 
     def on_hast_event(self, hook: Hook) -> None:
         """Let hastd on both nodes run a Python hook with its events; effective after a (re)start or reload of hastd."""
@@ -149,7 +139,7 @@ class Pair:
         self.clock.advance(5)
 
     def bring_up(self) -> None:
-        """From blank disks to the healthy pair: the first node is MASTER, primary, mounted and exported."""
+        """From blank disks to a pair in service: the first node is MASTER, primary, mounted and exported."""
         self.power_on()
         first, second = self.nodes.values()
         for resource in self.layout.resources:
@@ -160,6 +150,9 @@ class Pair:
             self.clock.advance(3)
             self.must(first, f"newfs -O2 -U -j {resource.device}")
             self.must(first, f"mount {resource.device} {resource.mountpoint}")
+        if not self.layout.nfs_at_boot:
+            self.must(first, "service mountd onestart")
+            self.must(first, "service nfsd onestart")
 
     def must(self, node: Node, line: str) -> str:
         """Run a command that has to succeed; gives its output. Raises AssertionError with what it said."""

@@ -1,18 +1,33 @@
 """`hastwatch pair up|down|exec|fault|state`: a simulated pair to try things on.
 
-`up` starts the pair in the background and returns when it answers; `exec` runs a command line on a node and is a valid
-`--via` prefix; `fault` breaks something; `state` shows both nodes; `down` ends it.
-
     hastwatch pair up --dir /tmp/pair
     hastwatch pair exec --dir /tmp/pair nfs001 'hastctl status home'
+    check_hast --via 'hastwatch pair exec --dir /tmp/pair nfs001'
     hastwatch pair fault --dir /tmp/pair power-off nfs001
     hastwatch pair state --dir /tmp/pair
     hastwatch pair down --dir /tmp/pair
+
+The pair that `up` starts is healthy: every check says OK. Exit status: 0 done, 2 wrong usage (also a fault that there
+is not), 73 no pair could be started, 255 no pair answers; that of `exec` is the command's.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 from remediate.rehearsal import exec_client
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.arguments import Parser
+
+SUBCOMMANDS = {
+    "up": "start a pair in the background and return when it answers",
+    "exec": "run a command line on a node; fits --via and --peer of every check",
+    "fault": "break or mend something",
+    "state": "show both nodes",
+    "down": "end the pair",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -20,54 +35,61 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["exec"]:
         return exec_client.main(words[1:])
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog="hastwatch pair", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start a pair in the background and return when it answers")
-    up.add_argument("--dir", required=True, help="directory of its own, made with mode 0700")
-    up.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: %(default)s)")
-    up.add_argument("--seed", type=int, default=1, help="seed of everything random (default: %(default)s)")
-    up.add_argument("--blank", action="store_true", help="boot with blank disks instead of the healthy pair")
-    up.add_argument("--carp-hook", metavar="COMMAND", help="what devd runs with VHID@IFACE and TYPE, and waits for")
-    up.add_argument("--hast-hook", metavar="COMMAND", help="what hastd runs on its events")
-    up.add_argument("--foreground", action="store_true", help="do not go into the background")
-    commands.add_parser("exec", help="run a command line on a node: --dir DIR NODE COMMAND-LINE", add_help=False)
-    for name, text in (("down", "end the pair"), ("state", "show both nodes"), ("fault", "break or mend something")):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("--dir", required=name != "fault", default="", help="the pair's directory")
-        if name == "state":
-            command.add_argument("--json", action="store_true")
-        if name == "fault":
-            command.add_argument("--list", action="store_true", help="name all faults, one line each")
-            command.add_argument("words", nargs="*", help="the fault and its words")
-    arguments = parser.parse_args(words)
+    made = parser()
+    arguments = made.parse_args(words)
     if arguments.command == "up":
         from remediate.rehearsal import pair_up
 
-        return pair_up.foreground(arguments) if arguments.foreground else pair_up.background(arguments, words)
+        return pair_up.up(arguments)
+    if arguments.command == "down":
+        from remediate.rehearsal import pair_up
+
+        return pair_up.down(arguments.dir)
     if arguments.command == "state":
         return exec_client.ask(arguments.dir, ["state", *["--json"] * arguments.json])
-    if arguments.command == "fault":
-        return _fault(arguments.dir, arguments.list, arguments.words)
-    from remediate.rehearsal import pair_up
+    if arguments.list:
+        return _list()
+    if not arguments.dir or not arguments.words:
+        made.error("fault needs --dir DIR FAULT [WORD ...], or --list")
+    return exec_client.ask(arguments.dir, ["fault", *arguments.words])
 
-    return pair_up.down(arguments.dir)
+
+def parser() -> Parser:
+    """The command line."""
+    from remediate.rehearsal.arguments import CONFIG, Parser, speed
+
+    made = Parser(prog="hastwatch pair", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    each = {name: commands.add_parser(name, help=line, description=line) for name, line in SUBCOMMANDS.items()}
+    for name, one in each.items():
+        where = "the pair's directory" if name != "up" else "directory of its own, made with mode 0700"
+        one.add_argument("--dir", required=name != "fault", metavar="DIR", help=where)
+    up = each["up"]
+    up.add_argument("--config", metavar="FILE", help=CONFIG)
+    up.add_argument("--speed", type=speed, default=1.0, metavar="N",
+                    help="simulated seconds per real second (default: %(default)g)")  # fmt: skip
+    up.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
+    up.add_argument("--as-recorded", action="store_true",
+                    help="kept like the recorded pair: NFS runs on both nodes, devd's rule only logs")  # fmt: skip
+    up.add_argument("--blank", action="store_true", help="boot with blank disks, nothing is in service")
+    up.add_argument("--carp-hook", metavar="COMMAND", help="what devd runs with VHID@IFACE and TYPE, and waits for")
+    up.add_argument("--hast-hook", metavar="COMMAND", help="what hastd runs on its events")
+    up.add_argument("--foreground", action="store_true", help="do not go into the background")
+    each["exec"].add_argument("node", metavar="NODE", help="nfs001 or nfs002")
+    each["exec"].add_argument("line", metavar="COMMAND-LINE", nargs="+", help="as a shell takes it")
+    each["state"].add_argument("--json", action="store_true", help="for programs")
+    each["fault"].add_argument("--list", action="store_true", help="name all faults, one line each")
+    each["fault"].add_argument("words", nargs="*", metavar="WORD", help="the fault and its words")
+    return made
 
 
-def _fault(directory: str, listed: bool, words: list[str]) -> int:
-    if listed:
-        from remediate.rehearsal.faults import listing
+def _list() -> int:
+    from remediate.rehearsal.faults import listing
 
-        for usage, line in listing():
-            print(f"{usage:<42} {line}")
-        return 0
-    if not directory or not words:
-        sys.stderr.write("usage: hastwatch pair fault --dir DIRECTORY FAULT [WORD ...], or --list\n")
-        return 64
-    return exec_client.ask(directory, ["fault", *words])
+    rows = listing()
+    width = max(len(usage) for usage, _ in rows)
+    sys.stdout.write("".join(f"{usage:<{width}}  {line}\n" for usage, line in rows))
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,95 +3,114 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
-import subprocess
 import sys
 import time
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
+from checks.plugin.config import Config, ConfigError, load
+from checks.plugin.text import plain
 from remediate.rehearsal import exec_client
+from remediate.rehearsal.arguments import USAGE
 from remediate.rehearsal.layout import PairLayout
-from remediate.rehearsal.pair import CARP_HOOK, HAST_HOOK, Pair
-from remediate.rehearsal.server import AlreadyRunning, Server, prepare
+from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
+from remediate.rehearsal.pair import HAST_HOOK, Pair
+from remediate.rehearsal.server import Server
 
-START_LIMIT = 30.0
-"""Real seconds that a pair may take to answer."""
-
+END_LIMIT = 30.0
+"""Real seconds that a pair may take to end."""
 CANNOT = 73
 """EX_CANTCREAT: no pair could be started."""
+NOT_ENDED = 1
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start a pair, in the background unless told otherwise; the exit status."""
+    try:
+        carp, hast = (_words(text or "") for text in (arguments.carp_hook, arguments.hast_hook))
+        pair = _pair(arguments, _layout(arguments))
+    except ConfigError as error:
+        return _said(str(error), USAGE)
+    directory = Path(arguments.dir).absolute()
+    try:
+        server = Server(pair, directory, arguments.speed)
+        server.install_hooks(carp, hast)
+        if arguments.foreground:
+            server.serve()
+            return 0
+        return _in_the_background(server, directory / "pair.log")
+    except OSError as error:
+        return _said(f"{error.filename or directory}: {error.strerror or error}", CANNOT)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f"{command!r} is no command: {error}") from None
 
 
 def _layout(arguments: argparse.Namespace) -> PairLayout:
-    layout = replace(PairLayout(), seed=arguments.seed)
-    if arguments.carp_hook:
-        layout = replace(layout, devd_action=f"{CARP_HOOK} $subsystem $type")
-    if arguments.hast_hook:
-        layout = replace(layout, hast_exec=HAST_HOOK)
-    return layout
+    """Raises ConfigError."""
+    config = load(arguments.config) if arguments.config is not None else Config()
+    if arguments.as_recorded:
+        layout = with_resources(PairLayout(seed=arguments.seed), config)
+    else:
+        layout = layout_of(config, arguments.seed)
+    return replace(layout, hast_exec=HAST_HOOK) if arguments.hast_hook else layout
 
 
-def foreground(arguments: argparse.Namespace) -> int:
-    """Run the pair in this process until it is told to end."""
-    pair = Pair(_layout(arguments))
+def _pair(arguments: argparse.Namespace, layout: PairLayout) -> Pair:
+    if not arguments.blank and not arguments.as_recorded:
+        return healthy_pair(layout, hooked=False)
+    pair = Pair(layout)
     if arguments.blank:
         pair.power_on()
     else:
         pair.bring_up()
-    try:
-        server = Server(pair, Path(arguments.dir).absolute(), arguments.speed)
-    except (AlreadyRunning, OSError) as error:
-        print(f"pair: {error}", file=sys.stderr)
-        return CANNOT
-    carp, hast = (shlex.split(text) if text else None for text in (arguments.carp_hook, arguments.hast_hook))
-    server.install_hooks(carp, hast)
-    try:
-        server.serve()
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return pair
 
 
-def background(arguments: argparse.Namespace, words: list[str]) -> int:
-    """Start this command again in the background and wait until it answers."""
-    directory = Path(arguments.dir).absolute()
+def _in_the_background(server: Server, log: Path) -> int:
+    """Serve in a process of its own that has no terminal; its last words, if any, are in `log`. Raises OSError."""
     try:
-        prepare(directory)
-    except (AlreadyRunning, OSError) as error:
-        print(f"pair: {error}", file=sys.stderr)
-        return CANNOT
-    with (directory / "pair.log").open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "remediate.rehearsal.pair_command", *words, "--foreground"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + START_LIMIT
-    while time.monotonic() < deadline and child.poll() is None:
-        if (directory / exec_client.SOCKET).exists() and _answers(directory):
+        written = log.open("wb")
+    except OSError:
+        server.close()
+        raise
+    with written:
+        if os.fork():
             return 0
-        time.sleep(0.02)
-    if child.poll() is None:
-        child.kill()
-    print(f"pair: did not start: {(directory / 'pair.log').read_text().strip()}", file=sys.stderr)
-    return CANNOT
-
-
-def _answers(directory: Path) -> bool:
-    out = BytesIO()
-    return exec_client.ask(str(directory), ["ping"], out, BytesIO()) == 0
+        status = 1
+        try:
+            os.setsid()
+            with open(os.devnull, "rb") as nothing:
+                os.dup2(nothing.fileno(), sys.stdin.fileno())
+            os.dup2(written.fileno(), 1)
+            os.dup2(written.fileno(), 2)
+            server.serve()
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
 
 
 def down(directory: str) -> int:
     """End a pair and wait until its socket is gone."""
     status = exec_client.ask(directory, ["down"])
-    deadline = time.monotonic() + START_LIMIT
+    deadline = time.monotonic() + END_LIMIT
     while status == 0 and (Path(directory) / exec_client.SOCKET).exists():
         if time.monotonic() > deadline:
-            print(f"pair: {directory}: still there", file=sys.stderr)
-            return 1
+            return _said(f"{directory}: still there", NOT_ENDED)
         time.sleep(0.01)
+    return status
+
+
+def _said(text: str, status: int) -> int:
+    sys.stderr.write(f"hastwatch pair: {plain(text)}\n")
     return status

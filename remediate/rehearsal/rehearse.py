@@ -19,12 +19,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from checks import VERSION
 from checks.plugin.config import Config, ConfigError, load
-from checks.plugin.text import plain, say_duration
+from checks.plugin.text import say_duration
 from remediate.rehearsal import telling
+from remediate.rehearsal.arguments import CONFIG, Parser, speed
 from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
@@ -42,7 +43,7 @@ NOTED_SILENCE = 3.0
 """Simulated seconds without an acknowledgement that the progress line speaks of."""
 REDRAW = 0.1
 """Real seconds between two changes of the progress line."""
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
 
 
 class Progress:
@@ -123,30 +124,16 @@ class Rehearsal:
         sys.stdout.flush()
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with an error of one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    made = _Parser(
-        prog="hastwatch rehearse",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = Parser(prog="hastwatch rehearse", description=__doc__)
     made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all that are there)")
     made.add_argument("--list", action="store_true", help="name all scenarios, those that are not there yet too")
     made.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
         f"simulated seconds per real second, or max (default: {DEFAULT_SPEED:g})"
     ))  # fmt: skip
     made.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
-    made.add_argument("--config", metavar="FILE", help=(
-        "a hastwatch.toml: its resources, vhids, mount points, severities and timeout are rehearsed"
-    ))  # fmt: skip
+    made.add_argument("--config", metavar="FILE", help=f"{CONFIG}; its severities and timeout count too")
     made.add_argument("--json", action="store_true", help="the whole story as one JSON object, at the end")
     made.add_argument("-v", "--verbose", action="count", default=0, help="the whole line of every check")
     return made
@@ -156,12 +143,9 @@ def _speed(text: str) -> float | None:
     if text == "max":
         return None
     try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to a million, or max")
-    return speed
+        return speed(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or max") from None
 
 
 def chosen(names: list[str]) -> list[Scenario]:
@@ -190,13 +174,19 @@ def listing() -> list[str]:
     return [f"{name:<{width}}  {line}" for name, line in rows]
 
 
+def catalogue() -> list[dict[str, str]]:
+    """The same for programs; `needs` is empty for what is there."""
+    rows = [*((scenario.name, "", scenario.line) for scenario in SCENARIOS), *NOT_YET]
+    return [{"name": name, "needs": needs, "about": line} for name, needs, line in rows]
+
+
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     made = parser()
     options = made.parse_args(words)
     try:
         if options.list:
-            print("\n".join(listing()), flush=True)
+            print(json.dumps(catalogue(), indent=2) if options.json else "\n".join(listing()), flush=True)
             return 0
         scenarios = chosen(options.scenario)
         config = load(options.config) if options.config is not None else Config()

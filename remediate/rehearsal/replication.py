@@ -2,8 +2,8 @@
 
 A primary worker owns the device /dev/hast/NAME. It looks at its connection every KEEPALIVE seconds, waits `timeout`
 seconds for an answer to a write, and keeps in `dirty` the extents that the peer does not have. The handshake is in
-`hastd.py`, copying extents in `synchronisation.py`, the decision in
-`metadata.py`, the other side in `secondary.py` (primary.c).
+`handshake.py`, copying extents in `synchronisation.py`, the decision in `metadata.py`, the other side in `secondary.py`
+(primary.c).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.secondary import DeviceWrite, SecondaryWorker, store
 from remediate.rehearsal.statistics import Statistics
 from remediate.rehearsal.synchronisation import synchronise
-from remediate.rehearsal.writes import Cause, Piece
 
 if TYPE_CHECKING:
     from remediate.rehearsal.clock import Steps
@@ -100,7 +99,7 @@ class PrimaryWorker:
             while self.stopped:
                 yield PEER_WAIT_STEP
         self.started = True
-        self._resume_writes()
+        self.resumed()
         while self.alive:
             yield KEEPALIVE
             if not self.alive or self.stopped:
@@ -193,10 +192,7 @@ class PrimaryWorker:
             self.hastd.tell_closed(secondary)
 
     def resumed(self) -> None:
-        """SIGCONT: what waited goes on."""
-        self._resume_writes()
-
-    def _resume_writes(self) -> None:
+        """SIGCONT, or the peer is no primary any more: what waited goes on."""
         waiting, self._waiting = self._waiting, []
         for begin in waiting:
             begin()
@@ -338,7 +334,3 @@ class PrimaryWorker:
         self.statistics.read_errors += 1
         self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=read fsbn {sector}")
         return self.secondary is None
-
-    def overwritten(self, pieces: set[Piece], node: str) -> None:
-        """A synchronisation threw these pieces away on `node`."""
-        self.hastd.node.pair.ledger.discard(pieces, Cause.OVERWRITTEN, self.hastd.clock.now, node)

@@ -230,7 +230,6 @@ class Stage:
     def _looked(self, moment: str, expected: tuple[str, ...], only: frozenset[str] | None) -> None:
         at = self.now
         says = self.observer.look(self._pace.wait)
-        self.clients.places()
         said = {reason for one in says for reason in one.reasons}
         missing = tuple(reason for reason in expected if reason not in said)
         self._add(Looked(at, moment, says, expected, missing))

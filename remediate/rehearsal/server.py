@@ -7,6 +7,8 @@ the command is killed on the node.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import select
@@ -14,16 +16,19 @@ import selectors
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remediate.rehearsal.clock import Completion, Process, Steps
+from remediate.rehearsal.arguments import USAGE
+from remediate.rehearsal.clock import Completion, Process, Steps, finished
 from remediate.rehearsal.exec_client import SOCKET
-from remediate.rehearsal.faults import FaultError, inflict, listing
+from remediate.rehearsal.fault_words import FaultError
+from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.node import Node
-from remediate.rehearsal.pair import CARP_HOOK, HAST_HOOK, Pair
+from remediate.rehearsal.pair import HAST_HOOK, Pair
 from remediate.rehearsal.shell import Output
 from remediate.rehearsal.state import at_a_glance, snapshot
 
@@ -36,35 +41,32 @@ HOOK_POLL = 0.02
 DIRECTORY_VARIABLE, NODE_VARIABLE = "HASTWATCH_PAIR_DIR", "HASTWATCH_PAIR_NODE"
 """What a hook finds in its environment: how to reach the pair, and on which node it was started."""
 
-EX_USAGE = 64
-
-
-class AlreadyRunning(RuntimeError):
-    """A pair answers in this directory."""
+LONGEST_PATH = 103
+"""Bytes of the path of a socket: sun_path has 104 on FreeBSD, 108 on Linux, with the NUL that ends it."""
 
 
 def prepare(directory: Path) -> Path:
     """Make the directory (0700) and give the path of its socket, removing one that nobody listens on.
 
-    Raises AlreadyRunning, and PermissionError for a directory that others may enter.
+    Raises OSError: where a pair answers, where others may write, where the path is too long.
     """
+    path = directory / SOCKET
+    if (length := len(os.fsencode(path))) > LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, f"{length - LONGEST_PATH} bytes too long for a socket in it", str(directory))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = directory.stat()
     if found.st_uid != os.getuid():
-        raise PermissionError(1, "belongs to somebody else", str(directory))
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        directory.chmod(0o700)
-    path = directory / SOCKET
+        raise PermissionError(errno.EPERM, "belongs to somebody else", str(directory))
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        raise PermissionError(errno.EPERM, "others may write to it; name a new directory", str(directory))
     if path.exists():
-        probe = socket.socket(socket.AF_UNIX)
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-        else:
-            raise AlreadyRunning(f"a pair answers in {directory} already")
-        finally:
-            probe.close()
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except (ConnectionRefusedError, FileNotFoundError):
+                path.unlink(missing_ok=True)
+            else:
+                raise FileExistsError(errno.EEXIST, "a pair answers there already", str(directory))
     return path
 
 
@@ -99,17 +101,21 @@ class ExternalHook:
         self._command, self._directory, self._speed = command, directory, speed
 
     def start(self, node: Node, argv: list[str]) -> Completion[int]:
-        """Start it with the words the hook gets; its output goes to hooks.log in the pair's directory."""
+        """Start it with the words the hook gets; its output goes to hooks.log in the pair's directory.
+
+        127 where it cannot be started, as a shell has it; the reason goes to pair.log.
+        """
         environment = dict(os.environ)
         environment |= {DIRECTORY_VARIABLE: str(self._directory), NODE_VARIABLE: node.name}
-        with (self._directory / "hooks.log").open("ab") as log:
-            child = subprocess.Popen(
-                [*self._command, *argv[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-            )
+        try:
+            with (self._directory / "hooks.log").open("ab") as log:
+                child = subprocess.Popen(
+                    [*self._command, *argv[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+                )
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the disk may be full, and the pair goes on
+                print(f"hook of {node.name}: {error.filename}: {error.strerror}", file=sys.stderr, flush=True)
+            return finished(127)
         return node.clock.start(self._waiting(child))
 
     def _waiting(self, child: subprocess.Popen[bytes]) -> Steps[int]:
@@ -125,8 +131,11 @@ class Server:
         self.pair, self.directory, self.speed = pair, directory, speed
         self.path = prepare(directory)
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self.path))
-        self.path.chmod(0o600)
+        before = os.umask(0o177)
+        try:
+            self._listener.bind(str(self.path))
+        finally:
+            os.umask(before)
         self._listener.listen(64)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -134,9 +143,9 @@ class Server:
         self._connections: dict[socket.socket, Connection] = {}
         self._ending = False
 
-    def install_hooks(self, carp: list[str] | None, hast: list[str] | None) -> None:
-        """Let devd and hastd of both nodes run commands of this machine."""
-        for path, command in ((CARP_HOOK, carp), (HAST_HOOK, hast)):
+    def install_hooks(self, carp: list[str], hast: list[str]) -> None:
+        """Let devd and hastd of both nodes run commands of this machine, where they are given."""
+        for path, command in ((self.pair.layout.devd_hook, carp), (HAST_HOOK, hast)):
             if command:
                 for node in self.pair.nodes.values():
                     node.install(path, ExternalHook(command, self.directory, self.speed))
@@ -152,8 +161,12 @@ class Server:
                 for key, _ in self._selector.select(max(0.0, min(due, LONGEST_SLEEP))):
                     self._ready(key.fileobj)
         finally:
-            self.path.unlink(missing_ok=True)
-            self._listener.close()
+            self.close()
+
+    def close(self) -> None:
+        """Nobody answers any more."""
+        self.path.unlink(missing_ok=True)
+        self._listener.close()
 
     def _ready(self, channel: Any) -> None:
         if channel is self._listener:
@@ -209,17 +222,16 @@ class Server:
             "fault": self._fault,
             "state": self._state,
             "down": self._down,
-            "ping": lambda asked, _: asked.finish(0, "pong\n"),
         }
         if verb in answers:
             answers[verb](connection, words)
         else:
-            connection.finish(EX_USAGE, err=f"pair: unknown request {verb}\n")
+            connection.finish(USAGE, err=f"hastwatch pair: unknown request {verb}\n")
 
     def _exec(self, connection: Connection, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in self.pair.nodes:
             known = ", ".join(self.pair.nodes)
-            connection.finish(255, err=f"pair: unknown node {words[0] if words else ''}; there are {known}\n")
+            connection.finish(255, err=f"hastwatch pair: unknown node {words[0] if words else ''}; there are {known}\n")
             return
 
         def write(stream: str, text: str) -> None:
@@ -230,14 +242,10 @@ class Server:
         process.then(lambda: connection.finish(process.value if process.value is not None else 255))
 
     def _fault(self, connection: Connection, words: list[str]) -> None:
-        if words == ["--list"]:
-            width = max(len(usage) for usage, _ in listing())
-            connection.finish(0, "".join(f"{usage:<{width}}  {line}\n" for usage, line in listing()))
-            return
         try:
             inflict(self.pair, words[0], *words[1:])
         except (FaultError, IndexError) as error:
-            connection.finish(EX_USAGE, err=f"pair: {error}\n")
+            connection.finish(USAGE, err=f"hastwatch pair: {error}\n")
         else:
             connection.finish(0)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from remediate.rehearsal.accounting import Places, places
+from remediate.rehearsal.accounting import places
 from remediate.rehearsal.client import Answer, Client
 from remediate.rehearsal.writes import Cause, Fate
 
@@ -64,11 +64,9 @@ class Clients:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.began = pair.clock.now
-        self.clients = {each.name: _client(pair, each.name) for each in pair.layout.resources if each.exported}
+        self.clients = {each.name: pair.client(each.name) for each in pair.layout.resources if each.exported}
         for client in self.clients.values():
             pair.clock.start(self._writing(client))
-        self._lost_by: dict[int, Cause] = {}
-        """Number of a lost write: whose doing that was when it was first seen, not what came later."""
 
     def _writing(self, client: Client) -> Steps[None]:
         number = 0
@@ -90,22 +88,13 @@ class Clients:
             found.append(tuple(gap for gap in gaps if gap > NOTICED))
         return max(found, key=sum, default=())
 
-    def places(self) -> list[Places]:
-        """Where every acknowledged write is now; remembers who lost what is lost."""
-        known = [each for name in self.clients for each in places(self.pair, name)]
-        for each in known:
-            if each.fate is Fate.LOST and each.cause is not None:
-                self._lost_by.setdefault(each.write.number, each.cause)
-        return known
-
     def account(self) -> Account:
         """What the clients got, and what has become of it, now."""
-        known = self.places()
+        known = [each for name in self.clients for each in places(self.pair, name)]
         grouped: dict[tuple[str, Fate, Cause], list[int]] = {}
         for each in known:
             if each.fate is not Fate.SERVED:
-                first = self._lost_by.get(each.write.number) if each.fate is Fate.LOST else None
-                key = each.write.resource, each.fate, first or each.cause or Cause.REPLICATION
+                key = each.write.resource, each.fate, each.cause or Cause.REPLICATION
                 grouped.setdefault(key, []).append(each.write.number)
         wrong = Counter(
             operation.answer.value
@@ -116,12 +105,6 @@ class Clients:
         losses = tuple(Loss(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
         missing = sum(len(loss.numbers) for loss in losses)
         return Account(len(known), len(known) - missing, losses, self.outages(), dict(wrong))
-
-
-def _client(pair: Pair, resource: str) -> Client:
-    """By the address that serves the resource: the layout's own, else the first."""
-    addresses = getattr(pair.layout.resource(resource), "service_address", "")
-    return pair.client(resource, addresses)
 
 
 def _good(began: float, client: Client) -> list[float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
     from remediate.rehearsal.clock import Steps
@@ -42,13 +43,10 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
                 yield full
         if extent not in primary.dirty or extent in primary.inflight:
             continue
-        if from_secondary:
-            gone, owner = primary.disk.copy_extent(secondary.disk, extent), primary.hastd.node.name
-        elif secondary.write_fails(extent):
-            gone, owner = set(), secondary.hastd.node.name
-        else:
-            gone, owner = secondary.disk.copy_extent(primary.disk, extent), secondary.hastd.node.name
-        primary.overwritten(gone, owner)
+        if from_secondary or not secondary.write_fails(extent):
+            source, target = (secondary, primary) if from_secondary else (primary, secondary)
+            gone = target.disk.copy_extent(source.disk, extent)
+            target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
         secondary.hear()
         secondary.statistics.writes += 1
         primary.dirty.discard(extent)

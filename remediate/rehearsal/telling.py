@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -156,11 +155,6 @@ def summary(outcomes: list[Outcome], paint: Paint) -> str:
     if wrong:
         return paint(f"{len(wrong)} of {len(outcomes)} scenarios did NOT end as they must: {', '.join(wrong)}", BAD)
     return paint(f"{say_count(len(outcomes), 'scenario')}, each ended as it must", GOOD)
-
-
-def uncoloured(text: str) -> str:
-    """The text without the codes of a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

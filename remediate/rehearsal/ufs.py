@@ -298,7 +298,7 @@ class FileSystems:
 
     def _discard(self, mount: Mount, cause: Cause) -> None:
         pieces, mount.buffered = set(mount.buffered), {}
-        self.node.pair.ledger.discard(pieces, cause, self.node.clock.now, self.node.name)
+        self.node.discard(mount.disk, pieces, cause)
 
     def make(self, resource: ResourceLayout) -> Completion[bool]:
         """newfs -O2 -U -j: a new, empty, clean file system; touches every cylinder group (64 MB each)."""

@@ -73,7 +73,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The last copy that could have been served was discarded: which write, why, when, and on which node."""
+    """A node lost its complete copy of a write: which write, why, when, and on which node."""
 
     number: int
     cause: Cause
@@ -89,7 +89,7 @@ class Ledger:
     acknowledged: dict[int, float] = field(default_factory=dict)
     """Number of the write: when the client got its acknowledgement."""
     discarded: dict[int, Loss] = field(default_factory=dict)
-    """Number of the write: the last time a copy of it was thrown away."""
+    """Number of the write: the last time that a node lost a complete copy of it."""
     superseded: set[int] = field(default_factory=set)
     """Numbers of writes whose file was overwritten later: nobody misses them."""
     removed: set[int] = field(default_factory=set)
@@ -120,12 +120,18 @@ class Ledger:
         """The client was told that the write is safe."""
         self.acknowledged[write.number] = at
 
-    def discard(self, pieces: set[Piece], cause: Cause, at: float, node: str) -> None:
-        """These pieces were thrown away on `node`; every write that needs one of them is noted."""
-        if not pieces:
-            return
+    def discard(self, pieces: set[Piece], held: set[Piece], cause: Cause, at: float, node: str) -> None:
+        """These pieces, out of what `node` held, were thrown away: noted for every write of which it had all.
+
+        What had been incomplete there before is not this one's doing: a recovery overwrites many a content whose name
+        a power cut had taken.
+        """
         for write in self.writes:
-            if write.number in self.acknowledged and not pieces.isdisjoint(write.pieces):
+            if (
+                write.number in self.acknowledged
+                and not pieces.isdisjoint(write.pieces)
+                and held.issuperset(write.pieces)
+            ):
                 self.discarded[write.number] = Loss(write.number, cause, at, node)
 
     def of(self, resource: str) -> list[Write]:

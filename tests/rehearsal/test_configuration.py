@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from checks.plugin.config import Config, ConfigError, ResourceConfig
 from remediate.rehearsal.hastconf import HastConfError, parse
 from remediate.rehearsal.layout import NodeLayout, PairLayout, ResourceLayout, VhidLayout
+from remediate.rehearsal.own_pair import layout_of
 from remediate.rehearsal.pair import Pair
 from tests.rehearsal.conformance.story import RECORDINGS
 
@@ -62,6 +64,33 @@ def test_a_wrong_hast_conf_is_refused_with_the_words_of_hastd(text: str, error: 
     with pytest.raises(HastConfError) as raised:
         parse(text, "nfs001", "uuid", 1)
     assert error in str(raised.value)
+
+
+def test_a_resource_is_mounted_where_the_layout_says_and_served_by_its_own_address() -> None:
+    vhids = (VhidLayout(2), VhidLayout(3, "10.1.101.6"))
+    pair = Pair(
+        PairLayout(resources=(ResourceLayout(mountpoint="/srv/mail", service_address="10.1.101.6"),), vhids=vhids)
+    )
+    pair.bring_up()
+    assert "/dev/hast/home on /srv/mail (" in pair.must(pair.nodes["nfs001"], "mount")
+    assert pair.nodes["nfs001"].files.read("/etc/exports").startswith("/srv/mail ")
+    assert pair.client().address == "10.1.101.6"
+    assert ResourceLayout("web").mountpoint == "/hast/web"
+
+
+def test_a_service_address_that_is_a_name_is_rehearsed_with_an_address() -> None:
+    settings = ResourceConfig(vhid="2@em0", service_address="nfs.example.org")
+    (vhid,) = layout_of(Config(resource={"home": settings}), 1).vhids
+    assert vhid.address == "10.1.101.5"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [ResourceConfig(mount_point="/srv/my mail"), ResourceConfig(vhid="2@em 0"), ResourceConfig(vhid="0@em0")],
+)
+def test_a_resource_that_no_shell_could_name_is_refused(settings: ResourceConfig) -> None:
+    with pytest.raises(ConfigError, match=r"^resource\.home"):
+        layout_of(Config(resource={"home": settings}), 1)
 
 
 def test_the_peer_without_a_replication_address_refuses_everybody() -> None:

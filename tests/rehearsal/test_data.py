@@ -161,6 +161,40 @@ def test_the_recovery_from_a_split_brain_overwrites_what_only_the_loser_had() ->
     assert unexplained(pair, "home") == set()
 
 
+def test_what_a_power_cut_took_is_its_doing_also_after_a_recovery_has_overwritten_the_rest() -> None:
+    """The content of both was on the first disk; the name of one was not, and the power cut took it."""
+    pair, first, second = healthy()
+    inflict(pair, "cut-replication")
+    pair.client().write_now("old")
+    pair.clock.advance(45)
+    pair.client().write_now("new")
+    first.power_off()
+    take_over(pair, second)
+    assert causes(places(pair, "home")) == {Cause.REPLICATION, Cause.UFS_DELAY}
+    pair.client().write_now("only-on-second")
+    inflict(pair, "heal")
+    pair.clock.wait(first.power_on())
+    pair.must(first, "hastctl create home")
+    pair.must(first, "hastctl role secondary home")
+    pair.clock.advance(120)
+    found = {each.write.file: each.cause for each in lost(pair, "home")}
+    assert found == {"old": Cause.OVERWRITTEN, "new": Cause.UFS_DELAY}
+
+
+def test_a_copy_that_was_lost_and_made_again_is_not_the_cause_of_a_later_loss() -> None:
+    pair, first, second = healthy(filedelay=3, dirdelay=2, metadelay=1)
+    pair.client().write_now("mail")
+    pair.clock.advance(10)
+    pair.must(second, "service hastd onestop")
+    inflict(pair, "new-disk", "nfs002")
+    assert pair.ledger.discarded[0].cause is Cause.DISK
+    assert fates(pair) == [Fate.SERVED]
+    pair.client().write_now("unsaid")
+    first.power_off()
+    assert {pair.ledger.discarded[write.number].cause for write in pair.ledger.writes} == {Cause.DISK, Cause.UFS_DELAY}
+    assert causes(lost(pair, "home")) == {Cause.UFS_DELAY}
+
+
 @pytest.mark.parametrize(
     ("mode", "fate"), [("fullsync", Fate.SERVED), ("memsync", Fate.SERVED), ("async", Fate.STRANDED)]
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from remediate.rehearsal.faults import FAULTS, FaultError, inflict, listing
+from remediate.rehearsal.fault_words import FaultError
+from remediate.rehearsal.faults import FAULTS, inflict, listing
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.pair import Pair
 

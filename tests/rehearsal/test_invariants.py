@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from remediate.rehearsal.accounting import places, unexplained
-from remediate.rehearsal.faults import FAULTS, FaultError, inflict
+from remediate.rehearsal.fault_words import FaultError
+from remediate.rehearsal.faults import FAULTS, inflict
 from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.pair import Pair

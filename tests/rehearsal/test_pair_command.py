@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from remediate.rehearsal.faults import FAULTS
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "remediate.rehearsal.pair_command"]
 
@@ -87,6 +89,23 @@ def test_output_arrives_while_the_command_still_runs(directory: str) -> None:
     stream.stdout.close()
 
 
+def test_a_reader_that_goes_away_is_not_taken_for_a_pair_that_is_gone(directory: str) -> None:
+    words = [*COMMAND, "exec", "--dir", directory, "nfs001", "sleep 5; cat /var/log/messages"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout and child.stderr
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux and FreeBSD have /dev/full")
+def test_a_full_disk_behind_the_output_of_exec_is_one_line_and_1(directory: str) -> None:
+    words = [*COMMAND, "exec", "--dir", directory, "nfs001", "hostname"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "hastwatch pair: standard output: No space left on device\n")
+
+
 def test_state_shows_both_nodes_for_people_and_for_programs(directory: str) -> None:
     told = pair("state", "--dir", directory).stdout
     assert "nfs001: CARP 2@vtnet1 MASTER" in told
@@ -96,9 +115,63 @@ def test_state_shows_both_nodes_for_people_and_for_programs(directory: str) -> N
 
 def test_faults_are_listed_without_a_pair_and_wrong_ones_refused(directory: str) -> None:
     assert "power-off NODE" in pair("fault", "--list").stdout
-    refused = pair("fault", "--dir", directory, "power-off", "nfs009")
-    assert refused.returncode == 64
-    assert "unknown node nfs009" in refused.stderr
+    assert pair("fault", "--list").stdout.count("\n") == len(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("power-off nfs009", "unknown node nfs009; there are nfs001, nfs002"),
+        ("explode", "unknown fault explode; --list names them"),
+        ("power-off", "usage: power-off NODE"),
+        ("kill nfs001 nobody", "no process nobody on nfs001"),
+        ("carrier-off nfs001 em9", "no interface em9 on nfs001; there are vtnet0, vtnet1"),
+        ("clock-skew nfs001 inf", "inf is not a number from -1e+06 to 1e+06; usage: clock-skew NODE SECONDS"),
+        ("boot-flap nfs001 soon", "could not convert string to float: 'soon'; usage: boot-flap NODE [SECONDS]"),
+        ("drop-devd-event nfs001 0", "0 is not a number from 1 to 1e+06; usage: drop-devd-event NODE [COUNT]"),
+        ("disk-full nfs002", "no HAST file system is mounted on nfs002"),
+        ("disk-errors nfs001 nosuch", "unknown resource nosuch; usage: disk-errors NODE [RESOURCE]"),
+        ("right-hast-conf nfs001", "hast.conf of nfs001 is right"),
+        ("new-disk nfs001", "hastd runs on nfs001: the disk is in use"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_one_line_and_2(directory: str, words: str, said: str) -> None:
+    assert line_of(pair("fault", "--dir", directory, *words.split()), 2) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: SUBCOMMAND"),
+        (["nosuch"], "argument SUBCOMMAND: invalid choice: 'nosuch'"),
+        (["up"], "the following arguments are required: --dir"),
+        (["down"], "the following arguments are required: --dir"),
+        (["fault"], "fault needs --dir DIR FAULT [WORD ...], or --list"),
+        (["up", "--dir", "x", "--speed", "0"], "argument --speed: '0' is not a number above 0"),
+        (["up", "--dir", "x", "--speed", "nan"], "argument --speed: 'nan' is not a number above 0"),
+        (["up", "--dir", "x", "--seed", "y"], "argument --seed: invalid int value: 'y'"),
+        (["up", "--dir", "x", "--carp-hook", "a 'b"], '"a \'b" is no command: No closing quotation'),
+        (["up", "--dir", "x", "--config", "/nonexistent.toml"], "/nonexistent.toml: no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2_and_starts_nothing(words: list[str], said: str) -> None:
+    assert line_of(pair(*words), 2).startswith(said)
+    assert not (ROOT / "x").exists()
+
+
+def test_a_configuration_that_cannot_be_built_is_one_line_and_2(tmp_path: Path) -> None:
+    config = tmp_path / "hastwatch.toml"
+    config.write_text("[resource.home]\nvhid = '2@a b'\n")
+    refused = pair("up", "--dir", str(tmp_path / "d"), "--config", str(config))
+    assert line_of(refused, 2) == "resource.home.vhid: '2@a b' is not a vhid such as 2@vtnet1"
+
+
+def line_of(ended: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one line of an error, without the name in front."""
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)
+    name, _, said = ended.stderr.strip().partition(": ")
+    assert name.startswith("hastwatch pair")
+    return said
 
 
 def test_the_directory_is_for_its_owner_only(directory: str) -> None:
@@ -106,9 +179,42 @@ def test_the_directory_is_for_its_owner_only(directory: str) -> None:
 
 
 def test_a_second_pair_in_the_same_directory_is_refused(directory: str) -> None:
-    refused = pair("up", "--dir", directory)
-    assert refused.returncode == 73
-    assert "answers" in refused.stderr
+    assert line_of(pair("up", "--dir", directory), 73) == f"{directory}: a pair answers there already"
+    assert pair("exec", "--dir", directory, "nfs001", "hostname").stdout == "nfs001\n"
+
+
+def test_a_directory_in_which_no_pair_can_be_is_one_line_and_73_and_is_not_made(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    assert "bytes too long for a socket in it" in line_of(pair("up", "--dir", str(long)), 73)
+    assert not long.exists()
+    assert line_of(pair("up", "--dir", __file__), 73) == f"{__file__}: File exists"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert line_of(pair("up", "--dir", str(shared)), 73) == f"{shared}: others may write to it; name a new directory"
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o777
+
+
+def test_a_log_that_cannot_be_made_is_one_line_and_73_and_leaves_no_pair(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir(0o700)
+    (tmp_path / "d" / "pair.log").mkdir()
+    assert line_of(pair("up", "--dir", str(tmp_path / "d")), 73).endswith("pair.log: Is a directory")
+    assert not (tmp_path / "d" / "pair.sock").exists()
+
+
+def test_a_pair_that_was_killed_is_told_as_gone_and_is_no_obstacle_to_the_next(tmp_path: Path) -> None:
+    place = str(tmp_path / "d")
+    words = [*COMMAND, "up", "--dir", place, "--foreground"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and pair("state", "--dir", place).returncode:
+            time.sleep(0.05)
+        child.kill()
+    for words in (["state", "--dir", place], ["down", "--dir", place], ["exec", "--dir", place, "nfs001", "true"]):
+        assert line_of(pair(*words), 255) == f"no pair answers in {place}: Connection refused"
+    assert pair("up", "--dir", place).returncode == 0
+    assert pair("down", "--dir", place).returncode == 0
+    assert line_of(pair("down", "--dir", place), 255) == f"no pair answers in {place}: No such file or directory"
 
 
 def test_a_socket_that_nobody_listens_on_is_no_obstacle(tmp_path: Path) -> None:
@@ -126,6 +232,20 @@ def test_without_a_pair_exec_ends_with_255_as_ssh_does(tmp_path: Path) -> None:
     answer = pair("exec", "--dir", str(tmp_path), "nfs001", "true")
     assert answer.returncode == 255
     assert "no pair answers" in answer.stderr
+    assert pair("exec", "nfs001").returncode == 255
+    assert pair("exec", "--help").stdout == "usage: hastwatch pair exec --dir DIR NODE COMMAND-LINE\n"
+
+
+def test_a_hook_that_cannot_be_started_does_not_end_the_pair(tmp_path: Path) -> None:
+    place = str(tmp_path / "d")
+    assert pair("up", "--dir", place, "--carp-hook", "/nonexistent/hook").returncode == 0
+    try:
+        pair("exec", "--dir", place, "nfs002", "ifconfig vtnet1 vhid 2 state master")
+        assert pair("exec", "--dir", place, "nfs002", "hostname").stdout == "nfs002\n"
+    finally:
+        assert pair("down", "--dir", place).returncode == 0
+    said = Path(place, "pair.log").read_text().splitlines()
+    assert "hook of nfs002: /nonexistent/hook: No such file or directory" in said
 
 
 def test_devd_runs_a_command_of_this_machine_that_can_reach_the_pair(tmp_path: Path) -> None:

@@ -114,6 +114,12 @@ def test_the_list_names_what_is_there_and_what_is_missing_for_the_rest() -> None
         assert re.search(rf"^{name} +\({needs}\) ", listed.stdout, re.M)
 
 
+def test_the_list_is_there_for_programs_too() -> None:
+    told = {each["name"]: each for each in json.loads(hastwatch("rehearse", "--list", "--json").stdout)}
+    assert list(told) == [*BY_NAME, *(name for name, *_ in NOT_YET)]
+    assert (told[QUICK]["needs"], told["power-loss-automatic"]["needs"]) == ("", "needs converge")
+
+
 def test_json_is_one_object_with_the_whole_story() -> None:
     told = json.loads(hastwatch("rehearse", "--speed", "max", "--json", "power-loss", QUICK).stdout)
     assert told["as_it_must"] is True

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remediate.rehearsal.carp import State, Vhid
-from remediate.rehearsal.clock import Completion, Steps
+from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.devd import PIPES
 from remediate.rehearsal.kernel import MODULES
 from remediate.rehearsal.layout import VhidLayout
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.network import LOOPBACK, Interface, describe
 from remediate.rehearsal.shell import Call, command
+
+TCP_PATIENCE = 75.0
+"""Seconds until connect(2) gives up by itself (net.inet.tcp.keepinit)."""
+LISTENING = 0.5
+"""Seconds between two looks of a listener whether devd is still there."""
 
 
 @command("ifconfig")
@@ -238,11 +243,12 @@ def ping(call: Call) -> Steps[int]:
 
 @command("nc")
 def nc(call: Call) -> Steps[int]:
-    """nc(1): -U for devd's event stream, -z [-w SECONDS] HOST PORT to see whether something listens."""
+    """nc(1): -U [-w SECONDS] for devd's event stream, -z [-w SECONDS] HOST PORT to see whether something listens."""
     words = call.argv[1:]
+    given = float(words[words.index("-w") + 1]) if "-w" in words else None
     if "-U" in words:
-        return (yield from _event_stream(call, words[-1]))
-    wait = float(words[words.index("-w") + 1]) if "-w" in words else 75.0
+        return (yield from _event_stream(call, words[-1], given))
+    wait = TCP_PATIENCE if given is None else given
     host, port = words[-2:]
     if not _reaches(call, host):
         yield wait
@@ -258,19 +264,24 @@ def nc(call: Call) -> Steps[int]:
     return 1
 
 
-def _event_stream(call: Call, path: str) -> Steps[int]:
+def _event_stream(call: Call, path: str, idle: float | None) -> Steps[int]:
+    """Until devd ends, or nothing has come for `idle` seconds; exit status 0 in both cases."""
     devd = call.node.devd
     if path not in PIPES or devd.process is None:
         call.err(f"nc: {path}: Connection refused\n")
         return 1
+    heard = call.node.clock.now
 
     def listener(event: str) -> None:
+        nonlocal heard
+        heard = call.node.clock.now
         call.out(event + "\n")
 
     devd.listeners.append(listener)
-    ended: Completion[None] = Completion()
+    daemon = devd.process
     try:
-        yield ended
+        while devd.process is daemon and (idle is None or call.node.clock.now < heard + idle):
+            yield LISTENING if idle is None else min(LISTENING, heard + idle - call.node.clock.now)
     finally:
         devd.listeners.remove(listener)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import resource_of, served, superblock_of, worker_of
@@ -13,18 +13,18 @@ from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
 from remediate.rehearsal.ufs import Mount, write_device
 
-if TYPE_CHECKING:
-    pass
-
 ROOT_DEVICE = "/dev/gpt/rootfs"
 
 
 @command("mount")
 def mount(call: Call) -> Steps[int]:
-    """mount(8): list (-p for fstab's form), or mount a device."""
+    """mount(8): list (-p for fstab's form, -v with the identities), or mount a device."""
     words, node = call.argv[1:], call.node
-    if not words or words == ["-p"]:
-        _list_mounts(call, bool(words))
+    if words == ["-p"]:
+        _list_as_fstab(call)
+        return 0
+    if words in ([], ["-v"]):
+        _list_mounts(call, words == ["-v"])
         return 0
     options: list[str] = []
     while words and words[0].startswith("-"):
@@ -61,20 +61,31 @@ def mount(call: Call) -> Steps[int]:
     return 0 if resource.mountpoint in node.filesystems.mounts else 1
 
 
-def _list_mounts(call: Call, as_fstab: bool) -> None:
-    filesystems = call.node.filesystems
-    if as_fstab:
-        call.out(f"{ROOT_DEVICE}\t\t/\t\t\tufs\trw\t\t1 1\n")
-        call.out("devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0\n")
-        for each in filesystems.mounts.values():
-            call.out(f"{each.resource.device}\t\t{each.resource.mountpoint}\t\tufs\trw\t\t2 2\n")
-        return
-    exported = "NFS exported, " if filesystems.root_exported else ""
-    call.out(f"{ROOT_DEVICE} on / (ufs, {exported}local, soft-updates)\ndevfs on /dev (devfs)\n")
-    for each in filesystems.mounts.values():
+def _list_as_fstab(call: Call) -> None:
+    call.out(f"{ROOT_DEVICE}\t\t/\t\t\tufs\trw\t\t1 1\n")
+    call.out("devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0\n")
+    for each in call.node.filesystems.mounts.values():
+        call.out(f"{each.resource.device}\t\t{each.resource.mountpoint}\t\tufs\trw\t\t2 2\n")
+
+
+def _list_mounts(call: Call, verbose: bool) -> None:
+    def line(device: str, directory: str, options: str, fsid: str) -> None:
+        call.out(f"{device} on {directory} ({options}{f', fsid {fsid}' if verbose else ''})\n")
+
+    node = call.node
+    exported = "NFS exported, " if node.filesystems.root_exported else ""
+    line(ROOT_DEVICE, "/", f"ufs, {exported}local, soft-updates", f"{node.layout.hostid:08x}00000001")
+    line("devfs", "/dev", "devfs", "00ff007171000000")
+    for each in node.filesystems.mounts.values():
         exported = "NFS exported, " if each.exported else ""
         options = f"ufs, {exported}local, soft-updates, journaled soft-updates"
-        call.out(f"{each.resource.device} on {each.resource.mountpoint} ({options})\n")
+        line(each.resource.device, each.resource.mountpoint, options, _fsid(each))
+
+
+def _fsid(mount: Mount) -> str:
+    """Sixteen hexadecimal digits: newfs(8) puts its time and a random number into the superblock, which replicates."""
+    made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
+    return f"{int(made):08x}{sum(mount.resource.name.encode()):08x}"
 
 
 @command("umount")
@@ -99,45 +110,57 @@ def umount(call: Call) -> Steps[int]:
 
 @command("df")
 def df(call: Call) -> int:
-    """df(1) -k, -i, with or without a path."""
+    """df(1) -k, -i, with or without a path; columns as wide as df.c makes them."""
     node, inodes = call.node, any("i" in word for word in call.argv[1:] if word.startswith("-"))
     paths = [word for word in call.argv[1:] if not word.startswith("-")]
-    rows = [(ROOT_DEVICE, 4053308, 203464, 3525580, "/"), ("devfs", 1, 1, 0, "/dev")]
-    mounts = {each.resource.mountpoint: each for each in node.filesystems.mounts.values()}
-    rows += [_df_row(each) for each in mounts.values()]
+    rows = [
+        Usage(ROOT_DEVICE, 4053308, 203464, 3525580, 7128, 515254, "/"),
+        Usage("devfs", 1, 1, 0, 0, 0, "/dev"),
+        *map(_usage, node.filesystems.mounts.values()),
+    ]
     if paths:
-        if not node.files.exists(paths[0]) and node.filesystems.under(paths[0]) is None:
+        found = node.filesystems.under(paths[0])
+        if found is None and not node.files.exists(paths[0]):
             call.err(f"df: {paths[0]}: No such file or directory\n")
             return 1
-        found = node.filesystems.under(paths[0])
-        home = found[0].resource.mountpoint if found else "/"
-        rows = [row for row in rows if row[4] == home]
-    name_width = max(len("Filesystem"), *(len(row[0]) for row in rows), 0)
-    used_width = max(4, *(len(str(row[2])) for row in rows), 0)
-    free_width = max(5, *(len(str(row[3])) for row in rows), 0)
-    tail = " iused  ifree %iused" if inodes else ""
-    call.out(
-        f"{'Filesystem':<{name_width}} 1024-blocks {'Used':>{used_width}} {'Avail':>{free_width}} Capacity{tail}"
-        "  Mounted on\n"
+        rows = [row for row in rows if row.where == (found[0].resource.mountpoint if found else "/")]
+    name, used, free, iused, ifree = (
+        max(len(head), *(len(str(row[column])) for row in rows), 0)
+        for column, head in ((0, "Filesystem"), (2, "Used"), (3, "Avail"), (4, "  iused"), (5, "ifree"))
     )
-    for name, total, used, free, where in rows:
-        capacity = int(used * 100 / (used + free) + 0.5) if used + free > 0 else 100
-        counts = "     6  32762    0%" if inodes else ""
-        call.out(
-            f"{name:<{name_width}} {total:>11} {used:>{used_width}} {free:>{free_width}} {capacity:>5}%{counts}"
-            f"    {where}\n"
-        )
+    tail = f" {'iused':>{iused - 2}} {'ifree':>{ifree}} %iused" if inodes else ""
+    call.out(f"{'Filesystem':<{name}} 1024-blocks {'Used':>{used}} {'Avail':>{free}} Capacity{tail}  Mounted on\n")
+    for row in rows:
+        sizes = f"{row.name:<{name}} {row.total:>11} {row.used:>{used}} {row.free:>{free}}"
+        tail = f" {row.iused:>{iused}} {row.ifree:>{ifree}} {_percent(row.iused, row.ifree):>4}% " if inodes else "  "
+        call.out(f"{sizes} {_percent(row.used, row.free):>5}%{tail}  {row.where}\n")
     return 0
 
 
-def _df_row(mount: Mount) -> tuple[str, int, int, int, str]:
-    """Sizes as newfs leaves them: 253588 kilobytes of 256 MB, 8% of the fragments kept free."""
+class Usage(NamedTuple):
+    """One line of df: kilobytes, inodes, and where it is mounted."""
+
+    name: str
+    total: int
+    used: int
+    free: int
+    iused: int
+    ifree: int
+    where: str
+
+
+def _percent(used: int, free: int) -> int:
+    return int(used * 100 / (used + free) + 0.5) if used + free > 0 else 100
+
+
+def _usage(mount: Mount) -> Usage:
+    """Sizes as newfs leaves them: 253588 kilobytes of 256 MB, 8% of the fragments kept free, 8192 inodes per 64 MB."""
     total = mount.disk.datasize * 253588 // 268430848
     usable = total - total // 4 * 8 // 100 * 4
-    used = mount.used_kilobytes()
-    if mount.full:
-        used = usable
-    return mount.resource.device, total, used, usable - used, mount.resource.mountpoint
+    used = usable if mount.full else mount.used_kilobytes()
+    inodes, iused = -(-mount.disk.datasize // (64 << 20)) * 8192 - 2, 3 + len(mount.files)
+    resource = mount.resource
+    return Usage(resource.device, total, used, usable - used, iused, inodes - iused, resource.mountpoint)
 
 
 @command("fstyp")

@@ -1,9 +1,10 @@
-"""Files and text: cat, tail, head, grep, stat, wc, touch, cp, mv, rm, mkdir, chflags, chmod, echo, printf, sed."""
+"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, chflags, echo, printf, sed."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+import string
 import time
 
 from remediate.rehearsal.clock import Steps
@@ -159,6 +160,21 @@ def touch(call: Call) -> Steps[int]:
         except OSError as error:
             call.err(f"touch: {path}: {error.strerror}\n")
             return 1
+    return 0
+
+
+@command("mktemp")
+def mktemp(call: Call) -> Steps[int]:
+    """mktemp(1) of a template: an empty file with a name that nobody has."""
+    template = call.argv[-1]
+    stem = template.rstrip("X")
+    path = stem + "".join(call.node.pair.random.choices(string.ascii_letters, k=len(template) - len(stem)))
+    try:
+        yield from call.node.write_file(path, "")
+    except OSError as error:
+        call.err(f"mktemp: mkstemp failed on {path}: {error.strerror}\n")
+        return 1
+    call.out(f"{path}\n")
     return 0
 
 
