@@ -1,4 +1,4 @@
-"""Write the manual pages and the reference of all reasons from the checks themselves: what --help says, they say.
+"""Write the manual pages and the reference of all reasons from the commands themselves: what --help says, they say.
 
 python docs/generate.py            writes docs/man/*.1 and docs/reasons.md
 python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
@@ -14,6 +14,9 @@ from pathlib import Path
 from checks import VERSION
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import COULD_NOT_LOOK, Row
+from remediate.command import SUBCOMMANDS
+from remediate.rehearsal.faults import listing as faults
+from remediate.rehearsal.rehearse import listing as scenarios
 
 DOCS = Path(__file__).resolve().parent
 DATE = "November 22, 2026"
@@ -57,12 +60,66 @@ def options(made: argparse.ArgumentParser) -> list[str]:
     """The options as items of a list."""
     lines = []
     for action in made._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            continue
         value = ""
         if action.nargs != 0:
             value = f" Ar {action.metavar or '|'.join(map(str, action.choices or []))}"
         flags = " , ".join(f"Fl {flag.removeprefix('-')}{value}" for flag in action.option_strings)
-        lines += [f".It {flags}", escaped(str(action.help))]
+        lines += [f".It {flags or value.strip()}", escaped(str(action.help) % {**vars(action), "prog": made.prog})]
     return lines
+
+
+def hastwatch() -> str:
+    """The manual page of hastwatch: its subcommands, the scenarios and the faults, mdoc(7)."""
+    lines = [f".Dd {DATE}", ".Dt HASTWATCH 1", ".Os", ".Sh NAME", ".Nm hastwatch"]
+    lines += [f".Nd {'; '.join(line.partition(':')[0] for _, line in SUBCOMMANDS.values())}", ".Sh SYNOPSIS"]
+    described: list[str] = []
+    for name, (module, _) in SUBCOMMANDS.items():
+        made: argparse.ArgumentParser = importlib.import_module(module).parser()
+        within = [action.choices for action in made._actions if isinstance(action, argparse._SubParsersAction)]
+        described += [f".Ss hastwatch {name}", *prose(str(made.description))]
+        parts = within[0] if within else {"": made}
+        for part, own in parts.items():
+            lines += [f".Nm hastwatch {name} {part}".rstrip(), *synopsis(own)]
+            described += [".Pp", f"{'Options of' if part else 'Its options:'} {part}{':' if part else ''}".rstrip()]
+            described += [".Bl -tag -width Ds", *options(own), ".El"]
+    lines += [".Sh DESCRIPTION", *described]
+    lines += [".Sh SCENARIOS", ".Bl -tag -width Ds"]
+    for row in scenarios():
+        scenario, _, line = row.partition(" ")
+        lines += [f".It Cm {scenario}", escaped(line.strip())]
+    lines += [".El", ".Sh FAULTS", ".Bl -tag -width Ds"]
+    for usage, line in faults():
+        lines += [f".It Cm {usage}", escaped(f"{line}.")]
+    lines += [".El", ".Sh FILES", ".Bl -tag -width Ds"]
+    lines += [".It Pa DIR/pair.sock", "Where a pair answers.", ".It Pa DIR/pair.log", "Its last words."]
+    lines += [".It Pa DIR/hooks.log", "What hooks wrote.", ".El", ".Sh SEE ALSO"]
+    seen = [*((check.name, 1, " ,") for check in commands()), *SEE_ALSO]
+    return "\n".join([*lines, *[f".Xr {name} {section}{mark}" for name, section, mark in seen]]) + "\n"
+
+
+def synopsis(made: argparse.ArgumentParser) -> list[str]:
+    """The words of a command line after its name."""
+    needed = [action for action in made._actions if action.required or not action.option_strings]
+    lines = [".Op Ar options"]
+    for action in sorted(needed, key=lambda action: not action.option_strings):
+        flag = "".join(f"Fl {flag.removeprefix('-')} " for flag in action.option_strings[:1])
+        more = " ..." if action.nargs in ("*", "+") else ""
+        optional = "Op " if action.nargs == "*" else ""
+        lines.append(f".{optional}{flag}Ar {action.metavar}{more}")
+    return lines
+
+
+def prose(text: str) -> list[str]:
+    """Paragraphs; indented ones are shown as they are."""
+    lines: list[str] = []
+    for paragraph in text.strip().split("\n\n"):
+        if paragraph.startswith("    "):
+            lines += [".Bd -literal -offset indent", textwrap.dedent(paragraph.strip("\n")), ".Ed"]
+        else:
+            lines += [".Pp", escaped(paragraph)]
+    return lines[1:] if lines[:1] == [".Pp"] else lines
 
 
 def escaped(text: str) -> str:
@@ -91,9 +148,10 @@ def main() -> int:
     """Write the pages, or compare them."""
     pages = {DOCS / "reasons.md": reasons()}
     pages |= {DOCS / "man" / f"{check.name}.1": manual(check) for check in commands()}
+    pages[DOCS / "man" / "hastwatch.1"] = hastwatch()
     if sys.argv[1:] == ["--check"]:
         stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text() != text]
-        sys.stdout.write("".join(f"{name} is not what the checks say: run docs/generate.py\n" for name in stale))
+        sys.stdout.write("".join(f"{name} is not what the commands say: run docs/generate.py\n" for name in stale))
         return 1 if stale else 0
     for path, text in pages.items():
         path.write_text(text)

@@ -52,9 +52,9 @@ def excerpt(text: str) -> list[str]:
     """The prompt, the scenario shown in full, and the table at the end."""
     lines = text.splitlines()
     heads = [number for number, line in enumerate(lines) if _starts_scenario(line)]
-    shown = next(number for number in heads if telling.uncoloured(lines[number]).startswith(f"{SHOWN}: "))
+    shown = next(number for number in heads if uncoloured(lines[number]).startswith(f"{SHOWN}: "))
     after = next((number for number in heads if number > shown), len(lines))
-    end = next(number for number, line in enumerate(lines) if telling.uncoloured(line).startswith("scenario  "))
+    end = next(number for number, line in enumerate(lines) if uncoloured(line).startswith("scenario  "))
     faint = telling.Paint(True)
     before, behind = heads.index(shown), len(heads) - heads.index(shown) - 1
     return [
@@ -68,14 +68,19 @@ def excerpt(text: str) -> list[str]:
     ]
 
 
+def uncoloured(text: str) -> str:
+    """The text without the codes of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 def _starts_scenario(line: str) -> bool:
-    plain = telling.uncoloured(line)
+    plain = uncoloured(line)
     return any(plain == f"{scenario.name}: {scenario.line}" for scenario in SCENARIOS)
 
 
 def svg(lines: list[str]) -> str:
     """The lines as a picture of text; colours as classes of a style sheet."""
-    width = round(max(len(telling.uncoloured(line)) for line in lines) * COLUMN + 2 * MARGIN)
+    width = round(max(len(uncoloured(line)) for line in lines) * COLUMN + 2 * MARGIN)
     height = len(lines) * LINE + 2 * MARGIN
     styles = [f".c{code} {{ fill: {colour} }}" for code, colour in COLOURS.items()]
     drawn = [
