@@ -19,7 +19,7 @@ def snapshot(pair: Pair) -> dict[str, Any]:
     """Everything of interest, in plain values."""
     return {
         "time": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(pair.clock.now)),
-        "link": pair.link.cuts or ["all well"],
+        "link": [f"cut: {cut}" for cut in pair.link.cuts] or ["all well"],
         "nodes": {name: _node(node) for name, node in pair.nodes.items()},
         "writes": {each.name: _writes(pair, each.name) for each in pair.layout.resources},
     }
