@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from checks import VERSION
 from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
@@ -20,11 +20,12 @@ from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
 from checks.probes.errors import NoResource, ProbeError
 from checks.probes.given_up import GivenUpCommands
-from checks.probes.hast import RESOURCE_NAME
-from checks.probes.hast_conf import ConfiguredResource, configured
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.process import end_running
+
+if TYPE_CHECKING:
+    from checks.probes.hast_conf import ConfiguredResource
 
 WATCHDOG = 0.1
 """Seconds before the end of --timeout at which a check that has not spoken is ended, whatever it is doing."""
@@ -72,6 +73,8 @@ class Session:
     def resources(self) -> dict[str, ConfiguredResource]:
         """The resources asked for, by default all, as hast.conf has them: this node's, or where it can't be asked the
         other one's, which has to be the same. Raises NoResource for a name that is in neither, and ProbeError."""
+        from checks.probes.hast_conf import configured
+
         try:
             found = configured(self.here)
         except ProbeError:
@@ -228,25 +231,33 @@ def _interrupt_on_sigterm() -> Callable[[int, FrameType | None], object] | int |
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but for a monitoring engine: a usage error is one line on standard output and exit status 3."""
+    """argparse, but for a monitoring engine: a usage error is one line on standard output and exit status 3, and what
+    only the help needs, its text and the width of the terminal, is looked for when the help is asked for."""
 
-    title = ""
+    columns = 80
+
+    def __init__(self, check: CheckCommand) -> None:
+        super().__init__(prog=check.name, description=check.about, allow_abbrev=False)
+        self.check = check
 
     def error(self, message: str) -> NoReturn:
-        write(f"{self.title} UNKNOWN - usage: {plain(message)} (see {self.prog} --help)")
+        write(f"{self.check.title} UNKNOWN - usage: {plain(message)} (see {self.prog} --help)")
         sys.exit(UNKNOWN.value)
+
+    def format_help(self) -> str:
+        import shutil
+
+        self.columns = shutil.get_terminal_size().columns - 2
+        self.epilog = specification(self.check)
+        return super().format_help()
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(self.prog, width=self.columns)
 
 
 def parser(check: CheckCommand) -> argparse.ArgumentParser:
     """The argument parser of a check: the options all have, its own, and the specification as its help."""
-    made = _Parser(
-        prog=check.name,
-        description=check.about,
-        epilog=specification(check),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.title = check.title
+    made = _Parser(check)
     made.add_argument(
         "-r", "--resource", action="append", default=[], type=_resource, metavar="NAME",
         help="a HAST resource; may be repeated (default: every resource in hast.conf)",
@@ -328,6 +339,8 @@ def _words(prefix: str) -> tuple[str, ...]:
 
 
 def _resource(text: str) -> str:
+    from checks.probes.hast import RESOURCE_NAME
+
     if not re.fullmatch(RESOURCE_NAME, text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a HAST resource")
     return text

@@ -14,10 +14,10 @@ is not), 73 no pair could be started, 255 no pair answers; that of `exec` is the
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from remediate.rehearsal import exec_client
 
+TYPE_CHECKING = False  # without typing, which imports re: `exec` is started for every command of a probe
 if TYPE_CHECKING:
     from remediate.rehearsal.arguments import Parser
 

@@ -33,7 +33,9 @@ def process_time(argv: list[str]) -> float:
     """User and system seconds of one run, its output thrown away."""
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     pid = os.posix_spawn(argv[0], argv, {"PATH": os.defpath}, file_actions=quiet)
-    usage = os.wait4(pid, 0)[2]
+    _, status, usage = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 2, 3):
+        raise RuntimeError(f"{' '.join(argv)} did not run as it has to")
     return usage.ru_utime + usage.ru_stime
 
 
