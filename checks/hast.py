@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from checks.carp_state import asked, seen_since
+from checks.carp_state import Asked, asked, seen_since
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
@@ -89,8 +89,6 @@ class Roles:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.wanted = session.options.role
-        self.config = session.config
-        self.remarks = session.remarks
         self.vhids: tuple[carp.Vhid, ...] = ()
         self.unreadable: ProbeError | None = None
         if self.wanted == "auto":
@@ -105,19 +103,22 @@ class Roles:
             return Role(self.wanted)
         if self.wanted == "any" or self.unreadable:
             return None
-        carp_asks = asked(self.vhids, self.config.for_resource(name).vhid)
+        carp_asks = self._carp_asks(name)
         if carp_asks.state in (CarpState.MASTER, CarpState.BACKUP):
             return Role.PRIMARY if carp_asks.state is CarpState.MASTER else Role.SECONDARY
-        self.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
+        self.session.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
         return None
 
     def changing(self, name: str) -> bool:
         """Whether CARP was seen to change what it asks for just now."""
         if self.wanted != "auto" or self.unreadable:
             return False
-        state = asked(self.vhids, self.config.for_resource(name).vhid).state
-        since = seen_since(self.session.memory, f"check_hast-carp-{self.session.here.name}-{name}", state)
+        kept_as = f"check_hast-carp-{self.session.here.name}-{name}"
+        since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state)
         return since is not None and since < GRACE
+
+    def _carp_asks(self, name: str) -> Asked:
+        return asked(self.vhids, self.session.config.for_resource(name).vhid)
 
 
 def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterator[Finding | Number]:
@@ -231,8 +232,7 @@ def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float |
     """
     before, grew = kept.get("errors"), kept.get("errors_grew")
     if not any(found.errors):
-        recent = isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW
-        return float(grew) if recent and isinstance(grew, int | float) else None
+        return float(grew) if isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW else None
     if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
         return float(grew)
     return now

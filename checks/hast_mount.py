@@ -91,7 +91,7 @@ def _resource(
         return
     try:
         role = hast.resource(session.here, resource.name).role
-    except (hast.HastdDown, hast.HastctlFailed, hast.HastdError) as error:
+    except hast.NoState as error:
         there = f"{mount.device} is mounted" if mount else "nothing is mounted"
         yield TABLE.finding("mount-role-unknown", subject, f"{error}; {there} at {point}")
         return
@@ -140,20 +140,21 @@ def _space(session: Session, name: str, point: str, subject: str, said: list[str
         yield Number(f"{name}_answer", round(asked.seconds, 3), "s", least=0)
     free = say_size(max(used.available, 0) * 1024)
     said.append(f"{used.percent:.0f} % used, {free} free")
-    yield from _judged("mount-full", used.percent, session, subject, f"of the space used, {free} free at {point}")
+    text = f"{used.percent:.0f} % of the space used, {free} free at {point}"
+    yield from _judged("mount-full", used.percent, warning, critical, subject, text)
     if used.inodes_percent is not None:
         said.append(f"{used.inodes_percent:.0f} % of inodes")
         yield Number(f"{name}_inodes", round(used.inodes_percent, 1), "%", warning, critical, 0)
-        text = f"of the inodes used, {used.inodes_free} free at {point}"
-        yield from _judged("mount-inodes", used.inodes_percent, session, subject, text)
+        text = f"{used.inodes_percent:.0f} % of the inodes used, {used.inodes_free} free at {point}"
+        yield from _judged("mount-inodes", used.inodes_percent, warning, critical, subject, text)
 
 
-def _judged(reason: str, percent: float, session: Session, subject: str, text: str) -> Iterator[Finding]:
-    """Hold a percentage against -w and -c."""
-    if outside(percent, session.options.critical or CRITICAL_PERCENT):
-        yield TABLE.finding(f"{reason}-critical", subject, f"{percent:.0f} % {text}")
-    elif outside(percent, session.options.warning or WARN_PERCENT):
-        yield TABLE.finding(reason, subject, f"{percent:.0f} % {text}")
+def _judged(reason: str, percent: float, warning: str, critical: str, subject: str, text: str) -> Iterator[Finding]:
+    """Hold a percentage against its thresholds."""
+    if outside(percent, critical):
+        yield TABLE.finding(f"{reason}-critical", subject, text)
+    elif outside(percent, warning):
+        yield TABLE.finding(reason, subject, text)
 
 
 def _same_fsid(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding]:

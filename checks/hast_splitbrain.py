@@ -290,7 +290,7 @@ def _role(node: Node, name: str) -> Role | None:
     """The role now, None where hastd does not say."""
     try:
         return hast.resource(node, name).role
-    except (ProbeError, hast.HastdDown, hast.HastctlFailed, hast.HastdError):
+    except (ProbeError, hast.NoState):
         return None
 
 

@@ -104,7 +104,7 @@ def _role(node: Node, name: str) -> tuple[HastRole, str]:
         return HastRole(hast.resource(node, name).role.value), ""
     except hast.HastdDown as error:
         return HastRole.DOWN, str(error)
-    except (hast.HastctlFailed, hast.HastdError) as error:
+    except hast.NoState as error:
         return HastRole.NOT_KNOWN, str(error)
 
 

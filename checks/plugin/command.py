@@ -109,7 +109,6 @@ class CheckCommand(NamedTuple):
 
     def main(self, argv: list[str] | None = None) -> int:
         """Run the check as its console script does: one line on standard output, the state as exit status."""
-        options: argparse.Namespace | None = None
         try:
             options = parser(self).parse_args(argv)
             config = load(options.config)

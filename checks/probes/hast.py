@@ -93,7 +93,11 @@ EHAST = {1: "no such resource in hastd", 2: "invalid request", 3: "out of memory
 """sbin/hastd/hast.h"""
 
 
-class HastdError(Exception):
+class NoState(Exception):
+    """hastd gave no state of the resource; the subclass says why."""
+
+
+class HastdError(NoState):
     """hastd answered with an error instead of a resource."""
 
     def __init__(self, name: str, number: int) -> None:
@@ -101,11 +105,11 @@ class HastdError(Exception):
         self.number = number
 
 
-class HastdDown(Exception):
+class HastdDown(NoState):
     """Nobody listens on the control socket: hastd does not run."""
 
 
-class HastctlFailed(Exception):
+class HastctlFailed(NoState):
     """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70) or never came back."""
 
 

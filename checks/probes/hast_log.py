@@ -97,8 +97,9 @@ def signs(node: Node, resource: str) -> tuple[Sign, ...]:
 def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
     """The signs in log lines of any order; a line that stands in both logs counts once. `now` is the node's time."""
     found = []
+    telling = set(_with_signs(lines, resource))
     for kind, pattern in SIGNS.items():
-        matching = {line for line in _with_signs(lines, resource) if re.search(pattern, line)}
+        matching = {line for line in telling if re.search(pattern, line)}
         if matching:
             times = [when for when in (_time_of(line, now) for line in matching) if when]
             last = max(times, default=None)  # two logs are read, one after the other

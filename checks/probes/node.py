@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 
 from checks.probes.errors import (
     Failed,
@@ -64,23 +65,24 @@ SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 
 
 class Deadline:
-    """The time a whole check has."""
+    """The time a whole check has, by the clock `now`."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
-        self.ends = time.monotonic() + max(seconds - RESERVE, seconds / 2)
+        self.now = now
+        self.ends = now() + max(seconds - RESERVE, seconds / 2)
 
     def for_one_command(self) -> tuple[float, bool]:
-        """When a command started now has to have ended (time.monotonic() seconds), and whether it has its whole share
-        until then. Raises OutOfTime where hardly any time is left."""
-        now, share = time.monotonic(), self.seconds * SHARE
+        """When a command started now has to have ended, and whether it has its whole share until then. Raises
+        OutOfTime where hardly any time is left."""
+        now, share = self.now(), self.seconds * SHARE
         if self.ends - now < min(LEAST, share):
             raise OutOfTime("the time of the check is over")
         return min(self.ends, now + share), self.ends - now >= share
 
     def for_one_answer(self) -> float:
         """The same for an answer from the network; where the time is over that is now, and nothing is awaited."""
-        return min(self.ends, time.monotonic() + self.seconds * SHARE)
+        return min(self.ends, self.now() + self.seconds * SHARE)
 
 
 class Node:

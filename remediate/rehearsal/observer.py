@@ -25,14 +25,11 @@ from checks.plugin.command import CheckCommand, Run, Session, overrides, parser
 from checks.plugin.config import Config
 from checks.plugin.finding import Severity
 from checks.plugin.output import Verdict, status_line
-from checks.probes.errors import Hangs, OutOfTime
+from checks.probes.errors import Hangs
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import (
     ENV_C,
-    LEAST,
-    RESERVE,
-    SHARE,
     SSH_FAILED,
     Deadline,
     Node,
@@ -71,27 +68,11 @@ class Said(NamedTuple):
         return self.state == Severity.OK.name
 
 
-class SimulatedDeadline(Deadline):
-    """The time of a check, in simulated seconds."""
-
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        super().__init__(seconds)
-        self._clock = clock
-        self.ends = clock.now + max(seconds - RESERVE, seconds / 2)
-
-    def for_one_command(self) -> tuple[float, bool]:
-        """As Deadline has it, by the pair's clock. Raises OutOfTime."""
-        left, share = self.ends - self._clock.now, self.seconds * SHARE
-        if left < min(LEAST, share):
-            raise OutOfTime("the time of the check is over")
-        return self._clock.now + min(left, share), left >= share
-
-
 class NodeOfThePair(Node):
     """A node of the pair as the checks see one; its way is a prefix that nothing has to be started for."""
 
     def __init__(self, simulated: SimulatedNode, seconds: float, memory: Memory) -> None:
-        super().__init__(("/", simulated.name), SimulatedDeadline(seconds, simulated.clock), GivenUpCommands(memory))
+        super().__init__(("/", simulated.name), Deadline(seconds, lambda: simulated.clock.now), GivenUpCommands(memory))
         self._simulated = simulated
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
