@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.carp_state import seen_since
-from checks.node_state import HastRole, Mounted, Nfs, NodeFacts, ResourceFacts, State, read_node, read_resource
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
@@ -16,6 +15,16 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import NotFound
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
+from checks.probes.node_state import (
+    HastRole,
+    Mounted,
+    Nfs,
+    NodeFacts,
+    ResourceFacts,
+    State,
+    read_node,
+    read_resource,
+)
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
 PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
@@ -169,7 +178,7 @@ def _resource(
     session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged]
 ) -> Iterator[Finding | Number]:
     settings = session.config.for_resource(resource.name)
-    found = read_resource(facts, resource, settings)
+    found = read_resource(facts, resource, settings.mount_point, settings.vhid)
     subject = f"{resource.name} on {facts.node.label}"
     rule = judge(found.state)
     kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"

@@ -6,13 +6,13 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from checks.carp_state import Asked, asked, seen_since
+from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
 from checks.plugin.threshold import outside
 from checks.probes import carp, hast, hast_log
-from checks.probes.carp import CarpState
+from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 

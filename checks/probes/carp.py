@@ -51,6 +51,13 @@ class CarpSysctl(NamedTuple):
     allow: bool
 
 
+class Asked(NamedTuple):
+    """The CARP state that counts for a resource; None with the reason `why` where there is none."""
+
+    state: CarpState | None
+    why: str
+
+
 class CarpNotLoaded(Exception):
     """The kernel has no CARP: the module is not loaded."""
 
@@ -71,6 +78,24 @@ def settings(node: Node) -> CarpSysctl:
     if completed.status != 0:
         raise Failed(f"`sysctl net.inet.carp` ends with {completed.status}: {completed.words}")
     return parse_sysctl(completed.stdout)
+
+
+def asked(vhids: tuple[Vhid, ...], mapped: str) -> Asked:
+    """The state of the vhid that the configuration names (`2@vtnet1`); without one all vhids of the node must agree."""
+    if mapped:
+        number = mapped.partition("@")[0]
+        found = [vhid for vhid in vhids if vhid.name == mapped] or [
+            vhid
+            for vhid in vhids
+            if str(vhid.number) == number  # the interface may have another name on the other node
+        ]
+        return Asked(found[0].state, "") if len(found) == 1 else Asked(None, f"no vhid {mapped} on this node")
+    states = {vhid.state for vhid in vhids}
+    if len(states) == 1:
+        return Asked(states.pop(), "")
+    if not states:
+        return Asked(None, "no vhid on this node")
+    return Asked(None, "the vhids disagree: " + ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids))
 
 
 def parse_ifconfig(text: str) -> tuple[Vhid, ...]:

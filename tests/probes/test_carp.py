@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.carp import matched
-from checks.carp_state import asked
-from checks.probes.carp import CarpState, CarpSysctl, Vhid, parse_ifconfig, parse_sysctl
+from checks.probes.carp import CarpState, CarpSysctl, Vhid, asked, parse_ifconfig, parse_sysctl
 from checks.probes.errors import NotUnderstood
 from tests.probes.recorded import outputs
 

@@ -1,14 +1,13 @@
-"""One resource on one node, as CARP, HAST, mount and the NFS daemons have it: what check_carp_hast judges."""
+"""One resource on one node, as CARP, HAST, mount and the NFS daemons have it: what check_carp_hast judges, and what a
+failover changes."""
 
 from __future__ import annotations
 
 import enum
 from typing import NamedTuple
 
-from checks.carp_state import asked
-from checks.plugin.config import ResourceConfig
 from checks.probes import carp, filesystem, hast, processes
-from checks.probes.carp import CarpState, Vhid
+from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.filesystem import Mount
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
@@ -83,11 +82,11 @@ def read_node(node: Node) -> NodeFacts:
     return NodeFacts(node, carp.vhids(node), filesystem.mounts(node), running)
 
 
-def read_resource(facts: NodeFacts, resource: ConfiguredResource, settings: ResourceConfig) -> ResourceFacts:
-    """The state of one resource on the node. Raises ProbeError."""
+def read_resource(facts: NodeFacts, resource: ConfiguredResource, mount_point: str, vhid: str) -> ResourceFacts:
+    """The state of one resource on the node; `vhid` as the configuration maps it, or empty. Raises ProbeError."""
     role, hast_says = _role(facts.node, resource.name)
-    mount = filesystem.mounted_at(facts.mounts, settings.mount_point)
-    wanted = asked(facts.vhids, settings.vhid)
+    mount = filesystem.mounted_at(facts.mounts, mount_point)
+    wanted = asked(facts.vhids, vhid)
     state = State(
         carp=wanted.state,
         role=role,
