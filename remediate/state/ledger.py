@@ -1,0 +1,264 @@
+"""What is known of this node's copy of a resource: whether it is complete, and since when its primary is gone.
+
+Nothing on a secondary itself says whether its copy is complete (`dirty` is always 0 there, hastctl(8)); so it is
+written down when it becomes known. hastd's hooks run concurrently and repeat: their order is not information, and no
+rule here depends on it. Where two events of the connection contradict each other, the later time counts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.times import since_1970, utc, utc_milliseconds
+from remediate.state.store import StateUnreadable, Store, Values
+
+SHUFFLE = 2.0
+"""Seconds within which the hooks of two events of hastd may start in the wrong order, on a busy machine."""
+
+
+class Copy(enum.Enum):
+    """What is known of this node's copy."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    UNKNOWN = "unknown"
+
+
+class Event(enum.Enum):
+    """What makes something known. The first group are events of this node's own hastd (hast.conf(5), `exec`)."""
+
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    SYNCSTART = "syncstart"
+    SYNCDONE = "syncdone"
+    SYNCINTR = "syncintr"
+    ROLE_PRIMARY = "role-primary"
+    ROLE_SECONDARY = "role-secondary"
+    ROLE_INIT = "role-init"
+
+    STARTED = "started"
+    TOLD_COMPLETE = "told-complete"
+    TOLD_INCOMPLETE = "told-incomplete"
+    LOOKED_COMPLETE = "looked-complete"
+    LOOKED_CONNECTED = "looked-connected"
+    LOOKED_DISCONNECTED = "looked-disconnected"
+    LOSS_ACCEPTED = "loss-accepted"
+
+
+class Ledger(NamedTuple):
+    """What is known. Times in seconds since 1970, this node's clock.
+
+    `copy` since `since`, because of `why` (one sentence), known by the node `by`; `last_complete`: when the copy was
+    last known complete. `disconnected_at`: since when this node, while no primary, has had none connected to it; None
+    while it has one, is one itself, or nothing is known. `connected_at`: when a primary last connected; `role`: the
+    one given last, empty where unknown.
+    """
+
+    copy: Copy
+    since: float
+    why: str
+    by: str
+    last_complete: float | None = None
+    disconnected_at: float | None = None
+    connected_at: float | None = None
+    role: str = ""
+
+
+NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
+
+Link = Callable[[Ledger, float], Ledger]
+
+
+def keep(ledger: Ledger, at: float) -> Ledger:
+    """The event says nothing of the connection."""
+    return ledger
+
+
+def connected(ledger: Ledger, at: float) -> Ledger:
+    """A primary is connected from now on, unless it is known to have gone later than that. What it wrote while it was
+    not connected is copied now, and how far that is only the primary can tell."""
+    if ledger.role == "primary":
+        return ledger
+    gone = ledger.disconnected_at
+    latest = at if ledger.connected_at is None else max(at, ledger.connected_at)
+    if gone is None or gone > at:
+        return ledger._replace(connected_at=latest)
+    again = ledger._replace(connected_at=latest, disconnected_at=None)
+    proven = ledger.copy is Copy.COMPLETE and (ledger.last_complete or 0.0) > gone
+    if ledger.copy is not Copy.COMPLETE or proven:
+        return again
+    return again._replace(copy=Copy.UNKNOWN, since=at, why="the primary has connected again, and may be copying")
+
+
+def seen_connected(ledger: Ledger, at: float) -> Ledger:
+    """A primary is connected, whatever was heard before."""
+    return ledger if ledger.role == "primary" else ledger._replace(connected_at=at, disconnected_at=None)
+
+
+def gone(ledger: Ledger, at: float) -> Ledger:
+    """The primary is gone from now on, unless it was gone already or has connected since."""
+    if ledger.role == "primary" or ledger.disconnected_at is not None:
+        return ledger
+    again = ledger.connected_at is not None and ledger.connected_at >= at
+    return ledger if again else ledger._replace(disconnected_at=at)
+
+
+def primary(ledger: Ledger, at: float) -> Ledger:
+    """This node is the primary: nobody else can be its primary, connected or gone."""
+    return ledger._replace(role="primary", connected_at=None, disconnected_at=None)
+
+
+def secondary(ledger: Ledger, at: float) -> Ledger:
+    """A new secondary has no primary until one connects; which may have been heard of first."""
+    if ledger.role == "secondary":
+        return ledger
+    now = ledger._replace(role="secondary")
+    heard_first = now.connected_at is not None and at - now.connected_at < SHUFFLE
+    return now if heard_first else gone(now, at)
+
+
+def idle(ledger: Ledger, at: float) -> Ledger:
+    """Without a role no primary can connect: whatever another node writes from now on is missing here."""
+    return gone(ledger._replace(role="init", connected_at=None), at)
+
+
+class Row(NamedTuple):
+    """One rule: what an event makes of the copy (None: it stays what it was), of the connection, the ledger's sentence
+    where the copy changes ({by}: who knew), and why the rule is right."""
+
+    event: Event
+    copy: Copy | None
+    link: Link
+    why: str
+    because: str
+
+
+TABLE = (
+    Row(Event.CONNECT, None, connected, "", "a synchronisation may run now, which only the primary can tell"),
+    Row(Event.DISCONNECT, None, gone, "", "on a secondary its primary is gone, and what that writes alone is not known "
+        "yet; on a primary it says nothing against the own copy"),
+    Row(Event.SYNCSTART, None, keep, "", "only a primary has it, and it is the other copy that is behind"),
+    Row(Event.SYNCDONE, Copy.COMPLETE, keep, "a synchronisation of {by} was completed",
+        "only a primary has it, and both copies are equal then"),
+    Row(Event.SYNCINTR, None, keep, "", "only a primary has it, and it is the other copy that stays behind"),
+    Row(Event.ROLE_PRIMARY, None, primary, "", "the role makes no copy complete"),
+    Row(Event.ROLE_SECONDARY, None, secondary, "", "the role makes no copy incomplete; the new primary has to connect"),
+    Row(Event.ROLE_INIT, None, idle, "", "the role makes no copy incomplete; but nothing is replicated to this node"),
+    Row(Event.STARTED, Copy.UNKNOWN, idle, "hastd of {by} was started, and what was written meanwhile is not known",
+        "while a node was off, or without hastd, the other one may have written alone; what was known to be incomplete "
+        "still is"),
+    Row(Event.TOLD_COMPLETE, Copy.COMPLETE, keep, "{by} told that this copy is complete", "the primary knows"),
+    Row(Event.TOLD_INCOMPLETE, Copy.INCOMPLETE, keep, "{by} told that this copy is behind", "the primary knows"),
+    Row(Event.LOOKED_COMPLETE, Copy.COMPLETE, keep, "a look at {by} showed that this copy is complete",
+        "a connected primary with nothing dirty has written all of it here"),
+    Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),
+    Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
+    Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
+        "a human decided that this copy is what counts from now on"),
+)  # fmt: skip
+"""The rules, one for each event."""
+
+ROWS = {row.event: row for row in TABLE}
+
+
+def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
+    """What is known once `event` became known at `at`, through the node `by`. The same event twice is as once."""
+    row = ROWS[event]
+    lacking = event is Event.STARTED and ledger.copy is not Copy.COMPLETE
+    linked = row.link(ledger, at)
+    if row.copy is None or lacking:
+        return linked
+    if row.copy is Copy.COMPLETE:
+        linked = linked._replace(last_complete=max(at, ledger.last_complete or at))
+    elif row.copy is Copy.INCOMPLETE and ledger.copy is Copy.COMPLETE:
+        until = at if ledger.disconnected_at is None else min(at, ledger.disconnected_at)
+        linked = linked._replace(last_complete=max(until, ledger.last_complete or until))
+    if row.copy is ledger.copy:
+        return linked
+    return linked._replace(copy=row.copy, since=at, why=row.why.format(by=by), by=by)
+
+
+def stale(ledger: Ledger, master_at: float | None, limit: float) -> str:
+    """Why this copy is known to lack something; empty where that isn't known.
+
+    Either the ledger says so, or this node had no primary while the other one stayed CARP MASTER, and so wrote alone,
+    for more than `limit` seconds: until `master_at`, when this node became MASTER (None: it hasn't). A proof of
+    completeness that came after the connection was lost counts from its own time on.
+    """
+    if ledger.copy is Copy.INCOMPLETE:
+        return f"{ledger.why} (since {utc(ledger.since)})"
+    if ledger.disconnected_at is None or master_at is None:
+        return ""
+    proven = ledger.last_complete if ledger.copy is Copy.COMPLETE and ledger.last_complete is not None else 0.0
+    alone = master_at - max(ledger.disconnected_at, proven)
+    if alone <= limit:
+        return ""
+    return f"the other node stayed MASTER for {alone:.0f} s after the connection was lost, and may have written alone"
+
+
+def read(store: Store, resource: str) -> Ledger:
+    """The ledger of a resource. One that can't be read knows nothing, and says why."""
+    try:
+        values = store.read(_name(resource))
+    except StateUnreadable as error:
+        return _unreadable(str(error))
+    return from_values(values, resource) if values else NOTHING
+
+
+def record(store: Store, resource: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
+    """Write down what became known; the ledger before and after. One that can't be read is begun anew. Raises
+    StateNotKept."""
+    seen: list[Ledger] = []
+
+    def changed(values: Values) -> Values:
+        unreadable = values.get("unreadable")
+        before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
+        seen[:] = [before, after(before, event, at, by)]
+        return as_values(seen[1])
+
+    kept = store.update(_name(resource), changed, instead=lambda error: {"unreadable": str(error)})
+    return seen[0], from_values(kept, resource)
+
+
+def _name(resource: str) -> str:
+    return f"{resource}.ledger.json"
+
+
+TIMES = ("since", "last_complete", "disconnected_at", "connected_at")
+
+
+def as_values(ledger: Ledger) -> Values:
+    """The object in the file of a ledger; times to the millisecond."""
+    kept: Values = {"version": 1, **ledger._asdict(), "copy": ledger.copy.value}
+    for name in TIMES:
+        at = getattr(ledger, name)
+        kept[name] = None if at is None else utc_milliseconds(at)
+    return kept
+
+
+def from_values(values: Values, resource: str) -> Ledger:
+    """The ledger out of that object; one that is none knows nothing, and says why."""
+    try:
+        if values["version"] != 1 or values["since"] is None:
+            raise ValueError("not version 1")
+        since, complete, gone_at, connected_at = (
+            None if values[name] is None else since_1970(values[name]) for name in TIMES
+        )
+        return Ledger(
+            copy=Copy(values["copy"]),
+            since=since or 0.0,
+            why=str(values["why"]),
+            by=str(values["by"]),
+            last_complete=complete,
+            disconnected_at=gone_at,
+            connected_at=connected_at,
+            role=str(values["role"]),
+        )
+    except (ValueError, KeyError):
+        return _unreadable(f"{_name(resource)} is no ledger of version 1")
+
+
+def _unreadable(why: str) -> Ledger:
+    return NOTHING._replace(why=why)

@@ -1,0 +1,55 @@
+"""Maintenance mode: begun and ended by a human, suspends every automatic action. `checks.probes.maintenance` has the
+file's format."""
+
+from __future__ import annotations
+
+import re
+
+from checks.probes.errors import NotUnderstood
+from checks.probes.maintenance import NAME, Maintenance, from_values
+from checks.probes.times import utc
+from remediate.state.store import StateUnreadable, Store
+
+DURATION = r"(?a)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?"
+UNITS = (86400, 3600, 60, 1)
+US = "hastwatch"
+"""`who` of a maintenance that nobody began: that of a file which can't be read."""
+
+
+def current(store: Store, now: float) -> Maintenance | None:
+    """The maintenance in force; None where there is none or it is over. A file that can't be read counts as one
+    without an end, whose reason says so: nothing is done automatically until a human looks."""
+    try:
+        values = store.read(NAME)
+        found = from_values(values) if values else None
+    except (StateUnreadable, NotUnderstood) as error:
+        return Maintenance(now, None, f"whether there is maintenance is not known: {error}", US)
+    return None if found is None or found.is_over(now) else found
+
+
+def begin(store: Store, now: float, seconds: float | None, reason: str, who: str) -> Maintenance:
+    """Begin, or begin anew, a maintenance of so many seconds (None: until it is ended). Raises StateNotKept."""
+    until = None if seconds is None else now + seconds
+    values = {
+        "version": 1,
+        "since": utc(now),
+        "until": None if until is None else utc(until),
+        "reason": reason,
+        "who": who,
+    }
+    store.write(NAME, values)
+    return from_values(values)
+
+
+def end(store: Store) -> bool:
+    """End the maintenance; whether there was any, be it over already or unreadable. Raises StateNotKept."""
+    return store.remove(NAME)
+
+
+def duration(text: str) -> float:
+    """Seconds out of `2h`, `90m`, `1d`, `45s`, `1h30m`. Raises ValueError, also for no time at all."""
+    found = re.fullmatch(DURATION, text)
+    seconds = sum(int(number or 0) * unit for number, unit in zip(found.groups(), UNITS, strict=True)) if found else 0
+    if seconds <= 0:
+        raise ValueError(f"{text!r} is not a length of time such as 2h, 90m or 1h30m")
+    return float(seconds)

@@ -1,0 +1,150 @@
+"""`hastwatch journal`: what hastwatch did on this node, why, and with what result.
+
+    hastwatch journal
+    hastwatch journal --since 2h -r home
+    hastwatch journal --follow
+    hastwatch journal --json -n 0 | jq 'select(.severity == "err")'
+
+Times are local, in --json UTC. Rotated files are read too. Exit status: 0 shown, 1 some of it could not be read or
+written, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from checks.plugin.text import plain
+from remediate.arguments import Parser
+from remediate.state.journal import ERR, NAME, WARNING, Entry
+from remediate.state.journal_reading import Reading
+from remediate.state.maintenance import duration
+from remediate.state.store import STATE_DIRECTORY
+from remediate.timing import Timing
+
+POLL = 0.25
+"""Seconds between two looks for new entries; no event tells of them on every system."""
+RED, YELLOW, DIM = "31", "33", "2"
+COLUMNS = 4
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    try:
+        return show(options, Timing())
+    except OSError as error:
+        return _cannot_write(error)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="hastwatch journal", description=__doc__)
+    made.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
+    made.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
+    made.add_argument("-n", "--last", type=_count, default=50, metavar="N",
+                      help="the last N entries, 0 for all (default: %(default)s)")  # fmt: skip
+    made.add_argument("--follow", action="store_true", help="go on with what is added from now on, until interrupted")
+    made.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
+    made.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
+    made.add_argument("--state-dir", default=STATE_DIRECTORY, metavar="DIR", help="default: %(default)s")
+    return made
+
+
+def show(options: argparse.Namespace, timing: Timing) -> int:
+    """Write the entries asked for to standard output, and what is wrong with the journal to standard error."""
+    since = None if options.since is None else timing.wall() - options.since
+    reading = Reading(os.path.join(options.state_dir, NAME))
+    wanted = deque(_wanted(reading, options.resource, since), options.last or None)
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    page = Page(list(wanted), terminal, options.verbose)
+    for entry in wanted:
+        _write(entry, page, options.json)
+    if not wanted and not options.json and not options.follow:
+        sys.stdout.write("no entries\n")
+    sys.stdout.flush()
+    _complain(reading)
+    while options.follow:
+        for entry in _wanted(reading.new(), options.resource, None):
+            _write(entry, page, options.json)
+        sys.stdout.flush()
+        timing.sleep(POLL)
+    return 1 if reading.unread else 0
+
+
+class Page:
+    """Entries as lines for humans, in columns as wide as those shown first need."""
+
+    def __init__(self, shown: list[Entry], coloured: bool, verbose: bool) -> None:
+        self.coloured, self.verbose = coloured, verbose
+        rows = [_words(entry) for entry in shown]
+        self.widths = [max((len(plain(row[column])) for row in rows), default=0) for column in range(COLUMNS)]
+
+    def lines(self, entry: Entry) -> Iterator[str]:
+        """The lines of one entry."""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+        severity, *words = (f"{plain(word):<{width}}" for word, width in zip(_words(entry), self.widths, strict=True))
+        colour = RED if entry.severity <= ERR else YELLOW if entry.severity == WARNING else DIM
+        said = " - ".join(plain(text, 1000) for text in (entry.why, entry.result) if text)
+        took = "" if entry.seconds is None else f" ({entry.seconds:.1f} s)"
+        columns = [self.paint(when, DIM), self.paint(severity, colour), *words, said + took]
+        yield "  ".join(columns).rstrip()
+        if self.verbose:
+            for piece in entry.evidence:
+                yield f"{'':<19}  {self.paint(plain(piece, 1000), DIM)}"
+
+    def paint(self, text: str, code: str) -> str:
+        """The text in a colour (ECMA-48 SGR), on a terminal."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and text.strip() else text
+
+
+def _words(entry: Entry) -> tuple[str, ...]:
+    return (entry.severity.name.lower(), entry.resource, entry.event, entry.step)
+
+
+def _wanted(entries: Reading | Iterator[Entry], resource: str | None, since: float | None) -> Iterator[Entry]:
+    for entry in entries:
+        if resource in (None, entry.resource) and (since is None or entry.time >= since):
+            yield entry
+
+
+def _write(entry: Entry, page: Page, json: bool) -> None:
+    for line in [entry.line()] if json else page.lines(entry):
+        sys.stdout.write(f"{line}\n")
+
+
+def _complain(reading: Reading) -> None:
+    for trouble in reading.unread:
+        sys.stderr.write(f"hastwatch journal: {plain(trouble)}\n")
+    if reading.skipped:
+        lines = "1 line that is" if reading.skipped == 1 else f"{reading.skipped} lines that are"
+        sys.stderr.write(f"hastwatch journal: {lines} no entry left out\n")
+
+
+def _cannot_write(error: OSError) -> int:
+    """Standard output is closed or full: end, in the first case without a word, and let Python try no more."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"hastwatch journal: standard output: {error.strerror}\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of entries")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Whose time passes: the machine's, or a simulated pair's. Everything in `remediate` that waits, waits through here.
+
+`now` is for deadlines and never jumps, `wall` is what a human reads and may be stepped (ntpd(8)).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Timing:
+    """The machine's own time. `rehearsal.site.PairTiming` is the same in simulated time."""
+
+    def now(self) -> float:
+        """Seconds of a clock that only goes forward (clock_gettime(2), CLOCK_MONOTONIC)."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Between two looks at a condition; for nothing else."""
+        time.sleep(seconds)
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Run the calls at the same time and wait for all; what the first failing one raised is raised afterwards."""
+        if len(calls) < 2:
+            return [call() for call in calls]
+        outcomes: list[_Outcome[T]] = [_Outcome(call) for call in calls]
+        threads = [threading.Thread(target=outcome.run) for outcome in outcomes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [outcome.value() for outcome in outcomes]
+
+    def until(self, condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
+        """Look at a condition until it holds, at most so many seconds; whether it came to hold."""
+        ends = self.now() + seconds
+        while not condition():
+            if self.now() >= ends:
+                return False
+            self.sleep(min(every, max(ends - self.now(), 0.001)))
+        return True
+
+
+class _Outcome(Generic[T]):
+    """What became of one call."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._value.append(self._call())
+        except BaseException as error:  # handed on to whoever waits for all of them
+            self._error = error
+
+    def value(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._value[0]

@@ -1,0 +1,152 @@
+"""devd's events: counted, and since when each vhid is in its state."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes import carp
+from remediate.state import events
+from remediate.state.events import SELF_TESTS_KEPT, Seen, SelfTest, VhidSeen
+from remediate.state.store import Store
+from tests.state import child
+
+NOW = 1795337195.25
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "state"))
+
+
+def test_an_event_is_counted_and_its_state_kept(store: Store) -> None:
+    assert events.read(store) == Seen(0, {})
+    assert events.note(store, "2@em0", "MASTER", NOW, "b1") == 1
+    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "b1")})
+
+
+def test_a_state_that_repeats_is_since_its_first_event(store: Store) -> None:
+    for later in range(3):
+        events.note(store, "2@em0", "MASTER", NOW + later, "b1")
+    assert events.read(store) == Seen(3, {"2@em0": VhidSeen("MASTER", NOW, "b1")})
+
+
+def test_a_state_that_changes_or_that_another_boot_saw_is_since_now(store: Store) -> None:
+    events.note(store, "2@em0", "MASTER", NOW, "b1")
+    events.note(store, "2@em0", "BACKUP", NOW + 1, "b1")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "b1")
+    events.note(store, "2@em0", "BACKUP", NOW + 2, "b2")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "b2")
+
+
+def test_vhids_are_apart_but_counted_together(store: Store) -> None:
+    assert events.note(store, "2@em0", "MASTER", NOW, "b1") == 1
+    assert events.note(store, "3@vlan0.100", "BACKUP", NOW + 1, "b1") == 2
+    assert {name: seen.state for name, seen in events.read(store).vhids.items()} == {
+        "2@em0": "MASTER",
+        "3@vlan0.100": "BACKUP",
+    }
+
+
+@pytest.mark.parametrize("subsystem", ["2@em0", "255@vlan0.100", "1@em0_1", "002@bridge0", "9@a:b-c+d"])
+def test_these_are_subsystems(subsystem: str) -> None:
+    assert events.valid(subsystem, "MASTER")
+
+
+@pytest.mark.parametrize(
+    "subsystem",
+    [
+        "",
+        "2",
+        "@em0",
+        "0@em0",
+        "256@em0",
+        "2@",
+        "em0@2x$(x)",
+        "2@em0; rm",
+        "2@../x",
+        "2@em0\n",
+        "٢@em0",
+        "2@" + "x" * 16,
+    ],
+)
+def test_these_are_none(store: Store, subsystem: str) -> None:
+    assert not events.valid(subsystem, "MASTER")
+    with pytest.raises(ValueError, match="is no CARP event"):
+        events.note(store, subsystem, "MASTER", NOW, "b1")
+    assert not events.valid("2@em0", subsystem)
+    assert store.names() == []
+
+
+@given(st.from_regex(events.SUBSYSTEM, fullmatch=True))
+def test_the_interface_is_one_that_ifconfig_would_print(subsystem: str) -> None:
+    name = subsystem.partition("@")[2]
+    (found,) = carp.parse_ifconfig(f"{name}: flags=8843<UP> metric 0\n\tcarp: MASTER vhid 2 advbase 1 advskew 10\n")
+    assert found.interface == name
+
+
+def test_a_damaged_record_is_begun_anew_with_numbers_above_the_old_ones(store: Store) -> None:
+    for _ in range(3):
+        events.note(store, "2@em0", "MASTER", NOW, "b1")
+    for text in ("", "[", '{"version": 1}', '{"version": 1, "seq": true, "vhids": {}, "self_tests": []}'):
+        Path(store.directory, "events.json").write_text(text)
+        assert events.read(store).unreadable.startswith("events.json ")
+        number = events.note(store, "2@em0", "BACKUP", NOW, "b1")
+        assert number > 3
+        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "b1")})
+
+
+def test_a_self_test_is_kept_but_no_event(store: Store) -> None:
+    events.note(store, "2@em0", "MASTER", NOW, "b1")
+    events.note_self_test(store, "a-1", NOW + 1)
+    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "b1")}, (SelfTest("a-1", NOW + 1),))
+    for number in range(SELF_TESTS_KEPT + 3):
+        events.note_self_test(store, f"t{number}", NOW)
+    assert len(events.read(store).self_tests) == SELF_TESTS_KEPT
+    for token in ("", "a b", "x" * 65, "a\n"):
+        with pytest.raises(ValueError, match="is no token"):
+            events.note_self_test(store, token, NOW)
+
+
+def test_hooks_that_run_at_the_same_time_are_all_counted(store: Store) -> None:
+    program = (
+        "import sys\nfrom remediate.state import events\nfrom remediate.state.store import Store\n"
+        "for at in range(20):\n    events.note(Store(sys.argv[1]), sys.argv[2], 'MASTER', at, 'b1')\n"
+    )
+    both = [child.start(program, store.directory, name) for name in ("2@em0", "3@em1")]
+    for one in both:
+        _, err = one.communicate(timeout=60)
+        assert (one.returncode, err) == (0, "")
+    seen = events.read(store)
+    assert (seen.seq, sorted(seen.vhids)) == (40, ["2@em0", "3@em1"])
+
+
+def test_devds_hook_pays_for_nothing_that_it_does_not_use(store: Store) -> None:
+    """Two events, the second over the file of the first: devd waits for this."""
+    unwanted = [
+        "subprocess",
+        "selectors",
+        "argparse",
+        "dataclasses",
+        "logging",
+        "tomllib",
+        "psutil",
+        "syslog",
+        "pathlib",
+    ]
+    program = (
+        "import sys\nbefore = set(sys.modules)\n"
+        f"sys.path.insert(0, {str(child.ROOT)!r})\n"
+        "from remediate.state import events, journal, ledger, lock, marker, failures, maintenance\n"
+        "from remediate.state.store import Store\n"
+        f"events.note(Store({store.directory!r}), '2@em0', 'MASTER', 1.0, 'b1')\n"
+        f"print([name for name in {unwanted} if name in set(sys.modules) - before])\n"
+        "print([name for name in ('json', 'datetime') if name in set(sys.modules) - before])\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n['json']\n"

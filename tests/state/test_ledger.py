@@ -1,0 +1,258 @@
+"""What is known of a copy: the table row by row, and that the order of hastd's events is no information."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediate.state import ledger as ledgers
+from remediate.state.ledger import NOTHING, SHUFFLE, TABLE, Copy, Event, Ledger, after, stale
+from remediate.state.store import StateNotKept, Store
+
+T = 1795337195.25  # 2026-11-22T08:46:35.25Z
+COMPLETE = Ledger(Copy.COMPLETE, T - 1000, "it was", "nfs001", last_complete=T - 500)
+INCOMPLETE = COMPLETE._replace(copy=Copy.INCOMPLETE)
+UNKNOWN = COMPLETE._replace(copy=Copy.UNKNOWN)
+PRIMARY = COMPLETE._replace(role="primary")
+FOLLOWING = COMPLETE._replace(role="secondary", connected_at=T - 900)
+ALONE = COMPLETE._replace(role="secondary", disconnected_at=T - 300)
+
+TIME = st.integers(0, 4 * 10**9).map(float)
+LEDGER = st.builds(
+    Ledger,
+    copy=st.sampled_from(Copy),
+    since=TIME,
+    why=st.text(),
+    by=st.text(),
+    last_complete=st.none() | TIME,
+    disconnected_at=st.none() | TIME,
+    connected_at=st.none() | TIME,
+    role=st.sampled_from(["", "primary", "secondary", "init"]),
+)
+
+
+def heard(ledger: Ledger, *events: Event, at: float = T) -> Ledger:
+    for event in events:
+        ledger = after(ledger, event, at, "nfs001")
+    return ledger
+
+
+def test_every_event_has_one_row_with_its_reason() -> None:
+    assert [row.event for row in TABLE] == list(Event)
+    assert all(row.because for row in TABLE)
+    assert all((row.copy is None) == (row.why == "") for row in TABLE)
+
+
+@pytest.mark.parametrize("event", [row.event for row in TABLE if row.copy is None])
+@pytest.mark.parametrize("ledger", [COMPLETE, INCOMPLETE, UNKNOWN, PRIMARY, FOLLOWING, ALONE])
+def test_these_events_say_nothing_of_the_copy(event: Event, ledger: Ledger) -> None:
+    found = heard(ledger, event)
+    if (event, ledger) != (Event.CONNECT, ALONE):
+        assert found[:5] == ledger[:5]
+    else:
+        assert (found.copy, found.last_complete) == (Copy.UNKNOWN, ledger.last_complete), "a synchronisation may run"
+
+
+def test_a_copy_proven_complete_after_its_primary_was_lost_stays_complete_when_one_connects() -> None:
+    ledger = ALONE._replace(last_complete=(ALONE.disconnected_at or 0.0) + 1)
+    assert heard(ledger, Event.CONNECT).copy is Copy.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (Event.SYNCDONE, "a synchronisation of nfs001 was completed"),
+        (Event.TOLD_COMPLETE, "nfs001 told that this copy is complete"),
+        (Event.LOOKED_COMPLETE, "a look at nfs001 showed that this copy is complete"),
+        (Event.LOSS_ACCEPTED, "the loss of what this copy lacks was accepted on nfs001"),
+    ],
+)
+@pytest.mark.parametrize("ledger", [INCOMPLETE, UNKNOWN, NOTHING])
+def test_these_events_make_a_copy_complete(event: Event, why: str, ledger: Ledger) -> None:
+    found = heard(ledger, event)
+    assert found[:5] == (Copy.COMPLETE, T, why, "nfs001", T)
+
+
+@pytest.mark.parametrize("ledger", [COMPLETE, UNKNOWN, NOTHING, PRIMARY])
+def test_what_the_other_node_tells_wins(ledger: Ledger) -> None:
+    found = heard(ledger, Event.TOLD_INCOMPLETE)
+    assert found[:4] == (Copy.INCOMPLETE, T, "nfs001 told that this copy is behind", "nfs001")
+    assert heard(found, Event.TOLD_COMPLETE).copy is Copy.COMPLETE
+
+
+def test_a_copy_told_to_be_behind_was_complete_until_its_connection_was_lost() -> None:
+    assert heard(FOLLOWING, Event.TOLD_INCOMPLETE).last_complete == T
+    assert heard(ALONE, Event.TOLD_INCOMPLETE).last_complete == T - 300
+    assert heard(UNKNOWN, Event.TOLD_INCOMPLETE).last_complete == T - 500
+    assert heard(NOTHING, Event.TOLD_INCOMPLETE).last_complete is None
+
+
+def test_a_started_hastd_does_not_know_what_was_written_meanwhile() -> None:
+    found = heard(FOLLOWING, Event.STARTED)
+    assert found.copy is Copy.UNKNOWN
+    assert found.why == "hastd of nfs001 was started, and what was written meanwhile is not known"
+    assert (found.last_complete, found.disconnected_at) == (T - 500, T)
+    assert heard(INCOMPLETE, Event.STARTED).copy is Copy.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("ledger", "event", "disconnected_at"),
+    [
+        (ALONE, Event.CONNECT, None),
+        (ALONE, Event.LOOKED_CONNECTED, None),
+        (FOLLOWING, Event.DISCONNECT, T),
+        (FOLLOWING, Event.LOOKED_DISCONNECTED, T),
+        (FOLLOWING, Event.ROLE_INIT, T),
+        (FOLLOWING, Event.STARTED, T),
+        (ALONE, Event.DISCONNECT, T - 300),
+        (ALONE, Event.LOOKED_DISCONNECTED, T - 300),
+        (ALONE, Event.ROLE_INIT, T - 300),
+        (ALONE, Event.ROLE_SECONDARY, T - 300),
+        (FOLLOWING, Event.ROLE_SECONDARY, None),
+        (PRIMARY, Event.ROLE_SECONDARY, T),
+        (PRIMARY, Event.ROLE_INIT, T),
+        (PRIMARY, Event.CONNECT, None),
+        (PRIMARY, Event.DISCONNECT, None),
+        (PRIMARY, Event.LOOKED_DISCONNECTED, None),
+        (ALONE, Event.ROLE_PRIMARY, None),
+        (NOTHING, Event.DISCONNECT, T),
+        (ALONE, Event.SYNCSTART, T - 300),
+        (ALONE, Event.SYNCDONE, T - 300),
+        (ALONE, Event.SYNCINTR, T - 300),
+        (ALONE, Event.TOLD_COMPLETE, T - 300),
+        (ALONE, Event.TOLD_INCOMPLETE, T - 300),
+        (ALONE, Event.LOOKED_COMPLETE, T - 300),
+        (ALONE, Event.LOSS_ACCEPTED, T - 300),
+    ],
+)
+def test_since_when_a_node_has_no_primary(ledger: Ledger, event: Event, disconnected_at: float | None) -> None:
+    assert heard(ledger, event).disconnected_at == disconnected_at
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3, 5.0])
+def test_of_a_connection_lost_and_found_the_later_one_counts_in_any_order_of_arrival(gap: float) -> None:
+    lost, found = (Event.DISCONNECT, T), (Event.CONNECT, T + gap)
+    for order in permutations([lost, found]):
+        ledger = FOLLOWING
+        for event, at in order:
+            ledger = after(ledger, event, at, "nfs002")
+        assert ledger.disconnected_at is None, order
+    for order in permutations([(Event.CONNECT, T), (Event.DISCONNECT, T + 1)]):
+        ledger = FOLLOWING
+        for event, at in order:
+            ledger = after(ledger, event, at, "nfs002")
+        assert ledger.disconnected_at == T + 1, order
+
+
+def test_a_new_secondary_whose_primary_was_heard_of_first_has_one() -> None:
+    connected = heard(COMPLETE._replace(role="init"), Event.CONNECT)
+    assert heard(connected, Event.ROLE_SECONDARY, at=T + SHUFFLE / 2).disconnected_at is None
+    assert heard(connected, Event.ROLE_SECONDARY, at=T + SHUFFLE * 2).disconnected_at == T + SHUFFLE * 2
+
+
+@pytest.mark.parametrize("start", [COMPLETE, INCOMPLETE, UNKNOWN, NOTHING])
+@pytest.mark.parametrize("order", list(permutations([Event.CONNECT, Event.SYNCSTART, Event.SYNCDONE])))
+def test_a_primary_that_has_synchronised_is_complete_in_every_order(start: Ledger, order: tuple[Event, ...]) -> None:
+    found = heard(start._replace(role="primary"), *order)
+    assert (found.copy, found.disconnected_at) == (Copy.COMPLETE, None)
+
+
+@given(LEDGER, st.sampled_from(Event), TIME)
+def test_an_event_twice_is_as_once(ledger: Ledger, event: Event, at: float) -> None:
+    once = after(ledger, event, at, "nfs001")
+    assert after(once, event, at, "nfs001") == once
+
+
+@given(LEDGER, st.lists(st.tuples(st.sampled_from(Event), TIME)))
+def test_nothing_but_a_proof_or_a_human_makes_a_copy_complete(ledger: Ledger, story: list[tuple[Event, float]]) -> None:
+    proofs = {Event.SYNCDONE, Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE, Event.LOSS_ACCEPTED}
+    for event, at in story:
+        before, ledger = ledger, after(ledger, event, at, "nfs001")
+        assert before.copy is Copy.COMPLETE or ledger.copy is not Copy.COMPLETE or event in proofs
+        assert ledger.role != "primary" or ledger.disconnected_at is None or before.disconnected_at is not None
+
+
+@given(LEDGER, st.permutations([Event.CONNECT, Event.SYNCSTART, Event.SYNCDONE, Event.SYNCINTR, Event.DISCONNECT]))
+def test_on_a_primary_no_order_of_hastds_events_matters(ledger: Ledger, order: list[Event]) -> None:
+    start = ledger._replace(role="primary")
+    assert heard(start, *order) == heard(start, *sorted(order, key=lambda event: event.value))
+
+
+def test_a_copy_known_to_be_behind_is_stale_whenever() -> None:
+    behind = heard(FOLLOWING, Event.TOLD_INCOMPLETE)
+    assert stale(behind, None, 10) == "nfs001 told that this copy is behind (since 2026-11-22T08:46:35Z)"
+
+
+def test_a_copy_is_stale_when_the_other_node_stayed_master_without_it() -> None:
+    lost = heard(FOLLOWING, Event.DISCONNECT)
+    assert stale(lost, T + 3, 10) == ""
+    assert stale(lost, T + 10, 10) == ""
+    assert stale(lost, T + 61, 10) == (
+        "the other node stayed MASTER for 61 s after the connection was lost, and may have written alone"
+    )
+    assert stale(lost, None, 10) == ""
+    assert stale(lost._replace(copy=Copy.UNKNOWN), T + 61, 10) != ""
+
+
+def test_a_copy_that_follows_or_of_which_nothing_is_known_is_not_known_to_be_stale() -> None:
+    for ledger in (FOLLOWING, PRIMARY, NOTHING, UNKNOWN):
+        assert stale(ledger, T, 0) == ""
+
+
+def test_a_proof_after_the_connection_was_lost_counts_from_its_time_on() -> None:
+    proven = heard(heard(FOLLOWING, Event.DISCONNECT), Event.LOOKED_COMPLETE, at=T + 60)
+    assert stale(proven, T + 65, 10) == ""
+    assert stale(proven, T + 75, 10) != ""
+
+
+def test_a_node_that_gave_the_role_away_over_a_cut_link_and_stayed_behind_is_stale() -> None:
+    """The other node served alone for an hour, then died; nobody told this one anything."""
+    ledger = heard(PRIMARY, Event.ROLE_SECONDARY)
+    assert stale(ledger, T + 3600, 10) != ""
+
+
+def test_a_promotion_that_was_undone_does_not_make_a_stale_copy_fresh() -> None:
+    ledger = heard(heard(ALONE, Event.ROLE_PRIMARY), Event.ROLE_SECONDARY, at=T + 5)
+    assert stale(ledger, T + 3600, 10) != ""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "state"))
+
+
+@given(LEDGER)
+def test_a_ledger_survives_its_file(ledger: Ledger) -> None:
+    assert ledgers.from_values(ledgers.as_values(ledger), "home") == ledger
+
+
+def test_what_was_recorded_is_read_and_the_change_is_told(store: Store) -> None:
+    assert ledgers.read(store, "home") == NOTHING
+    assert ledgers.record(store, "home", Event.CONNECT, T, "nfs002")[0] == NOTHING
+    before, now = ledgers.record(store, "home", Event.TOLD_INCOMPLETE, T + 1, "nfs001")
+    assert (before.copy, now.copy) == (Copy.UNKNOWN, Copy.INCOMPLETE)
+    assert ledgers.read(store, "home") == now
+    assert ledgers.read(store, "mail") == NOTHING
+    assert store.names() == ["home.ledger.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[", '{"version": 1}', '{"version": 2, "copy": "complete"}'])
+def test_a_ledger_that_cannot_be_read_knows_nothing_says_so_and_is_begun_anew(store: Store, text: str) -> None:
+    store.ready()
+    Path(store.directory, "home.ledger.json").write_text(text)
+    found = ledgers.read(store, "home")
+    assert found.copy is Copy.UNKNOWN and found.why.startswith("home.ledger.json ")
+    before, now = ledgers.record(store, "home", Event.TOLD_COMPLETE, T, "nfs001")
+    assert (before, now.copy) == (found, Copy.COMPLETE)
+    assert ledgers.read(store, "home") == now
+
+
+def test_a_ledger_that_cannot_be_kept_is_an_error(store: Store) -> None:
+    store.ready()
+    Path(store.directory, ".home.ledger.json.lock").mkdir()
+    with pytest.raises(StateNotKept):
+        ledgers.record(store, "home", Event.CONNECT, T, "nfs002")
