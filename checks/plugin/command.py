@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from checks import VERSION
-from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
+from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load, prefix_words
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, Severity, Table
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import name_list, plain, size_range
@@ -42,8 +42,8 @@ class Session:
         self.remarks: list[str] = []
         given_up = GivenUpCommands(self.memory)
         deadline = Deadline(options.timeout)
-        peer = _words(options.peer if options.peer is not None else config.peer)
-        self.here = Node(_words(options.via if options.via is not None else config.via), deadline, given_up)
+        peer = prefix_words(options.peer if options.peer is not None else config.peer)
+        self.here = Node(prefix_words(options.via if options.via is not None else config.via), deadline, given_up)
         self.peer = Node(peer, deadline, given_up) if peer else None
 
     @property
@@ -320,21 +320,6 @@ def overrides(config: Config, options: argparse.Namespace, table: Table) -> dict
         if word == "ok" and table.by_reason[reason].severity is UNKNOWN:
             raise ConfigError(f"severity {reason}=ok: refused, a check that could not look is never OK")
     return {reason: SEVERITY_WORDS[word] for reason, word in given.items()}
-
-
-def _words(prefix: str) -> tuple[str, ...]:
-    """The words of a prefix, split as a shell does. Raises ConfigError."""
-    if not prefix:
-        return ()
-    import shlex
-
-    try:
-        words = tuple(shlex.split(prefix))
-    except ValueError as error:
-        raise ConfigError(f"{prefix!r} cannot be split into words: {error}") from None
-    if not words:
-        raise ConfigError(f"{prefix!r} is no command")
-    return words
 
 
 def _resource(text: str) -> str:

@@ -12,11 +12,15 @@ carp-demoted = "ok"                     # any row of any check's table
 vhid = "2@vtnet1"                       # which CARP address serves it (default: all vhids of the node must agree)
 mount_point = "/hast/home"
 service_address = "10.1.101.5"
+
+[failover]                              # what `hastwatch converge` does and how long it waits: see Failover below
+promote_stale = false
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import NamedTuple
 
@@ -25,6 +29,10 @@ from checks.plugin.finding import Severity
 PATH = "/usr/local/etc/hastwatch.toml"
 LARGEST = 1 << 20
 """Bytes; what is larger is no configuration of ours."""
+SERVICE = r"[A-Za-z0-9_]{1,40}"
+"""The name of a script of rc(8)."""
+WORD = r"[A-Za-z0-9_./:%-]{0,200}"
+"""An address, a path or a word of a choice: nothing that a shell or a status line would mind."""
 SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
@@ -40,6 +48,46 @@ class ResourceConfig(NamedTuple):
     service_address: str = ""
 
 
+class Failover(NamedTuple):
+    """`[failover]`: the policy of `hastwatch converge`. Times in seconds."""
+
+    settle: float = 0.5
+    """How long CARP must have said MASTER before a promotion."""
+    boot_settle: float = 30.0
+    """The same within `boot_window` of a boot, when CARP says MASTER for a moment (guide, trap 7)."""
+    boot_window: float = 300.0
+    let_go: float = 45.0
+    """How long a promotion waits for the other node to let go of the resource: two keepalives and a timeout of hastd
+    (hast-facts, 3), and a demotion there."""
+    services: tuple[str, ...] = ()
+    """rc(8) services beside NFS that belong to the active node, such as ctld: started after it, stopped before it."""
+    unmount: float = 15.0
+    """How long processes that use the file system have to end before it is unmounted by force."""
+    fsck: float = 3600.0
+    """How long a full fsck may take."""
+    promote_stale: bool = False
+    """Promote a node whose copy is known to lack writes."""
+    stale_after: float = 30.0
+    """How long the other node may have gone on as MASTER without this copy before this copy counts as stale."""
+    failback: str = "never"
+    """Whether a preferred node takes the address back from a healthy one: `never` or `when-complete`."""
+    window: float = 3600.0
+    """Two failed promotions within this time stop all automatic action."""
+    periodic_promotion: bool = False
+    """Whether `converge --periodic` may promote, too."""
+    demotion: int = 240
+    """What a node that must not take the address adds to net.inet.carp.demotion; 240 is the most that counts."""
+    management: str = ""
+    """An address of the other node on another network than the replication's: the second sign that it is gone."""
+    peer_hastwatch: str = "/usr/local/hastwatch/bin/hastwatch"
+    """The command `hastwatch` on the other node."""
+
+
+FAILBACK = ("never", "when-complete")
+LONGEST = 86400.0
+"""Seconds; no wait of a failover is longer."""
+
+
 class Config(NamedTuple):
     """What the file says; the defaults where it says nothing."""
 
@@ -49,6 +97,7 @@ class Config(NamedTuple):
     state_dir: str = ""
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012
+    failover: Failover = Failover()
 
     def for_resource(self, name: str) -> ResourceConfig:
         """The settings of a resource, with the documented mount point where none is given."""
@@ -76,6 +125,21 @@ def load(path: str | None) -> Config:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from None
     return _checked(values, where)
+
+
+def prefix_words(prefix: str) -> tuple[str, ...]:
+    """The words of a prefix, split as a shell does. Raises ConfigError."""
+    if not prefix:
+        return ()
+    import shlex
+
+    try:
+        words = tuple(shlex.split(prefix))
+    except ValueError as error:
+        raise ConfigError(f"{prefix!r} cannot be split into words: {error}") from None
+    if not words:
+        raise ConfigError(f"{prefix!r} is no command")
+    return words
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -112,6 +176,7 @@ def _checked(values: dict[str, object], where: str) -> Config:
         state_dir=_text(values.get("state_dir", ""), "state_dir", where),
         severity=severity,
         resource={name: _resource(settings, name, where) for name, settings in _table(values, "resource", where)},
+        failover=_failover(dict(_table(values, "failover", where)), where),
     )
 
 
@@ -126,6 +191,40 @@ def _resource(settings: object, name: str, where: str) -> ResourceConfig:
     if point and (not point.startswith("/") or os.path.normpath(point) != point.rstrip("/")):
         raise ConfigError(f"{where}: `resource.{name}.mount_point` must be an absolute path")
     return settings_given._replace(mount_point=point.rstrip("/"))
+
+
+def _failover(values: dict[str, object], where: str) -> Failover:
+    """`[failover]`: each value must be of the kind of its default."""
+    given: dict[str, object] = {}
+    for key, value in values.items():
+        name = f"failover.{key}"
+        default = Failover._field_defaults.get(key)
+        if default is None:
+            raise ConfigError(f"{where}: unknown key `{name}`")
+        if isinstance(default, bool):
+            wanted = "true or false"
+            good = isinstance(value, bool)
+        elif isinstance(default, int | float):
+            wanted = f"a number from 0 to {LONGEST:g}"
+            good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST
+        elif isinstance(default, tuple):
+            wanted = "a list of names of services"
+            good = isinstance(value, list) and all(re.fullmatch(SERVICE, str(each)) for each in value)
+            value = tuple(map(str, value)) if isinstance(value, list) else value
+        else:
+            wanted = "one word"
+            good = isinstance(value, str) and bool(re.fullmatch(WORD, value))
+        if not good:
+            raise ConfigError(f"{where}: `{name}` must be {wanted}")
+        given[key] = float(value) if isinstance(default, float) and isinstance(value, int) else value
+    made = Failover(**given)  # type: ignore[arg-type]  # each value was held against the kind of its default
+    if made.failback not in FAILBACK:
+        raise ConfigError(f"{where}: `failover.failback` must be {' or '.join(FAILBACK)}")
+    if not made.peer_hastwatch.startswith("/"):
+        raise ConfigError(f"{where}: `failover.peer_hastwatch` must be an absolute path")
+    if not 0 < made.demotion <= 240 or made.demotion != int(made.demotion):
+        raise ConfigError(f"{where}: `failover.demotion` must be a whole number from 1 to 240")
+    return made
 
 
 def _table(values: dict[str, object], key: str, where: str) -> list[tuple[str, object]]:
