@@ -1,0 +1,102 @@
+"""What a node is seen to be, as far as a failover depends on it. Values only: who reads them is `observe.py`.
+
+The planner and the guards are functions of these values and of nothing else, so that they can be tested by enumerating
+them.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from checks.probes.carp import CarpState
+from checks.probes.node_state import HastRole, Mounted
+
+SERVING = ("mountd", "nfsd")
+"""The daemons that must not run where nothing is mounted (hast-facts, 14 and 29), in the order of their start."""
+BASE = ("rpcbind", "statd", "lockd")
+"""They export nothing and may keep running on a standby (hast-facts, 29)."""
+
+
+class Peer(enum.Enum):
+    """What is known of the other node's hold on a resource."""
+
+    LET_GO = "the other node does not have the resource as primary"
+    GONE = "two independent signs say that the other node is not there"
+    LINGERS = "this node's secondary worker still runs, the other node may be primary"
+    HOLDS = "the other node is primary"
+
+
+class Split(enum.Enum):
+    """What is known of a split-brain of a resource."""
+
+    NONE = "no split-brain is known"
+    WINNING = "a split-brain, and this node served the clients when it was found"
+    LOSING = "a split-brain, and this node did not serve the clients when it was found, or that is not known"
+
+
+class ResourceState(NamedTuple):
+    """One resource on this node. `stale` says why its copy is known to lack writes, or is empty."""
+
+    carp: CarpState | None
+    role: HastRole
+    connected: bool
+    """A worker replicates, and the other node's hastd answers: a clean unmount reaches both disks."""
+    mounted: Mounted
+    exported: bool
+    protected: bool
+    """The empty mount point takes no files (chflags schg), or there is none to protect."""
+    settled: bool
+    """CARP has been in its state long enough to be believed."""
+    peer: Peer
+    split: Split
+    stale: bool
+
+    @property
+    def active(self) -> bool:
+        """The data are here and clients can be given them."""
+        return self.role is HastRole.PRIMARY and self.mounted is Mounted.WRITABLE
+
+
+class NodeState(NamedTuple):
+    """What concerns all resources of the node."""
+
+    serving: frozenset[str]
+    """Which of SERVING run."""
+    base: frozenset[str]
+    """Which of BASE run."""
+    extra: frozenset[str]
+    """Which of the configured other services run."""
+    maintenance: bool
+    blocked: bool
+    """Two promotions have failed: nothing is done until a human says so."""
+    leaving: bool
+    """This node gives its service away: it shuts down, or a switchover runs."""
+
+
+class Said(NamedTuple):
+    """The sentences behind what the values only name, for humans: empty where there is nothing to say."""
+
+    carp: str = ""
+    role: str = ""
+    stale: str = ""
+    split: str = ""
+    peer: str = ""
+    peer_asked: bool = False
+    """The other node said so itself: it can be asked again."""
+
+
+class Facts(NamedTuple):
+    """All of it, and whose it is."""
+
+    name: str
+    boot_id: str
+    uptime: float
+    demotion: int | None
+    """net.inet.carp.demotion, None where the kernel has no CARP."""
+    node: NodeState
+    resources: dict[str, ResourceState]
+    said: dict[str, Said]
+    maintenance: str = ""
+    blocked: str = ""
+    leaving: str = ""

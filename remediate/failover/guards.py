@@ -1,0 +1,86 @@
+"""What a resource on this node should be, and why it may not be more: the rules of the failover, as a table.
+
+The first row that fits decides. What is known for certain is needed for a promotion; everything else leaves the node a
+standby, or alone, and says why.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.plugin.config import Failover
+from checks.probes.carp import CarpState
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import NodeState, ResourceState, Split
+
+
+class Target(enum.Enum):
+    """What a resource on a node can be brought to."""
+
+    ACTIVE = "primary, mounted, exported, served"
+    STANDBY = "secondary, not mounted, nothing served"
+    STEPPED_DOWN = "role init, not mounted, nothing served"
+    AS_IT_IS = "left alone"
+
+
+class Rule(NamedTuple):
+    """A row: its name, its sentence, the target, and the states that it is for."""
+
+    reason: str
+    says: str
+    target: Target
+    fits: Callable[[ResourceState, NodeState, Failover], bool]
+    refuses: bool = False
+    """The node is MASTER and is not promoted: clients have no service here, and a human wants to know."""
+
+
+class Decision(NamedTuple):
+    """What is wanted of a resource, by which rule."""
+
+    target: Target
+    rule: Rule
+
+
+def _master(state: ResourceState) -> bool:
+    return state.carp is CarpState.MASTER
+
+
+RULES = (
+    Rule("maintenance", "maintenance: automatic action is suspended", Target.AS_IT_IS,
+         lambda state, node, policy: node.maintenance),
+    Rule("blocked", "promotions have failed before: nothing is done until a human has looked", Target.AS_IT_IS,
+         lambda state, node, policy: node.blocked),
+    Rule("carp-unknown", "no vhid speaks for the resource, or the vhids disagree", Target.AS_IT_IS,
+         lambda state, node, policy: state.carp is None),
+    Rule("wrong-mount", "something else is mounted at the mount point", Target.AS_IT_IS,
+         lambda state, node, policy: state.mounted is Mounted.WRONG),
+    Rule("hastd-down", "hastd does not run: there is no device to mount, so nothing may be served", Target.STANDBY,
+         lambda state, node, policy: state.role is HastRole.DOWN, refuses=True),
+    Rule("hastd-stuck", "hastd does not say which role the resource has", Target.AS_IT_IS,
+         lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state), refuses=True),
+    Rule("read-only", "mounted read-only, by a human or after an error of the disk", Target.AS_IT_IS,
+         lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=True),
+    Rule("leaving", "this node gives its service away", Target.STANDBY,
+         lambda state, node, policy: node.leaving),
+    Rule("not-master", "the service address is not here", Target.STANDBY,
+         lambda state, node, policy: not _master(state) and state.split is not Split.LOSING),
+    Rule("split-brain-served", "a split-brain whose losing side this node may be, but clients are served here",
+         Target.AS_IT_IS, lambda state, node, policy: _master(state) and state.active and state.split is Split.LOSING,
+         refuses=True),
+    Rule("active", "the service address and the data are here", Target.ACTIVE,
+         lambda state, node, policy: _master(state) and state.active),
+    Rule("split-brain", "a split-brain is not resolved, and this copy is the losing one or may be", Target.STEPPED_DOWN,
+         lambda state, node, policy: state.split is Split.LOSING, refuses=True),
+    Rule("stale", "this copy is known to lack writes", Target.STANDBY,
+         lambda state, node, policy: state.stale and not policy.promote_stale, refuses=True),
+    Rule("master", "the service address is here", Target.ACTIVE, lambda state, node, policy: True),
+)  # fmt: skip
+"""In this order. The last one fits what no other does."""
+
+
+def decide(state: ResourceState, node: NodeState, policy: Failover) -> Decision:
+    """What the resource should be on this node now."""
+    rule = next(rule for rule in RULES if rule.fits(state, node, policy))
+    return Decision(rule.target, rule)

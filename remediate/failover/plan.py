@@ -1,0 +1,128 @@
+"""What has to be done on a node, in which order: a pure function of what was seen.
+
+Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
+
+* the role primary is taken only as CARP MASTER, believed, and after the other node has let go or is known to be gone;
+* NFS is started only when everything that is to be served here is mounted, and stopped before anything is unmounted;
+* while the other node is connected a file system is unmounted before the role is given up, otherwise after it;
+* what is as it should be is not touched: after the plan has had its effect the next plan is empty;
+* under maintenance, and after promotions have failed, the plan is empty.
+
+A plan is a sequence of stages. The tracks of a stage are independent of each other and go at the same time; the steps
+of a track follow one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from checks.plugin.config import Failover
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
+from remediate.failover.guards import Decision, Target, decide
+from remediate.failover.steps import Do, Step
+
+Track = tuple[Step, ...]
+Stage = tuple[Track, ...]
+Decide = Mapping[str, Decision]
+
+
+class Plan(NamedTuple):
+    """The stages, and why: the decision on each resource."""
+
+    stages: tuple[Stage, ...]
+    decisions: dict[str, Decision]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All of them, in an order in which they may be done one by one."""
+        return tuple(step for stage in self.stages for track in stage for step in track)
+
+
+def plan(node: NodeState, resources: Mapping[str, ResourceState], policy: Failover) -> Plan:
+    """What to do, for all resources of a node together."""
+    decisions = {name: decide(state, node, policy) for name, state in resources.items()}
+    return arranged(node, resources, decisions, policy)
+
+
+def arranged(
+    node: NodeState, resources: Mapping[str, ResourceState], decisions: Mapping[str, Decision], policy: Failover
+) -> Plan:
+    """The plan for what was decided otherwise, such as to undo a promotion."""
+    tracks = {name: tuple(_track(name, resources[name], decisions[name])) for name in resources}
+    served = [name for name in resources if _is_served(resources[name], decisions[name])]
+    moving = any(tracks.values())
+    running = node.serving | node.extra.intersection(policy.services)
+    untouched = all(each.target is Target.AS_IT_IS for each in decisions.values())
+    stop = bool(running) and not untouched and (moving or not served)
+    stopping = tuple(name for name in reversed((*SERVING, *policy.services)) if name in running)
+    left = node._replace(serving=frozenset(), extra=frozenset()) if stop else node
+    start = tuple(_started(left, resources, served, policy)) if served and not untouched else ()
+    base = tuple(name for name in BASE if name not in node.base) if served and not untouched else ()
+    stages: list[Stage] = []
+    if stop:
+        stages.append(((Step(Do.STOP_SERVING, names=stopping),),))
+    beside = ((Step(Do.START_BASE, names=base),),) if base else ()
+    stages.append((*(track for track in tracks.values() if track), *beside))
+    if start:
+        stages.append(((Step(Do.START_SERVING, names=start),),))
+        stages.append(tuple((Step(Do.VERIFY, name),) for name in served))
+    return Plan(tuple(stage for stage in stages if stage), dict(decisions))
+
+
+def _is_served(state: ResourceState, decision: Decision) -> bool:
+    """Whether the resource is to be served here: it is wanted, or is active and left alone."""
+    return decision.target is Target.ACTIVE or (decision.target is Target.AS_IT_IS and state.active)
+
+
+def _started(
+    node: NodeState, resources: Mapping[str, ResourceState], served: list[str], policy: Failover
+) -> Iterator[str]:
+    """What has to be started. mountd too where it runs, when a file system was mounted after it: only a restart exports
+    such a one (hast-facts, 5)."""
+    unexported = any(not resources[name].exported or not resources[name].active for name in served)
+    for name in SERVING:
+        if name not in node.serving or (name == "mountd" and unexported):
+            yield name
+    yield from (name for name in policy.services if name not in node.extra)
+
+
+def _track(name: str, state: ResourceState, decision: Decision) -> Iterator[Step]:
+    """The steps of one resource."""
+    if decision.target is Target.ACTIVE:
+        yield from (Step(do, name) for do in _up(state))
+    elif decision.target in (Target.STANDBY, Target.STEPPED_DOWN):
+        yield from (Step(do, name) for do in _down(state, decision.target))
+
+
+def _up(state: ResourceState) -> Iterator[Do]:
+    if state.active:
+        return
+    if state.mounted is not Mounted.NOTHING and state.role is not HastRole.PRIMARY:
+        yield Do.UNMOUNT_BY_FORCE
+    if state.peer not in (Peer.LET_GO, Peer.GONE):
+        yield Do.AWAIT_PEER
+    if not state.settled:
+        yield Do.SETTLE
+    if state.role is not HastRole.PRIMARY:
+        yield Do.BECOME_PRIMARY
+    yield Do.CHECK
+    if state.protected and state.mounted is Mounted.NOTHING:
+        yield Do.UNPROTECT
+    yield Do.MOUNT
+
+
+def _down(state: ResourceState, target: Target) -> Iterator[Do]:
+    wanted = HastRole.INIT if target is Target.STEPPED_DOWN else HastRole.SECONDARY
+    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
+    give_up = Do.BECOME_INIT if target is Target.STEPPED_DOWN else Do.BECOME_SECONDARY
+    role = [give_up] if state.role not in (wanted, HastRole.DOWN) else []
+    if mounted and state.connected:
+        yield from (Do.UNMOUNT, *role, Do.PROTECT)
+    elif mounted:
+        yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)
+    else:
+        yield from role
+        if not state.protected:
+            yield Do.PROTECT

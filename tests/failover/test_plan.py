@@ -1,0 +1,160 @@
+"""The planner over every state a resource and its node can be seen in: what it must never do, and that it ends.
+
+`python -m tests.failover.test_plan` prints how many states there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.plugin.config import Failover
+from checks.probes.carp import CarpState
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState, Split
+from remediate.failover.guards import RULES, Target, decide
+from remediate.failover.plan import Plan, plan
+from remediate.failover.steps import Do, Step, node_after, resource_after
+
+POLICIES = (Failover(), Failover(promote_stale=True, services=("ctld",)))
+CARP = (None, *CarpState)
+FLAG = (False, True)
+NODES = tuple(
+    NodeState(frozenset(serving), frozenset(base), frozenset(extra), *flags)
+    for serving in ((), ("mountd",), ("nfsd",), SERVING)
+    for base in ((), BASE)
+    for extra in ((), ("ctld",))
+    for flags in itertools.product(FLAG, repeat=3)
+)
+
+
+def resources() -> Iterator[ResourceState]:
+    """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
+    for state in itertools.product(CARP, HastRole, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG):
+        made = ResourceState(*state)
+        mounted = made.mounted is not Mounted.NOTHING
+        if (made.exported and not mounted) or (mounted and not made.protected):
+            continue
+        yield made
+
+
+RESOURCES = tuple(resources())
+
+
+def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
+    """Each step with what is there before it, as every step before it had its effect."""
+    for step in made.steps:
+        yield step, node, state
+        node, state = node_after(step, node), resource_after(step, state)
+
+
+def end(made: Plan, node: NodeState, state: ResourceState) -> tuple[NodeState, ResourceState]:
+    """What is there after the plan."""
+    for step in made.steps:
+        node, state = node_after(step, node), resource_after(step, state)
+    return node, state
+
+
+def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[str]:
+    """What the plan for a state does that it must not."""
+    made = plan(node, {"home": state}, policy)
+    if (node.maintenance or node.blocked) and made.steps:
+        yield "something is done under maintenance or after failed promotions"
+    promoted = False
+    for step, before, seen in walk(made, node, state):
+        if step.do is Do.BECOME_PRIMARY:
+            promoted = True
+            if seen.carp is not CarpState.MASTER:
+                yield "primary without being MASTER"
+            if seen.peer not in (Peer.LET_GO, Peer.GONE):
+                yield "primary while the other node may hold the resource"
+            if not seen.settled:
+                yield "primary before CARP is believed"
+        if step.do is Do.MOUNT and seen.role is not HastRole.PRIMARY:
+            yield "mounted without being primary"
+        if step.do is Do.START_SERVING and not seen.active:
+            yield "NFS started before the mount"
+        if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.BECOME_SECONDARY, Do.BECOME_INIT) and before.serving:
+            yield "NFS runs while the file system or the role is taken away"
+        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and seen.connected and seen.active:
+            yield "the role given up under a mount that could be unmounted cleanly"
+        if step.do is Do.UNMOUNT and not seen.connected:
+            yield "a clean unmount with the link down: localcnt rises"
+        if step.do is Do.MOUNT and before.serving:
+            yield "NFS answers before the mount"
+    if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
+        yield "a losing or stale copy promoted"
+    if promoted and node.leaving:
+        yield "promoted while the service is given away"
+    after, reached = end(made, node, state)
+    if plan(after, {"home": reached}, policy).steps:
+        yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
+    target = made.decisions["home"].target
+    if target is Target.ACTIVE and not (reached.active and reached.exported and after.serving == frozenset(SERVING)):
+        yield "not active in the end"
+    if target in (Target.STANDBY, Target.STEPPED_DOWN) and (after.serving or reached.mounted is not Mounted.NOTHING):
+        yield "something is left in the end"
+    if decide(state, node, policy).target is Target.ACTIVE and state.active and state.exported and not (
+        set(SERVING) - node.serving or set(BASE) - node.base or set(policy.services) - node.extra
+    ) and made.steps:  # fmt: skip
+        yield "an active node was touched"
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=("defaults", "promote_stale"))
+@pytest.mark.parametrize("carp", CARP, ids=str)
+def test_no_plan_does_what_it_must_not(carp: CarpState | None, policy: Failover) -> None:
+    # every state of a resource on three nodes that differ in turn, every node with every hundredth resource
+    mine = [state for state in RESOURCES if state.carp is carp]
+    for index, state in enumerate(mine):
+        nodes = NODES if index % 100 == 0 else [NODES[(index * 7 + offset * 43) % len(NODES)] for offset in range(3)]
+        for node in nodes:
+            assert not list(wrong(node, state, policy)), (node, state)
+
+
+states = st.builds(ResourceState, **{name: st.sampled_from(sorted({getattr(each, name) for each in RESOURCES}, key=str))
+                                     for name in get_type_hints(ResourceState)})  # fmt: skip
+sound = states.filter(lambda state: state in set(RESOURCES))
+
+
+@given(st.sampled_from(NODES), st.dictionaries(st.sampled_from(["home", "mail", "www"]), st.sampled_from(RESOURCES),
+                                               min_size=2), st.sampled_from(POLICIES))  # fmt: skip
+def test_several_resources_share_nfs(node: NodeState, found: dict[str, ResourceState], policy: Failover) -> None:
+    made = plan(node, found, policy)
+    seen, there = dict(found), node
+    served = [name for name, each in made.decisions.items() if each.target is Target.ACTIVE]
+    for step in made.steps:
+        if step.do is Do.START_SERVING:
+            assert all(seen[name].active for name in served)
+        if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.MOUNT):
+            assert not there.serving
+        there = node_after(step, there)
+        for name in [step.resource] if step.resource else list(seen):
+            seen[name] = resource_after(step, seen[name])
+    assert not plan(there, seen, policy).steps
+
+
+def test_every_rule_decides_some_state() -> None:
+    found = {decide(state, node, POLICIES[0]).rule.reason for state in RESOURCES[::7] for node in NODES[:8]}
+    assert found == {rule.reason for rule in RULES}
+
+
+def main() -> int:
+    """All states there are, each on every node and under both policies; prints the number."""
+    count = 0
+    for policy, state, node in itertools.product(POLICIES, RESOURCES, NODES):
+        trouble = list(wrong(node, state, policy))
+        if trouble:
+            print(node, state, *trouble, sep="\n  ")
+            return 1
+        count += 1
+    print(f"{count} states ({len(RESOURCES)} of a resource, {len(NODES)} of a node, {len(POLICIES)} policies), none wrong")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
