@@ -1,0 +1,191 @@
+"""The file system of a resource: look what it is, check, mount, unmount; UFS on the HAST device, or a ZFS pool on it.
+
+Every command has a deadline, and every effect is looked at afterwards: a mount is what mount(8) lists, not what a
+command said of itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from checks.probes.errors import Hangs, ProbeError
+from checks.probes.filesystem import Mount, belongs, mounted_at, mounts
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place
+from remediate.site import Site
+
+FSTYP, FSCK, MOUNT, UMOUNT = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/mount", "/sbin/umount"
+CHFLAGS, FSTAT, KILL, ZPOOL = "/bin/chflags", "/usr/bin/fstat", "/bin/kill", "/sbin/zpool"
+LOOKS = 10.0
+"""Seconds for fstyp, chflags, fstat, kill."""
+PREEN = 120.0
+"""Seconds for the replay of a journal (hast-facts, 15: less than one)."""
+MOUNTS = 60.0
+"""Seconds for a mount, an unmount, an import, an export."""
+AGAIN = 0.2
+"""Seconds between two attempts to unmount what is busy."""
+IN_USE = r"(?m)^Last accessed by (?P<host>\S+)"
+"""zpool-import(8), of a pool that its last host did not export."""
+
+
+def kind(site: Site, place: Place) -> str:
+    """`ufs` or `zfs`, as fstyp(8) says. Raises StepFailed, ProbeError."""
+    done = site.here.act(identify(place), LOOKS)
+    if done.status != 0 or done.stdout.strip() not in ("ufs", "zfs"):
+        raise StepFailed(f"{place.device} holds no file system that is known: {done.words}")
+    return done.stdout.strip()
+
+
+def identify(place: Place) -> tuple[str, ...]:
+    """fstyp(8); without -u it does not know what mount(8) cannot mount, which a pool is."""
+    return FSTYP, "-u", place.device
+
+
+def check(site: Site, place: Place) -> str:
+    """Make a UFS fit to be mounted; what was done, for the journal. Raises StepFailed, ProbeError."""
+    if kind(site, place) == "zfs":
+        return "a ZFS pool, which needs no check"
+    preened = site.here.act(preen(place), PREEN)
+    if preened.status == 0:
+        return next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
+    full = site.here.act(check_in_full(place), site.config.failover.fsck)
+    if full.status != 0:
+        raise StepFailed(f"fsck cannot repair {place.device}: exit {full.status}: {full.words}")
+    return f"the journal was no help ({preened.words}), checked in full"
+
+
+def preen(place: Place) -> tuple[str, ...]:
+    """Replay the journal (fsck_ffs(8), -p)."""
+    return FSCK, "-t", "ufs", "-p", place.device
+
+
+def check_in_full(place: Place) -> tuple[str, ...]:
+    """Every inode and block, repaired without asking."""
+    return FSCK, "-t", "ufs", "-y", place.device
+
+
+def mount(site: Site, place: Place) -> None:
+    """Mount the file system, or import the pool. Raises StepFailed, ProbeError."""
+    what = kind(site, place)
+    if what == "zfs":
+        _import(site, place)
+    else:
+        done = site.here.act(mount_ufs(place), MOUNTS)
+        if done.status != 0:
+            raise StepFailed(f"{place.device} cannot be mounted: {done.words}")
+    there = _there(site, place)
+    if there is None or there.read_only or not belongs(there, place.device, place.name):
+        if what == "zfs" and _pool_is_imported(site, place):
+            site.here.act((ZPOOL, "export", place.name), MOUNTS)  # it must not be left without its device
+        raise StepFailed(f"{place.point} is not what was mounted: {there.device if there else 'nothing is there'}")
+
+
+def mount_ufs(place: Place) -> tuple[str, ...]:
+    """mount(8)."""
+    return MOUNT, "-t", "ufs", place.device, place.point
+
+
+def import_pool(place: Place, *more: str) -> tuple[str, ...]:
+    """zpool-import(8): look at HAST's devices only, and in no cache file that a boot would import the pool from."""
+    return ZPOOL, "import", *more, "-d", "/dev/hast", "-o", "cachefile=none", place.name
+
+
+def _import(site: Site, place: Place) -> None:
+    """Import without -f; with it only where the other node of the pair was the last to have the pool."""
+    done = site.here.act(import_pool(place), MOUNTS)
+    last = re.search(IN_USE, done.stderr + done.stdout)
+    if done.status != 0 and last and last["host"].partition(".")[0] in place.nodes:
+        done = site.here.act(import_pool(place, "-f"), MOUNTS)
+    if done.status != 0:
+        whose = f", last used by {last['host']}, which is not of this pair" if last else ""
+        raise StepFailed(f"the pool {place.name} cannot be imported{whose}: {done.words}")
+
+
+def unmount(site: Site, place: Place) -> str:
+    """A clean unmount, repeated; who uses the file system is ended within the budget, force comes only at its end.
+    What was done, for the journal. Raises StepFailed, ProbeError."""
+    there = _there(site, place)
+    if there is None:
+        return "nothing is mounted"
+    budget, began = site.config.failover.unmount, site.timing.now()
+    asked: dict[int, str] = {}
+    while True:
+        done = site.here.act(unmounting(there, place), MOUNTS)
+        if _there(site, place) is None and not (there.kind == "zfs" and _pool_is_imported(site, place)):
+            return f"after these were ended: {_named(asked)}" if asked else "clean"
+        spent = site.timing.now() - began
+        if spent >= budget:
+            break
+        users = _users(site, place)
+        _signal(site, "KILL" if spent > budget / 2 else "TERM", users)
+        asked |= users
+        site.timing.sleep(AGAIN)
+    forced = unmount_by_force(site, place)
+    return f"{forced}, because it stayed busy ({done.words}); in use by {_named(asked)}"
+
+
+def unmounting(there: Mount, place: Place) -> tuple[str, ...]:
+    """umount(8), or zpool-export(8)."""
+    return (ZPOOL, "export", place.name) if there.kind == "zfs" else (UMOUNT, place.point)
+
+
+def unmount_by_force(site: Site, place: Place) -> str:
+    """Take away what is still mounted, buffers or not; what was done. Raises StepFailed where it is still there."""
+    there = _there(site, place)
+    if there is None:
+        return "the kernel has unmounted it with the device; what was in buffers is lost"
+    command = (ZPOOL, "export", "-f", place.name) if there.kind == "zfs" else (UMOUNT, "-f", place.point)
+    try:
+        words = site.here.act(command, MOUNTS).words
+    except Hangs as error:
+        words = str(error)
+    if _there(site, place) is not None or (there.kind == "zfs" and _pool_is_imported(site, place)):
+        raise StepFailed(f"{place.point} cannot be proven unmounted, it counts as in use: {words}")
+    return "unmounted by force; what was in buffers may be lost"
+
+
+def protect(site: Site, place: Place, wanted: bool) -> str:
+    """Set or clear the immutable flag of the empty mount point (chflags(1)); a failure is said and does no harm."""
+    done = site.here.act((CHFLAGS, "schg" if wanted else "noschg", place.point), LOOKS)
+    return "" if done.status == 0 else f"could not: {done.words}"
+
+
+def is_protected(listing: str) -> bool:
+    """Whether `ls -ldo` shows the flag schg, which stands behind the group."""
+    fields = listing.split()
+    return len(fields) > 4 and "schg" in fields[4].split(",")
+
+
+def _there(site: Site, place: Place) -> Mount | None:
+    return mounted_at(mounts(site.here.node()), place.point)
+
+
+def _pool_is_imported(site: Site, place: Place) -> bool:
+    """A pool can be there without being mounted. One that does not answer is suspended, and there."""
+    try:
+        return site.here.act((ZPOOL, "list", "-H", "-o", "name", place.name), LOOKS).status == 0
+    except Hangs:
+        return True
+
+
+def _users(site: Site, place: Place) -> dict[int, str]:
+    """Who has files open on the file system, by pid, as fstat(1) -f lists them; not the kernel, init or ourselves."""
+    try:
+        listing = site.here.act((FSTAT, "-f", place.point), LOOKS).stdout
+    except ProbeError:
+        return {}
+    found = {}
+    for line in listing.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 2 and fields[2].isdigit() and int(fields[2]) > 1:
+            found[int(fields[2])] = fields[1]
+    return found
+
+
+def _signal(site: Site, signal: str, users: dict[int, str]) -> None:
+    if users:
+        site.here.act((KILL, f"-{signal}", *map(str, users)), LOOKS)
+
+
+def _named(users: dict[int, str]) -> str:
+    return ", ".join(f"{name} (pid {pid})" for pid, name in users.items()) or "nobody that fstat names"

@@ -1,0 +1,9 @@
+"""How a step ends when it does not simply succeed."""
+
+
+class StepFailed(Exception):
+    """The step did not have its effect by its deadline; the text says what was seen instead."""
+
+
+class Superseded(Exception):
+    """What was planned is not wanted any more: CARP, or a human, has said something else meanwhile."""

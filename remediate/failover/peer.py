@@ -1,0 +1,108 @@
+"""What the other node has of a resource: asked where there is a way, else concluded from signs.
+
+The worker of a dead primary's secondary lingers for some 15 s after CARP has moved (hast-facts, 3); waiting for it is
+most of a failover. It is not waited for when the other node says itself that it is no primary, or when two independent
+signs say that it is not there: its hastd, which lies on the replication's network, and its management address, or the
+way to ask it, which lie on another.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.probes import hast
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role, Status
+from remediate.failover.facts import Peer
+from remediate.failover.resource import PORT, Place
+from remediate.site import Site, Way
+
+NC, PING = "/usr/bin/nc", "/sbin/ping"
+SIGN = 1
+"""Seconds that a sign of life may take on a network where failovers are wanted."""
+ASK = 4.0
+"""Seconds for one question to the other node."""
+EVERY = 0.1
+"""Seconds between two looks while something is awaited."""
+REMOTE = r"(?:tcp[46]?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/]+)(?::(?P<port>\d{1,5}))?"
+"""hast.conf(5), `remote`; hastctl prints it so."""
+
+
+class Standing(NamedTuple):
+    """What is known of the other node's hold on a resource, from where, and whether the other node said so itself."""
+
+    peer: Peer
+    says: str
+    asked: bool
+
+
+def look(site: Site, place: Place) -> Standing:
+    """What is known now. Never raises: what cannot be known is Peer.LINGERS. Asking and looking for signs go on at the
+    same time, because a dead node answers neither."""
+    try:
+        here = hast.resource(site.here.node(), place.name)
+    except (hast.NoState, ProbeError) as error:
+        return Standing(Peer.LINGERS, f"the state of the resource here is not known: {error}", False)
+    found: list[Standing | None] = [None]
+    gone: list[str] = []
+
+    def ask_it() -> None:
+        found[0] = ask(site, place)
+
+    def see_signs() -> None:
+        gone.extend(_signs(site, here.remoteaddr))
+
+    site.timing.together([ask_it, see_signs])
+    if found[0] is not None:
+        return found[0]
+    if site.peer is not None and not site.config.failover.management:
+        gone.append("it cannot be asked")
+    if len(gone) > 1:
+        return Standing(Peer.GONE, " and ".join(gone), False)
+    if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
+        worker = f"the secondary worker {here.workerpid} still runs"
+        return Standing(Peer.LINGERS, "; ".join([worker, *gone]), False)
+    return Standing(Peer.LET_GO, "no primary is connected to this node, and the other node could not be asked", False)
+
+
+def ask(site: Site, place: Place) -> Standing | None:
+    """What the other node says itself, None where it cannot be asked."""
+    if site.peer is None:
+        return None
+    node = site.peer.node(ASK)
+    try:
+        role = hast.resource(node, place.name).role
+    except hast.HastdDown as error:
+        return Standing(Peer.LET_GO, f"the other node says: {error}", True)
+    except (hast.NoState, ProbeError):
+        return None
+    if role is Role.PRIMARY:
+        return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True)
+    return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True)
+
+
+def hastd_answers(site: Site, remoteaddr: str) -> bool:
+    """Whether something listens where the other node's hastd should. Never raises: an error is a no."""
+    found = re.fullmatch(REMOTE, remoteaddr)
+    if not found:
+        return False
+    command = (NC, "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
+    return _succeeds(site.here, command)
+
+
+def _signs(site: Site, remoteaddr: str) -> list[str]:
+    """The signs that the other node is not there, in words; looked for at the same time."""
+    management = site.config.failover.management
+    calls = [lambda: "" if hastd_answers(site, remoteaddr) else f"its hastd does not answer at {remoteaddr}"]
+    if management:
+        ping = (PING, "-c", "1", "-t", str(SIGN), management)
+        calls.append(lambda: "" if _succeeds(site.here, ping) else f"its address {management} does not answer")
+    return [sign for sign in site.timing.together(calls) if sign]
+
+
+def _succeeds(way: Way, command: tuple[str, ...]) -> bool:
+    try:
+        return way.act(command, SIGN + 2).status == 0
+    except ProbeError:
+        return False

@@ -1,0 +1,64 @@
+"""A resource as it is configured on this node: everything about it that does not change while it fails over."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.plugin.config import Config
+from checks.probes import hast_conf
+from checks.probes.errors import NotFound
+from checks.probes.node import Node
+
+EXPORTS = "/etc/exports"
+NODES = r"(?m)^\s*on\s+([A-Za-z0-9_.-]+)"
+"""hast.conf(5): the nodes of a resource."""
+PORT = "8457"
+"""hast.conf(5), the default of `listen` and `remote`."""
+
+
+class Place(NamedTuple):
+    """Where a resource is: its device, its mount point, its address."""
+
+    name: str
+    device: str
+    point: str
+    vhid: str
+    address: str
+    """The service address, empty where none is configured or seen."""
+    exported: str
+    """The first path of exports(5) in its file system, empty where it is not to be exported."""
+    nodes: tuple[str, ...]
+    """The nodes of the pair, as hast.conf names them."""
+
+
+def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
+    """The resources of hast.conf, or those named. Raises ProbeError."""
+    text = node.read(hast_conf.PATH)
+    nodes = tuple(dict.fromkeys(name.partition(".")[0] for name in re.findall(NODES, text)))
+    try:
+        exports = paths(node.read(EXPORTS))
+    except NotFound:
+        exports = ()
+    found = {}
+    for name, resource in hast_conf.configured(node).items():
+        if only and name not in only:
+            continue
+        settings = config.for_resource(name)
+        point = settings.mount_point
+        mine = [path for path in exports if path == point or path.startswith(f"{point}/")]
+        exported = mine[0] if mine else ""
+        found[name] = Place(name, resource.device, point, settings.vhid, settings.service_address, exported, nodes)
+    return found
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """The directories of an exports(5): the words of a line before its options and hosts that begin with a slash."""
+    joined = re.sub(r"\\\n", " ", text)
+    found = []
+    for line in joined.splitlines():
+        for word in line.partition("#")[0].split():
+            if not word.startswith("/"):
+                break
+            found.append(word.rstrip("/") or "/")
+    return tuple(found)

@@ -1,0 +1,74 @@
+"""The role of a resource: taking it, looking that it stays, and the device that a primary offers.
+
+`hastctl role` exits 0 as soon as hastd took the order, whatever happens afterwards (hast-facts, 8 and 20): so the role
+is read again, and the other node is asked once more.
+"""
+
+from __future__ import annotations
+
+from checks.probes import hast
+from checks.probes.hast import Role
+from remediate.failover import peer
+from remediate.failover.facts import Facts, Peer
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place
+from remediate.site import Site
+
+HASTCTL = "/sbin/hastctl"
+TAKES = 20.0
+"""Seconds for hastctl to give an order, and for a worker to end."""
+DEVICE = 15.0
+"""Seconds for the device to appear; up to 3 were seen (guide, trap 1)."""
+EVERY = 0.05
+"""Seconds between two looks."""
+
+
+def order(place: Place, role: Role) -> tuple[str, ...]:
+    """hastctl(8)."""
+    return HASTCTL, "role", role.value, place.name
+
+
+def become_primary(site: Site, place: Place, facts: Facts) -> str:
+    """Take the role, and wait for the device; what was seen, for the journal. Raises StepFailed, ProbeError."""
+    _give(site, place, Role.PRIMARY)
+    began = site.timing.now()
+
+    def there() -> bool:
+        role = _role(site, place)
+        if role is not Role.PRIMARY:
+            raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
+        return site.here.node().run("ls", place.device).status == 0
+
+    if not site.timing.until(there, DEVICE, EVERY):
+        raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s")
+    waited = site.timing.now() - began
+    if facts.said[place.name].peer_asked:
+        _yield_to_a_primary_peer(site, place, facts.name)
+    return f"{place.device} after {waited:.2f} s"
+
+
+def become(site: Site, place: Place, role: Role) -> None:
+    """Take the role secondary or init. Raises StepFailed, ProbeError."""
+    _give(site, place, role)
+    if not site.timing.until(lambda: _role(site, place) is role, TAKES, EVERY):
+        raise StepFailed(f"the role of {place.name} is not {role.value}")
+
+
+def _give(site: Site, place: Place, role: Role) -> None:
+    done = site.here.act(order(place, role), TAKES)
+    if done.status != 0:
+        raise StepFailed(f"`{' '.join(done.argv[-4:])}` ends with {done.status}: {done.words}")
+
+
+def _role(site: Site, place: Place) -> Role:
+    try:
+        return hast.resource(site.here.node(), place.name).role
+    except hast.NoState as error:
+        raise StepFailed(str(error)) from None
+
+
+def _yield_to_a_primary_peer(site: Site, place: Place, node_name: str) -> None:
+    """Both nodes may have seen the other let go at the same moment; then the one whose name comes later gives way."""
+    asked = peer.ask(site, place)
+    if asked is not None and asked.peer is Peer.HOLDS and node_name != min((node_name, *place.nodes)):
+        raise StepFailed(f"{asked.says} at the same time, and this node gives way")

@@ -1,0 +1,179 @@
+"""NFS and the other services of the active node: which run, starting and stopping them.
+
+The five daemons of NFS are started directly, with the flags of rc.conf: through service(8), one after the other, they
+take nine times as long (hast-facts, 29). What else is configured goes through service(8), whatever rc.conf enables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from checks.probes.errors import NotFound
+from checks.probes.filesystem import mounted_at, mounts
+from checks.probes.node import Node
+from checks.probes.processes import NFS_DAEMONS, Process, processes
+from remediate.failover.facts import BASE, SERVING
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+
+SERVICE = "/usr/sbin/service"
+KILL = "/bin/kill"
+RC_CONF = ("/etc/defaults/rc.conf", "/etc/rc.conf", "/etc/rc.conf.local")
+"""rc.conf(5): a later file overrides an earlier one."""
+STOPS, STARTS, RC = 5.0, 10.0, 60.0
+"""Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8)."""
+EXPORTS = 10.0
+"""Seconds for mountd to export what it was started for."""
+
+
+class Daemon(NamedTuple):
+    """A daemon of NFS: its program, where rc.conf(5) has its flags, and the signal that ends it."""
+
+    program: str
+    flags: str
+    default: str
+    signal: str = "TERM"
+
+
+DAEMONS = {
+    "rpcbind": Daemon("/usr/sbin/rpcbind", "rpcbind_flags", ""),
+    "statd": Daemon("/usr/sbin/rpc.statd", "rpc_statd_flags", ""),
+    "lockd": Daemon("/usr/sbin/rpc.lockd", "rpc_lockd_flags", ""),
+    "mountd": Daemon("/usr/sbin/mountd", "mountd_flags", "-r -S"),
+    "nfsd": Daemon("/usr/sbin/nfsd", "nfs_server_flags", "-u -t", "USR1"),
+}
+"""Programs, variables and flags of /etc/rc.d and /etc/defaults/rc.conf. nfsd(8): "has to be terminated with SIGUSR1
+and cannot be killed with SIGTERM or SIGQUIT"."""
+
+
+def running_daemons(node: Node) -> frozenset[str]:
+    """Which of the five run. Raises ProbeError."""
+    return frozenset(_pids(processes(node)))
+
+
+def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
+    """Which of the other services run, as `service NAME onestatus` has it (28). Raises ProbeError."""
+    found = []
+    for name in names:
+        status = node.execute((SERVICE, name, "onestatus"), node.deadline.for_one_command()[0], f"service {name}")
+        if status.status == 0:
+            found.append(name)
+    return frozenset(found)
+
+
+def stop(site: Site, names: tuple[str, ...]) -> None:
+    """Stop the other services one by one, then the daemons of NFS together. Raises StepFailed, ProbeError."""
+    for name in names:
+        if name not in DAEMONS:
+            _service(site, name, "onestop")
+    daemons = [name for name in names if name in DAEMONS]
+    site.timing.together([lambda name=name: _end(site, name) for name in daemons])  # type: ignore[misc]
+
+
+def start(site: Site, names: tuple[str, ...], points: tuple[str, ...]) -> None:
+    """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
+    `points`, then the other services. Raises StepFailed, ProbeError."""
+    site.timing.together([lambda name=name: _begin(site, name) for name in BASE if name in names])  # type: ignore[misc]
+    if "mountd" in names:
+        _end(site, "mountd")
+        _begin(site, "mountd")
+    if set(SERVING) & set(names):
+        _await_exports(site, points)
+    if "nfsd" in names:
+        _begin(site, "nfsd")
+    for name in names:
+        if name not in DAEMONS:
+            _service(site, name, "onestart")
+
+
+def stop_lines(names: tuple[str, ...]) -> list[str]:
+    """What `stop` runs, for people."""
+    return [
+        f"kill -{DAEMONS[name].signal} `{name}`" if name in DAEMONS else f"service {name} onestop" for name in names
+    ]
+
+
+def start_lines(names: tuple[str, ...]) -> list[str]:
+    """What `start` runs, for people."""
+    return [
+        f"{DAEMONS[name].program} (${DAEMONS[name].flags})" if name in DAEMONS else f"service {name} onestart"
+        for name in names
+    ]
+
+
+def _await_exports(site: Site, points: tuple[str, ...]) -> None:
+    def missing() -> list[str]:
+        found = mounts(site.here.node())
+        return [point for point in points if not ((there := mounted_at(found, point)) and there.exported)]
+
+    if not site.timing.until(lambda: not missing(), EXPORTS):
+        raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
+
+
+def _begin(site: Site, name: str) -> None:
+    """Start a daemon that does not run, and wait until it does."""
+    if name in running_daemons(site.here.node()):
+        return
+    flags = _flags(site.here.node(), name)
+    if flags is None:  # a value that only a shell can read: leave it to rc(8)
+        _service(site, name, "onestart")
+    else:
+        started = site.here.act((DAEMONS[name].program, *flags), STARTS)
+        if started.status != 0:
+            raise StepFailed(f"{name} could not be started: {started.words}")
+    if not site.timing.until(lambda: name in running_daemons(site.here.node()), STARTS):
+        raise StepFailed(f"{name} was started and does not run")
+
+
+def _end(site: Site, name: str) -> None:
+    """End a daemon by its signal; where that does not help, by rc(8)."""
+    pids = _pids(processes(site.here.node())).get(name, [])
+    if not pids:
+        return
+    site.here.act((KILL, f"-{DAEMONS[name].signal}", *map(str, pids)), STOPS)
+    if site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS):
+        return
+    _service(site, name, "onestop")
+    if name in running_daemons(site.here.node()):
+        raise StepFailed(f"{name} does not end")
+
+
+def _service(site: Site, name: str, verb: str) -> None:
+    done = site.here.act((SERVICE, name, verb), RC)
+    if done.status != 0 and not _is_so_already(site, name, verb):
+        raise StepFailed(f"`service {name} {verb}` ends with {done.status}: {done.words}")
+
+
+def _is_so_already(site: Site, name: str, verb: str) -> bool:
+    """service(8) fails for what runs already, and for what does not run any more."""
+    node = site.here.node()
+    runs = name in (running_daemons(node) if name in DAEMONS else running_services(node, [name]))
+    return runs is (verb == "onestart")
+
+
+def _pids(found: tuple[Process, ...]) -> dict[str, list[int]]:
+    """The processes of each daemon that runs; of nfsd only the master, which ends its servers itself."""
+    pids: dict[str, list[int]] = {}
+    for name, title in NFS_DAEMONS.items():
+        mine = [process for process in found if re.match(title, process.command)]
+        masters = [process for process in mine if process.command.startswith("nfsd: master")]
+        if mine:
+            pids[name] = [process.pid for process in masters or mine]
+    return pids
+
+
+def _flags(node: Node, name: str) -> tuple[str, ...] | None:
+    """The flags of a daemon in rc.conf, None where a shell would have to expand them. Raises ProbeError."""
+    value = DAEMONS[name].default
+    for path in RC_CONF:
+        try:
+            text = node.read(path)
+        except NotFound:
+            continue
+        for found in re.finditer(rf"(?m)^[ \t]*{DAEMONS[name].flags}=(.*)$", text):
+            value = found[1].partition("#")[0].strip()
+    if re.search(r"[$`\\]", value):
+        return None
+    return tuple(value.strip("\"'").split())

@@ -1,0 +1,49 @@
+"""Where hastwatch acts: this node, the way to the other one, the configuration, what is remembered, whose time passes.
+
+One value is handed to everything in `remediate` instead of globals, so that a simulated node (`rehearsal.site`) takes
+the place of a real one and no other code knows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.plugin.config import Config
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.memory import Memory
+from checks.probes.node import Deadline, Node
+from checks.probes.process import Completed
+from remediate.state.journal import Journal
+from remediate.state.store import Store
+from remediate.timing import Timing
+
+LOOK = 20.0
+"""Seconds that one look at a node may take; a single command of it 40 % of that (`checks.probes.node.SHARE`)."""
+
+
+class Way:
+    """How a node is reached: to look at it, and to act on it."""
+
+    def __init__(self, via: tuple[str, ...], given_up: Memory) -> None:
+        self.via = via
+        self._given_up = GivenUpCommands(given_up)
+
+    def node(self, seconds: float = LOOK) -> Node:
+        """The node, with so many seconds for everything that is asked of it. Raises ToolMissing."""
+        return Node(self.via, Deadline(seconds), self._given_up)
+
+    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+        """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""
+        node = self.node(seconds)
+        return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
+
+
+class Site(NamedTuple):
+    """All that an action works with."""
+
+    here: Way
+    peer: Way | None
+    config: Config
+    store: Store
+    journal: Journal
+    timing: Timing
