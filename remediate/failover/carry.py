@@ -1,0 +1,200 @@
+"""A plan, carried out: the tracks of a stage together, each step looked at for its effect, and all of it journalled.
+
+Before each step the node is looked at again: where CARP or a human has said something else meanwhile, what is left of
+the plan is dropped (Superseded), and `converge` plans anew from what is there then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from checks.probes import carp
+from checks.probes.carp import CarpState, asked
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
+from remediate.failover import filesystems, peer, reach, roles, services
+from remediate.failover.facts import Peer
+from remediate.failover.observe import Seen
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.plan import Plan, Stage, Track
+from remediate.failover.resource import Place
+from remediate.failover.steps import Do, Step
+from remediate.site import Site
+from remediate.state import maintenance
+from remediate.state.journal import ERR, INFO
+
+SETTLES = 0.1
+"""Seconds between two looks whether CARP is still MASTER."""
+
+
+class Carrier:
+    """Carries out one plan for what was seen. `watch` is told of every step before it is done, for progress."""
+
+    def __init__(self, site: Site, seen: Seen, run: str, watch: Callable[[str], None]) -> None:
+        self.site, self.seen, self.run, self.watch = site, seen, run, watch
+        self.failed: dict[str, str] = {}
+        """Resource (empty for the node): why one of its steps failed."""
+        self.steps = 0
+
+    def carry(self, plan: Plan, heedless: bool = False) -> None:
+        """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP says
+        meanwhile changes nothing, as when a promotion is undone. Raises Superseded."""
+        for stage in plan.stages:
+            self._stage(stage, heedless)
+            if self.failed:
+                return
+
+    def _stage(self, stage: Stage, heedless: bool) -> None:
+        self.site.timing.together([partial(self._track, track, heedless) for track in stage])
+
+    def _track(self, track: Track, heedless: bool) -> None:
+        for step in track:
+            if not heedless:
+                self._refuse_superseded(step)
+            began = self.site.timing.now()
+            self.watch(str(step))
+            try:
+                result = self._do(step)
+            except (StepFailed, ProbeError) as error:
+                self._journal(step, f"failed: {error}", began)
+                self.failed[step.resource] = f"{step}: {error}"
+                return
+            self.steps += 1
+            self._journal(step, result or "done", began)
+
+    def _journal(self, step: Step, result: str, began: float) -> None:
+        self.site.journal.entry(
+            "step",
+            resource=step.resource,
+            step=str(step),
+            why=step.do.value,
+            result=result,
+            seconds=self.site.timing.now() - began,
+            severity=ERR if result.startswith("failed") else INFO,
+            run=self.run,
+        )
+
+    def _refuse_superseded(self, step: Step) -> None:
+        """Raise Superseded where what the plan was made for is not so any more."""
+        suspended = maintenance.current(self.site.store, self.site.timing.wall())
+        if suspended is not None:
+            raise Superseded(f"before {step}: maintenance: {suspended.reason}")
+        try:
+            vhids = carp.vhids(self.site.here.node())
+        except ProbeError as error:
+            raise Superseded(f"before {step}: CARP cannot be read: {error}") from None
+        for name in [step.resource] if step.resource else list(self.seen.places):
+            now = asked(vhids, self.seen.places[name].vhid).state
+            was = self.seen.facts.resources[name].carp
+            if now is not was:
+                raise Superseded(f"before {step}: CARP of {name} was {_say(was)} and is {_say(now)}")
+
+    def _do(self, step: Step) -> str:
+        """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""
+        site, do = self.site, step.do
+        if do is Do.STOP_SERVING:
+            services.stop(site, step.names)
+        elif do in (Do.START_BASE, Do.START_SERVING):
+            points = [place.point for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
+            services.start(site, step.names, tuple(points))
+        else:
+            return self._of_a_resource(do, self.seen.places[step.resource])
+        return ""
+
+    def _of_a_resource(self, do: Do, place: Place) -> str:
+        site = self.site
+        done: dict[Do, Callable[[], str | None]] = {
+            Do.AWAIT_PEER: lambda: self._await_peer(place),
+            Do.SETTLE: lambda: self._settle(place),
+            Do.BECOME_PRIMARY: lambda: roles.become_primary(site, place, self.seen.facts),
+            Do.CHECK: lambda: filesystems.check(site, place),
+            Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
+            Do.MOUNT: lambda: filesystems.mount(site, place),
+            Do.VERIFY: lambda: reach.verify(site, place),
+            Do.UNMOUNT: lambda: filesystems.unmount(site, place),
+            Do.BECOME_SECONDARY: lambda: roles.become(site, place, Role.SECONDARY),
+            Do.BECOME_INIT: lambda: roles.become(site, place, Role.INIT),
+            Do.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(site, place),
+            Do.PROTECT: lambda: filesystems.protect(site, place, True),
+        }
+        return done[do]() or ""
+
+    def _is_up(self, name: str) -> bool:
+        """Whether the resource is served here when the plan is through: it is not, where the address is not here."""
+        return self.seen.facts.resources[name].carp is CarpState.MASTER
+
+    def _await_peer(self, place: Place) -> str:
+        """Wait until the other node has let go; give up when CARP changes meanwhile."""
+        last = peer.Standing(Peer.LINGERS, "", False)
+        step = Step(Do.AWAIT_PEER, place.name)
+
+        def let_go() -> bool:
+            nonlocal last
+            self._refuse_superseded(step)
+            last = peer.look(self.site, place)
+            return last.peer in (Peer.LET_GO, Peer.GONE)
+
+        if not self.site.timing.until(let_go, self.site.config.failover.let_go, peer.EVERY):
+            raise StepFailed(
+                f"the other node has not let go within {self.site.config.failover.let_go:g} s: {last.says}"
+            )
+        return last.says
+
+    def _settle(self, place: Place) -> str:
+        """Wait until CARP has been MASTER for the settle time; give up when it changes."""
+        step, ends = Step(Do.SETTLE, place.name), self.seen.settles.get(place.name, 0.0)
+        seconds = max(0.0, ends - self.site.timing.now())
+
+        def settled() -> bool:
+            self._refuse_superseded(step)
+            return self.site.timing.now() >= ends
+
+        self.site.timing.until(settled, seconds + SETTLES, SETTLES)
+        young = self.seen.facts.uptime < self.site.config.failover.boot_window
+        return f"{seconds:.1f} s more" + (", as the node was booted a short while ago" if young else "")
+
+
+def show(plan: Plan, places: dict[str, Place]) -> list[str]:
+    """What would be run, a line for a step and one for each of its command lines: what `--dry-run` prints."""
+    lines = []
+    for step in plan.steps:
+        lines.append(f"{step}: {step.do.value}")
+        lines += [f"    {line}" for line in _command_lines(step, places.get(step.resource))]
+    return lines
+
+
+def _command_lines(step: Step, place: Place | None) -> list[str]:
+    if step.do is Do.STOP_SERVING:
+        return services.stop_lines(step.names)
+    if step.do in (Do.START_BASE, Do.START_SERVING):
+        return services.start_lines(step.names)
+    if place is None:
+        return []
+    ufs, zfs = "where it is ufs:", "where it is zfs:"
+    commands: dict[Do, list[str]] = {
+        Do.BECOME_PRIMARY: [" ".join(roles.order(place, Role.PRIMARY))],
+        Do.BECOME_SECONDARY: [" ".join(roles.order(place, Role.SECONDARY))],
+        Do.BECOME_INIT: [" ".join(roles.order(place, Role.INIT))],
+        Do.CHECK: [
+            " ".join(filesystems.identify(place)),
+            f"{ufs} {' '.join(filesystems.preen(place))}",
+            f"{ufs} when that fails: {' '.join(filesystems.check_in_full(place))}",
+        ],
+        Do.UNPROTECT: [f"{filesystems.CHFLAGS} noschg {place.point}"],
+        Do.PROTECT: [f"{filesystems.CHFLAGS} schg {place.point}"],
+        Do.MOUNT: [
+            f"{ufs} {' '.join(filesystems.mount_ufs(place))}",
+            f"{zfs} {' '.join(filesystems.import_pool(place))}",
+        ],
+        Do.UNMOUNT: [f"{ufs} {filesystems.UMOUNT} {place.point}", f"{zfs} {filesystems.ZPOOL} export {place.name}"],
+        Do.UNMOUNT_BY_FORCE: [
+            f"{ufs} {filesystems.UMOUNT} -f {place.point}",
+            f"{zfs} {filesystems.ZPOOL} export -f {place.name}",
+        ],
+    }
+    return commands.get(step.do, [])
+
+
+def _say(state: CarpState | None) -> str:
+    return state.value if state else "not known"

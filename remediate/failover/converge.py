@@ -1,0 +1,295 @@
+"""converge: bring this node to what CARP says. Always right to call, twice as well as once, by whomever.
+
+It reads what is there now, plans, carries out, looks again, until there is nothing left to do. Killed anywhere and run
+again it finishes, because it starts from what is there and not from what it remembers. One runs at a time; an event
+that arrives meanwhile is taken up by the one that runs, at the end of its present step.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from remediate.failover import copies, fitness, hold, peer
+from remediate.failover.carry import Carrier
+from remediate.failover.facts import Peer
+from remediate.failover.guards import Decision, Rule, Target
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.plan import Plan, arranged, plan
+from remediate.site import Site
+from remediate.state import events, failures, ledger
+from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
+from remediate.state.lock import Lock
+from remediate.state.store import StateError
+
+LOCK = "converge"
+ROUNDS = 12
+"""Plans that one call carries out at most: CARP that changes all the time is not run after for ever."""
+
+
+class Result(enum.Enum):
+    """How it ended, with its exit status."""
+
+    IN_PLACE = 0
+    """Nothing was left to do."""
+    REFUSED = 1
+    """The node is not where CARP wants it, and why is said."""
+    BUSY = 75
+    """Another one runs and takes it up (EX_TEMPFAIL of sysexits(3))."""
+
+
+class Outcome(NamedTuple):
+    """What became of it: how many steps were done, and sentences for a human."""
+
+    result: Result
+    steps: int
+    said: tuple[str, ...]
+
+
+class Wish(NamedTuple):
+    """What the caller wants beyond what CARP says."""
+
+    trigger: str
+    """Who calls, for the journal: `devd 2@em0 MASTER`, `boot`, `periodic`, `human root`."""
+    promote: bool = True
+    """False: nothing is promoted, a drift is only reported."""
+    leaving: str = ""
+    """Why this node gives its service away, whatever CARP says."""
+    accept_loss: bool = False
+    """Promote a copy that is known to lack writes."""
+    only: tuple[str, ...] = ()
+    """The resources it is about; the others are left alone. All where none is named."""
+    again: bool = False
+    """Tell the other node of its copy even where it was told the same before."""
+
+
+def silent(step: str) -> None:
+    """Show no progress."""
+
+
+def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
+    """Converge until the node is in place, or why it is not is known. Raises StateNotKept where no lock can be had."""
+    while True:
+        lock = Lock(site.store, LOCK, wish.trigger, site.timing)
+        if not lock.acquire(0):
+            return Outcome(Result.BUSY, 0, (_busy(lock),))
+        with lock:
+            run = Run(site, wish, watch)
+            outcome = run.rounds()
+        if events.read(site.store).seq == run.seq:  # else one came when nobody would have heard of it
+            return outcome
+
+
+def would(site: Site, wish: Wish) -> tuple[Seen, Plan]:
+    """What `converge` would begin with now; changes nothing. Raises ProbeError."""
+    run = Run(site, wish, silent)
+    seen = observe(site, wish.leaving)
+    return seen, run.plan(seen)
+
+
+class Run:
+    """One call of converge, under its lock."""
+
+    def __init__(self, site: Site, wish: Wish, watch: Callable[[str], None]) -> None:
+        self.site = site if not wish.accept_loss else _accepting(site)
+        self.wish, self.watch = wish, watch
+        self.id = os.urandom(4).hex()
+        self.seq = events.read(site.store).seq
+        self.steps = 0
+
+    def rounds(self) -> Outcome:
+        """Look, plan, carry, until there is nothing to do."""
+        said: tuple[str, ...] = ()
+        for _ in range(ROUNDS):
+            try:
+                seen = observe(self.site, self.wish.leaving)
+            except (ProbeError, StateError) as error:
+                return self._ends(Result.REFUSED, (f"the node could not be looked at: {error}",), CRIT)
+            self.seq = seen.seq
+            copies.note(self.site, seen, again=self.wish.again)
+            made = self.plan(seen)
+            said = _refusals(seen, made)
+            if not made.steps:
+                trouble = self._hold(seen, made.decisions)
+                if events.read(self.site.store).seq != self.seq:
+                    continue
+                return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
+            if self.wish.leaving:
+                self._hold(seen, made.decisions)
+            self._begins(seen, made)
+            stopped = self._carry(seen, made)
+            if stopped:
+                return self._ends(Result.REFUSED, stopped, ALERT)
+        return self._ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
+
+    def plan(self, seen: Seen) -> Plan:
+        """The plan for what was seen, without what the caller does not want."""
+        facts, policy = seen.facts, self.site.config.failover
+        made = plan(facts.node, facts.resources, policy)
+        unwanted = {
+            name: Decision(Target.AS_IT_IS, NOT_ASKED if self._is_left_out(name) else DRIFT)
+            for name in made.decisions
+            if self._is_left_out(name) or (not self.wish.promote and self._goes_up(seen, name, made.decisions))
+        }
+        return arranged(facts.node, facts.resources, made.decisions | unwanted, policy) if unwanted else made
+
+    def _is_left_out(self, name: str) -> bool:
+        return bool(self.wish.only) and name not in self.wish.only
+
+    @staticmethod
+    def _goes_up(seen: Seen, name: str, decisions: dict[str, Decision]) -> bool:
+        return decisions[name].target is Target.ACTIVE and not seen.facts.resources[name].active
+
+    def _carry(self, seen: Seen, made: Plan) -> tuple[str, ...]:
+        """Carry out a plan; what has to stop the run, in sentences."""
+        carrier = Carrier(self.site, seen, self.id, self.watch)
+        try:
+            carrier.carry(made)
+        except Superseded as newer:
+            self.site.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
+            return ()
+        finally:
+            self.steps += carrier.steps
+        going_up = [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
+        if not carrier.failed:
+            if going_up:
+                self._promoted(going_up)
+            return ()
+        if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
+            return self._undo(seen, going_up, carrier.failed)
+        self._hold_back({f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}, seen)
+        return tuple(carrier.failed.values())
+
+    def _promoted(self, names: list[str]) -> None:
+        """The promotion is through: what failed before is forgotten."""
+        for name in names:
+            self.site.journal.entry("promoted", resource=name, why=self.wish.trigger, run=self.id, severity=NOTICE)
+        try:
+            failures.clear(self.site.store, "a promotion that succeeded")
+            for name in names if self.wish.accept_loss else ():
+                at = self.site.timing.wall()
+                ledger.record(self.site.store, name, ledger.Event.LOSS_ACCEPTED, at, self.site.journal.node_name)
+        except StateError as error:
+            self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
+
+    def _undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+        """A promotion failed: take back what it did, note it, and give the address away once, where the other node
+        could take it. What has to stop the run, in sentences; empty where it may be tried again."""
+        why = "; ".join(failed.values())
+        for name in names:
+            self.site.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
+        left = self._demote(names)
+        if left:
+            self._hold_back({f"{name}: {fitness.IN_USE}" for name in names}, seen)
+            return (why, *left)
+        now, store = self.site.timing.wall(), self.site.store
+        try:
+            failures.note(store, ", ".join(names), now, why)
+            blocked = failures.blocked(store, now, self.site.config.failover.window)
+            gave = failures.given_away(store)
+        except StateError as error:
+            return why, f"that the promotion failed could not be written down, so it is not tried again: {error}"
+        able = [] if gave else [name for name in names if self._peer_could_take(seen, name)]
+        if able:
+            failures.note_given_away(store, now)
+            self._hold_back({fitness.FAILED}, seen)
+            return (why, "the address was given away, the other node could take it")
+        return (why, blocked) if blocked else ()
+
+    def _demote(self, names: list[str]) -> tuple[str, ...]:
+        """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
+        try:
+            seen = observe(self.site, self.wish.leaving)
+        except (ProbeError, StateError) as error:
+            return (f"the node could not be looked at: {error}",)
+        facts = seen.facts
+        decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
+        decisions |= {name: Decision(Target.STANDBY, UNDONE) for name in names}
+        carrier = Carrier(self.site, seen, self.id, self.watch)
+        carrier.carry(arranged(facts.node, facts.resources, decisions, self.site.config.failover), heedless=True)
+        self.steps += carrier.steps
+        return tuple(carrier.failed.values())
+
+    def _peer_could_take(self, seen: Seen, name: str) -> bool:
+        """Whether the other node could serve the resource: it says that it has a role, or its hastd answers."""
+        asked = peer.ask(self.site, seen.places[name])
+        if asked is not None:
+            return asked.peer is Peer.HOLDS or "secondary" in asked.says
+        return name in seen.resources and peer.hastd_answers(self.site, seen.resources[name].remoteaddr)
+
+    def _hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
+        """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
+        try:
+            held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
+        except StateError as error:
+            return (str(error),)
+        return self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
+
+    def _hold_back(self, reasons: set[str], seen: Seen) -> tuple[str, ...]:
+        try:
+            share = fitness.amount(reasons, int(self.site.config.failover.demotion))
+            hold.hold(self.site, seen.facts.boot_id, reasons, share)
+        except (StepFailed, ProbeError) as error:
+            self.site.journal.entry("hold", why=", ".join(sorted(reasons)), result=f"failed: {error}", run=self.id,
+                                    severity=CRIT)  # fmt: skip
+            return (str(error),)
+        return ()
+
+    def _begins(self, seen: Seen, made: Plan) -> None:
+        for name, decision in made.decisions.items():
+            state, said = seen.facts.resources[name], seen.facts.said[name]
+            evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",
+                        state.mounted.value, f"peer: {said.peer}"]  # fmt: skip
+            self.site.journal.entry(
+                "plan", resource=name, why=f"{self.wish.trigger}: {decision.rule.says}", evidence=evidence,
+                result=f"to be {decision.target.value}: {', '.join(map(str, made.steps)) or 'nothing to do'}",
+                run=self.id, severity=NOTICE,
+            )  # fmt: skip
+
+    def _ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+        if result is not Result.IN_PLACE or self.steps:
+            self.site.journal.entry(
+                "converged" if result is Result.IN_PLACE else "refused", why=self.wish.trigger, run=self.id,
+                result="; ".join(said) or f"in place after {self.steps} steps",
+                severity=INFO if result is Result.IN_PLACE else _LEVELS.get(severity, ERR),
+            )  # fmt: skip
+        return Outcome(result, self.steps, said)
+
+
+_LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, INFO)}
+DRIFT = Rule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
+             lambda state, node, policy: False, refuses=True)  # fmt: skip
+NOT_ASKED = Rule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
+UNDONE = Rule("undone", "a promotion has failed and is taken back", Target.STANDBY, lambda state, node, policy: False)
+
+
+def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
+    """Why resources are not served here although the address is here, in sentences."""
+    sentences = []
+    for name, decision in made.decisions.items():
+        state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
+        if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule.reason == "carp-unknown":
+            detail = {"stale": said.stale, "split-brain": said.split, "hastd-down": said.role,
+                      "hastd-stuck": said.role, "carp-unknown": said.carp}.get(decision.rule.reason, "")  # fmt: skip
+            sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
+    if seen.facts.node.maintenance:
+        sentences.append(f"maintenance: {facts.maintenance}")
+    if seen.facts.node.blocked:
+        sentences.append(f"blocked: {facts.blocked}")
+    return tuple(sentences)
+
+
+def _accepting(site: Site) -> Site:
+    """The same site under a policy that a human gave for this once."""
+    policy = site.config.failover._replace(promote_stale=True)
+    return site._replace(config=site.config._replace(failover=policy))
+
+
+def _busy(lock: Lock) -> str:
+    holder = lock.holder()
+    return f"process {holder.pid} does it already ({holder.purpose})" if holder else "another process does it already"

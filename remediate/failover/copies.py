@@ -1,0 +1,68 @@
+"""What becomes known of the two copies, written into this node's ledger and told to the other node.
+
+Only a primary knows whether the other copy is complete. It tells the other node so, through the way to it, when that
+changes: a standby that was told that it is behind is not promoted.
+"""
+
+from __future__ import annotations
+
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role, Status
+from remediate.failover.observe import Seen
+from remediate.failover.peer import ASK
+from remediate.site import Site
+from remediate.state import ledger
+from remediate.state.journal import INFO, WARNING
+from remediate.state.ledger import Copy, Event
+from remediate.state.store import StateError, Values
+
+TOLD = "told.json"
+
+
+def note(site: Site, seen: Seen, again: bool = False) -> None:
+    """Write down what this look at the node showed, and tell the other node of its copy; `again`: even where it was
+    told the same before. Raises nothing: what cannot be kept or told is journalled."""
+    for name, resource in seen.resources.items():
+        try:
+            if resource.role is Role.SECONDARY:
+                connected = resource.status is not Status.ABSENT
+                event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
+                ledger.record(site.store, name, event, site.timing.wall(), seen.facts.name)
+            elif resource.role is Role.PRIMARY and (known := of_peer(resource)) is not Copy.UNKNOWN:
+                tell(site, name, known, seen.facts.name, again)
+        except StateError as error:
+            site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
+
+
+def of_peer(resource: Resource) -> Copy:
+    """What a primary knows of the other copy: behind while nobody is connected, complete when nothing is dirty. While
+    something is dirty a synchronisation may run or a write be underway, and which of the two is not printed."""
+    if resource.status is not Status.COMPLETE:
+        return Copy.INCOMPLETE
+    return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
+
+
+def tell(site: Site, name: str, known: Copy, node_name: str, again: bool = False) -> None:
+    """Tell the other node that its copy is complete or behind, where it was told something else last. Raises
+    StateError."""
+    told = _told(site).get(name)
+    if site.peer is None or (told == known.value and not again):
+        return
+    words = (site.config.failover.peer_hastwatch, "ledger", name, "--told", known.value, "--by", node_name)
+    try:
+        done = site.peer.act(words, ASK * 2)
+        trouble = "" if done.status == 0 else f"exit {done.status}: {done.words}"
+    except ProbeError as error:
+        trouble = str(error)
+    now = known.value if not trouble else f"not {known.value}"
+    if told != now:
+        site.store.update(TOLD, lambda values: {**values, name: now}, instead=lambda error: {})
+        result = f"the other node's copy is {known.value}" + (f"; it could not be told: {trouble}" if trouble else "")
+        site.journal.entry("told", resource=name, result=result, severity=WARNING if trouble else INFO)
+
+
+def _told(site: Site) -> Values:
+    try:
+        return site.store.read(TOLD)
+    except StateError:
+        return {}

@@ -1,0 +1,101 @@
+"""Whether a node may take the service address: the reasons to hold it back in CARP, as a function of what was seen.
+
+An active node has none: it serves, whatever was wrong before. For any other node every reason counts, so that a node
+that cannot serve does not take the address from one that does (hast-facts, 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checks.probes import carp, hast
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Status
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover import peer
+from remediate.failover.facts import Split
+from remediate.failover.guards import Decision
+from remediate.failover.observe import Seen
+from remediate.site import Site
+from remediate.state import failures, ledger
+from remediate.state.ledger import Copy
+
+NO_FAILBACK = "no failback"
+"""The reason of a healthy standby that would take the address back, and is not to (`failback`)."""
+IN_USE = "still in use"
+FAILED = "failed promotion"
+NOT_CONNECTED = "not connected"
+MILD = (NO_FAILBACK, NOT_CONNECTED)
+"""Reasons of a standby that could serve if it had to. It is held back by half of what a node adds that cannot serve:
+the address must still go to it from one of those."""
+
+
+def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
+    """Why this node must not take the address; `held`: it holds itself back already. Raises nothing."""
+    facts = seen.facts
+    if facts.leaving:
+        return {facts.leaving}
+    if any(state.active and state.carp is CarpState.MASTER for state in facts.resources.values()):
+        return set()
+    found = {"maintenance"} if facts.node.maintenance else set()
+    found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
+    for name in facts.resources:
+        why = _of_resource(site, seen, decisions[name], name)
+        found |= {f"{name}: {why}"} if why else set()
+    if not found and held and _is_kept_back(site, seen):
+        return {NO_FAILBACK}
+    return found
+
+
+def amount(reasons: set[str], most: int) -> int:
+    """What the reasons add to the demotion, `most` for any that is not mild."""
+    return most // 2 if all(reason.rpartition(": ")[2] in MILD for reason in reasons) else most
+
+
+def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
+    state, rule = seen.facts.resources[name], decision.rule
+    if state.split is Split.LOSING:
+        return "split-brain"
+    if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
+        return "hastd down" if state.role is HastRole.DOWN else "role not known"
+    if rule.refuses:
+        return rule.reason
+    if state.carp is CarpState.MASTER:
+        return ""  # it is being promoted
+    if state.mounted is not Mounted.NOTHING:
+        return IN_USE
+    if state.role is not HastRole.SECONDARY:
+        return f"role {state.role.value}"
+    if ledger.read(site.store, name).copy is Copy.INCOMPLETE:
+        return "incomplete copy"
+    connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
+    return "" if connected else NOT_CONNECTED
+
+
+def _gave_away(site: Site) -> bool:
+    """Whether this node gave the address away after a failed promotion, and the window is not over."""
+    recent = failures.recent(site.store, site.timing.wall(), site.config.failover.window)
+    return bool(recent) and failures.given_away(site.store)
+
+
+def _is_kept_back(site: Site, seen: Seen) -> bool:
+    """Whether a fit standby that is held back stays so: letting go would move the address from a node that serves.
+
+    Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays held, which
+    costs nothing: it takes over all the same when the other one is silent.
+    """
+    if site.config.failover.failback != "never":
+        return False
+    if site.peer is None:
+        return True
+    try:
+        theirs = {vhid.number: vhid for vhid in carp.vhids(site.peer.node(peer.ASK))}
+        demotion = carp.settings(site.peer.node(peer.ASK)).demotion
+    except (ProbeError, carp.CarpNotLoaded, hast.NoState):
+        return True
+    return any(
+        other is None or (mine.advbase, mine.advskew) < (other.advbase, other.advskew + demotion)
+        for mine in seen.vhids
+        for other in [theirs.get(mine.number)]
+    )

@@ -1,0 +1,154 @@
+"""The node's share in CARP's demotion: how a node that must not take the service address holds itself back.
+
+net.inet.carp.demotion is shared: interfaces that are down add to it too. So what was added by us is written down before
+it is added and looked at afterwards; it is there exactly once while there is a reason, and is taken back exactly once.
+The counter begins at 0 with every boot, and what was written down in another boot is void.
+
+A demoted node still takes over when nobody else advertises (hast-facts, 13): holding back costs no service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from checks.probes import carp
+from checks.probes.times import utc
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state.journal import INFO, NOTICE, WARNING
+from remediate.state.store import StateError, StateUnreadable, Store, Values
+
+NAME = "hold.json"
+SYSCTL = "/sbin/sysctl"
+OID = "net.inet.carp.demotion"
+BOOT, SHUTDOWN = "boot", "shutdown"
+"""Reasons of a node that has not looked yet whether it is fit, and of one that is going down."""
+SETS = 10.0
+"""Seconds for one call of sysctl(8)."""
+SAME_BOOT = 60
+"""Seconds by which kern.boottime may differ within one boot: a step of the clock moves it too."""
+
+
+class Held(NamedTuple):
+    """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
+    when the counter stood at `before`."""
+
+    reasons: tuple[str, ...] = ()
+    amount: int = 0
+    target: int = 0
+    before: int = 0
+    boot: str = ""
+    since: str = ""
+
+
+def current(store: Store, boot: str, demotion: int) -> Held:
+    """What of ours is in the counter now: the record, held against the counter. Raises StateUnreadable.
+
+    A crash between writing down and doing leaves a share on the way; the counter then tells on which side it is. Where
+    it is neither, others have changed it meanwhile, and what cannot be told counts as not ours: the node is then held
+    back for too long, which a human sees, but nobody else's share is ever taken away.
+    """
+    kept = _read(store)
+    if not same_boot(kept.boot, boot):
+        return Held(boot=boot)
+    if kept.target != kept.amount:
+        done = demotion == kept.before + kept.target - kept.amount
+        amount = kept.target if done else kept.amount if demotion == kept.before else 0
+        kept = kept._replace(amount=amount, target=amount)
+    return kept if demotion >= kept.amount else Held(boot=boot)
+
+
+def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
+    """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
+    where it is so already. Raises StepFailed, and ProbeError where the counter cannot be read or set."""
+    reasons = tuple(sorted(set(wanted)))
+    target = amount if reasons else 0
+    try:
+        demotion = carp.settings(site.here.node()).demotion
+    except carp.CarpNotLoaded as error:
+        if reasons:
+            raise StepFailed(f"this node cannot hold itself back: {error}; load it at boot (loader.conf)") from None
+        return Held(boot=boot)
+    try:
+        held = current(site.store, boot, demotion)
+        if target != held.amount:
+            since = utc(site.timing.wall())
+            return _change(site, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
+        if reasons != held.reasons:
+            _write(site.store, held._replace(reasons=reasons))
+            site.journal.entry("hold", why=_why(reasons), result="the reasons have changed", severity=INFO)
+        return held._replace(reasons=reasons)
+    except StateError as error:
+        raise StepFailed(f"the demotion of CARP is left as it is, because it cannot be written down: {error}") from None
+
+
+def reasons(store: Store) -> tuple[str, ...]:
+    """Why this node holds itself back, as last written down; for people."""
+    try:
+        kept = _read(store)
+    except StateUnreadable as error:
+        return (str(error),)
+    return kept.reasons
+
+
+def shutting_down(store: Store, boot: str) -> str:
+    """SHUTDOWN where this boot of the node is at its end, so that nothing is promoted any more; else empty."""
+    try:
+        kept = _read(store)
+    except StateUnreadable:
+        return ""
+    return SHUTDOWN if SHUTDOWN in kept.reasons and same_boot(kept.boot, boot) else ""
+
+
+def same_boot(one: str, other: str) -> bool:
+    """Whether two values of kern.boottime (seconds) are of the same boot."""
+    return one.isdigit() and other.isdigit() and abs(int(one) - int(other)) <= SAME_BOOT
+
+
+def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
+    """Write down, do, look, write down."""
+    _write(site.store, way)
+    step = way.target - way.amount
+    done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
+    seen = carp.settings(site.here.node()).demotion
+    if done.status != 0:
+        raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
+    _write(site.store, way._replace(amount=way.target))
+    expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
+    site.journal.entry(
+        "hold" if way.target else "release",
+        why=_why(way.reasons) if way.target else f"no reason is left ({_why(before)})",
+        result=f"{OID} is {seen}, {way.target} of it from here{expected}",
+        severity=WARNING if expected else NOTICE,
+    )
+    return way._replace(amount=way.target)
+
+
+def _why(reasons: tuple[str, ...]) -> str:
+    return ", ".join(reasons) or "none"
+
+
+def _read(store: Store) -> Held:
+    values = store.read(NAME)
+    if not values:
+        return Held()
+    try:
+        kept = values["reasons"]
+        if values["version"] != 1 or not isinstance(kept, list):
+            raise ValueError("not version 1")
+        return Held(
+            tuple(map(str, kept)),
+            int(str(values["amount"])),
+            int(str(values["target"])),
+            int(str(values["before"])),
+            str(values["boot"]),
+            str(values["since"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise StateUnreadable(NAME, "it is no record of version 1") from None
+
+
+def _write(store: Store, held: Held) -> None:
+    values: Values = {"version": 1, **held._asdict(), "reasons": list(held.reasons)}
+    store.write(NAME, values)

@@ -1,0 +1,258 @@
+"""What there is now, on this node and as far as it matters on the other one: `Facts`, read anew every time.
+
+The other node is asked only where the answer decides something, because it may be dead, and a dead node answers late.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import NamedTuple
+
+from checks.probes import carp, counters, filesystem, hast
+from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.counters import Relation
+from checks.probes.errors import NotFound, NotUnderstood, ProbeError
+from checks.probes.hast import Resource, Status
+from checks.probes.node import Node
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover import peer
+from remediate.failover.facts import BASE, SERVING, Facts, NodeState, Peer, ResourceState, Said, Split
+from remediate.failover.filesystems import is_protected
+from remediate.failover.hold import same_boot, shutting_down
+from remediate.failover.peer import Standing
+from remediate.failover.resource import Place, places
+from remediate.failover.services import running_daemons, running_services
+from remediate.site import Site
+from remediate.state import events, failures, ledger, maintenance, marker
+from remediate.state.ledger import Copy
+
+BOOTTIME = r"\{ sec = (?P<seconds>\d+), usec = \d+ \}"
+"""kern_tc.c sysctl_kern_boottime, as sysctl(8) prints a struct timeval."""
+NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
+BEHIND = {
+    Relation.SECOND_AHEAD: "the other node has writes that this copy lacks",
+    Relation.FIRST_BLANK: "this copy was just created and holds nothing",
+    Relation.OTHER_DISK: "the resource IDs of the two disks differ: these are not two copies of the same",
+    Relation.IMPOSSIBLE: "the counters of the two disks are such that hastd never makes them",
+}
+
+
+class Seen(NamedTuple):
+    """An observation: the facts, where the resources are, hastd's own words, and CARP."""
+
+    facts: Facts
+    places: dict[str, Place]
+    resources: dict[str, Resource]
+    vhids: tuple[Vhid, ...]
+    seq: int
+    """The number of the last CARP event before anything was read."""
+    settles: dict[str, float]
+    """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
+
+
+class _Reading(NamedTuple):
+    """What the resources of a node share while they are read."""
+
+    site: Site
+    node: Node
+    vhids: tuple[Vhid, ...]
+    mounts: tuple[filesystem.Mount, ...]
+    arrived: events.Seen
+    boot: str
+    settle: float
+    leaving: bool
+
+
+def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
+    """Everything a decision depends on. `leaving`: why this node gives its service away. Raises ProbeError, and
+    StateNotKept where a change of CARP that devd did not tell of cannot be written down."""
+    now, policy = site.timing.wall(), site.config.failover
+    arrived = events.read(site.store)
+    node = site.here.node()
+    boot = boot_time(node)
+    leaving = leaving or shutting_down(site.store, str(boot))
+    vhids = carp.vhids(node)
+    uptime = max(now - boot, 0.0)
+    young = uptime < policy.boot_window
+    reading = _Reading(
+        site, node, vhids, filesystem.mounts(node), arrived, str(boot),
+        policy.boot_settle if young else policy.settle, bool(leaving),
+    )  # fmt: skip
+    found = places(node, site.config, only)
+    found = {name: _with_address(place, vhids) for name, place in found.items()}
+    states: dict[str, ResourceState] = {}
+    said: dict[str, Said] = {}
+    resources: dict[str, Resource] = {}
+    looked = site.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
+    for name, (state, sentences) in zip(found, looked, strict=True):
+        states[name], said[name] = state, sentences
+    suspended = maintenance.current(site.store, now)
+    stopped = failures.blocked(site.store, now, policy.window)
+    daemons = running_daemons(node)
+    facts = Facts(
+        name=node.name,
+        boot_id=str(boot),
+        uptime=uptime,
+        demotion=_demotion(node),
+        node=NodeState(
+            serving=daemons & frozenset(SERVING),
+            base=daemons & frozenset(BASE),
+            extra=running_services(node, policy.services),
+            maintenance=suspended is not None,
+            blocked=bool(stopped),
+            leaving=bool(leaving),
+        ),
+        resources=states,
+        said=said,
+        maintenance=suspended.reason if suspended else "",
+        blocked=stopped,
+        leaving=leaving,
+    )
+    settles = {name: at for name, at in _settles(reading, found).items() if not states[name].settled}
+    return Seen(facts, found, resources, vhids, arrived.seq, settles)
+
+
+def _settles(reading: _Reading, found: dict[str, Place]) -> dict[str, float]:
+    timing, known = reading.site.timing, events.read(reading.site.store).vhids
+    offset = timing.now() - timing.wall() + reading.settle
+    return {
+        name: offset + max(known[vhid.name].since for vhid in mine)
+        for name, place in found.items()
+        if (mine := [each for each in reading.vhids if place.vhid in ("", each.name) and each.name in known])
+    }
+
+
+def boot_time(node: Node) -> int:
+    """When the node was booted, seconds since 1970. Raises ProbeError."""
+    text = node.run("sysctl", "-n", "kern.boottime").stdout
+    found = re.search(BOOTTIME, text)
+    if not found:
+        raise NotUnderstood("kern.boottime", text or "(empty)")
+    return int(found["seconds"])
+
+
+def _demotion(node: Node) -> int | None:
+    try:
+        return carp.settings(node).demotion
+    except carp.CarpNotLoaded:
+        return None
+
+
+def _with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
+    """The service address as configured, else the one that the resource's vhid carries."""
+    if place.address:
+        return place
+    mine = [vhid for vhid in vhids if not place.vhid or vhid.name == place.vhid]
+    addresses = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
+    return place._replace(address=addresses[0] if addresses else "")
+
+
+def _resource(reading: _Reading, place: Place, resources: dict[str, Resource]) -> tuple[ResourceState, Said]:
+    site, name = reading.site, place.name
+    wanted = asked(reading.vhids, place.vhid)
+    role, worker, role_said = HastRole.NOT_KNOWN, False, ""
+    try:
+        resource = hast.resource(reading.node, name)
+        resources[name] = resource
+        role, worker = HastRole(resource.role.value), resource.status is Status.COMPLETE
+    except hast.HastdDown as error:
+        role, role_said = HastRole.DOWN, str(error)
+    except (hast.NoState, ProbeError) as error:
+        role_said = str(error)
+    there = filesystem.mounted_at(reading.mounts, place.point)
+    mounted = _mounted(there, place)
+    going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
+    master_at = _since(reading, place) if wanted.state is CarpState.MASTER else None
+    stale = split_said = ""
+    seen = NOT_LOOKED_FOR
+    split = _marked(site, name)
+    if going_up:
+        seen = peer.look(site, place)
+        stale, split_said = _behind(reading, name, master_at, seen.asked)
+        split = Split.LOSING if split_said else split
+    going_down = wanted.state is not CarpState.MASTER or reading.leaving
+    if worker and role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
+        worker = peer.hastd_answers(site, resources[name].remoteaddr)
+    state = ResourceState(
+        carp=wanted.state,
+        role=role,
+        connected=worker,
+        mounted=mounted,
+        exported=there is not None and (there.exported or not place.exported),
+        protected=mounted is not Mounted.NOTHING or _protected(reading.node, place),
+        settled=master_at is not None and site.timing.wall() - master_at >= reading.settle,
+        peer=seen.peer,
+        split=split,
+        stale=bool(stale),
+    )
+    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked)
+
+
+def _mounted(there: filesystem.Mount | None, place: Place) -> Mounted:
+    if there is None:
+        return Mounted.NOTHING
+    if not filesystem.belongs(there, place.device, place.name):
+        return Mounted.WRONG
+    return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
+
+
+def _protected(node: Node, place: Place) -> bool:
+    """Whether the empty mount point takes no files; one that does not exist takes none either."""
+    try:
+        listing = node.run("ls", "-ldo", place.point)
+        filesystem.refuse_missing(listing, place.point)
+    except NotFound:
+        return True
+    return is_protected(listing.stdout)
+
+
+def _since(reading: _Reading, place: Place) -> float:
+    """Since when the resource's vhids are MASTER: the youngest of them, as devd told, or from now on where it did not;
+    that is written down, so that the next look knows it. Raises StateNotKept."""
+    now = reading.site.timing.wall()
+    ages = []
+    for vhid in reading.vhids:
+        if place.vhid and vhid.name != place.vhid:
+            continue
+        known = reading.arrived.vhids.get(vhid.name)
+        if known and known.state == vhid.state.value and same_boot(known.boot_id, reading.boot) and known.since <= now:
+            ages.append(known.since)
+        else:
+            events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot)
+            ages.append(now)
+    return max(ages, default=now)
+
+
+def _marked(site: Site, name: str) -> Split:
+    """What the marker of hastd's event says; one that does not say which side loses says that it may be this one."""
+    found = marker.present(site.store, name)
+    if found is None:
+        return Split.NONE
+    return Split.WINNING if found.losing is False else Split.LOSING
+
+
+def _behind(reading: _Reading, name: str, master_at: float | None, ask: bool) -> tuple[str, str]:
+    """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks: by the
+    ledger, and by the counters on both disks where the other node can be asked. Empty where it is not known."""
+    site = reading.site
+    kept = ledger.read(site.store, name)
+    known = ledger.stale(kept, master_at, site.config.failover.stale_after)
+    try:
+        mine = hast.metadata(reading.node, name)
+    except (hast.MetadataUnreadable, ProbeError):
+        return known, ""
+    theirs = None
+    if site.peer is not None and ask:
+        try:
+            theirs = hast.metadata(site.peer.node(peer.ASK), name)
+        except (hast.MetadataUnreadable, ProbeError):
+            theirs = None
+    if theirs is None:
+        blank = BEHIND[Relation.FIRST_BLANK] if mine.resuid == 0 else ""
+        return known or blank, ""
+    relation = counters.relation(mine, theirs)
+    split = relation.value if relation is Relation.SPLIT_BRAIN else ""
+    if relation is Relation.IN_SYNC and kept.copy is not Copy.INCOMPLETE:
+        known = ""  # the other node has not written alone; whether a synchronisation is through the counters don't say
+    return BEHIND.get(relation, known), split

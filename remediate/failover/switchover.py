@@ -1,0 +1,116 @@
+"""A planned move of the service to the other node: ready there, given up here in order, served there.
+
+The address is given away first, so that the other node looks, settles and waits while this one unmounts; it is promoted
+when this node says that it has let go. Nothing is lost: the file system is unmounted cleanly while both are connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from checks.probes import hast, maintenance
+from checks.probes.carp import CarpState, asked, vhids
+from checks.probes.errors import ProbeError
+from checks.probes.filesystem import mounted_at, mounts
+from checks.probes.hast import Role, Status
+from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.failover.copies import of_peer
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed
+from remediate.failover.peer import ASK, EVERY
+from remediate.failover.reach import DENIED
+from remediate.failover.resource import Place
+from remediate.site import Site, Way
+from remediate.state.journal import CRIT, NOTICE
+from remediate.state.ledger import Copy
+
+SWITCHOVER = "switchover"
+SERVED = 60.0
+"""Seconds until clients must be served by the other node; after that the service is taken back."""
+WIRED = 4.0
+"""Seconds for the other node's hastwatch to answer."""
+
+
+def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
+    """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
+    that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
+    seen = observe(site)
+    moving = [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
+    peer = _refuse_unready(site, seen, moving)
+    site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
+    given = converge(site, Wish(trigger, leaving=SWITCHOVER), watch)
+    if given.result is not Result.IN_PLACE:
+        return _taken_back(site, trigger, given.said, watch)
+    watch("await-service")
+    missing = [""]
+
+    def served() -> bool:
+        missing[0] = _missing(site, peer, [seen.places[name] for name in moving])
+        return not missing[0]
+
+    if not site.timing.until(served, SERVED, EVERY):
+        return _taken_back(site, trigger, (f"not served by the other node within {SERVED:g} s: {missing[0]}",), watch)
+    left = converge(site, Wish(trigger), watch)  # what holds this node back now is no switchover any more
+    site.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
+    return Outcome(Result.IN_PLACE, given.steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
+
+
+def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
+    """The way to a node that can take over everything. Raises StepFailed with the reason where there is none."""
+    if seen.facts.node.maintenance or seen.facts.node.blocked:
+        raise StepFailed(seen.facts.maintenance or seen.facts.blocked)
+    if not moving:
+        raise StepFailed("nothing is served from this node: there is nothing to move")
+    if site.peer is None:
+        raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
+    node = site.peer.node()
+    try:
+        suspended = maintenance.read(node)
+        if suspended is not None and not suspended.is_over(site.timing.wall()):
+            raise StepFailed(f"{node.name} is under maintenance: {suspended.reason}")
+        if node.name == seen.facts.name:
+            raise StepFailed(f"the way to the other node leads to {node.name} itself")
+        for name in moving:
+            there = hast.resource(node, name)
+            if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
+                raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
+            if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
+                raise StepFailed(f"the copy of {name} on {node.name} is not complete")
+            if asked(vhids(node), seen.places[name].vhid).state is not CarpState.BACKUP:
+                raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
+    except (ProbeError, hast.NoState) as error:
+        raise StepFailed(f"whether the other node is ready is not known: {error}") from None
+    wired = site.peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
+    if wired.status != 0:
+        raise StepFailed(f"hastwatch on {node.name} does not answer ({wired.words}): nobody would promote it")
+    return site.peer
+
+
+def _missing(site: Site, peer: Way, places: list[Place]) -> str:
+    """What the other node still lacks to serve, or nothing."""
+    node = peer.node(ASK)
+    try:
+        found = mounts(node)
+        for place in places:
+            role = hast.resource(node, place.name).role
+            there = mounted_at(found, place.point)
+            if role is not Role.PRIMARY:
+                return f"{place.name} is {role.value} there"
+            if there is None:
+                return f"{place.point} is not mounted there"
+            if place.exported and not there.exported:
+                return f"{place.point} is not exported there"
+            if place.exported and place.address:
+                answer = peer.act((site.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
+                if answer.status != 0 and answer.words != DENIED:
+                    return f"clients are not served there: {answer.words}"
+    except (ProbeError, hast.NoState) as error:
+        return str(error)
+    return ""
+
+
+def _taken_back(site: Site, trigger: str, why: tuple[str, ...], watch: Callable[[str], None]) -> Outcome:
+    """The other node did not take over: what CARP says then is what counts, and this node lets go of its hold first."""
+    site.journal.entry("switchover", why=trigger, result=f"failed: {'; '.join(why)}", severity=CRIT)
+    after = converge(site, Wish(f"{trigger}, taken back"), watch)
+    return Outcome(Result.REFUSED, after.steps, (*why, *after.said))
