@@ -1,0 +1,81 @@
+"""The site of a command that runs on a node, or reaches it through a prefix: out of its options and the configuration.
+
+Hooks use it too: nothing is imported here but the standard library and what they need anyway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import NamedTuple
+
+from checks.plugin.config import PATH, load, prefix_words
+from checks.probes.errors import ProbeError
+from checks.probes.memory import Memory
+from checks.probes.node import Node
+from remediate.failover.observe import boot_time
+from remediate.site import Site, Way
+from remediate.state.journal import NAME, Journal, system_syslog
+from remediate.state.store import STATE_DIRECTORY, Store
+from remediate.timing import Timing
+
+
+class Where(NamedTuple):
+    """What the options say; None where they say nothing."""
+
+    config: str | None = None
+    via: str | None = None
+    peer: str | None = None
+    state_dir: str | None = None
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The options that say which node is meant and where its state is kept."""
+    made.add_argument("--via", metavar="PREFIX", help=(
+        "the words before a command line that bring it to this node (default: run directly); then name a --state-dir"
+    ))  # fmt: skip
+    made.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
+    made.add_argument("--state-dir", metavar="DIR", help=f"what is remembered of the node (default: {STATE_DIRECTORY})")
+    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+
+
+def where(options: argparse.Namespace) -> Where:
+    """The options as they were given."""
+    return Where(options.config, options.via, options.peer, options.state_dir)
+
+
+def site(said: Where) -> Site:
+    """The site. Raises ConfigError, and ProbeError where a way or the node's name is none."""
+    config = load(said.config)
+    timing, memory = Timing(), Memory(config.state_dir or None)
+    here = Way(prefix_words(config.via if said.via is None else said.via), memory)
+    peer = prefix_words(config.peer if said.peer is None else said.peer)
+    store = Store(said.state_dir or STATE_DIRECTORY)
+    return Site(
+        here,
+        Way(peer, memory) if peer else None,
+        config,
+        store,
+        Journal(os.path.join(store.directory, NAME), here.node().label, timing, system_syslog, _Boot(here)),
+        timing,
+    )
+
+
+class _Boot:
+    """The boot of the node, asked for once and when the first entry of the journal is made."""
+
+    def __init__(self, here: Way) -> None:
+        self._here = here
+        self._known = ""
+
+    def __call__(self) -> str:
+        if not self._known:
+            self._known = _boot_or_nothing(self._here.node())
+        return self._known
+
+
+def _boot_or_nothing(node: Node) -> str:
+    try:
+        return str(boot_time(node))
+    except ProbeError:
+        return "not known"
