@@ -6,10 +6,12 @@ Start reading at `pair.py`. From the bottom up:
 * the data: `writes` (numbered writes and the account), `disk`, `accounting` (where is what, what would be lost);
 * replication: `metadata` (the decision table), `hastconf`, `hastd`, `reloading`, `handshake`, `replication` (the
   primary), `secondary`, `synchronisation`, `statistics`;
-* the rest of a node: `link`, `network`, `carp`, `devd`, `ufs`, `nfs`, `exports`, `services`, `kernel`, `processes`,
-  `files`, `log`, `boot_messages`, all held together by `node`;
+* the rest of a node: `link`, `network`, `carp`, `devd`, `mounts` with `ufs` and `zfs`, `filesystems`, `local_users`,
+  `nfs`, `exports`, `services`, `kernel`, `processes`, `files`, `log`, `boot`, `boot_messages`, `trouble`, all held
+  together by `node`;
 * command lines: `shell` (the registry), `shell_syntax`, and the package `commands`, one module per subject;
-* hooks: `programs`, `documented_hook`; the NFS client: `client`; what can be broken: `faults`, `fault_words`;
+* hooks: `programs`, `documented_hook`; the NFS client: `client`; what can be broken: `faults`, `refusals`,
+  `fault_registry`, `fault_words`; hastwatch as a program of a node, and its sudden death: `site`, `dying`;
   the two nodes at a glance: `state`; the healthy pair, with the user's resources: `own_pair`;
 * the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`, `arguments`;
 * rehearsing on it: `scenario`, `scenarios`, `procedures`, `observer` (the checks), `service` (the clients), `pace`,

@@ -15,9 +15,9 @@ from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.writes import Cause, Fate, Piece, Write
 
 if TYPE_CHECKING:
+    from remediate.rehearsal.mounts import Mount
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.pair import Pair
-    from remediate.rehearsal.ufs import Mount
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.clock import Process, Steps
+from remediate.rehearsal.clock import FOREVER, Completion, Process, Steps
 from remediate.rehearsal.costs import CLIENT_RETRY
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.writes import Write
@@ -27,6 +27,7 @@ class Answer(Enum):
     OK = "ok"
     STALE = "Stale NFS file handle"
     EIO = "Input/output error"
+    NOT_PERMITTED = "Operation not permitted"
     NO_SPACE = "No space left on device"
     NONE = "no answer"
 
@@ -74,8 +75,8 @@ class Client:
             return f"{where}: Permission denied"
         return None if node.nfs.serves(identity) == "ok" else "mount_nfs: nmount: /mnt/t: Stale NFS file handle"
 
-    def attempt(self, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
-        """One try of a committed write, without repetition."""
+    def attempt(self, file: str, text: str, append: bool, until: float = FOREVER) -> Steps[tuple[Answer, Write | None]]:
+        """One try of a committed write, without repetition; NONE where nothing has come at the instant `until`."""
         node = self.server()
         if node is None or not node.nfs.answers("nfsd"):
             return Answer.NONE, None
@@ -85,15 +86,29 @@ class Client:
         mount = node.filesystems.mounts[self.pair.layout.resource(self.resource).mountpoint]
         try:
             write, written = mount.write(file, text, append=append, commit=True)
-        except OSError:
-            return Answer.NO_SPACE, None
-        good = yield written
-        if not (node.on and self.server() is node and node.nfs.answers("nfsd")):
+        except OSError as error:
+            return (Answer.NOT_PERMITTED if isinstance(error, PermissionError) else Answer.NO_SPACE), None
+        yield from self._awaiting(node, written, until)
+        good = written.value
+        if not (written.done and self._served_by(node)):
             return Answer.NONE, write
         if not good:
             return Answer.EIO, write
         self.pair.ledger.acknowledge(write, self.pair.clock.now)
         return Answer.OK, write
+
+    def _served_by(self, node: Node) -> bool:
+        return node.on and self.server() is node and node.nfs.answers("nfsd")
+
+    def _awaiting(self, node: Node, written: Completion[bool], until: float) -> Steps[None]:
+        """Wait for an answer as long as the server is there; one whose device hangs, or that lost it, gives none."""
+        clock = self.pair.clock
+        while not written.done and self._served_by(node) and clock.now < until:
+            either: Completion[None] = Completion()
+            written.then(either.finish)
+            retry = clock.after(CLIENT_RETRY, either.finish)
+            yield either
+            retry.cancel()
 
     def write(self, file: str, text: str = "", *, append: bool = True, patience: float = 300.0) -> Process[Operation]:
         """Write, repeating while nothing answers, for `patience` seconds at most."""
@@ -102,7 +117,7 @@ class Client:
     def _writing(self, file: str, text: str, append: bool, patience: float) -> Steps[Operation]:
         began = self.pair.clock.now
         while True:
-            answer, write = yield from self.attempt(file, text, append)
+            answer, write = yield from self.attempt(file, text, append, began + patience)
             if answer is not Answer.NONE or self.pair.clock.now - began >= patience:
                 break
             yield CLIENT_RETRY

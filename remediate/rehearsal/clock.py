@@ -81,6 +81,14 @@ def finished(value: T) -> Completion[T]:
     return completion
 
 
+def first_of(*completions: Completion[Any]) -> Completion[None]:
+    """Has happened when one of them has."""
+    either: Completion[None] = Completion()
+    for completion in completions:
+        completion.then(either.finish)
+    return either
+
+
 class Process(Completion[T]):
     """A running generator; finished with what it returned, or with None when it was killed."""
 
@@ -225,8 +233,7 @@ class Clock:
         if completion.done:
             return True
         if self.running is not None:
-            either: Completion[None] = Completion()
-            completion.then(either.finish)
+            either = first_of(completion)
             if limit != FOREVER:
                 self.after(limit, either.finish)
             self.running.await_(either)

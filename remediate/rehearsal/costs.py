@@ -27,8 +27,13 @@ class Costs:
     mount: float = 0.14
     """(29)"""
     unmount: float = 0.10
+    pool_import: float = 0.5
+    """zpool import without the mount; this and the export are figures of the simulation, they were not recorded."""
+    pool_export: float = 0.3
     daemon_start: float = 0.12
     """A daemon started directly; five of them are 0.60 (29)."""
+    daemon_stop: float = 0.1
+    """A daemon that was signalled to its end; a figure of this simulation."""
     daemon_registers: float = 0.5
     """mountd exports, and nfsd offers TCP, only after the command that started them has returned (recorded)."""
     service_start: float = 1.13

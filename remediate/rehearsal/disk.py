@@ -24,6 +24,33 @@ class Superblock:
     """There are records in the journal of soft updates."""
     made: float = 0.0
     """When newfs ran."""
+    root_immutable: bool = False
+    """The flag schg of its root directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLabel:
+    """What zpool import looks at: the label of a ZFS pool of one device, and the newest uberblock (vdev_label.c)."""
+
+    name: str
+    guid: int
+    hostname: str
+    hostid: int
+    """Of the host that imported it last."""
+    made: float
+    """When zpool create ran."""
+    mountpoint: str
+    sharenfs: str = "off"
+    """Two properties of its root dataset, which is the only one."""
+    exported: bool = False
+    txg: int = 4
+    """The number of the last transaction group, and when it was written, by the clock of the host that wrote it."""
+    at: float = 0.0
+    root_immutable: bool = False
+    """The flag schg of its root directory."""
+
+
+OnDisk = Superblock | PoolLabel
 
 
 @dataclass(slots=True)
@@ -39,7 +66,8 @@ class Disk:
     """Extents with a bad sector, and its number, for reading and for writing."""
     broken: bool = False
     """Every read and write fails with EIO."""
-    superblock: Superblock | None = None
+    superblock: OnDisk | None = None
+    """Of the file system, or the label of the pool, that was made on it last."""
     extents: dict[int, set[Piece]] = field(default_factory=dict)
     active: set[int] = field(default_factory=set)
     """The activemap on disk: extents that may differ from the peer's (activemap.c)."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.processes import Running
 
 if TYPE_CHECKING:
+    from remediate.rehearsal.mounts import Mount
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.pair import Pair
-    from remediate.rehearsal.ufs import Mount
 
 FARTHEST = 1e6
 """The largest number of seconds, events or times that a fault takes."""

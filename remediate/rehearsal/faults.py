@@ -1,15 +1,15 @@
 """Everything that can be broken on the pair, by name, with one line each: `hastwatch pair fault --list`.
 
 A fault is one function; its parameters are the words after its name, and the first line of its docstring is its line in
-the list.
+the list. Those that make one step of a failover fail are in `refusals.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import Parameter, signature
 from typing import TYPE_CHECKING
 
+import remediate.rehearsal.refusals  # noqa: F401  (registers the faults of single steps)
+from remediate.rehearsal.fault_registry import FAULTS, Fault, fault, inflict, listing, usage
 from remediate.rehearsal.fault_words import (
     FARTHEST,
     FaultError,
@@ -19,52 +19,14 @@ from remediate.rehearsal.fault_words import (
     processes_of,
     set_carrier,
 )
-from remediate.rehearsal.link import EVERYTHING, Traffic
+from remediate.rehearsal.link import SERVICE_NETWORK, Traffic
 from remediate.rehearsal.processes import SIGCONT, SIGKILL, SIGSTOP
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
     from remediate.rehearsal.pair import Pair
 
-
-Fault = Callable[..., None]
-
-FAULTS: dict[str, Fault] = {}
-
-
-def fault(function: Fault) -> Fault:
-    """Register a function as the fault of its name, with dashes."""
-    FAULTS[function.__name__.replace("_", "-")] = function
-    return function
-
-
-def inflict(pair: Pair, name: str, *words: str) -> None:
-    """Do it. Raises FaultError."""
-    function = FAULTS.get(name)
-    if function is None:
-        raise FaultError(f"unknown fault {name}; --list names them")
-    parameters = list(signature(function).parameters.values())[1:]
-    least = sum(each.default is Parameter.empty for each in parameters)
-    if not least <= len(words) <= len(parameters):
-        raise FaultError(f"usage: {usage(name)}")
-    try:
-        function(pair, *words)
-    except ValueError as error:
-        raise error if isinstance(error, FaultError) else FaultError(f"{error}; usage: {usage(name)}") from error
-
-
-def usage(name: str) -> str:
-    """`kill NODE PROCESS`"""
-    words = [name]
-    for each in list(signature(FAULTS[name]).parameters.values())[1:]:
-        word = each.name.upper()
-        words.append(word if each.default is Parameter.empty else f"[{word}]")
-    return " ".join(words)
-
-
-def listing() -> list[tuple[str, str]]:
-    """Usage and one line of every fault."""
-    return [(usage(name), (FAULTS[name].__doc__ or "").split("\n")[0].rstrip(".")) for name in FAULTS]
+__all__ = ["FAULTS", "Fault", "fault", "inflict", "listing", "usage"]
 
 
 def _both(pair: Pair, traffic: frozenset[Traffic]) -> None:
@@ -78,15 +40,15 @@ def _both(pair: Pair, traffic: frozenset[Traffic]) -> None:
 
 @fault
 def cut(pair: Pair) -> None:
-    """The link between the nodes is lost silently, both ways."""
-    _both(pair, EVERYTHING)
+    """The link between the nodes is lost silently, both ways; the management network is another one."""
+    _both(pair, SERVICE_NETWORK)
 
 
 @fault
 def cut_from(pair: Pair, node: str) -> None:
     """What this node sends to the other is lost, the other direction works."""
     here = node_named(pair, node)
-    pair.link.cut(here.name, pair.peer(here).name)
+    pair.link.cut(here.name, pair.peer(here).name, SERVICE_NETWORK)
 
 
 @fault
@@ -102,8 +64,14 @@ def cut_replication(pair: Pair) -> None:
 
 
 @fault
+def cut_management(pair: Pair) -> None:
+    """Only the management network between the nodes is lost: no ssh, no ping there."""
+    _both(pair, frozenset({Traffic.MANAGEMENT}))
+
+
+@fault
 def isolate(pair: Pair, node: str) -> None:
-    """A node hears nobody and nobody hears it, clients included."""
+    """A node hears nobody and nobody hears it, clients and the management network included."""
     here = node_named(pair, node)
     for other in (pair.peer(here).name, pair.layout.client):
         pair.link.cut(here.name, other)

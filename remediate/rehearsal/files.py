@@ -2,13 +2,21 @@
 
 What lies below a mounted HAST file system is `ufs.py`'s; `node.py` decides which of the two a path belongs to. A write
 under an empty mount point lands here, without an error, as on the real thing (4), unless the directory is immutable.
+Directories of this machine can stand in the place of some.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import os
 import posixpath
+import stat
 from dataclasses import dataclass
+from pathlib import Path
+
+KINDS = {stat.S_IFDIR: "d", stat.S_IFREG: "-", stat.S_IFSOCK: "s", stat.S_IFCHR: "c"}
+MODE_BITS = tuple(1 << place for place in range(8, -1, -1))
+"""Of `rwxrwxrwx`, in its order."""
 
 
 @dataclass(slots=True)
@@ -31,14 +39,77 @@ class File:
         return 512 if self.kind == "d" else len(self.text.encode())
 
 
+class Overlay:
+    """A directory of this machine in the place of one of a node: what is kept there is read and written for real.
+
+    So code that keeps its state in files, atomically and fsynced, works on the files that the node's own commands show.
+    Their times are those of this machine's clock, not of the simulated one; errors are this machine's OSErrors.
+    """
+
+    def __init__(self, prefix: str, directory: Path) -> None:
+        self.prefix, self.directory = posixpath.normpath(prefix), directory
+
+    def real(self, path: str) -> Path | None:
+        """Where a path of the node is here, None for one that lies elsewhere."""
+        path = posixpath.normpath(path)
+        if path != self.prefix and not path.startswith(self.prefix + "/"):
+            return None
+        return self.directory / path[len(self.prefix) + 1 :]
+
+    def find(self, path: Path) -> File:
+        """What is there, with its text."""
+        found = path.stat()
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "-")
+        text = self.read(path) if kind == "-" else ""
+        return File(text, stat.filemode(found.st_mode)[1:], changed=found.st_mtime, kind=kind, links=found.st_nlink)
+
+    def read(self, path: Path) -> str:
+        """What is no UTF-8 stands in it as backslash and number."""
+        return path.read_bytes().decode(errors="backslashreplace")
+
+    def write(self, path: Path, text: str, mode: str, *, append: bool) -> None:
+        """Replace or extend a file, making its directory; `mode` is that of a new one, as ls shows it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bits = sum(bit for bit, letter in zip(MODE_BITS, mode, strict=True) if letter != "-")
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+        with open(os.open(path, flags, bits), "wb") as file:
+            file.write(text.encode(errors="backslashreplace"))
+
+    def remove(self, path: Path) -> None:
+        """A file, or an empty directory; nothing where there is neither."""
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+
 class FileTree:
     """Paths and files. Errors are OSErrors whose `strerror` is FreeBSD's text."""
 
     def __init__(self) -> None:
         self.files: dict[str, File] = {"/": File(kind="d", mode="rwxr-xr-x", links=2)}
+        self._overlays: list[Overlay] = []
+
+    def overlay(self, prefix: str, directory: Path) -> None:
+        """What lies at and below `prefix` is in `directory` from now on, which is made where it is missing."""
+        directory.mkdir(parents=True, exist_ok=True)
+        laid = Overlay(prefix, directory)
+        self._overlays = [each for each in self._overlays if each.prefix != laid.prefix]
+        self.make_directory(prefix)
+        self._overlays.append(laid)
+
+    def _overlaid(self, path: str) -> tuple[Overlay, Path] | None:
+        """The overlay that a path lies in, and where it is there."""
+        for overlay in self._overlays:
+            real = overlay.real(path)
+            if real is not None:
+                return overlay, real
+        return None
 
     def find(self, path: str) -> File:
         """The file at `path`. Raises FileNotFoundError."""
+        if laid := self._overlaid(path):
+            return laid[0].find(laid[1])
         try:
             return self.files[posixpath.normpath(path)]
         except KeyError:
@@ -46,6 +117,8 @@ class FileTree:
 
     def exists(self, path: str) -> bool:
         """Whatever it is."""
+        if laid := self._overlaid(path):
+            return laid[1].exists()
         return posixpath.normpath(path) in self.files
 
     def read(self, path: str) -> str:
@@ -57,6 +130,9 @@ class FileTree:
 
     def make_directory(self, path: str, now: float = 0.0) -> None:
         """With all its parents."""
+        if laid := self._overlaid(path):
+            laid[1].mkdir(parents=True, exist_ok=True)
+            return
         path = posixpath.normpath(path)
         if path not in self.files:
             self.make_directory(posixpath.dirname(path), now)
@@ -64,6 +140,9 @@ class FileTree:
 
     def write(self, path: str, text: str, now: float = 0.0, *, append: bool = False, mode: str = "rw-r--r--") -> None:
         """Replace or extend a file, making its directory. Raises PermissionError under an immutable directory."""
+        if laid := self._overlaid(path):
+            laid[0].write(laid[1], text, mode, append=append)
+            return
         path = posixpath.normpath(path)
         self.make_directory(posixpath.dirname(path), now)
         if path not in self.files:
@@ -86,11 +165,16 @@ class FileTree:
 
     def remove(self, path: str) -> None:
         """Nothing happens when it isn't there."""
+        if laid := self._overlaid(path):
+            laid[0].remove(laid[1])
+            return
         self.files.pop(posixpath.normpath(path), None)
 
     def names(self, path: str) -> list[str]:
         """What is directly in a directory, sorted as ls does. Raises FileNotFoundError."""
         path = posixpath.normpath(path)
+        if laid := self._overlaid(path):
+            return sorted(each.name for each in laid[1].iterdir())
         self.find(path)
         prefix = path if path.endswith("/") else path + "/"
         found = (name[len(prefix) :] for name in self.files if name.startswith(prefix) and name != "/")
@@ -99,7 +183,8 @@ class FileTree:
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted; the pattern itself when none does, as sh leaves it."""
         directory = posixpath.dirname(pattern)
-        found = [
-            path for path in self.files if posixpath.dirname(path) == directory and fnmatch.fnmatchcase(path, pattern)
-        ]
-        return sorted(found) or [pattern]
+        if laid := self._overlaid(directory):
+            paths = [f"{directory}/{each.name}" for each in laid[1].glob("*")]
+        else:
+            paths = [path for path in self.files if posixpath.dirname(path) == directory]
+        return sorted(path for path in paths if fnmatch.fnmatchcase(path, pattern)) or [pattern]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ MODULES = {
 """Name: id, address, size, file, and the module inside with its id."""
 
 
+def timeval(instant: float) -> str:
+    """As sysctl(8) prints a struct timeval: seconds, microseconds, and the same for people."""
+    seconds = int(instant)
+    return f"{{ sec = {seconds}, usec = {int((instant - seconds) * 1e6)} }} {time.asctime(time.gmtime(seconds))}"
+
+
 class Kernel:
     """sysctl and kldstat of one node, from boot to power off."""
 
@@ -58,7 +65,7 @@ class Kernel:
             name, value = entry.split(": ", 1)
             self.values[f"vfs.nfsd.{name}"] = value
         self.values |= {"kern.hostname": layout.name, "kern.hostuuid": layout.hostuuid}
-        self.values |= {"kern.hostid": str(layout.hostid), "kern.boottime": str(int(node.clock.now))}
+        self.values |= {"kern.hostid": str(layout.hostid), "kern.boottime": timeval(node.now)}
         self.values |= {"kern.filedelay": "30", "kern.dirdelay": "29", "kern.metadelay": "28"}
         if carp:
             self.load("carp")

@@ -7,6 +7,7 @@ The text of every configuration file of a node is made from these values here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from remediate.rehearsal.costs import Costs
 
@@ -40,6 +41,8 @@ class ResourceLayout:
     """Where it is mounted and exported; /hast/NAME where nothing is given (guide)."""
     service_address: str = ""
     """The address that its clients use; the first vhid's where nothing is given."""
+    kind: Literal["ufs", "zfs"] = "ufs"
+    """What `bring_up` makes on it: UFS, or a ZFS pool of the resource's name."""
 
     def __post_init__(self) -> None:
         if not self.mountpoint:

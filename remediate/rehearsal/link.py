@@ -16,9 +16,13 @@ class Traffic(Enum):
     CARP = "carp"
     HAST = "replication"
     CLIENT = "clients"
+    MANAGEMENT = "management"
+    """ssh and ping on the management network, which has a switch of its own."""
 
 
 EVERYTHING = frozenset(Traffic)
+SERVICE_NETWORK = EVERYTHING - {Traffic.MANAGEMENT}
+"""What goes over the link that carries replication, CARP and NFS."""
 
 
 class Link:

@@ -30,6 +30,9 @@ class Network:
     def __init__(self, node: Node) -> None:
         self.node = node
         number = node.layout.number
+        self.configured = False
+        """rc.d/netif has run in this boot: before that, nothing has an address."""
+        self.loopbacks = ["lo0"]
         self.interfaces: dict[str, Interface] = {
             "vtnet0": Interface("vtnet0", f"52:54:00:0a:00:{number:02x}", node.layout.management)
         }
@@ -38,9 +41,11 @@ class Network:
             self.interfaces[name] = Interface(name, ether, node.layout.address)
 
     def configure(self) -> None:
-        """rc.d/netif: all addresses of the layout, CARP begins."""
-        for vhid in self.node.pair.layout.vhids:
-            self.add_vhid(vhid, self.node.layout.advskew)
+        """rc.d/netif: all addresses of the layout; CARP begins, where the kernel has it."""
+        self.configured = True
+        if "carp" in self.node.kernel.modules:
+            for vhid in self.node.pair.layout.vhids:
+                self.add_vhid(vhid, self.node.layout.advskew)
 
     def add_vhid(self, layout: VhidLayout, advskew: int, deaf: float = 0.0) -> None:
         """`ifconfig IFACE vhid N advskew N pass … alias …`"""
@@ -70,7 +75,8 @@ class Network:
 
     def address_up(self, address: str) -> bool:
         """An interface with this address of its own works."""
-        return any(each.address == address and each.up and each.carrier for each in self.interfaces.values())
+        there = [each for each in self.interfaces.values() if each.address == address and each.up and each.carrier]
+        return self.configured and bool(there)
 
     def masters(self, address: str) -> Vhid | None:
         """The vhid in state MASTER that holds a service address here."""
@@ -100,6 +106,16 @@ class Network:
         """`ifconfig IFACE up|down`"""
         self.interfaces[name].up = up
         self._changed(name)
+
+    def create_loopback(self, name: str) -> None:
+        """`ifconfig loN create`: devd hears of the new interface."""
+        self.loopbacks.append(name)
+        self.node.devd.publish(f"!system=IFNET subsystem={name} type=ATTACH")
+
+    def destroy_loopback(self, name: str) -> None:
+        """`ifconfig loN destroy`"""
+        self.loopbacks.remove(name)
+        self.node.devd.publish(f"!system=IFNET subsystem={name} type=DETACH")
 
     def set_carrier(self, name: str, carrier: bool) -> None:
         """The cable: also a devd event of its own."""
@@ -144,11 +160,22 @@ def describe(interface: Interface) -> str:
     return "\n".join(lines) + "\n"
 
 
+def describe_loopback(name: str) -> str:
+    """What `ifconfig loN` prints: lo0 as recorded, a new one has no address and is down."""
+    return LOOPBACK if name == "lo0" else NEW_LOOPBACK.format(name=name)
+
+
 LOOPBACK = """lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384
 	options=680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>
 	inet 127.0.0.1 netmask 0xff000000
 	inet6 ::1 prefixlen 128
 	inet6 fe80::1%lo0 prefixlen 64 scopeid 0x3
+	groups: lo
+	nd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>
+"""
+
+NEW_LOOPBACK = """{name}: flags=8008<LOOPBACK,MULTICAST> metric 0 mtu 16384
+	options=680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>
 	groups: lo
 	nd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>
 """

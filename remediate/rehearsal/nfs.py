@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from remediate.rehearsal.exports import Export, read_exports
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
-from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
+from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -82,6 +82,8 @@ class Nfs:
         self.exports: list[Export] = []
         self.mounted_by: list[str] = []
         """What `showmount -a` prints: client:path of every mount that was granted."""
+        self._ending: set[str] = set()
+        """Daemons that were stopped when the signal to end came."""
         self._hangup_waits = False
         """SIGHUP came while mountd was stopped."""
         self._known: set[tuple[str, str]] = set()
@@ -92,20 +94,21 @@ class Nfs:
         return self.daemons[name].process is not None
 
     def answers(self, name: str) -> bool:
-        """It has a process and that isn't stopped."""
+        """It has a process and that isn't stopped; nfsd answers with its server."""
         process = self.daemons[name].process
-        return process is not None and not process.stopped
+        there = process is not None and not process.stopped
+        return there and (name != "nfsd" or self.server is not None)
 
     # --- starting and stopping ---------------------------------------------------------------------------------
 
-    def start(self, name: str, pid: int | None = None) -> None:
-        """Start one daemon; nothing when it runs."""
+    def start(self, name: str, pid: int | None = None, title: str = "") -> None:
+        """Start one daemon, with the command line that ps shows where it isn't rc's; nothing when it runs."""
         daemon = self.daemons[name]
         if daemon.process is not None:
             return
         now = self.node.clock.now
         daemon.process = self.node.processes.spawn(
-            daemon.title,
+            daemon.title if name == "nfsd" or not title else title,
             daemon.comm,
             now,
             own_title=name == "nfsd",
@@ -115,7 +118,13 @@ class Nfs:
         if name == "nfsd":
             child = None if pid is None else pid + 3 - self.node.layout.number
             self.server = self.node.processes.spawn(
-                "nfsd: server", "nfsd", now, ppid=daemon.process.pid, own_title=True, pid=child
+                "nfsd: server",
+                "nfsd",
+                now,
+                ppid=daemon.process.pid,
+                own_title=True,
+                pid=child,
+                on_signal=self._server_signal,
             )
         if name in ("statd", "lockd"):
             self.node.syslog(DAEMON_LOG, f"{daemon.comm}[{daemon.process.pid}]: Starting")
@@ -140,6 +149,7 @@ class Nfs:
             return
         self.node.processes.end(daemon.process)
         daemon.process = None
+        self._ending.discard(name)
         if name == "nfsd" and self.server is not None:
             self.node.processes.end(self.server)
             self.server = None
@@ -156,10 +166,34 @@ class Nfs:
             daemon.process = None
 
     def _on_signal(self, name: str, number: int) -> None:
-        if number in (SIGKILL, SIGTERM, SIGINT):
-            self.stop(name, killed=number == SIGKILL)
+        daemon = self.daemons[name]
+        ending = {SIGUSR1} if name == "nfsd" else {SIGTERM, SIGINT}
+        if number == SIGKILL:
+            self.stop(name, killed=True)
+        elif number in ending or (number == SIGCONT and name in self._ending):
+            self._end_soon(daemon, name)
         elif (name == "mountd" and number == SIGHUP) or (name == "mountd" and number == SIGCONT and self._hangup_waits):
             self.mountd_hangup()
+
+    def _end_soon(self, daemon: Daemon, name: str) -> None:
+        """A daemon takes its time to end; a stopped one ends when it is continued."""
+        process = daemon.process
+        if process is not None and process.stopped:
+            self._ending.add(name)
+            return
+        self._ending.discard(name)
+
+        def end() -> None:
+            if daemon.process is process:
+                self.stop(name)
+
+        self.node.clock.after(self.node.pair.layout.costs.daemon_stop, end)
+
+    def _server_signal(self, number: int) -> None:
+        """The child in the kernel ends by SIGKILL and SIGUSR1, and the master does not start another (nfsd.c)."""
+        if number in (SIGKILL, SIGUSR1) and self.server is not None:
+            self.node.processes.end(self.server)
+            self.server = None
 
     def _later(self, daemon: Daemon, action: Callable[[], None]) -> None:
         """What a daemon does when it has already gone into the background (recorded: within a second)."""

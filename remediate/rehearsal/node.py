@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import remediate.rehearsal.commands  # noqa: F401  (registers the commands)
-from remediate.rehearsal.boot_messages import boot_messages
+from remediate.rehearsal.boot import booting, shutting_down
 from remediate.rehearsal.clock import Clock, Completion, Process, Steps, finished
 from remediate.rehearsal.devd import Devd
 from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.files import File, FileTree
-from remediate.rehearsal.hastconf import HastConfError
+from remediate.rehearsal.filesystems import FileSystems
 from remediate.rehearsal.hastd import Hastd
 from remediate.rehearsal.kernel import Kernel
 from remediate.rehearsal.layout import NodeLayout, configuration_files
 from remediate.rehearsal.log import MESSAGES, stamp
 from remediate.rehearsal.network import Network
 from remediate.rehearsal.nfs import Nfs
-from remediate.rehearsal.processes import ProcessTable, boot_processes
+from remediate.rehearsal.processes import ProcessTable
 from remediate.rehearsal.programs import RECORDED, Program
-from remediate.rehearsal.services import SCRIPTS, enabled, start_daemon
 from remediate.rehearsal.shell import Environment, Output, Result, execute
-from remediate.rehearsal.ufs import FileSystems
+from remediate.rehearsal.trouble import Trouble
 
 if TYPE_CHECKING:
+    from remediate.rehearsal.dying import Life
     from remediate.rehearsal.pair import Pair
     from remediate.rehearsal.writes import Cause, Piece
 
@@ -34,9 +36,8 @@ TIMED_OUT = 124
 DEADLINE = 60.0
 """Seconds after which `run` gives a command up, as the recorder did."""
 
-BOOT_PIDS = {"devd": 384, "syslogd": 557, "hastd": 570, "rpcbind": 577, "statd": 584, "lockd": 588}
-BOOT_PIDS |= {"mountd": 616, "nfsd": 625}
-"""Of the first node, as recorded; the second node's are two less."""
+STATE_DIRECTORY = "/var/db/hastwatch"
+"""Where hastwatch keeps what it remembers."""
 
 
 class Node:
@@ -52,6 +53,9 @@ class Node:
         """Seconds during which CARP hears nothing after the next boot (a fault: the flap)."""
         self.fsck_slowness = 1.0
         """How many times as long fsck takes (a fault)."""
+        self.trouble = Trouble()
+        self.hastwatch: Program | None = None
+        """The command hastwatch, where it is installed."""
         self.hung_commands: set[str] = set()
         """Base names of commands that hang while they are in here (a fault)."""
         self.programs: dict[str, Program] = dict(RECORDED)
@@ -67,6 +71,9 @@ class Node:
         self.files.make_directory("/var/run")
         self._commands: set[Process[int]] = set()
         self._boot: Process[None] | None = None
+        self._shutdown: Process[None] | None = None
+        self._lives: list[weakref.ref[Life]] = []
+        """Those of the programs that run as tasks."""
         self._cold()
 
     def _cold(self) -> None:
@@ -84,6 +91,20 @@ class Node:
         """The node's own idea of the time."""
         return self.clock.now + self.skew
 
+    @property
+    def sshd_runs(self) -> bool:
+        """Somebody can log in."""
+        return bool(self.processes.named("sshd"))
+
+    def keep_state_in(self, directory: Path) -> None:
+        """Let what hastwatch remembers on this node be files of this machine; they survive every boot."""
+        self.files.overlay(STATE_DIRECTORY, directory)
+
+    def bears(self, life: Life) -> None:
+        """A program begins to run here: a power cut is its end."""
+        self._lives = [each for each in self._lives if each() is not None]
+        self._lives.append(weakref.ref(life))
+
     # --- power -------------------------------------------------------------------------------------------------
 
     def power_on(self) -> Completion[None]:
@@ -95,45 +116,38 @@ class Node:
         return self._boot
 
     def _booting(self) -> Steps[None]:
-        costs = self.pair.layout.costs
         self._cold()
         self.files.remove("/dev/hast")
-        yield costs.boot_to_network
-        boot_processes(self.processes, self.clock.now, self.layout.number)
-        self.files.write("/var/run/sshd.pid", f"{656 - 2 * self.layout.number}\n", self.clock.now)
-        self._boot_daemon("syslogd")
-        for line in boot_messages(self.layout.number):
-            self.kernel_log(line)
-        if self.files.exists("/etc/sysctl.conf"):
-            self.kernel.read_sysctl_conf(self.files.read("/etc/sysctl.conf"))
-        self._boot_daemon("devd")
-        yield costs.boot_devd
-        if "carp" in self.kernel.modules:
-            self.network.configure()
-        self.boot_deafness = 0.0
-        yield costs.boot_hastd
-        self._boot_daemon("hastd")
-        yield costs.boot_nfs
-        for name in ("rpcbind", "statd", "lockd", "mountd", "nfsd"):
-            self._boot_daemon(name)
-            yield costs.boot_daemon
-        self.processes.next_pid = max(self.processes.next_pid, 690)
+        yield from booting(self)
 
-    def _boot_daemon(self, name: str) -> None:
-        script = SCRIPTS[name]
-        if enabled(self, script) and (not script.required_file or self.files.exists(script.required_file)):
-            try:
-                start_daemon(self, name, BOOT_PIDS[name] - 2 * (self.layout.number - 1))
-            except (HastConfError, OSError) as error:  # a hast.conf that hastd refuses does not stop the boot
-                self.syslog(MESSAGES, f"root: /etc/rc.d/{name}: {error}")
+    def shut_down(self) -> Completion[None]:
+        """An orderly shutdown, and power off (shutdown(8) -p); finished when the power is gone. Once at a time."""
+        if not self.on:
+            return finished(None)
+        if self._shutdown is None or self._shutdown.done:
+            if self._boot is not None:
+                self._boot.kill()
+            self._shutdown = self.clock.start(shutting_down(self))
+        gone: Completion[None] = Completion()
+
+        def off() -> None:
+            self.power_off()
+            gone.finish()
+
+        self._shutdown.then(off)
+        return gone
 
     def power_off(self) -> None:
         """Power is gone: no goodbye to anybody, memory lost, disks as they are."""
         if not self.on:
             return
         self.on = False
-        if self._boot is not None:
-            self._boot.kill()
+        for each in (self._boot, self._shutdown):
+            if each is not None:
+                each.kill()
+        lives, self._lives = self._lives, []
+        for life in filter(None, (each() for each in lives)):
+            life.end()
         for command in list(self._commands):
             command.kill()
         self.filesystems.power_lost()

@@ -39,7 +39,7 @@ from checks.probes.process import Completed
 from remediate.rehearsal.shell import Output
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.clock import Clock, Completion
+    from remediate.rehearsal.clock import Clock, Completion, Process
     from remediate.rehearsal.node import Node as SimulatedNode
     from remediate.rehearsal.pair import Pair
 
@@ -73,18 +73,26 @@ class NodeOfThePair(Node):
 
     def __init__(self, simulated: SimulatedNode, seconds: float, memory: Memory) -> None:
         super().__init__(("/", simulated.name), Deadline(seconds, lambda: simulated.clock.now), GivenUpCommands(memory))
-        self._simulated = simulated
+        self.simulated = simulated
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """As Node does it through a prefix, on a simulated node, whose commands can always be killed. Raises Hangs."""
-        line, clock, output = quoted((*ENV_C, *command)), self._simulated.clock, Output()
+        line, clock, output = quoted((*ENV_C, *command)), self.simulated.clock, Output()
         began = clock.now
-        process = self._simulated.start_command(line, output)
-        if not clock.wait(process, until - began):
+        process = self.begin(line, output)
+        if not self.ends(process, until - began):
             process.kill()
             raise Hangs(f"`{shown}` did not end in {clock.now - began:.1f} s and was killed")
         status = process.value if process.value is not None else SSH_FAILED
         return Completed((line,), status, output.text("out"), output.text("err"), clock.now - began)
+
+    def begin(self, line: str, output: Output) -> Process[int]:
+        """Start a command line on the node."""
+        return self.simulated.start_command(line, output)
+
+    def ends(self, process: Process[int], seconds: float) -> bool:
+        """Wait for its end, so long at most; whether it has ended."""
+        return self.simulated.clock.wait(process, seconds)
 
 
 class SimulatedMemory(Memory):

@@ -2,7 +2,8 @@
 
 `PairLayout` by itself is the recorded pair, which is not kept as well as it could be: rc(8) starts mountd and nfsd on
 the node without the mount too (hast-facts, 14), devd's rule misses interfaces with a capital letter or an underscore in
-their name, and calls a program that only logs. A healthy pair has none of that.
+their name, and calls a program that only logs; and both nodes have the same management address. A healthy pair has none
+of that.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ from remediate.rehearsal.layout import PairLayout, ResourceLayout, VhidLayout
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.programs import Immediate, carp_log
 
+SECOND_MANAGEMENT = "10.0.2.16"
+"""The second node's address on the management network; the recorded nodes were emulated with the same one."""
 SETTLE = 45.0
 """Seconds of quiet at the end: newfs and mount are on both disks, CARP and the synchronisation are done."""
 
 
 def layout_of(config: Config, seed: int) -> PairLayout:
     """A healthy pair with the resources of a configuration. Raises ConfigError where they can't be built."""
+    first, second = PairLayout().nodes
     kept = PairLayout(
-        seed=seed, devd_action=f"{HOOK} $subsystem $type", devd_interfaces="[0-9A-Za-z._]+", nfs_at_boot=False
+        nodes=(first, replace(second, management=SECOND_MANAGEMENT)),
+        seed=seed,
+        devd_action=f"{HOOK} $subsystem $type",
+        devd_interfaces="[0-9A-Za-z._]+",
+        nfs_at_boot=False,
     )
     return with_resources(kept, config)
 

@@ -19,15 +19,21 @@ from dataclasses import dataclass
 from remediate.rehearsal.client import Client
 from remediate.rehearsal.clock import Clock
 from remediate.rehearsal.layout import PairLayout, ResourceLayout
-from remediate.rehearsal.link import Link
+from remediate.rehearsal.link import Link, Traffic
+from remediate.rehearsal.mounts import Mount
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
-from remediate.rehearsal.ufs import Mount
 from remediate.rehearsal.writes import Ledger
 
 HAST_HOOK = "/usr/local/sbin/rehearsed-hast-hook"
+
+MAKING = {
+    "ufs": ("newfs -O2 -U -j {resource.device}", "mount {resource.device} {resource.mountpoint}"),
+    "zfs": ("zpool create -O mountpoint={resource.mountpoint} -o cachefile=none {resource.name} {resource.device}",),
+}
+"""How the file system of a resource is made and mounted, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,17 @@ class Pair:
     def peer(self, node: Node) -> Node:
         """The other node."""
         return self.nodes[self.layout.peer(node.layout).name]
+
+    def reachable(self, one: Node, other: Node, traffic: Traffic) -> bool:
+        """A connection from one node to the other's address works, the management one's for that traffic."""
+        management = traffic is Traffic.MANAGEMENT
+        ends = [(each, each.layout.management if management else each.layout.address) for each in (one, other)]
+        up = all(node.on and node.network.address_up(address) for node, address in ends)
+        return up and self.link.both_ways(one.name, other.name, traffic)
+
+    def manageable(self, one: Node, other: Node) -> bool:
+        """Commands of one node reach the other by ssh(1), over the management network."""
+        return self.reachable(one, other, Traffic.MANAGEMENT) and other.sshd_runs
 
     def node_at(self, address: str) -> Node | None:
         """The node that listens at an address of hast.conf (tcp4://10.1.101.4:8457), None when nobody does."""
@@ -148,8 +165,8 @@ class Pair:
             self.must(second, f"hastctl role secondary {resource.name}")
             self.must(first, f"hastctl role primary {resource.name}")
             self.clock.advance(3)
-            self.must(first, f"newfs -O2 -U -j {resource.device}")
-            self.must(first, f"mount {resource.device} {resource.mountpoint}")
+            for line in MAKING[resource.kind]:
+                self.must(first, line.format(resource=resource))
         if not self.layout.nfs_at_boot:
             self.must(first, "service mountd onestart")
             self.must(first, "service nfsd onestart")

@@ -19,7 +19,7 @@ from remediate.rehearsal import exec_client
 
 TYPE_CHECKING = False  # without typing, which imports re: `exec` is started for every command of a probe
 if TYPE_CHECKING:
-    from remediate.rehearsal.arguments import Parser
+    from remediate.arguments import Parser
 
 SUBCOMMANDS = {
     "up": "start a pair in the background and return when it answers",
@@ -56,7 +56,8 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    from remediate.rehearsal.arguments import CONFIG, Parser, speed
+    from remediate.arguments import Parser
+    from remediate.rehearsal.arguments import CONFIG, speed
 
     made = Parser(prog="hastwatch pair", description=__doc__)
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import plain
+from remediate.arguments import USAGE
 from remediate.rehearsal import exec_client
-from remediate.rehearsal.arguments import USAGE
 from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
 from remediate.rehearsal.pair import HAST_HOOK, Pair

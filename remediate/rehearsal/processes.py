@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 1, 2, 9, 15, 17, 19
+SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGSTOP, SIGCONT, SIGUSR1 = 1, 2, 9, 15, 17, 19, 30
 """Numbers of FreeBSD's signal(3), which are not Linux's."""
 
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "TERM": 15, "STOP": 17, "CONT": 19, "USR1": 30, "USR2": 31}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from remediate.rehearsal.clock import Completion, Task, finished
+from remediate.rehearsal.dying import SIGKILLED, Killed
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -29,7 +30,10 @@ class Program(Protocol):
 
 
 class PythonHook:
-    """A callable of the test or of the product. An exception ends it with status 1 and is kept by the pair."""
+    """A callable of the test or of the product. An exception ends it with status 1 and is kept by the pair.
+
+    Where its life has ended (`dying.py`) the status is that of SIGKILL, and there is nothing to keep.
+    """
 
     def __init__(self, hook: Hook) -> None:
         self._hook = hook
@@ -40,9 +44,13 @@ class PythonHook:
         task: Task[int | None] = node.clock.run_task(lambda: self._hook(node, argv))
 
         def ended() -> None:
-            if task.error is not None:
+            if isinstance(task.error, Killed):
+                outcome.finish(SIGKILLED)
+            elif task.error is not None:
                 node.pair.hook_errors.append(task.error)
-            outcome.finish(1 if task.error is not None else int(task.value or 0))
+                outcome.finish(1)
+            else:
+                outcome.finish(int(task.value or 0))
 
         task.then(ended)
         return outcome

@@ -24,8 +24,9 @@ from typing import TextIO
 from checks import VERSION
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import say_duration
+from remediate.arguments import Parser
 from remediate.rehearsal import telling
-from remediate.rehearsal.arguments import CONFIG, Parser, speed
+from remediate.rehearsal.arguments import CONFIG, speed
 from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import healthy_pair, layout_of

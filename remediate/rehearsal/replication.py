@@ -90,6 +90,8 @@ class PrimaryWorker:
             self.update(localcnt=0, remotecnt=0)
         self.dirty = set(self.disk.active)
         yield self.hastd.costs.device_appears
+        while self.alive and self.resource.conf.name in self.hastd.node.trouble.absent_devices:
+            yield PEER_WAIT_STEP
         if not self.alive:
             return
         self.hastd.device_created(self.resource, self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Timer
 from remediate.rehearsal.costs import KEEPALIVE
-from remediate.rehearsal.disk import Disk, Superblock
+from remediate.rehearsal.disk import Disk, OnDisk
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.statistics import Statistics
 from remediate.rehearsal.writes import Piece
@@ -23,11 +23,11 @@ EX_NOINPUT, EX_TEMPFAIL, EX_CONFIG = 66, 75, 78
 
 @dataclass(frozen=True, slots=True)
 class DeviceWrite:
-    """One write to a device: pieces for an extent, or a new superblock (extent 0)."""
+    """One write to a device: pieces for an extent, or a new superblock or label (extent 0)."""
 
     extent: int
     pieces: frozenset[Piece] = frozenset()
-    superblock: Superblock | None = None
+    superblock: OnDisk | None = None
 
 
 def store(disk: Disk, write: DeviceWrite) -> None:

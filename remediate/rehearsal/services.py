@@ -43,11 +43,19 @@ SCRIPTS = {
         Script("nfsd", "nfs_server_enable", "nfsd", depends=("rpcbind", "mountd")),
         Script("syslogd", "syslogd_enable", "syslogd", "/var/run/syslog.pid"),
         Script("sshd", "sshd_enable", "sshd", "/var/run/sshd.pid"),
+        Script("ctld", "ctld_enable", "ctld"),
+        Script("samba_server", "samba_server_enable", "smbd"),
     )
 }
 
+OPTIONAL = {"ctld": "/usr/sbin/ctld", "samba_server": "/usr/local/sbin/smbd --daemon"}
+"""The optional services of the set-up, which only run or don't."""
+
 ENABLED_BY_DEFAULT = {"devd_enable", "syslogd_enable"}
 """/etc/defaults/rc.conf"""
+
+REFUSAL = "can't register with rpcbind: RPC: Timed out"
+"""What a daemon that is made to fail says."""
 
 ALL_SCRIPTS = (
     *("hostid", "hostid_save", "cleanvar", "kldxref", "ip6addrctl", "rctl", "mixer", "devmatch", "netif", "resolv"),
@@ -77,17 +85,22 @@ def processes_of(node: Node, script: Script) -> list[Running]:
     return [process for process in node.processes.named(script.comm) if process.user != "hast"]
 
 
-def start_daemon(node: Node, name: str, pid: int | None = None) -> None:
-    """Start the program behind a script. Raises HastConfError or OSError where hastd can't read its file."""
+def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "") -> None:
+    """Start the program behind a script. Raises HastConfError or OSError where hastd can't read its file.
+
+    `title` is the command line of an NFS daemon that is started otherwise than rc(8) does it.
+    """
     if name == "hastd":
         node.hastd.start(pid=pid)
     elif name == "devd":
         node.devd.start(pid=pid)
     elif name in node.nfs.daemons:
-        node.nfs.start(name, pid=pid)
+        node.nfs.start(name, pid=pid, title=title)
     elif name == "syslogd":
         process = node.processes.spawn("/usr/sbin/syslogd -ss", "syslogd", node.clock.now, pid=pid)
         node.files.write("/var/run/syslog.pid", str(process.pid), node.clock.now, mode="rw-------")
+    elif name in OPTIONAL:
+        node.processes.spawn(OPTIONAL[name], SCRIPTS[name].comm, node.clock.now)
 
 
 def _stop_hastd(node: Node) -> Steps[None]:
@@ -106,6 +119,8 @@ def _stop_daemon(node: Node, script: Script) -> Steps[None]:
     if script.name == "devd":
         node.devd.stop()
     elif script.name in node.nfs.daemons:
+        while any(process.stopped for process in processes_of(node, script)):
+            yield 1.0
         node.nfs.stop(script.name)
     else:
         for process in processes_of(node, script):
@@ -177,6 +192,9 @@ def _start(call: Call, script: Script) -> Steps[int]:
             yield from _start(call, SCRIPTS[name])
     yield node.pair.layout.costs.service_start
     call.out(f"Starting {script.name}.\n")
+    if script.name in node.trouble.failing_services:
+        call.err(f"{script.comm}: {REFUSAL}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
+        return 1
     try:
         start_daemon(node, script.name)
     except HastConfError as error:
@@ -195,8 +213,6 @@ def _stop(call: Call, script: Script) -> Steps[int]:
     if script.name == "hastd":
         call.out(f"Waiting for PIDS: {running[0].pid}.\n")
     yield from _stop_daemon(call.node, script)
-    while any(process.stopped for process in processes_of(call.node, script)):
-        yield 1.0
     return 0
 
 

@@ -30,7 +30,7 @@ def _node(node: Node) -> dict[str, Any]:
         return {"power": "off"}
     carp = {f"{v.layout.vhid}@{v.layout.interface}": v.state.value for v in node.network.vhids()}
     mounts = {
-        mount.resource.name: "mounted, NFS exported" if mount.exported else "mounted"
+        mount.resource.name: f"{mount.state}, NFS exported" if mount.exported else mount.state
         for mount in node.filesystems.mounts.values()
     }
     resources: dict[str, Any] = {}

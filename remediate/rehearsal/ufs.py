@@ -7,131 +7,72 @@ everything; when the device goes away under a mount, the kernel unmounts by forc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from remediate.rehearsal.clock import Completion, Steps, finished
-from remediate.rehearsal.disk import Disk, Superblock
-from remediate.rehearsal.metadata import EXTENTSIZE
+from remediate.rehearsal.disk import Superblock
+from remediate.rehearsal.files import File
+from remediate.rehearsal.mounts import FRAGMENT, NAMES_EXTENT, SUPERBLOCK_EXTENT, Mount, Usage, span, write_device
 from remediate.rehearsal.secondary import DeviceWrite
-from remediate.rehearsal.writes import Cause, Part, Piece, Write
-
-if TYPE_CHECKING:
-    from remediate.rehearsal.layout import ResourceLayout
-    from remediate.rehearsal.node import Node
-
-SUPERBLOCK_EXTENT, NAMES_EXTENT, FIRST_DATA_EXTENT = 0, 1, 2
-"""Where the simulation puts things: superblock and journal, directories and inodes, contents."""
+from remediate.rehearsal.writes import Cause, Piece, Write
 
 SYNC_SCHEDULES = 5.0
 """Seconds within which sync(8) gets its writes out: it only schedules them (25)."""
-
-FRAGMENT = 4096
 
 BLOCK = 32768
 """Bytes of a block: whole blocks are written at once, only a partial one waits for the delays (ffs_write())."""
 
 
-@dataclass(slots=True)
-class UfsFile:
-    """One file below the mount point: the number of the write that created it and the writes it consists of."""
+class UfsMount(Mount):
+    """One mounted UFS with its buffers."""
 
-    creation: int
-    writes: list[Write] = field(default_factory=list)
-    size: int = 0
-    changed: float = 0.0
+    fstype = "ufs"
+    options = ("local", "soft-updates", "journaled soft-updates")
 
-    @property
-    def text(self) -> str:
-        """What cat prints."""
-        return "".join(write.text for write in self.writes)
+    def own_files(self) -> dict[str, File]:
+        """The directory of snapshots and the journal that newfs -j made."""
+        made = self.disk.superblock.made if self.disk.superblock is not None else 0.0
+        return {
+            ".snap": File(kind="d", mode="rwxrwxr-x", group="operator", changed=made, links=2),
+            ".sujournal": File("x" * 4194304, "r--------", changed=made),
+        }
 
+    def usage(self) -> Usage:
+        """As newfs leaves it: 253588 kilobytes of 256 MB, 8% of the fragments kept free, 8192 inodes per 64 MB."""
+        total = self.disk.datasize * 253588 // 268430848
+        usable = total - total // 4 * 8 // 100 * 4
+        used = usable if self.full else self._used_kilobytes()
+        inodes, iused = -(-self.disk.datasize // (64 << 20)) * 8192 - 2, 3 + len(self.files)
+        return Usage(self.source, total, used, usable - used, iused, inodes - iused, self.resource.mountpoint)
 
-class Mount:
-    """One mounted HAST file system with its buffers."""
+    def _used_kilobytes(self) -> int:
+        """An empty file system of the recorded size has 4164."""
+        total = 4164
+        for file in self.files.values():
+            total += -(-max(file.size, 1) // FRAGMENT) * 4
+            if file.size > 12 * 32768:
+                total += 4 if file.size <= 1 << 24 else 32
+        return total
 
-    def __init__(self, node: Node, resource: ResourceLayout, disk: Disk) -> None:
-        self.node, self.resource, self.disk = node, resource, disk
-        self.exported = False
-        self.full = False
-        self.buffered: dict[Piece, tuple[int, ...]] = {}
-        """Pieces that are not on the device yet, and the extents they belong to."""
-        self.files: dict[str, UfsFile] = {}
-        self._read_files()
+    def flag_root(self, immutable: bool) -> Completion[bool]:
+        """chflags schg or noschg of its root directory; on the device when the completion says True."""
+        block = replace(self._superblock(), root_immutable=immutable)
+        return write_device(self.node, self.resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=block)])
 
-    def _read_files(self) -> None:
-        """What is found on the disk: files whose name is there, with the contents that are there."""
-        on_disk = self.disk.pieces()
-        for write in self.node.pair.ledger.writes:
-            if write.resource != self.resource.name or Piece(write.creation, Part.NAME) not in on_disk:
-                continue
-            if write.creation in self.node.pair.ledger.removed:
-                continue
-            file = self.files.setdefault(write.file, UfsFile(write.creation, changed=write.at))
-            if file.creation != write.creation:
-                file = self.files[write.file] = UfsFile(write.creation, changed=write.at)
-            if Piece(write.number, Part.CONTENT) in on_disk:
-                if not write.append:
-                    file.writes.clear()
-                    file.size = 0
-                file.writes.append(write)
-                file.size += write.size
-                file.changed = write.at
-
-    def shows(self, write: Write) -> bool:
-        """A client of this mount sees the write."""
-        file = self.files.get(write.file)
-        return file is not None and file.creation == write.creation and write in file.writes
+    def _superblock(self) -> Superblock:
+        return self.disk.superblock if isinstance(self.disk.superblock, Superblock) else Superblock()
 
     # --- writing ---------------------------------------------------------------------------------------------
 
-    def write(
-        self, name: str, text: str, *, size: int | None = None, append: bool = False, commit: bool = False
-    ) -> tuple[Write, Completion[bool]]:
-        """Write a file. With `commit` (NFS) the content goes to the device before the completion says True.
-
-        Raises OSError (28) when the file system is full.
-        """
-        if self.full:
-            raise OSError(28, "No space left on device", name)
-        ledger, now = self.node.pair.ledger, self.node.clock.now
-        file = self.files.get(name)
-        length = len(text.encode()) if size is None else size
-        write = ledger.enter(
-            self.resource.name,
-            name,
-            file.creation if file else None,
-            self._allocate(length),
-            text,
-            length,
-            self.node.name,
-            now,
-            append,
-        )
-        if file is None:
-            file = self.files[name] = UfsFile(write.number)
-        elif not append:
-            ledger.superseded |= {old.number for old in file.writes}
-            file.writes.clear()
-            file.size = 0
-        file.writes.append(write)
-        file.size += length
-        file.changed = now
+    def _store(self, write: Write, commit: bool) -> Completion[bool]:
         content, title = write.pieces
-        extents = span(write.extent, length, self.disk)
-        if file.creation == write.number:
+        extents = span(write.extent, write.size, self.disk)
+        if write.creation == write.number:
             self._buffer(title, (NAMES_EXTENT,), self._name_delay())
-        if commit or length >= BLOCK:
-            return write, self._to_device({content}, extents)
+        if commit or write.size >= BLOCK:
+            return self._to_device({content}, extents)
         self._buffer(content, extents, self.node.kernel.number("kern.filedelay"))
-        return write, finished(True)
-
-    def _allocate(self, length: int) -> int:
-        taken = self.node.pair.ledger.allocated
-        at = taken.get(self.resource.name, 0)
-        taken[self.resource.name] = at + max(FRAGMENT, -(-length // FRAGMENT) * FRAGMENT)
-        room = max(1, -(-self.disk.datasize // EXTENTSIZE) - FIRST_DATA_EXTENT)
-        return FIRST_DATA_EXTENT + (at // EXTENTSIZE) % room
+        return finished(True)
 
     def _name_delay(self) -> float:
         kernel = self.node.kernel
@@ -142,7 +83,7 @@ class Mount:
         self.node.clock.after(delay, lambda: self._flush_piece(piece))
 
     def _flush_piece(self, piece: Piece) -> None:
-        if piece in self.buffered and self.node.filesystems.mounts.get(self.resource.mountpoint) is self:
+        if piece in self.buffered and self.attached:
             self._to_device({piece}, self.buffered.pop(piece))
 
     def _to_device(self, pieces: set[Piece], extents: tuple[int, ...]) -> Completion[bool]:
@@ -153,35 +94,14 @@ class Mount:
     def _journal(self) -> list[DeviceWrite]:
         """The first write after the mount also leaves records in the journal."""
         block = self.disk.superblock
-        if block is None or block.journal or block.clean:
+        if not isinstance(block, Superblock) or block.journal or block.clean:
             return []
         return [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, journal=True))]
 
     def flush(self, names: set[str] | None = None) -> Completion[bool]:
-        """Write buffers to the device: all of them, or those of some files and their directory (fsync(2)).
-
-        The directory's block holds the names of its other new files too: they get there empty (recorded).
-        """
-        numbers: set[int] = set()
-        for name in self.files if names is None else names & self.files.keys():
-            numbers |= {write.number for write in self.files[name].writes} | {self.files[name].creation}
-        chosen = [
-            piece for piece in self.buffered if names is None or piece.number in numbers or piece.part is Part.NAME
-        ]
-        by_extent: dict[int, set[Piece]] = {}
-        for piece in chosen:
-            for extent in self.buffered.pop(piece):
-                by_extent.setdefault(extent, set()).add(piece)
-        writes = [DeviceWrite(extent, frozenset(pieces)) for extent, pieces in sorted(by_extent.items())]
+        """Write buffers to the device: all of them, or those of some files and their directory (fsync(2))."""
+        writes = self._take(names)
         return write_device(self.node, self.resource.name, (self._journal() if writes else []) + writes)
-
-    def remove(self, name: str) -> None:
-        """rm: the file is gone from both disks; that its removal is delayed too is not simulated."""
-        file, ledger = self.files.pop(name), self.node.pair.ledger
-        ledger.removed.add(file.creation)
-        ledger.superseded |= {write.number for write in file.writes}
-        for piece in [piece for piece in self.buffered if piece.number == file.creation]:
-            del self.buffered[piece]
 
     def schedule_sync(self) -> None:
         """sync(8): begin to write the buffers, and return before that is done."""
@@ -190,120 +110,35 @@ class Mount:
         for piece in list(self.buffered):
             self.node.clock.after(SYNC_SCHEDULES, lambda piece=piece: self._flush_piece(piece))  # type: ignore[misc]
 
-    def used_kilobytes(self) -> int:
-        """For df: an empty file system of the recorded size has 4164."""
-        total = 4164
-        for file in self.files.values():
-            total += -(-max(file.size, 1) // FRAGMENT) * 4
-            if file.size > 12 * 32768:
-                total += 4 if file.size <= 1 << 24 else 32
-        return total
+    # --- the end of a mount ----------------------------------------------------------------------------------
 
+    def unmount(self) -> Steps[bool]:
+        """A clean unmount: everything to the device, then the mark. False when the device went away meanwhile.
 
-def span(extent: int, size: int, disk: Disk) -> tuple[int, ...]:
-    """The extents that content of this size covers, beginning with `extent`."""
-    count = max(1, -(-size // EXTENTSIZE))
-    last = max(FIRST_DATA_EXTENT, -(-disk.datasize // EXTENTSIZE) - 1)
-    return tuple(range(extent, min(last, extent + count - 1) + 1))
-
-
-def write_device(node: Node, resource: str, writes: list[DeviceWrite]) -> Completion[bool]:
-    """Write to /dev/hast/NAME; the completion is True when all of it succeeded."""
-    outcome: Completion[bool] = Completion()
-    left, good = len(writes), True
-    if not writes:
-        return finished(True)
-    for write in writes:
-        one: Completion[bool] = Completion()
-        node.hastd.device_write(resource, write, one)
-
-        def count(one: Completion[bool] = one) -> None:
-            nonlocal left, good
-            left -= 1
-            good = good and bool(one.value)
-            if left == 0:
-                outcome.finish(good)
-
-        one.then(count)
-    return outcome
-
-
-class FileSystems:
-    """All mounts of one node, and whether the root file system is exported (14)."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.mounts: dict[str, Mount] = {}
-        self.root_exported = False
-
-    def under(self, path: str) -> tuple[Mount, str] | None:
-        """The mount a path lies in and the name below it, None for the root file system."""
-        for mountpoint, mount in self.mounts.items():
-            if path == mountpoint:
-                return mount, ""
-            if path.startswith(mountpoint + "/"):
-                return mount, path[len(mountpoint) + 1 :]
-        return None
-
-    def mount(self, resource: ResourceLayout) -> Steps[None]:
-        """Mount what is on the device; the caller has looked at the superblock. It is unclean from now on."""
-        disk = self.node.disks[self.node.hastd.resources[resource.name].conf.local]
-        block = disk.superblock
-        assert block is not None
-        yield write_device(
-            self.node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=False))]
-        )
-        yield self.node.pair.layout.costs.mount
-        if self.node.files.exists(resource.device) and resource.mountpoint not in self.mounts:
-            self.mounts[resource.mountpoint] = Mount(self.node, resource, disk)
-            self.node.nfs.mountd_hangup()
-
-    def unmount(self, mount: Mount) -> Steps[bool]:
-        """A clean unmount: everything to the device, then the mark. False when the device went away meanwhile."""
+        Raises OSError (16) while local processes use it: its buffers are on the device then all the same.
+        """
         yield self.node.pair.layout.costs.unmount
-        yield mount.flush()
-        block = mount.disk.superblock or Superblock()
-        good = yield write_device(
-            self.node,
-            mount.resource.name,
-            [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=True, journal=False))],
-        )
-        if self.mounts.get(mount.resource.mountpoint) is not mount:
+        yield self.flush()
+        if self.users and self.attached:
+            raise OSError(16, "Device busy", self.resource.mountpoint)
+        block = replace(self._superblock(), clean=True, journal=False)
+        good = yield write_device(self.node, self.resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=block)])
+        if not self.attached:
             return False
-        del self.mounts[mount.resource.mountpoint]
-        if mount.buffered:
-            self._discard(mount, Cause.UFS_DELAY)
+        self.detach()
+        if self.buffered:
+            self.discard(Cause.UFS_DELAY)
         return bool(good)
 
-    def unmount_by_force(self, mount: Mount) -> None:
+    def unmount_by_force(self) -> Steps[bool]:
         """umount -f: buffers are written if the device takes them."""
-        mount.flush()
-        self.mounts.pop(mount.resource.mountpoint, None)
+        self.flush()
+        self.detach()
+        yield from ()
+        return True
 
-    def device_gone(self, resource: str, cause: Cause) -> None:
+    def device_gone(self, cause: Cause) -> None:
         """The kernel unmounts what was on the device (13 and later, 4)."""
-        for mountpoint, mount in list(self.mounts.items()):
-            if mount.resource.name == resource:
-                device = mount.resource.device
-                self.node.kernel_log(f"UFS: forcibly unmounting {device} from {mountpoint}")
-                self._discard(mount, cause)
-                del self.mounts[mountpoint]
-
-    def power_lost(self) -> None:
-        """All buffers of the node are gone."""
-        for mount in self.mounts.values():
-            self._discard(mount, Cause.UFS_DELAY)
-        self.mounts.clear()
-        self.root_exported = False
-
-    def _discard(self, mount: Mount, cause: Cause) -> None:
-        pieces, mount.buffered = set(mount.buffered), {}
-        self.node.discard(mount.disk, pieces, cause)
-
-    def make(self, resource: ResourceLayout) -> Completion[bool]:
-        """newfs -O2 -U -j: a new, empty, clean file system; touches every cylinder group (64 MB each)."""
-        disk = self.node.disks[self.node.hastd.resources[resource.name].conf.local]
-        groups = range(0, -(-disk.datasize // EXTENTSIZE), 32)
-        block = Superblock(clean=True, made=self.node.clock.now)
-        writes = [DeviceWrite(extent, superblock=block if extent == 0 else None) for extent in groups]
-        return write_device(self.node, resource.name, writes)
+        self.node.kernel_log(f"UFS: forcibly unmounting {self.resource.device} from {self.resource.mountpoint}")
+        self.discard(cause)
+        self.detach()

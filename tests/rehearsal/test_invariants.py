@@ -65,6 +65,15 @@ COMMANDS = [
     "sockstat -l4",
     "tail -20 /var/log/messages",
     "ls -l /var/run/*.pid",
+    "chflags schg /hast/home",
+    "chflags noschg /hast/home",
+    "ls -ldo /hast/home",
+    "fstat -f /hast/home",
+    "sh -c 'kill -TERM $(pgrep sleep)'",
+    "sh -c 'kill -USR1 $(pgrep nfsd)'",
+    "/usr/sbin/mountd -r",
+    "shutdown -p now",
+    "shutdown -r now",
 ]
 
 WORDS = {
@@ -76,6 +85,8 @@ WORDS = {
     "count": st.just("1"),
     "interface": st.just("vtnet1"),
     "resource": st.just("home"),
+    "service": st.sampled_from(["mountd", "nfsd"]),
+    "times": st.just("1"),
 }
 
 

@@ -2,14 +2,34 @@
 
 from remediate.rehearsal.commands import (
     checking,
+    flags,
     hast,
     listing,
     network,
     nfs,
     processes,
+    reaching,
     storage,
     system,
     text,
+    users,
+    zfs,
+    zpool,
 )
 
-__all__ = ["checking", "hast", "listing", "network", "nfs", "processes", "storage", "system", "text"]
+__all__ = [
+    "checking",
+    "flags",
+    "hast",
+    "listing",
+    "network",
+    "nfs",
+    "processes",
+    "reaching",
+    "storage",
+    "system",
+    "text",
+    "users",
+    "zfs",
+    "zpool",
+]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import resource_of, served, superblock_of
 from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.mounts import SUPERBLOCK_EXTENT, write_device
 from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
-from remediate.rehearsal.ufs import SUPERBLOCK_EXTENT, write_device
 from remediate.rehearsal.writes import Part, Piece
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     full = "y" in options and "p" not in options
     yield (costs.fsck_full if full else costs.fsck_clean) * node.fsck_slowness
+    if node.trouble.preen_fails(resource.name) if not full else not node.trouble.repaired(resource.name):
+        call.out(_failed(resource.device, full))
+        return 8
     if block.clean and not full:
         call.out(f"{device}: FILE SYSTEM CLEAN; SKIPPING CHECKS\n")
         call.out(f"{device}: clean, 60304 free (24 frags, 7535 blocks, 0.0% fragmentation)\n")
@@ -51,6 +54,13 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     call.out("\n***** FILE SYSTEM MARKED CLEAN *****\n")
     return 0
+
+
+def _failed(device: str, full: bool) -> str:
+    """fsck_ffs(8): preening stops at what it will not decide; a full check that could not repair everything."""
+    if full:
+        return f"** {device}\n\n***** FILE SYSTEM STILL DIRTY *****\n\n***** PLEASE RERUN FSCK *****\n"
+    return f"{device}: PARTIALLY TRUNCATED INODE I=6\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n"
 
 
 def _freed(node: Node, resource: ResourceLayout) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.disk import Superblock
+from remediate.rehearsal.disk import OnDisk, Superblock
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.replication import PrimaryWorker
 
@@ -22,9 +22,15 @@ def resource_of(node: Node, device: str) -> ResourceLayout | None:
     return None
 
 
-def superblock_of(node: Node, resource: ResourceLayout) -> Superblock | None:
+def on_disk(node: Node, resource: ResourceLayout) -> OnDisk | None:
     """What is on the disk below the device, None without a file system."""
     return node.disks[node.hastd.resources[resource.name].conf.local].superblock
+
+
+def superblock_of(node: Node, resource: ResourceLayout) -> Superblock | None:
+    """The superblock of a UFS, None where there is none."""
+    found = on_disk(node, resource)
+    return found if isinstance(found, Superblock) else None
 
 
 def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:

@@ -27,29 +27,28 @@ def _directory(call: Call, path: str) -> list[Entry] | None:
     mount, below = found
     if below:
         return None
-    made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
-    entries = [
-        Entry(".snap", File(kind="d", mode="rwxrwxr-x", group="operator", changed=made, links=2)),
-        Entry(".sujournal", File("x" * 4194304, "r--------", changed=made)),
-    ]
+    entries = [Entry(name, file) for name, file in mount.own_files().items()]
     for name, file in mount.files.items():
         entries.append(Entry(name, File("x" * file.size, changed=file.changed)))
     return sorted(entries, key=lambda entry: entry.name)
 
 
 def single(call: Call, path: str) -> File | None:
-    """What is at a path that is no directory, None when nothing is."""
+    """What is at a path that is no directory, or a directory itself; None when nothing is."""
     found = call.node.filesystems.under(posixpath.normpath(path))
     if found is None:
         return call.node.files.find(path) if call.node.files.exists(path) else None
     mount, name = found
+    if not name:
+        made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
+        return File(kind="d", mode="rwxr-xr-x", changed=made, links=3, immutable=mount.root_immutable)
     file = mount.files.get(name)
     return File("x" * file.size, changed=file.changed) if file is not None else None
 
 
 @command("ls")
 def ls(call: Call) -> int:
-    """ls(1) with -l, -A, -a, -1, -d."""
+    """ls(1) with -l, -o, -A, -a, -1, -d."""
     options = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
     paths = [word for word in call.argv[1:] if not word.startswith("-")] or ["/root"]
     status = 0
@@ -65,13 +64,13 @@ def ls(call: Call) -> int:
         else:
             call.err(f"ls: {path}: No such file or directory\n")
             status = 1
-    call.out(_listing(files, "l" in options))
+    call.out(_listing(files, options))
     for index, (path, entries) in enumerate(directories):
         if len(paths) > 1:
             call.out(("\n" if files or index else "") + f"{path}:\n")
         if "l" in options:
             call.out(f"total {sum(_blocks(entry.file) for entry in entries)}\n")
-        call.out(_listing(entries, "l" in options))
+        call.out(_listing(entries, options))
     return status
 
 
@@ -81,8 +80,8 @@ def _blocks(file: File) -> int:
     return -(-file.size // 4096) * 4 + (32 if file.size > 12 * 32768 else 0)
 
 
-def _listing(entries: list[Entry], long: bool) -> str:
-    if not long:
+def _listing(entries: list[Entry], options: str) -> str:
+    if "l" not in options:
         return "".join(f"{entry.name}\n" for entry in entries)
     if not entries:
         return ""
@@ -90,9 +89,16 @@ def _listing(entries: list[Entry], long: bool) -> str:
     group = max(len(entry.file.group) for entry in entries)
     sizes = [entry.file.device or str(entry.file.size) for entry in entries]
     width = max(len(size) for size in sizes)
+    flags = max(len(_flags(entry.file)) for entry in entries)
     lines = []
     for entry, size in zip(entries, sizes, strict=True):
         file = entry.file
-        text = f"{file.kind}{file.mode}  {file.links} {file.owner:<{owner}}  {file.group:<{group}}  {size:>{width}}"
-        lines.append(f"{text} {stamp(file.changed)[:-3]} {entry.name}\n")
+        text = f"{file.kind}{file.mode}  {file.links} {file.owner:<{owner}}  {file.group:<{group}}  "
+        text += f"{_flags(file):<{flags}} " if "o" in options else ""
+        lines.append(f"{text}{size:>{width}} {stamp(file.changed)[:-3]} {entry.name}\n")
     return "".join(lines)
+
+
+def _flags(file: File) -> str:
+    """ls(1) -o: the flags of chflags(1), `-` where there are none."""
+    return "schg" if file.immutable else "-"

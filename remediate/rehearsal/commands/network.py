@@ -1,36 +1,33 @@
-"""ifconfig, sysctl, kldstat and their kin, sockstat, ping, nc."""
+"""ifconfig, sysctl, kldstat and their kin, sockstat."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from itertools import count
 
 from remediate.rehearsal.carp import State, Vhid
-from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.devd import PIPES
 from remediate.rehearsal.kernel import MODULES
 from remediate.rehearsal.layout import VhidLayout
-from remediate.rehearsal.link import Traffic
-from remediate.rehearsal.network import LOOPBACK, Interface, describe
+from remediate.rehearsal.network import Interface, describe, describe_loopback
 from remediate.rehearsal.shell import Call, command
-
-TCP_PATIENCE = 75.0
-"""Seconds until connect(2) gives up by itself (net.inet.tcp.keepinit)."""
-LISTENING = 0.5
-"""Seconds between two looks of a listener whether devd is still there."""
 
 
 @command("ifconfig")
 def ifconfig(call: Call) -> int:
-    """ifconfig(8): show, up and down, vhids and their addresses."""
+    """ifconfig(8): show, up and down, vhids and their addresses, loN create and destroy."""
     words, network = call.argv[1:], call.node.network
     if not words or words == ["-a"]:
-        call.out("".join(describe(each) for each in network.interfaces.values()) + LOOPBACK)
+        loopbacks = "".join(describe_loopback(name) for name in network.loopbacks)
+        call.out("".join(describe(each) for each in network.interfaces.values()) + loopbacks)
         return 0
     if words == ["-l"]:
-        call.out(" ".join([*network.interfaces, "lo0"]) + "\n")
+        call.out(" ".join([*network.interfaces, *network.loopbacks]) + "\n")
         return 0
-    if words == ["lo0"]:
-        call.out(LOOPBACK)
+    if len(words) == 2 and words[1] in ("create", "destroy"):
+        return _clone(call, *words)
+    if words[0] in network.loopbacks:
+        call.out(describe_loopback(words[0]))
         return 0
     interface = network.interfaces.get(words[0])
     if interface is None:
@@ -43,6 +40,32 @@ def ifconfig(call: Call) -> int:
         network.set_up(interface.name, words[1] == "up")
         return 0
     return _configure(call, interface, [word for word in words[1:] if word != "inet"])
+
+
+def _clone(call: Call, name: str, verb: str) -> int:
+    """Cloned loopback interfaces: `lo1` and above are made and unmade, `lo` makes the first free one."""
+    network = call.node.network
+    if call.user != "root":
+        call.err(f"ifconfig: SIOCIF{'CREATE2' if verb == 'create' else 'DESTROY'}: Operation not permitted\n")
+        return 1
+    if verb == "create":
+        if name == "lo":
+            name = next(free for number in count(1) if (free := f"lo{number}") not in network.loopbacks)
+            call.out(f"{name}\n")
+        if not re.fullmatch(r"lo\d{1,5}", name) or name in network.loopbacks:
+            reason = "File exists" if name in (*network.loopbacks, *network.interfaces) else "Invalid argument"
+            call.err(f"ifconfig: SIOCIFCREATE2 ({name}): {reason}\n")
+            return 1
+        network.create_loopback(name)
+        return 0
+    if name not in (*network.loopbacks, *network.interfaces):
+        call.err(f"ifconfig: interface {name} does not exist\n")
+        return 1
+    if name == "lo0" or name in network.interfaces:
+        call.err("ifconfig: SIOCIFDESTROY: Invalid argument\n")
+        return 1
+    network.destroy_loopback(name)
+    return 0
 
 
 def _configure(call: Call, interface: Interface, words: list[str]) -> int:
@@ -212,76 +235,3 @@ def sockstat(call: Call) -> int:
 
 def _port(call: Call, service: str, netid: str) -> str:
     return call.node.nfs.ports.get((service, netid), "*")
-
-
-def _reaches(call: Call, host: str) -> bool:
-    """Another host answers on the network: the peer on its own address, or this node itself."""
-    node = call.node
-    for other in node.pair.nodes.values():
-        if host in (other.layout.address, other.name):
-            link = node.pair.link
-            there = other.on and other.network.address_up(other.layout.address)
-            here = node.network.address_up(node.layout.address)
-            return other is node or (there and here and link.both_ways(node.name, other.name, Traffic.HAST))
-    return host in (node.pair.layout.client_address, "127.0.0.1", "localhost")
-
-
-@command("ping")
-def ping(call: Call) -> Steps[int]:
-    """ping(8) -c N [-t SECONDS] HOST: one answer or none."""
-    words, host = call.argv[1:], call.argv[-1]
-    wait = float(words[words.index("-t") + 1]) if "-t" in words else 10.0
-    call.out(f"PING {host} ({host}): 56 data bytes\n")
-    if _reaches(call, host):
-        call.out(f"64 bytes from {host}: icmp_seq=0 ttl=64 time=0.310 ms\n\n--- {host} ping statistics ---\n")
-        call.out("1 packets transmitted, 1 packets received, 0.0% packet loss\n")
-        return 0
-    yield wait
-    call.out(f"\n--- {host} ping statistics ---\n1 packets transmitted, 0 packets received, 100.0% packet loss\n")
-    return 2
-
-
-@command("nc")
-def nc(call: Call) -> Steps[int]:
-    """nc(1): -U [-w SECONDS] for devd's event stream, -z [-w SECONDS] HOST PORT to see whether something listens."""
-    words = call.argv[1:]
-    given = float(words[words.index("-w") + 1]) if "-w" in words else None
-    if "-U" in words:
-        return (yield from _event_stream(call, words[-1], given))
-    wait = TCP_PATIENCE if given is None else given
-    host, port = words[-2:]
-    if not _reaches(call, host):
-        yield wait
-        return 1
-    other = next((node for node in call.node.pair.nodes.values() if node.layout.address == host), call.node)
-    open_ports = {"22"} | ({"8457"} if other.hastd.running else set())
-    open_ports |= {"2049"} if other.nfs.running("nfsd") else set()
-    open_ports |= {"111"} if other.nfs.running("rpcbind") else set()
-    if port in open_ports:
-        call.err(f"Connection to {host} {port} port [tcp/*] succeeded!\n")
-        return 0
-    call.err(f"nc: connect to {host} port {port} (tcp) failed: Connection refused\n")
-    return 1
-
-
-def _event_stream(call: Call, path: str, idle: float | None) -> Steps[int]:
-    """Until devd ends, or nothing has come for `idle` seconds; exit status 0 in both cases."""
-    devd = call.node.devd
-    if path not in PIPES or devd.process is None:
-        call.err(f"nc: {path}: Connection refused\n")
-        return 1
-    heard = call.node.clock.now
-
-    def listener(event: str) -> None:
-        nonlocal heard
-        heard = call.node.clock.now
-        call.out(event + "\n")
-
-    devd.listeners.append(listener)
-    daemon = devd.process
-    try:
-        while devd.process is daemon and (idle is None or call.node.clock.now < heard + idle):
-            yield LISTENING if idle is None else min(LISTENING, heard + idle - call.node.clock.now)
-    finally:
-        devd.listeners.remove(listener)
-    return 0

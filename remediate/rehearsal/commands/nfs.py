@@ -1,4 +1,4 @@
-"""showmount and rpcinfo, on the node itself, for the service address, or as the client host asks."""
+"""showmount, rpcinfo and `hastwatch reach`, on the node itself, for the service address, or as the client host asks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from remediate.rehearsal.shell import Call, command
 
 PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}
 PROGRAMS["status"] = 100024
+REACH_PATIENCE = 3.0
+"""Seconds that `hastwatch reach` waits for an answer."""
 DAEMONS = {100000: "rpcbind", 100003: "nfsd", 100005: "mountd", 100021: "lockd", 100024: "statd"}
 
 
@@ -129,4 +131,40 @@ def _null_call(call: Call, server: Nfs | None, words: list[str]) -> Steps[int]:
             call.err(f"rpcinfo: {trouble}\n")
             return 1
         call.out(f"program {program} version {number} ready and waiting\n")
+    return 0
+
+
+@command("hastwatch")
+def hastwatch(call: Call) -> Steps[int]:
+    """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
+    is `installed.py`'s."""
+    if len(call.argv) != 4 or call.argv[1] != "reach":
+        if call.node.hastwatch is not None:
+            status = yield call.node.hastwatch.start(call.node, call.argv)
+            return int(status or 0)
+        call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
+        return 2
+    address, path = call.argv[2:]
+    server = _server(call, address)
+    if server is None or not server.answers("rpcbind"):
+        yield REACH_PATIENCE
+        call.err("rpcbind: no answer\n")
+        return 1
+    for name in ("mountd", "nfs"):
+        if not any(each.program == PROGRAMS[name] and each.netid == "tcp" for each in server.registrations):
+            call.err(f"{DAEMONS[PROGRAMS[name]]} is not registered\n")
+            return 1
+    for daemon in ("mountd", "nfsd"):
+        if not server.answers(daemon):
+            yield REACH_PATIENCE
+            call.err(f"{daemon}: no answer\n")
+            return 1
+    identity = server.mount_request(path, call.node.layout.address, call.node.name)
+    if identity is None:
+        call.err("denied to this node itself, which exports(5) need not admit\n")
+        return 1
+    verdict = server.serves(identity)
+    if verdict != "ok":
+        call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
+        return 1
     return 0

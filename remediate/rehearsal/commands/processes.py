@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.processes import SIGNALS, SIGTERM, Running
-from remediate.rehearsal.services import SCRIPTS, processes_of, service, start_daemon
+from remediate.rehearsal.services import REFUSAL, SCRIPTS, processes_of, service, start_daemon
 from remediate.rehearsal.shell import Call, command
 
 command("service")(service)
@@ -133,7 +133,10 @@ def _daemon(name: str) -> None:
             call.err(f"{script.comm}: another instance is running\n")
             return 1
         yield call.node.pair.layout.costs.daemon_start
-        start_daemon(call.node, name)
+        if name in call.node.trouble.failing_services:
+            call.err(f"{script.comm}: {REFUSAL}\n")
+            return 1
+        start_daemon(call.node, name, title=" ".join(call.argv))
         return 0
 
     command(script.comm)(start)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.commands.devices import resource_of, served, superblock_of, worker_of
-from remediate.rehearsal.disk import Disk
+from remediate.rehearsal.commands.devices import on_disk, resource_of, served, superblock_of, worker_of
+from remediate.rehearsal.disk import Disk, PoolLabel
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
+from remediate.rehearsal.mounts import Mount, Usage, write_device
 from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
-from remediate.rehearsal.ufs import Mount, write_device
 
 ROOT_DEVICE = "/dev/gpt/rootfs"
 
@@ -57,6 +55,10 @@ def mount(call: Call) -> Steps[int]:
             "Forced mount will invalidate journal contents: Operation not permitted\n"
         )
         return 1
+    if resource.name in node.trouble.failing_mounts:
+        yield node.pair.layout.costs.mount
+        call.err(f"mount: {device}: Input/output error\n")
+        return 1
     yield from node.filesystems.mount(resource)
     return 0 if resource.mountpoint in node.filesystems.mounts else 1
 
@@ -65,7 +67,19 @@ def _list_as_fstab(call: Call) -> None:
     call.out(f"{ROOT_DEVICE}\t\t/\t\t\tufs\trw\t\t1 1\n")
     call.out("devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0\n")
     for each in call.node.filesystems.mounts.values():
-        call.out(f"{each.resource.device}\t\t{each.resource.mountpoint}\t\tufs\trw\t\t2 2\n")
+        call.out(_fstab_line(each))
+
+
+def _fstab_line(mount: Mount) -> str:
+    """mount.c, putfsent(): words filled up with tabs; only of UFS the last two columns are not 0."""
+    source, point = (
+        word + "\t" * sum(len(word) < column for column in (8, 16, 24)) + " " * (len(word) >= 24)
+        for word in (mount.source, mount.resource.mountpoint)
+    )
+    options = ",".join(("rw", *(word for word in mount.options if word == "nfsv4acls")))
+    gap = "\t" if len(options) < 8 else " "
+    tail = "2 2" if mount.fstype == "ufs" else "0 0"
+    return f"{source}{point}{mount.fstype}\t{options}{gap}\t{tail}\n"
 
 
 def _list_mounts(call: Call, verbose: bool) -> None:
@@ -77,9 +91,8 @@ def _list_mounts(call: Call, verbose: bool) -> None:
     line(ROOT_DEVICE, "/", f"ufs, {exported}local, soft-updates", f"{node.layout.hostid:08x}00000001")
     line("devfs", "/dev", "devfs", "00ff007171000000")
     for each in node.filesystems.mounts.values():
-        exported = "NFS exported, " if each.exported else ""
-        options = f"ufs, {exported}local, soft-updates, journaled soft-updates"
-        line(each.resource.device, each.resource.mountpoint, options, _fsid(each))
+        options = [each.fstype, *(["NFS exported"] if each.exported else []), *each.options]
+        line(each.source, each.resource.mountpoint, ", ".join(options), _fsid(each))
 
 
 def _fsid(mount: Mount) -> str:
@@ -94,15 +107,19 @@ def umount(call: Call) -> Steps[int]:
     force, target, node = "-f" in call.argv, call.argv[-1].rstrip("/"), call.node
     mounted = node.filesystems.mounts.get(target)
     if mounted is None:
-        by_device = [each for each in node.filesystems.mounts.values() if each.resource.device == target]
+        by_device = [each for each in node.filesystems.mounts.values() if each.source == target]
         mounted = by_device[0] if by_device else None
     if mounted is None:
         call.err(f"umount: {target}: not a file system root directory\n")
         return 1
-    if force and (worker_of(node, mounted.resource) is None):
-        node.filesystems.unmount_by_force(mounted)
-        return 0
-    good = yield from node.filesystems.unmount(mounted)
+    if force:
+        mounted.users.clear()
+    unserved = worker_of(node, mounted.resource) is None
+    try:
+        good = yield from (mounted.unmount_by_force() if force and unserved else mounted.unmount())
+    except OSError as error:
+        call.err(f"umount: unmount of {mounted.resource.mountpoint} failed: {error.strerror}\n")
+        return 1
     if not good:
         call.err(f"umount: {target}: not a file system root directory\n")
     return 0 if good else 1
@@ -116,7 +133,7 @@ def df(call: Call) -> int:
     rows = [
         Usage(ROOT_DEVICE, 4053308, 203464, 3525580, 7128, 515254, "/"),
         Usage("devfs", 1, 1, 0, 0, 0, "/dev"),
-        *map(_usage, node.filesystems.mounts.values()),
+        *(each.usage() for each in node.filesystems.mounts.values()),
     ]
     if paths:
         found = node.filesystems.under(paths[0])
@@ -137,45 +154,25 @@ def df(call: Call) -> int:
     return 0
 
 
-class Usage(NamedTuple):
-    """One line of df: kilobytes, inodes, and where it is mounted."""
-
-    name: str
-    total: int
-    used: int
-    free: int
-    iused: int
-    ifree: int
-    where: str
-
-
 def _percent(used: int, free: int) -> int:
     return int(used * 100 / (used + free) + 0.5) if used + free > 0 else 100
 
 
-def _usage(mount: Mount) -> Usage:
-    """Sizes as newfs leaves them: 253588 kilobytes of 256 MB, 8% of the fragments kept free, 8192 inodes per 64 MB."""
-    total = mount.disk.datasize * 253588 // 268430848
-    usable = total - total // 4 * 8 // 100 * 4
-    used = usable if mount.full else mount.used_kilobytes()
-    inodes, iused = -(-mount.disk.datasize // (64 << 20)) * 8192 - 2, 3 + len(mount.files)
-    resource = mount.resource
-    return Usage(resource.device, total, used, usable - used, iused, inodes - iused, resource.mountpoint)
-
-
 @command("fstyp")
 def fstyp(call: Call) -> Steps[int]:
-    """fstyp(8): ufs, or nothing and exit 1."""
+    """fstyp(8): ufs, or nothing and exit 1; zfs only with -u, for what mount(8) does not mount (fstyp.c)."""
     device, node = call.argv[-1], call.node
+    unmountable = any(word.startswith("-") and "u" in word for word in call.argv[1:-1])
     resource = resource_of(node, device)
     if resource is None:
         call.err(f"fstyp: {device}: No such file or directory\n")
         return 1
     yield from served(node, resource)
-    if superblock_of(node, resource) is None:
+    found = on_disk(node, resource)
+    if found is None or (isinstance(found, PoolLabel) and not unmountable):
         call.err(f"fstyp: {device}: filesystem not recognized\n")
         return 1
-    call.out("ufs\n")
+    call.out("zfs\n" if isinstance(found, PoolLabel) else "ufs\n")
     return 0
 
 
@@ -186,6 +183,9 @@ def newfs(call: Call) -> Steps[int]:
     resource = resource_of(node, device)
     if resource is None:
         call.err(f"newfs: {device}: could not find special device\n")
+        return 1
+    if any(pool.resource.name == resource.name for pool in node.filesystems.pools.values()):
+        call.err(f"newfs: {device}: failed to open disk for writing\n")
         return 1
     yield node.filesystems.make(resource)
     sectors = node.disks[node.hastd.resources[resource.name].conf.local].datasize // 4096 * 8

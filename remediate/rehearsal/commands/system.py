@@ -1,10 +1,11 @@
-"""hostname, uname, sleep, true, logger, fstat, fuser, sysrc, and the shell's own words."""
+"""hostname, uname, sleep, true, logger, sysrc, shutdown, and the shell's own words."""
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 
-from remediate.rehearsal.clock import Process, Steps
+from remediate.rehearsal.clock import Completion, Process, Steps, finished
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.services import rc_conf
 from remediate.rehearsal.shell import COMMANDS, Call, command, execute, run_words
@@ -155,21 +156,6 @@ def test(call: Call) -> int:
     return 1
 
 
-@command("fstat")
-def fstat(call: Call) -> int:
-    """fstat(1) -f PATH: nobody holds files open in the simulation, only the header is printed."""
-    call.out("USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W\n")
-    return 0
-
-
-@command("fuser")
-def fuser(call: Call) -> int:
-    """fuser(1): the path and nobody."""
-    paths = [word for word in call.argv[1:] if not word.startswith("-")]
-    call.err("".join(f"{path}:\n" for path in paths))
-    return 0
-
-
 @command("sysrc")
 def sysrc(call: Call) -> int:
     """sysrc(8) -n NAME and NAME=VALUE."""
@@ -189,13 +175,21 @@ def sysrc(call: Call) -> int:
     return status
 
 
-@command("shutdown", "reboot", "halt", "poweroff")
+@command("shutdown", "poweroff", "reboot", "halt")
 def shutdown(call: Call) -> int:
-    """shutdown(8) and its kin end the node at once; -r and reboot bring it back."""
-    node, again = call.node, "-r" in call.argv or call.argv[0].endswith("reboot")
+    """shutdown(8) -p, -h, -r now and poweroff go through rc.shutdown; reboot(8) and halt end the node at once."""
+    node, name = call.node, posixpath.basename(call.argv[0])
+    again = "-r" in call.argv or name == "reboot"
 
     def end() -> None:
-        node.power_off()
+        down: Completion[None] = finished(None)
+        if name in ("reboot", "halt"):
+            node.power_off()
+        else:
+            down = node.shut_down()
+        down.then(come_back)
+
+    def come_back() -> None:
         if again:
             node.power_on()
 

@@ -1,4 +1,4 @@
-"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, chflags, echo, printf, sed."""
+"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, echo, printf, sed."""
 
 from __future__ import annotations
 
@@ -217,24 +217,6 @@ def mkdir(call: Call) -> int:
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
         call.node.files.make_directory(path, call.node.now)
     return 0
-
-
-@command("chflags")
-def chflags(call: Call) -> int:
-    """chflags(1) schg and noschg: an immutable directory takes no new files (30)."""
-    flag, paths = call.argv[1], call.argv[2:]
-    for path in paths:
-        if not call.node.files.exists(path):
-            call.err(f"chflags: {path}: No such file or directory\n")
-            return 1
-        call.node.files.find(path).immutable = not flag.startswith("no")
-    return 0
-
-
-@command("chmod", "chown")
-def chmod(call: Call) -> int:
-    """chmod(1), chown(8): accepted, without effect."""
-    return 0 if call.node.files.exists(call.argv[-1]) else 1
 
 
 @command("sed")

@@ -1,0 +1,87 @@
+"""rc(8): the order in which a node boots, and what an orderly shutdown does before the power goes.
+
+devd starts before the network, the network configures CARP, hastd comes after it and begins in role init, NFS is last
+(guide, "Boot is the hard part"). Two scripts of /usr/local/etc/rc.d are run where they are installed: one before the
+network, one between hastd and NFS. rc(8) waits for each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.boot_messages import boot_messages
+from remediate.rehearsal.clock import Completion, Steps, finished, first_of
+from remediate.rehearsal.hastconf import HastConfError
+from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.processes import boot_processes
+from remediate.rehearsal.services import SCRIPTS, enabled, start_daemon
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+HOLD_SCRIPT = "/usr/local/etc/rc.d/hastwatch_hold"
+CONVERGE_SCRIPT = "/usr/local/etc/rc.d/hastwatch"
+
+RC_SHUTDOWN = 60.0
+"""Seconds that an orderly shutdown waits for the local script (rc.conf(5) has 90 for all scripts together)."""
+
+BOOT_PIDS = {"devd": 384, "syslogd": 557, "hastd": 570, "rpcbind": 577, "statd": 584, "lockd": 588}
+BOOT_PIDS |= {"mountd": 616, "nfsd": 625}
+"""Of the first node, as recorded; the second node's are two less."""
+
+NFS_DAEMONS = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
+"""In the order in which they start."""
+
+
+def booting(node: Node) -> Steps[None]:
+    """From the kernel, which is there already, to the end of rc(8)."""
+    costs = node.pair.layout.costs
+    yield costs.boot_to_network
+    boot_processes(node.processes, node.clock.now, node.layout.number)
+    node.files.write("/var/run/sshd.pid", f"{656 - 2 * node.layout.number}\n", node.clock.now)
+    _daemon(node, "syslogd")
+    for line in boot_messages(node.layout.number):
+        node.kernel_log(line)
+    if node.files.exists("/etc/sysctl.conf"):
+        node.kernel.read_sysctl_conf(node.files.read("/etc/sysctl.conf"))
+    _daemon(node, "devd")
+    yield costs.boot_devd
+    yield _local_script(node, HOLD_SCRIPT, "start")
+    node.network.configure()
+    node.boot_deafness = 0.0
+    yield costs.boot_hastd
+    _daemon(node, "hastd")
+    yield _local_script(node, CONVERGE_SCRIPT, "start")
+    yield costs.boot_nfs
+    for name in NFS_DAEMONS:
+        _daemon(node, name)
+        yield costs.boot_daemon
+    node.processes.next_pid = max(node.processes.next_pid, 690)
+
+
+def shutting_down(node: Node) -> Steps[None]:
+    """rc.shutdown: the local script, NFS, hastd, each asked to end; then the power goes."""
+    yield first_of(_local_script(node, CONVERGE_SCRIPT, "stop"), node.clock.timeout(RC_SHUTDOWN))
+    for name in (*reversed(NFS_DAEMONS), "hastd"):
+        yield node.start_command(f"service {name} onestop")
+
+
+def _local_script(node: Node, path: str, verb: str) -> Completion[int]:
+    """Run a script with one word, where it is installed; finished with its exit status."""
+    program = node.programs.get(path)
+    if program is None:
+        return finished(0)
+    return program.start(node, [path, verb])
+
+
+def _daemon(node: Node, name: str) -> None:
+    script = SCRIPTS[name]
+    if not enabled(node, script) or (script.required_file and not node.files.exists(script.required_file)):
+        return
+    if name in node.trouble.failing_services:
+        node.syslog(MESSAGES, f"root: /etc/rc.d/{name}: WARNING: failed to start {name}")
+        return
+    try:
+        start_daemon(node, name, BOOT_PIDS[name] - 2 * (node.layout.number - 1))
+    except (HastConfError, OSError) as error:  # a hast.conf that hastd refuses does not stop the boot
+        node.syslog(MESSAGES, f"root: /etc/rc.d/{name}: {error}")

@@ -1,0 +1,112 @@
+"""Faults of single steps of a failover: a device, fsck, mount, a service, a process that keeps a file system busy.
+
+See `faults.py`, which lists them with the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.fault_registry import fault
+from remediate.rehearsal.fault_words import FaultError, mounts_of, node_named, number
+from remediate.rehearsal.local_users import STUBBORN, WILLING, begin_to_use
+from remediate.rehearsal.services import SCRIPTS
+from remediate.rehearsal.trouble import ENDLESS, Trouble
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.pair import Pair
+
+
+def _trouble(pair: Pair, node: str, resource: str) -> tuple[Trouble, str]:
+    """Of a node, and the name of the resource. Raises FaultError, ValueError."""
+    return node_named(pair, node).trouble, pair.resource_named(resource).name
+
+
+@fault
+def device_never_appears(pair: Pair, node: str, resource: str) -> None:
+    """The next primary worker of a resource comes up and /dev/hast/NAME does not."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.absent_devices.add(name)
+
+
+@fault
+def device_appears(pair: Pair, node: str, resource: str) -> None:
+    """The device comes, within a second where a primary worker waits."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.absent_devices.discard(name)
+
+
+@fault
+def fsck_fails(pair: Pair, node: str, resource: str, times: str = "") -> None:
+    """fsck -p of a resource ends with 8, so many times or until a full check has repaired it."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.failing_preens[name] = int(number(1, times)) if times else ENDLESS
+
+
+@fault
+def fsck_hopeless(pair: Pair, node: str, resource: str) -> None:
+    """fsck of a resource ends with 8, the full check too."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.hopeless.add(name)
+
+
+@fault
+def fsck_works(pair: Pair, node: str, resource: str) -> None:
+    """fsck of a resource works again."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.failing_preens.pop(name, None)
+    trouble.hopeless.discard(name)
+
+
+@fault
+def mount_fails(pair: Pair, node: str, resource: str) -> None:
+    """Mounting a resource ends with EIO."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.failing_mounts.add(name)
+
+
+@fault
+def mount_works(pair: Pair, node: str, resource: str) -> None:
+    """Mounting a resource works again."""
+    trouble, name = _trouble(pair, node, resource)
+    trouble.failing_mounts.discard(name)
+
+
+def _service(name: str) -> str:
+    """A service by its name or that of its program. Raises FaultError."""
+    for script in SCRIPTS.values():
+        if name in (script.name, script.comm):
+            return script.name
+    raise FaultError(f"unknown service {name}; there are {', '.join(SCRIPTS)}")
+
+
+@fault
+def service_fails(pair: Pair, node: str, service: str) -> None:
+    """Starting a service, by service(8) or directly, ends with 1 and a line; one that runs goes on."""
+    node_named(pair, node).trouble.failing_services.add(_service(service))
+
+
+@fault
+def service_works(pair: Pair, node: str, service: str) -> None:
+    """The service can be started again."""
+    node_named(pair, node).trouble.failing_services.discard(_service(service))
+
+
+def _use(pair: Pair, node: str, resource: str, seconds: str, ended_by: frozenset[int]) -> None:
+    name = pair.resource_named(resource).name
+    mount = next((each for each in mounts_of(pair, node) if each.resource.name == name), None)
+    if mount is None:
+        raise FaultError(f"{name} is not mounted on {node}")
+    begin_to_use(mount, ended_by, number(0, seconds) if seconds else None)
+
+
+@fault
+def busy(pair: Pair, node: str, resource: str, seconds: str = "") -> None:
+    """A local process keeps the mounted file system busy, for so long or until it is ended."""
+    _use(pair, node, resource, seconds, WILLING)
+
+
+@fault
+def busy_stubborn(pair: Pair, node: str, resource: str, seconds: str = "") -> None:
+    """The same, and only SIGKILL ends it."""
+    _use(pair, node, resource, seconds, STUBBORN)

@@ -1,0 +1,217 @@
+"""`remediate.site` on a simulated pair: the same code acts on it, in simulated time, and can be killed at any moment.
+
+    site = site_of(pair.nodes["nfs001"], tmp_path, config)
+    pair.clock.run_task(lambda: converge(site))
+
+Each node keeps its state in a real directory, `state/NODE`, which it shows as /var/db/hastwatch. Every call makes the
+site of a new process of that node: it lives until its fate (`dying.py`) or until the node loses power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from checks.plugin.config import Config
+from checks.probes.errors import Unreachable
+from checks.probes.memory import Memory
+from checks.probes.node import Node
+from remediate.rehearsal.clock import Process, Task, first_of
+from remediate.rehearsal.dying import Killed, Life
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
+from remediate.rehearsal.shell import Output
+from remediate.site import LOOK, Site, Way
+from remediate.state.journal import NAME, TAG, Entry, Journal
+from remediate.state.store import Store, Values
+from remediate.timing import Timing
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node as SimulatedNode
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds after which the way to a peer that nobody answers for gives up, as `ssh -o ConnectTimeout=1` does."""
+
+
+def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None = None) -> Site:
+    """The site of a new process on a node. `life` decides when that is killed; without one only a power cut does.
+
+    The peer is asked over the management network; `site._replace(peer=None)` has no way to it.
+    """
+    living = life or Life()
+    node.bears(living)
+    directory = state / node.name
+    node.keep_state_in(directory)
+    directory.chmod(0o755)
+    timing, memory, pid = PairTiming(node, living), SimulatedMemory(node.clock), node.processes.next_pid
+    node.processes.skip_pids()
+
+    def syslog(_: int, line: str) -> None:
+        node.syslog(MESSAGES, f"{TAG}[{pid}]: {line}")
+
+    def boot() -> str:
+        return node.kernel.values["kern.boottime"].split()[3].rstrip(",")
+
+    return Site(
+        WayOfThePair(node, living, memory),
+        WayToThePeer(node, living, memory),
+        config,
+        MortalStore(str(directory), living),
+        MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living),
+        timing,
+    )
+
+
+class PairTiming(Timing):
+    """The time of a pair, for one process on one of its nodes; waiting lets everything else go on."""
+
+    def __init__(self, node: SimulatedNode, life: Life | None = None) -> None:
+        self._node, self._clock = node, node.clock
+        self._life = life or Life()
+
+    def now(self) -> float:
+        """Simulated seconds. Raises Killed."""
+        self._life.check()
+        return self._clock.now
+
+    def wall(self) -> float:
+        """What the node takes for the time. Raises Killed."""
+        self._life.check()
+        return self._node.now
+
+    def sleep(self, seconds: float) -> None:
+        """Inside a task; outside of one, time passes for the whole pair. Raises Killed."""
+        self._life.check()
+        self._clock.wait(first_of(self._clock.timeout(seconds), self._life.ended))
+        self._life.check()
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Each call as a task of its own. Raises what the first failing one raised, Killed before anything else."""
+        self._life.check()
+        if len(calls) < 2:
+            return [call() for call in calls]
+        tasks: list[Task[T]] = [self._clock.run_task(call) for call in calls]
+        for task in tasks:
+            self._clock.wait(task)
+        errors = [task.error for task in tasks if task.error is not None]
+        for error in sorted(errors, key=lambda error: not isinstance(error, Killed)):
+            raise error
+        return [task.value for task in tasks]  # type: ignore[misc]  # None only where T has it
+
+
+class MortalNode(NodeOfThePair):
+    """A node as a process on one of the two sees it. A command that is underway when that dies goes on without it."""
+
+    def __init__(self, simulated: SimulatedNode, seconds: float, memory: Memory, life: Life) -> None:
+        super().__init__(simulated, seconds, memory)
+        self._life = life
+
+    def begin(self, line: str, output: Output) -> Process[int]:
+        """Raises Killed."""
+        started: list[Process[int]] = []
+        self._life.begin_command(lambda: started.append(self.simulated.start_command(line, output)))
+        return started[0]
+
+    def ends(self, process: Process[int], seconds: float) -> bool:
+        """Raises Killed."""
+        self.simulated.clock.wait(first_of(process, self._life.ended), seconds)
+        self._life.check()
+        return process.done
+
+
+class PeerNode(MortalNode):
+    """The other node, as it is reached by ssh(1) over the management network."""
+
+    def __init__(
+        self, asking: SimulatedNode, simulated: SimulatedNode, seconds: float, memory: Memory, life: Life
+    ) -> None:
+        super().__init__(simulated, seconds, memory, life)
+        self._asking = asking
+
+    def begin(self, line: str, output: Output) -> Process[int]:
+        """Raises Unreachable: at once where nobody listens, else when ssh(1) gives up; and Killed."""
+        self._life.check()
+        pair, here, there = self._asking.pair, self._asking, self.simulated
+        if not pair.reachable(here, there, Traffic.MANAGEMENT):
+            here.clock.wait(first_of(here.clock.timeout(CONNECT_TIMEOUT), self._life.ended))
+            self._life.check()
+            raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out")
+        if not pair.manageable(here, there):
+            raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused")
+        return super().begin(line, output)
+
+
+class WayOfThePair(Way):
+    """The way of a process to the node it runs on. `via` is not empty, as nothing of this machine is that node's."""
+
+    def __init__(self, node: SimulatedNode, life: Life, memory: Memory) -> None:
+        super().__init__(("/", node.name), memory)
+        self.simulated, self._life, self._memory = node, life, memory
+
+    def node(self, seconds: float = LOOK) -> Node:
+        """The simulated node. Raises Killed."""
+        self._life.check()
+        return MortalNode(self.simulated, seconds, self._memory, self._life)
+
+
+class WayToThePeer(WayOfThePair):
+    """The way of a process to the other node."""
+
+    def __init__(self, asking: SimulatedNode, life: Life, memory: Memory) -> None:
+        super().__init__(asking.pair.peer(asking), life, memory)
+        self._asking = asking
+
+    def node(self, seconds: float = LOOK) -> Node:
+        """The simulated node, which may not be reachable. Raises Killed."""
+        self._life.check()
+        return PeerNode(self._asking, self.simulated, seconds, self._memory, self._life)
+
+
+class MortalStore(Store):
+    """A state directory whose user can be killed: then it changes nothing any more."""
+
+    def __init__(self, directory: str, life: Life) -> None:
+        super().__init__(directory)
+        self._life = life
+
+    def read(self, name: str) -> Values:
+        """Raises Killed, and what Store raises."""
+        self._life.check()
+        return super().read(name)
+
+    def write(self, name: str, values: Mapping[str, object]) -> None:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        super().write(name, values)
+
+    def remove(self, name: str) -> bool:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        return super().remove(name)
+
+    def update(self, name: str, change: Callable[[Values], Values | None], *instead: Any, **named: Any) -> Values:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        return super().update(name, change, *instead, **named)
+
+    def append(self, name: str, line: str) -> None:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        super().append(name, line)
+
+
+class MortalJournal(Journal):
+    """A journal whose writer can be killed; an entry is one change of the state directory."""
+
+    def __init__(self, *words: Any, life: Life) -> None:
+        super().__init__(*words)
+        self._life = life
+
+    def entry(self, event: str, **words: Any) -> Entry:
+        """Raises Killed."""
+        self._life.begin_write()
+        return super().entry(event, **words)

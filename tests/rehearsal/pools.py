@@ -1,0 +1,45 @@
+"""A simulated pair whose resource carries a ZFS pool, for the tests."""
+
+from __future__ import annotations
+
+from remediate.rehearsal.accounting import places
+from remediate.rehearsal.client import Answer
+from remediate.rehearsal.layout import PairLayout, ResourceLayout
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.writes import Fate
+
+IMPORT = "zpool import -d /dev/hast -o cachefile=none"
+
+
+def healthy(**changes: object) -> tuple[Pair, Node, Node]:
+    """A pair whose resource carries a pool, and its nodes; the first serves."""
+    pair = Pair(PairLayout(resources=(ResourceLayout(kind="zfs", **changes),)))  # type: ignore[arg-type]
+    pair.bring_up()
+    first, second = pair.nodes.values()
+    return pair, first, second
+
+
+def write_records(pair: Pair, count: int, file: str = "mail") -> None:
+    """Acknowledged writes of a client, ten in a second."""
+    client = pair.client()
+    for _ in range(count):
+        assert client.write_now(file).answer is Answer.OK
+        pair.clock.advance(0.1)
+
+
+def become_primary(pair: Pair, node: Node) -> None:
+    """With the device there."""
+    pair.must(node, "hastctl role primary home")
+    pair.clock.advance(1)
+
+
+def fates(pair: Pair) -> list[Fate]:
+    """Of every acknowledged write, in order."""
+    return [each.fate for each in places(pair, "home")]
+
+
+def home_on(node: Node) -> str:
+    """Its line of mount(8), empty where it isn't mounted."""
+    lines = node.run("mount").out.splitlines()
+    return next((line for line in lines if " on /hast/home " in line), "")
