@@ -1,0 +1,119 @@
+"""hastwatch as it is installed on both nodes of a simulated pair: its hooks, its rc.d scripts, and the command itself.
+
+Each program does what the real one does, by the same functions, on the site of the node it runs on. What a real hook
+leaves to a detached worker is a task of its own here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checks.plugin.config import Config
+from checks.probes.errors import ProbeError
+from remediate.failover import arrival, boot
+from remediate.failover.converge import Wish, converge, silent
+from remediate.failover.outcome import StepFailed
+from remediate.rehearsal.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
+from remediate.rehearsal.dying import NEVER, Fate, Killed, Life
+from remediate.rehearsal.programs import PythonHook
+from remediate.rehearsal.site import site_of
+from remediate.state.ledger import Copy
+from remediate.state.store import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from remediate.rehearsal.node import Node
+    from remediate.rehearsal.pair import Pair
+    from remediate.site import Site
+
+FAILED, USAGE = 1, 2
+
+
+class Installed:
+    """hastwatch on a pair. `state` holds a directory for each node; `configs` the configuration of a node."""
+
+    def __init__(self, pair: Pair, state: Path, config: Config) -> None:
+        self.pair, self.state = pair, state
+        self.configs = {node.name: self._own(node, config) for node in pair.nodes.values()}
+        self.fates: dict[str, Fate] = {}
+        """Node: when its next worker is killed; taken up by that worker."""
+        self.workers: list[Life] = []
+        pair.on_carp_event(self._carp_event)
+        pair.on_hast_event(self._hast_event)
+        for node in pair.nodes.values():
+            site_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
+            node.hastwatch = PythonHook(self._command)
+            node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
+            node.install(CONVERGE_SCRIPT, PythonHook(self._converge_script))
+
+    def site(self, node: Node, fate: Fate = NEVER) -> Site:
+        """The site of a new process on a node."""
+        return site_of(node, self.state, self.configs[node.name], Life(fate))
+
+    def start_worker(self, node: Node, wish: Wish) -> Life:
+        """A detached convergence on a node."""
+        life = Life(self.fates.pop(node.name, NEVER))
+        site = site_of(node, self.state, self.configs[node.name], life)
+        self.workers.append(life)
+        self._as_task(node, lambda: converge(site, wish))
+        return life
+
+    def _own(self, node: Node, config: Config) -> Config:
+        policy = config.failover._replace(management=self.pair.peer(node).layout.management)
+        return config._replace(failover=policy)
+
+    def _as_task(self, node: Node, call: Callable[[], object]) -> None:
+        task = node.clock.run_task(call)
+
+        def ended() -> None:
+            if task.error is not None and not isinstance(task.error, Killed):
+                self.pair.hook_errors.append(task.error)
+
+        task.then(ended)
+
+    def _carp_event(self, node: Node, argv: list[str]) -> int:
+        try:
+            trigger = arrival.carp_event(self.site(node), argv[1:])
+        except (arrival.Refused, StateError, ProbeError):
+            return FAILED
+        if trigger:
+            self.start_worker(node, Wish(trigger))
+        return 0
+
+    def _hast_event(self, node: Node, argv: list[str]) -> int:
+        try:
+            trigger = arrival.hast_event(self.site(node), argv[1:])
+        except (arrival.Refused, StateError, ProbeError):
+            return FAILED
+        if trigger:
+            self.start_worker(node, Wish(trigger))
+        return 0
+
+    def _hold_script(self, node: Node, argv: list[str]) -> int:
+        try:
+            boot.hold_back(self.site(node))
+        except (StepFailed, ProbeError, StateError):
+            return FAILED
+        return 0
+
+    def _converge_script(self, node: Node, argv: list[str]) -> int:
+        if argv[1:] == ["start"]:
+            site = self.site(node)
+            self._as_task(node, lambda: boot.begin(site, silent))
+            return 0
+        return boot.end(self.site(node), silent).result.value
+
+    def _command(self, node: Node, argv: list[str]) -> int:
+        """What the other node calls: `ledger` and `--version`."""
+        words = argv[1:]
+        if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
+            try:
+                trigger = arrival.told(self.site(node), words[1], Copy(words[3]), words[5])
+            except StateError:
+                return FAILED
+            if trigger:
+                self.start_worker(node, Wish(trigger))
+            return 0
+        return 0 if words == ["--version"] else USAGE
