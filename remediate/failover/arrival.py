@@ -19,7 +19,7 @@ from remediate.failover.observe import boot_time, observe
 from remediate.failover.resource import places
 from remediate.site import Site
 from remediate.state import events, ledger, marker
-from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
+from remediate.state.journal import ALERT, INFO, NOTICE
 from remediate.state.ledger import Copy, Event
 
 OLD_STYLE = ("master", "slave", "backup")
@@ -71,12 +71,19 @@ def hast_event(site: Site, words: list[str]) -> str:
         raise Refused(f"hast.conf has no resource {name}")
     if kind == "split-brain":
         return _split_brain(site, name)
-    event = ROLES[more[1]] if kind == "role" else EVENTS[kind]
-    ledger.record(site.store, name, event, site.timing.wall(), site.journal.node_name)
+    now = site.timing.wall()
     if kind == "role":
+        ledger.record(site.store, name, ROLES[more[1]], now, site.journal.node_name)
         return f"hastd role {name} {more[1]}" if more[1] == "init" else ""
-    _about_the_copies(site, name, event)
-    return _fit_again(site, f"hastd {kind} {name}") if event is Event.CONNECT else ""
+    try:
+        resource = hast.resource(site.here.node(), name)
+    except (hast.NoState, ProbeError) as error:
+        raise Refused(f"what {kind} of {name} means is not known: {error}") from None
+    if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
+        ledger.record(site.store, name, Event.ROLE_PRIMARY, now, site.journal.node_name)
+    ledger.record(site.store, name, EVENTS[kind], now, site.journal.node_name)
+    _about_the_copies(site, resource, EVENTS[kind])
+    return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
 
 
 def told(site: Site, name: str, copy: Copy, by: str) -> str:
@@ -108,13 +115,9 @@ def _split_brain(site: Site, name: str) -> str:
     return "" if serving else f"hastd split-brain {name}"
 
 
-def _about_the_copies(site: Site, name: str, event: Event) -> None:
+def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it."""
-    try:
-        resource = hast.resource(site.here.node(), name)
-    except (hast.NoState, ProbeError) as error:
-        site.journal.entry("ledger", resource=name, result=f"the copies are not known: {error}", severity=WARNING)
-        return
+    name = resource.name
     if resource.role is Role.PRIMARY:
         known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else copies.of_peer(resource)
         if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:

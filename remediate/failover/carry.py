@@ -16,7 +16,7 @@ from checks.probes.hast import Role
 from remediate.failover import filesystems, peer, reach, roles, services
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Seen
-from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.outcome import NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place
 from remediate.failover.steps import Do, Step
@@ -35,6 +35,8 @@ class Carrier:
         self.site, self.seen, self.run, self.watch = site, seen, run, watch
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
+        self.refused = False
+        """The first step that failed was one that only waits: nothing was done for that resource."""
         self.steps = 0
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
@@ -57,6 +59,7 @@ class Carrier:
             try:
                 result = self._do(step)
             except (StepFailed, ProbeError) as error:
+                self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self._journal(step, f"failed: {error}", began)
                 self.failed[step.resource] = f"{step}: {error}"
                 return
@@ -136,9 +139,7 @@ class Carrier:
             return last.peer in (Peer.LET_GO, Peer.GONE)
 
         if not self.site.timing.until(let_go, self.site.config.failover.let_go, peer.EVERY):
-            raise StepFailed(
-                f"the other node has not let go within {self.site.config.failover.let_go:g} s: {last.says}"
-            )
+            raise NotYet(f"the other node has not let go within {self.site.config.failover.let_go:g} s: {last.says}")
         return last.says
 
     def _settle(self, place: Place) -> str:

@@ -22,7 +22,7 @@ from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.site import Site
-from remediate.state import events, failures, ledger
+from remediate.state import events, failures, ledger, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
@@ -57,7 +57,7 @@ class Wish(NamedTuple):
     trigger: str
     """Who calls, for the journal: `devd 2@em0 MASTER`, `boot`, `periodic`, `human root`."""
     promote: bool = True
-    """False: nothing is promoted, a drift is only reported."""
+    """False: nothing is promoted but what was refused before, a drift is only reported, and once."""
     leaving: str = ""
     """Why this node gives its service away, whatever CARP says."""
     accept_loss: bool = False
@@ -98,6 +98,7 @@ class Run:
     def __init__(self, site: Site, wish: Wish, watch: Callable[[str], None]) -> None:
         self.site = site if not wish.accept_loss else _accepting(site)
         self.wish, self.watch = wish, watch
+        self.promote = wish.promote or refusals.pending(site.store)
         self.id = os.urandom(4).hex()
         self.seq = events.read(site.store).seq
         self.steps = 0
@@ -134,7 +135,7 @@ class Run:
         unwanted = {
             name: Decision(Target.AS_IT_IS, NOT_ASKED if self._is_left_out(name) else DRIFT)
             for name in made.decisions
-            if self._is_left_out(name) or (not self.wish.promote and self._goes_up(seen, name, made.decisions))
+            if self._is_left_out(name) or (not self.promote and self._goes_up(seen, name, made.decisions))
         }
         return arranged(facts.node, facts.resources, made.decisions | unwanted, policy) if unwanted else made
 
@@ -160,6 +161,10 @@ class Run:
             if going_up:
                 self._promoted(going_up)
             return ()
+        if going_up and carrier.refused:
+            left = self._demote(going_up)
+            self._hold_back({f"{name}: {fitness.IN_USE if left else fitness.HELD_THERE}" for name in going_up}, seen)
+            return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
             return self._undo(seen, going_up, carrier.failed)
         self._hold_back({f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}, seen)
@@ -252,6 +257,10 @@ class Run:
             )  # fmt: skip
 
     def _ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+        known = refusals.same(self.site.store, said)
+        if not self.wish.promote and known:
+            return Outcome(result, self.steps, said)  # said before, and nothing has changed since
+        refusals.keep(self.site.store, said if result is Result.REFUSED else (), self.wish.promote)
         if result is not Result.IN_PLACE or self.steps:
             self.site.journal.entry(
                 "converged" if result is Result.IN_PLACE else "refused", why=self.wish.trigger, run=self.id,

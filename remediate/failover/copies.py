@@ -28,8 +28,10 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
                 connected = resource.status is not Status.ABSENT
                 event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
                 ledger.record(site.store, name, event, site.timing.wall(), seen.facts.name)
-            elif resource.role is Role.PRIMARY and (known := of_peer(resource)) is not Copy.UNKNOWN:
-                tell(site, name, known, seen.facts.name, again)
+            elif resource.role is Role.PRIMARY:
+                ledger.record(site.store, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
+                if (known := of_peer(resource)) is not Copy.UNKNOWN:
+                    tell(site, name, known, seen.facts.name, again)
         except StateError as error:
             site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
 

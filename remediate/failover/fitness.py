@@ -25,6 +25,7 @@ NO_FAILBACK = "no failback"
 """The reason of a healthy standby that would take the address back, and is not to (`failback`)."""
 IN_USE = "still in use"
 FAILED = "failed promotion"
+HELD_THERE = "the other node has it"
 NOT_CONNECTED = "not connected"
 MILD = (NO_FAILBACK, NOT_CONNECTED)
 """Reasons of a standby that could serve if it had to. It is held back by half of what a node adds that cannot serve:

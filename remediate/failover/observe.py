@@ -253,6 +253,6 @@ def _behind(reading: _Reading, name: str, master_at: float | None, ask: bool) ->
         return known or blank, ""
     relation = counters.relation(mine, theirs)
     split = relation.value if relation is Relation.SPLIT_BRAIN else ""
-    if relation is Relation.IN_SYNC and kept.copy is not Copy.INCOMPLETE:
+    if relation in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and kept.copy is not Copy.INCOMPLETE:
         known = ""  # the other node has not written alone; whether a synchronisation is through the counters don't say
     return BEHIND.get(relation, known), split

@@ -5,5 +5,9 @@ class StepFailed(Exception):
     """The step did not have its effect by its deadline; the text says what was seen instead."""
 
 
+class NotYet(StepFailed):
+    """What has to be so before anything is done has not come about: nothing was done, and it may be tried again."""
+
+
 class Superseded(Exception):
     """What was planned is not wanted any more: CARP, or a human, has said something else meanwhile."""
