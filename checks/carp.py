@@ -9,8 +9,10 @@ from typing import NamedTuple
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list
-from checks.probes import carp
+from checks.probes import carp, hold
+from checks.probes.booted import boot_time
 from checks.probes.carp import CarpState, Vhid
+from checks.probes.errors import ProbeError
 from checks.probes.node import Node
 
 TABLE = Table(
@@ -30,10 +32,13 @@ TABLE = Table(
     Row("carp-advbase-differs", WARNING, "a vhid has another advbase on the other node",
         "the slower node waits longer, or never becomes master"),
     Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other"),
-    Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0", "the node holds back, or lost an interface"),
+    Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
+        "the node holds back, or lost an interface"),
     Row("carp-preempt-off", WARNING, "net.inet.carp.preempt is 0",
         "after a failure the vhids of a node do not move together"),
     Row("carp-not-preferred", WARNING, "not the state of --preferred", "a failover has happened; the service runs"),
+    Row("carp-held-standby", OK, "all of the demotion is from hastwatch, for a standby that is well",
+        "the address does not move back by itself; this node takes it when the other one is silent"),
     Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back", "the address can move when it must"),
 )  # fmt: skip
 
@@ -44,8 +49,9 @@ PERFDATA = (
 
 ABOUT = """\
 Looks at `ifconfig -a` (CARP, and VRRPv3 of FreeBSD 15 and later) and `sysctl net.inet.carp`: the state of every vhid,
-advskew, demotion, preempt and allow, and that all vhids of the node agree. With --peer at both nodes: that one of them,
-and only one, is MASTER of each vhid, and that vhids, addresses and advbase are the same."""
+advskew, demotion (and how much of it hastwatch added to hold the node back, and why), preempt and allow, and that all
+vhids of the node agree. With --peer at both nodes: that one of them, and only one, is MASTER of each vhid, and that
+vhids, addresses and advbase are the same."""
 
 
 class Seen(NamedTuple):
@@ -82,6 +88,7 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
         settings = carp.settings(node)
         yield Number(f"{node.label}_demotion", settings.demotion)
         found += _settings(node.label, settings)
+        found += _demotion(node, vhids, settings.demotion)
     except carp.CarpNotLoaded as error:
         found.append(TABLE.finding("carp-not-loaded", node.label, str(error)))
     yield Number(f"{node.label}_masters", len(masters), least=0)
@@ -91,18 +98,41 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
         found += _expected(session, node.label, vhids)
     seen.append(Seen(node, vhids))
     if not found:
-        shown = ", ".join(f"{_say(vhid)} {vhid.state.value} advskew {vhid.advskew}" for vhid in vhids)
-        found.append(TABLE.finding("carp-well", node.label, shown))
+        found.append(TABLE.finding("carp-well", node.label, _states(vhids)))
     yield from found
 
 
 def _settings(label: str, settings: carp.CarpSysctl) -> Iterator[Finding]:
     if not settings.allow:
         yield TABLE.finding("carp-not-allowed", label, "net.inet.carp.allow is 0")
-    if settings.demotion > 0:
-        yield TABLE.finding("carp-demoted", label, f"net.inet.carp.demotion is {settings.demotion}")
     if not settings.preempt:
         yield TABLE.finding("carp-preempt-off", label, "net.inet.carp.preempt is 0")
+
+
+def _demotion(node: Node, vhids: tuple[Vhid, ...], demotion: int) -> Iterator[Finding]:
+    """The demotion, and how much of it hastwatch added on this node, and why. Raises ProbeError."""
+    if demotion <= 0:
+        return
+    ours = _ours(node, demotion)
+    why = ", ".join(ours.reasons)
+    standby = bool(vhids) and all(vhid.state is CarpState.BACKUP for vhid in vhids)
+    if ours.amount == demotion and ours.is_mild and standby:
+        yield TABLE.finding("carp-held-standby", node.label, f"{_states(vhids)}, held back by hastwatch: {why}")
+        return
+    said = f"net.inet.carp.demotion is {demotion}"
+    if ours.amount > 0:
+        how_much = "all" if ours.amount == demotion else str(ours.amount)
+        said += f", {how_much} of it from hastwatch: {why}"
+    yield TABLE.finding("carp-demoted", node.label, said)
+
+
+def _ours(node: Node, demotion: int) -> hold.Held:
+    """What hastwatch added in this boot; nothing where that cannot be read, as on a node without hastwatch."""
+    try:
+        kept = hold.read(node)
+        return hold.share(kept, str(boot_time(node)), demotion) if kept.amount or kept.target else hold.Held()
+    except ProbeError:
+        return hold.Held()
 
 
 def _vhids(label: str, vhids: tuple[Vhid, ...], mapped: bool) -> Iterator[Finding]:
@@ -178,6 +208,10 @@ def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Findi
     if set(ours.addresses) != set(theirs.addresses):
         sides = [f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in ((here, ours), (there, theirs))]
         yield TABLE.finding("carp-addresses-differ", subject, ", ".join(sides))
+
+
+def _states(vhids: tuple[Vhid, ...]) -> str:
+    return ", ".join(f"{_say(vhid)} {vhid.state.value} advskew {vhid.advskew}" for vhid in vhids)
 
 
 def _say(vhid: Vhid) -> str:

@@ -60,6 +60,14 @@ OLD_SIGN = (
     "",
     "Nov 20 08:46:07 nfs001 hastd[9]: [home] (secondary) Worker process exited ungracefully (pid=1, exitcode=78).",
 )
+DEMOTED = (SYSCTL, "carp.demotion: 0", "carp.demotion: 120")
+BOOTED = ("sysctl -n kern.boottime", "", "{ sec = 1795334400, usec = 1 } Sun Nov 22 08:00:00 2026")
+HELD = (
+    "cat /var/db/hastwatch/hold.json",
+    "",
+    '{"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0, "boot": "1795334400",'
+    ' "since": "2026-11-22T08:46:35Z"}',
+)
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
 CASES = (
@@ -82,6 +90,7 @@ CASES = (
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
     Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),
     Case("carp-demoted", "carp", answers=((SYSCTL, "carp.demotion: 0", "carp.demotion: 1"),)),
+    Case("carp-held-standby", "carp", "nfs002", answers=(HELD, BOOTED, DEMOTED)),
     Case("carp-unexpected", "carp", options=("--expect", "BACKUP")),
     Case("carp-not-preferred", "carp", options=("--preferred", "backup")),
     Case("carp-no-master", "carp", answers=((IFCONFIG, "carp: MASTER", "carp: BACKUP"),), peer=()),
@@ -150,6 +159,42 @@ def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str], here
 def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = findings(case, tmp_path, capfd)
     assert found.get(case.reason) == check_of(case.check).table.by_reason[case.reason].severity.name
+
+
+@pytest.mark.parametrize(
+    ("node", "held", "demotion", "boot"),
+    [
+        ("nfs001", "no failback", 120, 1795334400),  # it is MASTER: what it is held back for is not so any more
+        ("nfs002", "home: hastd down", 120, 1795334400),
+        ("nfs002", "no failback", 360, 1795334400),
+        ("nfs002", "no failback", 120, 1795334461),
+    ],
+)
+def test_a_demotion_that_is_not_only_that_of_a_healthy_standby_stays_a_warning(
+    node: str, held: str, demotion: int, boot: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = (HELD[0], "", HELD[2].replace("no failback", held))
+    booted = (BOOTED[0], "", BOOTED[2].replace("1795334400", str(boot)))
+    demoted = (SYSCTL, "carp.demotion: 0", f"carp.demotion: {demotion}")
+    assert findings(Case("", "carp", node, (kept, booted, demoted)), tmp_path, capfd) == {"carp-demoted": "WARNING"}
+
+
+@pytest.mark.parametrize(
+    ("demotion", "says"),
+    [
+        (240, "net.inet.carp.demotion is 240, all of it from hastwatch: home: hastd down"),
+        (480, "net.inet.carp.demotion is 480, 240 of it from hastwatch: home: hastd down"),
+        (100, "net.inet.carp.demotion is 100 - "),
+    ],
+)
+def test_a_demotion_names_what_hastwatch_added_and_why(
+    demotion: int, says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = (HELD[0], "", HELD[2].replace("no failback", "home: hastd down").replace("120", "240"))
+    demoted = (SYSCTL, "carp.demotion: 0", f"carp.demotion: {demotion}")
+    node = " ".join([*PLAYER, str(node_folder(tmp_path, "nfs002", (kept, BOOTED, demoted)))])
+    assert check_of("carp").main(["--via", node, "--state-dir", str(tmp_path / "kept")]) == 1
+    assert says in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("module", ["hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount"])

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from checks import VERSION
 from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load, prefix_words
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Finding, Number, Severity, Table
+from checks.plugin.maintenance import Suspended, suspended
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
@@ -40,6 +42,7 @@ class Session:
         self.table = table
         self.memory = Memory(options.state_dir or config.state_dir or None)
         self.remarks: list[str] = []
+        self.wall = time.time
         given_up = GivenUpCommands(self.memory)
         deadline = Deadline(options.timeout)
         peer = prefix_words(options.peer if options.peer is not None else config.peer)
@@ -140,6 +143,7 @@ class Run:
         self.severities = severities
         self.findings: list[Finding] = []
         self.numbers: list[Number] = []
+        self.suspended: list[Suspended] = []
         self.speak = threading.Lock()
 
     def main(self) -> int:
@@ -172,6 +176,7 @@ class Run:
             raise
         except Exception as error:  # the last line of defence: never a traceback, never an OK
             self.add(self.failed(f"{type(error).__name__}: {error}"))
+        self.suspended = suspended(self.session.nodes, self.session.wall(), self.session.remarks)
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
 
@@ -205,7 +210,7 @@ class Run:
         rows = list(self.check.table.by_reason)
         findings = sorted(self.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
         numbers, remarks = list(self.numbers), list(self.session.remarks)
-        return Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks)
+        return Verdict(self.check.name, self.check.title, findings, numbers, nodes, remarks, self.suspended)
 
     def say(self, nodes: list[Node]) -> int:
         """Write the verdict; the exit status."""

@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Number, Severity
+from checks.plugin.maintenance import Suspended
 from checks.plugin.text import label, plain
 from checks.probes.node import Node
 from checks.probes.process import Completed
@@ -25,6 +26,7 @@ class Verdict(NamedTuple):
     numbers: list[Number]
     nodes: list[Node]
     remarks: list[str]
+    suspended: list[Suspended]
 
     @property
     def severity(self) -> Severity:
@@ -34,7 +36,8 @@ class Verdict(NamedTuple):
 
 def status_line(verdict: Verdict) -> str:
     """The one line: what is wrong, where, what it means, each with its reason; where nothing is known to be wrong, also
-    what is well: with one node out of reach somebody wants to know that the other one serves."""
+    what is well: with one node out of reach somebody wants to know that the other one serves. At its end the nodes
+    under maintenance."""
     worst = verdict.severity
     nothing_wrong = worst in (Severity.OK, Severity.UNKNOWN)
     shown = [finding for finding in verdict.findings if nothing_wrong or finding.severity is not Severity.OK]
@@ -46,6 +49,7 @@ def status_line(verdict: Verdict) -> str:
             break
         said.append(text)
     line = f"{verdict.title} {worst.name} - " + ("; ".join(said) or "nothing was found")
+    line += "".join(f" [{node.in_brief()}]" for node in verdict.suspended)
     return f"{line} | {' '.join(map(performance, verdict.numbers))}" if verdict.numbers else line
 
 
@@ -59,6 +63,7 @@ def performance(number: Number) -> str:
 def long_lines(verdict: Verdict, verbosity: int) -> list[str]:
     """The lines of `-v`: every finding with its meaning, remarks; with `-vv` the commands that were run as well."""
     lines = [f"{finding.severity.name}: {_said(finding, with_meaning=True)}" for finding in verdict.findings]
+    lines += [node.in_full() for node in verdict.suspended]
     lines += [f"note: {plain(remark)}" for remark in verdict.remarks]
     if verbosity > 1:
         lines += [plain(f"{node.label}: {_ran(entry)}") for node in verdict.nodes for entry in node.log]
@@ -79,6 +84,7 @@ def as_json(verdict: Verdict) -> str:
             "metrics": [number._asdict() for number in verdict.numbers],
             "evidence": [_evidence(node, entry) for node in verdict.nodes for entry in node.log],
             "remarks": verdict.remarks,
+            "maintenance": [node.as_values() for node in verdict.suspended],
         }
     )
 

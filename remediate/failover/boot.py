@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from checks.probes.booted import boot_time
 from remediate.failover import hold
 from remediate.failover.converge import Outcome, Wish, converge
-from remediate.failover.observe import boot_time
 from remediate.failover.resource import places
 from remediate.site import Site
 from remediate.state import ledger

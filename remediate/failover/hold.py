@@ -10,53 +10,33 @@ A demoted node still takes over when nobody else advertises (hast-facts, 13): ho
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from checks.probes import carp
+from checks.probes.booted import same_boot
+from checks.probes.errors import NotUnderstood
+from checks.probes.hold import NAME, from_values, share
+from checks.probes.hold import Held as Held
 from checks.probes.times import utc
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.store import StateError, StateUnreadable, Store, Values
 
-NAME = "hold.json"
 SYSCTL = "/sbin/sysctl"
 OID = "net.inet.carp.demotion"
 BOOT, SHUTDOWN = "boot", "shutdown"
 """Reasons of a node that has not looked yet whether it is fit, and of one that is going down."""
 SETS = 10.0
 """Seconds for one call of sysctl(8)."""
-SAME_BOOT = 60
-"""Seconds by which kern.boottime may differ within one boot: a step of the clock moves it too."""
-
-
-class Held(NamedTuple):
-    """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
-    when the counter stood at `before`."""
-
-    reasons: tuple[str, ...] = ()
-    amount: int = 0
-    target: int = 0
-    before: int = 0
-    boot: str = ""
-    since: str = ""
 
 
 def current(store: Store, boot: str, demotion: int) -> Held:
-    """What of ours is in the counter now: the record, held against the counter. Raises StateUnreadable.
+    """What of ours is in the counter now: the record, held against the counter (`share`). Raises StateUnreadable.
 
-    A crash between writing down and doing leaves a share on the way; the counter then tells on which side it is. Where
-    it is neither, others have changed it meanwhile, and what cannot be told counts as not ours: the node is then held
-    back for too long, which a human sees, but nobody else's share is ever taken away.
+    What cannot be told counts as not ours: the node is then held back for too long, which a human sees, but nobody
+    else's share is ever taken away.
     """
-    kept = _read(store)
-    if not same_boot(kept.boot, boot):
-        return Held(boot=boot)
-    if kept.target != kept.amount:
-        done = demotion == kept.before + kept.target - kept.amount
-        amount = kept.target if done else kept.amount if demotion == kept.before else 0
-        kept = kept._replace(amount=amount, target=amount)
-    return kept if demotion >= kept.amount else Held(boot=boot)
+    return share(_read(store), boot, demotion)
 
 
 def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
@@ -101,11 +81,6 @@ def shutting_down(store: Store, boot: str) -> str:
     return SHUTDOWN if SHUTDOWN in kept.reasons and same_boot(kept.boot, boot) else ""
 
 
-def same_boot(one: str, other: str) -> bool:
-    """Whether two values of kern.boottime (seconds) are of the same boot."""
-    return one.isdigit() and other.isdigit() and abs(int(one) - int(other)) <= SAME_BOOT
-
-
 def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
     """Write down, do, look, write down."""
     _write(site.store, way)
@@ -131,21 +106,9 @@ def _why(reasons: tuple[str, ...]) -> str:
 
 def _read(store: Store) -> Held:
     values = store.read(NAME)
-    if not values:
-        return Held()
     try:
-        kept = values["reasons"]
-        if values["version"] != 1 or not isinstance(kept, list):
-            raise ValueError("not version 1")
-        return Held(
-            tuple(map(str, kept)),
-            int(str(values["amount"])),
-            int(str(values["target"])),
-            int(str(values["before"])),
-            str(values["boot"]),
-            str(values["since"]),
-        )
-    except (ValueError, KeyError, TypeError):
+        return from_values(values) if values else Held()
+    except NotUnderstood:
         raise StateUnreadable(NAME, "it is no record of version 1") from None
 
 

@@ -1,0 +1,151 @@
+"""Maintenance of a node shows in every check that reads the node, and changes no verdict."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.command import CheckCommand, Session
+from checks.plugin.finding import OK, Finding, Number, Row, Table
+from checks.plugin.maintenance import Suspended, suspended
+from checks.probes.errors import ProbeError
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.maintenance import Maintenance
+from checks.probes.memory import Memory
+from checks.probes.node import Deadline, Node
+from checks.probes.times import utc
+from tests.test_rows import PLAYER, check_of, node_folder
+
+MODULES = ["hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount"]
+NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
+FILE = "cat /var/db/hastwatch/maintenance.json"
+
+
+@pytest.fixture(autouse=True)
+def utc_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The reader's time zone."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def kept(until: float | None = None, reason: str = "new disk") -> tuple[str, str, str]:
+    """The answer of a node that has the file."""
+    values = {"version": 1, "since": utc(NOW), "until": None if until is None else utc(until), "reason": reason,
+              "who": "root"}  # fmt: skip
+    return FILE, "", json.dumps(values)
+
+
+def said(
+    module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], *answers: tuple[str, str, str], more: str = ""
+) -> tuple[int, str]:
+    """What a check says of a node of the healthy pair that has these answers; its status and its output."""
+    folder = node_folder(tmp_path / f"here{len(answers)}{more}", "nfs001", answers)
+    words = ["--via", " ".join([*PLAYER, str(folder)]), "--state-dir", str(tmp_path / "kept"), *more.split()]
+    status = check_of(module).main(words)
+    return status, capfd.readouterr().out.removesuffix("\n")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_check_that_reads_a_node_shows_it_and_judges_as_before(
+    module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, line = said(module, tmp_path, capfd)
+    verdict, bar, numbers = line.partition(" |")
+    shown = f"{verdict} [maintenance on nfs001 since 2026-11-22 08:46: new disk]{bar}{numbers}"
+    if module == "hast_mount":  # how long the answers took varies
+        found_status, found = said(module, tmp_path, capfd, kept())
+        assert (found_status, found.partition(" |")[0]) == (status, shown.partition(" |")[0])
+    else:
+        assert said(module, tmp_path, capfd, kept()) == (status, shown)
+
+
+def test_a_maintenance_that_is_over_is_not_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert said("carp", tmp_path, capfd, kept(until=NOW + 60)) == said("carp", tmp_path, capfd)
+
+
+def test_verbose_and_json_have_all_of_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    until = time.time() + 7200
+    _, lines = said("carp", tmp_path, capfd, kept(until, "x" * 300), more="-v")
+    full = f"maintenance on nfs001 since 2026-11-22T08:46:35Z until {utc(until)}, by root: {'x' * 300}"
+    assert lines.splitlines()[2:] == [full]
+    _, output = said("carp", tmp_path, capfd, kept(until, "x" * 300), more="--json")
+    assert json.loads(output)["maintenance"] == [
+        {"node": "nfs001", "since": "2026-11-22T08:46:35Z", "until": utc(until), "reason": "x" * 300, "who": "root"}
+    ]
+
+
+def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    there = node_folder(tmp_path / "there", "nfs002", (kept(),))
+    peer = f"--peer={' '.join([*PLAYER, str(there)])}"
+    here = node_folder(tmp_path / "here", "nfs001", ())
+    words = ["--via", " ".join([*PLAYER, str(here)]), "--state-dir", str(tmp_path / "kept"), peer]
+    assert check_of("carp").main(words) == 0
+    line = capfd.readouterr().out
+    assert "[maintenance on nfs002 since 2026-11-22 08:46: new disk] |" in line and line.count("maintenance") == 1
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"version": 2}', "\x1b[2J"])
+def test_a_file_that_is_none_of_ours_is_a_remark(text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    _, lines = said("carp", tmp_path, capfd, (FILE, "", text), more="-v")
+    first, *_, last = lines.splitlines()
+    assert first == said("carp", tmp_path, capfd)[1]
+    assert last.startswith("note: whether nfs001 is under maintenance is not known: ") and last.isprintable()
+
+
+@pytest.mark.parametrize("answer", ["cat: Permission denied\nexit 1", "sh: cat: not found\nexit 127", "exit 255"])
+def test_a_node_that_does_not_answer_says_nothing(
+    answer: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert said("carp", tmp_path, capfd, (FILE, "", answer)) == said("carp", tmp_path, capfd)
+
+
+def test_a_check_that_reads_no_node_asks_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """check_nfs_export speaks to the network only, wherever it runs."""
+    asked = tmp_path / "asked"
+    (tmp_path / "way").write_text(f"open({str(asked)!r}, 'w')")
+    table = Table(Row("thing-well", OK, "", ""))
+
+    def look(session: Session) -> Iterator[Finding | Number]:
+        yield table.finding("thing-well", "thing", "seen")
+
+    check = CheckCommand("check_thing", "THING", "", table, (), look)
+    via = f"{PLAYER[0]} -I -S {tmp_path / 'way'}"
+    assert check.main(["--via", via, "--state-dir", str(tmp_path / "kept")]) == 0
+    assert not asked.exists() and "maintenance" not in capfd.readouterr().out
+
+
+def test_when_the_time_of_the_check_is_over_nothing_is_asked(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def clock() -> float:
+        return 0.0 if not asked else 100.0
+
+    node = Node(("/nonexistent",), Deadline(8, clock), GivenUpCommands(Memory(str(tmp_path))))
+    with pytest.raises(ProbeError):
+        node.run("hostname")
+    before = len(node.log)
+    asked.append(1)
+    assert suspended([node], NOW, []) == [] and len(node.log) == before == 1
+
+
+def brief(until: float | None, reason: str = "new disk", now: float = NOW) -> str:
+    return Suspended("nfs001", Maintenance(NOW - 3600, until, reason, "root"), now).in_brief()
+
+
+def test_the_end_is_said_as_people_say_it() -> None:
+    assert brief(NOW + 7200) == "maintenance on nfs001 until 10:46: new disk"
+    assert brief(NOW + 3 * 86400) == "maintenance on nfs001 until 2026-11-25 08:46: new disk"
+    assert brief(None) == "maintenance on nfs001 since 07:46: new disk"
+
+
+def test_a_reason_is_bounded_and_looks_like_nothing_else_on_the_line() -> None:
+    text = brief(None, "a|b\n\x1b[2J [thing-broken] " + "x" * 500)
+    assert text.isprintable() and len(text) < 150
+    assert not set("|[]") & set(text)

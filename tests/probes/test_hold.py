@@ -1,0 +1,100 @@
+"""What a node wrote down of its share in CARP's demotion, and what of it counts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.probes.booted import same_boot
+from checks.probes.errors import NotUnderstood
+from checks.probes.hold import Held, parse, share
+from remediate.failover import fitness
+
+BOOT = "1795334400"
+KEPT: dict[str, object] = {
+    "version": 1,
+    "reasons": ["no failback"],
+    "amount": 120,
+    "target": 120,
+    "before": 0,
+    "boot": BOOT,
+    "since": "2026-11-22T08:46:35Z",
+}
+HELD = Held(("no failback",), 120, 120, 0, BOOT, "2026-11-22T08:46:35Z")
+
+
+def test_the_record_is_read_as_it_was_written() -> None:
+    assert parse(json.dumps(KEPT)) == HELD
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"reasons": "boot"}, {"amount": "many"}, {"before": None}])
+def test_what_is_not_as_documented_is_not_understood(change: dict[str, object]) -> None:
+    with pytest.raises(NotUnderstood):
+        parse(json.dumps({**KEPT, **change}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", *(
+    json.dumps({key: value for key, value in KEPT.items() if key != name}) for name in KEPT
+)])  # fmt: skip
+def test_what_is_no_record_is_not_understood(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        parse(text)
+
+
+def test_a_share_is_there_in_its_own_boot_only() -> None:
+    assert share(HELD, BOOT, 120) == HELD
+    assert share(HELD, str(int(BOOT) + 60), 120) == HELD
+    assert share(HELD, str(int(BOOT) + 61), 120) == Held(boot=str(int(BOOT) + 61))
+    assert share(HELD, "not known", 120).amount == 0
+
+
+def test_a_share_that_the_counter_does_not_hold_is_not_there() -> None:
+    assert share(HELD, BOOT, 360) == HELD
+    assert share(HELD, BOOT, 119) == Held(boot=BOOT)
+
+
+@pytest.mark.parametrize(
+    ("demotion", "amount"),
+    [
+        (240, 0),  # killed before the counter was changed
+        (480, 240),  # killed afterwards
+        (300, 0),  # others have changed it meanwhile
+    ],
+)
+def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: int, amount: int) -> None:
+    way = Held(("boot",), amount=0, target=240, before=240, boot=BOOT)
+    assert share(way, BOOT, demotion).amount == amount
+
+
+@given(*[st.integers(-240, 720)] * 4)
+@settings(deadline=None)
+def test_never_more_is_taken_for_ours_than_the_counter_holds(
+    amount: int, target: int, before: int, demotion: int
+) -> None:
+    found = share(Held(("boot",), amount, target, before, BOOT), BOOT, demotion)
+    assert found.amount in (0, amount, target) and found.amount <= max(demotion, 0)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "mild"),
+    [
+        ((), False),
+        (("no failback",), True),
+        (("home: not connected", "mail: not connected"), True),
+        (("home: not connected", "mail: hastd down"), False),
+        (("maintenance",), False),
+        (("boot",), False),
+    ],
+)
+def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(reasons: tuple[str, ...], mild: bool) -> None:
+    assert Held(reasons).is_mild is mild
+    if reasons:
+        assert (fitness.amount(set(reasons), 240) == 120) is mild
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [("100", "160", True), ("100", "161", False), ("", "", False)])
+def test_a_boot_is_the_same_where_the_clock_was_stepped_a_little(one: str, other: str, same: bool) -> None:
+    assert same_boot(one, other) is same_boot(other, one) is same
