@@ -21,11 +21,13 @@ SELF_TESTS_KEPT = 10
 
 
 class VhidSeen(NamedTuple):
-    """A vhid's last state, since when it was seen in it (seconds since 1970), and in which boot."""
+    """A vhid's last state, since when it was seen in it (seconds since 1970), and in which boot. `told`: devd(8) told
+    of the change, so that it is known when it was; else it was only found."""
 
     state: str
     since: float
     boot_id: str
+    told: bool = True
 
 
 class SelfTest(NamedTuple):
@@ -50,9 +52,10 @@ def valid(subsystem: str, type: str) -> bool:
     return found is not None and 1 <= int(found["vhid"]) <= 255 and type in STATES
 
 
-def note(store: Store, subsystem: str, type: str, at: float, boot_id: str) -> int:
-    """A CARP event arrived; its number. Where the file can't be read the numbers go on from the time in milliseconds,
-    above every earlier one. Raises ValueError for what is no CARP event, and StateNotKept."""
+def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, told: bool = True) -> int:
+    """A CARP event arrived, or a change was found that devd did not tell of (`told` False); its number. Where the file
+    can't be read the numbers go on from the time in milliseconds, above every earlier one. Raises ValueError for what
+    is no CARP event, and StateNotKept."""
     if not valid(subsystem, type):
         raise ValueError(f"{subsystem!r} {type!r} is no CARP event")
     numbers: list[int] = []
@@ -61,7 +64,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str) -> in
         seen = _seen(values)
         last = seen.vhids.get(subsystem)
         goes_on = last is not None and (last.state, last.boot_id) == (type, boot_id)
-        now = last if last is not None and goes_on else VhidSeen(type, at, boot_id)
+        now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told)
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))
 
@@ -108,7 +111,9 @@ def _seen(values: Values) -> Seen:
         return Seen(
             seq,
             {
-                str(name): VhidSeen(str(vhid["state"]), since_1970(vhid["since"]), str(vhid["boot_id"]))
+                str(name): VhidSeen(
+                    str(vhid["state"]), since_1970(vhid["since"]), str(vhid["boot_id"]), vhid.get("told") is not False
+                )
                 for name, vhid in vhids.items()
             },
             tuple(SelfTest(str(test["token"]), since_1970(test["at"])) for test in self_tests),

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from checks.probes.errors import NotFound
 from checks.probes.times import since_1970, utc, utc_milliseconds
-from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.store import STATE_DIRECTORY, StateUnreadable, Store, Values
+
+if TYPE_CHECKING:
+    from checks.probes.node import Node
 
 SHUFFLE = 2.0
 """Seconds within which the hooks of two events of hastd may start in the wrong order, on a busy machine."""
@@ -53,7 +57,8 @@ class Ledger(NamedTuple):
     `copy` since `since`, because of `why` (one sentence), known by the node `by`; `last_complete`: when the copy was
     last known complete. `disconnected_at`: since when this node, while no primary, has had none connected to it; None
     while it has one, is one itself, or nothing is known. `connected_at`: when a primary last connected; `role`: the
-    one given last, empty where unknown.
+    one given last, empty where unknown. `parted_at`: since when the two copies have been apart, whichever of the nodes
+    was primary; None while they are connected, and where it isn't known.
     """
 
     copy: Copy
@@ -64,6 +69,7 @@ class Ledger(NamedTuple):
     disconnected_at: float | None = None
     connected_at: float | None = None
     role: str = ""
+    parted_at: float | None = None
 
 
 NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
@@ -167,7 +173,7 @@ def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
     """What is known once `event` became known at `at`, through the node `by`. The same event twice is as once."""
     row = ROWS[event]
     lacking = event is Event.STARTED and ledger.copy is not Copy.COMPLETE
-    linked = row.link(ledger, at)
+    linked = _parted(row.link(ledger, at), event, at)
     if row.copy is None or lacking:
         return linked
     if row.copy is Copy.COMPLETE:
@@ -178,6 +184,19 @@ def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
     if row.copy is ledger.copy:
         return linked
     return linked._replace(copy=row.copy, since=at, why=row.why.format(by=by), by=by)
+
+
+def _parted(ledger: Ledger, event: Event, at: float) -> Ledger:
+    """The earliest loss of the connection since the copies were last together; unknown rather than too late. A node
+    that was off, or whose hastd was, does not know when the copies parted."""
+    if event is Event.STARTED:
+        return ledger._replace(parted_at=None)
+    if event in (Event.CONNECT, Event.LOOKED_CONNECTED, Event.SYNCDONE):
+        return ledger._replace(parted_at=None) if ledger.parted_at is None or ledger.parted_at <= at else ledger
+    if event is Event.DISCONNECT and (ledger.parted_at is None or at < ledger.parted_at):
+        again = ledger.connected_at is not None and ledger.connected_at > at
+        return ledger if again else ledger._replace(parted_at=at)
+    return ledger
 
 
 def stale(ledger: Ledger, master_at: float | None, limit: float) -> str:
@@ -207,6 +226,21 @@ def read(store: Store, resource: str) -> Ledger:
     return from_values(values, resource) if values else NOTHING
 
 
+def of_node(node: Node, resource: str) -> Ledger:
+    """The ledger that another node keeps; one that isn't there knows nothing. Raises ProbeError."""
+    import json
+
+    try:
+        text = node.read(f"{STATE_DIRECTORY}/{_name(resource)}")
+    except NotFound:
+        return NOTHING
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return _unreadable(f"{_name(resource)} is no JSON")
+    return from_values(values, resource) if isinstance(values, dict) else _unreadable(f"{_name(resource)} is no object")
+
+
 def record(store: Store, resource: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
     """Write down what became known; the ledger before and after. One that can't be read is begun anew. Raises
     StateNotKept."""
@@ -226,7 +260,7 @@ def _name(resource: str) -> str:
     return f"{resource}.ledger.json"
 
 
-TIMES = ("since", "last_complete", "disconnected_at", "connected_at")
+TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
 
 
 def as_values(ledger: Ledger) -> Values:
@@ -243,7 +277,7 @@ def from_values(values: Values, resource: str) -> Ledger:
     try:
         if values["version"] != 1 or values["since"] is None:
             raise ValueError("not version 1")
-        since, complete, gone_at, connected_at = (
+        since, complete, gone_at, connected_at, parted_at = (
             None if values[name] is None else since_1970(values[name]) for name in TIMES
         )
         return Ledger(
@@ -255,6 +289,7 @@ def from_values(values: Values, resource: str) -> Ledger:
             disconnected_at=gone_at,
             connected_at=connected_at,
             role=str(values["role"]),
+            parted_at=parted_at,
         )
     except (ValueError, KeyError):
         return _unreadable(f"{_name(resource)} is no ledger of version 1")

@@ -275,6 +275,33 @@ class Store:
         return StateNotKept(error.strerror or str(error), self._path(name))
 
 
+class Untouched(Store):
+    """A state directory that is only read, whoever asks for more: for showing what would be done."""
+
+    def write(self, name: str, values: Mapping[str, object]) -> None:
+        """Nothing is written."""
+
+    def remove(self, name: str) -> bool:
+        """Nothing is removed."""
+        return False
+
+    def append(self, name: str, line: str) -> None:
+        """Nothing is written."""
+
+    def update(
+        self,
+        name: str,
+        change: Callable[[Values], Values | None],
+        instead: Callable[[StateUnreadable], Values] = _not_instead,
+    ) -> Values:
+        """What would be kept, without keeping it. Raises StateUnreadable."""
+        try:
+            before = self.read(name)
+        except StateUnreadable as error:
+            before = instead(error)
+        return change(before) or {}
+
+
 def flocked(file: int) -> bool:
     """Take the lock of an open file (flock(2)) if nobody has it; whether it was free. Raises OSError."""
     try:

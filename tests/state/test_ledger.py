@@ -32,6 +32,7 @@ LEDGER = st.builds(
     disconnected_at=st.none() | TIME,
     connected_at=st.none() | TIME,
     role=st.sampled_from(["", "primary", "secondary", "init"]),
+    parted_at=st.none() | TIME,
 )
 
 
@@ -179,7 +180,20 @@ def test_nothing_but_a_proof_or_a_human_makes_a_copy_complete(ledger: Ledger, st
 @given(LEDGER, st.permutations([Event.CONNECT, Event.SYNCSTART, Event.SYNCDONE, Event.SYNCINTR, Event.DISCONNECT]))
 def test_on_a_primary_no_order_of_hastds_events_matters(ledger: Ledger, order: list[Event]) -> None:
     start = ledger._replace(role="primary")
-    assert heard(start, *order) == heard(start, *sorted(order, key=lambda event: event.value))
+    one, other = heard(start, *order), heard(start, *sorted(order, key=lambda event: event.value))
+    assert one._replace(parted_at=None) == other._replace(parted_at=None)
+
+
+def test_the_copies_have_been_apart_since_the_connection_was_lost_first() -> None:
+    apart = heard(heard(PRIMARY, Event.DISCONNECT), Event.DISCONNECT, at=T + 10)
+    assert apart.parted_at == T
+    assert heard(apart, Event.ROLE_INIT, at=T + 20).parted_at == T
+    assert heard(apart, Event.SYNCDONE, at=T + 30).parted_at is None
+    assert heard(heard(FOLLOWING, Event.DISCONNECT), Event.CONNECT, at=T + 5).parted_at is None
+
+
+def test_a_node_that_was_off_does_not_know_since_when_the_copies_are_apart() -> None:
+    assert heard(heard(PRIMARY, Event.DISCONNECT), Event.STARTED, at=T + 60).parted_at is None
 
 
 def test_a_copy_known_to_be_behind_is_stale_whenever() -> None:
