@@ -5,19 +5,21 @@ Hooks use it too: nothing is imported here but the standard library and what the
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import PATH, load, prefix_words
+from checks.probes.booted import boot_time
 from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
 from checks.probes.node import Node
-from remediate.failover.observe import boot_time
 from remediate.site import Site, Way
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
 from remediate.timing import Timing
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class Where(NamedTuple):

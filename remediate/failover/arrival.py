@@ -6,67 +6,31 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 
 from __future__ import annotations
 
-import re
-
-from checks.plugin.text import plain
-from checks.probes import carp, hast
+from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
-from checks.probes.hast import RESOURCE_NAME, Role
+from checks.probes.hast import Role
 from remediate.failover import copies, hold, peer
+from remediate.failover.carp_arrival import Refused as Refused
+from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
-from remediate.failover.observe import boot_time, observe
+from remediate.failover.hast_words import EVENTS, ROLES, refuse_wrong
+from remediate.failover.observe import observe
 from remediate.failover.resource import places
 from remediate.site import Site
-from remediate.state import events, ledger, marker
+from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE
 from remediate.state.ledger import Copy, Event
 
-OLD_STYLE = ("master", "slave", "backup")
-"""What older set-ups call the hook with: one word, of no vhid."""
-SELF_TEST = r"(?a)lo[0-9]{1,5}"
-"""The interface whose arrival the self-test makes devd(8) tell of."""
 SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
-EVENTS = {
-    "connect": Event.CONNECT,
-    "disconnect": Event.DISCONNECT,
-    "syncstart": Event.SYNCSTART,
-    "syncdone": Event.SYNCDONE,
-    "syncintr": Event.SYNCINTR,
-}
-ROLES = {"init": Event.ROLE_INIT, "primary": Event.ROLE_PRIMARY, "secondary": Event.ROLE_SECONDARY}
-
-
-class Refused(Exception):
-    """The arguments are none of devd's or hastd's; nothing was done."""
-
-
-def carp_event(site: Site, words: list[str]) -> str:
-    """A change of CARP: `VHID@IFACE STATE` (devd.conf(5), `$subsystem $type`), or one word of OLD_STYLE. What a
-    convergence is to be called for, empty where none is needed. Raises Refused, StateError, ProbeError."""
-    if len(words) == 2 and re.fullmatch(SELF_TEST, words[0]) and words[1] == "self-test":
-        events.note_self_test(site.store, words[0], site.timing.wall())
-        return ""
-    node = site.here.node()
-    if len(words) == 1 and words[0] in OLD_STYLE:
-        for vhid in carp.vhids(node):
-            events.note(site.store, vhid.name, vhid.state.value, site.timing.wall(), str(boot_time(node)))
-        return f"devd {words[0]}"
-    if len(words) != 2 or not events.valid(*words):
-        raise Refused(f"not the arguments of a CARP event: {plain(' '.join(words), 120)!r}")
-    events.note(site.store, words[0], words[1], site.timing.wall(), str(boot_time(node)))
-    return f"devd {words[0]} {words[1]}"
 
 
 def hast_event(site: Site, words: list[str]) -> str:
     """An event of hastd (hast.conf(5), `exec`). What a convergence is to be called for, empty where none is needed.
     Raises Refused, StateError, ProbeError."""
-    kind, name, more = words[0] if words else "", words[1] if len(words) > 1 else "", words[2:]
-    known = (kind == "split-brain" or kind in EVENTS) and not more
-    role = kind == "role" and len(more) == 2 and all(word in ROLES for word in more)
-    if not (known or role) or not re.fullmatch(RESOURCE_NAME, name):
-        raise Refused(f"not the arguments of an event of hastd: {plain(' '.join(words), 120)!r}")
+    refuse_wrong(words)
+    kind, name, more = words[0], words[1], words[2:]
     if name not in places(site.here.node(), site.config):
         raise Refused(f"hast.conf has no resource {name}")
     if kind == "split-brain":
@@ -104,15 +68,20 @@ def _fit_again(site: Site, trigger: str) -> str:
 
 
 def _split_brain(site: Site, name: str) -> str:
-    """Write it down; the side that does not serve is the losing one, and steps down at once."""
+    """Write it down; the side that does not serve when it is found is the losing one, and steps down at once. Which
+    side that is, is told once: hastd repeats the event, and a winner may stop to serve meanwhile."""
     seen = observe(site)
     state = seen.facts.resources[name]
     serving = state.active and state.carp is CarpState.MASTER
-    found = marker.record(site.store, name, seen.facts.name, seen.facts.boot_id, site.timing.wall(), not serving)
+    before = marker.present(site.store, name)
+    losing = None if before is not None and before.losing is not None else not serving
+    found = marker.record(site.store, name, seen.facts.name, seen.facts.boot_id, site.timing.wall(), losing)
     if found.events == 1:
-        side = "this node serves the clients" if serving else "this node does not serve, and steps down"
-        site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT)
-    return "" if serving else f"hastd split-brain {name}"
+        side = "this node does not serve, and steps down" if found.losing else "this node serves the clients"
+        site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
+                           evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,
+                                     state.mounted.value), run=found.id)  # fmt: skip
+    return f"hastd split-brain {name}" if found.losing else ""
 
 
 def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None:
@@ -132,17 +101,23 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None
 
 
 def _after_a_look(site: Site, name: str) -> Copy:
-    """Whether a synchronisation that has begun is over at once, as it is where nothing was dirty (hast-facts, 19)."""
-    seen = [Copy.UNKNOWN]
+    """What a primary knows of the other copy when that has connected or is synchronised. A synchronisation with nothing
+    dirty is over at once (hast-facts, 19); one that is made in any case leaves nothing behind where it is cut short."""
+    found: list[Copy] = []
 
-    def complete() -> bool:
+    def known() -> bool:
         try:
-            seen[0] = copies.of_peer(hast.resource(site.here.node(), name))
+            resource = hast.resource(site.here.node(), name)
         except (hast.NoState, ProbeError):
-            seen[0] = Copy.UNKNOWN
-        return seen[0] is not Copy.UNKNOWN
+            return False
+        here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
+        if not here or copies.of_peer(resource) is not Copy.UNKNOWN:
+            found.append(copies.of_peer(resource) if here else Copy.UNKNOWN)
+        return bool(found)
 
-    return seen[0] if site.timing.until(complete, SYNC_LOOKS, 0.2) else Copy.INCOMPLETE
+    site.timing.until(known, SYNC_LOOKS, 0.2)
+    copy = found[0] if found else Copy.INCOMPLETE
+    return Copy.UNKNOWN if copy is Copy.INCOMPLETE and copies.are_the_same(site, name) else copy
 
 
 def _end_split_brain(site: Site, name: str, why: str) -> None:

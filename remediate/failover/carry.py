@@ -59,8 +59,10 @@ class Carrier:
             try:
                 result = self._do(step)
             except (StepFailed, ProbeError) as error:
-                self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self._journal(step, f"failed: {error}", began)
+                if not heedless:
+                    self._refuse_superseded(step)  # then it is no failure of the step
+                self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self.failed[step.resource] = f"{step}: {error}"
                 return
             self.steps += 1
@@ -114,7 +116,7 @@ class Carrier:
             Do.CHECK: lambda: filesystems.check(site, place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place),
-            Do.VERIFY: lambda: reach.verify(site, place),
+            Do.VERIFY: lambda: reach.verify(site, place, partial(self._refuse_superseded, Step(do, place.name))),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
             Do.BECOME_SECONDARY: lambda: roles.become(site, place, Role.SECONDARY),
             Do.BECOME_INIT: lambda: roles.become(site, place, Role.INIT),
@@ -138,8 +140,10 @@ class Carrier:
             last = peer.look(self.site, place)
             return last.peer in (Peer.LET_GO, Peer.GONE)
 
-        if not self.site.timing.until(let_go, self.site.config.failover.let_go, peer.EVERY):
-            raise NotYet(f"the other node has not let go within {self.site.config.failover.let_go:g} s: {last.says}")
+        until, longest = self.site.timing.until, self.site.config.failover.let_go
+        soon = min(peer.SOON, longest)
+        if not until(let_go, soon, peer.TIGHTLY) and not until(let_go, longest - soon, peer.RARELY):
+            raise NotYet(f"the other node has not let go within {longest:g} s: {last.says}")
         return last.says
 
     def _settle(self, place: Place) -> str:
@@ -151,7 +155,8 @@ class Carrier:
             self._refuse_superseded(step)
             return self.site.timing.now() >= ends
 
-        self.site.timing.until(settled, seconds + SETTLES, SETTLES)
+        every = (seconds + 0.001) / (seconds // SETTLES + 1)  # so that the last look is not late
+        self.site.timing.until(settled, seconds + SETTLES, every)
         young = self.seen.facts.uptime < self.site.config.failover.boot_window
         return f"{seconds:.1f} s more" + (", as the node was booted a short while ago" if young else "")
 

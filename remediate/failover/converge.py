@@ -25,9 +25,13 @@ from remediate.site import Site
 from remediate.state import events, failures, ledger, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
-from remediate.state.store import StateError
+from remediate.state.store import StateError, Untouched
 
 LOCK = "converge"
+IN_PART = " (in part)"
+"""What the purpose of a call ends with that does not do everything: it would not take up what another one is for."""
+PART_LASTS = 120.0
+"""Seconds that a call waits for such a one: a demotion in which commands hang (`filesystems`, `services`)."""
 ROUNDS = 12
 """Plans that one call carries out at most: CARP that changes all the time is not run after for ever."""
 
@@ -74,10 +78,14 @@ def silent(step: str) -> None:
 
 def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
     """Converge until the node is in place, or why it is not is known. Raises StateNotKept where no lock can be had."""
+    everything = wish.promote and not wish.only
     while True:
-        lock = Lock(site.store, LOCK, wish.trigger, site.timing)
+        lock = Lock(site.store, LOCK, wish.trigger if everything else f"{wish.trigger}{IN_PART}", site.timing)
         if not lock.acquire(0):
-            return Outcome(Result.BUSY, 0, (_busy(lock),))
+            holder = lock.holder()
+            in_part = holder is not None and holder.purpose.endswith(IN_PART)
+            if not (everything and in_part and lock.acquire(PART_LASTS)):
+                return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
             run = Run(site, wish, watch)
             outcome = run.rounds()
@@ -87,9 +95,9 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
 
 def would(site: Site, wish: Wish) -> tuple[Seen, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
-    run = Run(site, wish, silent)
-    seen = observe(site, wish.leaving)
-    return seen, run.plan(seen)
+    looking = site._replace(store=Untouched(site.store.directory))
+    seen = observe(looking, wish.leaving)
+    return seen, Run(looking, wish, silent).plan(seen)
 
 
 class Run:

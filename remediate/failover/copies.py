@@ -6,6 +6,8 @@ changes: a standby that was told that it is behind is not promoted.
 
 from __future__ import annotations
 
+from checks.probes import counters, hast
+from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.failover.observe import Seen
@@ -42,6 +44,21 @@ def of_peer(resource: Resource) -> Copy:
     if resource.status is not Status.COMPLETE:
         return Copy.INCOMPLETE
     return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
+
+
+def are_the_same(site: Site, name: str) -> bool:
+    """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
+    the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
+    (one that was just created has such counters too). So it is after a handover (hast-facts, 9)."""
+    if site.peer is None or ledger.read(site.store, name).copy is not Copy.COMPLETE:
+        return False
+    if _told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
+        return False
+    try:
+        mine, theirs = hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(ASK), name)
+    except (hast.MetadataUnreadable, ProbeError):
+        return False
+    return counters.relation(mine, theirs) is Relation.IN_SYNC
 
 
 def tell(site: Site, name: str, known: Copy, node_name: str, again: bool = False) -> None:

@@ -12,6 +12,7 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
+from checks.probes.hold import MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import peer
 from remediate.failover.facts import Split
@@ -21,15 +22,9 @@ from remediate.site import Site
 from remediate.state import failures, ledger
 from remediate.state.ledger import Copy
 
-NO_FAILBACK = "no failback"
-"""The reason of a healthy standby that would take the address back, and is not to (`failback`)."""
 IN_USE = "still in use"
 FAILED = "failed promotion"
 HELD_THERE = "the other node has it"
-NOT_CONNECTED = "not connected"
-MILD = (NO_FAILBACK, NOT_CONNECTED)
-"""Reasons of a standby that could serve if it had to. It is held back by half of what a node adds that cannot serve:
-the address must still go to it from one of those."""
 
 
 def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
@@ -37,20 +32,21 @@ def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: boo
     facts = seen.facts
     if facts.leaving:
         return {facts.leaving}
-    if any(state.active and state.carp is CarpState.MASTER for state in facts.resources.values()):
-        return set()
+    if any(state.active and state.carp in (CarpState.MASTER, None) for state in facts.resources.values()):
+        return set()  # also where the vhids disagree: to move them would only take the service away
     found = {"maintenance"} if facts.node.maintenance else set()
     found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
     for name in facts.resources:
         why = _of_resource(site, seen, decisions[name], name)
         found |= {f"{name}: {why}"} if why else set()
-    if not found and held and _is_kept_back(site, seen):
+    if not found and _is_kept_back(site, seen, held):
         return {NO_FAILBACK}
     return found
 
 
 def amount(reasons: set[str], most: int) -> int:
-    """What the reasons add to the demotion, `most` for any that is not mild."""
+    """What the reasons add to the demotion: `most`, or half of it where all are mild. The address must still go to a
+    standby that could serve if it had to from a node that cannot."""
     return most // 2 if all(reason.rpartition(": ")[2] in MILD for reason in reasons) else most
 
 
@@ -80,21 +76,21 @@ def _gave_away(site: Site) -> bool:
     return bool(recent) and failures.given_away(site.store)
 
 
-def _is_kept_back(site: Site, seen: Seen) -> bool:
-    """Whether a fit standby that is held back stays so: letting go would move the address from a node that serves.
+def _is_kept_back(site: Site, seen: Seen, held: bool) -> bool:
+    """Whether a fit standby is held back: else it would take the address from a node that serves.
 
-    Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays held, which
-    costs nothing: it takes over all the same when the other one is silent.
+    Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays as it is,
+    held or not. To stay held costs nothing: it takes over all the same when the other one is silent.
     """
     if site.config.failover.failback != "never":
         return False
     if site.peer is None:
-        return True
+        return held
     try:
         theirs = {vhid.number: vhid for vhid in carp.vhids(site.peer.node(peer.ASK))}
         demotion = carp.settings(site.peer.node(peer.ASK)).demotion
     except (ProbeError, carp.CarpNotLoaded, hast.NoState):
-        return True
+        return held
     return any(
         other is None or (mine.advbase, mine.advskew) < (other.advbase, other.advskew + demotion)
         for mine in seen.vhids

@@ -71,6 +71,9 @@ RULES = (
          refuses=True),
     Rule("active", "the service address and the data are here", Target.ACTIVE,
          lambda state, node, policy: _master(state) and state.active),
+    Rule("split-brain-ends", "the losing copy of a split-brain is being replaced by the other node's", Target.STANDBY,
+         lambda state, node, policy: state.split is Split.LOSING and state.role is HastRole.SECONDARY
+         and state.connected, refuses=True),
     Rule("split-brain", "a split-brain is not resolved, and this copy is the losing one or may be", Target.STEPPED_DOWN,
          lambda state, node, policy: state.split is Split.LOSING, refuses=True),
     Rule("stale", "this copy is known to lack writes", Target.STANDBY,

@@ -5,21 +5,21 @@ The other node is asked only where the answer decides something, because it may 
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import NamedTuple
 
 from checks.probes import carp, counters, filesystem, hast
+from checks.probes.booted import boot_time, same_boot
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.counters import Relation
-from checks.probes.errors import NotFound, NotUnderstood, ProbeError
+from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import peer
 from remediate.failover.facts import BASE, SERVING, Facts, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
-from remediate.failover.hold import same_boot, shutting_down
+from remediate.failover.hold import shutting_down
 from remediate.failover.peer import Standing
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
@@ -27,8 +27,6 @@ from remediate.site import Site
 from remediate.state import events, failures, ledger, maintenance, marker
 from remediate.state.ledger import Copy
 
-BOOTTIME = r"\{ sec = (?P<seconds>\d+), usec = \d+ \}"
-"""kern_tc.c sysctl_kern_boottime, as sysctl(8) prints a struct timeval."""
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 BEHIND = {
     Relation.SECOND_AHEAD: "the other node has writes that this copy lacks",
@@ -85,8 +83,11 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     said: dict[str, Said] = {}
     resources: dict[str, Resource] = {}
     looked = site.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
-    for name, (state, sentences) in zip(found, looked, strict=True):
+    settles: dict[str, float] = {}
+    for name, (state, sentences, master_at) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
+        if master_at is not None and not state.settled:
+            settles[name] = site.timing.now() + max(0.0, master_at + reading.settle - site.timing.wall())
     suspended = maintenance.current(site.store, now)
     stopped = failures.blocked(site.store, now, policy.window)
     daemons = running_daemons(node)
@@ -109,27 +110,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         blocked=stopped,
         leaving=leaving,
     )
-    settles = {name: at for name, at in _settles(reading, found).items() if not states[name].settled}
     return Seen(facts, found, resources, vhids, arrived.seq, settles)
-
-
-def _settles(reading: _Reading, found: dict[str, Place]) -> dict[str, float]:
-    timing, known = reading.site.timing, events.read(reading.site.store).vhids
-    offset = timing.now() - timing.wall() + reading.settle
-    return {
-        name: offset + max(known[vhid.name].since for vhid in mine)
-        for name, place in found.items()
-        if (mine := [each for each in reading.vhids if place.vhid in ("", each.name) and each.name in known])
-    }
-
-
-def boot_time(node: Node) -> int:
-    """When the node was booted, seconds since 1970. Raises ProbeError."""
-    text = node.run("sysctl", "-n", "kern.boottime").stdout
-    found = re.search(BOOTTIME, text)
-    if not found:
-        raise NotUnderstood("kern.boottime", text or "(empty)")
-    return int(found["seconds"])
 
 
 def _demotion(node: Node) -> int | None:
@@ -148,7 +129,10 @@ def _with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
     return place._replace(address=addresses[0] if addresses else "")
 
 
-def _resource(reading: _Reading, place: Place, resources: dict[str, Resource]) -> tuple[ResourceState, Said]:
+def _resource(
+    reading: _Reading, place: Place, resources: dict[str, Resource]
+) -> tuple[ResourceState, Said, float | None]:
+    """One resource, and since when CARP has been MASTER for it."""
     site, name = reading.site, place.name
     wanted = asked(reading.vhids, place.vhid)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
@@ -161,15 +145,15 @@ def _resource(reading: _Reading, place: Place, resources: dict[str, Resource]) -
     except (hast.NoState, ProbeError) as error:
         role_said = str(error)
     there = filesystem.mounted_at(reading.mounts, place.point)
-    mounted = _mounted(there, place)
+    mounted = mounted_as(there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
-    master_at = _since(reading, place) if wanted.state is CarpState.MASTER else None
+    master_at, told = _since(reading, place) if wanted.state is CarpState.MASTER else (None, False)
     stale = split_said = ""
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     if going_up:
         seen = peer.look(site, place)
-        stale, split_said = _behind(reading, name, master_at, seen.asked)
+        stale, split_said = _behind(reading, name, master_at if told else None, seen.asked)
         split = Split.LOSING if split_said else split
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
     if worker and role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
@@ -180,16 +164,17 @@ def _resource(reading: _Reading, place: Place, resources: dict[str, Resource]) -
         connected=worker,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
-        protected=mounted is not Mounted.NOTHING or _protected(reading.node, place),
+        protected=mounted is not Mounted.NOTHING or takes_no_files(reading.node, place.point),
         settled=master_at is not None and site.timing.wall() - master_at >= reading.settle,
         peer=seen.peer,
         split=split,
         stale=bool(stale),
     )
-    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked)
+    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked), master_at
 
 
-def _mounted(there: filesystem.Mount | None, place: Place) -> Mounted:
+def mounted_as(there: filesystem.Mount | None, place: Place) -> Mounted:
+    """What is mounted at the mount point of a resource, as far as the resource goes."""
     if there is None:
         return Mounted.NOTHING
     if not filesystem.belongs(there, place.device, place.name):
@@ -197,31 +182,33 @@ def _mounted(there: filesystem.Mount | None, place: Place) -> Mounted:
     return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
 
 
-def _protected(node: Node, place: Place) -> bool:
-    """Whether the empty mount point takes no files; one that does not exist takes none either."""
+def takes_no_files(node: Node, point: str) -> bool:
+    """Whether an empty mount point is immutable; one that does not exist takes no files either. Raises ProbeError."""
     try:
-        listing = node.run("ls", "-ldo", place.point)
-        filesystem.refuse_missing(listing, place.point)
+        listing = node.run("ls", "-ldo", point)
+        filesystem.refuse_missing(listing, point)
     except NotFound:
         return True
     return is_protected(listing.stdout)
 
 
-def _since(reading: _Reading, place: Place) -> float:
-    """Since when the resource's vhids are MASTER: the youngest of them, as devd told, or from now on where it did not;
-    that is written down, so that the next look knows it. Raises StateNotKept."""
+def _since(reading: _Reading, place: Place) -> tuple[float, bool]:
+    """Since when the resource's vhids are MASTER, the youngest of them, and whether that is known because devd told of
+    it. Where it did not it is from now on, which is written down, so that the next look knows it. Raises StateNotKept:
+    where nothing can be written down, what the other node told of this copy was not either, and nothing is promoted."""
     now = reading.site.timing.wall()
-    ages = []
-    for vhid in reading.vhids:
-        if place.vhid and vhid.name != place.vhid:
-            continue
+    since, told = [now], True
+    mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
+    for vhid in mine:
         known = reading.arrived.vhids.get(vhid.name)
         if known and known.state == vhid.state.value and same_boot(known.boot_id, reading.boot) and known.since <= now:
-            ages.append(known.since)
+            since.append(known.since)
+            told = told and known.told
         else:
-            events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot)
-            ages.append(now)
-    return max(ages, default=now)
+            events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
+            since.append(now)
+            told = False
+    return max(since[1:], default=now), told
 
 
 def _marked(site: Site, name: str) -> Split:

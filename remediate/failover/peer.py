@@ -25,6 +25,9 @@ ASK = 4.0
 """Seconds for one question to the other node."""
 EVERY = 0.1
 """Seconds between two looks while something is awaited."""
+SOON, TIGHTLY, RARELY = 5.0, 0.02, 0.5
+"""Seconds in which a node lets go that does what it should, and seconds between two looks in that time and later: each
+look is a login on the other node."""
 REMOTE = r"(?:tcp[46]?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/]+)(?::(?P<port>\d{1,5}))?"
 """hast.conf(5), `remote`; hastctl prints it so."""
 
@@ -40,34 +43,42 @@ class Standing(NamedTuple):
 def look(site: Site, place: Place) -> Standing:
     """What is known now. Never raises: what cannot be known is Peer.LINGERS. Asking and looking for signs go on at the
     same time, because a dead node answers neither."""
-    try:
-        here = hast.resource(site.here.node(), place.name)
-    except (hast.NoState, ProbeError) as error:
-        return Standing(Peer.LINGERS, f"the state of the resource here is not known: {error}", False)
     found: list[Standing | None] = [None]
+    here: list[hast.Resource] = []
     gone: list[str] = []
+    trouble: list[str] = []
 
     def ask_it() -> None:
         found[0] = ask(site, place)
 
     def see_signs() -> None:
-        gone.extend(_signs(site, here.remoteaddr))
+        try:
+            here.append(hast.resource(site.here.node(), place.name))
+            gone.extend(_signs(site, here[0].remoteaddr))
+        except (hast.NoState, ProbeError) as error:
+            trouble.append(str(error))
 
     site.timing.together([ask_it, see_signs])
-    if found[0] is not None:
-        return found[0]
+    if not here:
+        return Standing(Peer.LINGERS, f"the state of the resource here is not known: {trouble[0]}", False)
+    asked = found[0]
+    if asked is not None and asked.asked:
+        return asked
     if site.peer is not None and not site.config.failover.management:
         gone.append("it cannot be asked")
     if len(gone) > 1:
         return Standing(Peer.GONE, " and ".join(gone), False)
-    if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
-        worker = f"the secondary worker {here.workerpid} still runs"
+    if asked is not None:
+        return asked
+    if here[0].role is Role.SECONDARY and here[0].status is not Status.ABSENT:
+        worker = f"the secondary worker {here[0].workerpid} still runs"
         return Standing(Peer.LINGERS, "; ".join([worker, *gone]), False)
     return Standing(Peer.LET_GO, "no primary is connected to this node, and the other node could not be asked", False)
 
 
 def ask(site: Site, place: Place) -> Standing | None:
-    """What the other node says itself, None where it cannot be asked."""
+    """What the other node says itself, None where it cannot be asked. One whose hastd hangs may be primary still, with
+    writes in its buffers."""
     if site.peer is None:
         return None
     node = site.peer.node(ASK)
@@ -75,6 +86,8 @@ def ask(site: Site, place: Place) -> Standing | None:
         role = hast.resource(node, place.name).role
     except hast.HastdDown as error:
         return Standing(Peer.LET_GO, f"the other node says: {error}", True)
+    except hast.HastctlFailed as error:
+        return Standing(Peer.LINGERS, f"the other node cannot say what it is: {error}", False)
     except (hast.NoState, ProbeError):
         return None
     if role is Role.PRIMARY:

@@ -6,6 +6,8 @@ On this machine the calls are made from here; on a node that is reached through 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checks.probes import nfs, rpc
 from checks.probes.errors import ProbeError
 from checks.probes.nfs import MNT3_OK, MNT3ERR_ACCES, NFS3_OK
@@ -26,8 +28,9 @@ EVERY = 0.1
 DENIED = "denied to this node itself, which exports(5) need not admit"
 
 
-def verify(site: Site, place: Place) -> str:
-    """Wait until clients are served; what was seen, for the journal. Raises StepFailed."""
+def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
+    """Wait until clients are served; what was seen, for the journal. `heed` is called before every look, and raises
+    where the wait is for nothing. Raises StepFailed."""
     if not place.exported:
         return "nothing of it is in /etc/exports"
     if not place.address:
@@ -35,6 +38,7 @@ def verify(site: Site, place: Place) -> str:
     seen = [""]
 
     def served() -> bool:
+        heed()
         seen[0] = look(site, place)
         return seen[0] in ("", DENIED)
 

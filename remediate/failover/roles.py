@@ -19,8 +19,8 @@ TAKES = 20.0
 """Seconds for hastctl to give an order, and for a worker to end."""
 DEVICE = 15.0
 """Seconds for the device to appear; up to 3 were seen (guide, trap 1)."""
-EVERY = 0.05
-"""Seconds between two looks."""
+EVERY, DEVICE_EVERY, ROLE_EVERY = 0.05, 0.02, 0.25
+"""Seconds between two looks; for the device it is ls(1), and now and then hastctl(8) whether the role is lost again."""
 
 
 def order(place: Place, role: Role) -> tuple[str, ...]:
@@ -33,18 +33,31 @@ def become_primary(site: Site, place: Place, facts: Facts) -> str:
     _give(site, place, Role.PRIMARY)
     began = site.timing.now()
 
-    def there() -> bool:
-        role = _role(site, place)
-        if role is not Role.PRIMARY:
-            raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
-        return site.here.node().run("ls", place.device).status == 0
+    asked = began
 
-    if not site.timing.until(there, DEVICE, EVERY):
+    def there() -> bool:
+        nonlocal asked
+        if site.here.node().run("ls", place.device).status == 0:
+            return True
+        if site.timing.now() - asked >= ROLE_EVERY:
+            asked = site.timing.now()
+            _refuse_lost(site, place)
+        return False
+
+    if not site.timing.until(there, DEVICE, DEVICE_EVERY):
         raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s")
     waited = site.timing.now() - began
+    looks = [lambda: _refuse_lost(site, place)]
     if facts.said[place.name].peer_asked:
-        _yield_to_a_primary_peer(site, place, facts.name)
+        looks.append(lambda: _yield_to_a_primary_peer(site, place, facts.name))
+    site.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
+
+
+def _refuse_lost(site: Site, place: Place) -> None:
+    role = _role(site, place)
+    if role is not Role.PRIMARY:
+        raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
 
 
 def become(site: Site, place: Place, role: Role) -> None:

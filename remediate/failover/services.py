@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from checks.probes.errors import NotFound
+from checks.probes.errors import Hangs, NotFound
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.node import Node
 from checks.probes.processes import NFS_DAEMONS, Process, processes
@@ -26,6 +26,8 @@ STOPS, STARTS, RC = 5.0, 10.0, 60.0
 """Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8)."""
 EXPORTS = 10.0
 """Seconds for mountd to export what it was started for."""
+EXPORTED = 0.02
+"""Seconds between two looks whether it has: clients wait for nothing else then."""
 
 
 class Daemon(NamedTuple):
@@ -54,11 +56,16 @@ def running_daemons(node: Node) -> frozenset[str]:
 
 
 def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
-    """Which of the other services run, as `service NAME onestatus` has it (28). Raises ProbeError."""
+    """Which of the other services run, as `service NAME onestatus` has it (28). One that does not say counts as one
+    that does: it is not started again, and has to be stopped before anything is unmounted. Raises ProbeError."""
     found = []
     for name in names:
-        status = node.execute((SERVICE, name, "onestatus"), node.deadline.for_one_command()[0], f"service {name}")
-        if status.status == 0:
+        command = (SERVICE, name, "onestatus")
+        try:
+            runs = node.execute(command, node.deadline.for_one_command()[0], " ".join(command)).status == 0
+        except Hangs:
+            runs = True
+        if runs:
             found.append(name)
     return frozenset(found)
 
@@ -108,7 +115,7 @@ def _await_exports(site: Site, points: tuple[str, ...]) -> None:
         found = mounts(site.here.node())
         return [point for point in points if not ((there := mounted_at(found, point)) and there.exported)]
 
-    if not site.timing.until(lambda: not missing(), EXPORTS):
+    if not site.timing.until(lambda: not missing(), EXPORTS, EXPORTED):
         raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
 
 
@@ -128,13 +135,14 @@ def _begin(site: Site, name: str) -> None:
 
 
 def _end(site: Site, name: str) -> None:
-    """End a daemon by its signal; where that does not help, by rc(8)."""
-    pids = _pids(processes(site.here.node())).get(name, [])
-    if not pids:
-        return
-    site.here.act((KILL, f"-{DAEMONS[name].signal}", *map(str, pids)), STOPS)
-    if site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS):
-        return
+    """End a daemon by its signal; where that does not help, by SIGKILL, and at last by rc(8)."""
+    for signal in (DAEMONS[name].signal, "KILL"):
+        pids = _pids(processes(site.here.node())).get(name, [])
+        if not pids:
+            return
+        site.here.act((KILL, f"-{signal}", *map(str, pids)), STOPS)
+        if site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS):
+            return
     _service(site, name, "onestop")
     if name in running_daemons(site.here.node()):
         raise StepFailed(f"{name} does not end")

@@ -17,7 +17,7 @@ from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.copies import of_peer
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed
-from remediate.failover.peer import ASK, EVERY
+from remediate.failover.peer import ASK, EVERY, hastd_answers
 from remediate.failover.reach import DENIED
 from remediate.failover.resource import Place
 from remediate.site import Site, Way
@@ -42,14 +42,15 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     if given.result is not Result.IN_PLACE:
         return _taken_back(site, trigger, given.said, watch)
     watch("await-service")
-    missing = [""]
+    missing = ""
 
-    def served() -> bool:
-        missing[0] = _missing(site, peer, [seen.places[name] for name in moving])
-        return not missing[0]
+    def decided() -> bool:
+        nonlocal missing
+        missing = _missing(site, peer, [seen.places[name] for name in moving])
+        return not missing or _came_back(site, seen, moving)
 
-    if not site.timing.until(served, SERVED, EVERY):
-        return _taken_back(site, trigger, (f"not served by the other node within {SERVED:g} s: {missing[0]}",), watch)
+    if not site.timing.until(decided, SERVED, EVERY) or missing:
+        return _taken_back(site, trigger, (f"not served by the other node: {missing}",), watch)
     left = converge(site, Wish(trigger), watch)  # what holds this node back now is no switchover any more
     site.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
     return Outcome(Result.IN_PLACE, given.steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
@@ -74,16 +75,31 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
                 raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
+            if not hastd_answers(site, seen.resources[name].remoteaddr):  # a worker looks alive for long (3)
+                raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
             if asked(vhids(node), seen.places[name].vhid).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
     except (ProbeError, hast.NoState) as error:
         raise StepFailed(f"whether the other node is ready is not known: {error}") from None
-    wired = site.peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
-    if wired.status != 0:
-        raise StepFailed(f"hastwatch on {node.name} does not answer ({wired.words}): nobody would promote it")
+    try:
+        wired = site.peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
+        trouble = wired.words if wired.status != 0 else ""
+    except ProbeError as error:
+        trouble = str(error)
+    if trouble:
+        raise StepFailed(f"hastwatch on {node.name} does not answer ({trouble}): nobody would promote it")
     return site.peer
+
+
+def _came_back(site: Site, seen: Seen, moving: list[str]) -> bool:
+    """Whether the other node has given the address away: there is nothing more to wait for."""
+    try:
+        here = vhids(site.here.node())
+    except ProbeError:
+        return False
+    return any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in moving)
 
 
 def _missing(site: Site, peer: Way, places: list[Place]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
+from remediate import worker
 from remediate.failover import arrival, boot
 from remediate.failover.converge import Wish, converge, silent
 from remediate.failover.outcome import StepFailed
@@ -18,6 +19,7 @@ from remediate.rehearsal.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 from remediate.rehearsal.dying import NEVER, Fate, Killed, Life
 from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
+from remediate.state.journal import ERR
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from remediate.site import Site
 
 FAILED, USAGE = 1, 2
+ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
+"""rc.conf(5): its two scripts."""
 
 
 class Installed:
@@ -43,6 +47,7 @@ class Installed:
         pair.on_carp_event(self._carp_event)
         pair.on_hast_event(self._hast_event)
         for node in pair.nodes.values():
+            node.files.write("/etc/rc.conf", ENABLED, node.clock.now, append=True)
             site_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
             node.hastwatch = PythonHook(self._command)
             node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
@@ -54,10 +59,14 @@ class Installed:
 
     def start_worker(self, node: Node, wish: Wish) -> Life:
         """A detached convergence on a node."""
+        return self.work(node, lambda site: converge(site, wish))
+
+    def work(self, node: Node, call: Callable[[Site], object]) -> Life:
+        """A detached worker on a node that does something on its site."""
         life = Life(self.fates.pop(node.name, NEVER))
         site = site_of(node, self.state, self.configs[node.name], life)
         self.workers.append(life)
-        self._as_task(node, lambda: converge(site, wish))
+        self._as_task(node, lambda: call(site))
         return life
 
     def _own(self, node: Node, config: Config) -> Config:
@@ -74,22 +83,34 @@ class Installed:
         task.then(ended)
 
     def _carp_event(self, node: Node, argv: list[str]) -> int:
+        site = self.site(node)
         try:
-            trigger = arrival.carp_event(self.site(node), argv[1:])
-        except (arrival.Refused, StateError, ProbeError):
+            noted = worker.note_carp(site, argv[1:])
+        except arrival.Refused as error:
+            site.journal.entry("hook", why="carp-hast-switch", result=str(error), severity=ERR)
             return FAILED
-        if trigger:
-            self.start_worker(node, Wish(trigger))
-        return 0
+        if noted.trigger:
+            self.work(node, noted.converge)
+        return noted.status
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
+        site = self.site(node)
         try:
-            trigger = arrival.hast_event(self.site(node), argv[1:])
-        except (arrival.Refused, StateError, ProbeError):
+            trigger = arrival.hast_event(site, argv[1:])
+        except (arrival.Refused, StateError, ProbeError) as error:
+            site.journal.entry("worker", why=f"hastd {' '.join(argv[1:])}", result=str(error), severity=ERR)
             return FAILED
         if trigger:
-            self.start_worker(node, Wish(trigger))
+            self._start_patient_worker(node, trigger)
         return 0
+
+    def _start_patient_worker(self, node: Node, trigger: str) -> None:
+        """One that is not content with another one that runs."""
+
+        def call(site: Site) -> object:
+            return worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+
+        self.work(node, call)
 
     def _hold_script(self, node: Node, argv: list[str]) -> int:
         try:
@@ -101,9 +122,10 @@ class Installed:
     def _converge_script(self, node: Node, argv: list[str]) -> int:
         if argv[1:] == ["start"]:
             site = self.site(node)
-            self._as_task(node, lambda: boot.begin(site, silent))
+            self._as_task(node, lambda: worker.begin_boot(site, silent))
             return 0
-        return boot.end(self.site(node), silent).result.value
+        site = self.site(node)
+        return worker.end_boot(site, silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
         """What the other node calls: `ledger` and `--version`."""
@@ -114,6 +136,6 @@ class Installed:
             except StateError:
                 return FAILED
             if trigger:
-                self.start_worker(node, Wish(trigger))
+                self._start_patient_worker(node, trigger)
             return 0
         return 0 if words == ["--version"] else USAGE

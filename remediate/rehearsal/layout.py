@@ -86,6 +86,8 @@ class PairLayout:
     """The action of /etc/devd/carp.conf."""
     devd_interfaces: str = "[0-9a-z.]+"
     """The names of interfaces that its rule matches."""
+    devd_self_test: bool = False
+    """/etc/devd/carp.conf has hastwatch's second rule, for the event of its self-test."""
     nfs_at_boot: bool = True
     """rc(8) starts mountd and nfsd, on the node without the mount too (14)."""
     filedelay: int = 30
@@ -129,6 +131,12 @@ def hast_conf(pair: PairLayout) -> str:
     return "\n".join(lines) + "\n"
 
 
+def devd_conf(pair: PairLayout) -> str:
+    """/etc/devd/carp.conf."""
+    text = DEVD_CONF.format(interfaces=pair.devd_interfaces, action=pair.devd_action)
+    return text + DEVD_SELF_TEST.format(hook=pair.devd_hook) if pair.devd_self_test else text
+
+
 def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     """Path and content of everything that configures `node`, as recorded."""
     interfaces = dict.fromkeys(vhid.interface for vhid in pair.vhids)
@@ -152,7 +160,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     ]
     files = {
         "/boot/loader.conf": LOADER_CONF if pair.carp_loaded else LOADER_CONF.replace('carp_load="YES"\n', ""),
-        "/etc/devd/carp.conf": DEVD_CONF.format(interfaces=pair.devd_interfaces, action=pair.devd_action),
+        "/etc/devd/carp.conf": devd_conf(pair),
         "/etc/exports": "".join(exports),
         "/etc/fstab": FSTAB,
         "/etc/hast.conf": hast_conf(pair),
@@ -209,3 +217,13 @@ DEVD_CONF = """notify 30 {{
 	action "{action}";
 }};
 """
+
+DEVD_SELF_TEST = """
+notify 30 {{
+	match "system"		"IFNET";
+	match "subsystem"	"lo9123";
+	match "type"		"ATTACH";
+	action "{hook} $subsystem self-test";
+}};
+"""
+"""As contrib/freebsd/devd-hastwatch.conf has it."""

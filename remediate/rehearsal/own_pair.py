@@ -32,7 +32,8 @@ def layout_of(config: Config, seed: int) -> PairLayout:
         nodes=(first, replace(second, management=SECOND_MANAGEMENT)),
         seed=seed,
         devd_action=f"{HOOK} $subsystem $type",
-        devd_interfaces="[0-9A-Za-z._]+",
+        devd_interfaces="[0-9A-Za-z._:-]+",
+        devd_self_test=True,
         nfs_at_boot=False,
     )
     return with_resources(kept, config)

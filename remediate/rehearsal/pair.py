@@ -27,7 +27,7 @@ from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.writes import Ledger
 
-HAST_HOOK = "/usr/local/sbin/rehearsed-hast-hook"
+HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
 
 MAKING = {
     "ufs": ("newfs -O2 -U -j {resource.device}", "mount {resource.device} {resource.mountpoint}"),

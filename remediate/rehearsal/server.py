@@ -143,12 +143,15 @@ class Server:
         self._connections: dict[socket.socket, Connection] = {}
         self._ending = False
 
-    def install_hooks(self, carp: list[str], hast: list[str]) -> None:
-        """Let devd and hastd of both nodes run commands of this machine, where they are given."""
+    def install_hooks(self, carp: list[str], hast: list[str], hastwatch: list[str]) -> None:
+        """Let devd and hastd of both nodes run commands of this machine, where they are given, and a node's `hastwatch`
+        be one of them."""
         for path, command in ((self.pair.layout.devd_hook, carp), (HAST_HOOK, hast)):
             if command:
                 for node in self.pair.nodes.values():
                     node.install(path, ExternalHook(command, self.directory, self.speed))
+        for node in self.pair.nodes.values() if hastwatch else ():
+            node.hastwatch = ExternalHook(hastwatch, self.directory, self.speed)
 
     def serve(self) -> None:
         """Until `down` is asked for."""
@@ -156,12 +159,20 @@ class Server:
         try:
             while not self._ending or any(each.pending for each in self._connections.values()):
                 self.pair.clock.advance_to(origin + (time.monotonic() - began) * self.speed)
+                self._tell_errors()
                 self._send_all()
                 due = (self.pair.clock.next_due() - self.pair.clock.now) / self.speed
                 for key, _ in self._selector.select(max(0.0, min(due, LONGEST_SLEEP))):
                     self._ready(key.fileobj)
         finally:
             self.close()
+
+    def _tell_errors(self) -> None:
+        """What a hook in Python raised goes to pair.log, once."""
+        while self.pair.hook_errors:
+            error = self.pair.hook_errors.pop(0)
+            with contextlib.suppress(OSError):
+                print(f"hook: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nobody answers any more."""

@@ -48,6 +48,7 @@ SCRIPTS = {
     )
 }
 
+LOCAL_RC = "/usr/local/etc/rc.d/"
 OPTIONAL = {"ctld": "/usr/sbin/ctld", "samba_server": "/usr/local/sbin/smbd --daemon"}
 """The optional services of the set-up, which only run or don't."""
 
@@ -78,6 +79,11 @@ def enabled(node: Node, script: Script) -> bool:
     """checkyesno of rc.subr(8)."""
     value = rc_conf(node).get(script.rcvar, "YES" if script.rcvar in ENABLED_BY_DEFAULT else "NO")
     return value.upper() in ("YES", "TRUE", "ON", "1")
+
+
+def _local_enabled(node: Node, path: str) -> bool:
+    """The same of a script that a package brought."""
+    return rc_conf(node).get(f"{path.removeprefix(LOCAL_RC)}_enable", "NO").upper() in ("YES", "TRUE", "ON", "1")
 
 
 def processes_of(node: Node, script: Script) -> list[Running]:
@@ -132,7 +138,10 @@ def service(call: Call) -> Steps[int]:
     node, words = call.node, call.argv[1:]
     if words == ["-e"]:
         names = [name for name in ALL_SCRIPTS if name not in SCRIPTS or enabled(node, SCRIPTS[name])]
-        call.out("".join(f"/etc/rc.d/{name}\n" for name in names))
+        local = [
+            f"{path}\n" for path in sorted(node.programs) if path.startswith(LOCAL_RC) and _local_enabled(node, path)
+        ]
+        call.out("".join([*[f"/etc/rc.d/{name}\n" for name in names], *local]))
         return 0
     if len(words) < 2 or words[0] not in SCRIPTS:
         name = words[0] if words else ""

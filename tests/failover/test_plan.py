@@ -152,7 +152,9 @@ def main() -> int:
             print(node, state, *trouble, sep="\n  ")
             return 1
         count += 1
-    print(f"{count} states ({len(RESOURCES)} of a resource, {len(NODES)} of a node, {len(POLICIES)} policies), none wrong")
+    print(
+        f"{count} states ({len(RESOURCES)} of a resource, {len(NODES)} of a node, {len(POLICIES)} policies), none wrong"
+    )
     return 0
 
 

@@ -1,0 +1,280 @@
+"""What the hooks do: note what arrived, return at once, and leave the work to a process of its own.
+
+devd(8) waits for its hook, so that one imports little and only writes down; hastd(8) does not wait, but complains about
+a hook that is older than a minute. A worker has no terminal, no descriptor of its parent and nobody who reads its exit
+status: whatever ends it is one entry of the journal and one line of syslog.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from remediate import local
+from remediate.failover.carp_arrival import Refused, carp_event
+from remediate.failover.outcome import StepFailed
+from remediate.local import Where
+from remediate.site import Site
+from remediate.state.journal import CRIT, ERR, NAME, Journal, Level, system_syslog
+from remediate.state.store import STATE_DIRECTORY, StateError
+from remediate.timing import Timing
+
+if TYPE_CHECKING:
+    from remediate.failover.converge import Outcome
+
+USAGE, INTERNAL, NO_PROCESS, CANNOT_KEEP, CONFIG = 64, 70, 71, 73, 78
+"""sysexits(3): EX_USAGE, EX_SOFTWARE, EX_OSERR, EX_CANTCREAT, EX_CONFIG."""
+OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir": "state_dir"}
+"""Those of every subcommand (`local.add_options`), read without argparse, which takes a tenth of a hook's time."""
+PATIENCE, LOOK_AGAIN = 60.0, 0.2
+"""Seconds that a worker waits for another one to end, and between two looks whether it has."""
+DEEPEST = 6
+"""Places of a program that an internal error is told with."""
+
+
+class Hook(NamedTuple):
+    """A hook: its name, what its words are, and what it does with them on a site, which gives the exit status."""
+
+    name: str
+    usage: str
+    act: Callable[[Site, list[str]], int]
+
+
+def carp(words: list[str]) -> int:
+    """The hook of devd(8); the exit status."""
+    return run(Hook("carp-hast-switch", CARP_USAGE, _carp), words)
+
+
+def hast(words: list[str]) -> int:
+    """The hook of hastd(8); the exit status."""
+    return run(Hook("hastwatch-hast-event", HAST_USAGE, _hast), words)
+
+
+CARP_USAGE = """VHID@IFACE MASTER|BACKUP|INIT
+       carp-hast-switch master|slave|backup
+       carp-hast-switch loN self-test
+
+What devd(8) runs on every change of CARP: notes it and starts a convergence (hastwatch converge) that it does not wait
+for."""
+HAST_USAGE = """role RESOURCE OLD NEW
+       hastwatch-hast-event connect|disconnect|syncstart|syncdone|syncintr|split-brain RESOURCE
+
+What hastd(8) runs on its events (hast.conf(5), exec): keeps account of which copy is complete, and steps down in a
+split-brain where this node does not serve."""
+MORE = """
+options: --config FILE, --state-dir DIR, --via PREFIX, --peer PREFIX, as hastwatch converge has them
+exit status: 0 noted; 64 wrong arguments; 70 a fault of hastwatch; 71 no process could be started; 73 not written down,
+the convergence is started all the same; 78 the configuration is refused, nothing was done
+"""
+
+
+def run(hook: Hook, words: list[str]) -> int:
+    """A hook with the words after its name; the exit status."""
+    if not words:
+        first = hook.usage.splitlines()[0]
+        return _say(f"usage: {hook.name} [options] {first} (see {hook.name} --help)\n", USAGE)
+    if words[0] in ("-h", "--help"):
+        return _say(f"usage: {hook.name} [options] {hook.usage}\n{MORE}", 0)
+    if words[0] in ("-V", "--version"):
+        from checks import VERSION
+
+        return _say(f"{hook.name} {VERSION}\n", 0)
+    where = Where()
+    try:
+        where, words, wrong = parse(words)
+        if wrong:
+            raise Refused(wrong)
+        return hook.act(local.site(where), words)
+    except Refused as error:
+        return _refuse(hook, where, str(error), USAGE)
+    except (ConfigError, ProbeError) as error:
+        return _refuse(hook, where, f"the configuration is refused, nothing is done: {error}", CONFIG)
+    except OSError as error:
+        return _refuse(hook, where, f"no process could be started: {error.strerror or error}", NO_PROCESS)
+    except Exception as error:
+        return _refuse(hook, where, internal(error), INTERNAL)
+
+
+def parse(words: list[str]) -> tuple[Where, list[str], str]:
+    """The options in front of a hook's own words, those, and what is wrong with an option, if anything."""
+    said: dict[str, str] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        name, equals, value = rest.pop(0).partition("=")
+        if name not in OPTIONS or not (equals or rest):
+            return Where(**said), rest, f"{plain(name, 120)!r} is no option, or lacks its value"
+        said[OPTIONS[name]] = value if equals else rest.pop(0)
+    return Where(**said), rest, ""
+
+
+def _carp(site: Site, words: list[str]) -> int:
+    noted = note_carp(site, words)
+    if noted.trigger:
+        detach(site, noted.trigger, lambda: noted.converge(site))
+    return noted.status
+
+
+def _hast(site: Site, words: list[str]) -> int:
+    from remediate.failover.hast_words import refuse_wrong
+
+    refuse_wrong(words)
+    detach(site, f"hastd {' '.join(words)}", lambda: hast_work(site, words))
+    return 0
+
+
+class Noted(NamedTuple):
+    """A CARP event was noted, or could not be: what to converge for, empty where nothing is to be done."""
+
+    trigger: str
+    status: int
+
+    def converge(self, site: Site) -> Outcome:
+        """In the worker. What was not noted no other convergence that runs knows of."""
+        from remediate.failover.converge import Wish, converge
+
+        def call() -> Outcome:
+            return converge(site, Wish(self.trigger))
+
+        return call() if self.status == 0 else patiently(site, self.trigger, call)
+
+
+def note_carp(site: Site, words: list[str]) -> Noted:
+    """Note a CARP event; where that fails, say so, and converge all the same. Raises Refused."""
+    try:
+        return Noted(carp_event(site, words), 0)
+    except (StateError, ProbeError) as error:
+        arrived = " ".join(words)
+        site.journal.entry("hook", why=f"devd {arrived}", result=f"could not be noted: {error}", severity=ERR)
+        return Noted("" if words[-1] == "self-test" else f"devd {arrived}", CANNOT_KEEP)
+
+
+def hast_work(site: Site, words: list[str]) -> None:
+    """What follows from an event of hastd, in the worker. Raises Refused, StateError, ProbeError."""
+    from remediate.failover.arrival import hast_event
+    from remediate.failover.converge import Wish, converge
+
+    trigger = hast_event(site, words)
+    if trigger:
+        patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+
+
+def patiently(site: Site, why: str, call: Callable[[], Outcome]) -> Outcome:
+    """What a call of converge gives that waits for the one that runs, where there is one: that may have looked at the
+    node before what this call is for, and hears of CARP events only. Raises what the call raises."""
+    from remediate.failover.converge import Result
+
+    outcome = call()
+
+    def ran() -> bool:
+        nonlocal outcome
+        outcome = outcome if outcome.result is not Result.BUSY else call()
+        return outcome.result is not Result.BUSY
+
+    if not site.timing.until(ran, PATIENCE, LOOK_AGAIN):
+        site.journal.entry("worker", why=why, result=f"not taken up: {'; '.join(outcome.said)}", severity=ERR)
+    return outcome
+
+
+def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
+    """What rc(8) calls after hastd has started; it waits for a convergence that devd's event began before, because
+    nobody calls it again. Raises StateError, ProbeError."""
+    from remediate.failover import boot
+    from remediate.failover.converge import Result, Wish, converge
+
+    begun = boot.begin(site, watch)
+    busy = begun.result is Result.BUSY
+    return patiently(site, "boot", lambda: converge(site, Wish("boot"), watch)) if busy else begun
+
+
+def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
+    """What rc.shutdown(8) calls, as patiently. Raises StateError."""
+    from remediate.failover import boot, hold
+
+    return patiently(site, hold.SHUTDOWN, lambda: boot.end(site, watch))
+
+
+def detach(site: Site, why: str, call: Callable[[], object]) -> None:
+    """Do the call in a process of its own and return at once. Raises OSError where there is none to be had."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    child = os.fork()
+    if child:
+        if os.waitpid(child, 0)[1] != 0:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    except OSError:
+        os._exit(NO_PROCESS)
+
+    def alone() -> None:
+        _stand_alone()
+        call()
+
+    os._exit(work(site, why, alone))
+
+
+def work(site: Site, why: str, call: Callable[[], object]) -> int:
+    """What a worker does, and what becomes of it: an exit status, and an entry of the journal where it ends badly."""
+    try:
+        call()
+        return 0
+    except Refused as error:
+        result, status, severity = str(error), USAGE, ERR
+    except (StateError, ProbeError, StepFailed) as error:
+        result, status, severity = f"nothing is done: {error}", CANNOT_KEEP, CRIT
+    except BaseException as error:
+        result, status, severity = internal(error), INTERNAL, CRIT
+    site.journal.entry("worker", why=why, result=result, severity=severity)
+    return status
+
+
+def internal(error: BaseException) -> str:
+    """A fault of our own in one line: what, and where in the program, the innermost place first."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return f"internal error: {type(error).__name__}: {error} (at {', '.join(places[: -DEEPEST - 1 : -1])})"
+
+
+def _stand_alone() -> None:
+    """Nothing of the parent's any more: its descriptors, its directory, its umask. Raises OSError."""
+    import syslog
+
+    os.umask(0o022)
+    os.chdir("/")
+    syslog.closelog()  # before its socket is closed under it: libc would take the number's next owner for it
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+
+
+def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:
+    """One entry of the journal, one line of syslog, one on standard error; nothing is run for it."""
+    path = os.path.join(where.state_dir or STATE_DIRECTORY, NAME)
+    journal = Journal(path, os.uname().nodename.partition(".")[0], Timing(), system_syslog)
+    severity: Level = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
+    journal.entry("hook", why=hook.name, result=why, severity=severity)
+    return _say(f"{hook.name}: {plain(why)}\n", status)
+
+
+def _say(text: str, status: int) -> int:
+    """To whoever called by hand; devd(8) and hastd(8) have nobody who reads it, perhaps not even a descriptor."""
+    stream = sys.stderr if status else sys.stdout
+    with suppress(OSError, AttributeError, ValueError):
+        stream.write(text)
+        stream.flush()
+    return status

@@ -1,0 +1,85 @@
+"""Words that are none, an interface that is gone, a disk that is full: refused, said once, and nothing is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.arrival import Refused, carp_event, hast_event
+from remediate.failover.converge import Result
+from remediate.rehearsal.log import MESSAGES
+from tests.failover.installed_pair import installed_pair
+
+
+def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(state: Path) -> None:
+    """Where nothing can be written down, it is not known since when CARP is MASTER, nor which promotions failed."""
+    pair = installed_pair(state)
+    in_the_way = [state / "nfs002" / f".{name}.new" for name in ("events.json", "hold.json", "home.ledger.json")]
+    for path in in_the_way:
+        path.mkdir()
+    pair.active.power_off()
+    pair.passes(30)
+    assert not pair.holds(pair.standby) and pair.sound
+    pair.told_once(pair.standby, "could not be noted: cannot keep", "hook")
+    pair.told_once(pair.standby, "could not be looked at: cannot keep", "refused")
+    for path in in_the_way:
+        path.rmdir()
+    pair.passes(1)
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.serves(pair.standby)
+
+
+def test_an_entry_that_the_journal_has_no_room_for_is_in_syslog(state: Path) -> None:
+    pair = installed_pair(state)
+    (state / "nfs002" / "journal.jsonl").rename(state / "nfs002" / "before")
+    (state / "nfs002" / "journal.jsonl").mkdir()
+    pair.active.power_off()
+    pair.passes(30)
+    assert pair.serves(pair.standby)
+    lines = [line for line in pair.standby.files.read(MESSAGES).splitlines() if "home: promoted" in line]
+    assert len(lines) == 1 and "journal not written" in lines[0]
+
+
+def test_an_interface_that_is_gone_leaves_the_resource_alone(state: Path) -> None:
+    pair = installed_pair(state)
+    del pair.active.network.interfaces["vtnet1"]
+    pair.standby.power_off()
+    outcome = pair.converges(pair.active)
+    assert outcome.result is Result.REFUSED
+    assert "no vhid speaks for the resource" in outcome.said[0]
+    assert pair.mounted(pair.active)
+
+
+HOSTILE = (
+    "2@vtnet1; reboot", "$(reboot)@vtnet1", "2@../../etc", "2@vtnet1\nroot: MASTER", "@", "256@vtnet1", "0@vtnet1",
+    "-2@vtnet1", "2@" + "v" * 5000, "2@vtnet1\x1b[2J", "\uff12@vtnet1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["2@vtnet1"], ["master", "now"], ["2@vtnet1", "master"], ["2@vtnet1", "MASTER", "more"], ["MASTER"],
+     *([subsystem, "MASTER"] for subsystem in HOSTILE), *([subsystem, "self-test"] for subsystem in HOSTILE)],
+)  # fmt: skip
+def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(state: Path, words: list[str]) -> None:
+    pair = installed_pair(state)
+    before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
+    with pytest.raises(Refused) as refused:
+        pair.does(pair.active, lambda site: carp_event(site, words))
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 300
+    assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["connect"], ["connect", "mail"], ["connect", "../home"], ["connect", "home", "more"],
+     ["role", "home", "init"],
+     ["role", "home", "init", "god"], ["reboot", "home"], ["connect", "home;reboot"], ["connect", "home\n"]],
+)  # fmt: skip
+def test_words_that_are_no_event_of_hastd_are_refused(state: Path, words: list[str]) -> None:
+    pair = installed_pair(state)
+    before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
+    with pytest.raises(Refused):
+        pair.does(pair.active, lambda site: hast_event(site, words))
+    assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before

@@ -1,0 +1,243 @@
+"""Faults of single steps: each promotion and demotion ends in a defined state, in time, and says once what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from checks.plugin.config import Config, Failover
+from remediate.failover.converge import Result
+from remediate.rehearsal.layout import ResourceLayout
+from remediate.state import failures
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+SHORT = Config(failover=Failover(fsck=20, let_go=20))
+ZFS = ResourceLayout(kind="zfs")
+
+
+class Broken(NamedTuple):
+    """A step of a promotion that fails: by which faults, what the journal says of it, in which time clients are served
+    again where the other node can, and how the fault is taken back."""
+
+    faults: tuple[str, ...]
+    says: str
+    seconds: float
+    mended: tuple[str, ...]
+
+
+PROMOTION = {
+    "the device never appears": Broken(
+        ("device-never-appears nfs002 home",), r"/dev/hast/home has not appeared within 15 s", 75,
+        ("device-appears nfs002 home",),
+    ),
+    "fstyp hangs": Broken(("hang-command nfs002 fstyp",), r"fstyp.*did not end in 10\.0 s and was killed", 25,
+                          ("release-command nfs002 fstyp",)),
+    "fsck hangs": Broken(("hang-command nfs002 fsck",), r"fsck.*did not end in 120\.0 s and was killed", 140,
+                         ("release-command nfs002 fsck",)),
+    "fsck is hopeless": Broken(("fsck-hopeless nfs002 home",), r"fsck cannot repair /dev/hast/home: exit 8", 30,
+                               ("fsck-works nfs002 home",)),
+    "the full fsck takes too long": Broken(
+        ("fsck-fails nfs002 home", "slow-fsck nfs002 20"), r"fsck -t ufs -y.*did not end in 20\.0 s", 50,
+        ("fsck-works nfs002 home", "slow-fsck nfs002 1"),
+    ),
+    "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 15,
+                              ("mount-works nfs002 home",)),
+    "mountd hangs": Broken(("hang-command nfs002 mountd",), r"mountd -r` did not end in 10\.0 s", 25,
+                           ("release-command nfs002 mountd",)),
+    "nfsd does not start": Broken(("service-fails nfs002 nfsd",), r"nfsd could not be started", 15,
+                                  ("service-works nfs002 nfsd",)),
+    "clients are not served": Broken(("hang-command nfs002 hastwatch",), r"clients are not served /hast/home", 45,
+                                     ("release-command nfs002 hastwatch",)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=PROMOTION)
+def broken(request: pytest.FixtureRequest) -> Broken:
+    return PROMOTION[request.param]
+
+
+# --- promotions ------------------------------------------------------------------------------------------------
+
+
+def test_a_promotion_that_fails_in_a_planned_move_is_undone_and_the_service_comes_back(
+    state: Path, broken: Broken
+) -> None:
+    pair = installed_pair(state, SHORT)
+    pair.moves()
+    assert pair.until(lambda: not pair.mounted(pair.active), 5)
+    pair.breaks_all(broken.faults)
+    assert pair.until(lambda: pair.serves(pair.active), broken.seconds), pair.story()
+    pair.passes(60)
+    pair.told_once(pair.standby, broken.says, "promotion-failed")
+    assert pair.serves(pair.active) and pair.rests(pair.standby) and not master(pair.standby)
+    assert "failed promotion" in pair.reasons(pair.standby)
+    assert pair.share(pair.standby) == pair.demotion(pair.standby) == 240
+    assert pair.lost() == 0 and pair.sound
+
+
+def test_two_failed_promotions_stop_all_automatic_action_until_a_human_clears_it(state: Path, broken: Broken) -> None:
+    pair = installed_pair(state, SHORT)
+    pair.looks_every_minute(pair.standby)
+    pair.breaks_all(broken.faults)
+    pair.active.power_off()
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "promotion-failed")), 150)
+    pair.passes(2 * broken.seconds + 60)
+    assert len(pair.entries(pair.standby, "promotion-failed")) == 2, pair.story()
+    assert pair.rests(pair.standby)
+    assert "nothing is tried again until a human has cleared it" in pair.blocked(pair.standby)
+    pair.breaks_all(broken.mended)
+    pair.passes(120)
+    assert not pair.holds(pair.standby)
+    failures.clear(pair.store(pair.standby), "a human")
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.serves(pair.standby) and pair.sound
+
+
+def test_the_address_is_given_away_at_most_once(state: Path) -> None:
+    """Both nodes fail: the address goes over once and comes back no more."""
+    pair = installed_pair(state, SHORT)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+        pair.breaks("mount-fails", node.name, "home")
+    pair.moves()
+    pair.passes(600)
+    gave = [
+        sum("given away" in each.result for each in pair.entries(node, "refused")) for node in pair.pair.nodes.values()
+    ]
+    assert max(gave) == 1
+    assert pair.rests(pair.active) and pair.rests(pair.standby)
+    changes = [note for note in pair.pair.notes if note.at > pair.pair.clock.now - 300 and "MASTER" in note.text]
+    assert changes == [] and pair.sound
+
+
+def test_a_preen_that_fails_is_followed_by_a_full_check(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("fsck-fails", "nfs002", "home")
+    pair.active.power_off()
+    pair.passes(30)
+    assert pair.serves(pair.standby)
+    pair.told_once(pair.standby, "checked in full", "step")
+
+
+def test_a_look_that_hangs_refuses_and_the_next_one_takes_it_up(state: Path) -> None:
+    for number, command in enumerate(("mount", "hastctl", "ifconfig", "ps")):
+        pair = installed_pair(state / command)
+        pair.looks_every_minute(pair.standby)
+        pair.passes(10.0 + number)
+        pair.breaks("hang-command", "nfs002", command)
+        pair.active.power_off()
+        pair.passes(35)
+        assert not pair.holds(pair.standby)
+        pair.told_once(pair.standby, "could not be looked at", "refused")
+        pair.breaks("release-command", "nfs002", command)
+        pair.passes(90)
+        assert pair.serves(pair.standby) and pair.sound, pair.story()
+
+
+def test_a_hastd_that_is_stuck_gets_no_promotion_until_it_answers(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.looks_every_minute(pair.standby)
+    pair.passes(10)
+    pair.breaks("hang", "nfs002", "hastd")
+    pair.active.power_off()
+    pair.passes(40)
+    assert not pair.holds(pair.standby)
+    pair.told_once(pair.standby, "hastd does not say which role the resource has", "refused")
+    pair.breaks("resume", "nfs002", "hastd")
+    pair.passes(90)
+    assert pair.serves(pair.standby) and pair.sound
+
+
+def test_hastd_that_does_not_run_is_said_and_nothing_is_served(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.active.power_off()
+    pair.passes(60)
+    pair.told_once(pair.standby, "hastd does not run", "refused")
+    assert not pair.mounted(pair.standby) and not pair.standby.nfs.running("nfsd")
+
+
+# --- demotions -------------------------------------------------------------------------------------------------
+
+
+def demoted(pair: InstalledPair, *faults: str) -> None:
+    """Something is broken, and a human moves the service in CARP."""
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.passes(10)
+    pair.breaks_all(faults)
+    pair.active.network.demote(100, "by a human")
+
+
+DEMOTION: dict[str, tuple[tuple[str, ...], str, float]] = {
+    "a process that uses it is named and ended": (
+        ("busy nfs001 home",), r"after these were ended: sleep \(pid \d+\)", 5),
+    "a stubborn one is killed": (("busy-stubborn nfs001 home",), r"after these were ended: sleep \(pid \d+\)", 15),
+    "one that nobody names is left behind": (
+        ("busy nfs001 home", "hang-command nfs001 fstat"), r"by force.*nobody that fstat names", 30),
+    "nfsd is stopped": (("hang nfs001 nfsd",), r"stop-serving nfsd mountd.*done", 12),
+    "mountd is stopped": (("hang nfs001 mountd",), r"stop-serving nfsd mountd.*done", 12),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEMOTION)
+def test_what_holds_a_file_system_is_ended_and_nothing_is_lost(state: Path, name: str) -> None:
+    faults, says, seconds = DEMOTION[name]
+    pair = installed_pair(state)
+    demoted(pair, *faults)
+    assert pair.until(lambda: pair.rests(pair.active), seconds), pair.story()
+    pair.told_once(pair.active, says, "step")
+    pair.passes(10)
+    assert pair.serves(pair.standby) and pair.lost() == 0 and pair.sound
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "says"),
+    [("ufs", "umount", r"umount /hast/home` did not end in 60\.0 s"),
+     ("zfs", "zpool", r"zpool export home` did not end in 60\.0 s")],
+)  # fmt: skip
+def test_an_unmount_that_hangs_leaves_the_service_where_it_was(state: Path, kind: str, command: str, says: str) -> None:
+    """The other node waits for a while, then leaves the address to the one that has the data."""
+    pair = installed_pair(state, resources=(ZFS if kind == "zfs" else ResourceLayout(),))
+    demoted(pair, f"hang-command nfs001 {command}")
+    pair.passes(30)
+    assert not pair.serves(pair.active)
+    assert pair.until(lambda: pair.serves(pair.active), 45), pair.story()
+    pair.told_once(pair.active, says, "step")
+    assert pair.rests(pair.standby) and pair.lost() == 0 and pair.sound
+
+
+@pytest.mark.parametrize(
+    ("fault", "mended", "says"),
+    [
+        ("hang-command nfs001 kill", "release-command nfs001 kill", r"kill -USR1 \d+` did not end in 5\.0 s"),
+        ("hang nfs001 worker", "resume nfs001 worker", r"role secondary home` did not end in 20\.0 s"),
+        ("hang nfs001 hastd", "resume nfs001 hastd", r"role secondary home` did not end in 20\.0 s"),
+    ],
+)
+def test_what_cannot_be_proven_unmounted_counts_as_in_use(state: Path, fault: str, mended: str, says: str) -> None:
+    pair = installed_pair(state)
+    demoted(pair, fault)
+    assert pair.until(lambda: any("still in use" in reason for reason in pair.reasons(pair.active)), 90)
+    assert pair.role(pair.standby) == "secondary"
+    assert sum("failed" in entry.result for entry in pair.entries(pair.active, "step")) == 1
+    pair.told_once(pair.active, says, "refused")
+    assert pair.share(pair.active) == 240
+    pair.breaks(*mended.split())
+    pair.passes(200)
+    served = [node for node in pair.pair.nodes.values() if pair.serves(node)]
+    assert len(served) == 1 and pair.lost() == 0 and pair.sound, pair.story()
+
+
+def test_a_service_that_hangs_when_it_is_stopped_does_not_hold_the_file_system_for_ever(state: Path) -> None:
+    pair = installed_pair(state, Config(failover=Failover(services=("ctld",))))
+    demoted(pair, "hang-command nfs001 service")
+    pair.passes(40)
+    pair.told_once(pair.active, r"`service ctld` did not end in 8\.0 s", "refused")
+    assert pair.role(pair.standby) == "secondary"
+    pair.breaks("release-command", "nfs001", "service")
+    pair.passes(120)
+    assert sum(pair.serves(node) for node in pair.pair.nodes.values()) == 1
+    assert pair.lost() == 0 and pair.sound

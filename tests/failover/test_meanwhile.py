@@ -1,0 +1,108 @@
+"""What changes while a node converges: the newest word wins at the end of the step, and no event is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.site import Site
+from remediate.state import maintenance
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+MIDDLE = 0.02
+"""Seconds from the beginning of a step to its middle."""
+
+
+def converged(site: Site) -> Outcome:
+    """`hastwatch converge`."""
+    return converge(site, Wish("hook"))
+
+
+def test_two_hooks_at_once_make_one_promotion(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.power_off()
+    pair.until(lambda: master(pair.standby))
+    first, second = (pair.begins(pair.standby, converged) for _ in range(2))
+    pair.passes(30)
+    assert {first.value.result, second.value.result} <= {Result.BUSY, Result.IN_PLACE}  # type: ignore[union-attr]
+    assert len(pair.entries(pair.standby, "promoted")) == 1
+    assert pair.serves(pair.standby)
+
+
+def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.power_off()
+    pair.passes(2)
+    pair.breaks("hang", "nfs002", "hastd")
+    look = pair.begins(pair.standby, lambda site: converge(site, Wish("periodic", promote=False)))
+    assert pair.until(lambda: master(pair.standby), 3) and not look.done
+    pair.passes(1)
+    pair.breaks("resume", "nfs002", "hastd")
+    pair.passes(15)
+    assert look.done and pair.serves(pair.standby), pair.story()
+
+
+def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, list[str]]:
+    """A planned move in which the address goes back to the first node in the middle of this step, counted from 1, of
+    the convergence on a node; and the steps of it that were begun until then."""
+    pair = installed_pair(state / f"{name} {number}")
+    node, begun = pair.pair.nodes[name], list[str]()
+
+    def watch(step: str) -> None:
+        begun.append(step)
+        if len(begun) == number:
+            pair.pair.clock.after(MIDDLE, lambda: pair.standby.network.demote(240, "by a human"))
+
+    pair.breaks("drop-devd-event", name)
+    pair.active.network.demote(100, "by a human")
+    assert pair.until(lambda: master(pair.standby), 3)
+    pair.begins(node, lambda site: converge(site, Wish("test"), watch))
+    pair.passes(40)
+    return pair, begun
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("nfs001", ["stop-serving", "unmount", "become-secondary", "protect"]),
+     ("nfs002", ["await-peer", "settle", "become-primary", "check", "unprotect", "mount", "start-serving", "verify"])],
+    ids=["MASTER during a demotion", "BACKUP during a promotion"],
+)  # fmt: skip
+def test_the_newest_word_of_carp_wins_at_the_end_of_any_step(state: Path, name: str, steps: list[str]) -> None:
+    for number in range(1, len(steps) + 1):
+        pair, begun = interrupted(state, name, number)
+        assert [step.split()[0] for step in begun[:number]] == steps[:number]
+        assert pair.serves(pair.active) and pair.rests(pair.standby), pair.story()
+        assert pair.lost() == 0 and pair.sound
+        assert not pair.entries(pair.pair.nodes[name], "promotion-failed")
+        if number < len(steps):
+            assert pair.entries(pair.pair.nodes[name], "superseded")
+
+
+def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(state: Path) -> None:
+    pair = installed_pair(state)
+    for turn in range(15):
+        pair.standby.network.demote(240 if turn % 2 else -240 * bool(turn), "by a human")
+        pair.active.network.demote(0 if turn else 100, "by a human")
+        pair.passes(0.4 + turn / 10)
+    pair.passes(60)
+    served = [node for node in pair.pair.nodes.values() if pair.serves(node)]
+    assert len(served) == 1 and master(served[0])
+    assert pair.rests(pair.pair.peer(served[0]))
+    assert pair.lost() == 0 and pair.sound
+    assert not pair.blocked(pair.active) and not pair.blocked(pair.standby)
+
+
+def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.role(pair.standby) == "primary", 10)
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "a new disk", "a human")
+    pair.passes(30)
+    assert pair.role(pair.standby) == "primary" and not pair.mounted(pair.standby)
+    pair.told_once(pair.standby, "before .* home: maintenance: a new disk", "superseded")
+    pair.told_once(pair.standby, "maintenance: a new disk", "refused")
+    pair.passes(60)
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.serves(pair.standby) and pair.sound

@@ -1,0 +1,67 @@
+"""The other node as a failover finds it: gone, stuck, out of reach, with another time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Wish, converge
+from tests.failover.installed_pair import installed_pair, master
+
+
+@pytest.mark.parametrize("skews", [(3600, 0), (0, 3600), (-3600, 3600)])
+def test_clocks_that_disagree_change_nothing(state: Path, skews: tuple[int, int]) -> None:
+    for kind in ("power cut", "planned move"):
+        pair = installed_pair(state / kind)
+        for node, skew in zip(pair.pair.nodes.values(), skews, strict=True):
+            pair.breaks("clock-skew", node.name, str(skew))
+        pair.passes(5)
+        if kind == "power cut":
+            pair.active.power_off()
+        else:
+            pair.moves()
+        pair.passes(40)
+        assert pair.serves(pair.standby), pair.story()
+        assert pair.sound
+
+
+@pytest.mark.parametrize(("management", "seconds"), [(True, 10.0), (False, 40.0)])
+def test_without_a_way_to_the_other_node_two_signs_count_or_its_worker_is_waited_for(
+    state: Path, management: bool, seconds: float
+) -> None:
+    pair = installed_pair(state)
+    if not management:
+        for name, config in pair.installed.configs.items():
+            pair.installed.configs[name] = config._replace(failover=config.failover._replace(management=""))
+    pair.breaks("drop-devd-event", "nfs002")
+    pair.active.power_off()
+    assert pair.until(lambda: master(pair.standby), 5)
+    pair.begins(pair.standby, lambda site: converge(site._replace(peer=None), Wish("test")))
+    assert pair.until(lambda: pair.serves(pair.standby), seconds), pair.story()
+    assert pair.now > 15 or management
+    assert pair.sound
+
+
+def test_a_peer_that_cannot_be_reached_over_the_management_network_is_waited_for(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut-management")
+    pair.active.network.demote(100, "by a human")
+    pair.passes(60)
+    assert pair.serves(pair.standby) and pair.rests(pair.active)
+    assert pair.lost() == 0 and pair.sound
+
+
+def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(state: Path) -> None:
+    """Its writes of the last half minute are in its buffers: a promotion would lose them."""
+    pair = installed_pair(state)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks("hang", "nfs001", "worker")
+    pair.active.network.demote(100, "by a human")
+    pair.passes(80)
+    assert pair.role(pair.standby) == "secondary"
+    pair.breaks("resume", "nfs001", "worker")
+    pair.passes(150)
+    assert sum(pair.serves(node) for node in pair.pair.nodes.values()) == 1
+    assert pair.lost() == 0 and pair.sound
