@@ -1,0 +1,293 @@
+"""Both nodes at a glance, for people: what each of them has, and what could not be read of it.
+
+Nothing is decided here and nothing changed. Both nodes are read in the same way and at the same time, each through its
+own way; what is remembered of this node lies in its state directory, that of the other one is read through its way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from checks.plugin.config import Config
+from checks.probes import carp, filesystem, hast, hold
+from checks.probes.booted import boot_time
+from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.errors import NotUnderstood, ProbeError
+from checks.probes.filesystem import Mount, mounted_at
+from checks.probes.hast import Resource, Status
+from checks.probes.hold import Held
+from checks.probes.maintenance import Maintenance
+from checks.probes.node import Node
+from checks.probes.node_state import HastRole, Mounted
+from checks.probes.processes import Process, processes, running
+from remediate.failover.observe import mounted_as, takes_no_files
+from remediate.failover.resource import Place, places
+from remediate.failover.services import running_services
+from remediate.failover.state_there import StateThere
+from remediate.site import Site, Way
+from remediate.state import failures, ledger, maintenance, marker
+from remediate.state.journal import NAME as JOURNAL
+from remediate.state.journal import Entry, parse
+from remediate.state.ledger import Ledger
+from remediate.state.marker import MarkerState
+from remediate.state.store import StateUnreadable, Store
+
+T = TypeVar("T")
+
+TAIL = "/usr/bin/tail"
+LINES, BYTES = 400, 1 << 18
+"""The end of a journal that is looked through for the last entry worth telling."""
+TELLING = frozenset({"promoted", "promotion-failed", "refused", "switchover", "split-brain"})
+"""Events of the journal that say how the service came to be where it is, or why it is nowhere."""
+WORKER = r"hastd: (?P<name>\S+) \((?P<role>primary|secondary)\)"
+"""The title of a worker (hast-facts, roles and workers): the role where hastd itself does not speak to this user."""
+HASTD = r"/sbin/hastd\b|hastd: "
+
+
+class ResourceGlance(NamedTuple):
+    """A resource on a node. None: not known. `dirty` in bytes."""
+
+    place: Place
+    carp: CarpState | None
+    carp_why: str
+    role: HastRole
+    status: Status | None
+    dirty: int | None
+    mounted: Mounted | None
+    exported: bool | None
+    protected: bool | None
+    """The empty mount point takes no files."""
+    copy: Ledger
+    split: MarkerState | None
+
+
+class NodeGlance(NamedTuple):
+    """A node. None: not known. `trouble` says why nothing of it could be read, and is empty otherwise; `unread` what
+    else could not be. `uptime` in seconds, `demotion` that of CARP with our share `held` in it."""
+
+    name: str
+    trouble: str = ""
+    uptime: float | None = None
+    vhids: tuple[Vhid, ...] | None = None
+    carp_loaded: bool = True
+    demotion: int | None = None
+    held: Held = Held()
+    hastd: bool | None = None
+    daemons: frozenset[str] | None = None
+    """Those of NFS that run."""
+    services: frozenset[str] | None = None
+    """Those of the configured other services that run."""
+    maintenance: Maintenance | None = None
+    blocked: str = ""
+    resources: dict[str, ResourceGlance] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
+    last: Entry | None = None
+    unread: tuple[str, ...] = ()
+
+
+class Glance(NamedTuple):
+    """This node, then the other one where a way to it is known. `now` in seconds since 1970; `services`: those
+    configured beside NFS."""
+
+    nodes: tuple[NodeGlance, ...]
+    now: float
+    services: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The resources that are on any node."""
+        return list(dict.fromkeys(name for node in self.nodes for name in node.resources))
+
+
+def look(site: Site, only: tuple[str, ...] = ()) -> Glance:
+    """Read both nodes; of the resources those named, or all. Raises nothing: what cannot be read is said."""
+    looks = [partial(_node, site, site.here, site.store, only)]
+    if site.peer is not None:
+        looks.append(partial(_node, site, site.peer, StateThere(site.peer), only))
+    nodes = site.timing.together(looks)
+    unread: tuple[str, ...] = ()
+    if site.peer is None:
+        unread = ("the other node: no way to it is known (`peer` in the configuration, or --peer)",)
+    elif not nodes[1].trouble and nodes[1].name == nodes[0].name:
+        nodes, unread = nodes[:1], (f"the other node: the way to it leads to {nodes[0].name} itself",)
+    return Glance(tuple(nodes), site.timing.wall(), site.config.failover.services, unread)
+
+
+def _node(site: Site, way: Way, store: Store, only: tuple[str, ...]) -> NodeGlance:
+    """A node; `store` holds what is remembered of it."""
+    try:
+        node = way.node()
+    except ProbeError as error:
+        return NodeGlance(os.path.basename(way.via[-1]), trouble=str(error))
+    try:
+        name = node.name
+    except ProbeError as error:
+        return NodeGlance(node.label, trouble=str(error))
+    return _Look(site, way, node, store, only).all(name)
+
+
+class _Look:
+    """One look at a node, in parts that go on at the same time, and the notes of it."""
+
+    def __init__(self, site: Site, way: Way, node: Node, store: Store, only: tuple[str, ...]) -> None:
+        self.site, self.way, self.node, self.store, self.only = site, way, node, store, only
+        self.unread: list[str] = []
+        self.vhids: tuple[Vhid, ...] | None = None
+        self.demotion: int | None = None
+        self.carp_loaded = True
+        self.boot: int | None = None
+        self.running: tuple[Process, ...] | None = None
+        self.mounts: tuple[Mount, ...] | None = None
+        self.places: dict[str, Place] = {}
+        self.kept = Held()
+        self.suspended: Maintenance | None = None
+        self.blocked = ""
+        self.last: Entry | None = None
+        self.services: frozenset[str] | None = None
+
+    def all(self, name: str) -> NodeGlance:
+        """Everything, what the resources depend on before them."""
+        together = self.site.timing.together
+        together([self._carp, self._system, self._storage, self._remembered, self._journal])
+        looked = together([partial(self._resource, place) for place in self.places.values()])
+        wall = self.site.timing.wall()
+        held = self.kept
+        if self.boot is not None and self.demotion is not None:
+            held = hold.share(held, str(self.boot), self.demotion)
+        return NodeGlance(
+            name=name,
+            uptime=None if self.boot is None else max(wall - self.boot, 0.0),
+            vhids=self.vhids,
+            carp_loaded=self.carp_loaded,
+            demotion=self.demotion,
+            held=held,
+            hastd=self._hastd(looked),
+            daemons=None if self.running is None else running(self.running),
+            services=self.services,
+            maintenance=self.suspended,
+            blocked=self.blocked,
+            resources=dict(zip(self.places, looked, strict=True)),
+            last=self.last,
+            unread=tuple(dict.fromkeys(self.unread)),
+        )
+
+    def _read(self, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except ProbeError as error:
+            self.unread.append(str(error))
+            return None
+
+    def _carp(self) -> None:
+        self.vhids = self._read(partial(carp.vhids, self.node))
+        try:
+            settings = self._read(partial(carp.settings, self.node))
+            self.demotion = settings.demotion if settings else None
+        except carp.CarpNotLoaded:
+            self.carp_loaded = False
+
+    def _system(self) -> None:
+        self.boot = self._read(partial(boot_time, self.node))
+        self.running = self._read(partial(processes, self.node))
+        services = self.site.config.failover.services
+        self.services = self._read(partial(running_services, self.node, services)) if services else None
+
+    def _storage(self) -> None:
+        self.mounts = self._read(partial(filesystem.mounts, self.node))
+        config = self.site.config
+        found = self._read(partial(places, self.node, config, self.only))
+        self.places = {name: assumed(name, config) for name in self.only or config.resource} if found is None else found
+
+    def _remembered(self) -> None:
+        now = self.site.timing.wall()
+        try:
+            values = self.store.read(hold.NAME)
+            self.kept = hold.from_values(values) if values else Held()
+        except (StateUnreadable, NotUnderstood) as error:
+            self.unread.append(str(error))
+        self.suspended = maintenance.current(self.store, now)
+        most = failures.MOST_KEPT + 1  # never reached: what a convergence wrote down is shown, and nothing written
+        self.blocked = failures.blocked(self.store, now, self.site.config.failover.window, most)
+
+    def _journal(self) -> None:
+        try:
+            lines = self._end_of_journal()
+        except (OSError, ProbeError) as error:
+            self.unread.append(f"{JOURNAL}: {error}")
+            return
+        for line in reversed(lines):
+            try:
+                entry = parse(line)
+            except ValueError:
+                continue  # torn by a power cut, or the first one of those looked at
+            if entry.event in TELLING and (not self.only or entry.resource in ("", *self.only)):
+                self.last = entry
+                return
+
+    def _end_of_journal(self) -> list[str]:
+        path = os.path.join(self.store.directory, JOURNAL)
+        if isinstance(self.store, StateThere):
+            done = self.way.act((TAIL, "-n", str(LINES), path), self.node.deadline.seconds / 2)
+            if done.status != 0 and "No such file" not in done.stderr:
+                raise NotUnderstood("tail", done.words)
+            return done.stdout.splitlines()
+        try:
+            with open(path, "rb") as file:
+                file.seek(max(os.fstat(file.fileno()).st_size - BYTES, 0))
+                return file.read(BYTES).decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _resource(self, place: Place) -> ResourceGlance:
+        wanted = None if self.vhids is None else asked(self.vhids, place.vhid)
+        role, resource = self._role(place.name)
+        there = None if self.mounts is None else mounted_at(self.mounts, place.point)
+        mounted = None if self.mounts is None else mounted_as(there, place)
+        empty = mounted is Mounted.NOTHING
+        return ResourceGlance(
+            place=place,
+            carp=wanted.state if wanted else None,
+            carp_why=wanted.why if wanted else "",
+            role=role,
+            status=resource.status if resource else None,
+            dirty=resource.dirty if resource else None,
+            mounted=mounted,
+            exported=None if self.mounts is None else there is not None and there.exported,
+            protected=self._read(partial(takes_no_files, self.node, place.point)) if empty else None,
+            copy=ledger.read(self.store, place.name),
+            split=marker.present(self.store, place.name),
+        )
+
+    def _role(self, name: str) -> tuple[HastRole, Resource | None]:
+        """The role as hastd says it, else as the title of a worker does."""
+        try:
+            resource = hast.resource(self.node, name)
+            return HastRole(resource.role.value), resource
+        except hast.HastdDown:
+            return HastRole.DOWN, None
+        except (hast.NoState, ProbeError) as error:
+            self.unread.append(str(error))
+        for process in self.running or ():
+            title = re.match(WORKER, process.command)
+            if title and title["name"] == name:
+                return HastRole(title["role"]), None
+        return HastRole.NOT_KNOWN, None
+
+    def _hastd(self, looked: list[ResourceGlance]) -> bool | None:
+        if any(resource.role is HastRole.DOWN for resource in looked):
+            return False
+        if any(resource.status is not None for resource in looked):
+            return True
+        if self.running is None:
+            return None
+        return any(re.match(HASTD, process.command) for process in self.running)
+
+
+def assumed(name: str, config: Config) -> Place:
+    """Where a resource is, where no hast.conf can be read."""
+    settings = config.for_resource(name)
+    return Place(name, f"/dev/hast/{name}", settings.mount_point, settings.vhid, settings.service_address, "", ())

@@ -1,0 +1,40 @@
+"""The state directory of a node that is reached through a prefix: read there, and written never."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from checks.probes.errors import NotFound, ProbeError
+from remediate.site import Way
+from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store, Values
+
+
+class StateThere(Store):
+    """The state directory of a node that is read through the way to it, and never written."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__(STATE_DIRECTORY)
+        self._way = way
+
+    def read(self, name: str) -> Values:
+        """As Store does. Raises StateUnreadable."""
+        if not re.fullmatch(NAME, name):
+            raise StateUnreadable(repr(name), "it is no name of a file of ours")
+        import json
+
+        try:
+            values = json.loads(self._way.node().read(os.path.join(self.directory, name)))
+        except NotFound:
+            return {}
+        except ProbeError as error:
+            raise StateUnreadable(name, str(error)) from None
+        except (ValueError, RecursionError):
+            raise StateUnreadable(name, "it is no JSON") from None
+        if not isinstance(values, dict) or not values:
+            raise StateUnreadable(name, "it is no JSON object, or an empty one")
+        return values
+
+    def ready(self) -> None:
+        """Raises StateNotKept: what is done on a node is done there."""
+        raise StateNotKept("it is only looked at from here", self.directory)

@@ -1,0 +1,242 @@
+"""What two nodes at a glance amount to: who serves what, who could take over, and what is wrong; tables of rules.
+
+For people: it decides nothing. What is not known is said as that, and counts neither as well nor as wrong.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from checks.plugin.text import name_list, plain
+from checks.probes.carp import CarpState
+from checks.probes.hast import Status
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import SERVING
+from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
+from remediate.state.ledger import Copy
+
+ANSWERING = frozenset({"rpcbind", *SERVING})
+"""Without any of these no client gets an answer."""
+
+
+class Level(enum.IntEnum):
+    """How grave something is."""
+
+    NOTE = 1
+    WRONG = 2
+
+
+class Trouble(NamedTuple):
+    """Something that is not as it should be, in one sentence."""
+
+    level: Level
+    says: str
+
+
+class Verdict(NamedTuple):
+    """`served`: whether each resource is served by one node, None where that is not known; `headline` the same and who
+    could take over, in words."""
+
+    headline: str
+    served: dict[str, bool | None]
+    troubles: tuple[Trouble, ...]
+
+    @property
+    def well(self) -> bool:
+        """Each resource is served by one node."""
+        return bool(self.served) and all(self.served.values())
+
+
+class NodeRule(NamedTuple):
+    """A row of the table of nodes; `says` may name the {node} and what holds it, {why}."""
+
+    level: Level
+    says: str
+    fits: Callable[[NodeGlance], bool]
+
+
+class ResourceRule(NamedTuple):
+    """A row of the table of resources; `says` may name the {node}, the resource {name} and its mount {point}."""
+
+    level: Level
+    says: str
+    fits: Callable[[ResourceGlance, NodeGlance], bool]
+
+
+def _all(values: Iterable[bool | None]) -> bool | None:
+    """Whether all hold; not known where none is known not to and some are not known."""
+    known = list(values)
+    return False if False in known else None if None in known else True
+
+
+def lacking(node: NodeGlance) -> frozenset[str]:
+    """The daemons without which the node answers no client."""
+    return frozenset() if node.daemons is None else ANSWERING - node.daemons
+
+
+def serves(node: NodeGlance, resource: ResourceGlance) -> bool | None:
+    """Whether clients get the resource from this node; None where that is not known."""
+    exported = not resource.place.exported or _all(
+        [resource.exported, None if node.daemons is None else not lacking(node)]
+    )
+    here = None if node.vhids is None else resource.carp is CarpState.MASTER
+    primary = None if resource.role is HastRole.NOT_KNOWN else resource.role is HastRole.PRIMARY
+    mounted = None if resource.mounted is None else resource.mounted is Mounted.WRITABLE
+    return _all([here, primary, mounted, exported])
+
+
+def could_take_over(node: NodeGlance) -> bool | None:
+    """Whether a node that does not serve would do so when it had to; None where that is not known."""
+    if node.trouble:
+        return None
+    ready = [not node.blocked, node.maintenance is None, node.hastd, not node.held.amount or node.held.is_mild]
+    for resource in node.resources.values():
+        known = resource.role not in (HastRole.NOT_KNOWN, HastRole.DOWN)
+        ready += [
+            resource.role is HastRole.SECONDARY if known else None,
+            None if resource.status is None else resource.status is Status.COMPLETE,
+            resource.copy.copy is not Copy.INCOMPLETE,
+            resource.split is None or resource.split.losing is False,
+        ]
+    return _all(ready)
+
+
+def _master(resource: ResourceGlance) -> bool:
+    return resource.carp is CarpState.MASTER
+
+
+def _elsewhere(resource: ResourceGlance, node: NodeGlance) -> bool:
+    return node.vhids is not None and resource.carp in (CarpState.BACKUP, CarpState.INIT)
+
+
+def _primary(resource: ResourceGlance) -> bool:
+    return resource.role is HastRole.PRIMARY
+
+
+def _nothing_mounted(node: NodeGlance) -> bool:
+    found = [resource.mounted for resource in node.resources.values()]
+    return bool(found) and set(found) == {Mounted.NOTHING}
+
+
+NODE_RULES = (
+    NodeRule(Level.WRONG, "{node} does not answer", lambda node: bool(node.trouble)),
+    NodeRule(Level.WRONG, "{node} does nothing by itself any more: promotions have failed",
+             lambda node: bool(node.blocked)),
+    NodeRule(Level.WRONG, "hastd is down on {node}", lambda node: node.hastd is False),
+    NodeRule(Level.WRONG, "CARP is not loaded on {node}", lambda node: not node.carp_loaded),
+    NodeRule(Level.WRONG, "{node} holds itself back: {why}",
+             lambda node: node.held.amount > 0 and not node.held.is_mild),
+    NodeRule(Level.WRONG, "{node} is demoted, not by hastwatch",
+             lambda node: node.demotion is not None and node.demotion > node.held.amount),
+    NodeRule(Level.WRONG, "NFS runs on {node}, where nothing is mounted",
+             lambda node: bool(node.daemons and node.daemons & set(SERVING)) and _nothing_mounted(node)),
+    NodeRule(Level.NOTE, "maintenance on {node}", lambda node: node.maintenance is not None),
+    NodeRule(Level.NOTE, "{node} could not be read in part", lambda node: bool(node.unread)),
+)  # fmt: skip
+RESOURCE_RULES = (
+    ResourceRule(Level.WRONG, "split-brain of {name}", lambda resource, node: resource.split is not None),
+    ResourceRule(Level.WRONG, "CARP does not speak for {name} on {node}",
+                 lambda resource, node: bool(node.vhids is not None and resource.carp_why)),
+    ResourceRule(Level.WRONG, "{node} has the address and is not primary of {name}",
+                 lambda resource, node: _master(resource) and resource.role in (HastRole.SECONDARY, HastRole.INIT)),
+    ResourceRule(Level.WRONG, "{node} is primary of {name} without the address",
+                 lambda resource, node: _primary(resource) and _elsewhere(resource, node)),
+    ResourceRule(Level.WRONG, "{name} has no role on {node}",
+                 lambda resource, node: resource.role is HastRole.INIT and not _master(resource)),
+    ResourceRule(Level.WRONG, "{name} is not replicated",
+                 lambda resource, node: _primary(resource) and resource.status in (Status.DEGRADED, Status.ABSENT)),
+    ResourceRule(Level.WRONG, "no primary is connected to {name} on {node}",
+                 lambda resource, node: resource.role is HastRole.SECONDARY and resource.status is Status.ABSENT),
+    ResourceRule(Level.WRONG, "{point} is not mounted on {node}",
+                 lambda resource, node: _primary(resource) and _master(resource)
+                 and resource.mounted is Mounted.NOTHING),
+    ResourceRule(Level.WRONG, "{point} is read-only on {node}",
+                 lambda resource, node: resource.mounted is Mounted.READ_ONLY),
+    ResourceRule(Level.WRONG, "another device is mounted at {point} on {node}",
+                 lambda resource, node: resource.mounted is Mounted.WRONG),
+    ResourceRule(Level.WRONG, "{point} is not exported by {node}",
+                 lambda resource, node: _primary(resource) and resource.mounted is Mounted.WRITABLE
+                 and bool(resource.place.exported) and resource.exported is False),
+    ResourceRule(Level.WRONG, "NFS does not run on {node}",
+                 lambda resource, node: _primary(resource) and _master(resource) and bool(resource.place.exported)
+                 and bool(lacking(node))),
+    ResourceRule(Level.NOTE, "the copy of {name} on {node} is incomplete",
+                 lambda resource, node: resource.copy.copy is Copy.INCOMPLETE and not _primary(resource)),
+    ResourceRule(Level.NOTE, "{point} on {node} takes files though nothing is mounted",
+                 lambda resource, node: resource.protected is False),
+)  # fmt: skip
+
+
+def verdict(glance: Glance) -> Verdict:
+    """What the glance amounts to."""
+    by = {name: _serving(glance, name) for name in glance.names}
+    served = {name: None if who is None else len(who) == 1 for name, who in by.items()}
+    return Verdict(_headline(glance, by), served, _troubles(glance))
+
+
+def _serving(glance: Glance, name: str) -> tuple[str, ...] | None:
+    """The nodes that serve a resource; None where that is not known."""
+    answers = {
+        node.name: serves(node, node.resources[name])
+        for node in glance.nodes
+        if not node.trouble and name in node.resources
+    }
+    found = tuple(node for node, answer in answers.items() if answer)
+    hidden = None in answers.values() or any(node.trouble for node in glance.nodes)
+    return None if hidden and not found else found
+
+
+def _headline(glance: Glance, by: dict[str, tuple[str, ...] | None]) -> str:
+    if all(node.trouble for node in glance.nodes):
+        return "neither node could be read" if len(glance.nodes) > 1 else "the node could not be read"
+    if not by:
+        return "it is not known which resources there are"
+    groups: dict[tuple[str, ...] | None, list[str]] = {}
+    for name, who in by.items():
+        groups.setdefault(who, []).append(name)
+    said = [_says(who, name_list(names)) for who, names in groups.items()]
+    served_by = set(groups)
+    if len(served_by) == 1 and (only := served_by.pop()) and len(only) == 1:
+        said += [_standby(node) for node in glance.nodes if node.name != only[0] and not node.trouble]
+    return ", ".join(said)
+
+
+def _says(who: tuple[str, ...] | None, names: str) -> str:
+    if who is None:
+        return f"it is not known whether anybody serves {names}"
+    if not who:
+        return f"nobody serves {names}"
+    return f"{who[0]} serves {names}" if len(who) == 1 else f"{name_list(list(who))} both serve {names}"
+
+
+def _standby(node: NodeGlance) -> str:
+    able = could_take_over(node)
+    if able is None:
+        return f"it is not known whether {node.name} could take over"
+    return f"{node.name} {'can' if able else 'cannot'} take over"
+
+
+def _of_the_pair(glance: Glance, name: str) -> Iterator[Trouble]:
+    """What only both nodes together show: whether one of them, and only one, has the address."""
+    states = {node.name: node.resources[name].carp for node in glance.nodes if name in node.resources}
+    masters = [node for node, state in states.items() if state is CarpState.MASTER]
+    if len(masters) > 1:
+        yield Trouble(Level.WRONG, f"{name_list(masters)} both have the address of {name}")
+    elif not masters and len(states) > 1 and None not in states.values():
+        yield Trouble(Level.WRONG, f"neither node has the address of {name}")
+
+
+def _troubles(glance: Glance) -> tuple[Trouble, ...]:
+    """All that is wrong, the gravest first, nothing twice."""
+    found = [trouble for name in glance.names for trouble in _of_the_pair(glance, name)]
+    for node in glance.nodes:
+        why = ", ".join(plain(reason, 80) for reason in node.held.reasons)
+        found += [Trouble(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
+    for node in glance.nodes:
+        for resource in node.resources.values():
+            words = {"node": node.name, "name": resource.place.name, "point": resource.place.point}
+            fitting = [one for one in RESOURCE_RULES if one.fits(resource, node)]
+            found += [Trouble(one.level, one.says.format(**words)) for one in fitting]
+    return tuple(sorted(dict.fromkeys(found), key=lambda trouble: -trouble.level))

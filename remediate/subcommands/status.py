@@ -1,0 +1,241 @@
+"""`hastwatch status [--watch]`: both nodes at a glance, and in words who serves what and what is wrong.
+
+    hastwatch status
+    hastwatch status --watch
+    hastwatch status --json -r home | jq .headline
+
+Changes nothing, and says what it could not read; root sees most. In --watch ^C ends it. Exit status: 0 each resource is
+served by one node, 1 not so or not known, 2 wrong usage, 3 nothing could be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import threading
+import time
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from checks.probes.hast import RESOURCE_NAME
+from checks.probes.process import end_running
+from checks.probes.times import utc
+from remediate import local
+from remediate.arguments import USAGE, Parser
+from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
+from remediate.failover.state_there import StateThere
+from remediate.failover.verdict import Verdict, serves, verdict
+from remediate.site import Site
+from remediate.subcommands import terminal
+from remediate.subcommands.status_page import page
+
+SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
+EVERY = 2.0
+"""Seconds between two looks of --watch."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    try:
+        site = local.site(local.where(options))
+    except (ConfigError, ProbeError) as error:
+        return _refuse(str(error))
+    if site.here.via and not options.state_dir:
+        site = site._replace(store=StateThere(site.here))
+    try:
+        return watch(site, options) if options.watch else show(site, options)
+    except KeyboardInterrupt:
+        return _leave(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_SERVED
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="hastwatch status", description=__doc__)
+    made.add_argument("-r", "--resource", action="append", default=[], type=_resource, metavar="RES",
+                      help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
+    made.add_argument("--watch", nargs="?", type=_seconds, const=EVERY, metavar="SECONDS",
+                      help=f"look again and again, by default every {EVERY:g} s, until interrupted")  # fmt: skip
+    made.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
+    local.add_options(made)
+    return made
+
+
+def show(site: Site, options: argparse.Namespace) -> int:
+    """Look once and write it to standard output."""
+    glance, judged = seen(site, options)
+    if missing := _missing(glance, options.resource):
+        return _refuse_missing(missing)
+    _write(glance, judged, options)
+    return status(glance, judged)
+
+
+def watch(site: Site, options: argparse.Namespace) -> int:
+    """Look again and again; the exit status is that of the last look."""
+    ends = NOTHING_READ
+    try:
+        if not terminal.is_terminal() or options.json:
+            while True:
+                ends = show(site, options)
+                if ends == USAGE:
+                    return ends
+                sys.stdout.write("" if options.json else "\n")
+                sys.stdout.flush()
+                site.timing.sleep(options.watch)
+        with terminal.Screen() as screen:
+            while True:
+                glance, judged = seen(site, options)
+                ends = status(glance, judged)
+                if missing := _missing(glance, options.resource):
+                    break
+                _draw(screen, glance, judged)
+                again = site.timing.now() + options.watch
+                while (left := again - site.timing.now()) > 0:
+                    if screen.wait(left):
+                        _draw(screen, glance, judged)
+        return _refuse_missing(missing)
+    except KeyboardInterrupt:
+        return _leave(ends)
+
+
+def seen(site: Site, options: argparse.Namespace) -> tuple[Glance, Verdict]:
+    """One look, and what it amounts to."""
+    glance = look(site, tuple(options.resource))
+    return glance, verdict(glance)
+
+
+def status(glance: Glance, judged: Verdict) -> int:
+    """The exit status of a look."""
+    if all(node.trouble for node in glance.nodes):
+        return NOTHING_READ
+    return SERVED if judged.well else NOT_SERVED
+
+
+def as_values(glance: Glance, judged: Verdict) -> dict[str, object]:
+    """A look for programs."""
+    return {
+        "time": utc(glance.now),
+        "headline": judged.headline,
+        "exit_status": status(glance, judged),
+        "served": judged.served,
+        "troubles": [{"level": trouble.level.name.lower(), "says": trouble.says} for trouble in judged.troubles],
+        "nodes": [_node(node) for node in glance.nodes],
+        "unread": list(glance.unread),
+    }
+
+
+def _node(node: NodeGlance) -> dict[str, object]:
+    until = node.maintenance.until if node.maintenance else None
+    return {
+        "name": node.name,
+        "trouble": node.trouble,
+        "uptime": None if node.uptime is None else round(node.uptime),
+        "carp": None if node.vhids is None else [
+            {"vhid": vhid.name, "state": vhid.state.value, "advbase": vhid.advbase, "advskew": vhid.advskew}
+            for vhid in node.vhids
+        ],
+        "carp_loaded": node.carp_loaded,
+        "demotion": node.demotion,
+        "held": {"amount": node.held.amount, "reasons": list(node.held.reasons), "since": node.held.since},
+        "hastd": node.hastd,
+        "nfs": None if node.daemons is None else sorted(node.daemons),
+        "services": None if node.services is None else sorted(node.services),
+        "maintenance": None if node.maintenance is None else {
+            "since": utc(node.maintenance.since), "until": None if until is None else utc(until),
+            "reason": node.maintenance.reason, "who": node.maintenance.who,
+        },
+        "blocked": node.blocked,
+        "resources": {name: _resource_values(node, resource) for name, resource in node.resources.items()},
+        "last": None if node.last is None else {
+            **node.last._asdict(), "time": utc(node.last.time), "severity": node.last.severity.name.lower(),
+            "evidence": list(node.last.evidence),
+        },
+        "unread": list(node.unread),
+    }  # fmt: skip
+
+
+def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, object]:
+    copy, split = resource.copy, resource.split
+    return {
+        "carp": resource.carp.value if resource.carp else None,
+        "role": resource.role.value,
+        "status": resource.status.value if resource.status else None,
+        "dirty": resource.dirty,
+        "mount_point": resource.place.point,
+        "mounted": resource.mounted.value if resource.mounted else None,
+        "exported": resource.exported,
+        "protected": resource.protected,
+        "serves": serves(node, resource),
+        "copy": {"copy": copy.copy.value, "since": utc(copy.since) if copy.since else None, "why": copy.why},
+        "split_brain": None if split is None else {
+            "losing": split.losing, "first": utc(split.first), "last": utc(split.last), "events": split.events,
+            "unreadable": split.unreadable,
+        },
+    }  # fmt: skip
+
+
+def _write(glance: Glance, judged: Verdict, options: argparse.Namespace) -> None:
+    if options.json:
+        import json
+
+        lines = [json.dumps(as_values(glance, judged))]
+    else:
+        lines = page(glance, judged, terminal.size()[0], terminal.is_coloured())
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _draw(screen: terminal.Screen, glance: Glance, judged: Verdict) -> None:
+    clock = time.strftime("%H:%M:%S", time.localtime(glance.now))
+    screen.draw(page(glance, judged, terminal.size()[0], terminal.is_coloured(), clock))
+
+
+def _missing(glance: Glance, wanted: list[str]) -> str:
+    """A resource that was asked for and is on no node, where a node could say so."""
+    if all(node.trouble for node in glance.nodes):
+        return ""
+    return next((name for name in wanted if name not in glance.names), "")
+
+
+def _leave(status: int) -> int:
+    """After ^C: what still asks a node is not waited for."""
+    end_running()
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        os._exit(status)
+    return status
+
+
+def _refuse_missing(name: str) -> int:
+    return _refuse(f"hast.conf has no resource {name}")
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"hastwatch status: {plain(why)}\n")
+    return USAGE
+
+
+def _resource(text: str) -> str:
+    if not re.fullmatch(RESOURCE_NAME, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a HAST resource")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""Two nodes at a glance as lines of text: a table with a column for each node, one below the other where it is narrow.
+
+Says, and judges nothing: what is well or wrong is `remediate.failover.verdict`'s, and what only one cell is about is
+marked where the cell is made. Colours are for what serves and for what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from checks.plugin.text import plain, say_duration, say_size
+from checks.probes.carp import CarpState
+from checks.probes.hast import Status
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import BASE, SERVING
+from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
+from remediate.failover.verdict import Level, Verdict, lacking, serves
+from remediate.state.journal import ERR, WARNING
+from remediate.state.ledger import Copy
+from remediate.subcommands.columns import (
+    GAP,
+    LABELS,
+    NAME,
+    NOTE,
+    PLAIN,
+    WELL,
+    WRONG,
+    Cell,
+    Mark,
+    Paragraph,
+    Piece,
+    Row,
+    length,
+    painted,
+    table,
+    wrapped,
+)
+
+NARROWEST, WIDEST = 28, 52
+"""Characters of one node's column: below the first the nodes stand one below the other."""
+
+
+def page(glance: Glance, verdict: Verdict, width: int, coloured: bool, clock: str = "") -> list[str]:
+    """The lines, at most `width` wide; `clock` stands at the end of the first one."""
+    first = wrapped(_first(glance, verdict), max(width - len(clock) - GAP, 1) if clock else width)
+    lines = [painted(line, coloured) for line in first]
+    lines[0] += clock.rjust(width - length(first[0])) if clock else ""
+    lines.append("")
+    count = len(glance.nodes)
+    beside = (width - LABELS - GAP * (count - 1)) // count
+    if beside >= NARROWEST or count == 1:
+        lines += table(rows(glance, glance.nodes), min(max(beside, 1), WIDEST), coloured)
+    else:
+        for node in glance.nodes:
+            lines += [*table(rows(glance, (node,)), max(width - LABELS, 1), coloured), ""]
+    notes = [painted(line, coloured) for note in _notes(glance) for line in wrapped((Piece(note, NOTE),), width)]
+    lines += ["", *notes] if notes else []
+    while lines[-1] == "":
+        lines.pop()
+    return lines
+
+
+def _notes(glance: Glance) -> list[str]:
+    """What could not be read of both nodes, and what would help."""
+    notes = [f"not read: {plain(sentence)}" for sentence in glance.unread]
+    unread = [sentence for node in glance.nodes for sentence in node.unread]
+    denied = any("ermission denied" in sentence or "not permitted" in sentence for sentence in unread)
+    return [*notes, "root would see more"] if denied else notes
+
+
+def _first(glance: Glance, verdict: Verdict) -> Paragraph:
+    """The verdict in words."""
+    headline = plain(verdict.headline)
+    if headline.partition(" ")[0] not in {node.name for node in glance.nodes}:
+        headline = headline[:1].upper() + headline[1:]
+    said = [Piece(f"{headline}.", WELL if verdict.well else WRONG)]
+    for level, word, mark in ((Level.WRONG, "Wrong", WRONG), (Level.NOTE, "Note", NOTE)):
+        found = [plain(trouble.says, 160) for trouble in verdict.troubles if trouble.level is level]
+        if found:
+            said.append(Piece(f"{word}: {'; '.join(found)}.", mark))
+    if not verdict.troubles:
+        said.append(Piece("Nothing is wrong."))
+    return tuple(said)
+
+
+def rows(glance: Glance, nodes: tuple[NodeGlance, ...]) -> Iterator[Row]:
+    """The table of these nodes. Rows that say nothing about any node are left out."""
+
+    def row(label: str, cells: Iterable[Cell]) -> Iterator[Row]:
+        found = tuple(cells)
+        if any(found):
+            yield Row(label, found)
+
+    yield from row("", (_name(glance, node) for node in nodes))
+    yield from row("not reached", (_one(node.trouble, WRONG) for node in nodes))
+    read = [node for node in nodes if not node.trouble]
+    if not read:
+        return
+
+    def each(label: str, cell: object) -> Iterator[Row]:
+        assert callable(cell)
+        yield from row(label, (() if node.trouble else cell(node) for node in nodes))
+
+    yield from each("up for", lambda node: _one("?" if node.uptime is None else say_duration(node.uptime)))
+    yield from each("CARP", _carp)
+    yield from each("demotion", _demotion)
+    yield from each("hastd", lambda node: {None: _one("?"), True: _one("runs"), False: _one("down", WRONG)}[node.hastd])
+    yield from each("NFS", _nfs)
+    if glance.services:
+        yield from each("services", lambda node: _services(node, glance.services))
+    yield from each("automation", lambda node: _automation(node, glance.now))
+    yield from each("last", lambda node: _last(node, glance.now))
+    yield from each("not read", lambda node: tuple((Piece(plain(text), NOTE),) for text in node.unread))
+    for name in dict.fromkeys(name for node in read for name in node.resources):
+        held = [node.resources.get(name) for node in nodes]
+        point = next(resource.place.point for resource in held if resource)
+        yield Row(f"{name} on {point}", ())
+        yield from row("  role", ((_role(node, one) if one else ()) for node, one in zip(nodes, held, strict=True)))
+        for label, cell in RESOURCE_ROWS:
+            yield from row(f"  {label}", (cell(one, glance.now) if one else () for one in held))
+
+
+def _one(text: str, mark: Mark = PLAIN) -> Cell:
+    return ((Piece(plain(text), mark),),) if text else ()
+
+
+def _name(glance: Glance, node: NodeGlance) -> Cell:
+    where = " (this node)" if node is glance.nodes[0] else ""
+    return ((Piece(plain(node.name), NAME), Piece(where.strip())),) if where else _one(node.name, NAME)
+
+
+def _carp(node: NodeGlance) -> Cell:
+    if not node.carp_loaded:
+        return _one("not loaded", WRONG)
+    if node.vhids is None:
+        return _one("?")
+    marks = {CarpState.MASTER: WELL, CarpState.BACKUP: PLAIN, CarpState.INIT: WRONG}
+    return tuple(
+        (Piece(vhid.name), Piece(vhid.state.value, marks[vhid.state]), Piece(f"advskew {vhid.advskew}"))
+        for vhid in node.vhids
+    ) or _one("no vhid", WRONG)
+
+
+def _demotion(node: NodeGlance) -> Cell:
+    if node.demotion is None:
+        return _one("?" if node.carp_loaded else "")
+    ours = node.held.amount
+    if not ours:
+        return _one("none") if node.demotion <= 0 else _one(f"{node.demotion}, not by hastwatch", WRONG)
+    why = plain(", ".join(node.held.reasons))
+    mark = PLAIN if node.held.is_mild else WRONG
+    if ours == node.demotion:
+        return ((Piece(str(ours)), Piece(f"by hastwatch: {why}", mark)),)
+    return ((Piece(f"{node.demotion},", WRONG), Piece(f"{ours} of it by hastwatch: {why}", mark)),)
+
+
+def _nfs(node: NodeGlance) -> Cell:
+    if node.daemons is None:
+        return _one("?")
+    answering = any(resource.mounted is not Mounted.NOTHING for resource in node.resources.values())
+    if not node.daemons & set(SERVING):
+        return _one("stopped", WRONG if answering and _wants(node) else PLAIN)
+    missing = [name for name in (*BASE, *SERVING) if name not in node.daemons]
+    if missing:
+        return _one(f"lacks {', '.join(missing)}", WRONG if lacking(node) else NOTE)
+    return _one("runs", WELL if answering else WRONG)
+
+
+def _wants(node: NodeGlance) -> bool:
+    return any(resource.place.exported for resource in node.resources.values())
+
+
+def _services(node: NodeGlance, names: tuple[str, ...]) -> Cell:
+    if node.services is None:
+        return _one("?")
+    return _one(", ".join(f"{name} {'runs' if name in node.services else 'stopped'}" for name in names))
+
+
+def _automation(node: NodeGlance, now: float) -> Cell:
+    said = []
+    if node.maintenance is not None:
+        until = node.maintenance.until
+        left = "until it is ended" if until is None else f"for another {say_duration(max(until - now, 0))}"
+        said.append((Piece(f"off {left}: maintenance, {plain(node.maintenance.reason, 160)}", NOTE),))
+    if node.blocked:
+        said.append((Piece(f"blocked: {plain(node.blocked)}", WRONG),))
+    return tuple(said) or _one("on")
+
+
+def _last(node: NodeGlance, now: float) -> Cell:
+    if node.last is None:
+        return ()
+    entry = node.last
+    event = entry.event.replace("-", " ")
+    about = f"{entry.resource} {event}" if entry.resource else event
+    mark = WRONG if entry.severity <= ERR else NOTE if entry.severity == WARNING else PLAIN
+    said = entry.result or entry.why
+    text = f"{say_duration(max(now - entry.time, 0))} ago: {about}" + (f", {said}" if said else "")
+    return _one(plain(text, 160), mark)
+
+
+def _role(node: NodeGlance, resource: ResourceGlance) -> Cell:
+    if resource.role is HastRole.NOT_KNOWN:
+        return _one("?")
+    if resource.role in (HastRole.DOWN, HastRole.INIT):
+        return _one(resource.role.value, WRONG)
+    if resource.role is HastRole.PRIMARY:
+        mark = {True: WELL, False: WRONG, None: PLAIN}[serves(node, resource)]
+        return _one("primary, serves" if mark is WELL else "primary", mark)
+    return _one("secondary", WRONG if resource.carp is CarpState.MASTER else PLAIN)
+
+
+def _status(resource: ResourceGlance, now: float) -> Cell:
+    if resource.status is None:
+        return () if resource.role is HastRole.DOWN else _one("?")
+    words = {Status.COMPLETE: "connected", Status.DEGRADED: "degraded", Status.ABSENT: "not connected"}
+    return _one(words[resource.status], PLAIN if resource.status is Status.COMPLETE else WRONG)
+
+
+def _dirty(resource: ResourceGlance, now: float) -> Cell:
+    if resource.role is not HastRole.PRIMARY or resource.dirty is None:
+        return ()
+    return _one(say_size(resource.dirty) if resource.dirty else "nothing")
+
+
+def _data(resource: ResourceGlance, now: float) -> Cell:
+    if resource.mounted is None:
+        return _one("?")
+    if resource.mounted is not Mounted.NOTHING:
+        text = resource.mounted.value + (", exported" if resource.exported else "")
+        lost = resource.mounted is not Mounted.WRITABLE or (bool(resource.place.exported) and not resource.exported)
+        return _one(text if resource.exported or not resource.place.exported else f"{text}, not exported",
+                    WRONG if lost else WELL)  # fmt: skip
+    if resource.role is HastRole.PRIMARY and resource.carp is CarpState.MASTER:
+        return _one("not mounted", WRONG)
+    words = {
+        None: ("not mounted", PLAIN),
+        True: ("not mounted, protected", PLAIN),
+        False: ("not mounted, takes files", NOTE),
+    }
+    return _one(*words[resource.protected])
+
+
+def _copy(resource: ResourceGlance, now: float) -> Cell:
+    copy = resource.copy
+    since = f" for {say_duration(max(now - copy.since, 0))}" if copy.since else ""
+    if resource.role is HastRole.PRIMARY and copy.copy is Copy.UNKNOWN:
+        return _one("in use")
+    if copy.copy is Copy.COMPLETE:
+        return _one(f"complete{since}")
+    why = f": {plain(copy.why, 120)}"
+    return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is Copy.INCOMPLETE else PLAIN)
+
+
+def _split(resource: ResourceGlance, now: float) -> Cell:
+    split = resource.split
+    if split is None:
+        return ()
+    if split.unreadable:
+        return _one(split.unreadable, WRONG)
+    side = {True: "the losing side", False: "the side that counts", None: "which side loses is not known"}[split.losing]
+    return _one(f"{side}, last seen {say_duration(max(now - split.last, 0))} ago", WRONG)
+
+
+RESOURCE_ROWS = (
+    ("peer", _status),
+    ("dirty", _dirty),
+    ("data", _data),
+    ("copy", _copy),
+    ("split-brain", _split),
+)
+"""Label and cell of the rows of a resource, after its role."""
