@@ -21,6 +21,7 @@ from remediate.arguments import Parser
 from remediate.state import maintenance
 from remediate.state.journal import NAME, NOTICE, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, StateNotKept, Store
+from remediate.subcommands.who import who
 from remediate.timing import Timing
 
 CANNOT_KEEP, NOT_PERMITTED = 73, 77
@@ -66,7 +67,7 @@ def say(found: Maintenance, now: float) -> str:
 
 
 def _on(options: argparse.Namespace, store: Store, journal: Journal, timing: Timing) -> int:
-    found = maintenance.begin(store, timing.wall(), options.seconds, options.reason, _who())
+    found = maintenance.begin(store, timing.wall(), options.seconds, options.reason, who())
     until = "until it is ended" if found.until is None else f"until {utc(found.until)}"
     journal.entry("maintenance-on", why=found.reason, result=f"{until}, by {found.who}", severity=NOTICE)
     sys.stdout.write(f"{say(found, found.since)}\n")
@@ -79,7 +80,7 @@ def _off(store: Store, journal: Journal, timing: Timing) -> int:
         sys.stdout.write("no maintenance\n")
         return 0
     why = before.reason if before else "it was over already"
-    journal.entry("maintenance-off", why=why, result=f"ended by {_who()}", severity=NOTICE)
+    journal.entry("maintenance-off", why=why, result=f"ended by {who()}", severity=NOTICE)
     sys.stdout.write("maintenance ended\n")
     return 0
 
@@ -93,18 +94,6 @@ def _status(store: Store, now: float) -> int:
 def _refuse(why: str, status: int) -> int:
     sys.stderr.write(f"hastwatch maintenance: {plain(why)}\n")
     return status
-
-
-def _who() -> str:
-    """The human, also behind sudo(8) and doas(1)."""
-    import pwd
-
-    try:
-        us = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        us = f"user {os.getuid()}"
-    human = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or us
-    return plain(human, 64) if human == us else f"{plain(human, 64)} as {us}"
 
 
 def _reason(text: str) -> str:

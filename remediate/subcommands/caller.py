@@ -1,0 +1,82 @@
+"""Who calls a subcommand that acts, whether they may, what they confirm, and how an error is told: in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from remediate import local
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place, places
+from remediate.site import Site
+from remediate.state.store import StateError
+from remediate.subcommands.who import who as who
+
+REFUSED, UNAVAILABLE, NO_PROCESS, CANNOT_KEEP, NOT_PERMITTED, CONFIG = 1, 69, 71, 73, 77, 78
+"""Done nothing, with the reason; and sysexits(3): EX_UNAVAILABLE (the node cannot be looked at), EX_OSERR,
+EX_CANTCREAT, EX_NOPERM, EX_CONFIG."""
+
+
+class NotConfirmed(Exception):
+    """Nobody said that it is to be done."""
+
+
+def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts: bool = True) -> int:
+    """Do what a subcommand does on the site of its options; the exit status. `acts`: it changes the node, which only
+    root may do unless the options name another way to it."""
+    if acts and os.geteuid() != 0 and not (options.via or options.state_dir):
+        return refuse(prog, "only root may do this (or name a way to the node, --via, and a --state-dir of your own)",
+                      NOT_PERMITTED)  # fmt: skip
+    try:
+        return act(local.site(local.where(options)))
+    except ConfigError as error:
+        return refuse(prog, str(error), CONFIG)
+    except StateError as error:
+        return refuse(prog, str(error), CANNOT_KEEP)
+    except ProbeError as error:
+        return refuse(prog, str(error), UNAVAILABLE)
+    except (StepFailed, NotConfirmed) as error:
+        return refuse(prog, str(error), REFUSED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except OSError as error:
+        return refuse(prog, error.strerror or str(error), NO_PROCESS)
+
+
+def refuse(prog: str, why: str, status: int) -> int:
+    """One line on standard error; the exit status."""
+    sys.stderr.write(f"{prog}: {plain(why, 1000)}\n")
+    return status
+
+
+def named(site: Site, names: list[str]) -> dict[str, Place]:
+    """The resources that are named, all of hast.conf where none is. Raises StepFailed for one that it does not have,
+    and ProbeError."""
+    found = places(site.here.node(), site.config)
+    for name in names:
+        if name not in found:
+            raise StepFailed(f"hast.conf has no resource {name}; there are {', '.join(found) or 'none'}")
+    return {name: place for name, place in found.items() if not names or name in names}
+
+
+def confirm(options: argparse.Namespace, question: str, answer: str) -> None:
+    """Have a human type `answer`, unless --yes was given. Raises NotConfirmed."""
+    if options.yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmed("there is no terminal to ask on: nothing is done without --yes")
+    sys.stderr.write(f"{question}\nType {answer} to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != answer:
+        raise NotConfirmed("not confirmed, nothing was done")
+
+
+def add_yes(made: argparse.ArgumentParser) -> None:
+    """The option that stands for a human's confirmation."""
+    made.add_argument("-y", "--yes", action="store_true", help="do not ask")

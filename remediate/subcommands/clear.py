@@ -1,0 +1,55 @@
+"""`hastwatch clear`: a human has looked why promotions failed; automatic action goes on.
+
+    hastwatch clear
+
+After two failed promotions nothing is done automatically (`failover.window`), and the node holds itself back in CARP.
+This forgets the failures and converges: a node that is fit lets go of its hold, one that is MASTER is promoted.
+
+Exit status: 0 cleared (or there was nothing) and in place, 1 cleared, but not in place and the reason is said, 2 wrong
+usage, 69 the node cannot be looked at, 73 the state directory can't be written, 75 another convergence runs and goes
+on, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from remediate import local
+from remediate.arguments import Parser
+from remediate.failover.converge import Wish, converge
+from remediate.site import Site
+from remediate.state import failures
+from remediate.state.journal import NOTICE
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, end, on_a_terminal
+from remediate.subcommands.who import who
+
+PROG = "hastwatch clear"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    return caller.run(PROG, parser().parse_args(words), act)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    local.add_options(made)
+    return made
+
+
+def act(site: Site) -> int:
+    """Clear, and converge; the exit status. Raises what `caller.run` tells of."""
+    human = who()
+    why = failures.blocked(site.store, site.timing.wall(), site.config.failover.window)
+    if not failures.clear(site.store, human):
+        sys.stdout.write("nothing to clear: no promotion has failed\n")
+        return 0
+    site.journal.entry("clear", why=why or "failed promotions", result=f"cleared by {human}", severity=NOTICE)
+    progress = Progress(site.timing, on_a_terminal())
+    return end(PROG, converge(site, Wish(f"human {human}"), progress), progress)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

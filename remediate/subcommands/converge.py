@@ -1,0 +1,161 @@
+"""`hastwatch converge`: bring this node to what CARP says. Always right to call, and twice is as well as once.
+
+    hastwatch converge --dry-run
+    hastwatch converge
+    hastwatch converge -r home -v
+
+It reads CARP, HAST, mounts and services now, plans, carries out step by step, looks at the effect of each, until
+nothing is left to do. devd's hook, the rc.d script and cron call it; a human may at any time. --dry-run changes nothing
+and prints what would be done and why, with the command lines.
+
+Exit status: 0 in place (--dry-run: could be looked at, whatever there is to do), 1 refused and the reason is said, 2
+wrong usage, 69 the node cannot be looked at, 71 no process could be started, 73 the state directory can't be written,
+75 another one runs and takes it up, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from checks.plugin.text import plain
+from remediate import local, worker
+from remediate.arguments import Parser
+from remediate.failover import carry
+from remediate.failover.converge import Outcome, Result, Wish, converge, would
+from remediate.failover.hold import SHUTDOWN
+from remediate.failover.observe import Seen
+from remediate.failover.plan import Plan
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, as_json, end, on_a_terminal
+from remediate.subcommands.who import who
+
+PROG = "hastwatch converge"
+
+Watch = Callable[[str], None]
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    made = parser()
+    options = made.parse_args(words)
+    if options.dry_run and options.detach:
+        made.error("--dry-run shows what would be done: it cannot be detached")
+    if options.resource and (options.boot or options.shutdown):
+        made.error("--boot and --shutdown are about the whole node, not about a --resource")
+    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
+    made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+                      help="only this resource; may be repeated (default: all)")  # fmt: skip
+    made.add_argument("--detach", action="store_true", help="return at once, converge in the background")
+    made.add_argument("--json", action="store_true", help="for programs")
+    made.add_argument("-v", "--verbose", action="store_true",
+                      help="show the steps where no terminal is, and with --dry-run what was seen")  # fmt: skip
+    why = made.add_mutually_exclusive_group()
+    why.add_argument("--periodic", action="store_true", help=(
+        "called by cron(8): finds what devd missed; promotes nothing unless failover.periodic_promotion says so"
+    ))  # fmt: skip
+    why.add_argument("--boot", action="store_true", help="called by rc(8), after hastd was started")
+    why.add_argument("--shutdown", action="store_true", help="called by rc.shutdown(8): the service goes to the peer")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Show it, leave it to a worker, or do it; the exit status. Raises what `caller.run` tells of."""
+    only = tuple(caller.named(site, options.resource)) if options.resource else ()
+    wish = wished(site, options, only)
+    if options.dry_run:
+        seen, plan = would(site, wish)
+        sys.stdout.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
+        return 0
+    progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
+    if options.detach:
+        worker.detach(site, wish.trigger, lambda: outcome_of(site, options, wish, lambda step: None))
+        return 0
+    outcome = outcome_of(site, options, wish, progress)
+    if options.json:
+        sys.stdout.write(as_json(outcome, progress))
+        return outcome.result.value
+    if options.periodic and not options.verbose and outcome.result is not Result.REFUSED:
+        return 0 if outcome.result is Result.IN_PLACE else outcome.result.value
+    return end(PROG, outcome, progress)
+
+
+def wished(site: Site, options: argparse.Namespace, only: tuple[str, ...]) -> Wish:
+    """What the options ask for."""
+    if options.periodic:
+        return Wish("periodic", promote=site.config.failover.periodic_promotion, only=only, again=True)
+    if options.shutdown:
+        return Wish(SHUTDOWN, leaving=SHUTDOWN)
+    return Wish("boot" if options.boot else f"human {who()}", only=only)
+
+
+def outcome_of(site: Site, options: argparse.Namespace, wish: Wish, watch: Watch) -> Outcome:
+    """Do it. A boot and a shutdown wait for a convergence that runs, because nobody calls them again. Raises
+    StateError, ProbeError."""
+    if options.shutdown:
+        return worker.end_boot(site, watch)
+    if options.boot:
+        return worker.begin_boot(site, watch)
+    return converge(site, wish, watch)
+
+
+def planned(seen: Seen, plan: Plan, verbose: bool) -> str:
+    """A plan for humans: what each resource is to be and why, then the steps with their command lines."""
+    lines = []
+    for name, decision in plan.decisions.items():
+        lines += [f"{name}: {decision.target.value}", f"    because: {decision.rule.says} [{decision.rule.reason}]"]
+        lines += [f"    {line}" for line in _seen(seen, name)] if verbose else []
+    lines += ["nothing to do"] if not plan.steps else ["", *carry.show(plan, seen.places)]
+    return "".join(f"{plain(line, 1000)}\n" for line in lines)
+
+
+def planned_as_json(seen: Seen, plan: Plan) -> str:
+    """The same for programs."""
+    resources = {
+        name: {
+            "target": decision.target.name.lower().replace("_", "-"),
+            "reason": decision.rule.reason,
+            "says": decision.rule.says,
+            "seen": _seen(seen, name),
+        }
+        for name, decision in plan.decisions.items()
+    }
+    steps: list[dict[str, object]] = []
+    commands: list[str] = []
+    for line in carry.show(plan, seen.places):
+        if line.startswith(" "):
+            commands.append(line.strip())
+        else:
+            step, _, why = line.partition(": ")
+            commands = []
+            steps.append({"step": step, "why": why, "commands": commands})
+    return json.dumps({"node": seen.facts.name, "resources": resources, "steps": steps}, indent=2) + "\n"
+
+
+def _seen(seen: Seen, name: str) -> list[str]:
+    """What was seen of a resource, a fact a line."""
+    state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
+    mounted = f"{state.mounted.value}{', exported' if state.exported else ''}"
+    lines = [
+        f"CARP: {state.carp.value if state.carp else said.carp}",
+        f"HAST: {state.role.value}, {'connected' if state.connected else 'not connected'}",
+        f"mount: {mounted}; NFS: {' '.join(sorted(facts.node.serving)) or 'stopped'}",
+        f"other node: {said.peer}",
+    ]
+    more = {"copy": said.stale, "split-brain": said.split, "role": said.role, "maintenance": facts.maintenance,
+            "blocked": facts.blocked, "leaving": facts.leaving}  # fmt: skip
+    return [*lines, *[f"{what}: {says}" for what, says in more.items() if says]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

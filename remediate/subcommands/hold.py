@@ -1,0 +1,79 @@
+"""`hastwatch hold`: what of CARP's demotion is hastwatch's, and why this node holds itself back.
+
+    hastwatch hold
+    hastwatch hold --release
+
+A node that must not take the service address raises net.inet.carp.demotion by its own share, and takes exactly that
+back when it is fit. --boot is for the rc.d script that runs before the network. --release takes the share back whatever
+the reason was; the next convergence holds again where there still is one.
+
+Exit status: 0 done, 1 could not be done and the reason is said, 2 wrong usage, 69 the node cannot be looked at, 73 the
+state directory can't be read, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checks.plugin.text import plain
+from checks.probes import carp
+from checks.probes.booted import boot_time
+from remediate import local
+from remediate.arguments import Parser
+from remediate.failover import boot, hold
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state.journal import NOTICE
+from remediate.subcommands import caller
+from remediate.subcommands.who import who
+
+PROG = "hastwatch hold"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options), acts=options.boot or options.release)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--boot", action="store_true", help="hold back until this boot has been looked at")
+    what.add_argument("--release", action="store_true", help="take hastwatch's share back, whatever it is for")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Hold, release or show; the exit status. Raises what `caller.run` tells of."""
+    if options.boot:
+        boot.hold_back(site)
+    elif options.release:
+        held = hold.reasons(site.store)
+        hold.hold(site, str(boot_time(site.here.node())), (), 0)
+        if held:
+            why = f"human {who()}"
+            site.journal.entry("hold", why=why, result=f"released in spite of: {', '.join(held)}", severity=NOTICE)
+    if not options.boot:
+        sys.stdout.write(f"{plain(shown(site))}\n")
+    return 0
+
+
+def shown(site: Site) -> str:
+    """The demotion and our share in it, in one line. Raises StepFailed, ProbeError, StateUnreadable."""
+    node = site.here.node()
+    try:
+        demotion = carp.settings(node).demotion
+    except carp.CarpNotLoaded as error:
+        raise StepFailed(str(error)) from None
+    held = hold.current(site.store, str(boot_time(node)), demotion)
+    if not held.amount:
+        return f"{hold.OID} is {demotion}, nothing of it from hastwatch"
+    return f"{hold.OID} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {', '.join(held.reasons)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

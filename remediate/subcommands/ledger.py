@@ -1,0 +1,105 @@
+"""`hastwatch ledger`: what is known of this node's copies, and since when; and how the other node tells of it.
+
+    hastwatch ledger
+    hastwatch ledger home
+    hastwatch ledger home --told complete --by nfs001
+
+A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
+--told on the standby, through `peer` in its configuration, when that changes.
+
+Exit status: 0 shown, or noted, 1 refused and the reason is said, 2 wrong usage, 69 the node cannot be looked at, 71 no
+process could be started, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+
+from checks.plugin.text import plain
+from checks.probes.hast import RESOURCE_NAME
+from checks.probes.node import HOST_NAME
+from checks.probes.times import utc
+from remediate import local, worker
+from remediate.arguments import Parser
+from remediate.failover.arrival import told
+from remediate.failover.converge import Wish, converge
+from remediate.site import Site
+from remediate.state import ledger
+from remediate.state.ledger import Copy, Ledger, as_values
+from remediate.subcommands import caller
+
+PROG = "hastwatch ledger"
+ENDING = ".ledger.json"
+COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    made = parser()
+    options = made.parse_args(words)
+    if (options.told is None) is not (options.by is None) or (options.told and not options.resource):
+        made.error("--told goes with RES and --by")
+    return caller.run(PROG, options, lambda site: act(site, options), acts=bool(options.told))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("resource", nargs="?", type=_resource, metavar="RES", help="only this resource (default: all)")
+    made.add_argument("--told", choices=COPIES, metavar="|".join(COPIES), help="note that the copy here is that")
+    made.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
+    made.add_argument("--json", action="store_true", help="for programs")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Note or show; the exit status. Raises what `caller.run` tells of."""
+    if options.told:
+        caller.named(site, [options.resource])
+        trigger = told(site, options.resource, Copy(options.told), options.by)
+        if trigger:
+            worker.detach(site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger))))
+        return 0
+    kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
+    found = {name: ledger.read(site.store, name) for name in ([options.resource] if options.resource else kept)}
+    if options.json:
+        sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
+        return 0
+    for name, each in found.items():
+        sys.stdout.write("".join(f"{plain(line, 1000)}\n" for line in shown(name, each)))
+    if not found:
+        sys.stdout.write("nothing has been heard of any copy yet\n")
+    return 0
+
+
+def shown(name: str, each: Ledger) -> list[str]:
+    """What is known of a copy, for humans."""
+    since = f" since {utc(each.since)}" if each.since else ""
+    lines = [f"{name}: this copy is {each.copy.value if each.copy is not Copy.UNKNOWN else 'not known to be complete'}"
+             f"{since}: {each.why}"]  # fmt: skip
+    times = {
+        "last known complete": each.last_complete,
+        "its primary is connected since": each.connected_at,
+        "no primary is connected since": each.disconnected_at,
+    }
+    return [*lines, *[f"    {what} {utc(at)}" for what, at in times.items() if at is not None]]
+
+
+def _resource(text: str) -> str:
+    if not re.fullmatch(RESOURCE_NAME, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a resource")
+    return text
+
+
+def _node(text: str) -> str:
+    if not re.fullmatch(HOST_NAME, text) or len(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a node")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What a human sees of a convergence: each step as it begins, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from checks.plugin.text import plain, say_count
+from remediate.failover.converge import Outcome, Result
+from remediate.subcommands.caller import refuse
+from remediate.timing import Timing
+
+
+class Progress:
+    """Told of every step before it is done; shows it, where it is to be shown, with the time since the beginning.
+
+    Steps of several resources go on at the same time: so there is a line for each, and none is written over.
+    """
+
+    def __init__(self, timing: Timing, shown: bool) -> None:
+        self._timing, self._shown, self._began = timing, shown, timing.now()
+
+    def __call__(self, step: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"{self.seconds:7.1f} s  {plain(step)}\n")
+            sys.stderr.flush()
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return self._timing.now() - self._began
+
+
+def on_a_terminal() -> bool:
+    """Whether a human watches."""
+    return sys.stderr.isatty()
+
+
+def end(prog: str, outcome: Outcome, progress: Progress) -> int:
+    """Say how it ended; the exit status."""
+    status: int = outcome.result.value
+    if outcome.result is not Result.IN_PLACE:
+        for said in outcome.said or ("not in place",):
+            refuse(prog, said, status)
+        return status
+    done = f"in place after {say_count(outcome.steps, 'step')}, {progress.seconds:.1f} s" if outcome.steps else ""
+    sys.stdout.write(f"{plain(': '.join(filter(None, [done or 'in place', '; '.join(outcome.said)])), 1000)}\n")
+    return status
+
+
+def as_json(outcome: Outcome, progress: Progress) -> str:
+    """The same for programs."""
+    kept = {
+        "result": outcome.result.name.lower().replace("_", "-"),
+        "steps": outcome.steps,
+        "said": outcome.said,
+        "seconds": round(progress.seconds, 3),
+    }
+    return json.dumps(kept) + "\n"

@@ -1,0 +1,102 @@
+"""`hastwatch promote`: a human brings the service up here, also where hastwatch would not by itself.
+
+    hastwatch promote
+    hastwatch promote -r home --accept-data-loss
+
+The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes: what it
+lacks is lost as soon as it is written to, and is nowhere once the other copy follows this one. It asks for the
+resource's name first. Nothing else is overridden: maintenance, a split-brain and a peer that holds the resource still
+count.
+
+Exit status: 0 in place, 1 refused, not confirmed, or failed, and the reason is said, 2 wrong usage, 69 the node cannot
+be looked at, 73 the state directory can't be written, 75 another convergence runs, 77 not root, 78 the configuration is
+refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checks.probes.carp import CarpState
+from remediate import local
+from remediate.arguments import Parser
+from remediate.failover.converge import Wish, converge
+from remediate.failover.facts import Split
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, end, on_a_terminal
+from remediate.subcommands.who import who
+
+PROG = "hastwatch promote"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+                      help="only this resource; may be repeated (default: all)")  # fmt: skip
+    made.add_argument("--accept-data-loss", action="store_true", help="also a copy that is known to lack writes")
+    caller.add_yes(made)
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Look, say what it would cost, ask, do it; the exit status. Raises what `caller.run` tells of."""
+    only = tuple(caller.named(site, options.resource))
+    seen = observe(site)
+    going_up = [name for name in only if not seen.facts.resources[name].active]
+    if not going_up:
+        sys.stdout.write("in place: served from this node already\n")
+        return 0
+    costs = {name: said for name in going_up if (said := seen.facts.said[name].stale)}
+    refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
+    question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
+    asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
+    caller.confirm(options, asked, " ".join(costs) if costs else "yes")
+    progress = Progress(site.timing, on_a_terminal())
+    wish = Wish(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
+    return end(PROG, converge(site, wish, progress), progress)
+
+
+def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> None:
+    """Raise StepFailed with the reason where a promotion would be refused anyway."""
+    facts = seen.facts
+    if facts.node.maintenance:
+        raise StepFailed(f"maintenance: {facts.maintenance} (hastwatch maintenance off)")
+    if facts.node.blocked:
+        raise StepFailed(f"{facts.blocked} (hastwatch clear)")
+    for name in names:
+        state = facts.resources[name]
+        if state.carp is None:
+            raise StepFailed(f"{name}: {facts.said[name].carp}")
+        if state.carp is not CarpState.MASTER:
+            raise StepFailed(no_address(seen, name, state.carp))
+        if state.split is Split.LOSING:
+            raise StepFailed(f"{name}: a split-brain is not resolved, and this copy is the losing one or may be")
+        if name in costs:
+            raise StepFailed(f"{name}: {costs[name]}; --accept-data-loss promotes it all the same")
+
+
+def no_address(seen: Seen, name: str, state: CarpState) -> str:
+    """That the address is not here, and how it comes here."""
+    wanted = seen.places[name].vhid
+    mine = [vhid for vhid in seen.vhids if wanted in ("", vhid.name)]
+    forced = "; ".join(f"ifconfig {vhid.interface} vhid {vhid.number} state master" for vhid in mine[:1])
+    return (
+        f"{name}: CARP is {state.value} here, and the service address has to be here first: `hastwatch switchover` on "
+        f"the node that has it; where that node serves nothing, `{forced}` here (see also `hastwatch hold`)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""`hastwatch reach`: whether clients are served: MNT and GETATTR at an address, as a client asks them.
+
+    hastwatch reach 10.1.101.5 /hast/home
+
+The export list says nothing of that: it names what is served stale or not at all. `hastwatch switchover` on the other
+node asks here with it. Exit status: 0 served, 1 not, and why is said in one line, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checks.plugin.text import plain
+from remediate.arguments import Parser
+from remediate.failover.reach import answer
+from remediate.timing import Timing
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    why = answer(options.address, options.path, Timing())
+    if why:
+        sys.stderr.write(f"{plain(why)}\n")  # without a name in front: the other node reads these words
+    return 1 if why else 0
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="hastwatch reach", description=__doc__)
+    made.add_argument("address", metavar="ADDRESS", help="the service address")
+    made.add_argument("path", type=_path, metavar="PATH", help="an exported directory")
+    return made
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or not text.isprintable() or len(text.encode()) > 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the path of a directory")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

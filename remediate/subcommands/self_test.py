@@ -1,0 +1,96 @@
+"""`hastwatch self-test`: prove that an event of the kernel arrives at hastwatch, and that the node is set up for it.
+
+    hastwatch self-test
+
+Makes a loopback interface (lo9123) and unmakes it: devd tells the same hook of it that it tells of a change of CARP.
+Says of each link of the chain whether it holds, and which one is broken; then whether the set-up is the documented one:
+CARP, what rc(8) starts, the hook of hast.conf, the other node. Changes nothing else and starts no convergence.
+
+Exit status: 0 all of it holds, 1 something does not, 2 wrong usage, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+
+from checks.devd import HOOK
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from remediate import local, wiring
+from remediate.arguments import Parser
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state.journal import INFO, WARNING
+from remediate.subcommands import caller
+from remediate.subcommands.who import who
+from remediate.wiring import Chain, Link
+
+PROG = "hastwatch self-test"
+GREEN, RED = "32", "31"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("--wait", type=_seconds, default=10.0, metavar="SECONDS",
+                      help="how long the event may take (default: %(default)g)")  # fmt: skip
+    made.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
+    made.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
+                      help="hastd's hook (default: %(default)s)")  # fmt: skip
+    made.add_argument("--json", action="store_true", help="for programs")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Look at every link and say it; the exit status. Raises what `caller.run` tells of."""
+    seen = []
+    for link in _links(site, options):
+        seen.append(link)
+        if not options.json:
+            sys.stdout.write(f"{line(link, sys.stdout.isatty())}\n")
+            sys.stdout.flush()
+    broken = [link for link in seen if not link.holds]
+    if options.json:
+        sys.stdout.write(json.dumps([link._asdict() for link in seen], indent=2) + "\n")
+    result = "; ".join(f"{link.name}: {link.says}" for link in broken) or "all of it holds"
+    site.journal.entry("self-test", why=f"human {who()}", result=result, severity=WARNING if broken else INFO)
+    return 1 if broken else 0
+
+
+def line(link: Link, coloured: bool) -> str:
+    """A link for humans."""
+    word = "ok" if link.holds else "BROKEN"
+    shown = f"\x1b[{GREEN if link.holds else RED}m{word:<6}\x1b[0m" if coloured else f"{word:<6}"
+    return f"{link.name:<9}  {shown}  {plain(link.says)}"
+
+
+def _links(site: Site, options: argparse.Namespace) -> Iterator[Link]:
+    try:
+        yield from wiring.chain(site, Chain(options.hook, options.wait))
+    except (ProbeError, StepFailed) as error:
+        yield Link("chain", False, str(error))
+    yield from wiring.setup(site, options.hast_hook)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 600")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

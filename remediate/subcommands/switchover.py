@@ -1,0 +1,54 @@
+"""`hastwatch switchover`: move the service from this node to the other one, and wait until clients are served there.
+
+    hastwatch switchover
+    hastwatch switchover --yes
+
+Everything that is active here moves. It begins only when the other node is ready: reachable, its copy complete and
+connected, CARP there BACKUP, hastwatch there answering, no maintenance. The file systems are unmounted cleanly while
+both nodes are connected, so that nothing is lost. Where the other node does not serve within a minute, the service is
+taken back.
+
+Exit status: 0 served by the other node, 1 refused, not confirmed, or taken back, and the reason is said, 2 wrong usage,
+69 the node cannot be looked at, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from remediate import local
+from remediate.arguments import Parser
+from remediate.failover.switchover import switch
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, end, on_a_terminal
+from remediate.subcommands.who import who
+
+PROG = "hastwatch switchover"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    caller.add_yes(made)
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Ask, and do it; the exit status. Raises what `caller.run` tells of."""
+    there = site.peer.node().label if site.peer else "the other node"
+    caller.confirm(options, f"Move what {site.here.node().label} serves to {there}.", "yes")
+    progress = Progress(site.timing, on_a_terminal())
+    return end(PROG, switch(site, f"human {who()}", progress), progress)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""Whether an event of the kernel arrives at hastwatch, and whether the node is set up as hastwatch needs it.
+
+    kernel -> devd(8) -> rule of devd.conf(5) -> hook -> state directory
+
+A loopback interface that is made and unmade is an event like any other, harmless, and told by the same devd to the same
+hook: where it arrives a change of CARP arrives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from checks.devd import HOOK
+from checks.probes import carp, devd, hast_conf, processes
+from checks.probes.carp import CarpState
+from checks.probes.devd import Rule
+from checks.probes.errors import NotFound, ProbeError
+from checks.probes.node import Node
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state import events
+from remediate.state.store import StateError
+
+HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
+"""What hast.conf(5) names in `exec`."""
+INTERFACE = "lo9123"
+"""Far above what anybody numbers loopback interfaces by hand."""
+EVENT = {"system": "IFNET", "subsystem": INTERFACE, "type": "ATTACH"}
+IFCONFIG, SERVICE, NC, KLDSTAT = "/sbin/ifconfig", "/usr/sbin/service", "/usr/bin/nc", "/sbin/kldstat"
+LOOKS = 15.0
+"""Seconds for one command; `service -e` reads every script."""
+FIRES, EVERY = 2.0, 0.5
+"""Seconds in which the event is fired again and again while devd's own stream is read, and between two of them."""
+POLL = 0.05
+LOADER = "/boot/loader.conf"
+NEEDED = ("devd", "hastd", "hastwatch_hold", "hastwatch")
+OURS_TO_START = ("mountd", "nfsd")
+"""rc(8) starts them on the node without the mount too, where they export the root file system (hast-facts, 14)."""
+
+
+class Link(NamedTuple):
+    """A link of the chain, or a point of the set-up: whether it holds, and what was seen."""
+
+    name: str
+    holds: bool
+    says: str
+
+
+class Chain(NamedTuple):
+    """What the chain is expected to be."""
+
+    hook: str = HOOK
+    seconds: float = 10.0
+    """How long the event may take."""
+
+
+def chain(site: Site, expected: Chain) -> Iterator[Link]:
+    """Look at each link, then send an event through all of them; ends at the first that is known to be broken. Raises
+    ProbeError, StepFailed."""
+    node = site.here.node()
+    if node.run("ifconfig", INTERFACE).status == 0:
+        raise StepFailed(
+            f"there is an interface {INTERFACE} already; `ifconfig {INTERFACE} destroy` where it is left over"
+        )
+    for look in (_devd, _rule, _hook):
+        link = look(node, expected)
+        yield link
+        if not link.holds:
+            return
+    try:
+        site.store.ready()
+    except StateError as error:
+        yield Link("state", False, str(error))
+        return
+    yield from _fired(site, expected)
+
+
+def _devd(node: Node, expected: Chain) -> Link:
+    daemon = devd.find(processes.processes(node))
+    if daemon is None:
+        return Link("devd", False, "devd is not running (service devd start)")
+    answers = devd.answers(node)
+    return Link("devd", answers, f"process {daemon.pid}" if answers else f"{devd.SOCKET} takes no connection")
+
+
+def _rule(node: Node, expected: Chain) -> Link:
+    """devd runs one rule for an event: it has to be ours, for the self-test and for every event of CARP."""
+    rules = tuple(rule for file in devd.rule_files(node) for rule in devd.parse(_text(node, file), file))
+    wanted = [EVENT]
+    for vhid in carp.vhids(node):
+        wanted += [{"system": "CARP", "subsystem": vhid.name, "type": state.value} for state in CarpState]
+    missed = [event for event in wanted if not _ours(rules, event, expected.hook)]
+    if missed:
+        first = " ".join(missed[0].values())
+        return Link("rule", False, f"no rule that devd would run for {first} calls {expected.hook}")
+    return Link("rule", True, ", ".join(dict.fromkeys(rule.file for rule in devd.rule_for(rules, EVENT))))
+
+
+def _ours(rules: tuple[Rule, ...], event: dict[str, str], hook: str) -> bool:
+    first = devd.rule_for(rules, event)
+    return bool(first) and all(hook in rule.words for rule in first)
+
+
+def _hook(node: Node, expected: Chain) -> Link:
+    return _program(node, "hook", expected.hook)
+
+
+def _program(node: Node, name: str, path: str) -> Link:
+    try:
+        good = devd.executable(node, path)
+    except NotFound:
+        return Link(name, False, f"{path} does not exist")
+    return Link(name, good, path if good else f"{path} is not an executable file")
+
+
+def _text(node: Node, file: str) -> str:
+    try:
+        return node.read(file)
+    except NotFound:
+        return ""
+
+
+def _fired(site: Site, expected: Chain) -> Iterator[Link]:
+    """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
+    before = events.read(site.store).self_tests
+    began = site.timing.now()
+
+    def arrived() -> bool:
+        return events.read(site.store).self_tests != before
+
+    _make(site)
+    try:
+        well = site.timing.until(arrived, expected.seconds, POLL)
+    finally:
+        _unmake(site)
+    if well:
+        yield Link(
+            "event", True, f"{INTERFACE} was noted in {site.store.directory} after {site.timing.now() - began:.2f} s"
+        )
+    elif not _devd_hears(site):
+        yield Link("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
+    else:
+        yield Link("event", False, f"devd was told of {INTERFACE}, and nothing was noted in {site.store.directory} in "
+                   f"{expected.seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
+                   f"{INTERFACE} self-test`?")  # fmt: skip
+
+
+def _make(site: Site) -> None:
+    try:
+        done = site.here.act((IFCONFIG, INTERFACE, "create"), LOOKS)
+    except ProbeError:
+        _unmake(site)  # it may have been made all the same
+        raise
+    if done.status != 0:
+        raise StepFailed(f"`ifconfig {INTERFACE} create` ends with {done.status}: {done.words}")
+
+
+def _unmake(site: Site) -> None:
+    """Whether it is there or not."""
+    site.here.act((IFCONFIG, INTERFACE, "destroy"), LOOKS)
+
+
+def _devd_hears(site: Site) -> bool:
+    """Whether the event shows in devd's own stream, which is read while the event is fired a few times."""
+    heard = [""]
+
+    def listen() -> None:
+        heard[0] = site.here.act((NC, "-U", "-w", "1", devd.SOCKET), LOOKS).stdout
+
+    def fire() -> None:
+        def once() -> bool:
+            _make(site)
+            _unmake(site)
+            return False
+
+        site.timing.until(once, FIRES, EVERY)
+
+    site.timing.together([listen, fire])
+    return INTERFACE in heard[0]
+
+
+def setup(site: Site, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
+    """The documented set-up, point by point. Raises nothing: what cannot be looked at does not hold, and says so."""
+    looks: tuple[tuple[str, Callable[[Node], Link]], ...] = (
+        ("carp", _carp),
+        ("loader", _loader),
+        ("rc.conf", _services),
+        ("hast.conf", lambda node: _exec(node, hast_hook)),
+    )
+    for name, look in looks:
+        try:
+            yield look(site.here.node())
+        except (ProbeError, carp.CarpNotLoaded) as error:
+            yield Link(name, False, str(error))
+    if site.peer is not None:
+        yield _peer(site)
+
+
+def _carp(node: Node) -> Link:
+    found = carp.settings(node)
+    if not found.preempt or not found.allow:
+        oid = "preempt" if not found.preempt else "allow"
+        return Link("carp", False, f"net.inet.carp.{oid} is 0 (sysctl.conf: net.inet.carp.{oid}=1)")
+    return Link("carp", True, "net.inet.carp.preempt and allow are 1")
+
+
+def _loader(node: Node) -> Link:
+    """The demotion can be set before the network is there only when CARP is (hast-facts, 13)."""
+    if re.search(r'(?m)^\s*carp_load="?YES"?', _text(node, LOADER)):
+        return Link("loader", True, f'{LOADER} has carp_load="YES"')
+    compiled_in = node.execute((KLDSTAT, "-n", "carp"), node.deadline.for_one_command()[0], "kldstat").status != 0
+    says = "CARP is compiled into the kernel" if compiled_in else f'{LOADER} lacks carp_load="YES": at boot this node '
+    return Link(
+        "loader", compiled_in, says if compiled_in else says + "cannot hold itself back before the network is up"
+    )
+
+
+def _services(node: Node) -> Link:
+    """What rc(8) starts at boot, as `service -e` has it, /etc/rc.conf.d included."""
+    done = node.execute((SERVICE, "-e"), node.deadline.for_one_command()[0], "service -e")
+    enabled = {line.rpartition("/")[2] for line in done.stdout.splitlines()}
+    lacking = [name for name in NEEDED if name not in enabled]
+    wrong = [name for name in OURS_TO_START if name in enabled]
+    says = [f"not enabled: {', '.join(lacking)}"] if lacking else []
+    says += [f"enabled, and hastwatch starts it where the mount is: {', '.join(wrong)}"] if wrong else []
+    return Link(
+        "rc.conf", not says, "; ".join(says) or f"{', '.join(NEEDED)} enabled, {' and '.join(OURS_TO_START)} not"
+    )
+
+
+def _exec(node: Node, hook: str) -> Link:
+    others = {name: each.hook for name, each in hast_conf.configured(node).items() if each.hook != hook}
+    if others:
+        first = next(iter(others))
+        return Link("hast.conf", False, f"`exec` of {first} is {others[first] or 'not set'}, not {hook}")
+    return _program(node, "hast.conf", hook)
+
+
+def _peer(site: Site) -> Link:
+    assert site.peer is not None
+    command = site.config.failover.peer_hastwatch
+    try:
+        done = site.peer.act((command, "--version"), LOOKS)
+    except ProbeError as error:
+        return Link("peer", False, str(error))
+    says = f"{command} there ends with {done.status}: {done.words}"
+    return Link("peer", done.status == 0, f"{command} there answers" if done.status == 0 else says)

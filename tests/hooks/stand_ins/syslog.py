@@ -1,0 +1,20 @@
+"""syslog(3) for a hook under test: each line is a datagram to the socket that the environment names."""
+
+import os
+import socket
+
+LOG_PID, LOG_DAEMON = 1, 3 << 3
+
+
+def openlog(ident: str, logoption: int, facility: int) -> None:
+    """Nothing has to be open."""
+
+
+def syslog(priority: int, message: str) -> None:
+    """Send a line."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(f"<{priority}>{message}".encode(), os.environ["SYSLOG_SOCKET"])
+
+
+def closelog() -> None:
+    """Nothing is open."""

@@ -1,0 +1,175 @@
+"""What a worker is and how it ends: nothing of its parent's, nothing unsaid, nothing lost to one that runs already."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from checks.probes.errors import Hangs
+from remediate import worker
+from remediate.failover.carp_arrival import Refused
+from remediate.failover.converge import Outcome, Result
+from remediate.failover.outcome import StepFailed
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.site import site_of
+from remediate.site import Site
+from remediate.state import events
+from remediate.state.journal_reading import read
+from remediate.state.lock import Lock
+from remediate.state.store import StateNotKept
+from remediate.worker import Hook
+from tests.hooks.called import awaited
+from tests.state import child
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    return healthy_pair(layout_of(Config(), 1), hooked=False)
+
+
+@pytest.fixture
+def site(pair: Pair, tmp_path: Path) -> Site:
+    return site_of(pair.nodes["nfs001"], tmp_path, Config())
+
+
+def said(site: Site) -> list[str]:
+    """The journal, a sentence an entry."""
+    return [entry.sentence() for entry in read(site.journal.path)]
+
+
+def test_a_detached_worker_has_nothing_of_its_parents(tmp_path: Path) -> None:
+    program = """
+import json, os, sys, threading
+from remediate import worker
+from remediate.local import Where, site
+
+class Made:
+    def __call__(self):
+        here = {"session": os.getsid(0), "group": os.getpgrp(), "pid": os.getpid(), "cwd": os.getcwd()}
+        here["umask"] = os.umask(0)
+        here["open"] = {number: os.readlink(f"/dev/fd/{number}") for number in os.listdir("/dev/fd")
+                        if os.path.lexists(f"/dev/fd/{number}")}
+        with open(sys.argv[1] + ".new", "w") as file:
+            json.dump(here, file)
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+
+os.umask(0o077)
+kept = open(sys.argv[1] + ".kept", "w")
+os.set_inheritable(kept.fileno(), True)
+os.dup2(kept.fileno(), 99)
+worker.detach(site(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
+print(os.getsid(0))
+"""
+    path = tmp_path / "facts"
+    session = child.run(program, path)
+    assert awaited(path.exists)
+    facts = json.loads(path.read_text())
+    assert facts["cwd"] == "/"
+    assert facts["umask"] == 0o022
+    assert facts["session"] not in (int(session), facts["pid"])  # its session leader is gone: it gets no terminal
+    assert {facts["open"].pop(number) for number in ("0", "1", "2")} == {"/dev/null"}
+    assert all("/fd" in where for where in facts["open"].values())  # that of the listing itself
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "result"),
+    [
+        (Refused("hast.conf has no resource x"), worker.USAGE, "hast.conf has no resource x"),
+        (
+            StateNotKept("No space left on device", "/x"),
+            worker.CANNOT_KEEP,
+            "nothing is done: cannot keep /x: No space",
+        ),
+        (Hangs("`ifconfig` hangs"), worker.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
+        (StepFailed("sysctl ends with 1"), worker.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
+        (ZeroDivisionError("a\nb"), worker.INTERNAL, r"internal error: ZeroDivisionError: a\x0ab (at test_worker.py:"),
+        (SystemExit(0), worker.INTERNAL, "internal error: SystemExit: 0 (at "),
+    ],
+)
+def test_whatever_ends_a_worker_is_one_entry_and_one_line(
+    site: Site, pair: Pair, error: BaseException, status: int, result: str
+) -> None:
+    def fails() -> None:
+        raise error
+
+    before = pair.nodes["nfs001"].files.read("/var/log/messages")
+    assert worker.work(site, "a test", fails) == status
+    added = pair.nodes["nfs001"].files.read("/var/log/messages").removeprefix(before)
+    assert added.count("\n") == 1
+    assert f"worker: a test - {result}" in added
+    assert [entry.event for entry in read(site.journal.path)] == ["worker"]
+
+
+def test_a_worker_that_ends_well_says_nothing_of_its_own(site: Site) -> None:
+    assert worker.work(site, "a test", lambda: None) == 0
+    assert said(site) == []
+
+
+def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(site: Site, words: list[str]) -> int:
+        raise KeyError(words[0])
+
+    status = worker.run(Hook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
+    assert status == worker.INTERNAL
+    assert capsys.readouterr().err.startswith("a-hook: internal error: KeyError: 'word' (at test_worker.py:")
+    (entry,) = read(str(tmp_path / "state" / "journal.jsonl"))
+    assert (entry.event, entry.severity.name) == ("hook", "CRIT")
+
+
+def test_an_event_that_was_noted_is_content_with_the_convergence_that_runs(pair: Pair, site: Site) -> None:
+    noted = worker.note_carp(site, ["2@vtnet1", "MASTER"])
+    assert (noted.trigger, noted.status, events.read(site.store).seq) == ("devd 2@vtnet1 MASTER", 0, 1)
+    with Lock(site.store, "converge", "another", site.timing):
+        began = pair.clock.now
+        assert as_task(pair, lambda: noted.converge(site)).result is Result.BUSY
+        assert pair.clock.now == pytest.approx(began)
+
+
+def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair, site: Site) -> None:
+    lock = Lock(site.store, "converge", "another", site.timing)
+    assert lock.acquire(0)
+    pair.clock.after(5.0, lock.release)
+    noted = worker.Noted("devd 2@vtnet1 MASTER", worker.CANNOT_KEEP)
+    began = pair.clock.now
+    outcome = as_task(pair, lambda: noted.converge(site))
+    assert outcome.result is Result.IN_PLACE
+    assert pair.clock.now >= began + 5
+
+
+def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, site: Site) -> None:
+    busy = Outcome(Result.BUSY, 0, ("process 7 does it already",))
+    assert as_task(pair, lambda: worker.patiently(site, "hastd split-brain home", lambda: busy)) is busy
+    assert said(site) == ["worker: hastd split-brain home - not taken up: process 7 does it already"]
+
+
+def test_no_process_to_be_had_is_71(tmp_path: Path) -> None:
+    program = """
+import contextlib, json, os, resource, sys, syslog, tomllib
+from remediate import worker
+os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+def act(site, words):
+    worker.detach(site, "a test", lambda: None)
+    return 0
+print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
+"""
+    if os.geteuid() != 0:
+        program = program.replace("os.setuid(65534)\n", "")
+    with child.ordinary_directory(0o755) as directory, child.start(program, directory) as process:
+        out, err = process.communicate(timeout=60)
+        assert (out, err) == ("71\n", "a-hook: no process could be started: Resource temporarily unavailable\n")
+        assert [entry.result for entry in read(str(directory / "journal.jsonl"))] == [err.strip().partition(": ")[2]]
+
+
+def as_task(pair: Pair, call: Callable[[], Outcome]) -> Outcome:
+    """Run to its end as a task of the pair."""
+    task = pair.clock.run_task(call)
+    pair.clock.wait(task)
+    assert task.value is not None, task.error
+    return task.value

@@ -1,0 +1,77 @@
+"""A pair that runs by itself, and `hastwatch` on its nodes: real processes, as a human or cron(8) starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.state.child import ROOT
+
+COMMAND = [sys.executable, "-m", "remediate.command"]
+OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
+LIMIT = 60.0
+"""Seconds after which a test gives up on what has to come."""
+
+
+class RunningPair:
+    """A pair in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`hastwatch pair`, in this pair's directory."""
+        return _run([*COMMAND, "pair", words[0], "--dir", str(self.directory), *words[1:]])
+
+    def on(self, node: str, line: str) -> str:
+        """What a command line on a node prints."""
+        return self.command("exec", node, line).stdout
+
+    def options(self, node: str) -> list[str]:
+        """Those with which a subcommand is about a node of this pair."""
+        way = f"{sys.executable} {ROOT / 'remediate' / 'command.py'} pair exec --dir {self.directory}"
+        ways = ["--via", f"{way} {node}", "--peer", f"{way} {OTHER[node]}"]
+        return [*ways, "--state-dir", str(self.state(node))]
+
+    def hastwatch(self, node: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """A subcommand about a node."""
+        return _run([*COMMAND, words[0], *self.options(node), *words[1:]])
+
+    def state(self, node: str) -> Path:
+        """A node's state directory."""
+        return self.directory / "state" / node
+
+
+@contextmanager
+def running(directory: Path, *options: str) -> Iterator[RunningPair]:
+    """A pair that is up."""
+    pair = RunningPair(directory)
+    started = pair.command("up", *options)
+    assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
+    try:
+        yield pair
+    finally:
+        assert pair.command("down").returncode == 0
+
+
+def awaited(condition: Callable[[], bool]) -> bool:
+    """Whether it comes to hold."""
+    ends = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SUDO_USER": "alice"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip

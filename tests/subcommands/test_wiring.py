@@ -1,0 +1,161 @@
+"""The chain from the kernel to the state directory: each link broken in turn, and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from remediate import wiring
+from remediate.failover.outcome import StepFailed
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.installed import Installed
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.site import site_of
+from remediate.site import Site
+from remediate.wiring import Chain, Link
+
+RULES = "/etc/devd/carp.conf"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    made = healthy_pair(layout_of(Config(), 1), hooked=False)
+    Installed(made, tmp_path, Config())
+    return made
+
+
+@pytest.fixture
+def node(pair: Pair) -> Node:
+    return pair.nodes["nfs001"]
+
+
+@pytest.fixture
+def site(node: Node, tmp_path: Path) -> Site:
+    return site_of(node, tmp_path, Config())
+
+
+def chain(pair: Pair, site: Site, seconds: float = 10.0) -> list[Link]:
+    """All links that were looked at. Afterwards the interface is gone, whatever happened."""
+    task = pair.clock.run_task(lambda: list(wiring.chain(site, Chain(seconds=seconds))))
+    pair.clock.wait(task)
+    if task.error is not None:
+        raise task.error
+    assert task.value is not None
+    assert "lo9123" not in pair.nodes["nfs001"].run("ifconfig -l").out
+    return task.value
+
+
+def broken(links: list[Link]) -> dict[str, str]:
+    """What does not hold."""
+    return {link.name: link.says for link in links if not link.holds}
+
+
+def test_all_of_it_holds_on_a_healthy_pair(pair: Pair, site: Site) -> None:
+    links = chain(pair, site)
+    assert [(link.name, link.holds) for link in links] == [
+        ("devd", True), ("rule", True), ("hook", True), ("event", True),
+    ]  # fmt: skip
+    assert links[-1].says.startswith(f"lo9123 was noted in {site.store.directory} after 0.")
+    points = list(wiring.setup(site))
+    assert (broken(points), [link.name for link in points]) == (
+        {},
+        ["carp", "loader", "rc.conf", "hast.conf", "peer"],
+    )
+
+
+def test_a_self_test_changes_nothing_else(pair: Pair, site: Site, node: Node) -> None:
+    before = (node.run("ifconfig -a").out, node.run("sysctl net.inet.carp").out, node.run("mount").out)
+    chain(pair, site)
+    assert (node.run("ifconfig -a").out, node.run("sysctl net.inet.carp").out, node.run("mount").out) == before
+
+
+def test_a_dead_devd_is_named(pair: Pair, site: Site) -> None:
+    inflict(pair, "kill", "nfs001", "devd")
+    assert broken(chain(pair, site)) == {"devd": "devd is not running (service devd start)"}
+
+
+def test_a_rule_that_is_missing_for_the_self_test_is_named(pair: Pair, site: Site, node: Node) -> None:
+    node.files.write(RULES, node.files.read(RULES).partition("\n\n")[0], 0.0)
+    assert broken(chain(pair, site)) == {
+        "rule": "no rule that devd would run for IFNET lo9123 ATTACH calls /usr/local/sbin/carp-hast-switch"
+    }
+
+
+def test_a_rule_that_misses_an_event_of_carp_is_named(pair: Pair, site: Site, node: Node) -> None:
+    node.files.write(RULES, node.files.read(RULES).replace("(MASTER|BACKUP|INIT)", "(MASTER|BACKUP)"), 0.0)
+    said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
+    assert broken(chain(pair, site)) == {"rule": said}
+
+
+def test_another_rule_in_front_of_ours_is_named(pair: Pair, site: Site, node: Node) -> None:
+    rule = 'notify 100 {\n\tmatch "system" "CARP";\n\taction "/usr/bin/logger carp";\n};\n'
+    node.files.write("/etc/devd/zzz.conf", rule, 0.0)
+    said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
+    assert broken(chain(pair, site)) == {"rule": said}
+
+
+def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, site: Site, node: Node) -> None:
+    hook = "/usr/local/sbin/carp-hast-switch"
+    node.files.remove(hook)
+    assert broken(chain(pair, site)) == {"hook": f"{hook} does not exist"}
+    node.files.write(hook, "", 0.0, mode="rw-r--r--")
+    assert broken(chain(pair, site)) == {"hook": f"{hook} is not an executable file"}
+
+
+def test_an_event_that_devd_is_not_told_of_is_named(pair: Pair, site: Site) -> None:
+    inflict(pair, "drop-devd-event", "nfs001", "1000")
+    said = broken(chain(pair, site, seconds=2))
+    assert said == {"event": "devd was not told of a new interface: the kernel's event does not reach it"}
+
+
+def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, site: Site, node: Node) -> None:
+    rules = node.files.read(RULES)
+    node.files.write(RULES, "", 0.0)
+    pair.must(node, "service devd restart")
+    node.files.write(RULES, rules, 0.0)
+    (said,) = broken(chain(pair, site, seconds=2)).values()
+    assert said.startswith("devd was told of lo9123, and nothing was noted in ")
+    assert "has devd read the rule (service devd restart)?" in said
+
+
+def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, site: Site, node: Node) -> None:
+    pair.must(node, "ifconfig lo9123 create")
+    with pytest.raises(StepFailed, match="there is an interface lo9123 already"):
+        list(wiring.chain(site, Chain()))
+    assert "lo9123" in node.run("ifconfig -l").out
+
+
+@pytest.mark.parametrize(
+    ("line", "point", "said"),
+    [
+        ("sysctl net.inet.carp.preempt=0", "carp", "net.inet.carp.preempt is 0 (sysctl.conf: net.inet.carp.preempt=1)"),
+        ("sysrc mountd_enable=YES", "rc.conf", "enabled, and hastwatch starts it where the mount is: mountd"),
+        ("sysrc hastwatch_hold_enable=NO", "rc.conf", "not enabled: hastwatch_hold"),
+        ("kldunload carp", "carp", "net.inet.carp: unknown oid, the carp module is not loaded"),
+    ],
+)
+def test_a_set_up_that_is_not_the_documented_one_is_named(
+    pair: Pair, site: Site, node: Node, line: str, point: str, said: str
+) -> None:
+    node.run(line)
+    assert broken(list(wiring.setup(site)))[point] == said
+
+
+def test_a_loader_that_does_not_load_carp_is_named(site: Site, node: Node) -> None:
+    node.files.write("/boot/loader.conf", 'geom_gate_load="YES"\n', 0.0)
+    said = broken(list(wiring.setup(site)))["loader"]
+    assert said.startswith('/boot/loader.conf lacks carp_load="YES"')
+
+
+def test_another_hook_of_hastd_is_named(pair: Pair, site: Site, node: Node) -> None:
+    text = node.files.read("/etc/hast.conf")
+    node.files.write("/etc/hast.conf", text.replace("exec /usr/local/sbin/hastwatch-hast-event\n", ""), 0.0)
+    assert broken(list(wiring.setup(site))) == {
+        "hast.conf": "`exec` of home is not set, not /usr/local/sbin/hastwatch-hast-event"
+    }
+    pair.nodes["nfs002"].power_off()
+    assert "Operation timed out" in broken(list(wiring.setup(site)))["peer"]
