@@ -8,6 +8,17 @@ otherwise that of the subcommand.
 import sys
 
 SUBCOMMANDS = {
+    "status": ("remediate.subcommands.status", "both nodes at a glance"),
+    "converge": ("remediate.subcommands.converge", "bring this node to what CARP says"),
+    "switchover": ("remediate.subcommands.switchover", "move the service to the other node"),
+    "promote": ("remediate.subcommands.promote", "bring the service up here, as a human decides"),
+    "maintenance": ("remediate.subcommands.maintenance", "suspend automatic action: on, off, status"),
+    "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
+    "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
+    "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),
+    "hold": ("remediate.subcommands.hold", "how this node holds itself back in CARP, and why"),
+    "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
+    "self-test": ("remediate.subcommands.self_test", "prove the wiring from the kernel to hastwatch"),
     "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and see what the checks say"),
     "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, down, exec, fault, state"),
 }

@@ -19,6 +19,8 @@ from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
 from remediate.rehearsal.pair import HAST_HOOK, Pair
 from remediate.rehearsal.server import Server
 
+STATE = "state"
+"""Below the pair's directory: what hastwatch remembers, a directory for each node."""
 END_LIMIT = 30.0
 """Real seconds that a pair may take to end."""
 CANNOT = 73
@@ -29,14 +31,17 @@ NOT_ENDED = 1
 def up(arguments: argparse.Namespace) -> int:
     """Start a pair, in the background unless told otherwise; the exit status."""
     try:
-        carp, hast = (_words(text or "") for text in (arguments.carp_hook, arguments.hast_hook))
+        commands = [_words(text or "") for text in (arguments.carp_hook, arguments.hast_hook, arguments.hastwatch)]
+        if arguments.automatic and any(commands):
+            raise ConfigError("--automatic brings hooks and hastwatch of its own: name no others")
         pair = _pair(arguments, _layout(arguments))
     except ConfigError as error:
         return _said(str(error), USAGE)
     directory = Path(arguments.dir).absolute()
     try:
         server = Server(pair, directory, arguments.speed)
-        server.install_hooks(carp, hast)
+        server.install_hooks(*commands)
+        _install(pair, directory / STATE, arguments)
         if arguments.foreground:
             server.serve()
             return 0
@@ -45,6 +50,27 @@ def up(arguments: argparse.Namespace) -> int:
         return _said(f"{error.filename or directory}: {error.strerror or error}", CANNOT)
     except KeyboardInterrupt:
         return 130
+
+
+def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
+    """Let the state directories of both nodes lie in the pair's, where commands of this machine find them, and install
+    hastwatch itself where it is asked for; then it has been at work for a while. Raises ConfigError, OSError."""
+    for node in pair.nodes.values():
+        node.keep_state_in(state / node.name)
+        (state / node.name).chmod(0o755)
+    if arguments.automatic:
+        from remediate.failover.converge import Wish
+        from remediate.rehearsal.installed import Installed
+
+        config = _config(arguments)
+        installed = Installed(pair, state, config)
+        for node in pair.nodes.values():
+            installed.start_worker(node, Wish("boot"))
+        pair.clock.advance(config.failover.boot_window)
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    return load(arguments.config) if arguments.config is not None else Config()
 
 
 def _words(command: str) -> list[str]:
@@ -56,7 +82,7 @@ def _words(command: str) -> list[str]:
 
 def _layout(arguments: argparse.Namespace) -> PairLayout:
     """Raises ConfigError."""
-    config = load(arguments.config) if arguments.config is not None else Config()
+    config = _config(arguments)
     if arguments.as_recorded:
         layout = with_resources(PairLayout(seed=arguments.seed), config)
     else:
