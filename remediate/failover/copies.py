@@ -7,6 +7,7 @@ changes: a standby that was told that it is behind is not promoted.
 from __future__ import annotations
 
 from checks.probes import counters, hast
+from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -32,7 +33,8 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
                 ledger.record(site.store, name, event, site.timing.wall(), seen.facts.name)
             elif resource.role is Role.PRIMARY:
                 ledger.record(site.store, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
-                if (known := of_peer(resource)) is not Copy.UNKNOWN:
+                speaks = seen.facts.resources[name].carp is CarpState.MASTER
+                if speaks and (known := of_peer(resource)) is not Copy.UNKNOWN:
                     tell(site, name, known, seen.facts.name, again)
         except StateError as error:
             site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)

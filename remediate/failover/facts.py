@@ -42,6 +42,8 @@ class ResourceState(NamedTuple):
     role: HastRole
     connected: bool
     """A worker replicates, and the other node's hastd answers: a clean unmount reaches both disks."""
+    apart: bool
+    """This node is known to have written alone already: its localcnt is raised, and no unmount raises it again."""
     mounted: Mounted
     exported: bool
     protected: bool

@@ -78,7 +78,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         policy.boot_settle if young else policy.settle, bool(leaving),
     )  # fmt: skip
     found = places(node, site.config, only)
-    found = {name: _with_address(place, vhids) for name, place in found.items()}
+    found = {name: with_address(place, vhids) for name, place in found.items()}
     states: dict[str, ResourceState] = {}
     said: dict[str, Said] = {}
     resources: dict[str, Resource] = {}
@@ -120,7 +120,7 @@ def _demotion(node: Node) -> int | None:
         return None
 
 
-def _with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
+def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
     """The service address as configured, else the one that the resource's vhid carries."""
     if place.address:
         return place
@@ -155,13 +155,16 @@ def _resource(
         seen = peer.look(site, place)
         stale, split_said = _behind(reading, name, master_at if told else None, seen.asked)
         split = Split.LOSING if split_said else split
+    apart = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
-    if worker and role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
-        worker = peer.hastd_answers(site, resources[name].remoteaddr)
+    if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
+        worker = worker and peer.hastd_answers(site, resources[name].remoteaddr)
+        apart = not worker and _has_written_alone(reading, name)
     state = ResourceState(
         carp=wanted.state,
         role=role,
         connected=worker,
+        apart=apart,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING or takes_no_files(reading.node, place.point),
@@ -219,27 +222,42 @@ def _marked(site: Site, name: str) -> Split:
     return Split.WINNING if found.losing is False else Split.LOSING
 
 
+def _has_written_alone(reading: _Reading, name: str) -> bool:
+    """Whether the counters on both disks say so; without the other node's nothing is known. Then giving up the role
+    under the mount would lose what is in buffers and save nothing: the histories have parted already."""
+    return _relation(reading, name) in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)
+
+
+def _relation(reading: _Reading, name: str) -> Relation | None:
+    """How the copies stand to each other, None where one of the dumps cannot be had."""
+    if reading.site.peer is None:
+        return None
+    try:
+        return counters.relation(
+            hast.metadata(reading.node, name), hast.metadata(reading.site.peer.node(peer.ASK), name)
+        )
+    except (hast.MetadataUnreadable, ProbeError):
+        return None
+
+
 def _behind(reading: _Reading, name: str, master_at: float | None, ask: bool) -> tuple[str, str]:
     """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks: by the
     ledger, and by the counters on both disks where the other node can be asked. Empty where it is not known."""
     site = reading.site
     kept = ledger.read(site.store, name)
     known = ledger.stale(kept, master_at, site.config.failover.stale_after)
-    try:
-        mine = hast.metadata(reading.node, name)
-    except (hast.MetadataUnreadable, ProbeError):
-        return known, ""
-    theirs = None
-    if site.peer is not None and ask:
-        try:
-            theirs = hast.metadata(site.peer.node(peer.ASK), name)
-        except (hast.MetadataUnreadable, ProbeError):
-            theirs = None
-    if theirs is None:
-        blank = BEHIND[Relation.FIRST_BLANK] if mine.resuid == 0 else ""
-        return known or blank, ""
-    relation = counters.relation(mine, theirs)
+    relation = _relation(reading, name) if ask else None
+    if relation is None:
+        return known or _blank(reading.node, name), ""
     split = relation.value if relation is Relation.SPLIT_BRAIN else ""
     if relation in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and kept.copy is not Copy.INCOMPLETE:
         known = ""  # the other node has not written alone; whether a synchronisation is through the counters don't say
     return BEHIND.get(relation, known), split
+
+
+def _blank(node: Node, name: str) -> str:
+    """Why this copy alone is known to hold nothing, or nothing."""
+    try:
+        return BEHIND[Relation.FIRST_BLANK] if hast.metadata(node, name).resuid == 0 else ""
+    except (hast.MetadataUnreadable, ProbeError):
+        return ""

@@ -4,7 +4,8 @@ Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
 
 * the role primary is taken only as CARP MASTER, believed, and after the other node has let go or is known to be gone;
 * NFS is started only when everything that is to be served here is mounted, and stopped before anything is unmounted;
-* while the other node is connected a file system is unmounted before the role is given up, otherwise after it;
+* while the other node is connected, or this one is known to have written alone, a file system is unmounted before the
+  role is given up, otherwise after it: then its localcnt does not rise;
 * what is as it should be is not touched: after the plan has had its effect the next plan is empty;
 * under maintenance, and after promotions have failed, the plan is empty.
 
@@ -118,7 +119,7 @@ def _down(state: ResourceState, target: Target) -> Iterator[Do]:
     mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
     give_up = Do.BECOME_INIT if target is Target.STEPPED_DOWN else Do.BECOME_SECONDARY
     role = [give_up] if state.role not in (wanted, HastRole.DOWN) else []
-    if mounted and state.connected:
+    if mounted and (state.connected or state.apart):
         yield from (Do.UNMOUNT, *role, Do.PROTECT)
     elif mounted:
         yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)

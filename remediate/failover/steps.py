@@ -26,7 +26,7 @@ class Do(enum.Enum):
     START_BASE = "start what NFS stands on"
     START_SERVING = "start NFS, mountd anew after the mount, then the other services"
     VERIFY = "look that clients are served at the service address: MNT and GETATTR, not the export list"
-    UNMOUNT = "unmount cleanly while the other node is connected: what is in buffers reaches both disks"
+    UNMOUNT = "unmount cleanly, so that what is in buffers reaches the disks"
     BECOME_SECONDARY = "take the role secondary"
     BECOME_INIT = "give up any role: nothing is replicated from or to this copy"
     UNMOUNT_BY_FORCE = "unmount what the kernel has not unmounted by itself when the device went"

@@ -35,10 +35,10 @@ NODES = tuple(
 
 def resources() -> Iterator[ResourceState]:
     """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
-    for state in itertools.product(CARP, HastRole, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG):
+    for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG):
         made = ResourceState(*state)
         mounted = made.mounted is not Mounted.NOTHING
-        if (made.exported and not mounted) or (mounted and not made.protected):
+        if (made.exported and not mounted) or (mounted and not made.protected) or (made.connected and made.apart):
             continue
         yield made
 
@@ -81,9 +81,9 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "NFS started before the mount"
         if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.BECOME_SECONDARY, Do.BECOME_INIT) and before.serving:
             yield "NFS runs while the file system or the role is taken away"
-        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and seen.connected and seen.active:
+        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and (seen.connected or seen.apart) and seen.active:
             yield "the role given up under a mount that could be unmounted cleanly"
-        if step.do is Do.UNMOUNT and not seen.connected:
+        if step.do is Do.UNMOUNT and not (seen.connected or seen.apart):
             yield "a clean unmount with the link down: localcnt rises"
         if step.do is Do.MOUNT and before.serving:
             yield "NFS answers before the mount"
