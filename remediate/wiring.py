@@ -210,7 +210,9 @@ def _loader(node: Node) -> Link:
     """The demotion can be set before the network is there only when CARP is (hast-facts, 13)."""
     if re.search(r'(?m)^\s*carp_load="?YES"?', _text(node, LOADER)):
         return Link("loader", True, f'{LOADER} has carp_load="YES"')
-    compiled_in = node.execute((KLDSTAT, "-n", "carp"), node.deadline.for_one_command()[0], "kldstat").status != 0
+    until = node.deadline.for_one_command()[0]
+    there = node.execute((KLDSTAT, "-q", "-m", "carp"), until, "kldstat").status == 0
+    compiled_in = there and node.execute((KLDSTAT, "-q", "-n", "carp"), until, "kldstat").status != 0
     says = "CARP is compiled into the kernel" if compiled_in else f'{LOADER} lacks carp_load="YES": at boot this node '
     return Link(
         "loader", compiled_in, says if compiled_in else says + "cannot hold itself back before the network is up"

@@ -163,6 +163,17 @@ def hast_work(site: Site, words: list[str]) -> None:
     trigger = hast_event(site, words)
     if trigger:
         patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+    if trigger and words[0] == "split-brain":
+        recover_losing(site)
+
+
+def recover_losing(site: Site) -> None:
+    """What the policy does by itself about copies that lose. Raises ProbeError."""
+    if site.config.split_brain.policy in ("none", "step-down"):
+        return
+    from remediate.recovery import automatic
+
+    automatic.recover_losing(site)
 
 
 def patiently(site: Site, why: str, call: Callable[[], Outcome]) -> Outcome:
@@ -264,11 +275,15 @@ def _stand_alone() -> None:
 
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:
     """One entry of the journal, one line of syslog, one on standard error; nothing is run for it."""
-    path = os.path.join(where.state_dir or STATE_DIRECTORY, NAME)
-    journal = Journal(path, os.uname().nodename.partition(".")[0], Timing(), system_syslog)
     severity: Level = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
-    journal.entry("hook", why=hook.name, result=why, severity=severity)
+    own_journal(where.state_dir).entry("hook", why=hook.name, result=why, severity=severity)
     return _say(f"{hook.name}: {plain(why)}\n", status)
+
+
+def own_journal(state_dir: str | None) -> Journal:
+    """The journal where there is no site to take it from."""
+    path = os.path.join(state_dir or STATE_DIRECTORY, NAME)
+    return Journal(path, os.uname().nodename.partition(".")[0], Timing(), system_syslog)
 
 
 def _say(text: str, status: int) -> int:

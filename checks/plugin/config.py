@@ -13,6 +13,9 @@ vhid = "2@vtnet1"                       # which CARP address serves it (default:
 mount_point = "/hast/home"
 service_address = "10.1.101.5"
 
+[split_brain]                           # what is done by itself: see SplitBrain below
+policy = "step-down"
+
 [failover]                              # what `hastwatch converge` does and how long it waits: see Failover below
 promote_stale = false
 """
@@ -63,6 +66,9 @@ class Failover(NamedTuple):
     """rc(8) services beside NFS that belong to the active node, such as ctld: started after it, stopped before it."""
     unmount: float = 15.0
     """How long processes that use the file system have to end before it is unmounted by force."""
+    preen: float = 120.0
+    """How long the replay of the journal may take, less than a second usually (hast-facts, 15). On a UFS without a
+    journal it is a full check."""
     fsck: float = 3600.0
     """How long a full fsck may take."""
     promote_stale: bool = False
@@ -79,10 +85,27 @@ class Failover(NamedTuple):
     """What a node that must not take the address adds to net.inet.carp.demotion; 240 is the most that counts."""
     management: str = ""
     """An address of the other node on another network than the replication's: the second sign that it is gone."""
+    witness: str = ""
+    """An address that answers ping(8) wherever the network works, such as the gateway: without its answer a silent
+    other node is not taken for dead, because it may be this node that is cut off."""
+    rc_start: bool = False
+    """Start the daemons of NFS through service(8), with all that rc(8) sets for them, instead of directly."""
     peer_hastwatch: str = "/usr/local/hastwatch/bin/hastwatch"
     """The command `hastwatch` on the other node."""
 
 
+class SplitBrain(NamedTuple):
+    """`[split_brain]`: what is done by itself when hastd reports one, in the words of DRBD."""
+
+    policy: str = "step-down"
+    """`none`: nothing but the marker; `step-down`: the losing side gives up address and role; `discard-zero-changes`:
+    then its copy is discarded where it is proven to hold nothing that a client was told was safe;
+    `salvage-then-discard`: its files are kept at `salvage_to` first, and read back."""
+    salvage_to: str = ""
+    """A directory of the losing node, or ssh://[USER@]HOST/PATH."""
+
+
+POLICIES = ("none", "step-down", "discard-zero-changes", "salvage-then-discard")
 FAILBACK = ("never", "when-complete")
 LONGEST = 86400.0
 """Seconds; no wait of a failover is longer."""
@@ -98,6 +121,7 @@ class Config(NamedTuple):
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012
     failover: Failover = Failover()
+    split_brain: SplitBrain = SplitBrain()
 
     def for_resource(self, name: str) -> ResourceConfig:
         """The settings of a resource, with the documented mount point where none is given."""
@@ -177,6 +201,7 @@ def _checked(values: dict[str, object], where: str) -> Config:
         severity=severity,
         resource={name: _resource(settings, name, where) for name, settings in _table(values, "resource", where)},
         failover=_failover(dict(_table(values, "failover", where)), where),
+        split_brain=_split_brain(dict(_table(values, "split_brain", where)), where),
     )
 
 
@@ -224,6 +249,22 @@ def _failover(values: dict[str, object], where: str) -> Failover:
         raise ConfigError(f"{where}: `failover.peer_hastwatch` must be an absolute path")
     if not 0 < made.demotion <= 240 or made.demotion != int(made.demotion):
         raise ConfigError(f"{where}: `failover.demotion` must be a whole number from 1 to 240")
+    return made
+
+
+def _split_brain(values: dict[str, object], where: str) -> SplitBrain:
+    """`[split_brain]`."""
+    for key in values:
+        if key not in SplitBrain._fields:
+            raise ConfigError(f"{where}: unknown key `split_brain.{key}`")
+    given = {key: _text(value, f"split_brain.{key}", where) for key, value in values.items()}
+    made = SplitBrain(**given)
+    if made.policy not in POLICIES:
+        raise ConfigError(f"{where}: `split_brain.policy` must be {', '.join(POLICIES[:-1])} or {POLICIES[-1]}")
+    if made.salvage_to and not made.salvage_to.startswith(("/", "ssh://")):
+        raise ConfigError(f"{where}: `split_brain.salvage_to` must be an absolute path or ssh://[USER@]HOST/PATH")
+    if made.policy == "salvage-then-discard" and not made.salvage_to:
+        raise ConfigError(f"{where}: `split_brain.policy` needs a `split_brain.salvage_to`")
     return made
 
 

@@ -19,7 +19,7 @@ from remediate.failover.observe import observe
 from remediate.failover.resource import places
 from remediate.site import Site
 from remediate.state import ledger, marker
-from remediate.state.journal import ALERT, INFO, NOTICE
+from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
 
 SYNC_LOOKS = 2.0
@@ -53,6 +53,10 @@ def hast_event(site: Site, words: list[str]) -> str:
 def told(site: Site, name: str, copy: Copy, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
+    if ledger.read(site.store, name).role == Role.PRIMARY.value:
+        site.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}", severity=WARNING,
+                           result="not written down: this node is primary itself")  # fmt: skip
+        return ""
     event = Event.TOLD_COMPLETE if copy is Copy.COMPLETE else Event.TOLD_INCOMPLETE
     before, now = ledger.record(site.store, name, event, site.timing.wall(), by)
     if before.copy is not now.copy:
@@ -81,7 +85,8 @@ def _split_brain(site: Site, name: str) -> str:
         site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
                            evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,
                                      state.mounted.value), run=found.id)  # fmt: skip
-    return f"hastd split-brain {name}" if found.losing else ""
+    steps_down = found.losing and site.config.split_brain.policy != "none"
+    return f"hastd split-brain {name}" if steps_down else ""
 
 
 def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None:

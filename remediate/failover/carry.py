@@ -26,6 +26,8 @@ from remediate.state.journal import ERR, INFO
 
 SETTLES = 0.1
 """Seconds between two looks whether CARP is still MASTER."""
+LONG = 1.0
+"""Seconds of waiting after which the other node is looked at again."""
 
 
 class Carrier:
@@ -99,8 +101,8 @@ class Carrier:
         """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""
         site, do = self.site, step.do
         if do is Do.STOP_SERVING:
-            services.stop(site, step.names)
-        elif do in (Do.START_BASE, Do.START_SERVING):
+            return services.stop(site, step.names)
+        if do in (Do.START_BASE, Do.START_SERVING):
             points = [place.point for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
             services.start(site, step.names, tuple(points))
         else:
@@ -147,7 +149,8 @@ class Carrier:
         return last.says
 
     def _settle(self, place: Place) -> str:
-        """Wait until CARP has been MASTER for the settle time; give up when it changes."""
+        """Wait until CARP has been MASTER for the settle time; give up when it changes. After a long wait look at the
+        other node again."""
         step, ends = Step(Do.SETTLE, place.name), self.seen.settles.get(place.name, 0.0)
         seconds = max(0.0, ends - self.site.timing.now())
 
@@ -157,6 +160,8 @@ class Carrier:
 
         every = (seconds + 0.001) / (seconds // SETTLES + 1)  # so that the last look is not late
         self.site.timing.until(settled, seconds + SETTLES, every)
+        if seconds > LONG:
+            self._await_peer(place)  # it may have been promoted meanwhile
         young = self.seen.facts.uptime < self.site.config.failover.boot_window
         return f"{seconds:.1f} s more" + (", as the node was booted a short while ago" if young else "")
 

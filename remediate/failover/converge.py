@@ -83,7 +83,7 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
         lock = Lock(site.store, LOCK, wish.trigger if everything else f"{wish.trigger}{IN_PART}", site.timing)
         if not lock.acquire(0):
             holder = lock.holder()
-            in_part = holder is not None and holder.purpose.endswith(IN_PART)
+            in_part = holder is None or holder.purpose.endswith(IN_PART)  # None: it has not said yet what it is for
             if not (everything and in_part and lock.acquire(PART_LASTS)):
                 return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
@@ -145,6 +145,12 @@ class Run:
             for name in made.decisions
             if self._is_left_out(name) or (not self.promote and self._goes_up(seen, name, made.decisions))
         }
+        if self.site.config.split_brain.policy == "none":
+            unwanted |= {
+                name: decision._replace(target=Target.STANDBY)
+                for name, decision in made.decisions.items()
+                if decision.target is Target.STEPPED_DOWN
+            }
         return arranged(facts.node, facts.resources, made.decisions | unwanted, policy) if unwanted else made
 
     def _is_left_out(self, name: str) -> bool:
@@ -204,12 +210,12 @@ class Run:
         try:
             failures.note(store, ", ".join(names), now, why)
             blocked = failures.blocked(store, now, self.site.config.failover.window)
-            gave = failures.given_away(store)
+            able = not failures.given_away(store) and any(self._peer_could_take(seen, name) for name in names)
+            if able:
+                failures.note_given_away(store, now)
         except StateError as error:
             return why, f"that the promotion failed could not be written down, so it is not tried again: {error}"
-        able = [] if gave else [name for name in names if self._peer_could_take(seen, name)]
         if able:
-            failures.note_given_away(store, now)
             self._hold_back({fitness.FAILED}, seen)
             return (why, "the address was given away, the other node could take it")
         return (why, blocked) if blocked else ()

@@ -6,6 +6,7 @@ command said of itself.
 
 from __future__ import annotations
 
+import os
 import re
 
 from checks.probes.errors import Hangs, ProbeError
@@ -18,14 +19,14 @@ FSTYP, FSCK, MOUNT, UMOUNT = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/mount", "/s
 CHFLAGS, FSTAT, KILL, ZPOOL = "/bin/chflags", "/usr/bin/fstat", "/bin/kill", "/sbin/zpool"
 LOOKS = 10.0
 """Seconds for fstyp, chflags, fstat, kill."""
-PREEN = 120.0
-"""Seconds for the replay of a journal (hast-facts, 15: less than one)."""
 MOUNTS = 60.0
 """Seconds for a mount, an unmount, an import, an export."""
 AGAIN = 0.2
 """Seconds between two attempts to unmount what is busy."""
 IN_USE = r"(?m)^Last accessed by (?P<host>\S+)"
 """zpool-import(8), of a pool that its last host did not export."""
+USER = r"(?a)\S+\s+(?P<command>\S.*?)\s+(?P<pid>\d+)\s+(?:\d+|[a-z]+)\*?\s"
+"""A line of fstat(1): who, the command, its pid, and the descriptor or what else it has the file for."""
 
 
 def kind(site: Site, place: Place) -> str:
@@ -45,7 +46,7 @@ def check(site: Site, place: Place) -> str:
     """Make a UFS fit to be mounted; what was done, for the journal. Raises StepFailed, ProbeError."""
     if kind(site, place) == "zfs":
         return "a ZFS pool, which needs no check"
-    preened = site.here.act(preen(place), PREEN)
+    preened = site.here.act(preen(place), site.config.failover.preen)
     if preened.status == 0:
         return next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
     full = site.here.act(check_in_full(place), site.config.failover.fsck)
@@ -116,7 +117,7 @@ def unmount(site: Site, place: Place) -> str:
         spent = site.timing.now() - began
         if spent >= budget:
             break
-        users = _users(site, place)
+        users = users_to_end(site, place)
         _signal(site, "KILL" if spent > budget / 2 else "TERM", users)
         asked |= users
         site.timing.sleep(AGAIN)
@@ -168,18 +169,20 @@ def _pool_is_imported(site: Site, place: Place) -> bool:
         return True
 
 
-def _users(site: Site, place: Place) -> dict[int, str]:
+def users_to_end(site: Site, place: Place) -> dict[int, str]:
     """Who has files open on the file system, by pid, as fstat(1) -f lists them; not the kernel, init or ourselves."""
     try:
         listing = site.here.act((FSTAT, "-f", place.point), LOOKS).stdout
     except ProbeError:
         return {}
-    found = {}
-    for line in listing.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 2 and fields[2].isdigit() and int(fields[2]) > 1:
-            found[int(fields[2])] = fields[1]
-    return found
+    ourselves = 0 if site.here.via else os.getpid()
+    return {pid: name for pid, name in users(listing).items() if pid > 1 and pid != ourselves}
+
+
+def users(listing: str) -> dict[int, str]:
+    """The processes of a listing of fstat(1), by pid; a command may be of several words."""
+    found = (re.match(USER, line) for line in listing.splitlines()[1:])
+    return {int(user["pid"]): user["command"] for user in found if user}
 
 
 def _signal(site: Site, signal: str, users: dict[int, str]) -> None:

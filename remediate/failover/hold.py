@@ -20,12 +20,14 @@ from checks.probes.times import utc
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
+from remediate.state.lock import Lock
 from remediate.state.store import StateError, StateUnreadable, Store, Values
 
 SYSCTL = "/sbin/sysctl"
 OID = "net.inet.carp.demotion"
 BOOT, SHUTDOWN = "boot", "shutdown"
 """Reasons of a node that has not looked yet whether it is fit, and of one that is going down."""
+LOCK = "hold"
 SETS = 10.0
 """Seconds for one call of sysctl(8)."""
 
@@ -41,7 +43,19 @@ def current(store: Store, boot: str, demotion: int) -> Held:
 
 def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
-    where it is so already. Raises StepFailed, and ProbeError where the counter cannot be read or set."""
+    where it is so already. One at a time: what two add at once would be written down once. Raises StepFailed, and
+    ProbeError where the counter cannot be read or set."""
+    lock = Lock(site.store, LOCK, ", ".join(wanted := tuple(wanted)), site.timing)
+    try:
+        if not lock.acquire(2 * SETS):
+            raise StepFailed("the demotion of CARP is left as it is: another process has been changing it for too long")
+    except StateError as error:
+        raise StepFailed(f"the demotion of CARP is left as it is, because it cannot be written down: {error}") from None
+    with lock:
+        return _hold(site, boot, wanted, amount)
+
+
+def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
     reasons = tuple(sorted(set(wanted)))
     target = amount if reasons else 0
     try:

@@ -47,6 +47,7 @@ def look(site: Site, place: Place) -> Standing:
     here: list[hast.Resource] = []
     gone: list[str] = []
     trouble: list[str] = []
+    cut_off: list[str] = []
 
     def ask_it() -> None:
         found[0] = ask(site, place)
@@ -58,7 +59,12 @@ def look(site: Site, place: Place) -> Standing:
         except (hast.NoState, ProbeError) as error:
             trouble.append(str(error))
 
-    site.timing.together([ask_it, see_signs])
+    def ask_witness() -> None:
+        witness = site.config.failover.witness
+        if witness and not _succeeds(site.here, pinging(witness)):
+            cut_off.append(f"the witness {witness} does not answer: this node may be the one that is cut off")
+
+    site.timing.together([ask_it, see_signs, ask_witness])
     if not here:
         return Standing(Peer.LINGERS, f"the state of the resource here is not known: {trouble[0]}", False)
     asked = found[0]
@@ -66,6 +72,8 @@ def look(site: Site, place: Place) -> Standing:
         return asked
     if site.peer is not None and not site.config.failover.management:
         gone.append("it cannot be asked")
+    if cut_off:
+        return Standing(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
         return Standing(Peer.GONE, " and ".join(gone), False)
     if asked is not None:
@@ -81,8 +89,8 @@ def ask(site: Site, place: Place) -> Standing | None:
     writes in its buffers."""
     if site.peer is None:
         return None
-    node = site.peer.node(ASK)
     try:
+        node = site.peer.node(ASK)
         role = hast.resource(node, place.name).role
     except hast.HastdDown as error:
         return Standing(Peer.LET_GO, f"the other node says: {error}", True)
@@ -109,9 +117,15 @@ def _signs(site: Site, remoteaddr: str) -> list[str]:
     management = site.config.failover.management
     calls = [lambda: "" if hastd_answers(site, remoteaddr) else f"its hastd does not answer at {remoteaddr}"]
     if management:
-        ping = (PING, "-c", "1", "-t", str(SIGN), management)
-        calls.append(lambda: "" if _succeeds(site.here, ping) else f"its address {management} does not answer")
+        calls.append(
+            lambda: "" if _succeeds(site.here, pinging(management)) else f"its address {management} does not answer"
+        )
     return [sign for sign in site.timing.together(calls) if sign]
+
+
+def pinging(address: str) -> tuple[str, ...]:
+    """ping(8): one packet, one answer."""
+    return PING, "-c", "1", "-t", str(SIGN), address
 
 
 def _succeeds(way: Way, command: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from checks.probes.errors import Hangs, NotFound
+from checks.probes.errors import Hangs, NotFound, ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.node import Node
 from checks.probes.processes import NFS_DAEMONS, Process, processes
@@ -21,9 +21,11 @@ from remediate.site import Site
 SERVICE = "/usr/sbin/service"
 KILL = "/bin/kill"
 RC_CONF = ("/etc/defaults/rc.conf", "/etc/rc.conf", "/etc/rc.conf.local")
-"""rc.conf(5): a later file overrides an earlier one."""
-STOPS, STARTS, RC = 5.0, 10.0, 60.0
-"""Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8)."""
+RC_CONF_D = ("/etc/rc.conf.d", "/usr/local/etc/rc.conf.d")
+"""rc.conf(5): a later file overrides an earlier one, and one named like the service all of them."""
+STOPS, STARTS, RC = 5.0, 10.0, {"onestart": 60.0, "onestop": 20.0}
+"""Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8); the other
+node waits for a stop (`failover.let_go`)."""
 EXPORTS = 10.0
 """Seconds for mountd to export what it was started for."""
 EXPORTED = 0.02
@@ -70,13 +72,20 @@ def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def stop(site: Site, names: tuple[str, ...]) -> None:
-    """Stop the other services one by one, then the daemons of NFS together. Raises StepFailed, ProbeError."""
+def stop(site: Site, names: tuple[str, ...]) -> str:
+    """Stop the other services one by one, then the daemons of NFS together. One of the other services that does not
+    stop keeps nothing up: the unmount ends whoever uses the file system. What went wrong, for the journal. Raises
+    StepFailed, ProbeError."""
+    trouble = []
     for name in names:
         if name not in DAEMONS:
-            _service(site, name, "onestop")
+            try:
+                _service(site, name, "onestop")
+            except (StepFailed, ProbeError) as error:
+                trouble.append(str(error))
     daemons = [name for name in names if name in DAEMONS]
     site.timing.together([lambda name=name: _end(site, name) for name in daemons])  # type: ignore[misc]
+    return "; ".join(trouble)
 
 
 def start(site: Site, names: tuple[str, ...], points: tuple[str, ...]) -> None:
@@ -123,8 +132,8 @@ def _begin(site: Site, name: str) -> None:
     """Start a daemon that does not run, and wait until it does."""
     if name in running_daemons(site.here.node()):
         return
-    flags = _flags(site.here.node(), name)
-    if flags is None:  # a value that only a shell can read: leave it to rc(8)
+    flags = None if site.config.failover.rc_start else _flags(site.here.node(), name)
+    if flags is None:  # wanted so, or a value that only a shell can read
         _service(site, name, "onestart")
     else:
         started = site.here.act((DAEMONS[name].program, *flags), STARTS)
@@ -149,7 +158,7 @@ def _end(site: Site, name: str) -> None:
 
 
 def _service(site: Site, name: str, verb: str) -> None:
-    done = site.here.act((SERVICE, name, verb), RC)
+    done = site.here.act((SERVICE, name, verb), RC[verb])
     if done.status != 0 and not _is_so_already(site, name, verb):
         raise StepFailed(f"`service {name} {verb}` ends with {done.status}: {done.words}")
 
@@ -175,7 +184,7 @@ def _pids(found: tuple[Process, ...]) -> dict[str, list[int]]:
 def _flags(node: Node, name: str) -> tuple[str, ...] | None:
     """The flags of a daemon in rc.conf, None where a shell would have to expand them. Raises ProbeError."""
     value = DAEMONS[name].default
-    for path in RC_CONF:
+    for path in (*RC_CONF, *(f"{directory}/{name}" for directory in RC_CONF_D)):
         try:
             text = node.read(path)
         except NotFound:

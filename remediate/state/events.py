@@ -63,7 +63,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, told:
     def noted(values: Values) -> Values:
         seen = _seen(values)
         last = seen.vhids.get(subsystem)
-        goes_on = last is not None and (last.state, last.boot_id) == (type, boot_id)
+        goes_on = last is not None and (last.state, last.boot_id) == (type, boot_id) and last.since <= at
         now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told)
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import local
+from remediate import local, worker
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.site import Site
+from remediate.state.journal import CRIT
 from remediate.state.store import StateError
 from remediate.subcommands.who import who as who
 
-REFUSED, UNAVAILABLE, NO_PROCESS, CANNOT_KEEP, NOT_PERMITTED, CONFIG = 1, 69, 71, 73, 77, 78
-"""Done nothing, with the reason; and sysexits(3): EX_UNAVAILABLE (the node cannot be looked at), EX_OSERR,
+REFUSED, UNAVAILABLE, INTERNAL, NO_PROCESS, CANNOT_KEEP, NOT_PERMITTED, CONFIG = 1, 69, 70, 71, 73, 77, 78
+"""Done nothing, with the reason; and sysexits(3): EX_UNAVAILABLE (the node cannot be looked at), EX_SOFTWARE, EX_OSERR,
 EX_CANTCREAT, EX_NOPERM, EX_CONFIG."""
 
 
@@ -33,7 +35,10 @@ def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts
         return refuse(prog, "only root may do this (or name a way to the node, --via, and a --state-dir of your own)",
                       NOT_PERMITTED)  # fmt: skip
     try:
-        return act(local.site(local.where(options)))
+        site = local.site(local.where(options))
+        if acts:
+            _see_it_through(site)
+        return act(site)
     except ConfigError as error:
         return refuse(prog, str(error), CONFIG)
     except StateError as error:
@@ -47,6 +52,23 @@ def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts
         return REFUSED
     except OSError as error:
         return refuse(prog, error.strerror or str(error), NO_PROCESS)
+    except Exception as error:
+        return refuse(prog, _internal(prog, options, error), INTERNAL)
+
+
+def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:
+    """A fault of our own, written down: cron(8) has nobody who reads what is printed."""
+    why = worker.internal(error)
+    worker.own_journal(options.state_dir).entry("command", why=prog, result=why, severity=CRIT)
+    return why
+
+
+def _see_it_through(site: Site) -> None:
+    """What is begun must not end half way because the terminal goes, nor keep a file system busy whose mount point its
+    caller works in. A handler instead of SIG_IGN, which the daemons that are started would inherit (execve(2))."""
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
+    if not site.here.via:
+        os.chdir("/")
 
 
 def refuse(prog: str, why: str, status: int) -> int:

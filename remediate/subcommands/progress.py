@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 from checks.plugin.text import plain, say_count
 from remediate.failover.converge import Outcome, Result
@@ -22,8 +23,9 @@ class Progress:
 
     def __call__(self, step: str) -> None:
         if self._shown:
-            sys.stderr.write(f"{self.seconds:7.1f} s  {plain(step)}\n")
-            sys.stderr.flush()
+            with suppress(OSError, ValueError):  # nobody watches any more: no reason to stop half way
+                sys.stderr.write(f"{self.seconds:7.1f} s  {plain(step)}\n")
+                sys.stderr.flush()
 
     @property
     def seconds(self) -> float:

@@ -167,11 +167,20 @@ def test_the_order_of_rc_is_hold_network_hastd_converge_nfs() -> None:
     order = {script: _order((FREEBSD / "rc.d" / script).read_text()) for script in SCRIPTS}
     assert order["hastwatch_hold"]["PROVIDE"] == ["hastwatch_hold"]
     assert order["hastwatch_hold"]["BEFORE"] == ["netif"]
-    assert set(order["hastwatch_hold"]["REQUIRE"]) == {"FILESYSTEMS", "adjkerntz", "hostname"}
+    assert set(order["hastwatch_hold"]["REQUIRE"]) == {"FILESYSTEMS", "adjkerntz", "hostname", "ldconfig"}
     assert set(order["hastwatch"]["REQUIRE"]) == {"hastd", "devd", "NETWORKING"}
     assert order["hastwatch"]["BEFORE"] == list(OURS_TO_START)
     assert "shutdown" in order["hastwatch"]["KEYWORD"]
     assert "shutdown" not in order["hastwatch_hold"]["KEYWORD"]
+
+
+def test_the_documented_installation_puts_the_hooks_where_the_samples_name_them() -> None:
+    text = (ROOT / "docs" / "failover.md").read_text()
+    made = re.search(r"(?ms)^    cd (\S+) && ln -s (.*?) \.$", text)
+    assert made
+    programs = {f"{made[1]}/{os.path.basename(word)}" for word in made[2].replace("\\\n", " ").split()}
+    assert {HOOK, HAST_HOOK, "/usr/local/sbin/hastwatch"} == programs
+    assert f"`exec {HAST_HOOK}`" in text.replace("\n", " ")
 
 
 def _order(text: str) -> dict[str, list[str]]:

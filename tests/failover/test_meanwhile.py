@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.failover.converge import LOCK, Outcome, Result, Wish, converge
 from remediate.site import Site
 from remediate.state import maintenance
+from remediate.state.lock import Lock
+from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 MIDDLE = 0.02
@@ -42,6 +44,20 @@ def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -
     pair.breaks("resume", "nfs002", "hastd")
     pair.passes(15)
     assert look.done and pair.serves(pair.standby), pair.story()
+
+
+def test_an_event_is_not_lost_to_a_holder_that_has_not_said_yet_what_it_does(state: Path) -> None:
+    """It may be one that promotes nothing."""
+    pair = installed_pair(state)
+    lock = Lock(pair.store(pair.standby), LOCK, "periodic (in part)", Timing())
+    assert lock.acquire(0)
+    (Path(pair.store(pair.standby).directory) / lock.name).write_text("")
+    pair.active.power_off()
+    pair.passes(8)
+    assert not pair.serves(pair.standby)
+    lock.release()
+    pair.passes(10)
+    assert pair.serves(pair.standby), pair.story()
 
 
 def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, list[str]]:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from checks.plugin.config import Config, Failover
 from remediate.failover.converge import Wish, converge
+from remediate.rehearsal.observer import SimulatedMemory
+from remediate.site import Way
 from tests.failover.installed_pair import installed_pair, master
 
 
@@ -24,6 +27,16 @@ def test_clocks_that_disagree_change_nothing(state: Path, skews: tuple[int, int]
         pair.passes(40)
         assert pair.serves(pair.standby), pair.story()
         assert pair.sound
+
+
+def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_be_asked(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("drop-devd-event", "nfs002")
+    pair.active.power_off()
+    assert pair.until(lambda: master(pair.standby), 5)
+    nowhere = Way(("nosuch-program", "nfs001"), SimulatedMemory(pair.pair.clock))
+    pair.begins(pair.standby, lambda site: converge(site._replace(peer=nowhere), Wish("test")))
+    assert pair.until(lambda: pair.serves(pair.standby), 10), pair.story()
 
 
 @pytest.mark.parametrize(("management", "seconds"), [(True, 10.0), (False, 40.0)])
@@ -65,3 +78,15 @@ def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(state: Path) -> None:
     pair.passes(150)
     assert sum(pair.serves(node) for node in pair.pair.nodes.values()) == 1
     assert pair.lost() == 0 and pair.sound
+
+
+def test_a_node_that_is_cut_off_itself_does_not_take_the_other_one_for_dead(state: Path) -> None:
+    config = Config(failover=Failover(boot_window=0, witness="10.1.101.9"))
+    alone, wise = installed_pair(state / "alone"), installed_pair(state / "wise", config)
+    for pair in (alone, wise):
+        pair.breaks("isolate", pair.standby.name)
+        pair.passes(90)
+    assert alone.role(alone.standby) == "primary", "two signs are no two where it is the own network that is gone"
+    assert wise.role(wise.standby) == "secondary"
+    assert wise.serves(wise.active) and wise.sound
+    assert any("the witness 10.1.101.9 does not answer" in entry.result for entry in wise.entries(wise.standby))

@@ -74,7 +74,7 @@ def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair
         "errors",
         "    kill -USR1 `nfsd`",
         "    kill -TERM `mountd`",
-        "unmount home: unmount cleanly while the other node is connected: what is in buffers reaches both disks",
+        "unmount home: unmount cleanly, so that what is in buffers reaches the disks",
         "    where it is ufs: /sbin/umount /hast/home",
         "    where it is zfs: /sbin/zpool export home",
         "become-secondary home: take the role secondary",

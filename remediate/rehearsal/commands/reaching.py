@@ -32,13 +32,20 @@ def _answering(call: Call, host: str) -> Node | None:
     return None
 
 
+def _is_client(call: Call, host: str) -> bool:
+    """The client's host is meant, and reached."""
+    node, layout = call.node, call.node.pair.layout
+    up = node.network.address_up(node.layout.address)
+    return host == layout.client_address and up and node.pair.link.both_ways(node.name, layout.client, Traffic.CLIENT)
+
+
 @command("ping")
 def ping(call: Call) -> Steps[int]:
     """ping(8) -c N [-t SECONDS] HOST: one answer or none."""
     words, host = call.argv[1:], call.argv[-1]
     wait = float(words[words.index("-t") + 1]) if "-t" in words else 10.0
     call.out(f"PING {host} ({host}): 56 data bytes\n")
-    if host == call.node.pair.layout.client_address or _answering(call, host) is not None:
+    if _is_client(call, host) or _answering(call, host) is not None:
         call.out(f"64 bytes from {host}: icmp_seq=0 ttl=64 time=0.310 ms\n\n--- {host} ping statistics ---\n")
         call.out("1 packets transmitted, 1 packets received, 0.0% packet loss\n")
         return 0
