@@ -5,6 +5,7 @@ The other node is asked only where the answer decides something, because it may 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from remediate.failover.services import running_daemons, running_services
 from remediate.site import Site
 from remediate.state import events, failures, ledger, maintenance, marker
 from remediate.state.ledger import Copy
+from remediate.state.store import StateNotKept
 
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 BEHIND = {
@@ -147,13 +149,15 @@ def _resource(
     there = filesystem.mounted_at(reading.mounts, place.point)
     mounted = mounted_as(there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
-    master_at, told = _since(reading, place) if wanted.state is CarpState.MASTER else (None, False)
+    mastership = _mastership(reading, place) if wanted.state is CarpState.MASTER else None
+    _note_backup(reading, place)
+    master_at = mastership.since if mastership else None
     stale = split_said = ""
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     if going_up:
         seen = peer.look(site, place)
-        stale, split_said = _behind(reading, name, master_at if told else None, seen.asked)
+        stale, split_said = _behind(reading, name, mastership, seen.asked)
         split = Split.LOSING if split_said else split
     apart = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
@@ -195,23 +199,48 @@ def takes_no_files(node: Node, point: str) -> bool:
     return is_protected(listing.stdout)
 
 
-def _since(reading: _Reading, place: Place) -> tuple[float, bool]:
-    """Since when the resource's vhids are MASTER, the youngest of them, and whether that is known because devd told of
-    it. Where it did not it is from now on, which is written down, so that the next look knows it. Raises StateNotKept:
-    where nothing can be written down, what the other node told of this copy was not either, and nothing is promoted."""
+class _Mastership(NamedTuple):
+    """Since when the resource's vhids are MASTER, the youngest of them. `told`: devd told of it, so that it is known;
+    `backup_at`: since when they were BACKUP before, and heard a master, where that is known."""
+
+    since: float
+    told: bool
+    backup_at: float | None
+
+
+def _mastership(reading: _Reading, place: Place) -> _Mastership:
+    """What is known of it; where devd did not tell, it is from now on, which is written down, so that the next look
+    knows it. Raises StateNotKept: where nothing can be written down, what the other node told of this copy was not
+    either, and nothing is promoted."""
     now = reading.site.timing.wall()
-    since, told = [now], True
-    mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
-    for vhid in mine:
+    since: list[float] = []
+    heard: list[float | None] = []
+    told = True
+    for vhid in [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]:
         known = reading.arrived.vhids.get(vhid.name)
         if known and known.state == vhid.state.value and same_boot(known.boot_id, reading.boot) and known.since <= now:
             since.append(known.since)
+            heard.append(known.backup_at)
             told = told and known.told
         else:
             events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
             since.append(now)
+            heard.append(None)
             told = False
-    return max(since[1:], default=now), told
+    known_all = [at for at in heard if at is not None]
+    return _Mastership(max(since, default=now), told, max(known_all) if len(known_all) == len(heard) > 0 else None)
+
+
+def _note_backup(reading: _Reading, place: Place) -> None:
+    """Write down that a master is heard, where devd did not tell so: when this node becomes MASTER it matters. Where
+    that cannot be written down it is not known then, and nothing here depends on it."""
+    for vhid in reading.vhids:
+        known = reading.arrived.vhids.get(vhid.name)
+        mine = vhid.state is CarpState.BACKUP and place.vhid in ("", vhid.name)
+        if mine and not (known and known.state == "BACKUP" and same_boot(known.boot_id, reading.boot)):
+            with suppress(StateNotKept):
+                now = reading.site.timing.wall()
+                events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
 
 
 def _marked(site: Site, name: str) -> Split:
@@ -240,12 +269,13 @@ def _relation(reading: _Reading, name: str) -> Relation | None:
         return None
 
 
-def _behind(reading: _Reading, name: str, master_at: float | None, ask: bool) -> tuple[str, str]:
+def _behind(reading: _Reading, name: str, mastership: _Mastership | None, ask: bool) -> tuple[str, str]:
     """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks: by the
     ledger, and by the counters on both disks where the other node can be asked. Empty where it is not known."""
     site = reading.site
     kept = ledger.read(site.store, name)
-    known = ledger.stale(kept, master_at, site.config.failover.stale_after)
+    backup_at, master_at = (mastership.backup_at, mastership.since) if mastership and mastership.told else (None, None)
+    known = ledger.stale(kept, backup_at, master_at, site.config.failover.stale_after)
     relation = _relation(reading, name) if ask else None
     if relation is None:
         return known or _blank(reading.node, name), ""

@@ -22,12 +22,14 @@ SELF_TESTS_KEPT = 10
 
 class VhidSeen(NamedTuple):
     """A vhid's last state, since when it was seen in it (seconds since 1970), and in which boot. `told`: devd(8) told
-    of the change, so that it is known when it was; else it was only found."""
+    of the change, so that it is known when it was; else it was only found. `backup_at`: since when it was BACKUP and so
+    heard a master, before it became MASTER; None where it was not, or that is not known."""
 
     state: str
     since: float
     boot_id: str
     told: bool = True
+    backup_at: float | None = None
 
 
 class SelfTest(NamedTuple):
@@ -64,12 +66,19 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, told:
         seen = _seen(values)
         last = seen.vhids.get(subsystem)
         goes_on = last is not None and (last.state, last.boot_id) == (type, boot_id) and last.since <= at
-        now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told)
+        now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told, _backup_at(last, type, at))
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
     return numbers[0]
+
+
+def _backup_at(last: VhidSeen | None, type: str, at: float) -> float | None:
+    """When a vhid that is in a new state became BACKUP."""
+    if type == "BACKUP":
+        return at
+    return last.backup_at if last is not None and type == "MASTER" else None
 
 
 def note_self_test(store: Store, token: str, at: float) -> None:
@@ -94,7 +103,14 @@ def read(store: Store) -> Seen:
 
 
 def _values(seen: Seen) -> Values:
-    vhids = {name: {**vhid._asdict(), "since": utc_milliseconds(vhid.since)} for name, vhid in seen.vhids.items()}
+    vhids = {
+        name: {
+            **vhid._asdict(),
+            "since": utc_milliseconds(vhid.since),
+            "backup_at": None if vhid.backup_at is None else utc_milliseconds(vhid.backup_at),
+        }
+        for name, vhid in seen.vhids.items()
+    }
     self_tests = [{"token": test.token, "at": utc_milliseconds(test.at)} for test in seen.self_tests]
     return {"version": 1, "seq": seen.seq, "vhids": vhids, "self_tests": self_tests}
 
@@ -112,7 +128,11 @@ def _seen(values: Values) -> Seen:
             seq,
             {
                 str(name): VhidSeen(
-                    str(vhid["state"]), since_1970(vhid["since"]), str(vhid["boot_id"]), vhid.get("told") is not False
+                    str(vhid["state"]),
+                    since_1970(vhid["since"]),
+                    str(vhid["boot_id"]),
+                    vhid.get("told") is not False,
+                    None if vhid.get("backup_at") is None else since_1970(vhid["backup_at"]),
                 )
                 for name, vhid in vhids.items()
             },

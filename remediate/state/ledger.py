@@ -199,19 +199,20 @@ def _parted(ledger: Ledger, event: Event, at: float) -> Ledger:
     return ledger
 
 
-def stale(ledger: Ledger, master_at: float | None, limit: float) -> str:
+def stale(ledger: Ledger, backup_at: float | None, master_at: float | None, limit: float) -> str:
     """Why this copy is known to lack something; empty where that isn't known.
 
-    Either the ledger says so, or this node had no primary while the other one stayed CARP MASTER, and so wrote alone,
-    for more than `limit` seconds: until `master_at`, when this node became MASTER (None: it hasn't). A proof of
-    completeness that came after the connection was lost counts from its own time on.
+    Either the ledger says so, or this node had no primary while it was BACKUP, and so heard the other one as MASTER,
+    for more than `limit` seconds: from `backup_at` until `master_at`, when it became MASTER (None: that isn't known).
+    The other one then wrote alone. A proof of completeness that came after the connection was lost counts from its own
+    time on.
     """
     if ledger.copy is Copy.INCOMPLETE:
         return f"{ledger.why} (since {utc(ledger.since)})"
-    if ledger.disconnected_at is None or master_at is None:
+    if ledger.disconnected_at is None or master_at is None or backup_at is None:
         return ""
     proven = ledger.last_complete if ledger.copy is Copy.COMPLETE and ledger.last_complete is not None else 0.0
-    alone = master_at - max(ledger.disconnected_at, proven)
+    alone = master_at - max(ledger.disconnected_at, proven, backup_at)
     if alone <= limit:
         return ""
     return f"the other node stayed MASTER for {alone:.0f} s after the connection was lost, and may have written alone"

@@ -39,9 +39,9 @@ def test_a_state_that_repeats_is_since_its_first_event(store: Store) -> None:
 def test_a_state_that_changes_or_that_another_boot_saw_is_since_now(store: Store) -> None:
     events.note(store, "2@em0", "MASTER", NOW, "b1")
     events.note(store, "2@em0", "BACKUP", NOW + 1, "b1")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "b1")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "b1", backup_at=NOW + 1)
     events.note(store, "2@em0", "BACKUP", NOW + 2, "b2")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "b2")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "b2", backup_at=NOW + 2)
 
 
 def test_vhids_are_apart_but_counted_together(store: Store) -> None:
@@ -98,7 +98,7 @@ def test_a_damaged_record_is_begun_anew_with_numbers_above_the_old_ones(store: S
         assert events.read(store).unreadable.startswith("events.json ")
         number = events.note(store, "2@em0", "BACKUP", NOW, "b1")
         assert number > 3
-        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "b1")})
+        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "b1", backup_at=NOW)})
 
 
 def test_a_self_test_is_kept_but_no_event(store: Store) -> None:
@@ -150,3 +150,11 @@ def test_devds_hook_pays_for_nothing_that_it_does_not_use(store: Store) -> None:
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n['json']\n"
+
+
+def test_a_master_is_known_to_have_heard_another_one_while_it_was_backup(store: Store) -> None:
+    for state, at in (("INIT", NOW), ("BACKUP", NOW + 50), ("MASTER", NOW + 53)):
+        events.note(store, "2@em0", state, at, "b1")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 53, "b1", backup_at=NOW + 50)
+    events.note(store, "2@em0", "INIT", NOW + 60, "b1")
+    assert events.read(store).vhids["2@em0"].backup_at is None
