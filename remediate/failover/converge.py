@@ -130,6 +130,8 @@ class Run:
                 return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
             if self.wish.leaving:
                 self._hold(seen, made.decisions)
+            elif self._is_taking_over(seen, made):
+                self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
             self._begins(seen, made)
             stopped = self._carry(seen, made)
             if stopped:
@@ -159,6 +161,13 @@ class Run:
     @staticmethod
     def _goes_up(seen: Seen, name: str, decisions: dict[str, Decision]) -> bool:
         return decisions[name].target is Target.ACTIVE and not seen.facts.resources[name].active
+
+    def _is_taking_over(self, seen: Seen, made: Plan) -> bool:
+        """A promotion begins at once: a node that was held back lets go before it, or a standby that is held back less
+        would take the address in the middle of it. Nobody is asked for that: it is on the way of the clients."""
+        return any(
+            self._goes_up(seen, name, made.decisions) and state.settled for name, state in seen.facts.resources.items()
+        )
 
     def _carry(self, seen: Seen, made: Plan) -> tuple[str, ...]:
         """Carry out a plan; what has to stop the run, in sentences."""

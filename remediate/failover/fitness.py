@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.probes import carp, hast
+from checks.probes import carp, counters, hast
 from checks.probes.carp import CarpState
+from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
 from checks.probes.hold import MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import peer
+from remediate.failover import hold, peer
 from remediate.failover.facts import Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -25,6 +26,9 @@ from remediate.state.ledger import Copy
 IN_USE = "still in use"
 FAILED = "failed promotion"
 HELD_THERE = "the other node has it"
+STAYS = ("split-brain", "stale")
+"""Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
+compares the copies. Else two such nodes would throw the address at each other."""
 
 
 def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
@@ -67,7 +71,23 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
     if ledger.read(site.store, name).copy is Copy.INCOMPLETE:
         return "incomplete copy"
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    return "" if connected else NOT_CONNECTED
+    if connected:
+        return ""
+    return _still(site, name) or NOT_CONNECTED
+
+
+def _still(site: Site, name: str) -> str:
+    """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
+    nothing; empty where there was none."""
+    before = next((why for why in STAYS if f"{name}: {why}" in hold.reasons(site.store)), "")
+    if not before or site.peer is None:
+        return before
+    try:
+        mine, theirs = hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(peer.ASK), name)
+    except (hast.MetadataUnreadable, ProbeError):
+        return before
+    lacks_nothing = counters.relation(mine, theirs) in (Relation.IN_SYNC, Relation.FIRST_AHEAD, Relation.SECOND_BLANK)
+    return "" if lacks_nothing else before
 
 
 def _gave_away(site: Site) -> bool:
