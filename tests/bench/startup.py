@@ -1,4 +1,4 @@
-"""What a check costs: the process time of each command over that of a bare Python, measured in one run.
+"""What a check or a hook costs: the process time of each command over that of a bare Python, measured in one run.
 
     python tests/bench/startup.py [RUNS]
 
@@ -6,6 +6,9 @@ Each command runs as installed and asks a node that is not there, so that the fi
 the commands it runs: everything is imported, the command line parsed, the verdict judged and printed. User and system
 time, median of RUNS (default 21), all commands in turn, so that a machine that drifts drifts for all. Install the
 project as its users do (not editable: that costs every Python of the environment). Aim: below 2.0.
+
+The hooks get an event each: devd(8) waits for the first. It cannot ask that node for its boot, says so, and starts its
+worker, whose time is not counted.
 """
 
 import os
@@ -20,13 +23,20 @@ BARE = ["-I", "-c", "import argparse, subprocess"]
 """What any check in Python needs: a command line and a way to run commands."""
 
 
+HOOKS = {"carp-hast-switch": ["2@em0", "BACKUP"], "hastwatch-hast-event": ["connect", "home"]}
+"""The words that each gets."""
+STATUSES = (0, 2, 3, 73)
+"""What a check says of a node that is not there, and a hook of an event that it could not note."""
+
+
 def commands() -> dict[str, list[str]]:
-    """The installed check commands, from the project's own list."""
+    """The installed check commands and hooks, from the project's own list."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     here = Path(sys.executable).parent
     options = {"check_nfs_export": ["-H", "127.0.0.1", "--export", "/hast/home"]}
     asked = ["-r", "home", "--via", "/nonexistent"]
-    return {name: [str(here / name), *options.get(name, asked)] for name in scripts if name.startswith("check_")}
+    found = {name: [str(here / name), *options.get(name, asked)] for name in scripts if name.startswith("check_")}
+    return found | {name: [str(here / name), *asked[2:]] for name in HOOKS}
 
 
 def process_time(argv: list[str]) -> float:
@@ -34,7 +44,7 @@ def process_time(argv: list[str]) -> float:
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     pid = os.posix_spawn(argv[0], argv, {"PATH": os.defpath}, file_actions=quiet)
     _, status, usage = os.wait4(pid, 0)
-    if os.waitstatus_to_exitcode(status) not in (0, 2, 3):
+    if os.waitstatus_to_exitcode(status) not in STATUSES:
         raise RuntimeError(f"{' '.join(argv)} did not run as it has to")
     return usage.ru_utime + usage.ru_stime
 
@@ -44,7 +54,10 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 21
     with tempfile.TemporaryDirectory() as state:
         measured = {"bare python": [sys.executable, *BARE]}
-        measured |= {name: [*argv, "--state-dir", f"{state}/kept"] for name, argv in commands().items()}
+        measured |= {
+            name: [*argv, "--state-dir", f"{state}/kept-{name}", *HOOKS.get(name, [])]
+            for name, argv in commands().items()
+        }
         times: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(runs + 1):
             for name, argv in measured.items():

@@ -1,0 +1,214 @@
+"""Where a campaign takes place: a pair whose clients write, what acts on it, and what must never be so at any moment.
+
+hastwatch is installed on both nodes, with cron(8) once a minute; or, for comparison, the documented hook is. After
+every single event of the pair's clock it is looked at whether two nodes serve; after a round the account of the data is
+taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from checks.plugin.config import Config
+from remediate.rehearsal.accounting import Places, disk_of, places
+from remediate.rehearsal.carp import State
+from remediate.rehearsal.clock import Clock, Completion
+from remediate.rehearsal.cron import start_cron
+from remediate.rehearsal.documented_hook import documented_hook
+from remediate.rehearsal.installed import Installed
+from remediate.rehearsal.kernel import Kernel
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.own_pair import SETTLE, layout_of
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.programs import Immediate, carp_log
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.service import Clients
+from remediate.rehearsal.state import at_a_glance
+from remediate.rehearsal.writes import Cause, Fate
+from remediate.state.journal import NAME
+from remediate.state.journal_reading import read
+
+TOLD = r"^carp|^UFS|^hast|^fault|^Kernel|link state"
+"""What the pair notes and a story needs: no messages of a boot."""
+WARM_UP = 35.0
+"""Seconds that clients write before the first round: longer than UFS delays any name."""
+HEARS = 2.5
+"""Seconds after a network is whole again until CARP on both nodes has heard of the other: until then a node that was
+cut off from everybody, and the one that has taken over from it, are both MASTER, and nothing can be done about it."""
+GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN)
+"""Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
+and a synchronisation that makes both copies the same after one of them was cut off."""
+
+
+class Violation(Exception):
+    """Something happened that must never happen."""
+
+
+class WatchedClock(Clock):
+    """A clock that calls `watch` after every event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watch: Callable[[], None] = lambda: None
+
+    def _run_next(self) -> None:
+        super()._run_next()
+        self.watch()
+
+
+class Missing(NamedTuple):
+    """An acknowledged write that clients do not see."""
+
+    number: int
+    fate: Fate
+    cause: Cause
+
+
+class Ground:
+    """A healthy pair in service. `state` is an empty directory for what hastwatch remembers; without it the documented
+    hook acts, and hastwatch is not there."""
+
+    def __init__(self, seed: int, state: Path | None, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.state = state
+        self.clock = WatchedClock()
+        self.pair = Pair(layout_of(self.config, seed), self.clock)
+        for node in self.pair.nodes.values():
+            node.install(self.pair.layout.devd_hook, Immediate(carp_log))
+        self.pair.bring_up()
+        self.clock.advance(SETTLE)
+        self.by_hand: dict[str, Kernel] = {}
+        """Nodes whose demotion a human has raised, and in which boot."""
+        self.shutdowns: list[Completion[None]] = []
+        """The orderly ones; a node whose shutdown is underway is not healthy, whatever it still serves."""
+        self.came_back = [0.0]
+        """When something that was cut or dead has come back."""
+        self.installed: Installed | None = None
+        if state is None:
+            self.pair.on_carp_event(documented_hook)
+        else:
+            self.installed = Installed(self.pair, state, self.config)
+            start_cron(self.installed)
+        self.clock.advance(self.config.failover.boot_window)
+        self.pair.link.on_heal.append(lambda: self.came_back.append(self.clock.now))
+        self.clients = Clients(self.pair)
+        self.clock.watch = self._watch
+        self.clock.advance(WARM_UP)
+
+    # --- what must never be so -----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Raises Violation when two nodes serve."""
+        answering = [node for node in self.pair.nodes.values() if node.nfs.answers("nfsd")]
+        if (
+            len(answering) > 1
+            and self.clock.now - self.came_back[-1] > HEARS
+            and all(serves(node) for node in answering)
+        ):
+            raise Violation("two nodes serve")
+        if self.pair.hook_errors:
+            raise Violation(f"a program of hastwatch ended with {self.pair.hook_errors[0]!r}")
+
+    def missing(self) -> set[Missing]:
+        """Every acknowledged write that clients do not see now, and whose doing that is."""
+        return {
+            Missing(each.write.number, each.fate, self._cause(each))
+            for resource in self.pair.layout.resources
+            for each in places(self.pair, resource.name)
+            if each.fate is not Fate.SERVED
+        }
+
+    def _cause(self, place: Places) -> Cause:
+        """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
+        account; no disk fails here. And where a network had just come back when the role was given up, the node had
+        looked for its peer, in vain, before it chose the order of its steps."""
+        known = self.pair.ledger.discarded.get(place.write.number)
+        if place.cause is Cause.DISK and known is None:
+            return Cause.UFS_DELAY
+        if place.cause is Cause.STEPS and known and self._had_come_back(known.at):
+            return Cause.UFS_DELAY
+        return place.cause or Cause.REPLICATION
+
+    def _had_come_back(self, at: float) -> bool:
+        """Whether the nodes had been without each other until shortly before this moment."""
+        connected = [note.at for note in self.pair.notes if note.text.startswith("hast connect")]
+        return any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
+
+    # --- what is so ----------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> Node:
+        """The node that serves, else the one with the address, else the first."""
+        nodes = list(self.pair.nodes.values())
+        return max(nodes, key=lambda node: (serves(node), holds_address(node)))
+
+    def is_healthy(self) -> bool:
+        """One node serves, the other follows, both copies are the same and clients are answered."""
+        active = self.active
+        peer = self.pair.peer(active)
+        if not serves(active) or not peer.on or self.clients.silent_for() > 3:
+            return False
+        return all(
+            isinstance(worker := resource.worker, PrimaryWorker) and worker.connected and not worker.dirty
+            for resource in active.hastd.resources.values()
+        )
+
+    def is_split(self) -> bool:
+        """Each copy of a resource has writes that the other lacks: nothing but a choice of one of them helps."""
+        for resource in self.pair.layout.resources:
+            one, other = (disk_of(node, resource.name).metadata for node in self.pair.nodes.values())
+            if one and other and one.localcnt > other.remotecnt and other.localcnt > one.remotecnt:
+                return True
+        return False
+
+    def is_settled_split(self) -> bool:
+        """A split-brain, and one node serves: no more will come of it by itself."""
+        return self.is_split() and serves(self.active) and not serves(self.pair.peer(self.active))
+
+    @property
+    def acknowledged(self) -> int:
+        """Writes that clients were told are safe."""
+        return len(self.pair.ledger.acknowledged)
+
+    def errors(self) -> Counter[str]:
+        """What clients were told instead of an acknowledgement, and how often."""
+        return Counter(self.clients.account().errors)
+
+    def close(self) -> None:
+        """Let everything that runs end: nobody waits for it any more."""
+        self.clock.watch = lambda: None
+        for node in self.pair.nodes.values():
+            node.hung_commands.clear()
+            node.power_off()
+        self.clock.advance(1)
+
+    def story(self, since: float) -> str:
+        """What happened since then, by the journals and what the pair noted, in the order of time."""
+        notes = [note for note in self.pair.notes if re.search(TOLD, note.text)]
+        told = [(note.at, f"{note.node}  {note.text}") for note in notes]
+        for node in self.pair.nodes.values() if self.state else ():
+            path = Path(str(self.state)) / node.name / NAME
+            told += [(entry.time - node.skew, f"{node.name}: {entry.sentence()}") for entry in read(str(path))]
+        told.sort(key=lambda line: line[0])
+        lines = [f"{at - since:9.2f}  {text}" for at, text in told if at >= since - 1]
+        return "\n".join([*lines, at_a_glance(self.pair)])
+
+
+def holds_address(node: Node) -> bool:
+    """A client that asks for the service address can reach this node."""
+    client = node.pair.layout.client
+    return any(
+        vhid.state is State.MASTER and node.pair.link.both_ways(client, node.name, Traffic.CLIENT)
+        for vhid in node.network.vhids()
+    )
+
+
+def serves(node: Node) -> bool:
+    """Primary, mounted, nfsd answers, and clients can reach it at the service address."""
+    primary = any(isinstance(each.worker, PrimaryWorker) for each in node.hastd.resources.values())
+    return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)

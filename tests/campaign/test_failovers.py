@@ -1,0 +1,111 @@
+"""The campaign in small: it finds nothing wrong with hastwatch, and it can find something."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Result, Wish, converge
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.writes import Cause, Fate
+from tests.campaign import failovers
+from tests.campaign.failovers import documented, play, recovered, refuse, series
+from tests.campaign.ground import Ground, Missing, Violation
+from tests.campaign.troubles import DISTURBANCES, KINDS, Event, Round, drawn
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+DISTURBED = {disturbance.name: disturbance for disturbance in DISTURBANCES}
+PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
+
+
+def test_a_few_failovers_violate_nothing() -> None:
+    played = series(seed=1, count=6)
+    assert played.violation == ""
+    assert sum(played.kinds.values()) == 6
+    assert played.acknowledged > 200
+
+
+def test_the_same_seed_gives_the_same_failovers() -> None:
+    assert series(seed=3, count=3) == series(seed=3, count=3)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.planned], ids=lambda kind: kind.name)
+def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path: Path, kind: object) -> None:
+    ground, chance = Ground(1, tmp_path), random.Random(1)
+    before = ground.active
+    play(ground, PLANNED._replace(kind=kind), chance)  # type: ignore[arg-type]  # one of KINDS
+    assert ground.active is not before
+    assert recovered(ground) == ""
+    assert ground.missing() == set()
+    ground.close()
+
+
+def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and_is_caught() -> None:
+    ground = Ground(1, None)
+    made = PLANNED._replace(kind=BY_NAME["demotion by hand"])
+    play(ground, made, random.Random(1))
+    lost = ground.missing()
+    assert {each.cause for each in lost} == {Cause.STEPS}
+    with pytest.raises(Violation, match="the order of the steps"):
+        refuse(made, lost)
+    assert sum(documented(seed=1, count=2).missing.values()) > 20
+    ground.close()
+
+
+def test_two_nodes_that_serve_are_caught_at_the_moment_when_the_second_begins(tmp_path: Path) -> None:
+    ground = Ground(1, tmp_path)
+    standby = ground.pair.peer(ground.active)
+    ground.installed = None
+    for node in ground.pair.nodes.values():
+        node.programs.clear()  # no hook interferes
+    inflict(ground.pair, "cut")
+    ground.clock.advance(5)
+    standby.run("hastctl role primary home")
+    ground.clock.advance(1)
+    standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
+    with pytest.raises(Violation, match="two nodes serve"):
+        standby.run("service nfsd onestart")
+    ground.close()
+
+
+def test_a_write_that_is_missing_after_an_undisturbed_handover_is_a_violation_whatever_its_cause() -> None:
+    lost = {Missing(7, Fate.LOST, Cause.UFS_DELAY)}
+    with pytest.raises(Violation, match="after a planned handover"):
+        refuse(PLANNED, lost)
+    refuse(PLANNED._replace(kind=BY_NAME["power cut"]), lost)
+    refuse(PLANNED._replace(events=(Event(DISTURBED["replication cut"], 0.0, 0, 5.0),)), lost)
+
+
+def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> None:
+    ground = Ground(1, tmp_path)
+    standby = ground.pair.peer(ground.active)
+    inflict(ground.pair, "clock-skew", standby.name, "300")
+    play(ground, PLANNED, random.Random(1))
+    assert ground.active is standby
+    inflict(ground.pair, "clock-skew", standby.name, "0")
+    assert ground.installed is not None
+    site = ground.installed.site(standby)
+    task = ground.clock.run_task(lambda: converge(site, Wish("human root")))
+    ground.clock.advance(5)
+    assert task.value is not None and task.value.result is Result.IN_PLACE
+    ground.close()
+
+
+def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clients_reach_both_nodes() -> None:
+    rounds = [drawn(random.Random(seed)) for seed in range(2000)]
+    assert {made.kind.name for made in rounds} == BY_NAME.keys()
+    assert {event.disturbance.name for made in rounds for event in made.events} == DISTURBED.keys()
+    cuts = [made for made in rounds if made.kind.name in ("link cut", "one way cut", "CARP cut")]
+    assert not [made for made in cuts for event in made.events if event.disturbance.name == "management cut"]
+
+
+def test_a_campaign_prints_its_seed_its_figures_and_what_the_documented_hook_loses(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert failovers.main(["4", "--seed", "5", "--processes", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("4 failovers, seed 5: ")
+    assert "by the order of the steps: 0\n" in out
+    assert "the same with the documented hook: 30, " in out

@@ -1,0 +1,293 @@
+"""What happens in a round of a campaign: the cause of a failover, disturbances around it, and how it is all put right.
+
+Nothing in here knows what hastwatch does about it. The one thing that is left out: both networks between the nodes cut
+at once while clients reach both nodes. No node can tell that from the death of the other (README, two nodes and no
+third); `isolate`, in which the clients do not reach the cut off node either, is there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from remediate.failover.converge import Wish, silent
+from remediate.failover.outcome import StepFailed
+from remediate.failover.switchover import switch
+from remediate.rehearsal.dying import Fate
+from remediate.rehearsal.fault_words import FaultError
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.node import Node
+from remediate.state import failures, marker
+from remediate.state.store import Store
+from tests.campaign.ground import Ground, serves
+
+HELD_BACK = 240
+"""What the operator adds to net.inet.carp.demotion to move the address away by hand."""
+WORKERS = ("hastd", "worker", "devd", "mountd", "nfsd")
+
+
+def broken(ground: Ground, *words: str) -> None:
+    """A fault, where there is something that it can break."""
+    try:
+        inflict(ground.pair, *words)
+    except FaultError:
+        return
+
+
+# --- causes of a failover ----------------------------------------------------------------------------------------
+
+
+def switched_over(ground: Ground, node: Node) -> None:
+    """`hastwatch switchover`; without hastwatch the address is moved by hand."""
+    if ground.installed is None:
+        return demoted(ground, node)
+    site = ground.installed.site(node)
+
+    def call() -> None:
+        try:
+            switch(site, "human campaign", silent)
+        except StepFailed:
+            return
+
+    ground.clock.run_task(call)
+
+
+def demoted(ground: Ground, node: Node) -> None:
+    """A human adds to the demotion."""
+    if node.name not in ground.by_hand:
+        ground.by_hand[node.name] = node.kernel
+        node.start_command(f"sysctl net.inet.carp.demotion={HELD_BACK}")
+
+
+def shut_down(ground: Ground, node: Node) -> None:
+    """shutdown -p now."""
+    ground.shutdowns.append(node.shut_down())
+
+
+class Kind(NamedTuple):
+    """A cause of a failover. `planned`: nothing may be lost as long as the link is up and nothing else dies."""
+
+    name: str
+    happens: Callable[[Ground, Node], None]
+    planned: bool = False
+    weight: int = 4
+    """How often it is drawn."""
+    not_with: frozenset[str] = frozenset()
+    """Disturbances that it is not drawn together with."""
+
+
+def _fault(name: str, *more: str) -> Callable[[Ground, Node], None]:
+    return lambda ground, node: broken(ground, name, node.name, *more)
+
+
+def _fault_of_the_pair(name: str) -> Callable[[Ground, Node], None]:
+    return lambda ground, node: broken(ground, name)
+
+
+CUT_OFF = frozenset({"management cut"})
+"""See above: both networks at once."""
+NOBODY_RETURNS = frozenset({"convergence killed", "process hangs"})
+"""When the one convergence of a shutdown is killed, or hastd does not answer it, rc(8) goes on and stops hastd under
+the mount, and nobody is there to come again."""
+
+KINDS = (
+    Kind("switchover", switched_over, planned=True),
+    Kind("demotion by hand", demoted, planned=True),
+    Kind("orderly shutdown", shut_down, planned=True, not_with=NOBODY_RETURNS),
+    Kind("power cut", _fault("power-off")),
+    Kind("cable pulled", _fault("carrier-off")),
+    Kind("isolated", _fault("isolate"), weight=1),
+    Kind("link cut", _fault_of_the_pair("cut"), weight=1, not_with=CUT_OFF),
+    Kind("one way cut", _fault("cut-from"), weight=1, not_with=CUT_OFF),
+    Kind("CARP cut", _fault_of_the_pair("cut-carp"), weight=1, not_with=CUT_OFF),
+    Kind("hastd killed", _fault("kill", "hastd")),
+)
+
+
+# --- disturbances ------------------------------------------------------------------------------------------------
+
+
+class Disturbance(NamedTuple):
+    """Something else that happens about that time. `ends`: what puts it right after a while, None where nothing has to.
+    `harmless`: a planned handover must lose nothing all the same."""
+
+    name: str
+    begins: Callable[[Ground, Node, random.Random], None]
+    ends: Callable[[Ground, Node], None] | None = None
+    harmless: bool = False
+
+
+def _words(name: str, *more: str) -> Callable[[Ground, Node, random.Random], None]:
+    return lambda ground, node, _: broken(ground, name, node.name, *more)
+
+
+def _network(name: str) -> Callable[[Ground, Node, random.Random], None]:
+    return lambda ground, node, _: broken(ground, name)
+
+
+def _heal(ground: Ground, node: Node) -> None:
+    ground.pair.link.heal()
+
+
+def _kill(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, "kill", node.name, chance.choice(WORKERS))
+
+
+def _hang(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, "hang", node.name, chance.choice(WORKERS))
+
+
+def _resume(ground: Ground, node: Node) -> None:
+    for name in WORKERS:
+        broken(ground, "resume", node.name, name)
+
+
+def _killed_worker(ground: Ground, node: Node, chance: random.Random) -> None:
+    """kill -9 of the next convergence, at any of its steps."""
+    if ground.installed is not None:
+        moment = chance.randrange(1, 60)
+        fates = (Fate(before_command=moment), Fate(during_command=moment), Fate(before_write=moment % 12 + 1))
+        ground.installed.fates[node.name] = chance.choice(fates)
+
+
+def _busy(ground: Ground, node: Node, chance: random.Random) -> None:
+    fault = chance.choice(("busy", "busy-stubborn"))
+    broken(ground, fault, node.name, "home", *chance.choice(((), (str(chance.randrange(1, 20)),))))
+
+
+def _reboot(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, "power-off", node.name)
+    if chance.random() < 0.5:
+        broken(ground, "boot-flap", node.name, str(chance.randrange(1, 25)))
+    ground.clock.after(chance.uniform(0.5, 10), lambda: broken(ground, "power-on", node.name))
+
+
+def _skew(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, "clock-skew", node.name, str(round(chance.uniform(-400, 400), 1)))
+
+
+def _ended(name: str, *more: str) -> Callable[[Ground, Node], None]:
+    return lambda ground, node: broken(ground, name, node.name, *more)
+
+
+DISTURBANCES = (
+    Disturbance("replication cut", _network("cut-replication"), _heal),
+    Disturbance("management cut", _network("cut-management"), _heal, harmless=True),
+    Disturbance("cable flaps", _words("carrier-off"), _ended("carrier-on")),
+    Disturbance("process killed", _kill),
+    Disturbance("process hangs", _hang, _resume),
+    Disturbance("event dropped", _words("drop-devd-event"), harmless=True),
+    Disturbance("fsck -p fails", _words("fsck-fails", "home", "1"), harmless=True),
+    Disturbance("fsck slow", _words("slow-fsck", "30"), _ended("slow-fsck", "1"), harmless=True),
+    Disturbance("mount fails", _words("mount-fails", "home"), _ended("mount-works", "home"), harmless=True),
+    Disturbance("mountd fails", _words("service-fails", "mountd"), _ended("service-works", "mountd"), harmless=True),
+    Disturbance("mount busy", _busy, harmless=True),
+    Disturbance("reboot", _reboot),
+    Disturbance("convergence killed", _killed_worker, harmless=True),
+    Disturbance("clock steps", _skew, harmless=True),
+)
+
+
+class Event(NamedTuple):
+    """A disturbance as it was drawn: when it begins (seconds from the cause of the failover), on which node (0 the
+    active one), and for how long."""
+
+    disturbance: Disturbance
+    at: float
+    node: int
+    seconds: float
+
+
+class Round(NamedTuple):
+    """One failover as it was drawn."""
+
+    kind: Kind
+    events: tuple[Event, ...]
+    pause: float
+    """Seconds before anything happens."""
+    watched: float
+    """Seconds from the cause until it is all put right."""
+
+    @property
+    def lossless(self) -> bool:
+        """A planned handover with the link up and nobody dying."""
+        return self.kind.planned and all(event.disturbance.harmless for event in self.events)
+
+    def __str__(self) -> str:
+        events = [f"{each.disturbance.name} at {each.at:+.1f} s on {'ab'[each.node]}" for each in self.events]
+        return ", ".join([self.kind.name, *events])
+
+
+def drawn(chance: random.Random) -> Round:
+    """A round by chance: half of them undisturbed, the others by up to three things."""
+    kind = chance.choices(KINDS, [kind.weight for kind in KINDS])[0]
+    number = chance.choice((0, 0, 0, 1, 1, 2, 3))
+    events = []
+    for disturbance in chance.sample(DISTURBANCES, number):
+        if disturbance.name in kind.not_with:
+            continue
+        events.append(
+            Event(disturbance, chance.uniform(-3, 12), chance.randrange(2), chance.choice((1.0, 5.0, 20.0, 50.0)))
+        )
+    events.sort(key=lambda event: event.at)
+    return Round(kind, tuple(events), chance.uniform(5, 40), chance.uniform(45, 75))
+
+
+# --- what a human puts right -------------------------------------------------------------------------------------
+
+
+def put_right(ground: Ground) -> None:
+    """Everything works again, and who had died is started; what hastwatch has to do afterwards is its own business."""
+    pair = ground.pair
+    pair.link.heal()
+    for node in pair.nodes.values():
+        node.trouble.__init__()  # type: ignore[misc]  # as on the first day
+        node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
+        node.devd.drop_next = 0
+        broken(ground, "carrier-on", node.name)
+        _resume(ground, node)
+        for shutdown in ground.shutdowns:
+            pair.clock.wait(shutdown)
+        pair.clock.wait(node.power_on())
+        for mount in node.filesystems.mounts.values():
+            for process in list(mount.users):
+                node.processes.signal(process, 9)
+        _start_again(ground, node)
+        _give_back(ground, node)
+    ground.clock.advance(1)
+    if ground.installed is not None:
+        for node in pair.nodes.values():
+            cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
+            if cleared:
+                ground.installed.start_worker(node, Wish("human clear"))
+
+
+def give_up_a_copy(ground: Ground) -> None:
+    """The documented recovery of a split-brain, step A: the copy of the node that does not serve is given up.
+    Where neither does, the other one is promoted."""
+    losing = ground.pair.peer(ground.active)
+    for resource in ground.pair.layout.resources:
+        if ground.state is not None:
+            marker.clear(Store(str(ground.state / losing.name)), resource.name)
+        losing.run(f"hastctl role init {resource.name}")
+        losing.run(f"hastctl create {resource.name}")
+        losing.run(f"hastctl role secondary {resource.name}")
+    keeping = ground.pair.peer(losing)
+    if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
+        ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
+
+
+def _start_again(ground: Ground, node: Node) -> None:
+    """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody."""
+    for name in ("devd", "hastd"):
+        if node.run(f"service {name} onestatus").status:
+            node.run(f"service {name} onestart")
+            if ground.installed is not None:
+                ground.installed.start_worker(node, Wish("human converge"))
+
+
+def _give_back(ground: Ground, node: Node) -> None:
+    """Take back what a human added to the demotion, where the node was not booted since."""
+    if ground.by_hand.pop(node.name, None) is node.kernel:
+        node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
