@@ -16,6 +16,7 @@ from remediate.rehearsal.writes import Cause
 if TYPE_CHECKING:
     from remediate.rehearsal.layout import ResourceLayout
     from remediate.rehearsal.node import Node
+    from remediate.rehearsal.views import Provider
     from remediate.rehearsal.zfs import Pool
 
 
@@ -27,6 +28,10 @@ class FileSystems:
         self.mounts: dict[str, Mount] = {}
         self.pools: dict[str, Pool] = {}
         """ZFS pools by name; one may be imported and not mounted."""
+        self.providers: dict[str, Provider] = {}
+        """Those of gnop(8) by device; a boot knows none of them."""
+        for device in node.files.glob("/dev/*.nop"):
+            node.files.remove(device)
         self.root_exported = False
 
     def under(self, path: str) -> tuple[Mount, str] | None:

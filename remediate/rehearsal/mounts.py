@@ -81,6 +81,11 @@ class Mount(ABC):
         return self.resource.device
 
     @property
+    def replicated(self) -> str:
+        """The resource whose writes it holds."""
+        return self.resource.name
+
+    @property
     def state(self) -> str:
         """One word for people."""
         return "mounted"
@@ -118,7 +123,7 @@ class Mount(ABC):
         """What is found on the disk: files whose name is there, with the contents that are there."""
         on_disk = self.disk.pieces()
         for write in self.node.pair.ledger.writes:
-            if write.resource != self.resource.name or Piece(write.creation, Part.NAME) not in on_disk:
+            if write.resource != self.replicated or Piece(write.creation, Part.NAME) not in on_disk:
                 continue
             if write.creation in self.node.pair.ledger.removed:
                 continue

@@ -8,6 +8,7 @@ everything; when the device goes away under a mount, the kernel unmounts by forc
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from remediate.rehearsal.clock import Completion, Steps, finished
 from remediate.rehearsal.disk import Superblock
@@ -27,7 +28,7 @@ class UfsMount(Mount):
     """One mounted UFS with its buffers."""
 
     fstype = "ufs"
-    options = ("local", "soft-updates", "journaled soft-updates")
+    options: ClassVar[tuple[str, ...]] = ("local", "soft-updates", "journaled soft-updates")
 
     def own_files(self) -> dict[str, File]:
         """The directory of snapshots and the journal that newfs -j made."""

@@ -11,7 +11,7 @@ No recording of a pair has ZFS: this follows zpool(8), zpool-import(8), zpool-ex
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from remediate.rehearsal.clock import FOREVER, Completion, Steps, Timer, finished
 from remediate.rehearsal.disk import Disk, PoolLabel
@@ -43,6 +43,9 @@ UNMOUNTED = ("none", "legacy")
 
 class Pool:
     """One imported pool. It has one device, one dataset, and a label on the device that says who has it."""
+
+    altroot, readonly = "-", False
+    """Two properties of zpool(8)."""
 
     def __init__(self, node: Node, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> None:
         self.node, self.resource, self.label, self.cachefile = node, resource, label, cachefile
@@ -149,14 +152,18 @@ class Pool:
         if self.imported and self.mount is None:
             if not self.node.files.exists(self.label.mountpoint):
                 self.node.files.make_directory(self.label.mountpoint, self.node.now)
-            self.node.filesystems.attach(ZfsMount(self))
+            self.node.filesystems.attach(self.mounting())
+
+    def mounting(self) -> ZfsMount:
+        """What is mounted by `attach`."""
+        return ZfsMount(self)
 
 
 class ZfsMount(Mount):
     """The mounted root dataset of a pool."""
 
     fstype = "zfs"
-    options = ("local", "nfsv4acls")
+    options: ClassVar[tuple[str, ...]] = ("local", "nfsv4acls")
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool

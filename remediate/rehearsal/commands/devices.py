@@ -11,6 +11,7 @@ from remediate.rehearsal.replication import PrimaryWorker
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
+    from remediate.rehearsal.views import Provider
 
 
 def resource_of(node: Node, device: str) -> ResourceLayout | None:
@@ -20,6 +21,11 @@ def resource_of(node: Node, device: str) -> ResourceLayout | None:
         if device in (each.device, each.device[5:]) and node.files.exists(each.device):
             return each
     return None
+
+
+def provider_of(node: Node, device: str) -> Provider | None:
+    """The provider of gnop(8) behind a device node."""
+    return node.filesystems.providers.get(device if device.startswith("/dev/") else f"/dev/{device}")
 
 
 def on_disk(node: Node, resource: ResourceLayout) -> OnDisk | None:
@@ -35,7 +41,8 @@ def superblock_of(node: Node, resource: ResourceLayout) -> Superblock | None:
 
 def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
     """Who serves the device."""
-    worker = node.hastd.resources[resource.name].worker
+    known = node.hastd.resources.get(resource.name)
+    worker = known.worker if known is not None else None
     return worker if isinstance(worker, PrimaryWorker) else None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.commands.devices import on_disk, resource_of, served, superblock_of, worker_of
-from remediate.rehearsal.disk import Disk, PoolLabel
+from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served, superblock_of, worker_of
+from remediate.rehearsal.disk import Disk, PoolLabel, Superblock
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
 from remediate.rehearsal.mounts import Mount, Usage, write_device
 from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
+from remediate.rehearsal.views import Provider, UfsView, in_use
 
 ROOT_DEVICE = "/dev/gpt/rootfs"
 
@@ -33,6 +34,9 @@ def mount(call: Call) -> Steps[int]:
         call.err("usage: mount [-adflpruvw] [-F fstab] [-o options] [-t ufs | external_type] special node\n")
         return 1
     device, directory = words
+    provider = provider_of(node, device)
+    if provider is not None:
+        return (yield from _mount_view(call, provider, directory, options))
     resource = resource_of(node, device)
     if resource is None:
         call.err(f"mount: {device}: Invalid fstype: Invalid argument\n")
@@ -63,6 +67,28 @@ def mount(call: Call) -> Steps[int]:
     return 0 if resource.mountpoint in node.filesystems.mounts else 1
 
 
+def _mount_view(call: Call, provider: Provider, directory: str, options: list[str]) -> Steps[int]:
+    """A part of a local disk: read-only, clean or not, and not while hastd has the disk open."""
+    node, device = call.node, provider.device
+    yield node.pair.layout.costs.mount
+    if not isinstance(provider.found, Superblock):
+        call.err(f"mount: {device}: Invalid fstype: Invalid argument\n")
+    elif not node.is_directory(directory):
+        call.err(f"mount: {directory}: No such file or directory\n")
+    elif provider.disk.broken:
+        call.err(f"mount: {device}: Input/output error\n")
+    elif "ro" not in options or in_use(node, provider):
+        call.err(f"mount: {device}: Operation not permitted\n")
+    elif any(each.source == device for each in node.filesystems.mounts.values()):
+        call.err(f"mount: {device}: Device busy\n")
+    else:
+        if not provider.found.clean:
+            node.kernel_log(f"WARNING: {device} was not properly dismounted")
+        node.filesystems.attach(UfsView(node, provider, directory))
+        return 0
+    return 1
+
+
 def _list_as_fstab(call: Call) -> None:
     call.out(f"{ROOT_DEVICE}\t\t/\t\t\tufs\trw\t\t1 1\n")
     call.out("devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0\n")
@@ -76,7 +102,9 @@ def _fstab_line(mount: Mount) -> str:
         word + "\t" * sum(len(word) < column for column in (8, 16, 24)) + " " * (len(word) >= 24)
         for word in (mount.source, mount.resource.mountpoint)
     )
-    options = ",".join(("rw", *(word for word in mount.options if word == "nfsv4acls")))
+    options = ",".join(
+        ("ro" if "read-only" in mount.options else "rw", *(word for word in mount.options if word == "nfsv4acls"))
+    )
     gap = "\t" if len(options) < 8 else " "
     tail = "2 2" if mount.fstype == "ufs" else "0 0"
     return f"{source}{point}{mount.fstype}\t{options}{gap}\t{tail}\n"
@@ -163,12 +191,14 @@ def fstyp(call: Call) -> Steps[int]:
     """fstyp(8): ufs, or nothing and exit 1; zfs only with -u, for what mount(8) does not mount (fstyp.c)."""
     device, node = call.argv[-1], call.node
     unmountable = any(word.startswith("-") and "u" in word for word in call.argv[1:-1])
-    resource = resource_of(node, device)
-    if resource is None:
+    provider, resource = provider_of(node, device), resource_of(node, device)
+    if resource is None and provider is None:
         call.err(f"fstyp: {device}: No such file or directory\n")
         return 1
-    yield from served(node, resource)
-    found = on_disk(node, resource)
+    found = provider.found if provider is not None else None
+    if resource is not None:
+        yield from served(node, resource)
+        found = on_disk(node, resource)
     if found is None or (isinstance(found, PoolLabel) and not unmountable):
         call.err(f"fstyp: {device}: filesystem not recognized\n")
         return 1
@@ -262,6 +292,10 @@ def mdconfig(call: Call) -> int:
 def diskinfo(call: Call) -> int:
     """diskinfo(8) without -v: device, sector size, media size, sectors."""
     device, node = call.argv[-1], call.node
+    provider = provider_of(node, device)
+    if provider is not None and provider.disk.present:
+        call.out(f"{device}\t512\t{provider.size}\t{provider.size // 512}\t0\t0\n")
+        return 0
     resource = resource_of(node, device)
     disk = node.disks.get(device) if resource is None else node.disks[resource.local]
     if disk is None or not disk.present:

@@ -1,7 +1,8 @@
-"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, echo, printf, sed."""
+"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, rmdir, echo, printf, sed."""
 
 from __future__ import annotations
 
+import getopt
 import posixpath
 import re
 import string
@@ -202,7 +203,11 @@ def rm(call: Call) -> int:
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
         found = call.node.filesystems.under(path)
         if found is not None and found[1] in found[0].files:
-            found[0].remove(found[1])
+            try:
+                found[0].remove(found[1])
+            except OSError as error:
+                call.err(f"rm: {path}: {error.strerror}\n")
+                status = 1
         elif call.node.files.exists(path) and call.node.filesystems.under(path) is None:
             call.node.files.remove(path)
         elif "-f" not in call.argv:
@@ -213,10 +218,26 @@ def rm(call: Call) -> int:
 
 @command("mkdir")
 def mkdir(call: Call) -> int:
-    """mkdir(1) -p, on the root file system."""
-    for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+    """mkdir(1) -p -m, on the root file system."""
+    for path in getopt.getopt(call.argv[1:], "pvm:")[1]:
         call.node.files.make_directory(path, call.node.now)
     return 0
+
+
+@command("rmdir")
+def rmdir(call: Call) -> int:
+    """rmdir(1), on the root file system."""
+    node, status = call.node, 0
+    for path in call.argv[1:]:
+        wrong = "" if node.files.exists(path) else "No such file or directory"
+        wrong = wrong or ("Device busy" if path in node.filesystems.mounts else "")
+        wrong = wrong or ("Directory not empty" if node.files.names(path) else "")
+        if wrong:
+            call.err(f"rmdir: {path}: {wrong}\n")
+            status = 1
+        else:
+            node.files.remove(path)
+    return status
 
 
 @command("sed")

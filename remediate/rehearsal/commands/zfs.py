@@ -20,7 +20,7 @@ def zfs(call: Call) -> Steps[int]:
     return run_verb(
         call,
         {
-            "list": ("Hpo:t:", _list),
+            "list": ("Hpro:t:", _list),
             "get": ("Hpo:t:", _get),
             "mount": ("aO", _mount),
             "unmount": unmount,

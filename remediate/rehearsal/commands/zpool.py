@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.commands.devices import on_disk, resource_of, served
+from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served
+from remediate.rehearsal.commands.providers import import_view
 from remediate.rehearsal.commands.zfs import mounted
 from remediate.rehearsal.commands.zfs_words import USAGE, Options, get_them, list_them, named, nicenum, run_verb
 from remediate.rehearsal.disk import PoolLabel
@@ -111,6 +112,9 @@ def _foreign(call: Call, label: PoolLabel) -> bool:
 
 def _import(call: Call, options: Options, words: list[str]) -> Steps[int]:
     """zpool-import(8): a scan, or one pool by name or number, or all of them (-a)."""
+    provider = next(filter(None, (provider_of(call.node, each) for each in options.values("-d"))), None)
+    if provider is not None and words:
+        return (yield from import_view(call, options, words[0], provider))
     found = yield from _scan(call, options.values("-d"))
     every = options.has("-a")
     if not words and not every:
@@ -210,7 +214,8 @@ def _pool_property(pool: Pool, name: str) -> str:
         "cachefile": pool.cachefile,
         "failmode": "wait",
         "multihost": "off",
-        "readonly": "off",
+        "readonly": "on" if pool.readonly else "off",
+        "altroot": pool.altroot,
     }
     return values.get(name, "-")
 

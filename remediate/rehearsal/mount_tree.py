@@ -1,0 +1,54 @@
+"""The files of a simulated mount as a tree (`recovery.items`): a file holds what cat(1) prints of it.
+
+A simulated file system has no directories but its root, no links, and one owner. That a name is made or removed does
+not show in the times of the root: a new file shows in its own, and a removal is not simulated on one side only.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from remediate.failover.outcome import StepFailed
+from remediate.recovery.items import DIRECTORY, FILE, Item
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+
+
+class MountTree:
+    """What is mounted at a point of a node now."""
+
+    def __init__(self, node: Node, point: str) -> None:
+        self._node, self._point, self.vanished = node, point, 0
+
+    def walk(self) -> Iterator[Item]:
+        """See Tree."""
+        files = self._files()
+        yield Item(b"", DIRECTORY, 0, 0, 0, 0o755, 0, 0, 2)
+        for name in sorted(files, key=str.encode):
+            text, changed = files[name]
+            yield Item(name.encode(), FILE, len(text), changed, changed, 0o644, 0, 0, 1)
+
+    def chunks(self, path: bytes) -> Iterator[bytes]:
+        """See Tree."""
+        files = self._files()
+        if path.decode() not in files:
+            raise FileNotFoundError(errno.ENOENT, "no such file any more")
+        yield files[path.decode()][0]
+
+    def digests(self, items: Sequence[Item]) -> Iterator[str]:
+        """See Tree."""
+        files = self._files()
+        for item in items:
+            name = item.path.decode()
+            yield hashlib.sha256(files[name][0]).hexdigest() if name in files else ""
+
+    def _files(self) -> dict[str, tuple[bytes, int]]:
+        """Name: content, and when it was changed. Raises StepFailed."""
+        mount = self._node.filesystems.mounts.get(self._point)
+        if not self._node.on or mount is None:
+            raise StepFailed(f"nothing is mounted at {self._point} of {self._node.name}")
+        return {name: (file.text.encode(), round(file.changed * 1e9)) for name, file in mount.files.items()}
