@@ -1,0 +1,176 @@
+"""`hastwatch restore`: what a salvage of a losing copy holds, and putting files of it back.
+
+    hastwatch restore /var/backups/home-20261125T101500
+    hastwatch restore /var/backups/home-20261125T101500 'mail/*' --to-live beside
+    hastwatch restore /var/backups/home-20261125T101500 mail/inbox --to-live over --dry-run
+
+Without --to-live it lists the files: size, time, path, and why each was kept. `beside` puts a file back as
+NAME.salvaged-INCIDENT and overwrites nothing. `over` puts it back as NAME, and keeps the present file as
+NAME.before-restore-INCIDENT; it asks first. Either is done on the node where the resource is active, and is journalled.
+Patterns are those of a shell; the name of a directory stands for all that is in it. A salvage on another machine is
+brought here first. Exit status: 0 done, 1 some of it could not be, 2 wrong usage, 69 the resource is not active here,
+77 not root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain, say_size
+from checks.probes import hast
+from checks.probes.errors import ProbeError
+from checks.probes.filesystem import belongs, mounted_at, mounts
+from checks.probes.hast import Role
+from remediate.arguments import Parser
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place, places
+from remediate.local import add_options, site, where
+from remediate.recovery import targets
+from remediate.recovery.items import SYMLINK, shown
+from remediate.recovery.manifest import Kept, Manifest
+from remediate.recovery.restoring import Done, How, chosen, put_back
+from remediate.recovery.salvage import read_manifest
+from remediate.recovery.targets import Target
+from remediate.site import Site
+from remediate.state.journal import ERR, NOTICE
+
+FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, 2, 69, 77
+"""The last two as in sysexits(3): EX_UNAVAILABLE, EX_NOPERM."""
+
+
+class NotActive(Exception):
+    """The resource is not served from here: what is written would be lost, or hidden."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    try:
+        salvage = targets.at(os.path.abspath(options.directory))
+        found = read_manifest(salvage)
+        wanted = chosen(found, [os.fsencode(pattern) for pattern in options.patterns])
+        if not wanted:
+            return _refuse("nothing in the salvage matches", FAILED)
+        if not options.to_live:
+            _list(found, wanted)
+            return 0
+        return _restore(options, salvage, found, wanted)
+    except (StepFailed, ProbeError, ConfigError) as error:
+        return _refuse(str(error), FAILED)
+    except NotActive as error:
+        return _refuse(str(error), NOT_ACTIVE)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="hastwatch restore", description=__doc__)
+    made.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
+    made.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")
+    made.add_argument("--to-live", choices=[how.value for how in How], help="put them back into the live file system")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    made.add_argument("--yes", action="store_true", help="put files back over present ones without asking")
+    add_options(made)
+    return made
+
+
+def active(here: Site, name: str) -> Place:
+    """Where the resource is mounted and served from, which must be here. Raises NotActive, ProbeError."""
+    node = here.here.node()
+    place = places(node, here.config, (name,)).get(name)
+    if place is None:
+        raise NotActive(f"hast.conf has no resource {plain(name)}")
+    try:
+        role = hast.resource(node, name).role
+    except hast.NoState as error:
+        raise NotActive(str(error)) from None
+    there = mounted_at(mounts(node), place.point)
+    if role is not Role.PRIMARY:
+        raise NotActive(f"{name} is {role.value} on this node: do it where it is primary")
+    if there is None or not belongs(there, place.device, name):
+        raise NotActive(f"{name} is not mounted at {place.point}")
+    if there.read_only:
+        raise NotActive(f"{place.point} is mounted read-only")
+    if not os.path.ismount(place.point):
+        raise NotActive(f"{place.point} of this machine is not a mount point: run this on the node itself")
+    return place
+
+
+def _restore(options: argparse.Namespace, salvage: Target, found: Manifest, wanted: list[Kept]) -> int:
+    how = How(options.to_live)
+    if os.geteuid() != 0 and not options.state_dir:
+        return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
+    here = site(where(options))
+    place = active(here, found.resource)
+    if how is How.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
+        return _refuse("not confirmed: nothing was done", USAGE)
+    done: list[Done] = []
+    trouble = ""
+    try:
+        for one in put_back(salvage, found, wanted, place.point, how, options.dry_run):
+            done.append(one)
+            _say(one)
+    except StepFailed as error:
+        trouble = str(error)
+    failed = sum(one.failed for one in done)
+    if not options.dry_run:
+        _journal(here, found, how, done, trouble)
+    if trouble:
+        return _refuse(trouble, FAILED)
+    return FAILED if failed else 0
+
+
+def _confirmed(found: Manifest, count: int) -> bool:
+    """A human has typed the name of the resource. Without a terminal there is nobody to ask."""
+    if not sys.stdin.isatty():
+        sys.stderr.write("hastwatch restore: --to-live over needs a terminal to confirm on, or --yes\n")
+        return False
+    sys.stderr.write(
+        f"{count} files of {plain(found.resource)} will be put back over the present ones, which are kept.\n"
+    )
+    sys.stderr.write(f"Type {plain(found.resource)} to go on: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == found.resource
+
+
+def _journal(here: Site, found: Manifest, how: How, done: list[Done], trouble: str) -> None:
+    failed = sum(one.failed for one in done)
+    result = f"{len(done) - failed} put back, {failed} not" + (f"; {trouble}" if trouble else "")
+    evidence = [f"{shown(one.kept.item.path)}: {one.words}" for one in done]
+    here.journal.entry(
+        "restore",
+        resource=found.resource,
+        why=f"{how.value}, of incident {found.incident}",
+        evidence=evidence,
+        result=result,
+        severity=ERR if failed or trouble else NOTICE,
+    )
+
+
+def _list(found: Manifest, wanted: list[Kept]) -> None:
+    since = "" if found.since is None else f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found.since))}"
+    head = f"{plain(found.resource)}, incident {plain(found.incident)}, the copy of {plain(found.node)}{since}"
+    sys.stdout.write(f"{head}: {len(wanted)} of {len(found.files)} files\n")
+    for kept in wanted:
+        item = kept.item
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.mtime_ns / 1e9))
+        to = f" -> {shown(item.target)}" if item.kind == SYMLINK else ""
+        size = say_size(item.size) if item.kind == "file" else item.kind
+        sys.stdout.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(kept.why))})\n")
+
+
+def _say(one: Done) -> None:
+    line = f"{shown(one.kept.item.path)}: {one.words}\n"
+    (sys.stderr if one.failed else sys.stdout).write(line)
+
+
+def _refuse(why: str, status: int) -> int:
+    sys.stderr.write(f"hastwatch restore: {plain(why)}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""`hastwatch tree`: the files of a mounted file system, for the recovery that runs on the other node. Internal.
+
+    hastwatch tree list POINT [--after PATH] [--limit N]
+    hastwatch tree sha256 POINT PATH ...
+    hastwatch tree read POINT PATH --offset N --limit N
+
+Only reads. Paths are base64, `-` is the empty one; each line of the answer is a JSON array, and the answer to `list`
+ends with a line that says whether there is more (`recovery/remote_tree.py`). Exit status: 0 answered, 1 the files
+can't be read, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+
+from checks.plugin.text import plain
+from remediate.arguments import Parser
+from remediate.failover.outcome import StepFailed
+from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, encoded, ending, row
+from remediate.recovery.trees import CHUNK, DirectoryTree, digest
+
+UNREADABLE = 1
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    answers = {"list": _list, "sha256": _sha256, "read": _read}
+    try:
+        for line in answers[options.command](DirectoryTree(options.point), options):
+            sys.stdout.write(line)
+        sys.stdout.flush()
+    except StepFailed as error:
+        sys.stderr.write(f"hastwatch tree: {plain(str(error))}\n")
+        return UNREADABLE
+    return 0
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="hastwatch tree", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    lines = {"list": "every file below a directory", "sha256": "what some files hold", "read": "a part of a file"}
+    each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
+    for one in each.values():
+        one.add_argument("point", metavar="POINT", help="the directory")
+    each["list"].add_argument("--after", type=_path, metavar="PATH", help="only what comes behind it")
+    each["list"].add_argument("--limit", type=int, default=PAGE, metavar="N", help="items (default: %(default)s)")
+    each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH")
+    each["read"].add_argument("path", type=_path, metavar="PATH")
+    each["read"].add_argument("--offset", type=int, default=0, metavar="N", help="bytes")
+    each["read"].add_argument("--limit", type=int, default=CHUNK, metavar="N", help="bytes (default: %(default)s)")
+    return made
+
+
+def _list(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
+    count = length = 0
+    for item in tree.after(options.after):
+        if count >= max(options.limit, 1) or length >= PAGE_BYTES:
+            yield _line(ending(True, tree.vanished))
+            return
+        line = _line(row(item))
+        count, length = count + 1, length + len(line)
+        yield line
+    yield _line(ending(False, tree.vanished))
+
+
+def _sha256(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
+    for path in options.paths:
+        yield _line([digest(tree, path)])
+
+
+def _read(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
+    try:
+        yield _line([encoded(b"".join(tree.part(options.path, options.offset, min(options.limit, CHUNK))))])
+    except FileNotFoundError:
+        yield _line([None])
+
+
+def _line(values: list[object]) -> str:
+    return json.dumps(values, separators=(",", ":")) + "\n"
+
+
+def _path(word: str) -> bytes:
+    try:
+        path = decoded(word)
+    except StepFailed as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if path.startswith(b"/") or b"\0" in path or any(name in (b"", b".", b"..") for name in path.split(b"/") if path):
+        raise argparse.ArgumentTypeError("it leads out of the directory")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
