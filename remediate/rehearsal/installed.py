@@ -6,6 +6,7 @@ leaves to a detached worker is a task of its own here.
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,13 @@ from remediate import worker
 from remediate.failover import arrival, boot
 from remediate.failover.converge import Wish, converge, silent
 from remediate.failover.outcome import StepFailed
+from remediate.recovery import automatic
+from remediate.recovery.keeping import Mode
+from remediate.recovery.recover import Recovery
+from remediate.recovery.resync import Resync
 from remediate.rehearsal.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 from remediate.rehearsal.dying import NEVER, Fate, Killed, Life
+from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
 from remediate.state.journal import ERR
@@ -101,14 +107,21 @@ class Installed:
             site.journal.entry("worker", why=f"hastd {' '.join(argv[1:])}", result=str(error), severity=ERR)
             return FAILED
         if trigger:
-            self._start_patient_worker(node, trigger)
+            self._start_patient_worker(node, trigger, recovers=argv[1] == "split-brain")
         return 0
 
-    def _start_patient_worker(self, node: Node, trigger: str) -> None:
-        """One that is not content with another one that runs."""
+    def recover_losing(self, node: Node, site: Site) -> None:
+        """What the policy does by itself about copies of the node that lose."""
+        automatic.recover_losing(site, lambda mode, target: SimulatedKeeper(node, mode, target))
+
+    def _start_patient_worker(self, node: Node, trigger: str, recovers: bool = False) -> None:
+        """One that is not content with another one that runs; `recovers`: then does what the policy does by itself."""
 
         def call(site: Site) -> object:
-            return worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+            outcome = worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+            if recovers:
+                self.recover_losing(node, site)
+            return outcome
 
         self.work(node, call)
 
@@ -128,8 +141,10 @@ class Installed:
         return worker.end_boot(site, silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
-        """What the other node calls: `ledger` and `--version`."""
+        """What the other node calls, `ledger` and `--version`; and what a human types, `recover`."""
         words = argv[1:]
+        if words[:1] == ["recover"] and words[2:] == ["--yes"]:
+            return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
             try:
                 trigger = arrival.told(self.site(node), words[1], Copy(words[3]), words[5])
@@ -139,3 +154,15 @@ class Installed:
                 self._start_patient_worker(node, trigger)
             return 0
         return 0 if words == ["--version"] else USAGE
+
+    def _recover(self, node: Node, name: str) -> int:
+        """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""
+        site = self.site(node)
+        keeper = SimulatedKeeper(node, Mode.SALVAGE, site.config.split_brain.salvage_to)
+        try:
+            recovery = Recovery(site, name, keeper, lambda step: None)
+            recovery.run("human root")
+            Resync(site, StringIO()).wait(recovery)
+        except (StepFailed, ProbeError, StateError):
+            return FAILED
+        return 0

@@ -82,6 +82,8 @@ def act(site: Site, options: argparse.Namespace) -> int:
         worker.detach(site, wish.trigger, lambda: outcome_of(site, options, wish, lambda step: None))
         return 0
     outcome = outcome_of(site, options, wish, progress)
+    if options.periodic:
+        worker.recover_losing(site)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.result.value

@@ -4,6 +4,10 @@
     hastwatch journal --since 2h -r home
     hastwatch journal --follow
     hastwatch journal --json -n 0 | jq 'select(.severity == "err")'
+    hastwatch journal --incident last > ticket.md
+
+--incident prints the timeline of a split-brain and its recovery out of the journals of both nodes, evidence included,
+as Markdown or with --json as one object; ID is in the marker and in the journal, `last` is the youngest.
 
 Times are local, in --json UTC. Rotated files are read too. Exit status: 0 shown, 1 some of it could not be read or
 written, 2 wrong usage.
@@ -19,11 +23,14 @@ from collections import deque
 from collections.abc import Iterator
 
 from checks.plugin.text import plain
+from remediate import local
 from remediate.arguments import Parser
+from remediate.site import Site
 from remediate.state.journal import ERR, NAME, WARNING, Entry
 from remediate.state.journal_reading import Reading
 from remediate.state.maintenance import duration
 from remediate.state.store import STATE_DIRECTORY
+from remediate.subcommands import caller
 from remediate.timing import Timing
 
 POLL = 0.25
@@ -35,6 +42,8 @@ COLUMNS = 4
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
+    if options.incident:
+        return caller.run("hastwatch journal", options, lambda site: incident_of(site, options), acts=False)
     try:
         return show(options, Timing())
     except OSError as error:
@@ -51,14 +60,27 @@ def parser() -> Parser:
     made.add_argument("--follow", action="store_true", help="go on with what is added from now on, until interrupted")
     made.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
     made.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
-    made.add_argument("--state-dir", default=STATE_DIRECTORY, metavar="DIR", help="default: %(default)s")
+    made.add_argument("--incident", metavar="ID", help="a post-mortem from both nodes (`last`: of the youngest)")
+    local.add_options(made)
     return made
+
+
+def incident_of(site: Site, options: argparse.Namespace) -> int:
+    """Write a post-mortem; the exit status."""
+    from remediate.recovery.incident import NoIncident, as_json, as_markdown, gather
+
+    try:
+        found = gather(site, Reading(os.path.join(site.store.directory, NAME)), options.incident)
+    except NoIncident as error:
+        return caller.refuse("hastwatch journal", str(error), 1)
+    sys.stdout.write(as_json(found) if options.json else as_markdown(found))
+    return 0
 
 
 def show(options: argparse.Namespace, timing: Timing) -> int:
     """Write the entries asked for to standard output, and what is wrong with the journal to standard error."""
     since = None if options.since is None else timing.wall() - options.since
-    reading = Reading(os.path.join(options.state_dir, NAME))
+    reading = Reading(os.path.join(options.state_dir or STATE_DIRECTORY, NAME))
     wanted = deque(_wanted(reading, options.resource, since), options.last or None)
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     page = Page(list(wanted), terminal, options.verbose)

@@ -1,0 +1,164 @@
+"""What both nodes show of a resource that may be in a split-brain: values for a verdict, and lines for a human.
+
+What could not be read is said and never filled in: a verdict needs all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.probes import carp, filesystem, hast, hast_log
+from checks.probes.carp import CarpState, asked
+from checks.probes.counters import Relation, relation
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Metadata, Status
+from checks.probes.node import Node
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover import reach
+from remediate.failover.facts import SERVING
+from remediate.failover.observe import mounted_as
+from remediate.failover.resource import Place, places
+from remediate.failover.services import running_daemons
+from remediate.site import Site
+from remediate.state import ledger, marker
+from remediate.state.ledger import Copy
+
+NO_METADATA = r"Unable to read metadata from .*: No such file or directory\.?$"
+"""hastctl(8), dump, of a disk that can be read and has none (hast-facts, 7); one that cannot be read is not blank."""
+
+
+class Side(NamedTuple):
+    """One node, as far as it bears on the question whose copy counts. `unread` says what could not be read, or is
+    empty: then everything was. `metadata` None and nothing unread: the disk has none."""
+
+    name: str
+    carp: CarpState | None = None
+    role: HastRole = HastRole.NOT_KNOWN
+    status: Status = Status.ABSENT
+    mounted: Mounted = Mounted.NOTHING
+    exported: bool = False
+    daemons: frozenset[str] = frozenset()
+    device: bool = False
+    """/dev/hast/NAME is there: something may have it open."""
+    metadata: Metadata | None = None
+    blank: bool = False
+    """The disk can be opened, and has no HAST metadata."""
+    marked: bool | None = None
+    """What hastd's marker says: this side loses (True), wins (False); None without one, or where it does not say."""
+    has_marker: bool = False
+    incomplete: str = ""
+    """Why the node's ledger knows its copy to be incomplete, or empty."""
+    signs: tuple[str, ...] = ()
+    unread: str = ""
+
+    @property
+    def was_created(self) -> bool:
+        """The disk has the metadata of `hastctl create`, which no node has been primary with."""
+        return self.metadata is not None and self.metadata.resuid == 0
+
+    @property
+    def serves(self) -> bool:
+        """Clients are served from here: address, role, mount, export and daemons all say so."""
+        return (
+            self.carp is CarpState.MASTER
+            and self.role is HastRole.PRIMARY
+            and self.mounted is Mounted.WRITABLE
+            and self.exported
+            and self.daemons.issuperset(SERVING)
+        )
+
+
+class Evidence(NamedTuple):
+    """Both sides, seen from the node that is asked to give its copy up. `answered`: what a client's calls at the
+    service address got, made from here; empty where they were answered."""
+
+    here: Side
+    there: Side
+    answered: str
+
+    @property
+    def relation(self) -> Relation | None:
+        """How the two copies stand to each other, None where it cannot be told."""
+        if self.here.metadata is None or self.there.metadata is None:
+            return None
+        return relation(self.here.metadata, self.there.metadata)
+
+
+def collect(site: Site, place: Place) -> Evidence:
+    """Look at both nodes at the same time. Never raises: what fails is in `Side.unread`."""
+    sides: list[Side] = [Side(""), Side("", unread="the way to the other node is not known (`peer`)")]
+
+    def here() -> None:
+        sides[0] = _side(site, site.here.node(), place, site.journal.node_name)
+
+    def there() -> None:
+        if site.peer is not None:
+            node = site.peer.node()
+            sides[1] = _side(site, node, place, "")
+
+    site.timing.together([here, there])
+    mine, other = sides
+    if other.name and other.name == mine.name:
+        other = other._replace(unread=f"the way to the other node leads to {mine.name} itself")
+    if other.unread:
+        return Evidence(mine, other, "not asked")
+    if not place.exported:
+        return Evidence(mine, other, "nothing of it is in /etc/exports, so no client can say that it is served")
+    return Evidence(mine, other, reach.look(site, place) if place.address else "no service address is known")
+
+
+def _side(site: Site, node: Node, place: Place, own: str) -> Side:
+    """One node; `own` is its name where it is this one, whose state directory can be read."""
+    name = place.name
+    try:
+        resource, role, status = None, HastRole.NOT_KNOWN, Status.ABSENT
+        try:
+            resource = hast.resource(node, name)
+            role, status = HastRole(resource.role.value), resource.status
+        except hast.HastdDown:
+            role = HastRole.DOWN
+        metadata, blank = None, False
+        try:
+            metadata = hast.metadata(node, name)
+        except hast.MetadataUnreadable as error:
+            blank = bool(re.search(NO_METADATA, str(error)))
+            if not blank:
+                return Side(own or node.name, role=role, unread=str(error))
+        mounts = filesystem.mounts(node)
+        there = filesystem.mounted_at(mounts, place.point)
+        own_place = place if own else places(node, site.config, (name,)).get(name, place)
+        found = marker.present(site.store, name) if own else None
+        told = hast_log.marker(node, name) if not own else None
+        kept = ledger.read(site.store, name) if own else _peer_ledger(node, name)
+        return Side(
+            name=node.name,
+            carp=asked(carp.vhids(node), own_place.vhid).state,
+            role=role,
+            status=status,
+            mounted=mounted_as(there, own_place),
+            exported=there is not None and (there.exported or not own_place.exported),
+            daemons=running_daemons(node),
+            device=node.run("ls", place.device).status == 0,
+            metadata=metadata,
+            blank=blank,
+            marked=found.losing if found else None,
+            has_marker=found is not None or told is not None,
+            incomplete=kept.why if kept.copy is Copy.INCOMPLETE else "",
+            signs=_signs(node, name),
+        )
+    except (ProbeError, hast.NoState) as error:
+        return Side(own, unread=str(error))
+
+
+def _signs(node: Node, name: str) -> tuple[str, ...]:
+    """hastd's lines in the log, for a human; a log that cannot be read decides nothing."""
+    try:
+        return tuple(f"{sign.kind} {sign.times} times, last {sign.when}" for sign in hast_log.signs(node, name))
+    except ProbeError as error:
+        return (f"the log could not be read: {error}",)
+
+
+def _peer_ledger(node: Node, name: str) -> ledger.Ledger:
+    """The other node's ledger. Raises ProbeError where it cannot be read; one that does not exist knows nothing."""
+    return ledger.of_node(node, name)

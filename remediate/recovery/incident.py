@@ -1,0 +1,137 @@
+"""A post-mortem: the timeline of an incident out of the journals of both nodes, as Markdown or JSON, for a ticket.
+
+An incident has an id, which the split-brain marker and every entry of the recovery bear (`run`); each node gives it one
+of its own. What happened in the minutes around those entries belongs to it too, whatever caused it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from checks.plugin.text import plain, say_duration
+from checks.probes.errors import ProbeError
+from checks.probes.times import utc, utc_milliseconds
+from remediate.site import Site, Way
+from remediate.state.journal import Entry, parse
+
+BEFORE, AFTER = 600.0, 120.0
+"""Seconds around the entries of an incident that are shown with it."""
+TOGETHER = 60.0
+"""Seconds within which both nodes find the same split-brain: hastd tells both of it, again every 10 s (hast-facts, 1),
+and clocks differ."""
+ASKED = 30.0
+"""Seconds for the other node's journal."""
+LAST = "last"
+INCIDENTS = ("split-brain", "recovery")
+"""Events whose `run` is the id of an incident."""
+
+
+class Incident(NamedTuple):
+    """The entries of an incident in the order of time, and what could not be had. Times by each node's own clock;
+    `also`: the id that the other node gave it."""
+
+    id: str
+    entries: tuple[Entry, ...]
+    missing: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+
+class NoIncident(Exception):
+    """No entry bears this id."""
+
+
+def ids(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The incidents that a journal knows, oldest first."""
+    return tuple(dict.fromkeys(entry.run for entry in entries if entry.event in INCIDENTS and entry.run))
+
+
+def gather(site: Site, own: Iterable[Entry], wanted: str) -> Incident:
+    """An incident, `last` for the youngest one. Raises NoIncident."""
+    mine = list(own)
+    found, missing = _of_peer(site, site.peer) if site.peer is not None else ([], ("no way to the other node",))
+    together = sorted([*mine, *found], key=lambda entry: entry.time)
+    known = ids(together)
+    name = known[-1] if wanted == LAST and known else wanted
+    if name not in known:
+        raise NoIncident(f"no incident {name}; there are {', '.join(known) or 'none'}")
+    names = _names(together, name)
+    bearing = [entry.time for entry in together if entry.run in names]
+    first, last = bearing[0] - BEFORE, bearing[-1] + AFTER
+    entries = tuple(entry for entry in together if first <= entry.time <= last)
+    return Incident(name, entries, missing, tuple(sorted(names - {name})))
+
+
+def _names(entries: Iterable[Entry], name: str) -> set[str]:
+    """The ids of an incident: both nodes find a split-brain of the same resource at about the same time."""
+    told = [entry for entry in entries if entry.event == "split-brain" and entry.run]
+    own = [entry for entry in told if entry.run == name]
+    return {name}.union(
+        entry.run
+        for entry in told
+        for mine in own
+        if (entry.resource, abs(entry.time - mine.time) < TOGETHER) == (mine.resource, True) and entry.node != mine.node
+    )
+
+
+def as_json(incident: Incident) -> str:
+    """For machines."""
+    entries = [json.loads(entry.line()) for entry in incident.entries]
+    told = {"incident": incident.id, "also": incident.also, "missing": incident.missing, "entries": entries}
+    return json.dumps(told, indent=2) + "\n"
+
+
+def as_markdown(incident: Incident) -> str:
+    """For a ticket: what it was about, then everything in the order of time, evidence included."""
+    entries = incident.entries
+    nodes = ", ".join(sorted({entry.node for entry in entries}))
+    resources = ", ".join(sorted({entry.resource for entry in entries if entry.resource}))
+    took = say_duration(entries[-1].time - entries[0].time)
+    lines = [
+        f"# Incident {_cell(incident.id)}", "",
+        *[f"- Also called {_cell(name)}" for name in incident.also],
+        f"- Resources: {_cell(resources)}",
+        f"- Nodes: {_cell(nodes)}, each with its own clock",
+        f"- From {utc(entries[0].time)} to {utc(entries[-1].time)} ({took}), {len(entries)} entries",
+        *[f"- Not had: {_cell(why)}" for why in incident.missing], "",
+        "| time (UTC) | node | what | why | result |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for entry in entries:
+        what = " ".join(filter(None, (entry.resource, entry.event, entry.step)))
+        took = "" if entry.seconds is None else f" ({entry.seconds:.1f} s)"
+        result = _cell(entry.result) + took
+        when = utc_milliseconds(entry.time).partition("T")[2].rstrip("Z")
+        lines.append(f"| {when} | {_cell(entry.node)} | {_cell(what)} | {_cell(entry.why)} | {result} |")
+    evidence = [
+        (entry, piece) for entry in entries for piece in entry.evidence if entry.run in (incident.id, *incident.also)
+    ]
+    if evidence:
+        lines += ["", "## Evidence", ""]
+        lines += [f"- {utc(entry.time)} {_cell(entry.node)}: {_cell(piece)}" for entry, piece in evidence]
+    return "\n".join(lines) + "\n"
+
+
+def _of_peer(site: Site, peer: Way) -> tuple[list[Entry], tuple[str, ...]]:
+    """The other node's journal, and what of it could not be had."""
+    try:
+        done = peer.act((site.config.failover.peer_hastwatch, "journal", "--json", "-n", "2000"), ASKED)
+    except ProbeError as error:
+        return [], (f"the journal of the other node: {error}",)
+    if done.status not in (0, 1):
+        return [], (f"the journal of the other node: {done.words}",)
+    found, torn = [], 0
+    for line in done.stdout.splitlines():
+        try:
+            found.append(parse(line))
+        except ValueError:
+            torn += 1
+    return found, ((f"{torn} lines of the other node's journal that are no entries",) if torn else ())
+
+
+def _cell(text: str) -> str:
+    """Text from outside in a cell of a table: one line, and nothing that Markdown or HTML takes for itself."""
+    safe = plain(text, 1000)
+    for mark in "\\|`*_[]<>#":
+        safe = safe.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
+    return safe

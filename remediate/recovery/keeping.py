@@ -1,0 +1,81 @@
+"""How what only the losing copy has is kept before it is destroyed, or proven not to be there.
+
+Everything here reads the copy through a read-only provider behind HAST's metadata (`readonly`): it is not promoted, and
+nothing is replicated. A copy may be destroyed only after one of these has returned.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+
+from checks.probes.hast import Metadata
+from checks.probes.times import utc
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place
+from remediate.recovery import readonly, salvage
+from remediate.recovery.trees import DirectoryTree, RemoteTree, Tree
+from remediate.site import Site
+
+MARGIN = 60.0
+"""Seconds before the connection was lost from which on a change counts as one that the other copy may lack: a primary
+acknowledges what the other node has not got after `timeout` (hast.conf(5)), and clocks differ."""
+
+
+class Mode(enum.Enum):
+    """What is done before the copy is destroyed."""
+
+    RESYNC = "resync"
+    """Nothing is kept: only where it is proven that there is nothing to keep."""
+    SALVAGE = "salvage"
+    IMAGE = "image"
+
+
+class Keeper:
+    """Keeps a losing copy at a target. A simulated pair has other trees."""
+
+    def __init__(self, mode: Mode, target: str = "") -> None:
+        self.mode, self.target = mode, target
+
+    def losing(self, site: Site, point: str) -> Tree:
+        """The losing copy, mounted read-only at `point` on this node."""
+        return DirectoryTree(point)
+
+    def winner(self, site: Site, place: Place) -> Tree:
+        """The other copy, mounted where clients are served from. Raises StepFailed."""
+        if site.peer is None:
+            raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
+        return RemoteTree(site.peer, site.config.failover.peer_hastwatch, place.point)
+
+    def keep(
+        self, site: Site, place: Place, metadata: Metadata, since: float | None, incident: str,
+        watch: Callable[[str], None],
+    ) -> str:  # fmt: skip
+        """Keep it and read it back; a sentence that says where it is, or why there is nothing to keep. `since`: when
+        the copies parted, where that is known. Raises StepFailed, ProbeError."""
+        if self.mode is Mode.IMAGE:
+            return salvage.image(site, place, metadata, self.target, incident, watch)
+        with readonly.opened(site, place, metadata) as point:
+            losing = self.losing(site, point)
+            if self.mode is Mode.RESYNC:
+                return self.prove(site, place, losing, since, readonly.unclean(site, place))
+            apart = math.inf if since is None else since - MARGIN
+            winner = self.winner(site, place)
+            made = salvage.salvage(site, place.name, losing, winner, apart, self.target, incident, watch)
+        return f"{salvage.verify(site, made)} at {made.where}"
+
+    def prove(self, site: Site, place: Place, losing: Tree, since: float | None, unclean: str) -> str:
+        """Prove that this copy holds nothing that a client was told was safe and that the other copy lacks: either no
+        inode of it was changed since the copies parted, or every file of it is the same on the other node. The times
+        of inodes prove nothing on a file system that was not unmounted cleanly (`unclean`: why, or empty). The proof,
+        in a sentence. Raises StepFailed with what speaks against it."""
+        changed = unclean or "since when the copies are apart is not known"
+        if since is not None and not unclean:
+            changed = salvage.unchanged_since(losing, since, MARGIN)
+            if not changed:
+                return f"proven: nothing on this copy was changed since {utc(since - MARGIN)}, before the copies parted"
+        different = salvage.first_difference(losing, self.winner(site, place))
+        if different:
+            raise StepFailed(f"this copy may hold what the other one lacks: {changed}; {different}: salvage it")
+        return "proven: every file of this copy is the same on the other node"

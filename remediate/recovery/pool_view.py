@@ -1,0 +1,69 @@
+"""A losing copy that is a ZFS pool: imported read-only under another root, and given back.
+
+zpool-import(8) with `readonly=on` replays no intent log, so of a pool that was not exported the newest acknowledged
+writes may not be seen: such a one is refused, and an image keeps it. So is one with file systems elsewhere than at the
+mount point of the resource, or with volumes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from checks.probes.errors import Hangs
+from remediate.failover.filesystems import LOOKS, MOUNTS, ZPOOL
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place
+from remediate.site import Site
+
+ZFS, ZDB = "/sbin/zfs", "/usr/sbin/zdb"
+EXPORTED = r"(?m)^\s*state: 1$"
+"""zdb(8) -l: the state in the label, POOL_STATE_EXPORTED (sys/fs/zfs.h)."""
+
+
+def take(site: Site, place: Place, device: str, root: str) -> str:
+    """Import the pool that is on a provider read-only and mount it under `root`; the directory with the files of the
+    resource. Raises StepFailed, ProbeError."""
+    label = site.here.act((ZDB, "-l", device), LOOKS)
+    if label.status != 0 or not re.search(EXPORTED, label.stdout):
+        raise StepFailed(f"the pool on {device} was not exported: its intent log may hold writes, keep an image")
+    done = site.here.act(importing(place.name, device, root), MOUNTS)
+    if done.status != 0 or not is_open(site, place.name, root):
+        raise StepFailed(f"the pool {place.name} cannot be imported read-only, keep an image: {done.words}")
+    listed = site.here.act((ZFS, "list", "-H", "-r", "-o", "name,type,mountpoint", place.name), LOOKS)
+    point = f"{root}{place.point}"
+    rows = [line.split("\t") for line in listed.stdout.splitlines()]
+    if listed.status != 0 or rows != [[place.name, "filesystem", point]]:
+        raise StepFailed(f"the pool {place.name} holds more than one file system at {place.point}: keep an image")
+    mounted = site.here.act((ZFS, "mount", place.name), MOUNTS)
+    there = site.here.act((ZFS, "get", "-H", "-o", "value", "mounted", place.name), LOOKS)
+    if there.stdout.strip() != "yes":
+        raise StepFailed(f"{place.name} cannot be mounted: {mounted.words}")
+    return point
+
+
+def importing(name: str, device: str, root: str) -> tuple[str, ...]:
+    """zpool-import(8): from this provider only, without a mount and in no cache file that a boot would import from."""
+    return (
+        ZPOOL, "import", "-f", "-N", "-o", "readonly=on", "-o", "cachefile=none", "-R", root, "-d", device, name
+    )  # fmt: skip
+
+
+def is_open(site: Site, name: str, root: str) -> bool:
+    """The pool is imported under this root. Raises ProbeError."""
+    done = site.here.act((ZPOOL, "get", "-H", "-o", "value", "altroot", name), LOOKS)
+    return done.status == 0 and done.stdout.strip() == root
+
+
+def give_back(site: Site, name: str, root: str) -> None:
+    """Export the pool if it is imported under this root. Raises StepFailed, ProbeError."""
+    if not is_open(site, name, root):
+        return
+    words = ""
+    for force in ((), ("-f",)):
+        try:
+            words = site.here.act((ZPOOL, "export", *force, name), MOUNTS).words
+        except Hangs as error:
+            words = str(error)
+        if not is_open(site, name, root):
+            return
+    raise StepFailed(f"the read-only pool {name} stays imported: {words}")

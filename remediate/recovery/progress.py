@@ -1,0 +1,64 @@
+"""How far a recovery has come: written down after each step, so that one that was interrupted goes on from there."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from remediate.site import Site
+from remediate.state.journal import NOTICE
+from remediate.state.store import StateUnreadable, Store, Values
+
+
+class Step(enum.IntEnum):
+    """How far a recovery has come."""
+
+    BEGUN = 0
+    STEPPED_DOWN = 1
+    KEPT = 2
+    CREATED = 3
+    FOLLOWING = 4
+
+
+class Progress(NamedTuple):
+    """What is written down of a recovery that has begun. `kept`: where what was kept is, or why nothing had to be."""
+
+    incident: str
+    mode: str
+    target: str
+    step: Step
+    kept: str
+
+
+def read(store: Store, resource: str) -> Progress | None:
+    """How far a recovery that was begun has come; None where none was. Raises StateUnreadable."""
+    values = store.read(_name(resource))
+    if not values:
+        return None
+    try:
+        if values["version"] != 1:
+            raise ValueError("not version 1")
+        return Progress(str(values["incident"]), str(values["mode"]), str(values["target"]),
+                        Step[str(values["step"])], str(values["kept"]))  # fmt: skip
+    except (ValueError, KeyError):
+        raise StateUnreadable(_name(resource), "it is no record of version 1") from None
+
+
+def write(store: Store, resource: str, progress: Progress) -> None:
+    """Raises StateNotKept."""
+    values: Values = {"version": 1, **progress._asdict(), "step": progress.step.name}
+    store.write(_name(resource), values)
+
+
+def end(site: Site, resource: str) -> None:
+    """The new copy is complete: a recovery that had come so far is over. Raises StateError."""
+    done = read(site.store, resource)
+    if done is None or done.step is not Step.FOLLOWING:
+        return
+    site.store.remove(_name(resource))
+    site.journal.entry("recovered", resource=resource, why="the primary has nothing left to copy", result=done.kept,
+                       severity=NOTICE, run=done.incident)  # fmt: skip
+
+
+def _name(resource: str) -> str:
+    return f"{resource}.recovery.json"

@@ -1,0 +1,187 @@
+"""The losing copy, readable on its own node without being promoted and without touching the replication.
+
+gnop(8) gives a provider that begins behind HAST's metadata, whose place `hastctl dump` names; its file system is
+mounted read-only, or its pool imported so. hastd must not have the disk open, which it has not in role `init`. Nothing
+is written to the disk by any of this, and all of it is taken away again, also what a killed call has left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from checks.probes import hast, hast_conf
+from checks.probes.errors import ProbeError
+from checks.probes.filesystem import mounted_at, mounts
+from checks.probes.hast import Metadata, Role
+from checks.probes.process import Completed
+from remediate.failover.filesystems import FSTYP, LOOKS, MOUNT, MOUNTS, UMOUNT
+from remediate.failover.outcome import StepFailed
+from remediate.failover.resource import Place
+from remediate.failover.roles import HASTCTL
+from remediate.recovery import pool_view
+from remediate.site import Site
+
+GNOP, DISKINFO, FILE = "/sbin/gnop", "/usr/sbin/diskinfo", "/usr/bin/file"
+MKDIR, RMDIR, LS = "/bin/mkdir", "/bin/rmdir", "/bin/ls"
+POINTS = "/var/run/hastwatch"
+"""Where losing copies are mounted; a boot empties it."""
+SUFFIX = ".nop"
+"""gnop(8)."""
+LOCALOFF = r"(?m)^\s*localoff:\s*(\d{1,15})\b"
+"""`hastctl dump`: where the data begins on the local provider, in bytes (hastctl.c)."""
+CLEAN = r"\bclean flag (\d+)\b"
+"""file(1) -s of a UFS: fs_clean of its superblock, 1 after a clean unmount (sys/ufs/ffs/fs.h)."""
+BUSY = 15.0
+"""Seconds for whoever looks at the copy to leave it, before it is unmounted by force: nothing is lost by that."""
+BY_HAND = (
+    "; by hand: cut the replication between the nodes, become primary here, mount, back up, role init "
+    "(the documented recovery, step B)"
+)
+
+
+class Area(NamedTuple):
+    """Where the data lies: the local provider, and the bytes behind HAST's metadata."""
+
+    local: str
+    offset: int
+    size: int
+
+
+def area(site: Site, place: Place, metadata: Metadata) -> Area:
+    """Where the data of this node's copy lies. Raises StepFailed where hastd may have the disk open, or the metadata is
+    not what it was; and ProbeError."""
+    node = site.here.node()
+    try:
+        role = hast.resource(node, place.name).role
+    except hast.NoState as error:
+        raise StepFailed(f"whether hastd uses the disk is not known: {error}") from None
+    if role is not Role.INIT:
+        raise StepFailed(f"the role of {place.name} is {role.value}: hastd may have the disk open")
+    configured = hast_conf.configured(node).get(place.name)
+    local = configured.local if configured is not None else ""
+    if not local.startswith("/dev/"):
+        raise StepFailed(f"hast.conf names no local device of {place.name} on this node")
+    done = site.here.act((HASTCTL, "dump", place.name), LOOKS)
+    found = re.search(LOCALOFF, done.stdout)
+    if done.status != 0 or not found:
+        raise StepFailed(f"where the data begins on {local} is not known: {done.words}")
+    if hast.parse_dump(done.stdout, place.name) != metadata:
+        raise StepFailed(f"the metadata on {local} has changed meanwhile")
+    return Area(local, int(found[1]), metadata.datasize)
+
+
+@contextmanager
+def opened(site: Site, place: Place, metadata: Metadata) -> Iterator[str]:
+    """The copy, mounted read-only for the time of the block; gives the directory in which its files are.
+
+    A UFS that was not unmounted cleanly can be mounted so, as it is, without its journal: see `unclean`. A ZFS pool
+    that was not exported can not: its newest writes may be in the intent log only, which a read-only import does not
+    show. Raises StepFailed, and ProbeError.
+    """
+    where = area(site, place, metadata)
+    device, point = where.local + SUFFIX, f"{POINTS}/{place.name}"
+    _close(site, place, device, point, where.size)
+    try:
+        _succeed(site, (MKDIR, "-p", "-m", "700", point), "there is no directory to mount on")
+        _begin_behind_the_metadata(site, where, device)
+        yield _mount(site, place, device, point)
+    finally:
+        _close(site, place, device, point, where.size)
+
+
+def unclean(site: Site, place: Place) -> str:
+    """Empty where the file system that is open was unmounted cleanly; else what that means. A proof by names and times
+    needs a clean one. To be called while the copy is open. Raises StepFailed, ProbeError."""
+    there = mounted_at(mounts(site.here.node()), f"{POINTS}/{place.name}")
+    if there is None:
+        return "" if pool_view.is_open(site, place.name, f"{POINTS}/{place.name}") else "the copy is not open"
+    done = site.here.act((FILE, "-s", "-b", there.device), LOOKS)
+    found = re.search(CLEAN, done.stdout)
+    if done.status != 0 or not found:
+        return f"whether it was unmounted cleanly is not known: {done.words}"
+    if found[1] == "1":
+        return ""
+    return "it was not unmounted cleanly: names that were not yet on the disk are missing from it"
+
+
+def mount_ufs(device: str, point: str) -> tuple[str, ...]:
+    """mount(8); of a file system whose users are not trusted here."""
+    return MOUNT, "-t", "ufs", "-o", "ro,noatime,nosuid,noexec", device, point
+
+
+def _begin_behind_the_metadata(site: Site, where: Area, device: str) -> None:
+    """gnop(8), create; and look that the provider is there and has the size of the data."""
+    command = (GNOP, "create", "-o", str(where.offset), "-s", str(where.size), where.local)
+    _succeed(site, command, f"no read-only provider can be made of {where.local}", BY_HAND)
+    if not site.timing.until(lambda: _size(site, device) == where.size, LOOKS):
+        raise StepFailed(f"{device} has not appeared with {where.size} bytes{BY_HAND}")
+
+
+def _mount(site: Site, place: Place, device: str, point: str) -> str:
+    """Mount what is on the provider; the directory with the files."""
+    kind = site.here.act((FSTYP, "-u", device), LOOKS)
+    what = kind.stdout.strip() if kind.status == 0 else ""
+    if what == "zfs":
+        return pool_view.take(site, place, device, point)
+    if what != "ufs":
+        raise StepFailed(f"{device} holds no file system that is known ({kind.words}): keep an image")
+    _succeed(site, mount_ufs(device, point), f"{device} cannot be mounted, keep an image")
+    there = mounted_at(mounts(site.here.node()), point)
+    if there is None or there.device != device or not there.read_only:
+        raise StepFailed(f"{device} is not mounted read-only on {point}")
+    return point
+
+
+def _close(site: Site, place: Place, device: str, point: str, size: int) -> None:
+    """Take everything away, in reverse; nothing where there is nothing. Raises StepFailed where something stays."""
+    pool_view.give_back(site, place.name, point)
+    there = mounted_at(mounts(site.here.node()), point)
+    if there is not None:
+        if there.device != device:
+            raise StepFailed(f"{there.device} is mounted on {point}, which is not ours")
+        if not _gone(site, (UMOUNT, point), lambda: mounted_at(mounts(site.here.node()), point) is None):
+            raise StepFailed(f"{point} stays mounted")
+    found = _size(site, device)
+    if found is not None:
+        if found != size:
+            raise StepFailed(f"{device} is there and has {found} bytes: it is not ours")
+        done = site.here.act((GNOP, "destroy", device), LOOKS)
+        if not site.timing.until(lambda: _size(site, device) is None, LOOKS):
+            raise StepFailed(f"{device} stays: {done.words}")
+    if site.here.act((LS, "-d", point), LOOKS).status == 0:
+        below = place.point.split("/")  # directories that the import of a pool made under its other root
+        for depth in range(len(below), 0, -1):
+            site.here.act((RMDIR, point + "/".join(below[:depth])), LOOKS)
+
+
+def _gone(site: Site, command: tuple[str, ...], condition: Callable[[], bool]) -> bool:
+    """Unmount until it holds, at the end by force."""
+
+    def tried() -> bool:
+        site.here.act(command, MOUNTS)
+        return condition()
+
+    if site.timing.until(tried, BUSY, 0.5):
+        return True
+    site.here.act((command[0], "-f", *command[1:]), MOUNTS)
+    return condition()
+
+
+def _size(site: Site, device: str) -> int | None:
+    """The size of a provider in bytes, None where it is not there (diskinfo(8))."""
+    done = site.here.act((DISKINFO, device), LOOKS)
+    fields = done.stdout.split()
+    return int(fields[2]) if done.status == 0 and len(fields) > 2 and fields[2].isdigit() else None
+
+
+def _succeed(site: Site, command: tuple[str, ...], otherwise: str, advice: str = "") -> Completed:
+    try:
+        done = site.here.act(command, MOUNTS)
+    except ProbeError as error:
+        raise StepFailed(f"{otherwise}: {error}{advice}") from None
+    if done.status != 0:
+        raise StepFailed(f"{otherwise}: {done.words}{advice}")
+    return done

@@ -1,0 +1,258 @@
+"""The recovery of a losing copy: the documented steps, each looked at, in an order that can be interrupted anywhere.
+
+    stepped-down   the address held back, role init: nothing writes to this copy
+    kept           what only this copy has was salvaged and read back, or is proven not to be there
+    created        new metadata (hastctl(8), create), after the guard has looked once more
+    following      role secondary: everything is copied from the other node
+
+A state file says which step was reached; run again it goes on from there, and nothing is done twice. The one command
+that destroys is run only under the lock of `converge`, right after the guard (`verdict.may_create`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes import carp, hast
+from checks.probes.booted import boot_time
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role, Status
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover import hold, roles
+from remediate.failover.converge import LOCK, Wish, converge
+from remediate.failover.observe import with_address
+from remediate.failover.outcome import StepFailed
+from remediate.failover.peer import ASK
+from remediate.failover.resource import Place, places
+from remediate.recovery import evidence, progress
+from remediate.recovery.evidence import Evidence, Side
+from remediate.recovery.keeping import Keeper
+from remediate.recovery.progress import Progress, Step
+from remediate.recovery.verdict import Kind, Verdict, judge, may_create
+from remediate.site import Site
+from remediate.state import ledger, marker
+from remediate.state.journal import ALERT
+from remediate.state.lock import Lock
+
+RECOVERABLE = (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK)
+HELD_NOTHING = "the disk held no copy"
+WAIT = 30.0
+"""Seconds to wait for a convergence that runs."""
+
+
+class Refused(StepFailed):
+    """The evidence forbids it; nothing was done. `reasons`: one sentence each."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+class Copied(NamedTuple):
+    """A look at the primary: bytes that it has to copy still, and whether it has a secondary to copy them to."""
+
+    dirty: int
+    connected: bool
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left."""
+        return self.connected and self.dirty == 0
+
+
+class Recovery:
+    """One recovery of one resource on this node. `keeper` keeps what only this copy has, `watch` is told each step."""
+
+    def __init__(self, site: Site, name: str, keeper: Keeper, watch: Callable[[str], None]) -> None:
+        self.site, self.name, self.keeper, self.watch = site, name, keeper, watch
+        found = places(site.here.node(), site.config, (name,))
+        if name not in found:
+            raise Refused((f"hast.conf has no resource {name}",))
+        self.place: Place = with_address(found[name], carp.vhids(site.here.node()))
+
+    def look(self) -> tuple[Evidence, Verdict]:
+        """The evidence of both nodes, and the verdict on this node's copy. Changes nothing."""
+        seen = evidence.collect(self.site, self.place)
+        return seen, judge(seen)
+
+    def run(self, trigger: str) -> str:
+        """From where it stands to role secondary; what was kept, in a sentence. Raises Refused where nothing was done,
+        StepFailed, ProbeError and StateError where it stopped at a step: run again, it goes on."""
+        lock = Lock(self.site.store, LOCK, f"recovery of {self.name}", self.site.timing)
+        if not lock.acquire(WAIT):
+            raise Refused(("another recovery or convergence is running",))
+        with lock:
+            done = self._steps(trigger)
+        converge(self.site, Wish(f"recovery of {self.name}"))
+        return done.kept
+
+    def step_down(self, trigger: str) -> None:
+        """The address away, the role init, nothing else. Raises as `run`."""
+        lock = Lock(self.site.store, LOCK, f"step-down of {self.name}", self.site.timing)
+        if not lock.acquire(WAIT):
+            raise Refused(("another recovery or convergence is running",))
+        with lock:
+            seen, verdict = self.look()
+            self._refuse(seen, verdict)
+            self._mark()
+            self.site.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
+                                    evidence=sentences(seen), result="begins: step-down", severity=ALERT,
+                                    run=self._incident())  # fmt: skip
+            self._give_up()
+
+    def copied(self) -> Copied | None:
+        """How far the primary has come with copying everything here; None where it cannot be asked."""
+        if self.site.peer is None:
+            return None
+        try:
+            there = hast.resource(self.site.peer.node(ASK), self.name)
+        except (hast.NoState, ProbeError):
+            return None
+        return Copied(there.dirty, there.role is Role.PRIMARY and there.status is Status.COMPLETE)
+
+    def finished(self) -> None:
+        """The copy is complete again. Raises StateError."""
+        progress.end(self.site, self.name)
+
+    def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
+        """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
+        was created anew is in no split-brain and has metadata, unless something has happened to it since; before that
+        a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
+        found = progress.read(self.site.store, self.name)
+        if found is None:
+            return None
+        if found.step >= Step.CREATED:
+            over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
+        else:
+            marked = marker.present(self.site.store, self.name)
+            over = marked is None or marked.id != found.incident
+        return None if over else found
+
+    def _steps(self, trigger: str) -> Progress:
+        seen, verdict = self.look()
+        begun = self.begun(seen, verdict)
+        if begun is not None and begun.step >= Step.CREATED:
+            return self._follow(seen, begun)
+        self._refuse(seen, verdict)
+        self._mark()
+        now = self._begin(trigger, seen, verdict) if begun is None else begun
+        now = now._replace(mode=self.keeper.mode.value, target=self.keeper.target)
+        if seen.here.was_created:
+            self._note_incomplete()
+        else:
+            self.watch("step-down")
+            self._give_up()
+            now = self._reached(now, Step.STEPPED_DOWN)
+            self.watch("keep")  # also where it was kept before: what has happened to the copy since is not known
+            now = self._reached(now._replace(kept=self._keep(seen, now.incident)), Step.KEPT)
+            self.watch("create")
+            self._create(seen.here, now)
+        return self._follow(seen, self._reached(now, Step.CREATED))
+
+    def _begin(self, trigger: str, seen: Evidence, verdict: Verdict) -> Progress:
+        """Everything of one split-brain bears one name, that of its marker. Raises StateError."""
+        mode, target = self.keeper.mode.value, self.keeper.target
+        begun = Progress(self._incident(), mode, target, Step.BEGUN, HELD_NOTHING if seen.here.was_created else "")
+        self.site.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
+                                evidence=sentences(seen), result=f"begins: {mode}", severity=ALERT,
+                                run=begun.incident)  # fmt: skip
+        progress.write(self.site.store, self.name, begun)
+        return begun
+
+    def _refuse(self, seen: Evidence, verdict: Verdict) -> None:
+        """Raise Refused with every sentence that the evidence makes true."""
+        reasons = [refusal.says for refusal in verdict.refusals]
+        reasons += [side.unread for side in (seen.here, seen.there) if side.unread]
+        if verdict.kind not in RECOVERABLE:
+            reasons.append(verdict.kind.value)
+        if reasons:
+            raise Refused(tuple(dict.fromkeys(reasons)))
+
+    def _mark(self) -> None:
+        """The marker of the losing side: from now on nothing promotes this copy, whatever happens to this process."""
+        boot = str(boot_time(self.site.here.node()))
+        node = self.site.journal.node_name
+        marker.record(self.site.store, self.name, node, boot, self.site.timing.wall(), True)
+
+    def _give_up(self) -> None:
+        boot = str(boot_time(self.site.here.node()))
+        most = int(self.site.config.failover.demotion)
+        hold.hold(self.site, boot, {*hold.reasons(self.site.store), f"{self.name}: recovery"}, most)
+        if hast.resource(self.site.here.node(), self.name).role is not Role.INIT:
+            roles.become(self.site, self.place, Role.INIT)
+
+    def _keep(self, seen: Evidence, incident: str) -> str:
+        """Keep what only this copy has, and read it back; where it is, or why there is nothing. Raises StepFailed."""
+        if seen.here.metadata is None:
+            return HELD_NOTHING
+        since = ledger.read(self.site.store, self.name).parted_at
+        return self.keeper.keep(self.site, self.place, seen.here.metadata, since, incident, self.watch)
+
+    def _create(self, before: Side, now: Progress) -> None:
+        """New metadata. The ledger knows the copy to be incomplete before anything is destroyed."""
+        self._note_incomplete()
+        old = before.metadata
+        sizes = ("-e", str(old.extentsize), "-k", str(old.keepdirty)) if old else ()
+        command = (roles.HASTCTL, "create", *sizes, self.name)
+        seen = evidence.collect(self.site, self.place)
+        reasons = may_create(seen, bool(now.kept))  # nothing stands between
+        if seen.here.metadata != old or seen.here.blank is not before.blank:
+            reasons = (*reasons, "the metadata of this copy have changed since it was looked at")
+        if reasons:
+            raise Refused(reasons)
+        done = self.site.here.act(command, roles.TAKES)
+        if done.status != 0:
+            raise StepFailed(f"`{' '.join(command)}` ends with {done.status}: {done.words}")
+        if hast.metadata(self.site.here.node(), self.name).resuid != 0:
+            raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
+        self.site.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
+                                severity=ALERT, run=now.incident)  # fmt: skip
+
+    def _note_incomplete(self) -> None:
+        now, node = self.site.timing.wall(), self.site.journal.node_name
+        ledger.record(self.site.store, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
+
+    def _follow(self, seen: Evidence, now: Progress) -> Progress:
+        """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into
+        use since, StepFailed."""
+        if seen.here.role is HastRole.PRIMARY or seen.here.mounted is not Mounted.NOTHING:
+            raise Refused(("the new copy is in use on this node: it does not become secondary",))
+        self.watch("follow")
+        if marker.present(self.site.store, self.name) is not None:
+            marker.clear(self.site.store, self.name)
+        if hast.resource(self.site.here.node(), self.name).role is not Role.SECONDARY:
+            roles.become(self.site, self.place, Role.SECONDARY)
+        return self._reached(now, Step.FOLLOWING)
+
+    def _incident(self) -> str:
+        """The id of the marker."""
+        found = marker.present(self.site.store, self.name)
+        return found.id if found is not None else ""
+
+    def _reached(self, now: Progress, step: Step) -> Progress:
+        now = now._replace(step=step)
+        progress.write(self.site.store, self.name, now)
+        return now
+
+
+def sentences(seen: Evidence) -> tuple[str, ...]:
+    """The evidence for a journal and for a human, a sentence for each node and one for the pair."""
+    found = []
+    for side in (seen.here, seen.there):
+        if side.unread:
+            found.append(f"{side.name or 'the other node'}: {side.unread}")
+            continue
+        counters = "no metadata"
+        if side.metadata is not None:
+            counters = f"resuid {side.metadata.resuid} localcnt {side.metadata.localcnt} " + (
+                f"remotecnt {side.metadata.remotecnt} prevrole {side.metadata.prevrole.value}"
+            )
+        daemons = " ".join(sorted(side.daemons)) or "no NFS daemon"
+        carp = f"CARP {side.carp.value}" if side.carp else "no CARP state"
+        said = f"{carp}, HAST {side.role.value}, {side.mounted.value}{', exported' if side.exported else ''}, {daemons}"
+        found.append(f"{side.name}: {said}; {counters}" + (f"; {side.incomplete}" if side.incomplete else ""))
+    found.append(f"clients at the service address: {seen.answered or 'are answered'}")
+    if seen.relation is not None:
+        found.append(f"the copies: {seen.relation.value}")
+    return tuple(found)

@@ -1,0 +1,252 @@
+"""Files of a salvage put back into the live file system: beside the present ones, or over them, never silently.
+
+The live tree is walked component by component, and never through a link; what is put back gets its name only when all
+of it is on the disk. `beside` is `NAME.salvaged-INCIDENT` and overwrites nothing; `over` keeps the present file as
+`NAME.before-restore-INCIDENT` first. A hard link comes back as a file of its own.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import fnmatch
+import os
+import posixpath
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from remediate.failover.outcome import StepFailed
+from remediate.recovery import archive
+from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, shown
+from remediate.recovery.manifest import Kept, Manifest
+from remediate.recovery.putting import SHARED, Working, look
+from remediate.recovery.targets import BLOCK, FILES, Target
+from remediate.recovery.trees import open_directory
+
+
+class How(enum.Enum):
+    """Where a file is put."""
+
+    BESIDE = "beside"
+    OVER = "over"
+
+
+class Done(NamedTuple):
+    """What became of one entry: what was, or would be, done, or (`failed`) why not."""
+
+    kept: Kept
+    words: str
+    failed: bool = False
+
+
+class _Refused(Exception):
+    """This one is not put back; the others are."""
+
+
+def chosen(found: Manifest, patterns: Sequence[bytes]) -> list[Kept]:
+    """The entries whose path matches a pattern of a shell (fnmatch(3)), all without one. A directory's name chooses
+    what is in it too."""
+    if not patterns:
+        return list(found.files)
+    return [kept for kept in found.files if any(_matches(kept.item.path, pattern) for pattern in patterns)]
+
+
+def put_back(
+    salvage: Target, found: Manifest, wanted: Sequence[Kept], root: str, how: How, dry_run: bool = False
+) -> Iterator[Done]:
+    """Put entries of a salvage back below `root`, as they are read; each is on the disk when it is given. With
+    `dry_run` nothing is written. Raises StepFailed where the salvage is not what its manifest says: what was given
+    before that is right all the same."""
+    paths = {kept.item.path for kept in wanted}
+    try:
+        top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise StepFailed(f"{root} cannot be opened: {error.strerror}") from None
+    try:
+        live = _Live(top, found, how, dry_run)
+        if dry_run:
+            yield from (live.put(kept, None) for kept in wanted)
+            return
+        links = _by_content(wanted)
+        with salvage.reading(FILES) as source:
+            for member in archive.members(source, found.files):
+                wants = links.get(member.kept.item.path, []) if member.kept.has_content else []
+                if wants:
+                    yield from _of_one_content(live, wants, archive.contents(member))
+                elif member.kept.item.kind != FILE and member.kept.item.path in paths:
+                    yield live.put(member.kept, None)
+        yield from (live.put(kept, None) for kept in wanted if not kept.stored)
+    finally:
+        os.close(top)
+
+
+def _matches(path: bytes, pattern: bytes) -> bool:
+    wanted = pattern.rstrip(b"/")
+    return fnmatch.fnmatchcase(path, wanted) or path.startswith(wanted + b"/")
+
+
+def _by_content(wanted: Iterable[Kept]) -> dict[bytes, list[Kept]]:
+    """Path in the archive: the entries that have its content."""
+    found: dict[bytes, list[Kept]] = {}
+    for kept in wanted:
+        if kept.item.kind == FILE:
+            found.setdefault(kept.link or kept.item.path, []).append(kept)
+    return found
+
+
+def _of_one_content(live: _Live, wants: Sequence[Kept], content: Iterator[bytes]) -> Iterator[Done]:
+    """A content that several names have is kept aside while they are put back."""
+    if len(wants) == 1:
+        yield live.put(wants[0], content)
+        return
+    with tempfile.TemporaryFile() as aside:
+        for chunk in content:
+            aside.write(chunk)
+        for kept in wants:
+            aside.seek(0)
+            yield live.put(kept, iter(lambda: aside.read(BLOCK), b""))
+
+
+class _Live:
+    """The live file system, into which is written."""
+
+    def __init__(self, top: int, found: Manifest, how: How, dry_run: bool) -> None:
+        self._top, self._how, self._dry_run = top, how, dry_run
+        self._incident = found.incident.encode()
+        self._directories = {kept.item.path: kept for kept in found.files if kept.item.kind == DIRECTORY}
+
+    def put(self, kept: Kept, content: Iterator[bytes] | None) -> Done:
+        """Put one entry back. Raises StepFailed where its content is not what it should be."""
+        try:
+            return Done(kept, self._put(kept, content))
+        except _Refused as error:
+            return Done(kept, str(error), True)
+        except OSError as error:
+            return Done(kept, error.strerror or str(error), True)
+
+    def _put(self, kept: Kept, content: Iterator[bytes] | None) -> str:
+        """What was done. Raises _Refused, OSError, StepFailed."""
+        path = kept.item.path
+        refuse_unsafe(kept)
+        if kept.item.kind == DIRECTORY:
+            if self._exists(path):
+                return "is there already"
+            if not self._dry_run:
+                os.close(self._enter(path))
+            return "made"
+        above, _, name = path.rpartition(b"/")
+        if self._dry_run:
+            return self._plan(path, name)
+        directory = self._enter(above)
+        try:
+            if self._how is How.BESIDE:
+                return self._beside(directory, name, kept, content)
+            return self._over(directory, name, kept, content)
+        finally:
+            os.close(directory)
+
+    def _plan(self, path: bytes, name: bytes) -> str:
+        if self._how is How.BESIDE:
+            return f"to {shown(self._salvaged(name))}"
+        return f"over it, kept as {shown(self._before(name))}" if self._exists(path) else "where nothing is"
+
+    def _beside(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
+        to = self._salvaged(name)
+        with Working(directory, kept, content) as working:
+            try:
+                working.take_free_name(to)
+            except FileExistsError:
+                if working.same_as(to):
+                    return f"{shown(to)} is there already, and the same"
+                raise _Refused(f"{shown(to)} is there already, and is another") from None
+        return f"to {shown(to)}"
+
+    def _over(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
+        before = self._before(name)
+        with Working(directory, kept, content) as working:
+            if working.same_as(name):
+                return "is the same already"
+            present = look(directory, name)
+            if present is None:
+                working.take_free_name(name)
+                return "where nothing was"
+            if not (stat.S_ISREG(present.st_mode) or stat.S_ISLNK(present.st_mode)):
+                raise _Refused("what is there now is neither a file nor a link")
+            try:
+                os.link(name, before, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+            except FileExistsError:
+                kept_already = look(directory, before)
+                if kept_already is None or not os.path.samestat(kept_already, present):
+                    raise _Refused(f"{shown(before)} is there already: move it away first") from None
+            os.fsync(directory)
+            working.replace(name)
+        return f"over it, kept as {shown(before)}"
+
+    def _salvaged(self, name: bytes) -> bytes:
+        return name + b".salvaged-" + self._incident
+
+    def _before(self, name: bytes) -> bytes:
+        return name + b".before-restore-" + self._incident
+
+    def _exists(self, path: bytes) -> bool:
+        """Something has this name. Raises OSError, also for a component that is a link."""
+        above, _, name = path.rpartition(b"/")
+        try:
+            directory = open_directory(self._top, above)
+        except FileNotFoundError:
+            return False
+        try:
+            return not name or look(directory, name) is not None
+        finally:
+            os.close(directory)
+
+    def _enter(self, path: bytes) -> int:
+        """A directory, made with what is missing of it, as the losing copy had it. Raises _Refused, OSError."""
+        current, so_far = os.dup(self._top), b""
+        for name in path.split(b"/") if path else []:
+            so_far = so_far + b"/" + name if so_far else name
+            try:
+                below = self._enter_one(current, name, so_far)
+            finally:
+                os.close(current)
+            current = below
+        return current
+
+    def _enter_one(self, directory: int, name: bytes, path: bytes) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        try:
+            return os.open(name, flags, dir_fd=directory)
+        except FileNotFoundError:
+            os.mkdir(name, 0o700, dir_fd=directory)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+                raise _Refused(f"{shown(path)} is no directory there, and no link is followed") from None
+            raise
+        made = os.open(name, flags, dir_fd=directory)
+        as_it_was = self._directories.get(path)
+        if as_it_was is not None:
+            item = as_it_was.item
+            with suppress(PermissionError):
+                os.fchown(made, item.uid, item.gid)
+            os.fchmod(made, item.mode & SHARED)
+        os.fsync(directory)
+        return made
+
+
+def refuse_unsafe(kept: Kept) -> None:
+    """Raise _Refused for what would leave the file system: a path, or where a link leads to."""
+    path = kept.item.path
+    if kept.item.kind == OTHER:
+        raise _Refused("a special file, of which nothing is kept")
+    if not path or b"\0" in path or any(name in (b"", b".", b"..") for name in path.split(b"/")):
+        if not path and kept.item.kind == DIRECTORY:
+            raise _Refused("the root directory itself is left as it is")
+        raise _Refused("its path leads out of the file system")
+    if kept.item.kind == SYMLINK:
+        target = kept.item.target
+        led = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        if not target or b"\0" in target or target.startswith(b"/") or led == b".." or led.startswith(b"../"):
+            raise _Refused(f"a link that leads out of the file system, to {shown(target)}")

@@ -1,0 +1,156 @@
+"""What only the losing copy has, kept as files: an archive and a manifest, read back before anything is destroyed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from checks.plugin.text import say_size
+from remediate.failover.outcome import StepFailed
+from remediate.recovery import archive, manifest, targets
+from remediate.recovery.differences import Difference, differences, first_difference, unchanged_since
+from remediate.recovery.imaging import image
+from remediate.recovery.items import FILE, Item, Tree
+from remediate.recovery.manifest import Kept, Manifest
+from remediate.recovery.targets import FILES, MANIFEST, Target
+from remediate.site import Site
+from remediate.state.journal import ERR, NOTICE
+
+__all__ = ["Verified", "first_difference", "image", "salvage", "unchanged_since", "verify"]
+
+SPARE = 1.1
+"""How much more room there must be than is needed."""
+MOST = 99
+"""Salvages of one incident."""
+
+
+class Verified(NamedTuple):
+    """What was read back: files whose content is in the archive, their bytes, and everything else that was kept."""
+
+    files: int
+    size: int
+    others: int
+
+    def __str__(self) -> str:
+        return f"{self.files} files ({say_size(self.size)}) and {self.others} others, read back and found equal"
+
+
+def salvage(
+    site: Site,
+    resource: str,
+    losing: Tree,
+    winner: Tree,
+    since: float,
+    place: str,
+    incident: str,
+    watch: Callable[[str], None] = lambda _: None,
+    ssh: tuple[str, ...] | None = None,
+) -> Manifest:
+    """Keep everything of the losing copy that the other one lacks or has otherwise, or that was changed at or after
+    `since` (seconds since 1970, infinite where it is not known), at `place`: see `targets.target`.
+
+    What is kept is in memory, what is compared is not. A finished salvage of the incident that holds all of it already
+    is taken as it is; another one stays, and this one gets a number. Raises StepFailed, where there is not room enough
+    before anything is written, and ProbeError.
+    """
+    _refuse_the_mount_point(site, resource, place)
+    watch("comparing the two copies")
+    kept = _linked(differences(losing, winner, since, watch))
+    if losing.vanished:
+        raise StepFailed(f"{losing.vanished} names of the losing copy could not be read: keep an image of it")
+    found, target = _place(resource, incident, place, kept, ssh)
+    if found is not None:
+        return found
+    made = Manifest(
+        resource, incident, site.journal.node_name, since if math.isfinite(since) else None, kept, target.where
+    )
+    _refuse_without_room(target, kept)
+    try:
+        target.begin()
+        with target.writing(FILES) as sink:
+            made = made._replace(files=archive.write(sink, losing, kept, watch))
+        with target.writing(MANIFEST) as sink:
+            for line in manifest.lines(made):
+                sink.write(line)
+    except StepFailed as error:
+        target.discard()
+        site.journal.entry("salvage", resource=resource, why=incident, result=f"failed: {error}", severity=ERR)
+        raise
+    result = f"{len(kept)} files kept at {made.where}"
+    site.journal.entry("salvage", resource=resource, why=incident, result=result, severity=NOTICE)
+    return made
+
+
+def verify(site: Site, made: Manifest, ssh: tuple[str, ...] | None = None) -> Verified:
+    """Read a salvage back, manifest and archive, and hold every size and hash against what was kept. Raises
+    StepFailed."""
+    target = targets.at(made.where, ssh)
+    kept = read_manifest(target)
+    if [_same(each) for each in kept.files] != [_same(each) for each in made.files]:
+        raise StepFailed(f"the manifest at {made.where} is not that of what was kept")
+    files = size = others = 0
+    with target.reading(FILES) as source:
+        for member in archive.members(source, kept.files):
+            read = sum(map(len, archive.contents(member)))
+            files, size = files + member.kept.has_content, size + read
+            others += not member.kept.has_content
+    verified = Verified(files, size, others)
+    site.journal.entry("salvage-verified", resource=made.resource, why=made.incident, result=f"{verified}")
+    return verified
+
+
+def read_manifest(target: Target) -> Manifest:
+    """The manifest of a salvage. Raises StepFailed."""
+    with target.reading(MANIFEST) as source:
+        return manifest.parse(source.read(), target.where)
+
+
+def _linked(found: Iterable[Difference]) -> tuple[Kept, ...]:
+    """What is kept, of which a further name of the same inode is a link to the first one."""
+    first: dict[int, bytes] = {}
+    kept = []
+    for item, there, why in found:
+        link = first.setdefault(item.inode, item.path) if item.kind == FILE and item.nlink > 1 and item.inode else b""
+        kept.append(Kept(item, why, there is not None, link=link if link != item.path else b""))
+    return tuple(kept)
+
+
+def _place(
+    resource: str, incident: str, place: str, kept: tuple[Kept, ...], ssh: tuple[str, ...] | None
+) -> tuple[Manifest | None, Target]:
+    """The salvage of this incident that holds all of this already, or None and where it is to be."""
+    for number in range(1, MOST + 1):
+        target = targets.target(place, targets.name_of(resource, incident, number), ssh)
+        target.room()
+        if not target.complete():
+            return None, target
+        found = read_manifest(target)
+        if {_same(each)[:5] for each in kept} <= {_same(each)[:5] for each in found.files}:
+            return found, target
+    raise StepFailed(f"{place} holds {MOST} salvages of this incident already")
+
+
+def _same(kept: Kept) -> tuple[object, ...]:
+    """What two entries for the same thing have in common; the last two only once it is in an archive."""
+    item = kept.item
+    return item.path, item.kind, item.size, item.mtime_ns, item.target, kept.link, kept.sha256
+
+
+def _refuse_without_room(target: Target, kept: tuple[Kept, ...]) -> None:
+    needed, free = archive.size_of(each._replace(item=_in_archive(each)) for each in kept) * SPARE, target.room()
+    if needed > free:
+        raise StepFailed(f"{target.where}: {say_size(needed)} are needed, {say_size(free)} are free")
+
+
+def _in_archive(kept: Kept) -> Item:
+    return kept.item if kept.has_content else kept.item._replace(size=0)
+
+
+def _refuse_the_mount_point(site: Site, resource: str, place: str) -> None:
+    """What is written under the empty mount point vanishes with the next mount."""
+    point = site.config.for_resource(resource).mount_point
+    real = os.path.realpath(place)
+    if not place.startswith("ssh://") and (real == point or real.startswith(f"{point}/")):
+        raise StepFailed(f"{place} lies under the mount point of {resource}, where the next mount hides it")

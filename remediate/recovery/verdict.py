@@ -1,0 +1,112 @@
+"""Whether this node's copy of a resource may be given up: a function of the evidence, as two tables.
+
+Nothing else protects the data: `hastctl create` on a running, mounted primary exits 0 and wipes its metadata
+(hast-facts, 18). So every sentence of REFUSALS that is true of the evidence refuses, what could not be read refuses,
+and none of it can be passed by an option. A copy is given up only beside another one that clients are served from, as
+address, role, mount, export, daemons and a client's own calls say together: no single wrong answer is enough.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.carp import CarpState
+from checks.probes.counters import Relation
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import SERVING
+from remediate.failover.reach import DENIED
+from remediate.recovery.evidence import Evidence
+
+
+class Kind(enum.Enum):
+    """What has happened to the copy of this node."""
+
+    SPLIT_BRAIN = "each copy has writes that the other lacks"
+    BLANK = "the disk of this node is new, or was just created"
+    OTHER_DISK = "the two disks are not two copies of the same: their resource IDs differ"
+    BEHIND = "the other copy has writes that this one lacks: hastd synchronises it by itself"
+    IN_STEP = "neither copy has writes that the other lacks"
+    UNKNOWN = "how the two copies stand to each other cannot be told"
+
+
+class Refusal(NamedTuple):
+    """A reason not to give up this node's copy, its sentence, and when it holds."""
+
+    reason: str
+    says: str
+    holds: Callable[[Evidence], bool]
+
+
+class Verdict(NamedTuple):
+    """What has happened, and what forbids to give this node's copy up; nothing does where `refusals` is empty."""
+
+    kind: Kind
+    refusals: tuple[Refusal, ...]
+
+
+KINDS: dict[Relation | None, Kind] = {
+    Relation.SPLIT_BRAIN: Kind.SPLIT_BRAIN,
+    Relation.OTHER_DISK: Kind.OTHER_DISK,
+    Relation.FIRST_BLANK: Kind.BLANK,
+    Relation.SECOND_AHEAD: Kind.BEHIND,
+    Relation.IN_SYNC: Kind.IN_STEP,
+}
+"""Of this node's metadata against the other's; everything else is Kind.UNKNOWN."""
+
+REFUSALS = (
+    Refusal("not-read", "this node could not be read", lambda seen: bool(seen.here.unread)),
+    Refusal("peer-not-read", "the other node could not be read", lambda seen: bool(seen.there.unread)),
+    Refusal("master", "this node is CARP MASTER", lambda seen: seen.here.carp is CarpState.MASTER),
+    Refusal("carp-unknown", "no vhid speaks for the resource on this node", lambda seen: seen.here.carp is None),
+    Refusal("primary", "this node is primary", lambda seen: seen.here.role is HastRole.PRIMARY),
+    Refusal("role-unknown", "hastd does not say which role the resource has here",
+            lambda seen: seen.here.role is HastRole.NOT_KNOWN),
+    Refusal("mounted", "something is mounted at the mount point on this node",
+            lambda seen: seen.here.mounted is not Mounted.NOTHING),
+    Refusal("device", "the device of a primary is there on this node", lambda seen: seen.here.device),
+    Refusal("serves", "NFS runs on this node", lambda seen: bool(seen.here.daemons.intersection(SERVING))),
+    Refusal("marked-winning", "this node served the clients when the split-brain was found",
+            lambda seen: seen.here.marked is False),
+    Refusal("peer-not-master", "the service address is not on the other node",
+            lambda seen: seen.there.carp is not CarpState.MASTER),
+    Refusal("peer-not-primary", "the other node is not primary", lambda seen: seen.there.role is not HastRole.PRIMARY),
+    Refusal("peer-not-mounted", "the file system is not mounted on the other node",
+            lambda seen: seen.there.mounted is not Mounted.WRITABLE),
+    Refusal("peer-not-serving", "the other node does not serve the clients",
+            lambda seen: not (seen.there.exported and seen.there.daemons.issuperset(SERVING))),
+    Refusal("not-answered", "clients get no answer at the service address",
+            lambda seen: seen.answered not in ("", DENIED)),
+    Refusal("peer-older", "the ledger of the other node knows its own copy to be incomplete",
+            lambda seen: bool(seen.there.incomplete)),
+    Refusal("peer-behind", "the other copy lacks writes that this one has, and nothing else is known against this one",
+            lambda seen: seen.relation is Relation.FIRST_AHEAD),
+    Refusal("peer-blank", "the other copy is blank, or has no metadata",
+            lambda seen: seen.there.metadata is None or seen.relation in (Relation.SECOND_BLANK, Relation.BOTH_BLANK)),
+    Refusal("impossible", "the counters of the two disks are such that hastd never makes them",
+            lambda seen: seen.relation is Relation.IMPOSSIBLE),
+)  # fmt: skip
+"""In the order in which they are shown."""
+
+
+def judge(seen: Evidence) -> Verdict:
+    """The verdict on this node's copy."""
+    refused = tuple(refusal for refusal in REFUSALS if refusal.holds(seen))
+    if seen.here.blank and not seen.here.unread:
+        return Verdict(Kind.BLANK, refused)
+    return Verdict(KINDS.get(seen.relation, Kind.UNKNOWN), refused)
+
+
+def may_create(seen: Evidence, kept: bool) -> tuple[str, ...]:
+    """Why `hastctl create` must not be run on this node now; empty where it may. `kept`: its copy was salvaged and read
+    back, or is proven to hold nothing that the other one lacks. This is the guard, asked immediately before."""
+    verdict = judge(seen)
+    reasons = [refusal.says for refusal in verdict.refusals]
+    if verdict.kind in (Kind.BEHIND, Kind.IN_STEP, Kind.UNKNOWN):
+        reasons.append(verdict.kind.value)
+    if verdict.kind is not Kind.BLANK and not kept:
+        reasons.append("what only this copy has was not kept")
+    if seen.here.role not in (HastRole.INIT, HastRole.SECONDARY):
+        reasons.append(f"the role here is {seen.here.role.value}")
+    return tuple(dict.fromkeys(reasons))

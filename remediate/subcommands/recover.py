@@ -1,0 +1,173 @@
+"""`hastwatch recover RESOURCE`: recover from a split-brain, on the node whose copy is given up.
+
+    hastwatch recover home --dry-run
+    hastwatch recover home --to /var/spool/salvage
+    hastwatch recover home --to ssh://root@backup/var/salvage
+    hastwatch recover home --resync
+
+Shows the evidence of both nodes and which copy loses, or that it cannot be told. Then, after it was confirmed: the
+losing node gives up address and role; what only its copy has is kept at --to and read back; new metadata are made, and
+everything is copied from the other node. --resync keeps nothing, and is refused where it is not proven that there is
+nothing to keep; --image keeps the raw data of a copy that cannot be mounted; --step-down only gives up address and
+role. A blank disk on the standby and one of another pair are recovered in the same way.
+
+Interrupted, it is run again and goes on where it was. Nothing passes the guard: the node must not be MASTER, primary,
+mounted or serving, and the other one must be all of that, as several independent sources say.
+
+Exit status: 0 recovered (--dry-run: may be), 1 refused or failed and the reason is said, 2 wrong usage, 69 the node
+cannot be looked at, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from checks.plugin.text import plain
+from remediate import local
+from remediate.arguments import Parser
+from remediate.failover.outcome import StepFailed
+from remediate.recovery.evidence import Evidence
+from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.progress import Progress as Begun
+from remediate.recovery.progress import Step
+from remediate.recovery.recover import Recovery, Refused, sentences
+from remediate.recovery.resync import Resync
+from remediate.recovery.verdict import Kind, Verdict
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, on_a_terminal
+
+PROG = "hastwatch recover"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
+    modes = made.add_mutually_exclusive_group()
+    modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(
+        "keep every file that the other copy lacks or has otherwise (default)"
+    ))  # fmt: skip
+    modes.add_argument("--resync", dest="mode", action="store_const", const="resync", help=(
+        "keep nothing; refused unless this copy is proven to hold nothing that the other one lacks"
+    ))  # fmt: skip
+    modes.add_argument("--image", dest="mode", action="store_const", const="image", help="keep the raw data")
+    modes.add_argument("--step-down", dest="mode", action="store_const", const="step-down", help=(
+        "give up address and role, nothing else"
+    ))  # fmt: skip
+    made.add_argument("--to", default="", metavar="TARGET", help=(
+        "where it is kept: a directory, or ssh://[USER@]HOST/PATH (default: split_brain.salvage_to)"
+    ))  # fmt: skip
+    made.add_argument("-n", "--dry-run", action="store_true", help="show the evidence and the verdict, change nothing")
+    made.add_argument("--no-wait", action="store_true", help="do not wait until everything is copied")
+    made.add_argument("--json", action="store_true", help="with --dry-run: for programs")
+    caller.add_yes(made)
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Show, have it confirmed, recover, wait; the exit status. Raises what `caller.run` tells of."""
+    progress = Progress(site.timing, on_a_terminal())
+    recovery = Recovery(site, options.resource, Keeper(Mode.SALVAGE), progress)
+    seen, verdict = recovery.look()
+    begun = recovery.begun(seen, verdict)
+    recovery.keeper = keeper = _keeper(site, options, begun)
+    if options.dry_run and options.json:
+        sys.stdout.write(as_json(seen, verdict))
+        return int(bool(reasons(seen, verdict)))
+    sys.stdout.write(screen(options.resource, seen, verdict, begun.step.name.lower() if begun else ""))
+    sys.stdout.flush()
+    refused = reasons(seen, verdict)
+    if options.dry_run:
+        return int(bool(refused))
+    if begun is None and refused:
+        raise Refused(refused)
+    if options.mode == "step-down":
+        recovery.step_down(f"human {caller.who()}")
+        sys.stdout.write(f"{options.resource}: address and role are given up on this node\n")
+        return 0
+    _refuse_without_target(keeper, verdict, begun)
+    if begun is None:
+        caller.confirm(options, _question(options.resource, keeper, verdict, seen), options.resource)
+    kept = recovery.run(f"human {caller.who()}")
+    sys.stdout.write(f"{plain(kept, 1000)}\n")
+    if options.no_wait:
+        return 0
+    copied = Resync(site, sys.stdout).wait(recovery)
+    sys.stdout.write(f"{options.resource}: {copied}\n")
+    return 0
+
+
+def reasons(seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+    """Why this node's copy is not given up, a sentence each; none where it may be."""
+    found = [refusal.says for refusal in verdict.refusals]
+    if verdict.kind not in (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK):
+        found.append(verdict.kind.value)
+    return tuple(dict.fromkeys(found))
+
+
+def screen(resource: str, seen: Evidence, verdict: Verdict, begun: str) -> str:
+    """Everything that a human needs, on one screen."""
+    lines = [f"{resource}: {verdict.kind.value}", *[f"  {line}" for line in sentences(seen)]]
+    for side in (seen.here, seen.there):
+        lines += [f"  log of {side.name}: {sign}" for sign in side.signs[:3]]
+    if begun:
+        lines.append(f"  a recovery was begun here, and has come to: {begun}")
+    refused = reasons(seen, verdict)
+    if refused:
+        lines += [
+            "",
+            f"The copy of {seen.here.name or 'this node'} is not given up:",
+            *[f"  - {why}" for why in refused],
+        ]
+    else:
+        lines += ["", f"The copy of {seen.here.name} loses, that of {seen.there.name} is served to the clients."]
+    return "".join(f"{plain(line, 300)}\n" for line in lines)
+
+
+def as_json(seen: Evidence, verdict: Verdict) -> str:
+    """The same for programs."""
+    return json.dumps({
+        "kind": verdict.kind.name.lower().replace("_", "-"),
+        "says": verdict.kind.value,
+        "evidence": sentences(seen),
+        "refused": [{"reason": refusal.reason, "says": refusal.says} for refusal in verdict.refusals],
+        "may_be_recovered": not reasons(seen, verdict),
+    }, indent=2) + "\n"  # fmt: skip
+
+
+def _keeper(site: Site, options: argparse.Namespace, begun: Begun | None) -> Keeper:
+    """How it is kept and where, as the options say; else as it was begun, or as configured."""
+    mode = options.mode or (begun.mode if begun else Mode.SALVAGE.value)
+    target = options.to or (begun.target if begun else "") or site.config.split_brain.salvage_to
+    return Keeper(Mode.SALVAGE if mode == "step-down" else Mode(mode), target)
+
+
+def _refuse_without_target(keeper: Keeper, verdict: Verdict, begun: Begun | None) -> None:
+    over = verdict.kind is Kind.BLANK or (begun is not None and begun.step >= Step.CREATED)
+    if keeper.mode is not Mode.RESYNC and not over and not keeper.target:
+        raise StepFailed("where the salvage is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
+
+
+def _question(resource: str, keeper: Keeper, verdict: Verdict, seen: Evidence) -> str:
+    if verdict.kind is Kind.BLANK:
+        return f"{resource} on {seen.here.name} gets new metadata, and everything is copied to it."
+    what = {
+        Mode.RESYNC: "nothing of it is kept, which is refused unless that is proven to lose nothing",
+        Mode.SALVAGE: f"what only it has is kept at {keeper.target} first",
+        Mode.IMAGE: f"its raw data are kept at {keeper.target} first",
+    }[keeper.mode]
+    return f"The copy of {resource} on {seen.here.name} is destroyed and copied anew; {what}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

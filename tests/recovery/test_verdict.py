@@ -1,0 +1,182 @@
+"""The verdict and the guard over every evidence, and over evidence of which one piece is a lie or is missing.
+
+`python -m tests.recovery.test_verdict` prints how many there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from checks.probes.carp import CarpState
+from checks.probes.counters import Relation
+from checks.probes.hast import Metadata, Role
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover.facts import SERVING
+from remediate.failover.reach import DENIED
+from remediate.recovery.evidence import Evidence, Side
+from remediate.recovery.verdict import REFUSALS, Kind, judge, may_create
+
+ALL = frozenset(SERVING)
+FLAG = (False, True)
+
+
+def dump(resuid: int, local: int, remote: int) -> Metadata:
+    return Metadata("home", 1 << 28, 1 << 21, 64, resuid, local, remote, Role.PRIMARY)
+
+
+DUMPS: dict[Relation | None, tuple[Metadata | None, Metadata | None]] = {
+    Relation.IN_SYNC: (dump(7, 0, 0), dump(7, 0, 0)),
+    Relation.FIRST_AHEAD: (dump(7, 1, 0), dump(7, 0, 0)),
+    Relation.SECOND_AHEAD: (dump(7, 0, 0), dump(7, 1, 0)),
+    Relation.SPLIT_BRAIN: (dump(7, 1, 0), dump(7, 1, 0)),
+    Relation.FIRST_BLANK: (dump(0, 0, 0), dump(7, 1, 0)),
+    Relation.SECOND_BLANK: (dump(7, 1, 0), dump(0, 0, 0)),
+    Relation.BOTH_BLANK: (dump(0, 0, 0), dump(0, 0, 0)),
+    Relation.OTHER_DISK: (dump(7, 1, 0), dump(8, 1, 0)),
+    Relation.IMPOSSIBLE: (dump(7, 0, 2), dump(7, 0, 0)),
+    None: (None, dump(7, 1, 0)),
+}
+
+HERE = Side("nfs001", CarpState.BACKUP, HastRole.INIT)
+THERE = Side("nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=Mounted.WRITABLE, exported=True, daemons=ALL)
+
+
+def heres() -> Iterator[Side]:
+    """This node, in every state."""
+    carp: CarpState | None
+    for carp, role, mounted, daemons, device, marked, unread in itertools.product(
+        (None, *CarpState), HastRole, Mounted, (frozenset[str](), ALL), FLAG, (None, *FLAG), ("", "why")
+    ):
+        yield HERE._replace(
+            carp=carp, role=role, mounted=mounted, daemons=daemons, device=device, marked=marked, unread=unread
+        )
+
+
+def theres() -> Iterator[Side]:
+    """The other node, in every state."""
+    carp: CarpState | None
+    for carp, role, mounted, exported, daemons, incomplete, unread in itertools.product(
+        (None, *CarpState), HastRole, Mounted, FLAG, (frozenset[str](), ALL), ("", "why"), ("", "why")
+    ):
+        yield THERE._replace(
+            carp=carp, role=role, mounted=mounted, exported=exported, daemons=daemons, incomplete=incomplete,
+            unread=unread,
+        )  # fmt: skip
+
+
+def evidence(here: Side, there: Side, relation: Relation | None, answered: str = "") -> Evidence:
+    mine, theirs = DUMPS[relation]
+    blank = relation is None
+    return Evidence(here._replace(metadata=mine, blank=blank), there._replace(metadata=theirs), answered)
+
+
+def all_evidence() -> Iterator[Evidence]:
+    """Every state of one node beside every other of the other one would be a billion; each side is a set of independent
+    sentences, so every state of a side is put beside the states in which the other forbids nothing, and beside some."""
+    some = list(theres())
+    for relation, answered in itertools.product(DUMPS, ("", DENIED, "no answer")):
+        for index, here in enumerate(heres()):
+            yield evidence(here, THERE, relation, answered)
+            yield evidence(here, some[index * 37 % len(some)], relation, answered)
+        for there in some:
+            yield evidence(HERE, there, relation, answered)
+
+
+def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
+    """What would be wrong with creating new metadata on this evidence."""
+    if may_create(seen, kept):
+        return
+    here, there = seen.here, seen.there
+    if here.unread or there.unread:
+        yield "created on what could not be read"
+    if here.carp is CarpState.MASTER or here.role is HastRole.PRIMARY or here.mounted is not Mounted.NOTHING:
+        yield "created on a node in use"
+    if here.device or here.daemons & ALL or here.marked is False:
+        yield "created on a node that serves, or served"
+    if not there.serves or seen.answered == "no answer" or there.incomplete:
+        yield "created beside a node that does not serve a complete copy"
+    if seen.relation in (Relation.FIRST_AHEAD, Relation.SECOND_BLANK, Relation.BOTH_BLANK, Relation.IMPOSSIBLE):
+        yield "created although the other copy is no better"
+    if not kept and not here.blank and here.metadata is not None and here.metadata.resuid != 0:
+        yield "created before anything was kept"
+
+
+def test_new_metadata_are_never_made_on_the_only_copy() -> None:
+    allowed = 0
+    for seen in all_evidence():
+        for kept in FLAG:
+            assert not list(wrong(seen, kept)), seen
+            allowed += not may_create(seen, kept)
+    assert allowed > 100, "a guard that lets nothing through is none"
+
+
+LIES: dict[str, dict[str, object]] = {
+    "the address": {"carp": CarpState.BACKUP},
+    "the role": {"role": HastRole.SECONDARY},
+    "the mount": {"mounted": Mounted.NOTHING},
+    "the export": {"exported": False},
+    "the daemons": {"daemons": frozenset()},
+    "the ledger": {"incomplete": "behind"},
+    "everything": {"unread": "could not be asked"},
+}
+
+
+@pytest.mark.parametrize("relation", [Relation.SPLIT_BRAIN, Relation.OTHER_DISK, Relation.FIRST_BLANK, None])
+@pytest.mark.parametrize("lie", LIES, ids=str)
+def test_one_source_that_says_otherwise_is_enough_to_refuse(lie: str, relation: Relation | None) -> None:
+    told = evidence(HERE, THERE, relation)
+    assert not may_create(told, True)
+    truth = evidence(HERE, THERE._replace(**LIES[lie]), relation)  # type: ignore[arg-type]  # each is a field's value
+    assert may_create(truth, True), "a node that does not serve must be told apart by this source alone"
+
+
+@pytest.mark.parametrize("source", [name for name in LIES if name not in ("everything", "the ledger")])
+def test_one_source_that_lies_does_not_make_a_dead_node_serve(source: str) -> None:
+    dead = THERE._replace(carp=CarpState.INIT, role=HastRole.INIT, mounted=Mounted.NOTHING, exported=False,
+                          daemons=frozenset())  # fmt: skip
+    field = next(iter(LIES[source]))
+    lying = dead._replace(**{field: getattr(THERE, field)})
+    assert may_create(evidence(HERE, lying, Relation.SPLIT_BRAIN), True)
+    assert may_create(evidence(HERE, THERE, Relation.SPLIT_BRAIN, "no answer"), True), "clients are a source too"
+
+
+@pytest.mark.parametrize(
+    ("relation", "kind"),
+    [
+        (Relation.SPLIT_BRAIN, Kind.SPLIT_BRAIN), (Relation.OTHER_DISK, Kind.OTHER_DISK), (None, Kind.BLANK),
+        (Relation.FIRST_BLANK, Kind.BLANK), (Relation.SECOND_AHEAD, Kind.BEHIND), (Relation.IN_SYNC, Kind.IN_STEP),
+        (Relation.FIRST_AHEAD, Kind.UNKNOWN), (Relation.IMPOSSIBLE, Kind.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_has_happened_is_told_by_the_two_dumps(relation: Relation | None, kind: Kind) -> None:
+    assert judge(evidence(HERE, THERE, relation)).kind is kind
+
+
+def test_every_refusal_refuses_some_evidence_alone() -> None:
+    alone = set()
+    for seen in all_evidence():
+        refused = judge(seen).refusals
+        if len(refused) == 1:
+            alone.add(refused[0].reason)
+    assert alone == {refusal.reason for refusal in REFUSALS}
+
+
+def main() -> int:
+    """Count them all."""
+    count = allowed = 0
+    for seen in all_evidence():
+        for kept in FLAG:
+            if list(wrong(seen, kept)):
+                print(seen, *wrong(seen, kept), sep="\n  ")
+                return 1
+            count += 1
+            allowed += not may_create(seen, kept)
+    print(f"{count} states of the evidence, {allowed} in which new metadata may be made, none of them wrong")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,282 @@
+"""`hastwatch recover`: its screen, what it asks, its exit statuses, and the wait for the new copy."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from remediate.failover.outcome import StepFailed
+from remediate.recovery.keeping import Mode
+from remediate.recovery.recover import Refused
+from remediate.recovery.resync import Resync
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.node import Node
+from remediate.subcommands import recover
+from remediate.subcommands.caller import NotConfirmed
+from tests.failover.installed_pair import state_directory
+from tests.recovery.split_pair import SIDES, Split, SplitPair
+from tests.state import child
+from tests.state.child import ROOT
+from tests.subcommands.running_pair import COMMAND, RunningPair, awaited, running
+
+RESUID = 15417145005318368486
+EVIDENCE = f"""\
+  nfs002: CARP BACKUP, HAST init, not mounted, lockd rpcbind statd; resuid {RESUID} localcnt 1 remotecnt 0 prevrole \
+primary; nfs001 told that this copy is behind
+  nfs001: CARP MASTER, HAST primary, mounted, exported, lockd mountd nfsd rpcbind statd; resuid {RESUID} localcnt 1 \
+remotecnt 0 prevrole primary
+  clients at the service address: are answered
+  the copies: each has writes that the other lacks
+"""
+
+
+@pytest.fixture
+def pair() -> Iterator[SplitPair]:
+    """A split-brain that was found, on the losing node of which the command is typed."""
+    with state_directory() as state:
+        made = SplitPair(state)
+        Split("cut off", SIDES[2]).make(made)
+        yield made
+
+
+def options(*words: str) -> argparse.Namespace:
+    return recover.parser().parse_args(["home", *words])
+
+
+def typed(pair: SplitPair, *words: str, node: Node | None = None) -> int:
+    """The command on the losing node, or another one; its exit status."""
+    return pair.does(node or pair.losing, lambda site: recover.act(site, options(*words)))
+
+
+def evidence(shown: str) -> str:
+    """A screen without the lines of the logs, whose times are those of the pair."""
+    return "".join(line for line in shown.splitlines(keepends=True) if not line.startswith("  log of "))
+
+
+# --- the screen --------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_on_the_losing_node_shows_everything_and_changes_nothing(
+    pair: SplitPair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(pair, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert evidence(shown) == (
+        "home: each copy has writes that the other lacks\n"
+        f"{EVIDENCE}"
+        "\nThe copy of nfs002 loses, that of nfs001 is served to the clients.\n"
+    )
+    assert re.search(r"^  log of nfs002: .*, last ", shown, re.M)
+    assert (pair.created, pair.destroyed, pair.entries(pair.losing, "recovery")) == (0, False, [])
+
+
+def test_a_dry_run_on_the_node_that_serves_says_all_that_forbids_it(
+    pair: SplitPair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(pair, "--dry-run", node=pair.winner) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "home: each copy has writes that the other lacks"
+    why = shown[shown.index("The copy of nfs001 is not given up:") + 1 :]
+    assert "  - this node is CARP MASTER" in why
+    assert "  - this node served the clients when the split-brain was found" in why
+    assert all(line.startswith("  - ") for line in why)
+
+
+def test_what_could_not_be_read_is_on_the_screen(pair: SplitPair, capsys: pytest.CaptureFixture[str]) -> None:
+    pair.breaks("cut-management")
+    assert typed(pair, "--dry-run") == 1
+    shown = capsys.readouterr().out
+    assert "  the other node: ssh: connect to host nfs001 port 22: Operation timed out\n" in shown
+    assert "  - the other node could not be read\n" in shown
+
+
+def test_a_dry_run_is_there_for_programs(pair: SplitPair, capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed(pair, "--dry-run", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["may_be_recovered"], told["refused"]) == ("split-brain", True, [])
+    assert "".join(f"  {line}\n" for line in told["evidence"]) == EVIDENCE
+    assert typed(pair, "--dry-run", "--json", node=pair.winner) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["may_be_recovered"] is False
+    assert {"master", "primary", "mounted", "serves"} <= {each["reason"] for each in told["refused"]}
+
+
+# --- what it asks and refuses ------------------------------------------------------------------------------------
+
+
+def test_without_a_target_and_without_an_answer_nothing_is_done(pair: SplitPair) -> None:
+    configs = pair.installed.configs
+    configs[pair.losing.name] = configs[pair.losing.name]._replace(split_brain=pair.config.split_brain._replace(
+        salvage_to=""
+    ))  # fmt: skip
+    with pytest.raises(StepFailed, match=r"where the salvage is to be kept is not known: --to DIR"):
+        typed(pair)
+    with pytest.raises(NotConfirmed, match="there is no terminal to ask on: nothing is done without --yes"):
+        typed(pair, "--to", str(pair.salvage))
+    with pytest.raises(NotConfirmed):
+        typed(pair, "--resync")
+    assert (pair.created, pair.destroyed, pair.entries(pair.losing, "recovery")) == (0, False, [])
+
+
+def test_yes_is_no_way_around_a_refusal(pair: SplitPair) -> None:
+    with pytest.raises(Refused, match="this node is CARP MASTER"):
+        typed(pair, "--yes", node=pair.winner)
+    assert pair.serves(pair.winner)
+
+
+def test_a_step_down_needs_neither_target_nor_answer(pair: SplitPair, capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed(pair, "--step-down") == 0
+    assert capsys.readouterr().out.endswith("home: address and role are given up on this node\n")
+    assert (pair.role(pair.losing), pair.created) == ("init", 0)
+
+
+def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_for_again(
+    pair: SplitPair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begun(site: object) -> str:
+        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+        recovery.watch = lambda step: inflict(pair.pair, "cut-management") if step == "create" else None
+        return recovery.run("human")
+
+    with pytest.raises(Refused, match="the other node could not be read"):
+        pair.does(pair.losing, begun)
+    pair.pair.link.heal()
+    with pytest.raises(StepFailed, match="files cannot be read"):  # a mount of a simulated node is none of this machine
+        typed(pair)
+    assert "  a recovery was begun here, and has come to: kept\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--resync", "--salvage"], "not allowed with argument"),
+        (["--image", "--step-down"], "not allowed with argument"),
+        (["--nosuch"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options(*words)
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert said in shown.err
+
+
+def test_without_root_nothing_is_done() -> None:
+    program = f"""
+import gettext, locale, os, shutil, sys
+from remediate.subcommands import recover
+os.geteuid() or os.setuid({child.NOBODY})
+sys.stderr = sys.stdout
+print(recover.main(["home", "--yes"]))
+"""
+    said, status = child.run(program).splitlines()
+    assert (said[:44], status) == ("hastwatch recover: only root may do this (or", "77")
+
+
+# --- the wait ----------------------------------------------------------------------------------------------------
+
+
+def waited(pair: SplitPair, stream: TextIO) -> str:
+    """A recovery, and the wait until everything is copied."""
+
+    def call(site: object) -> str:
+        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+        recovery.run("human")
+        return Resync(recovery.site, stream).wait(recovery)
+
+    return pair.does(pair.losing, call)
+
+
+def test_where_the_output_is_piped_the_wait_is_told_in_lines(pair: SplitPair) -> None:
+    stream = io.StringIO()
+    assert re.fullmatch(r"everything is copied, in \d+(\.\d)? ?s", waited(pair, stream))
+    lines = stream.getvalue().splitlines()
+    assert lines and all(re.fullmatch(r"[\d.]+ \w+ of [\d.]+ \w+ copied, [\d.]+ \w+/s(, .* left)?", x) for x in lines)
+    assert len(lines) <= 3, "one in half a minute"
+    assert [entry.result[:9] for entry in pair.entries(pair.losing, "recovered")] == [pair.salvaged() and "40 files "]
+
+
+def everything_on(terminal: int) -> str:
+    """What was written to the other end, which is closed (pty(7): then a read fails, or gives nothing)."""
+    shown = b""
+    with suppress(OSError):
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_on_a_terminal_the_wait_is_a_bar_that_is_taken_away_at_the_end(pair: SplitPair) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream:
+        waited(pair, stream)
+    drawn = everything_on(ours).split("\r\x1b[K")
+    assert (drawn[0], drawn[-1]) == ("", "")
+    bars = [re.match(r"\[(#*)(\.*)\] [\d.]+ \w+ of ", each) for each in drawn[1:-1]]
+    assert len(bars) > 5
+    full = [len(bar[1]) for bar in bars if bar is not None]
+    assert len(full) == len(bars) and full == sorted(full) and full[-1] > full[0]
+
+
+def test_a_primary_that_copies_nothing_ends_the_wait(pair: SplitPair) -> None:
+    def call(site: object) -> str:
+        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+        recovery.run("human")
+        inflict(pair.pair, "cut-replication")
+        return Resync(recovery.site, io.StringIO()).wait(recovery)
+
+    with pytest.raises(StepFailed, match=r"the primary has copied nothing for 2 min( 1 s)?: see hastd's log"):
+        pair.does(pair.losing, call)
+    pair.pair.link.heal()
+    assert typed(pair) == 0, "run again it goes on with the wait, and asks for nothing"
+    assert pair.healthy
+
+
+# --- as a process, on a pair that runs by itself -----------------------------------------------------------------
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Iterator[RunningPair]:
+    """A pair whose standby has got a new disk."""
+    with running(tmp_path / "d", "--automatic", "--speed", "60") as made:
+        made.on("nfs002", "service hastd onestop")
+        assert made.command("fault", "new-disk", "nfs002").returncode == 0
+        made.on("nfs002", "service hastd onestart")
+        yield made
+
+
+def test_a_human_confirms_on_a_terminal_and_sees_the_disk_being_filled(blank: RunningPair) -> None:
+    refused = blank.hastwatch("nfs002", "recover", "home")
+    assert (refused.returncode, refused.stdout.splitlines()[0]) == (
+        1, "home: the disk of this node is new, or was just created",
+    )  # fmt: skip
+    assert refused.stderr == "hastwatch recover: there is no terminal to ask on: nothing is done without --yes\n"
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "recover", *blank.options("nfs002"), "home"], cwd=ROOT, stdin=theirs, stdout=theirs,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        assert process.stderr is not None
+        question = process.stderr.readline()
+        assert question == "home on nfs002 gets new metadata, and everything is copied to it.\n"
+        os.write(ours, b"home\n")
+        shown = b""
+        while b"everything is copied" not in shown:
+            shown += os.read(ours, 4096)
+        assert process.wait() == 0
+    os.close(ours)
+    assert b"the disk held no copy\r\n" in shown
+    assert awaited(lambda: "complete" in blank.on("nfs002", "hastctl status home"))
