@@ -6,7 +6,9 @@ acknowledged writes are missing and whose doing that is. Exit status: 0 every sc
 2 wrong usage.
 
 The checks are the real ones; check_nfs_export speaks to the network itself and is not among them, a simulated NFS
-client that writes a new file every second stands for it. Times are simulated seconds; --speed only says how fast they
+client that writes a new file every second stands for it. In the scenarios whose name ends in -automatic, and when the
+preferred node returns, hastwatch is installed on both nodes and nobody repairs anything: what it does and why is told
+from its journals. Times are simulated seconds; --speed only says how fast they
 pass. The operator types without a pause for thought, but for those that the story names.
 """
 
@@ -29,17 +31,15 @@ from remediate.rehearsal import telling
 from remediate.rehearsal.arguments import CONFIG, speed
 from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.observer import Observer, refuse_wrong
-from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.own_pair import layout_of
 from remediate.rehearsal.pace import Pace
-from remediate.rehearsal.scenario import Entry, Outcome, Scenario, Stage, play
-from remediate.rehearsal.scenarios import NOT_YET, SCENARIOS
-from remediate.rehearsal.service import Clients
+from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenarios import SCENARIOS
+from remediate.rehearsal.setting import setting
+from remediate.rehearsal.story import Entry
 
 DEFAULT_SPEED = 30.0
 """Simulated seconds per real second: the tour takes less than a minute."""
-WARM_UP = 35.0
-"""Simulated seconds that clients write before a scenario begins: longer than UFS delays any name, so that some of the
-writes are on both disks and some are not."""
 NOTED_SILENCE = 3.0
 """Simulated seconds without an acknowledgement that the progress line speaks of."""
 REDRAW = 0.1
@@ -98,20 +98,18 @@ class Rehearsal:
         return 0 if all(outcome.well for outcome in outcomes) else FAILED
 
     def _play(self, scenario: Scenario, title: str) -> Outcome:
-        pair = healthy_pair(self.layout, scenario.hooked)
-        clients = Clients(pair)
-        pair.clock.advance(WARM_UP)
-        began = pair.clock.now
+        with setting(scenario, self.layout, self.config) as (pair, clients, installed):
+            began = pair.clock.now
 
-        def line() -> str:
-            silent = clients.silent_for()
-            without = f"clients without service for {say_duration(silent)}"
-            served = "clients are served" if silent < NOTED_SILENCE else without
-            return f"{title}  {say_duration(pair.clock.now - began)}, {served}"
+            def line() -> str:
+                silent = clients.silent_for()
+                without = f"clients without service for {say_duration(silent)}"
+                served = "clients are served" if silent < NOTED_SILENCE else without
+                return f"{title}  {say_duration(pair.clock.now - began)}, {served}"
 
-        pace = Pace(pair.clock, self.options.speed, lambda: self.progress.show(line))
-        stage = Stage(pair, Observer(pair, self.config), clients, pace, self._tell)
-        return play(scenario, stage)
+            pace = Pace(pair.clock, self.options.speed, lambda: self.progress.show(line))
+            observer = Observer(pair, self.config)
+            return play(scenario, Stage(pair, observer, clients, pace, self._tell, installed))
 
     def _tell(self, entry: Entry) -> None:
         self._say(*telling.story(entry, self.paint, self.options.verbose > 0))
@@ -128,8 +126,8 @@ class Rehearsal:
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog="hastwatch rehearse", description=__doc__)
-    made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all that are there)")
-    made.add_argument("--list", action="store_true", help="name all scenarios, those that are not there yet too")
+    made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
+    made.add_argument("--list", action="store_true", help="name all scenarios")
     made.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
         f"simulated seconds per real second, or max (default: {DEFAULT_SPEED:g})"
     ))  # fmt: skip
@@ -152,15 +150,12 @@ def _speed(text: str) -> float | None:
 def chosen(names: list[str]) -> list[Scenario]:
     """The scenarios of these names; `tour`, or none, is all of them. Raises ValueError with what to say."""
     known = {scenario.name: scenario for scenario in SCENARIOS}
-    waiting = {name: needs for name, needs, _ in NOT_YET}
     found: list[Scenario] = []
     for name in names or ["tour"]:
         if name == "tour":
             found += SCENARIOS
         elif name in known:
             found.append(known[name])
-        elif name in waiting:
-            raise ValueError(f"{name} is not there yet: {waiting[name]}")
         else:
             raise ValueError(f"no scenario {name}; --list names them")
     return list(dict.fromkeys(found))
@@ -170,15 +165,13 @@ def listing() -> list[str]:
     """What `--list` prints."""
     rows = [("tour", "all of the following, in this order")]
     rows += [(scenario.name, scenario.line) for scenario in SCENARIOS]
-    rows += [(name, f"({needs}) {line}") for name, needs, line in NOT_YET]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {line}" for name, line in rows]
 
 
 def catalogue() -> list[dict[str, str]]:
-    """The same for programs; `needs` is empty for what is there."""
-    rows = [*((scenario.name, "", scenario.line) for scenario in SCENARIOS), *NOT_YET]
-    return [{"name": name, "needs": needs, "about": line} for name, needs, line in rows]
+    """The same for programs."""
+    return [{"name": scenario.name, "about": scenario.line} for scenario in SCENARIOS]
 
 
 def main(words: list[str] | None = None) -> int:

@@ -20,14 +20,18 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from checks.plugin.config import Failover
 from remediate.rehearsal.accounting import Event, at_risk
+from remediate.rehearsal.deeds import Deeds
 from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.observer import Observer, Said
+from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.service import Account, Clients
 from remediate.rehearsal.shell import Output
+from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
+    from remediate.rehearsal.installed import Installed
     from remediate.rehearsal.layout import ResourceLayout
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.pace import Pace
@@ -47,59 +51,21 @@ COMMAND_LIMIT = 600.0
 """Simulated seconds after which a command that does not end is trouble."""
 
 
-class Typed(NamedTuple):
-    """A command line that a human typed on a node, its exit status, and the first words where that is not 0."""
-
-    at: float
-    node: str
-    line: str
-    status: int
-    seconds: float
-    words: str
-
-
-class Broken(NamedTuple):
-    """A fault, in the words of `hastwatch pair fault`."""
-
-    at: float
-    words: str
-
-
-class Told(NamedTuple):
-    """What happened, or why something is done, in a sentence."""
-
-    at: float
-    text: str
-
-
-class Noticed(NamedTuple):
-    """What a node did by itself: a change of CARP, a forced unmount, a role that a hook gave."""
-
-    at: float
-    node: str
-    text: str
-
-
-class Looked(NamedTuple):
-    """What the checks said at one moment, and what was expected of them. `missing`: expected and not said."""
-
-    at: float
-    moment: str
-    says: tuple[Said, ...]
-    expected: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
-Entry = Typed | Broken | Told | Noticed | Looked
+def as_configured(policy: Failover) -> Failover:
+    """The user's own policy."""
+    return policy
 
 
 class Scenario(NamedTuple):
-    """A scenario by name. `hooked`: devd runs the documented hook; otherwise nothing acts by itself."""
+    """A scenario by name. `hooked`: devd runs the documented hook. `automatic`: hastwatch is installed on both nodes,
+    with the user's policy as `policy` changes it. Otherwise nothing acts by itself."""
 
     name: str
     line: str
     act: Callable[[Stage], None]
     hooked: bool = False
+    automatic: bool = False
+    policy: Callable[[Failover], Failover] = as_configured
 
 
 class Outcome(NamedTuple):
@@ -122,15 +88,24 @@ class Stage:
     """Where a scenario is played: the pair, an operator at its command lines, the checks, the clients."""
 
     def __init__(
-        self, pair: Pair, observer: Observer, clients: Clients, pace: Pace, tell: Callable[[Entry], None]
+        self,
+        pair: Pair,
+        observer: Observer,
+        clients: Clients,
+        pace: Pace,
+        tell: Callable[[Entry], None],
+        installed: Installed | None = None,
     ) -> None:
-        """`tell` is given every entry of the story when it is complete."""
+        """`tell` is given every entry of the story when it is complete; what `installed` does is in it too."""
         self.pair, self.observer, self.clients = pair, observer, clients
         self.active, self.standby = pair.nodes.values()
         self.trouble: list[str] = []
         self.entries: list[Entry] = []
         self.began = pair.clock.now
         self._pace, self._tell, self._heard = pace, tell, len(pair.notes)
+        self._deeds = Deeds(installed.state, pair.nodes) if installed is not None else None
+        if self._deeds is not None:
+            self._deeds.until(self.began)
         self._must: frozenset[Cause] = frozenset()
         self._may: frozenset[Cause] = frozenset()
 
@@ -244,12 +219,24 @@ class Stage:
         self._append(entry)
 
     def _hear(self, until: float) -> None:
+        """Tell what the nodes and hastwatch have done since, in the order of time."""
+        heard: list[Noticed | Acted] = []
         while self._heard < len(self.pair.notes) and self.pair.notes[self._heard].at - self.began <= until:
             note = self.pair.notes[self._heard]
             self._heard += 1
             if re.search(WORTH_TELLING, note.text):
                 text = re.sub(r"^hast role (\S+) (\S+) (\S+)", r"hastd: \1 \2 -> \3", note.text)
-                self._append(Noticed(note.at - self.began, note.node, text))
+                heard.append(Noticed(note.at - self.began, note.node, text))
+        if self._deeds is not None:
+            deeds = self._deeds.until(until + self.began)
+            heard += [Acted(deed.at - self.began, deed.node, deed.text) for deed in deeds]
+        for entry in sorted(heard, key=lambda entry: entry.at):
+            self._append(entry)
+
+    def close(self) -> None:
+        """The story is over."""
+        if self._deeds is not None:
+            self._deeds.close()
 
     def _append(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -263,6 +250,7 @@ def play(scenario: Scenario, stage: Stage) -> Outcome:
     except Exception as error:  # the last line of defence: the other scenarios are still to be played
         stage.trouble.append(f"the rehearsal itself failed: {type(error).__name__}: {error}")
     stage.trouble += [f"a hook failed: {type(error).__name__}: {error}" for error in stage.pair.hook_errors]
+    stage.close()
     account = stage.clients.account()
     return Outcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble))
 

@@ -1,12 +1,14 @@
-"""The scenarios, in the order of the tour, and those that wait for a part of hastwatch that is not there yet.
+"""The scenarios, in the order of the tour.
 
-In all of them a human operator repairs by the documented steps, as nothing acts by itself yet; where devd's hook has a
-part, it is the documented one (`documented_hook.py`). The first node is the active one of a healthy pair.
+In those that are in this module a human operator repairs by the documented steps; where devd's hook has a part, it is
+the documented one (`documented_hook.py`). Those in which hastwatch is installed are in `automatic.py`. The first node
+is the active one of a healthy pair.
 """
 
 from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
+from remediate.rehearsal.automatic import AUTOMATIC
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.scenario import Scenario, Stage
 from remediate.rehearsal.writes import Cause
@@ -248,13 +250,6 @@ SCENARIOS = (
     Scenario("export-vanishes", "a file system mounted again is not exported", export_vanishes),
     Scenario("disk-replaced", "a blank disk in the standby, copied in full", disk_replaced),
     Scenario("stale-standby", "a standby whose copy is known to be old has to take over", stale_standby),
+    *AUTOMATIC,
 )  # fmt: skip
 """The tour, in its order."""
-
-NOT_YET = (
-    ("switchover-automatic", "needs converge", "the planned switchover, done by the hook itself"),
-    ("power-loss-automatic", "needs converge", "the power loss, nobody at a keyboard"),
-    ("boot-flap-automatic", "needs converge", "the boot with the flap, and a hook that does not believe it"),
-    ("split-brain-recovered", "needs recover", "the split-brain, recovered with its backup by one command"),
-)
-"""Scenarios that another part of hastwatch will bring: name, what is missing, one line."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.plugin.text import plain, say_count, say_duration
-from remediate.rehearsal.scenario import Broken, Entry, Looked, Noticed, Outcome, Told, Typed, ranges
+from remediate.rehearsal.scenario import Outcome, ranges
 from remediate.rehearsal.service import Account
+from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
 from remediate.rehearsal.writes import Cause
 
 STATES = {"OK": "32", "WARNING": "33", "CRITICAL": "31;1", "UNKNOWN": "35"}
-GOOD, BAD, FAULT, PROMPT, FAINT, BOLD = "32;1", "31;1", "35;1", "36", "2", "1"
+GOOD, BAD, FAULT, PROMPT, DEED, FAINT, BOLD = "32;1", "31;1", "35;1", "36", "34;1", "2", "1"
 """Select Graphic Rendition codes of a terminal (ECMA-48)."""
 
 WHOSE = {
@@ -61,6 +62,10 @@ def story(entry: Entry, paint: Paint, verbose: bool) -> Iterator[str]:
         yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + said + took, FAINT)}", paint)
     elif isinstance(entry, Broken):
         yield _row(entry.at, "fault", FAULT, entry.words, paint)
+    elif isinstance(entry, Acted):
+        for number, line in enumerate(textwrap.wrap(entry.text, TEXT_WIDTH, break_on_hyphens=False)):
+            at, label = (None, "") if number else (entry.at, f"{entry.node}>")
+            yield _row(at, label, DEED, line, paint)
     elif isinstance(entry, Noticed):
         yield _row(entry.at, f"{entry.node}:", PROMPT, paint(entry.text, FAINT), paint)
     else:
@@ -191,6 +196,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     kinds = {Typed: "command", Broken: "fault", Told: "remark", Noticed: "event", Looked: "checks"}
+    kinds |= {Acted: "hastwatch"}
     values: dict[str, Any] = {"kind": kinds[type(entry)], **entry._asdict()}
     values["at"] = round(entry.at, 3)
     if isinstance(entry, Typed):

@@ -6,27 +6,34 @@ from checks.plugin.config import Config
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.pace import Pace
-from remediate.rehearsal.scenario import Looked, Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.service import Clients
+from remediate.rehearsal.setting import WARM_UP, setting
+from remediate.rehearsal.story import Looked
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-WARM_UP = 35.0
 
 
-def stage_of(config: Config | None = None, *, hooked: bool = False, seed: int = 1) -> Stage:
-    """A stage with a healthy pair whose clients have been writing for a while."""
-    settings = config or Config()
-    pair = healthy_pair(layout_of(settings, seed), hooked)
+def stage_of(seed: int = 1) -> Stage:
+    """A stage with a healthy pair whose clients have been writing for a while, and on which nothing acts by itself."""
+    pair = healthy_pair(layout_of(Config(), seed), hooked=False)
     clients = Clients(pair)
     pair.clock.advance(WARM_UP)
-    return Stage(pair, Observer(pair, settings), clients, Pace(pair.clock, None, lambda: None), lambda entry: None)
+    return Stage(pair, Observer(pair, Config()), clients, Pace(pair.clock, None, lambda: None), lambda entry: None)
 
 
 def played(name: str, *, seed: int = 1, config: Config | None = None) -> Outcome:
     """A scenario played to its end."""
-    scenario = BY_NAME[name]
-    return play(scenario, stage_of(config, hooked=scenario.hooked, seed=seed))
+    return played_as(BY_NAME[name], seed=seed, config=config)
+
+
+def played_as(scenario: Scenario, *, seed: int = 1, config: Config | None = None) -> Outcome:
+    """The same for a scenario that may have been changed."""
+    settings = config or Config()
+    with setting(scenario, layout_of(settings, seed), settings) as (pair, clients, installed):
+        pace = Pace(pair.clock, None, lambda: None)
+        return play(scenario, Stage(pair, Observer(pair, settings), clients, pace, lambda entry: None, installed))
 
 
 def spared(scenario: Scenario, *what: str) -> Scenario:

@@ -21,7 +21,7 @@ from checks.plugin.config import Config
 from remediate.rehearsal import rehearse
 from remediate.rehearsal.observer import Observer, Said
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.scenarios import NOT_YET, SCENARIOS
+from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.server import Server
 from tests.rehearsal.played import BY_NAME, spared
 
@@ -105,19 +105,24 @@ def test_speed_is_waited_for_and_changes_nothing_else() -> None:
     assert slow.stdout == fast.stdout
 
 
-def test_the_list_names_what_is_there_and_what_is_missing_for_the_rest() -> None:
+def test_the_list_names_every_scenario() -> None:
     listed = hastwatch("rehearse", "--list")
     assert listed.returncode == 0
     for scenario in SCENARIOS:
         assert re.search(rf"^{scenario.name} +{re.escape(scenario.line)}$", listed.stdout, re.M)
-    for name, needs, _ in NOT_YET:
-        assert re.search(rf"^{name} +\({needs}\) ", listed.stdout, re.M)
 
 
 def test_the_list_is_there_for_programs_too() -> None:
     told = {each["name"]: each for each in json.loads(hastwatch("rehearse", "--list", "--json").stdout)}
-    assert list(told) == [*BY_NAME, *(name for name, *_ in NOT_YET)]
-    assert (told[QUICK]["needs"], told["power-loss-automatic"]["needs"]) == ("", "needs converge")
+    assert {name: each["about"] for name, each in told.items()} == {each.name: each.line for each in SCENARIOS}
+
+
+def test_what_hastwatch_does_is_in_the_story_for_people_and_for_programs() -> None:
+    words = ["rehearse", "--speed", "max", "power-loss-automatic"]
+    assert re.search(r"^ +\d+ s  nfs002>   mount home \(0\.\d s\)$", hastwatch(*words).stdout, re.M)
+    story = json.loads(hastwatch(*words, "--json").stdout)["scenarios"][0]["story"]
+    did = [entry for entry in story if entry["kind"] == "hastwatch"]
+    assert {entry["node"] for entry in did} == {"nfs002"}
 
 
 def test_json_is_one_object_with_the_whole_story() -> None:
@@ -135,7 +140,6 @@ def test_json_is_one_object_with_the_whole_story() -> None:
     ("words", "said"),
     [
         (["nosuch"], "no scenario nosuch"),
-        (["power-loss-automatic"], "needs converge"),
         (["--speed", "0"], "'0' is not a number above 0"),
         (["--speed", "fast"], "'fast' is not a number above 0"),
         (["--seed", "x"], "invalid int value"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from checks.plugin.config import Config, ResourceConfig
-from remediate.rehearsal.scenario import Noticed, Scenario, Stage, Typed, play, ranges
+from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
+from remediate.rehearsal.story import Acted, Noticed, Typed
 from remediate.rehearsal.writes import Cause, Fate
-from tests.rehearsal.played import BY_NAME, looks, played, said, spared, stage_of
+from tests.rehearsal.played import BY_NAME, looks, played, played_as, said, spared, stage_of
 
-WITH_FAULTS = sorted(BY_NAME.keys() - {"switchover-clean", "switchover-documented", "export-vanishes"})
+WITHOUT_FAULTS = {"switchover-clean", "switchover-documented", "switchover-automatic", "export-vanishes"}
+WITH_FAULTS = sorted(BY_NAME.keys() - WITHOUT_FAULTS)
+AUTOMATIC = sorted(name for name, scenario in BY_NAME.items() if scenario.automatic)
 
 OWN = Config(
     timeout=6,
@@ -38,13 +41,13 @@ def test_every_scenario_ends_as_it_must_with_two_resources_of_the_users_own(name
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_scenario_in_which_nothing_breaks_and_nobody_types_does_not_end_as_it_must(name: str) -> None:
     scenario = spared(BY_NAME[name], "breaks", "types")
-    assert any("no check said" in text for text in play(scenario, stage_of(hooked=scenario.hooked)).trouble)
+    assert any("no check said" in text for text in played_as(scenario).trouble)
 
 
 @pytest.mark.parametrize("name", WITH_FAULTS)
 def test_a_scenario_whose_fault_does_not_come_does_not_end_as_it_must(name: str) -> None:
     scenario = spared(BY_NAME[name], "breaks")
-    outcome = play(scenario, stage_of(hooked=scenario.hooked))
+    outcome = played_as(scenario)
     assert any("no check said" in text for text in outcome.trouble)
     assert not any("itself failed" in text for text in outcome.trouble)
 
@@ -95,6 +98,48 @@ def test_the_documented_hook_makes_two_primaries_of_a_boot_with_the_flap() -> No
     outcome = played("boot-flap")
     assert "hast-both-primary" in said(looks(outcome)["two primaries"], "check_carp_hast")[1]
     assert not [entry for entry in outcome.entries if isinstance(entry, Typed) and "role" in entry.line]
+
+
+@pytest.mark.parametrize("name", AUTOMATIC)
+def test_an_automatic_scenario_tells_what_hastwatch_did_and_why_in_the_order_of_time(name: str) -> None:
+    entries = played(name).entries
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+    deeds = [entry.text for entry in entries if isinstance(entry, Acted)]
+    assert any("the service address is" in text for text in deeds)
+
+
+@pytest.mark.parametrize("name", AUTOMATIC)
+def test_where_hastwatch_acts_nobody_types_a_step_of_a_failover(name: str) -> None:
+    typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, Typed)]
+    assert set(typed) <= {"sysctl", "hastctl", "hastwatch"}
+    assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and "role" in entry.line]
+
+
+def test_by_itself_a_switchover_loses_nothing_and_takes_a_few_seconds() -> None:
+    account = played("switchover-automatic").account
+    assert account.losses == ()
+    assert account.without_service < 4
+    assert account.errors == {}
+
+
+def test_by_itself_a_power_loss_costs_a_tenth_of_what_it_costs_by_hand() -> None:
+    automatic, by_hand = played("power-loss-automatic").account, played("power-loss").account
+    assert automatic.without_service < by_hand.without_service / 10
+    assert [loss.cause for loss in automatic.losses] == [Cause.UFS_DELAY]
+
+
+def test_a_preferred_node_that_returns_takes_nothing_from_the_node_that_serves() -> None:
+    returned = played("preferred-node-returns")
+    assert len(returned.account.outages) == 1
+    assert not [entry for entry in returned.entries if isinstance(entry, Noticed) and entry.text.endswith("> primary")][
+        1:
+    ]
+
+
+def test_a_boot_with_the_flap_promotes_nothing_where_hastwatch_is() -> None:
+    outcome = played("boot-flap-automatic")
+    assert not [entry for entry in outcome.entries if isinstance(entry, Noticed) and entry.text.endswith("> primary")]
+    assert outcome.account.losses == ()
 
 
 def test_a_stale_standby_is_known_before_it_is_promoted() -> None:
@@ -164,3 +209,15 @@ def test_names_are_unique_and_every_scenario_is_told_in_one_line() -> None:
 )
 def test_numbers_are_told_as_runs(numbers: tuple[int, ...], text: str) -> None:
     assert ranges(numbers) == text
+
+
+def test_a_recovered_split_brain_costs_clients_only_what_was_kept_before_anything_was_destroyed() -> None:
+    outcome = played("split-brain-recovered")
+    texts = [entry.text for entry in outcome.entries if isinstance(entry, Acted) and entry.node == "nfs002"]
+    order = ["recovery: human root", "salvage: ", "salvage-verified: ", "/sbin/hastctl create", "recovered: "]
+    assert [next(index for index, text in enumerate(texts) if text.startswith(each)) for each in order] == sorted(
+        index for index, text in enumerate(texts) if text.startswith(tuple(order))
+    )
+    (loss,) = outcome.account.losses
+    assert (loss.cause, loss.fate) == (Cause.OVERWRITTEN, Fate.LOST)
+    assert sum(outcome.account.outages) < 10
