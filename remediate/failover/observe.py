@@ -158,7 +158,7 @@ def _resource(
     if going_up:
         seen = peer.look(site, place)
         stale, split_said = _behind(reading, name, mastership, seen.asked)
-        split = Split.LOSING if split_said else split
+        split = Split.LOSING if split_said and split is not Split.WINNING else split
     apart = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:

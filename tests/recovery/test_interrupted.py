@@ -101,7 +101,7 @@ def played(moment: Moment) -> Played:
         _put_right(pair, moment)
         said = pair.recovers()
         pair.until(lambda: pair.healthy, HEALTH)
-        wrong += tuple(_refused(pair, said) if pair.created == 0 else _wrong(pair))
+        wrong += tuple(_wrong(pair))
         return Played(life, said, wrong, f"{said}\n{pair.story()}" if wrong else "")
 
 
@@ -123,14 +123,6 @@ def _halfway(pair: SplitPair, first: Task[str]) -> Iterator[str]:
         yield f"it was refused, and the copy has changed: {first.error}"
     if lost := pair.unaccounted():
         yield f"halfway {len(lost)} acknowledged writes are nowhere"
-
-
-def _refused(pair: SplitPair, said: str) -> Iterator[str]:
-    """Only where the other node does not serve, as one that has lost power in a split-brain may not by itself."""
-    if not said.startswith("refused: the other node is not primary;"):
-        yield "it was not finished"
-    if pair.destroyed or not pair.is_split or pair.unaccounted():
-        yield "it was refused, and something was destroyed"
 
 
 def _wrong(pair: SplitPair) -> Iterator[str]:
