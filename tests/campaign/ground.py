@@ -125,19 +125,22 @@ class Ground:
 
     def _cause(self, place: Places) -> Cause:
         """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
-        account; no disk fails here. And where a network had just come back when the role was given up, the node had
-        looked for its peer, in vain, before it chose the order of its steps."""
+        account; no disk fails here. And where the nodes were apart when the role was given up, or shortly before, the
+        node had looked for its peer in vain, and the order of its steps was right."""
         known = self.pair.ledger.discarded.get(place.write.number)
         if place.cause is Cause.DISK and known is None:
             return Cause.UFS_DELAY
-        if place.cause is Cause.STEPS and known and self._had_come_back(known.at):
+        if place.cause is Cause.STEPS and known and self._were_apart(known.at):
             return Cause.UFS_DELAY
         return place.cause or Cause.REPLICATION
 
-    def _had_come_back(self, at: float) -> bool:
-        """Whether the nodes had been without each other until shortly before this moment."""
-        connected = [note.at for note in self.pair.notes if note.text.startswith("hast connect")]
-        return any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
+    def _were_apart(self, at: float) -> bool:
+        """Whether the nodes were without each other at this moment, or had come together shortly before it: something
+        had come back, hastd had connected, or a cable was out, which the account does not see on the other node."""
+        notes = [note for note in self.pair.notes if note.at <= at]
+        connected = [note.at for note in notes if note.text.startswith("hast connect")]
+        cables = {note.node: note.text.endswith("DOWN") for note in notes if "link state changed" in note.text}
+        return any(cables.values()) or any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
 
     # --- what is so ----------------------------------------------------------------------------------------------
 
