@@ -1,0 +1,78 @@
+"""What follows from an event of a monitoring engine: a pure function of what the engine says and of the table.
+
+Where it is not certain that something is wrong, or the service itself is in a state that is expected to change,
+nothing is asked for: fewer repairs than possible, never one too many.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.plugin.finding import Severity
+from remediate.events.remedy import Held, Request
+from remediate.events.table import BY_FINDING, Row, Since
+
+BRACKETED = r"(?a)\[([a-z0-9]+(?:-[a-z0-9]+)*)\]"
+"""How a status line names a reason (`checks.plugin.output`)."""
+
+
+class Event(NamedTuple):
+    """What an engine says of a service when it calls an event handler."""
+
+    check: str
+    state: Severity
+    hard: bool
+    attempt: int
+    downtime: int
+    """How many downtimes the service is in."""
+    flapping: bool
+    output: str
+    """The status line of the check. Whatever it says, only reasons that the check has are seen in it."""
+
+
+class Decision(NamedTuple):
+    """What is asked for, None for nothing; for which finding; and why, or why not."""
+
+    request: Request | None
+    reason: str
+    why: str
+
+
+def decide(event: Event) -> Decision:
+    """What an event calls for."""
+    if event.state is Severity.OK:
+        return Decision(None, "", "nothing is wrong")
+    if event.state is Severity.UNKNOWN:
+        return Decision(None, "", "nothing is known to be wrong: the check could not look")
+    named = reasons(event)
+    if not named:
+        return Decision(None, "", f"the output names no finding of {event.check}")
+    reached = since(event)
+    calling = [row for row in named if row.remedy]
+    due = [row for row in calling if row.since <= reached]
+    if due and due[0].remedy:
+        first = due[0]
+        held = Held.DOWNTIME if event.downtime else Held.FLAPPING if event.flapping else None
+        why = f"{first.why}, but the service is {'flapping' if held is Held.FLAPPING else 'in a downtime'}"
+        return Decision(Request(due[0].remedy, held), first.reason, why if held else first.why)
+    if calling:
+        return Decision(None, calling[0].reason, f"not before the service is {_said(calling[0].since)}")
+    return Decision(None, named[0].reason, f"left to a human: {named[0].why}")
+
+
+def reasons(event: Event) -> list[Row]:
+    """The rows of the findings that the output names, in its order: the worst first."""
+    found = dict.fromkeys(re.findall(BRACKETED, event.output.partition("|")[0]))
+    return [row for name in found if (row := BY_FINDING.get((event.check, name)))]
+
+
+def since(event: Event) -> Since:
+    """How long the engine has seen it."""
+    if event.hard:
+        return Since.HARD
+    return Since.FIRST if event.attempt < Since.SOFT else Since.SOFT
+
+
+def _said(stage: Since) -> str:
+    return "HARD" if stage is Since.HARD else "SOFT for the second time"

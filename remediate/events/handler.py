@@ -1,0 +1,216 @@
+"""`hastwatch-event-handler`: what Nagios and Icinga call when the state of a service changes.
+
+    hastwatch-event-handler --check check_devd --state CRITICAL --type HARD --attempt 3 --downtime 0
+        --output 'DEVD CRITICAL - nfs001: devd is not running [devd-not-running]' --by 'sudo -n'
+
+It decides by a table what the finding calls for (--table prints it) and asks for that repair, if for any: on this node,
+as another user (--by), on a node through NRPE (--nrpe) or ssh (--ssh). What it asks for is one of a few fixed command
+lines, `hastwatch repair NAME --detach`; nothing that the engine or the check says is part of it. The node looks for
+itself whether the repair is called for, so that it does no harm when an event is late, comes twice or is made up.
+
+SOFT attempt 1 asks for nothing but the step-down in a split-brain, OK and UNKNOWN never ask; a downtime or flapping is
+told to the node, for its journal, instead. One line says what was decided, on standard output and to syslog.
+
+Exit status: 0 nothing to ask for, or asked for; 1 the node refused, and says why; 2 wrong usage, also a macro that the
+engine left empty: nothing was asked for; 69 the node was not reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from checks.plugin.config import ConfigError, prefix_words
+from checks.plugin.finding import Severity
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from checks.probes.node import quoted
+from checks.probes.process import Completed, run
+from remediate.arguments import Parser
+from remediate.events.decision import Event, decide
+from remediate.events.remedy import HASTWATCH, Request
+from remediate.events.table import CHECKS, TABLE, Since
+from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog
+
+PROG = "hastwatch-event-handler"
+DEADLINE = 25.0
+"""Seconds for the node to take the request; Nagios ends a handler after 30 (nagios.cfg, event_handler_timeout)."""
+UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits(3)."""
+FLAPS = 20.0
+"""Per cent of change from which on a service of Nagios flaps (nagios.cfg, high_service_flap_threshold), which has no
+macro for flapping itself."""
+CHECK_NRPE = (
+    "/usr/local/libexec/nagios/check_nrpe",
+    "/usr/lib/nagios/plugins/check_nrpe",
+    "/usr/lib64/nagios/plugins/check_nrpe",
+    "/usr/local/nagios/libexec/check_nrpe",
+)
+"""Where FreeBSD's port, Debian, Fedora and NRPE's own `make install` have it."""
+SSH = ("/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-T")
+NRPE_UNKNOWN = 3
+"""What check_nrpe(8) ends with where it could not ask; no command of ours does."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    made = parser()
+    options = made.parse_args(words)
+    decision = decide(event(options))
+    subject = f"{options.host or 'a node'}/{options.service or options.check}"
+    found = f" [{decision.reason}]" if decision.reason else ""
+    said = f"{subject} {options.state.name} {options.type} {options.attempt}{found}: "
+    if decision.request is None:
+        return _say(f"{said}nothing is asked for: {decision.why}", 0)
+    try:
+        argv = command(options, decision.request)
+        done = run(argv, time.monotonic() + DEADLINE, shown=argv[0])
+    except (ProbeError, ConfigError) as error:
+        return _say(f"{said}{asked(decision.request)} could not be asked for: {error}", UNAVAILABLE)
+    status = status_of(done, options)
+    answer = f": {done.words}" if (done.stdout + done.stderr).strip() else ""
+    what = asked(decision.request) + (" is asked for" if status == 0 else f" was refused ({done.status})")
+    return _say(f"{said}{what}, because {decision.why}{answer}", status)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
+    made.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
+    made.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
+    made.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), help="the type of the state")
+    made.add_argument("--attempt", required=True, type=_count, metavar="N", help="the number of the check attempt")
+    made.add_argument("--downtime", required=True, type=_count, metavar="DEPTH", help="how many downtimes it is in")
+    flapping = made.add_mutually_exclusive_group()
+    flapping.add_argument("--flapping", type=_truth, default=False, metavar="0|1", help="whether it flaps (Icinga)")
+    flapping.add_argument("--state-change", type=_flaps, dest="flapping", metavar="PERCENT", help=(
+        f"the change of its state, which from {FLAPS:g} on is flapping (Nagios)"
+    ))  # fmt: skip
+    made.add_argument("--output", default="", metavar="TEXT", help="the status line of the check")
+    made.add_argument("--host", default="", metavar="NAME", help="the host, for what is said")
+    made.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
+    way = made.add_mutually_exclusive_group()
+    way.add_argument("--by", default="", metavar="WORDS", help="how to become root here: 'sudo -n', doas")
+    way.add_argument("--nrpe", type=_destination, metavar="ADDRESS", help="ask the node through its NRPE")
+    way.add_argument("--ssh", type=_destination, metavar="DESTINATION", help="ask the node through ssh(1)")
+    made.add_argument("--nrpe-port", type=_count, default=5666, metavar="PORT", help="of NRPE (default: 5666)")
+    made.add_argument("--hastwatch", default=HASTWATCH, metavar="PATH", help=f"the command (default: {HASTWATCH})")
+    return made
+
+
+def event(options: argparse.Namespace) -> Event:
+    """What the options say."""
+    hard = options.type == "HARD"
+    return Event(options.check, options.state, hard, options.attempt, options.downtime, options.flapping,
+                 options.output)  # fmt: skip
+
+
+def command(options: argparse.Namespace, request: Request) -> tuple[str, ...]:
+    """The command line that brings a request to where it is done. Raises ConfigError."""
+    if options.nrpe:
+        return (_check_nrpe(), "-H", options.nrpe, "-p", str(options.nrpe_port), "-t", f"{DEADLINE - 1:g}",
+                "-c", request.nrpe)  # fmt: skip
+    words = (options.hastwatch, *request.words)
+    if options.ssh:
+        return (*SSH, options.ssh, quoted(words))
+    return (*prefix_words(options.by), *words)
+
+
+def status_of(done: Completed, options: argparse.Namespace) -> int:
+    """Our exit status."""
+    if done.status == 0:
+        return 0
+    lost = {"nrpe": NRPE_UNKNOWN, "ssh": 255}.get("nrpe" if options.nrpe else "ssh" if options.ssh else "")
+    return UNAVAILABLE if done.status == lost else 1
+
+
+def asked(request: Request) -> str:
+    """A request in words."""
+    repair = f"the repair `{request.remedy.value}`"
+    return f"{repair}, held back by the engine's {request.held.value}," if request.held else repair
+
+
+def table() -> str:
+    """The table, for people."""
+    lines = []
+    for check in CHECKS:
+        lines.append(f"{check}:")
+        for row in TABLE:
+            if row.check == check:
+                what = f"{row.remedy.value}, from {STAGES[row.since]}" if row.remedy else "nothing"
+                lines.append(f"  {row.reason:<28} {what:<26} {row.why}")
+    return "\n".join(lines) + "\n"
+
+
+STAGES = {Since.FIRST: "SOFT 1", Since.SOFT: "SOFT 2", Since.HARD: "HARD"}
+
+
+class _Table(argparse.Action):
+    """--table, which needs none of the other options."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object, **more: object) -> None:
+        sys.stdout.write(table())
+        parser.exit()
+
+
+def _say(text: str, status: int) -> int:
+    line = one_line(text)
+    system_syslog(WARNING if status else NOTICE, f"event: {line}")
+    sys.stdout.write(f"{line}\n")
+    return status
+
+
+def _check_nrpe() -> str:
+    for path in CHECK_NRPE:
+        if os.access(path, os.X_OK):
+            return path
+    raise ConfigError(f"check_nrpe is not installed: looked for {', '.join(CHECK_NRPE)}")
+
+
+def _state(text: str) -> Severity:
+    if text.upper() not in Severity.__members__:
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not OK, WARNING, CRITICAL or UNKNOWN")
+    return Severity[text.upper()]
+
+
+def _count(text: str) -> int:
+    number = float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else -1.0  # Icinga says 0.000000 too
+    if number != int(number) or not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not a count")
+    return int(number)
+
+
+def _truth(text: str) -> bool:
+    known = {"0": False, "false": False, "1": True, "true": True}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not 0, 1, true or false")
+    return known[text.lower()]
+
+
+def _flaps(text: str) -> bool:
+    try:
+        change = float(text)
+    except ValueError:
+        change = -1.0
+    if not 0 <= change <= 100:
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not a percentage")
+    return change >= FLAPS
+
+
+def _destination(text: str) -> str:
+    """An address or [USER@]HOST; nothing that a program would take for an option."""
+    if not text or text.startswith("-") or not set(text) <= SAFE_IN_ADDRESSES:
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not an address or a name")
+    return text
+
+
+SAFE_IN_ADDRESSES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_%@[]")
+
+if __name__ == "__main__":
+    sys.exit(main())
