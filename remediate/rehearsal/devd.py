@@ -65,6 +65,8 @@ class Devd:
         """Readers of the event stream."""
         self._rules: list[Rule] = []
         self._busy = False
+        self._ending = False
+        """The signal to end came while it was stopped."""
 
     def start(self, pid: int | None = None) -> None:
         """Read the rules and take what is queued."""
@@ -87,7 +89,7 @@ class Devd:
         if self.process is not None:
             self.node.processes.end(self.process)
             self.process = None
-            self._busy = False
+            self._busy = self._ending = False
             self.node.files.remove(PIDFILE)
 
     def power_lost(self) -> None:
@@ -96,7 +98,10 @@ class Devd:
         self.queue.clear()
 
     def _on_signal(self, number: int) -> None:
-        if number in (SIGKILL, SIGTERM, SIGINT):
+        stopped = self.process is not None and self.process.stopped
+        if number in (SIGTERM, SIGINT) and stopped:
+            self._ending = True
+        elif number in (SIGKILL, SIGTERM, SIGINT) or (number == SIGCONT and self._ending):
             self.stop()
         elif number == SIGCONT:
             self._pump()

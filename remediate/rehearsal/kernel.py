@@ -43,6 +43,7 @@ OTHER_VALUES = {
 MODULES = {
     "carp": (2, "0xffffffff80f47000", "ddd0", "carp.ko", (1, "carp")),
     "geom_gate": (3, "0xffffffff81118000", "4538", "geom_gate.ko", (148, "g_gate")),
+    "zfs": (4, "0xffffffff82000000", "5f1708", "zfs.ko", (490, "zfs")),
 }
 """Name: id, address, size, file, and the module inside with its id."""
 

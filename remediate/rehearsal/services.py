@@ -122,11 +122,11 @@ def _stop_daemon(node: Node, script: Script) -> Steps[None]:
         yield from _stop_hastd(node)
         return
     yield node.pair.layout.costs.service_stop
+    while script.name in ("devd", *node.nfs.daemons) and any(each.stopped for each in processes_of(node, script)):
+        yield 1.0  # rc.subr(8), wait_for_pids: a stopped process takes no SIGTERM
     if script.name == "devd":
         node.devd.stop()
     elif script.name in node.nfs.daemons:
-        while any(process.stopped for process in processes_of(node, script)):
-            yield 1.0
         node.nfs.stop(script.name)
     else:
         for process in processes_of(node, script):

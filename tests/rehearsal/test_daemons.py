@@ -119,3 +119,22 @@ def test_the_optional_services_run_or_do_not(pair: Pair, node: Node) -> None:
         pair.must(node, f"service {service} onestatus")
         pair.must(node, f"service {service} onestop")
         assert node.run(f"service {service} onestatus").status == 1
+
+
+def test_a_stopped_devd_takes_no_signal_to_end_until_it_goes_on(pair: Pair, node: Node) -> None:
+    inflict(pair, "hang", "nfs001", "devd")
+    pair.must(node, f"kill -TERM {pids(node, 'devd')}")
+    pair.clock.advance(5)
+    assert node.devd.process is not None
+    inflict(pair, "resume", "nfs001", "devd")
+    assert node.devd.process is None
+
+
+def test_rc_waits_for_the_end_of_a_stopped_devd(pair: Pair, node: Node) -> None:
+    inflict(pair, "hang", "nfs001", "devd")
+    waiting = node.start_command("service devd onerestart")
+    pair.clock.advance(60)
+    assert not waiting.done
+    pair.must(node, f"kill -KILL {pids(node, 'devd')}")
+    pair.clock.advance(10)
+    assert waiting.done and node.devd.process is not None and not node.devd.process.stopped

@@ -256,3 +256,11 @@ def test_the_identity_of_the_file_system_is_the_same_on_both_nodes() -> None:
     pair.must(second, f"{IMPORT} home")
     there = mounted_at(parse_mount(pair.must(second, "mount -v")), "/hast/home")
     assert here and there and here.fsid == there.fsid
+
+
+def test_zpool_loads_the_module_where_the_kernel_does_not_have_it() -> None:
+    pair, _, second = healthy()
+    assert second.run("kldstat -q -m zfs").status == 1
+    second.run("zpool list")
+    assert second.run("kldstat -q -m zfs").status == 0
+    assert "zfs.ko" in pair.must(second, "kldstat")

@@ -30,7 +30,8 @@ COLUMNS = "name,size,alloc,free,ckpoint,expandsz,frag,cap,dedup,health,altroot"
 
 @command("zpool")
 def zpool(call: Call) -> Steps[int]:
-    """zpool(8)"""
+    """zpool(8); it loads the module where it is not there (libzfs_init())."""
+    call.node.kernel.load("zfs")
     return run_verb(
         call,
         {
