@@ -117,7 +117,7 @@ def parse(words: list[str]) -> tuple[Where, list[str], str]:
 def _carp(site: Site, words: list[str]) -> int:
     noted = note_carp(site, words)
     if noted.trigger:
-        detach(site, noted.trigger, lambda: noted.converge(site))
+        detach(site, noted.trigger, lambda: _pushed(site, noted.trigger, lambda: noted.converge(site)))
     return noted.status
 
 
@@ -125,8 +125,18 @@ def _hast(site: Site, words: list[str]) -> int:
     from remediate.failover.hast_words import refuse_wrong
 
     refuse_wrong(words)
-    detach(site, f"hastd {' '.join(words)}", lambda: hast_work(site, words))
+    why = f"hastd {' '.join(words)}"
+    detach(site, why, lambda: _pushed(site, why, lambda: hast_work(site, words)))
     return 0
+
+
+def _pushed(site: Site, why: str, call: Callable[[], object]) -> object:
+    """The call of a worker, and monitoring hears of it, where that is configured. Raises what the call raises."""
+    if site.config.submission is None:
+        return call()
+    from remediate.monitoring.push import with_pushes
+
+    return with_pushes(site, why, call)
 
 
 class Noted(NamedTuple):

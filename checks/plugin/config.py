@@ -1,9 +1,10 @@
 """The configuration file, TOML. What it says, the command line can say too, and the command line wins.
 
-via = "sudo -n sh -c"                   # how this node is asked (default: directly)
+via = "sudo -n hastwatch-ask"           # how a check asks this node (default: directly)
 peer = "ssh -o BatchMode=yes nfs002"    # how the other node is asked (default: it is not)
 timeout = 8                             # seconds for a whole check
 state_dir = "/var/tmp/hastwatch-1001"   # what is kept between runs
+ask_write = false                       # whether hastwatch-ask lets check_hast_mount --depth write through
 
 [severity]
 carp-demoted = "ok"                     # any row of any check's table
@@ -18,6 +19,12 @@ policy = "step-down"
 
 [failover]                              # what `hastwatch converge` does and how long it waits: see Failover below
 promote_stale = false
+
+[repair]                                # what a monitoring event may set off: see Repair below
+actions = ["devd", "converge"]
+
+[submit]                                # passive results, with [icinga], [nrdp], [nagios]: see checks.plugin.submission
+to = "icinga"
 """
 
 from __future__ import annotations
@@ -25,9 +32,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.finding import Severity
+
+if TYPE_CHECKING:
+    from checks.plugin.submission import Submission
 
 PATH = "/usr/local/etc/hastwatch.toml"
 LARGEST = 1 << 20
@@ -36,6 +46,8 @@ SERVICE = r"[A-Za-z0-9_]{1,40}"
 """The name of a script of rc(8)."""
 WORD = r"[A-Za-z0-9_./:%-]{0,200}"
 """An address, a path or a word of a choice: nothing that a shell or a status line would mind."""
+SUBMISSION = ("submit", "icinga", "nrdp", "nagios")
+"""The tables of `checks.plugin.submission`, which is imported only where the file has one of them."""
 SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
@@ -105,6 +117,24 @@ class SplitBrain(NamedTuple):
     """A directory of the losing node, or ssh://[USER@]HOST/PATH."""
 
 
+REPAIRS = ("devd", "converge", "nfs", "hastd", "split-brain")
+MOST_REPAIRS = 60
+"""The most that `hourly_limit` may be."""
+
+
+class Repair(NamedTuple):
+    """`[repair]`: what `hastwatch repair` may do when monitoring asks for it. Times in seconds."""
+
+    actions: tuple[str, ...] = REPAIRS
+    """Those that may be done; what is not named is only written down."""
+    cool_down: float = 600.0
+    """How long after a repair the same one is not tried again."""
+    hourly_limit: int = 6
+    """How many repairs of any kind are tried in an hour."""
+    looks: float = 30.0
+    """How long a repair has to show its effect."""
+
+
 POLICIES = ("none", "step-down", "discard-zero-changes", "salvage-then-discard")
 FAILBACK = ("never", "when-complete")
 LONGEST = 86400.0
@@ -118,10 +148,14 @@ class Config(NamedTuple):
     peer: str = ""
     timeout: float = 8.0
     state_dir: str = ""
+    ask_write: bool = False
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012
     failover: Failover = Failover()
     split_brain: SplitBrain = SplitBrain()
+    repair: Repair = Repair()
+    submission: Submission | None = None
+    """None where the file has none of its tables."""
 
     def for_resource(self, name: str) -> ResourceConfig:
         """The settings of a resource, with the documented mount point where none is given."""
@@ -184,11 +218,14 @@ def _refuse_unsafe(status: os.stat_result, where: str) -> None:
 def _checked(values: dict[str, object], where: str) -> Config:
     """The configuration out of what TOML had. Raises ConfigError at the first thing that is not as documented."""
     for key in values:
-        if key not in Config._fields:
+        if key not in (*Config._fields, *SUBMISSION) or key == "submission":
             raise ConfigError(f"{where}: unknown key `{key}`")
     timeout = values.get("timeout", Config().timeout)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 3600:
         raise ConfigError(f"{where}: `timeout` must be a number of seconds above 0 and at most 3600")
+    ask_write = values.get("ask_write", False)
+    if not isinstance(ask_write, bool):
+        raise ConfigError(f"{where}: `ask_write` must be true or false")
     severity = {reason: _text(word, f"severity.{reason}", where) for reason, word in _table(values, "severity", where)}
     for reason, word in severity.items():
         if word not in SEVERITY_WORDS:
@@ -198,10 +235,13 @@ def _checked(values: dict[str, object], where: str) -> Config:
         peer=_text(values.get("peer", ""), "peer", where),
         timeout=float(timeout),
         state_dir=_text(values.get("state_dir", ""), "state_dir", where),
+        ask_write=ask_write,
         severity=severity,
         resource={name: _resource(settings, name, where) for name, settings in _table(values, "resource", where)},
         failover=_failover(dict(_table(values, "failover", where)), where),
         split_brain=_split_brain(dict(_table(values, "split_brain", where)), where),
+        repair=_repair(dict(_table(values, "repair", where)), where),
+        submission=_submission(values, where) if set(values).intersection(SUBMISSION) else None,
     )
 
 
@@ -266,6 +306,40 @@ def _split_brain(values: dict[str, object], where: str) -> SplitBrain:
     if made.policy == "salvage-then-discard" and not made.salvage_to:
         raise ConfigError(f"{where}: `split_brain.policy` needs a `split_brain.salvage_to`")
     return made
+
+
+def _repair(values: dict[str, object], where: str) -> Repair:
+    """`[repair]`."""
+    given: dict[str, object] = {}
+    for key, value in values.items():
+        if key not in Repair._fields:
+            raise ConfigError(f"{where}: unknown key `repair.{key}`")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key == "actions":
+            wanted = f"a list of {', '.join(REPAIRS[:-1])} or {REPAIRS[-1]}"
+            good = isinstance(value, list) and all(each in REPAIRS for each in value)
+            given[key] = tuple(value) if isinstance(value, list) else value
+        elif key == "hourly_limit":
+            wanted = f"a whole number from 0 to {MOST_REPAIRS}"
+            good = number and isinstance(value, int) and 0 <= value <= MOST_REPAIRS
+            given[key] = value
+        else:
+            wanted = f"a number from 0 to {LONGEST:g}"
+            good = isinstance(value, int | float) and number and 0 <= value <= LONGEST
+            given[key] = float(value) if good and isinstance(value, int | float) else value
+        if not good:
+            raise ConfigError(f"{where}: `repair.{key}` must be {wanted}")
+    return Repair(**given)  # type: ignore[arg-type]  # each value was held against what its key takes
+
+
+def _submission(values: dict[str, object], where: str) -> Submission:
+    """The tables on passive results."""
+    from checks.plugin.submission import SubmissionError, submission
+
+    try:
+        return submission(values)
+    except SubmissionError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _table(values: dict[str, object], key: str, where: str) -> list[tuple[str, object]]:

@@ -8,7 +8,7 @@ import pytest
 from checks.plugin.config import Config, ConfigError, ResourceConfig, load
 
 FULL = """
-via = "sudo -n sh -c"
+via = "sudo -n hastwatch-ask"
 peer = "ssh nfs002"
 timeout = 5
 state_dir = "/var/db/hastwatch/checks"
@@ -29,7 +29,7 @@ def write(tmp_path: Path, text: str) -> str:
 
 def test_all_keys_are_read(tmp_path: Path) -> None:
     assert load(write(tmp_path, FULL)) == Config(
-        via="sudo -n sh -c",
+        via="sudo -n hastwatch-ask",
         peer="ssh nfs002",
         timeout=5.0,
         state_dir="/var/db/hastwatch/checks",

@@ -1,0 +1,77 @@
+"""The command file of a Nagios on this machine: a named pipe, a line a command (PROCESS_SERVICE_CHECK_RESULT).
+
+Nagios never answers. A line that was written is taken; an unknown host or service is a warning in Nagios's own log.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+import time
+
+from checks.plugin.submission import Nagios as Settings
+from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.nagios_text import nagios_text
+from remediate.monitoring.result import CheckResult
+
+LONGEST_LINE = 4096
+"""Bytes, the end of line included: Linux's PIPE_BUF, up to which lines of several writers don't mix."""
+PATIENCE = 2.0
+"""Seconds that a reader has to make room in the pipe."""
+
+
+class NagiosPipe:
+    """The pipe, as configured."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.name = settings.pipe
+        self._torn = False
+
+    def send(self, result: CheckResult) -> Answer:
+        """Write it as one line, without waiting for a reader that is not there."""
+        try:
+            pipe = os.open(self.name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return Answer(Fate.LATER, f"nobody reads {self.name}: Nagios does not run", everyone=True)
+            fate = Fate.LATER if error.errno == errno.ENOENT else Fate.LOCKED
+            return Answer(fate, f"{self.name}: {error.strerror}", everyone=True)
+        try:
+            if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
+                return Answer(Fate.LOCKED, f"{self.name} is no pipe", everyone=True)
+            return self._written(pipe, line(result))
+        except OSError as error:
+            return Answer(Fate.LATER, f"{self.name}: {error.strerror}", everyone=True)
+        finally:
+            os.close(pipe)
+
+    def already_has(self, result: CheckResult) -> bool:
+        """It can't be asked."""
+        return False
+
+    def _written(self, pipe: int, text: bytes) -> Answer:
+        """Where PIPE_BUF is smaller than the line (512 bytes on FreeBSD) it may go in pieces; a piece that stays alone
+        is ended by the next attempt."""
+        rest = b"\n" + text if self._torn else text
+        whole, ends = len(rest), time.monotonic() + PATIENCE
+        while rest:
+            left = ends - time.monotonic()
+            if left <= 0 or not select.select([], [pipe], [], left)[1]:
+                self._torn = self._torn or len(rest) != whole
+                return Answer(Fate.LATER, f"{self.name} is full: Nagios does not read it", everyone=True)
+            try:
+                rest = rest[os.write(pipe, rest) :]
+            except BlockingIOError:
+                continue
+        self._torn = False
+        return Answer(Fate.TAKEN, "written")
+
+
+def line(result: CheckResult) -> bytes:
+    """`[TIME] PROCESS_SERVICE_CHECK_RESULT;HOST;SERVICE;STATUS;TEXT|PERFDATA`, with its end. A `;` of the text would
+    begin a field of its own for some readers, and becomes `:`; that of performance data stays."""
+    head = f"[{int(result.ended)}] PROCESS_SERVICE_CHECK_RESULT;{result.host};{result.service};{result.status};"
+    room = LONGEST_LINE - 1 - len(head.encode())
+    return f"{head}{nagios_text(result, room, ':')}\n".encode()

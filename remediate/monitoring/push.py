@@ -1,0 +1,113 @@
+"""Results at once: what the hooks' workers start on an event, so that monitoring knows of it before its next look.
+
+A process of its own, slower than the failover (nice(3)) and unable to fail it: whatever goes wrong is one entry of the
+journal. One push runs at a time and one waits for it; further ones have nothing to add, because the one that waits has
+not looked yet.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from remediate import worker
+from remediate.site import Site
+from remediate.state.journal import ERR, WARNING
+
+if TYPE_CHECKING:
+    from remediate.monitoring.delivery import Delivered
+    from remediate.monitoring.destination import Destination
+    from remediate.monitoring.result import CheckResult
+    from remediate.monitoring.spool import Spool
+
+NICE = 10
+WAIT = 120.0
+"""Seconds to wait for the push that runs: it has checks and a slow server to wait for."""
+CHECK_TIME = 30.0
+"""Seconds for one check."""
+T = TypeVar("T")
+
+
+class Pushed(NamedTuple):
+    """What became of a push; None where another one that has not looked yet stands for it."""
+
+    delivered: Delivered | None
+
+
+def with_pushes(site: Site, why: str, call: Callable[[], T]) -> T:
+    """The call, with a push at its beginning and one at its end, where pushes are configured. Raises what the call
+    raises."""
+    start(site, why)
+    try:
+        return call()
+    finally:
+        start(site, f"the end of {why}")
+
+
+def start(site: Site, why: str) -> None:
+    """Start a push and do not wait for it. Raises nothing."""
+    said = site.config.submission
+    if said is None or not said.submit.on_event:
+        return
+    try:
+        worker.detach(site, f"push: {why}", lambda: push_and_tell(site, why))
+    except OSError as error:
+        site.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
+
+
+def push_and_tell(site: Site, why: str) -> None:
+    """In the process of its own: what a human should know is an entry of the journal."""
+    from checks.plugin.config import ConfigError
+
+    os.nice(NICE)
+    try:
+        done = push(site).delivered
+        says = done.says if done else ()
+    except ConfigError as error:
+        says = (str(error),)
+    if says:
+        site.journal.entry("push", why=why, result="; ".join(says), severity=WARNING)
+
+
+def push(site: Site) -> Pushed:
+    """Run the checks of `[submit] on_event`, all at once, and submit what they say. Raises ConfigError."""
+    from checks.plugin.config import ConfigError
+    from remediate.monitoring.destination import destination
+
+    said = site.config.submission
+    if said is None or not said.submit.on_event or not said.submit.to:
+        raise ConfigError("`submit.on_event` and `submit.to` are needed")
+    where = destination(said.submit.to, said, site.timing)
+    with ExitStack() as held:
+        if not _in_turn(held, where.spool):
+            return Pushed(None)
+        return Pushed(_looked(site, where, said.submit.on_event, said.submit.ttl))
+
+
+def _in_turn(held: ExitStack, spool: Spool) -> bool:
+    """Wait for the push that runs; False where another one waits for it already."""
+    from remediate.monitoring.spool import SpoolError
+    from remediate.state.store import StateError
+
+    with suppress(SpoolError, StateError):  # a full disk is no reason not to tell
+        waiting, running = spool.lock("push-waits", "waits"), spool.lock("push", "pushes")
+        if not waiting.acquire(0):
+            return False
+        held.callback(running.release)
+        with waiting:
+            running.acquire(WAIT)
+    return True
+
+
+def _looked(site: Site, where: Destination, lines: tuple[str, ...], ttl: float) -> Delivered:
+    from remediate.monitoring.delivery import deliver
+    from remediate.monitoring.result import check, named
+
+    def look(argv: tuple[str, ...]) -> Callable[[], CheckResult]:
+        return lambda: check(argv, named(argv, where.host, where.services), CHECK_TIME, ttl, site.timing)
+
+    results = site.timing.together([look(tuple(shlex.split(line))) for line in lines])
+    return deliver(where.spool, where.receiver, site.timing, results)

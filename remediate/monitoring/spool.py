@@ -1,0 +1,204 @@
+"""The spool: results on disk until somebody has taken them, one file each, in the order of their arrival.
+
+A result is put there before it is sent and removed after it was taken, so whatever ends a process loses none. It is
+bounded: of more than `most` results the oldest go that a later one of the same service supersedes, then the oldest;
+whatever waits for longer than `keep` goes too. What goes is said. What a server refused is set aside in `refused`, for
+a human to look at. Files are their owner's alone: a result may say more of a node than everybody has to know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from contextlib import suppress
+from typing import NamedTuple
+
+from remediate.monitoring.result import CheckResult
+from remediate.state.lock import Lock
+from remediate.state.store import Store
+from remediate.timing import Timing
+
+NAME = r"([0-9]{20})-[0-9]+-([0-9a-f]{16})\.json"
+"""`NANOSECONDS-PID-SERVICE.json`: the order, who put it there, and whose result it is, as a hash."""
+UNFINISHED = ".new-"
+REFUSED = "refused"
+MOST_REFUSED = 100
+"""Results that are set aside; the newest stay."""
+LARGEST = 1 << 20
+"""Bytes of a result."""
+
+
+class SpoolError(Exception):
+    """The spool can't be used; the text says why."""
+
+
+class Bounds(NamedTuple):
+    """How many results wait, and how long, in seconds."""
+
+    most: int
+    keep: float
+
+
+class Spool:
+    """The spool of one way (`icinga`, `nrdp`, `nagios-pipe`): a directory of its own below the configured one."""
+
+    def __init__(self, root: str, way: str, bounds: Bounds, timing: Timing) -> None:
+        self.directory = os.path.join(root, way)
+        self.bounds = bounds
+        self._root = root
+        self._timing = timing
+
+    def lock(self, name: str, purpose: str) -> Lock:
+        """A lock of the spool. Raises SpoolError where there is no spool."""
+        self._ready()
+        return Lock(Store(self.directory), name, purpose, self._timing)
+
+    def put(self, result: CheckResult) -> str:
+        """Keep a result, on the disk when this returns; its name. Raises SpoolError, and nothing is left then."""
+        self._ready()
+        waiting = self.names()
+        last = int(waiting[-1].partition("-")[0]) if waiting else 0
+        number = max(int(self._timing.wall() * 1e9), last + 1)
+        name = f"{number:020d}-{os.getpid()}-{_hash(result.whose)}.json"
+        temporary = self._path(UNFINISHED + name)
+        try:
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            try:
+                rest = json.dumps(result._asdict()).encode()
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+                os.fsync(file)
+            finally:
+                os.close(file)
+            os.rename(temporary, self._path(name))
+            self._sync()
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise self._error(error) from None
+        return name
+
+    def names(self) -> list[str]:
+        """What waits, the oldest first. Raises SpoolError."""
+        try:
+            return sorted(name for name in os.listdir(self.directory) if re.fullmatch(NAME, name))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._error(error) from None
+
+    def read(self, name: str) -> CheckResult | None:
+        """A result that waits; None where it does no more, or the file is none of ours. Raises SpoolError."""
+        try:
+            with open(self._path(name), "rb") as file:
+                kept = json.loads(file.read(LARGEST))
+            made = CheckResult(**{**kept, "perfdata": tuple(kept["perfdata"])})
+            return made if all(map(_is_kind_of, made, CheckResult("", "", "", 0, "", "", (), 0.0, 0.0, ""))) else None
+        except (ValueError, TypeError, KeyError, RecursionError, FileNotFoundError):
+            return None
+        except OSError as error:
+            raise self._error(error) from None
+
+    def remove(self, name: str) -> None:
+        """It was taken. Raises SpoolError."""
+        try:
+            os.unlink(self._path(name))
+            self._sync()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise self._error(error) from None
+
+    def set_aside(self, name: str) -> None:
+        """It will never be taken. Raises SpoolError."""
+        aside = self._path(REFUSED)
+        try:
+            os.makedirs(aside, 0o700, exist_ok=True)
+            with suppress(FileNotFoundError):
+                os.rename(self._path(name), os.path.join(aside, name))
+            for old in sorted(os.listdir(aside))[:-MOST_REFUSED]:
+                os.unlink(os.path.join(aside, old))
+        except OSError as error:
+            raise self._error(error) from None
+
+    def was_set_aside(self, name: str) -> bool:
+        """Whether another process did so."""
+        return os.path.exists(os.path.join(self._path(REFUSED), name))
+
+    def bound(self) -> list[str]:
+        """Drop what is too much or too old; what went, in sentences. Raises SpoolError."""
+        names = self.names()
+        oldest = int((self._timing.wall() - self.bounds.keep) * 1e9)
+        old = [name for name in names if int(name.partition("-")[0]) < oldest]
+        young = names[len(old) :]
+        many = _superseded_first(young)[: max(len(young) - self.bounds.most, 0)]
+        said = []
+        for why, going in ((f"they waited for more than {self.bounds.keep:g} s", old),
+                           (f"more than {self.bounds.most} wait", many)):  # fmt: skip
+            for name in going:
+                self.remove(name)
+            if going:
+                said.append(f"dropped from the spool without being sent: {len(going)} ({why})")
+        self._remove_unfinished(oldest)
+        return said
+
+    def _remove_unfinished(self, oldest: int) -> None:
+        """What a killed process was writing."""
+        with suppress(OSError):
+            for name in os.listdir(self.directory):
+                found = re.fullmatch(re.escape(UNFINISHED) + NAME, name)
+                if found and int(found[1]) < oldest:
+                    os.unlink(self._path(name))
+
+    def _ready(self) -> None:
+        """Make the directories (0700) where they are missing. Raises SpoolError where they are not this user's alone:
+        what stands there is told in this node's name."""
+        for directory in (self._root, self.directory):
+            try:
+                os.makedirs(directory, 0o700, exist_ok=True)
+                found = os.lstat(directory)
+            except OSError as error:
+                raise self._error(error) from None
+            if not stat.S_ISDIR(found.st_mode):
+                raise SpoolError(f"{directory} is not a directory")
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                raise SpoolError(f"{directory} is not a directory that this user alone writes to")
+
+    def _sync(self) -> None:
+        """A name is on the disk only when its directory is (fsync(2))."""
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def _error(self, error: OSError) -> SpoolError:
+        return SpoolError(f"{self.directory}: {error.strerror or error}")
+
+
+def whose(name: str) -> str:
+    """The hash of the service whose result a name stands for."""
+    return name.rpartition("-")[2].removesuffix(".json")
+
+
+def _hash(service: str) -> str:
+    return hashlib.sha256(service.encode()).hexdigest()[:16]
+
+
+def _superseded_first(names: list[str]) -> list[str]:
+    """In the order in which they may go."""
+    newest = {whose(name): name for name in names}
+    return sorted(names, key=lambda name: (newest[whose(name)] == name, name))
+
+
+def _is_kind_of(value: object, example: object) -> bool:
+    if isinstance(example, tuple):
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    kinds = (int, float) if isinstance(example, float) else (type(example),)
+    return isinstance(value, kinds) and not isinstance(value, bool)

@@ -1,0 +1,153 @@
+"""One web server that results go to: what is common to Icinga's API and NRDP.
+
+Certificates are always verified, with each call: `REQUESTS_CA_BUNDLE` in the environment overrides a session's own
+setting, so the environment (proxies, netrc) is not trusted at all. No redirects: whoever is sent elsewhere would tell
+the password there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain
+from remediate.monitoring.answer import Answer, Fate
+
+if TYPE_CHECKING:
+    import requests
+
+TIMES = (2.0, 5.0)
+"""Seconds for a connection, and for each piece of an answer."""
+LARGEST = 1 << 18
+"""Bytes of an answer that are read."""
+SHOWN = 160
+"""Characters of an answer that are shown."""
+
+
+class Web:
+    """A server, and the connection that is kept to it. Raises ConfigError where the file of its CA can't be used."""
+
+    def __init__(self, url: str, ca: str, login: tuple[str, str] | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._verify = ca or True
+        self._headers = {"Accept": "application/json", **({} if login is None else _basic(*login))}
+        self._session: requests.Session | None = None
+        if ca:
+            _refuse_no_certificate(ca)
+
+    def get(self, path: str, parameters: Mapping[str, str]) -> Reply | Answer:
+        """GET; what came back, or the fate where nothing did."""
+        return self._call("GET", path, parameters, None)
+
+    def post(self, path: str, body: bytes, kind: str) -> Reply | Answer:
+        """POST with a body of a content type."""
+        return self._call("POST", path, {}, body, kind)
+
+    def _call(
+        self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None, kind: str = ""
+    ) -> Reply | Answer:
+        import requests
+
+        if self._session is None:
+            self._session = requests.Session()
+            self._session.trust_env = False
+        headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
+        try:
+            with self._session.request(
+                method,
+                self.url + path,
+                params=dict(parameters),
+                data=body,
+                headers=headers,
+                verify=self._verify,
+                timeout=TIMES,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Reply(response.status_code, _start(response))
+        except requests.RequestException as error:
+            return failed(error, self.url)
+        except OSError as error:
+            return Answer(Fate.LATER, f"{self.url}: {plain(str(error), SHOWN)}", everyone=True, perhaps_arrived=True)
+
+
+class Reply(NamedTuple):
+    """What a server said."""
+
+    status: int
+    body: bytes
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The JSON object of the body; empty where it is none."""
+        import json
+
+        with suppress(ValueError, RecursionError):
+            found = json.loads(self.body)
+            if isinstance(found, dict):
+                return found
+        return {}
+
+    @property
+    def words(self) -> str:
+        """The beginning of the body for a sentence."""
+        return plain(self.body.decode("utf-8", "replace").strip(), SHOWN) or "nothing more was said"
+
+
+def failed(error: requests.RequestException, url: str) -> Answer:
+    """The fate of what got no answer, by the kind of error of `requests`."""
+    import requests
+
+    if isinstance(error, requests.exceptions.SSLError):
+        why = f"the certificate of {url} is not accepted ({_innermost(error)}): is `ca` the file of its CA, and the "
+        return Answer(Fate.LOCKED, f"{why}name in `url` the certificate's?", everyone=True)
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return Answer(Fate.LOCKED, f"{url} is no address", everyone=True)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Answer(Fate.LATER, f"{url} does not answer", everyone=True)
+    if isinstance(error, requests.exceptions.Timeout):
+        return Answer(Fate.LATER, f"{url} gave no answer in {TIMES[1]:g} s", everyone=True, perhaps_arrived=True)
+    refused = "refused" in str(error) or "resolve" in str(error) or "No route" in str(error)
+    why = f"no connection to {url} ({_innermost(error)})"
+    return Answer(Fate.LATER, why, everyone=True, perhaps_arrived=not refused)
+
+
+def _innermost(error: BaseException) -> str:
+    """What the operating system or the TLS library said, without the wrapping of two libraries."""
+    inside: BaseException = error
+    for _ in range(8):
+        reason = getattr(inside, "reason", None)
+        following = reason if isinstance(reason, BaseException) else inside.__cause__ or inside.__context__
+        if following is None:
+            break
+        inside = following
+    words = getattr(inside, "strerror", None) or str(inside) or type(inside).__name__
+    return plain(str(words).removeprefix("[SSL: CERTIFICATE_VERIFY_FAILED] "), SHOWN)
+
+
+def _start(response: requests.Response) -> bytes:
+    body = b""
+    for piece in response.iter_content(1 << 14):
+        body += piece
+        if len(body) > LARGEST:
+            break
+    return body[:LARGEST]
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    """Basic authentication in UTF-8 (RFC 7617), where `requests` would say it in Latin-1."""
+    import base64
+
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def _refuse_no_certificate(ca: str) -> None:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        said = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate"
+        raise ConfigError(f"{ca}: {said or error}") from None

@@ -1,0 +1,181 @@
+"""`hastwatch submit`: run a check and send what it says to monitoring, which does not have to ask then.
+
+    hastwatch submit -- check_hast -r home
+    hastwatch submit --to nrdp --service "hast home" --ttl 300 -- check_hast -r home
+    hastwatch submit --textfile /var/tmp/node_exporter/check_hast.prom -- check_hast
+    hastwatch submit --flush
+
+Works with every plugin. Where results go, as whom, and under which names, is in the configuration: [submit], [icinga],
+[nrdp], [nagios] (hastwatch.toml.sample). A certificate is always verified, credentials are read only from a file that
+is this user's alone. A result is put into the spool first and removed when it was taken: while the server is away it
+waits there, and goes out, in order, with the next one. A result whose ttl is over by then is dropped, and that is said;
+one that the server refuses for what it is (no such service) is set aside in `refused` in the spool, and stops no other.
+
+With --ttl SECONDS Icinga itself complains when no new result comes in that time.
+
+Exit status: 0 submitted; 65 the server refuses this result; 73 neither submitted nor kept, or the text file was not
+written; 75 not submitted yet, it waits in the spool; 2 wrong usage; 70 a fault of hastwatch; 78 the configuration is
+refused. One line says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+
+from checks.plugin.config import PATH, ConfigError, load
+from checks.plugin.submission import LONGEST, NAME, WAYS, Submission
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from remediate import local, worker
+from remediate.arguments import USAGE, Parser
+from remediate.monitoring import textfile
+from remediate.monitoring.answer import Fate
+from remediate.monitoring.delivery import Delivered, deliver, waiting_in_words
+from remediate.monitoring.destination import Destination, destination
+from remediate.monitoring.result import CheckResult, Names, check, named
+from remediate.timing import Timing
+
+PROG = "hastwatch submit"
+REFUSED, CANNOT_KEEP, WAITS, CONFIG = 65, 73, 75, 78
+"""sysexits(3): EX_DATAERR, EX_CANTCREAT, EX_TEMPFAIL, EX_CONFIG."""
+CHECK_TIME = 60.0
+LONGEST_SAID = 1000
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    cut = words.index("--") if "--" in words else len(words)
+    options = parser().parse_args(words[:cut])
+    argv = tuple(words[cut + 1 :])
+    wrong = _wrong(options, argv)
+    if wrong:
+        return _say(f"{wrong} (see {PROG} --help)", USAGE)
+    try:
+        return _push(options) if options.push else _submit(options, argv)
+    except (ConfigError, ProbeError) as error:
+        return _say(str(error), CONFIG)
+    except Exception as error:
+        return _say(worker.internal(error), worker.INTERNAL)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(
+        prog=PROG,
+        description=__doc__,
+        usage="%(prog)s [options] -- CHECK [ARGUMENT ...]\n       %(prog)s [options] --flush | --push",
+    )
+    made.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")
+    made.add_argument("--host", type=_name, metavar="NAME", help="this node's name there (default: as configured)")
+    made.add_argument("--service", type=_name, metavar="NAME",
+                      help="the check's name there (default: as configured, else the name of the command)")  # fmt: skip
+    made.add_argument("--ttl", type=_seconds, metavar="SECONDS",
+                      help="for how long the result is good (default: as configured, else for ever)")  # fmt: skip
+    made.add_argument("-t", "--timeout", type=_seconds, default=CHECK_TIME, metavar="SECONDS",
+                      help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
+    made.add_argument("--textfile", metavar="FILE",
+                      help="write the result for the textfile collector of Prometheus's node_exporter")  # fmt: skip
+    made.add_argument("--flush", action="store_true", help="run no check, send what waits in the spool")
+    made.add_argument("--push", action="store_true",
+                      help="run the checks of [submit] on_event, as the hooks do on an event")  # fmt: skip
+    made.add_argument("--state-dir", metavar="DIR", help="where --push has its journal (default: that of hastwatch)")
+    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+    return made
+
+
+def _wrong(options: argparse.Namespace, argv: tuple[str, ...]) -> str:
+    """What is wrong with the options together, if anything."""
+    if options.flush and options.push:
+        return "--flush and --push are two things"
+    instead = "--flush" if options.flush else "--push" if options.push else ""
+    if instead and argv:
+        return f"{instead} runs no other check"
+    if instead and (options.host or options.service or options.textfile or options.ttl is not None):
+        return f"{instead} goes with none of --host, --service, --ttl and --textfile"
+    if options.push and options.to:
+        return "--push goes where the configuration says"
+    return "" if instead or argv else "a check is needed, after --"
+
+
+def _submit(options: argparse.Namespace, argv: tuple[str, ...]) -> int:
+    """Run the check and send what it says; the exit status. Raises ConfigError."""
+    said = load(options.config).submission or Submission()
+    timing = Timing()
+    way = options.to or said.submit.to
+    if not way and (options.flush or not options.textfile):
+        raise ConfigError("where to? Give --to, or `to` in [submit]")
+    where = destination(way, said, timing) if way else None
+    if where is not None and options.flush:
+        return _told(deliver(where.spool, where.receiver, timing, []))
+    result = _checked(options, argv, where, said, timing)
+    written = _written(options.textfile, result) if options.textfile else 0
+    return written if where is None else _told(deliver(where.spool, where.receiver, timing, [result])) or written
+
+
+def _checked(
+    options: argparse.Namespace, argv: tuple[str, ...], where: Destination | None, said: Submission, timing: Timing
+) -> CheckResult:
+    names = named(argv, where.host if where else "", where.services if where else {})
+    names = Names(options.host or names.host, options.service or names.service)
+    if not all(re.fullmatch(NAME, name) for name in names):
+        raise ConfigError(f"{names.service!r} on {names.host!r} is no name of a service: give --host and --service")
+    return check(argv, names, options.timeout, said.submit.ttl if options.ttl is None else options.ttl, timing)
+
+
+def _written(path: str, result: CheckResult) -> int:
+    try:
+        textfile.write(path, result)
+    except OSError as error:
+        return _say(f"{path}: {error.strerror or error}", CANNOT_KEEP)
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    """What the hooks do, in the foreground. Raises ConfigError, ProbeError."""
+    from remediate.monitoring.push import push
+
+    delivered = push(local.site(local.Where(config=options.config, state_dir=options.state_dir))).delivered
+    return 0 if delivered is None else _told(delivered)
+
+
+def _told(done: Delivered) -> int:
+    """One line where a human should know something; the exit status."""
+    status = 0
+    if Fate.LATER in done.fates or Fate.LOCKED in done.fates or (not done.fates and done.waiting):
+        status = WAITS
+    if Fate.REFUSED in done.fates:
+        status = REFUSED
+    if not done.kept:
+        status = CANNOT_KEEP
+    says = [*([waiting_in_words(done.waiting)] if done.waiting else []), *done.says]
+    if not says:
+        return status
+    return _say("; ".join(says), status)
+
+
+def _say(text: str, status: int) -> int:
+    sys.stderr.write(f"{PROG}: {plain(text, LONGEST_SAID)}\n")
+    return status
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(NAME, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a host or a service")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST:g}")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

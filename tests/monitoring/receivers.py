@@ -1,0 +1,54 @@
+"""A receiver whose answers a test says in advance, and that remembers what it was sent."""
+
+from __future__ import annotations
+
+from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.result import CheckResult
+from remediate.timing import Timing
+
+TAKEN = Answer(Fate.TAKEN, "taken")
+AWAY = Answer(Fate.LATER, "no connection", everyone=True)
+LOST = Answer(Fate.LATER, "no answer", everyone=True, perhaps_arrived=True)
+BUSY = Answer(Fate.LATER, "not this one now")
+WRONG = Answer(Fate.REFUSED, "no such service")
+LOCKED = Answer(Fate.LOCKED, "the password is wrong", everyone=True)
+
+
+class Scripted:
+    """Gives the answers in order, then TAKEN for ever; `by_service` overrides both. `has` is what it can be asked."""
+
+    name = "the server"
+
+    def __init__(self, *answers: Answer, by_service: dict[str, Answer] | None = None) -> None:
+        self.answers = list(answers)
+        self.by_service = by_service or {}
+        self.sent: list[str] = []
+        self.asked: list[str] = []
+        self.has: set[str] = set()
+
+    def send(self, result: CheckResult) -> Answer:
+        self.sent.append(result.output)
+        if result.service in self.by_service:
+            return self.by_service[result.service]
+        return self.answers.pop(0) if self.answers else TAKEN
+
+    def already_has(self, result: CheckResult) -> bool:
+        self.asked.append(result.output)
+        return result.output in self.has
+
+
+class Skipping(Timing):
+    """Waits that are over at once, and remembered."""
+
+    def __init__(self, wall: float = 1.8e9) -> None:
+        self.time, self.at, self.slept = 0.0, wall, list[float]()
+
+    def now(self) -> float:
+        return self.time
+
+    def wall(self) -> float:
+        return self.at + self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
