@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "maintenance": ("remediate.subcommands.maintenance", "suspend automatic action: on, off, status"),
     "recover": ("remediate.subcommands.recover", "recover from a split-brain, on the node whose copy is given up"),
     "restore": ("remediate.subcommands.restore", "look into a salvage, and give files of it back"),
+    "repair": ("remediate.subcommands.repair", "what monitoring may have done here, where it is called for"),
     "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),
@@ -22,6 +23,8 @@ SUBCOMMANDS = {
     "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
     "self-test": ("remediate.subcommands.self_test", "prove the wiring from the kernel to hastwatch"),
     "tree": ("remediate.subcommands.tree", "what the other node asks of a file system while it salvages"),
+    "submit": ("remediate.subcommands.submit", "run a check and send its result to Icinga, NRDP or Nagios"),
+    "contrib": ("remediate.subcommands.contrib", "configuration for engines and least privilege, generated"),
     "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and see what the checks say"),
     "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, down, exec, fault, state"),
 }

@@ -51,7 +51,7 @@ CHECK_NRPE = (
 """Where FreeBSD's port, Debian, Fedora and NRPE's own `make install` have it."""
 SSH = ("/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-T")
 NRPE_UNKNOWN = 3
-"""What check_nrpe(8) ends with where it could not ask; no command of ours does."""
+"""What check_nrpe(8) ends with where it could not ask (-u, and `:3` after the seconds); no command of ours does."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -81,7 +81,8 @@ def parser() -> Parser:
     made.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
     made.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
     made.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
-    made.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), help="the type of the state")
+    made.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), metavar="TYPE",
+                      help="the type of the state: SOFT or HARD")  # fmt: skip
     made.add_argument("--attempt", required=True, type=_count, metavar="N", help="the number of the check attempt")
     made.add_argument("--downtime", required=True, type=_count, metavar="DEPTH", help="how many downtimes it is in")
     flapping = made.add_mutually_exclusive_group()
@@ -111,7 +112,7 @@ def event(options: argparse.Namespace) -> Event:
 def command(options: argparse.Namespace, request: Request) -> tuple[str, ...]:
     """The command line that brings a request to where it is done. Raises ConfigError."""
     if options.nrpe:
-        return (_check_nrpe(), "-H", options.nrpe, "-p", str(options.nrpe_port), "-t", f"{DEADLINE - 1:g}",
+        return (_check_nrpe(), "-H", options.nrpe, "-p", str(options.nrpe_port), "-u", "-t", f"{DEADLINE - 1:g}:3",
                 "-c", request.nrpe)  # fmt: skip
     words = (options.hastwatch, *request.words)
     if options.ssh:

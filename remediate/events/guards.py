@@ -1,0 +1,112 @@
+"""What holds a repair back although it was asked for: a row for each reason, and the look whether it is so.
+
+Whatever cannot be known holds it back: a repair too few is a call to a human.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.plugin.text import plain, say_duration
+from checks.probes.booted import boot_time
+from checks.probes.errors import ProbeError
+from checks.probes.times import utc
+from remediate.events.remedy import Held, Remedy, Request
+from remediate.failover import converge, hold
+from remediate.site import Site
+from remediate.state import maintenance, repairs
+from remediate.state.lock import Lock
+from remediate.state.store import StateError
+
+LOCK = "repair"
+DONE, STAYS, BUSY = 0, 1, 75
+"""Exit statuses: the engine's own word is no failure; EX_TEMPFAIL of sysexits(3) where another one is at work."""
+
+
+class Guard(NamedTuple):
+    """A row: its name, its sentence, and the exit status of what it holds back."""
+
+    name: str
+    says: str
+    status: int = STAYS
+
+
+NOT_ALLOWED = Guard("not-allowed", "`repair.actions` does not name it")
+NO_POLICY = Guard("no-policy", "`split_brain.policy` is none: a split-brain is left to a human")
+DOWNTIME = Guard("downtime", "the monitoring engine has a downtime", DONE)
+FLAPPING = Guard("flapping", "the monitoring engine sees the state flap", DONE)
+MAINTENANCE = Guard("maintenance", "maintenance: automatic action is suspended")
+REPAIR_RUNS = Guard("repair-runs", "another repair runs", BUSY)
+CONVERGENCE_RUNS = Guard("convergence-runs", "a convergence runs, which may be what is needed", BUSY)
+LEAVING = Guard("leaving", "this node shuts down")
+NOT_SEEN = Guard("not-seen", "the node cannot be looked at, so nothing is done to it")
+UNSAFE = Guard("unsafe", "it would be called for, and could do harm")
+COOL_DOWN = Guard("cool-down", "the same was tried a short while ago")
+HOURLY_LIMIT = Guard("hourly-limit", "too many repairs were tried in the last hour: a human has to look")
+NO_RECORD = Guard("no-record", "what was tried before is not known, or cannot be written down")
+
+GUARDS = (
+    NOT_ALLOWED, NO_POLICY, DOWNTIME, FLAPPING, MAINTENANCE, REPAIR_RUNS, CONVERGENCE_RUNS, LEAVING, NOT_SEEN,
+    UNSAFE, COOL_DOWN, HOURLY_LIMIT, NO_RECORD,
+)  # fmt: skip
+"""All there are, in the order in which they are looked at."""
+
+
+class HeldBack(Exception):
+    """A guard holds the repair back; the text is its sentence with what was seen."""
+
+    def __init__(self, guard: Guard, detail: str = "") -> None:
+        super().__init__(f"{guard.says} ({plain(detail, 400)})" if detail else guard.says)
+        self.guard = guard
+
+
+def refuse_unwanted(site: Site, request: Request) -> None:
+    """Whether anybody who may say so does not want it. Raises HeldBack."""
+    if request.remedy.value not in site.config.repair.actions:
+        raise HeldBack(NOT_ALLOWED)
+    if request.remedy is Remedy.SPLIT_BRAIN and site.config.split_brain.policy == "none":
+        raise HeldBack(NO_POLICY)
+    if request.held is not None:
+        raise HeldBack(DOWNTIME if request.held is Held.DOWNTIME else FLAPPING)
+    suspended = maintenance.current(site.store, site.timing.wall())
+    if suspended is not None:
+        raise HeldBack(MAINTENANCE, suspended.reason)
+
+
+def refuse_beside(site: Site, name: str, guard: Guard) -> None:
+    """Whether somebody holds a lock. Raises HeldBack."""
+    holder = Lock(site.store, name, "", site.timing).holder()
+    if holder is not None:
+        raise HeldBack(guard, f"process {holder.pid}, {holder.purpose}, since {utc(holder.since)}")
+
+
+def refuse_beside_a_convergence(site: Site) -> None:
+    """Raises HeldBack."""
+    refuse_beside(site, converge.LOCK, CONVERGENCE_RUNS)
+
+
+def refuse_leaving(site: Site) -> None:
+    """Whether rc.shutdown(8) is ending what a repair would begin. Raises HeldBack."""
+    try:
+        why = hold.shutting_down(site.store, str(boot_time(site.here.node())))
+    except ProbeError as error:
+        raise HeldBack(NOT_SEEN, str(error)) from None
+    if why:
+        raise HeldBack(LEAVING, why)
+
+
+def refuse_too_often(site: Site, remedy: Remedy) -> None:
+    """Whether it was tried too short a while ago, or too much was. Raises HeldBack."""
+    now, policy = site.timing.wall(), site.config.repair
+    try:
+        found = repairs.tried(site.store, now)
+    except StateError as error:
+        raise HeldBack(NO_RECORD, str(error)) from None
+    before = repairs.last(found, remedy.value)
+    if before is not None and now - before.at < policy.cool_down:
+        left = say_duration(before.at + policy.cool_down - now)
+        said = f"at {utc(before.at)}, {before.result or 'and was not ended'}; not again for {left}"
+        raise HeldBack(COOL_DOWN, said)
+    many = repairs.within_an_hour(found, now)
+    if many >= policy.hourly_limit:
+        raise HeldBack(HOURLY_LIMIT, f"{many}, of at most {policy.hourly_limit}")

@@ -1,0 +1,262 @@
+"""A repair that monitoring asked for: looked at, held back or done, looked at again, and all of it journalled.
+
+It believes nothing of who asks. What is not called for is not done, so that a request that comes twice, late or out of
+order changes nothing; what is done ends with a convergence, which is always right. One repair at a time, and while it
+acts no convergence runs beside it.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.errors import ProbeError
+from remediate import worker
+from remediate.events import guards
+from remediate.events.guards import DONE, STAYS, Guard, HeldBack
+from remediate.events.remedy import Remedy, Request
+from remediate.events.steps import Step, heed, steps
+from remediate.events.troubles import Unsafe, trouble, wish
+from remediate.failover import carry
+from remediate.failover.converge import IN_PART, Result, converge, silent
+from remediate.failover.converge import LOCK as CONVERGE
+from remediate.failover.converge import Outcome as Converged
+from remediate.failover.converge import would as converge_would
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.monitoring import telling
+from remediate.site import Site
+from remediate.state import repairs
+from remediate.state.journal import ERR, INFO, NOTICE, WARNING, Level
+from remediate.state.lock import Lock
+from remediate.state.repairs import Tried
+from remediate.state.store import StateError, Untouched
+
+EVERY = 1.0
+"""Seconds between two looks whether it has helped."""
+
+
+class Ending(enum.Enum):
+    """How it ended."""
+
+    NOTHING = "nothing to do"
+    HELPED = "helped"
+    NO_HELP = "did not help"
+    HELD = "held back"
+
+
+class Outcome(NamedTuple):
+    """What became of it: a sentence for a human, what held it back, and the steps that were done."""
+
+    ending: Ending
+    said: str
+    guard: Guard | None = None
+    steps: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if self.guard is not None:
+            return self.guard.status
+        return STAYS if self.ending is Ending.NO_HELP else DONE
+
+
+class Shown(NamedTuple):
+    """What would be done: what is wrong, what holds it back, the steps, and the lines of the convergence."""
+
+    trouble: str
+    held: tuple[HeldBack, ...]
+    steps: tuple[Step, ...]
+    converge: tuple[str, ...]
+
+
+Recover = Callable[[Site], object]
+
+
+def repair(
+    site: Site,
+    request: Request,
+    watch: Callable[[str], None] = silent,
+    recover: Recover = worker.recover_losing,
+) -> Outcome:
+    """Do what is asked for, where it is called for and nothing holds it back. `recover` does what the policy does by
+    itself about a losing copy. Raises StateNotKept where no lock can be had."""
+    lock = Lock(site.store, guards.LOCK, f"repair {request.remedy.value}", site.timing)
+    try:
+        guards.refuse_unwanted(site, request)
+        if not lock.acquire(0):
+            guards.refuse_beside(site, guards.LOCK, guards.REPAIR_RUNS)
+            raise HeldBack(guards.REPAIR_RUNS)
+        with lock:
+            return _Run(site, request.remedy, watch, recover).run()
+    except HeldBack as held:
+        level = NOTICE if held.guard.status == DONE else WARNING
+        site.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
+                           severity=level)  # fmt: skip
+        return Outcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
+
+
+def would(site: Site, request: Request) -> Shown:
+    """What `repair` would do now; changes nothing."""
+    looking, remedy = site._replace(store=Untouched(site.store.directory)), request.remedy
+    guarded = _guarded(looking, request)
+    held = () if guarded is None else (guarded,)
+    try:
+        wrong = _look(looking, remedy)
+        planned = _plan(looking, remedy) if wrong else ()
+        seen, made = converge_would(looking, wish(remedy))
+    except HeldBack as error:
+        return Shown("", (*held, error), (), ())
+    return Shown(wrong, held, planned, tuple(carry.show(made, seen.places)) if wrong else ())
+
+
+def _guarded(site: Site, request: Request) -> HeldBack | None:
+    try:
+        guards.refuse_unwanted(site, request)
+        guards.refuse_beside(site, guards.LOCK, guards.REPAIR_RUNS)
+        guards.refuse_beside_a_convergence(site)
+        guards.refuse_leaving(site)
+        guards.refuse_too_often(site, request.remedy)
+    except HeldBack as held:
+        return held
+    return None
+
+
+def _look(site: Site, remedy: Remedy) -> str:
+    """What is wrong, empty where nothing is. Raises HeldBack where that cannot be seen, or must not be repaired."""
+    try:
+        return trouble(site, remedy)
+    except Unsafe as error:
+        raise HeldBack(guards.UNSAFE, str(error)) from None
+    except (StepFailed, ProbeError, StateError) as error:
+        raise HeldBack(guards.NOT_SEEN, str(error)) from None
+
+
+def _plan(site: Site, remedy: Remedy) -> tuple[Step, ...]:
+    try:
+        return steps(site, remedy)
+    except (StepFailed, ProbeError, StateError) as error:
+        raise HeldBack(guards.NOT_SEEN, str(error)) from None
+
+
+class _Run:
+    """One repair, under the lock of all."""
+
+    def __init__(self, site: Site, remedy: Remedy, watch: Callable[[str], None], recover: Recover) -> None:
+        self.site, self.remedy, self.watch, self.recover = site, remedy, watch, recover
+        self.id = os.urandom(4).hex()
+        self.done: list[str] = []
+        self.failed = ""
+        """The step that failed last and was not made good by another one, and why."""
+
+    def run(self) -> Outcome:
+        """Raises HeldBack."""
+        guards.refuse_beside_a_convergence(self.site)
+        guards.refuse_leaving(self.site)
+        wrong = _look(self.site, self.remedy)
+        left = None if wrong else self._not_ended()
+        if left is not None:
+            self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
+            converged = self._converge()
+            return self._end(left, self._look_again(), converged)
+        if not wrong:
+            said = f"{Ending.NOTHING.value}: it is not called for"
+            self._journal("repair", result=said)
+            return Outcome(Ending.NOTHING, said)
+        guards.refuse_too_often(self.site, self.remedy)
+        planned = _plan(self.site, self.remedy)
+        alone = Lock(self.site.store, CONVERGE, f"{wish(self.remedy).trigger}{IN_PART}", self.site.timing)
+        try:
+            if planned and not alone.acquire(0):
+                raise HeldBack(guards.CONVERGENCE_RUNS)
+            begun = self._begin()
+            self._journal("repair", why=wrong, result="begins", severity=NOTICE)
+            self._carry(planned)
+        finally:
+            alone.release()
+        converged = self._converge()
+        return self._end(begun, self._look_again(), converged)
+
+    def _not_ended(self) -> Tried | None:
+        """The last one of its kind, where its process died in it: what it did may be in effect, and the convergence
+        that belongs to it missing. Raises HeldBack."""
+        try:
+            found = repairs.last(repairs.tried(self.site.store, self.site.timing.wall()), self.remedy.value)
+        except StateError as error:
+            raise HeldBack(guards.NO_RECORD, str(error)) from None
+        return found if found is not None and not found.result else None
+
+    def _begin(self) -> Tried:
+        try:
+            return repairs.begin(self.site.store, self.remedy.value, self.site.timing.wall())
+        except StateError as error:
+            raise HeldBack(guards.NO_RECORD, str(error)) from None
+
+    def _carry(self, planned: tuple[Step, ...]) -> None:
+        """Do the steps, one that is there for it where another one failed; stop where they are not called for."""
+        for step in planned:
+            if bool(self.failed) is not step.otherwise:
+                continue
+            try:
+                heed(self.site, self.remedy)
+                self._do(step)
+            except Superseded as newer:
+                self._journal("superseded", why=f"{step.name}: {newer}", severity=NOTICE)
+                return
+
+    def _do(self, step: Step) -> None:
+        """Raises Superseded."""
+        began = self.site.timing.now()
+        self.watch(step.name)
+        try:
+            result, self.failed = step.do(self.site) or "done", ""
+        except (StepFailed, ProbeError) as error:
+            result = f"failed: {error}"
+            self.failed = f"{step.name} {result}"
+        self.done.append(step.name)
+        took, level = self.site.timing.now() - began, ERR if self.failed else INFO
+        self.site.journal.entry("step", step=step.name, why=step.why, result=result, run=self.id, seconds=took,
+                                severity=level)  # fmt: skip
+
+    def _converge(self) -> Converged:
+        """Bring the node to what CARP says, waiting for whoever does; then what the policy says of a losing copy."""
+        asked = wish(self.remedy)
+        found = worker.patiently(self.site, asked.trigger, lambda: converge(self.site, asked, self.watch))
+        if self.remedy is Remedy.SPLIT_BRAIN:
+            try:
+                self.recover(self.site)
+            except (StepFailed, ProbeError, StateError) as error:
+                self._journal("recovery-refused", why="event split-brain", result=str(error), severity=ERR)
+        return found
+
+    def _look_again(self) -> str:
+        """What is still wrong, after it had time to pass."""
+        left = [""]
+
+        def helped() -> bool:
+            try:
+                left[0] = _look(self.site, self.remedy)
+            except HeldBack as error:
+                left[0] = str(error)
+            return not left[0]
+
+        self.site.timing.until(helped, self.site.config.repair.looks, EVERY)
+        return left[0]
+
+    def _end(self, begun: Tried, left: str, converged: Converged) -> Outcome:
+        """The repair is over, and whether it has helped is known: written down, and told to whom it is to be told."""
+        said = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
+        said += f"; {self.failed}" if self.failed and self.failed not in said else ""
+        if converged.result is not Result.IN_PLACE and converged.said:
+            said += f"; the node is not in place: {'; '.join(converged.said)}"
+        try:
+            repairs.end(self.site.store, begun, said)
+        except StateError as error:
+            self._journal("repair", result=f"what came of it was not written down: {error}", severity=WARNING)
+        self._journal("repair", result=said, severity=ERR if left else NOTICE)
+        telling.tell(self.site, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
+        return Outcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))
+
+    def _journal(self, event: str, *, why: str = "", result: str = "", severity: Level = INFO) -> None:
+        self.site.journal.entry(event, step=self.remedy.value, why=why, result=result, run=self.id, severity=severity)

@@ -1,0 +1,234 @@
+"""What a repair does, step by step: data first, so that it can be shown without being done.
+
+Each step has a deadline and looks at its own effect. The convergence that follows every repair is not among them: it
+has steps of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from checks.probes import devd, hast, processes
+from checks.probes.booted import boot_time
+from checks.probes.errors import ProbeError
+from checks.probes.processes import NFS_DAEMONS
+from remediate.events import troubles
+from remediate.events.remedy import Remedy
+from remediate.failover import services
+from remediate.failover.facts import BASE, SERVING
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.resource import places
+from remediate.failover.services import KILL, SERVICE, running_daemons
+from remediate.site import Site
+from remediate.state import maintenance, marker
+from remediate.state.journal import ALERT
+from remediate.state.store import StateError
+
+ENDS, STARTS = 5.0, 60.0
+"""Seconds for devd to end after a signal, and for one call of service(8)."""
+ANSWERS = 10.0
+"""Seconds for a daemon that was started to answer; hastd and devd answer at once."""
+REREAD = 5.0
+"""Seconds for clients to be served after mountd was told to read its exports again. It needs a fraction of a second;
+where a file system was mounted again it does not help (hast-facts, 5 and 22)."""
+SERVED = 15.0
+"""The same from the start of the daemons until they have registered and answer."""
+EVERY = 0.2
+ALL_STOP: tuple[tuple[str, ...], ...] = (tuple(reversed(SERVING)), ("lockd", "statd"), ("rpcbind",))
+ALL_START: tuple[tuple[str, ...], ...] = (("rpcbind",), ("statd", "lockd"), SERVING)
+"""NFS in order: a registration is lost with the rpcbind that has it, so the others follow it (hast-facts, 17)."""
+
+
+class Step(NamedTuple):
+    """One step: its name, what for, what it runs, for people; `do` gives what was seen. It raises StepFailed,
+    ProbeError, StateError, and Superseded where it is not called for any more."""
+
+    name: str
+    why: str
+    lines: tuple[str, ...]
+    do: Callable[[Site], str]
+    otherwise: bool = False
+    """Done only where the step before it failed; else only where it did not."""
+
+
+def steps(site: Site, remedy: Remedy) -> tuple[Step, ...]:
+    """What the repair does before the convergence, as the node is now. Raises ProbeError."""
+    if remedy is Remedy.DEVD:
+        return _devd(site)
+    if remedy is Remedy.NFS:
+        return _nfs(site)
+    if remedy is Remedy.HASTD:
+        return (Step("start-hastd", "start hastd, and wait until it answers", (f"{SERVICE} hastd onestart",), _hastd),)
+    if remedy is Remedy.SPLIT_BRAIN:
+        why = "write down that this node loses, so that it steps down"
+        return tuple(Step(f"mark {name}", why, (), partial(_mark, name=name)) for name in troubles.unmarked(site))
+    return ()
+
+
+def heed(site: Site, remedy: Remedy) -> None:
+    """Look, right before anything is done, whether it still may be. Raises Superseded."""
+    suspended = maintenance.current(site.store, site.timing.wall())
+    if suspended is not None:
+        raise Superseded(f"maintenance: {suspended.reason}")
+    try:
+        if remedy is Remedy.NFS and not troubles.served_here(site):
+            raise Superseded("address and data are not here together any more")
+        if remedy is Remedy.HASTD and not troubles.hastd_trouble(site):
+            raise Superseded("hastd runs")
+    except (StepFailed, ProbeError) as error:
+        raise Superseded(f"it cannot be seen to be called for: {error}") from None
+
+
+# --- devd ----------------------------------------------------------------------------------------------------------
+
+
+def _devd(site: Site) -> tuple[Step, ...]:
+    """One that is stopped takes no signal but SIGKILL, and rc(8) would wait for its end for ever. Nothing is lost with
+    it: the kernel keeps its events, and a hook that it runs goes on."""
+    start = Step("start-devd", "start devd, and wait until it answers", (f"{SERVICE} devd onestart",), _start_devd)
+    if _pid(site) is None:
+        return (start,)
+    lines = (f"{KILL} -TERM `devd`", f"where it is stopped or does not end: {KILL} -KILL `devd`")
+    return Step("end-devd", "end the devd that does not do its work", lines, _end_devd), start
+
+
+def _pid(site: Site) -> int | None:
+    daemon = devd.find(processes.processes(site.here.node()))
+    return daemon.pid if daemon is not None else None
+
+
+def _end_devd(site: Site) -> str:
+    pid = _pid(site)
+    state = None if pid is None else processes.state(site.here.node(), pid)
+    for signal in ("KILL",) if state is not None and state.stat[0] == "T" else ("TERM", "KILL"):
+        pid = _pid(site)
+        if pid is None:
+            return "it had ended"
+        site.here.act((KILL, f"-{signal}", str(pid)), ENDS)
+        if site.timing.until(lambda: _pid(site) is None, ENDS, EVERY):
+            return f"process {pid} ended by SIG{signal}"
+    raise StepFailed("devd does not end")
+
+
+def _start_devd(site: Site) -> str:
+    _service(site, "devd")
+    left = [""]
+
+    def well() -> bool:
+        left[0] = troubles.devd_trouble(site)
+        return not left[0]
+
+    if not site.timing.until(well, ANSWERS, EVERY):
+        raise StepFailed(f"devd was started, and {left[0]}")
+    return "it answers"
+
+
+# --- hastd ---------------------------------------------------------------------------------------------------------
+
+
+def _hastd(site: Site) -> str:
+    """Every resource begins in role init; the convergence gives the role."""
+    _service(site, "hastd")
+    name = next(iter(places(site.here.node(), site.config)))
+
+    def answers() -> bool:
+        try:
+            hast.resource(site.here.node(), name)
+        except hast.HastdDown:
+            return False
+        except hast.NoState:
+            return True
+        return True
+
+    if not site.timing.until(answers, ANSWERS, EVERY):
+        raise StepFailed("hastd was started and does not answer")
+    return "it answers"
+
+
+def _service(site: Site, name: str) -> None:
+    """service(8), whatever rc.conf enables (hast-facts, 28). Raises StepFailed, ProbeError."""
+    done = site.here.act((SERVICE, name, "onestart"), STARTS)
+    if done.status != 0:
+        raise StepFailed(f"`service {name} onestart` ends with {done.status}: {done.words}")
+
+
+# --- NFS -----------------------------------------------------------------------------------------------------------
+
+
+def _nfs(site: Site) -> tuple[Step, ...]:
+    """The gentlest that can help first. Without rpcbind nothing but a restart of all does."""
+    running = running_daemons(site.here.node())
+    found: list[Step] = []
+    if running.issuperset(troubles.NEEDED):
+        found.append(Step("reread-exports", "let mountd read its exports anew", (f"{KILL} -HUP `mountd`",), _reread))
+    if "rpcbind" in running:
+        found.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(found)))
+    why = "restart all of NFS, in order"
+    return *found, _restart("restart-all-of-nfs", why, ALL_STOP, ALL_START, bool(found))
+
+
+def _restart(
+    name: str, why: str, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...], otherwise: bool
+) -> Step:
+    lines = [line for names in stop for line in services.stop_lines(names)]
+    lines += [line for names in start for line in services.start_lines(names)]
+    return Step(name, why, tuple(lines), partial(_restarted, stop=stop, start=start), otherwise)
+
+
+def _reread(site: Site) -> str:
+    found = processes.processes(site.here.node())
+    pids = [str(each.pid) for each in found if re.match(NFS_DAEMONS["mountd"], each.command)]
+    if not pids:
+        raise StepFailed("mountd does not run any more")
+    site.here.act((KILL, "-HUP", *pids), services.STOPS)
+    return _await_served(site, REREAD)
+
+
+def _restarted(site: Site, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...]) -> str:
+    for names in stop:
+        heed(site, Remedy.NFS)
+        services.stop(site, names)
+    for names in start:
+        heed(site, Remedy.NFS)
+        points = tuple(place.point for place in troubles.served_here(site) if place.exported)
+        services.start(site, (*names, *_missing(site, names)), points)
+    return _await_served(site, SERVED)
+
+
+def _missing(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What NFS stands on, where that does not run either."""
+    if names != SERVING:
+        return ()
+    running = running_daemons(site.here.node())
+    return tuple(name for name in BASE if name not in running)
+
+
+def _await_served(site: Site, seconds: float) -> str:
+    left = [""]
+
+    def served() -> bool:
+        left[0] = troubles.nfs_trouble(site)
+        return not left[0]
+
+    if not site.timing.until(served, seconds, EVERY):
+        raise StepFailed(left[0])
+    return "clients are served"
+
+
+# --- split-brain ---------------------------------------------------------------------------------------------------
+
+
+def _mark(site: Site, name: str) -> str:
+    """As hastd's own event does it (`arrival`)."""
+    boot, now = str(boot_time(site.here.node())), site.timing.wall()
+    try:
+        found = marker.record(site.store, name, site.journal.node_name, boot, now, True)
+    except StateError as error:
+        raise StepFailed(str(error)) from None
+    side = "this node does not serve, and steps down"
+    site.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,
+                       severity=ALERT, run=found.id)  # fmt: skip
+    return ""

@@ -1,0 +1,240 @@
+"""Whether a repair is called for now, looked for on the node itself: the network's word is only a reason to look.
+
+A look gives what is wrong in a sentence, and nothing where nothing is. One that fails says nothing of the node, and
+raises: what is not seen is not repaired.
+"""
+
+from __future__ import annotations
+
+import re
+
+from checks.plugin.text import name_list
+from checks.probes import carp, devd, filesystem, hast, processes
+from checks.probes.carp import CarpState, asked
+from checks.probes.counters import Relation
+from checks.probes.errors import Hangs, NotFound
+from checks.probes.node import Node
+from checks.probes.node_state import Mounted
+from remediate.events.remedy import Remedy
+from remediate.failover import converge, reach
+from remediate.failover.converge import Wish
+from remediate.failover.facts import SERVING
+from remediate.failover.filesystems import LOOKS, ZPOOL
+from remediate.failover.guards import Target
+from remediate.failover.observe import Seen, mounted_as, with_address
+from remediate.failover.outcome import StepFailed
+from remediate.failover.plan import Plan
+from remediate.failover.resource import Place, places
+from remediate.failover.services import running_daemons
+from remediate.recovery import automatic, evidence
+from remediate.site import Site
+from remediate.state import marker
+
+KLDSTAT = "/sbin/kldstat"
+DEVICES = "/dev/hast"
+HASTD = r"(/sbin/)?hastd\b"
+"""hastd and its workers in ps(1): `/sbin/hastd`, `hastd: home (primary) (hastd)` (hast-facts, 12)."""
+NEEDED = ("rpcbind", *SERVING)
+"""Without one of them no client is served."""
+
+
+class Unsafe(StepFailed):
+    """Something is wrong, and the repair could do harm; the text says what and why."""
+
+
+def trouble(site: Site, remedy: Remedy) -> str:
+    """Why the repair is called for, empty where it is not. Raises Unsafe, StepFailed, ProbeError, StateError."""
+    looks = {
+        Remedy.DEVD: devd_trouble,
+        Remedy.CONVERGE: _converge_trouble,
+        Remedy.NFS: nfs_trouble,
+        Remedy.HASTD: hastd_trouble,
+        Remedy.SPLIT_BRAIN: _split_brain_trouble,
+    }
+    return looks[remedy](site)
+
+
+def wish(remedy: Remedy) -> Wish:
+    """What a convergence is called for that belongs to a repair."""
+    return Wish(f"event {remedy.value}")
+
+
+# --- devd ----------------------------------------------------------------------------------------------------------
+
+
+def devd_trouble(site: Site) -> str:
+    """What is wrong with devd(8). Raises ProbeError."""
+    node = site.here.node()
+    daemon = devd.find(processes.processes(node))
+    if daemon is None:
+        return "devd does not run"
+    state = processes.state(node, daemon.pid)
+    if state is None or state.stat[0] in "TZ":
+        how = "is gone" if state is None else "is stopped" if state.stat[0] == "T" else "is a zombie"
+        return f"devd (process {daemon.pid}) {how}"
+    return "" if devd.answers(node) else f"devd (process {daemon.pid}) takes no connection at {devd.SOCKET}"
+
+
+# --- converge ------------------------------------------------------------------------------------------------------
+
+
+def _converge_trouble(site: Site) -> str:
+    """That the node is not where CARP wants it. Raises ProbeError, StateError."""
+    seen, made = converge.would(site, wish(Remedy.CONVERGE))
+    found = [f"{name}: {made.decisions[name].rule.says}" for name in made.decisions if _is_refused(seen, made, name)]
+    if made.steps:
+        found.append(f"to be done: {', '.join(map(str, made.steps))}")
+    return "; ".join(found)
+
+
+def _is_refused(seen: Seen, made: Plan, name: str) -> bool:
+    """The address is here, and the data are not to be."""
+    state, decision = seen.facts.resources[name], made.decisions[name]
+    given_up = decision.target is not Target.ACTIVE and not state.active
+    return state.carp is CarpState.MASTER and (decision.rule.refuses or given_up)
+
+
+# --- NFS -----------------------------------------------------------------------------------------------------------
+
+
+def nfs_trouble(site: Site) -> str:
+    """Why clients are not served although address and data are here. Raises Unsafe, ProbeError."""
+    served = served_here(site)
+    if not served:
+        return ""
+    node = site.here.node()
+    running = running_daemons(node)
+    absent = [name for name in NEEDED if name not in running]
+    if absent:
+        return f"{name_list(absent)} {'does' if len(absent) == 1 else 'do'} not run"
+    mounts = filesystem.mounts(node)
+    for place in (place for place in served if place.exported):
+        there = filesystem.mounted_at(mounts, place.point)
+        if there is None or not there.exported:
+            return f"{place.point} is not exported"
+        said = reach.look(site, place) if place.address else ""
+        if said not in ("", reach.DENIED):
+            return f"clients are not served {place.exported} at {place.address}: {said}"
+    return ""
+
+
+def served_here(site: Site) -> tuple[Place, ...]:
+    """The resources whose address and data are here; none where the data of any address that is here are not: NFS is
+    started there by a promotion and by nothing else. Raises Unsafe where hastd does not say that it has the data, and
+    ProbeError."""
+    node = site.here.node()
+    vhids, mounts = carp.vhids(node), filesystem.mounts(node)
+    found = []
+    for place in places(node, site.config).values():
+        if asked(vhids, place.vhid).state is not CarpState.MASTER:
+            continue
+        if mounted_as(filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
+            return ()
+        _refuse_without_role(node, place)
+        found.append(with_address(place, vhids))
+    return tuple(found)
+
+
+def _refuse_without_role(node: Node, place: Place) -> None:
+    try:
+        role = hast.resource(node, place.name).role
+    except hast.NoState as error:
+        raise Unsafe(f"{place.name} is mounted, and hastd does not say that it is primary: {error}") from None
+    if role is not hast.Role.PRIMARY:
+        raise Unsafe(f"{place.name} is mounted, and hastd says that it is {role.value}")
+
+
+# --- hastd ---------------------------------------------------------------------------------------------------------
+
+
+def hastd_trouble(site: Site) -> str:
+    """That hastd does not run. One that hangs or answers badly does. Raises Unsafe where it must not be started, and
+    ProbeError."""
+    node = site.here.node()
+    found = places(node, site.config)
+    if not found:
+        return ""
+    try:
+        hast.resource(node, next(iter(found)))
+        return ""
+    except hast.HastdDown as error:
+        down = str(error)
+    except hast.NoState:
+        return ""
+    used = in_use(site, node, found)
+    if used:
+        raise Unsafe(f"{down}; it is not started while {used}")
+    return down
+
+
+def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
+    """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
+    unmounted by the kernel (hast-facts, 4): what is still there has somebody who holds it. Raises ProbeError."""
+    left = next((each for each in processes.processes(node) if re.match(HASTD, each.command)), None)
+    if left is not None:
+        return f"process {left.pid} ({left.command[:60]}) is still there"
+    for mount in filesystem.mounts(node):
+        mine = any(filesystem.belongs(mount, place.device, place.name) for place in found.values())
+        if mine or mount.device.startswith(f"{DEVICES}/"):
+            return f"{mount.device} is still mounted at {mount.point}"
+    try:
+        devices = filesystem.names_under(node, DEVICES)
+    except NotFound:
+        devices = ()
+    if devices:
+        return f"{DEVICES}/{devices[0]} is still there"
+    pools = sorted(_pools(site) & found.keys())
+    return f"the pool {pools[0]} is still imported" if pools else ""
+
+
+def _pools(site: Site) -> set[str]:
+    """The pools that are imported, mounted or not; asked for only where the kernel has ZFS, because zpool(8) loads it.
+    Raises StepFailed where they cannot be listed: then one may be there."""
+    if site.here.act((KLDSTAT, "-q", "-m", "zfs"), LOOKS).status != 0:
+        return set()
+    try:
+        done = site.here.act((ZPOOL, "list", "-H", "-o", "name"), LOOKS)
+    except Hangs as error:
+        raise Unsafe(f"whether a pool is imported is not known: {error}") from None
+    if done.status != 0:
+        raise Unsafe(f"whether a pool is imported is not known: {done.words}")
+    return set(done.stdout.split())
+
+
+# --- split-brain ---------------------------------------------------------------------------------------------------
+
+
+def _split_brain_trouble(site: Site) -> str:
+    """That this node has a losing copy and has not done with it what the policy says. Raises ProbeError, StateError."""
+    found = [f"{name}: both copies have writes that the other lacks, and this node does not serve the clients"
+             for name in unmarked(site)]  # fmt: skip
+    _, made = converge.would(site, wish(Remedy.SPLIT_BRAIN))
+    for name, decision in made.decisions.items():
+        steps = [str(step) for step in made.steps if step.resource == name]
+        if decision.target is Target.STEPPED_DOWN and steps:
+            found.append(f"{name}: {decision.rule.says}; to be done: {', '.join(steps)}")
+        elif _is_to_be_recovered(site, name):
+            policy = site.config.split_brain.policy
+            found.append(f"{name}: the copy of this node loses, and `split_brain.policy` is {policy}")
+    return "; ".join(found)
+
+
+def unmarked(site: Site) -> tuple[str, ...]:
+    """The resources in a split-brain of which hastd has told nobody: the counters on both disks say so, the other node
+    serves the clients, and this one does not. Raises ProbeError."""
+    node = site.here.node()
+    vhids = carp.vhids(node)
+    found = []
+    for name, place in places(node, site.config).items():
+        if marker.present(site.store, name) is None:
+            seen = evidence.collect(site, with_address(place, vhids))
+            unread = seen.here.unread or seen.there.unread
+            one_serves = seen.there.serves and not seen.here.serves and seen.here.mounted is Mounted.NOTHING
+            if not unread and seen.relation is Relation.SPLIT_BRAIN and one_serves:
+                found.append(name)
+    return tuple(found)
+
+
+def _is_to_be_recovered(site: Site, name: str) -> bool:
+    found = marker.present(site.store, name)
+    return automatic.recovers(site) and found is not None and found.losing is True and not found.unreadable

@@ -1,0 +1,80 @@
+"""`hastwatch contrib`: configuration for monitoring engines and for least privilege, generated from the code.
+
+    hastwatch contrib sudoers > /usr/local/etc/sudoers.d/hastwatch
+    hastwatch contrib nrpe --user nagios > /usr/local/etc/nrpe.d/hastwatch.cfg
+
+It prints to standard output and writes nothing. The files in contrib/ are what it prints with the defaults.
+
+Exit status: 0 printed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from importlib import import_module
+
+from remediate.arguments import Parser
+from remediate.contrib.placement import Placement
+
+GENERATED = {
+    "sudoers": ("sudo/hastwatch", "what the monitoring user may run as root, for sudo(8)"),
+    "doas": ("doas/doas.conf", "the same for doas(1)"),
+    "authorized-keys": ("ssh/authorized_keys", "the same for sshd(8), forced commands"),
+    "nrpe": ("nrpe/hastwatch.cfg", "NRPE: the commands of a node, checks and repairs"),
+    "nagios": ("nagios/hastwatch-commands.cfg", "Nagios: the commands of the monitoring host"),
+    "icinga2": ("icinga2/hastwatch-commands.conf", "Icinga 2: CheckCommands and EventCommands"),
+    "director": ("icinga2/director-basket.json", "Icinga Director: the same commands and the services as a basket"),
+}
+"""Name: its file below contrib/, one line; the module of the same name in `remediate.contrib` has its `text`."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    sys.stdout.write(text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by)))
+    return 0
+
+
+def parser() -> Parser:
+    """The command line."""
+    default = Placement()
+    made = Parser(prog="hastwatch contrib", description=__doc__)
+    choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
+    made.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
+    made.add_argument("--directory", type=_path, default=default.directory, metavar="DIR",
+                      help=f"where the commands are (default: {default.directory})")  # fmt: skip
+    made.add_argument("--user", type=_word, default=default.user, metavar="NAME",
+                      help=f"who runs the checks (default: {default.user})")  # fmt: skip
+    made.add_argument("--by", type=_words, default=default.by, metavar="WORDS",
+                      help=f"how that user becomes root; nothing where it is root (default: {default.by})")  # fmt: skip
+    return made
+
+
+def text(what: str, placement: Placement = Placement()) -> str:  # noqa: B008 - never changed
+    """What is printed."""
+    made: str = import_module(f"remediate.contrib.{what.replace('-', '_')}").text(placement)
+    return made
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"(?a)/[A-Za-z0-9_./-]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an absolute path of plain characters")
+    return text
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of plain characters")
+    return text
+
+
+def _words(text: str) -> str:
+    if not re.fullmatch(r"(?a)[A-Za-z0-9_./ =-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not words of plain characters")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""`hastwatch repair`: what monitoring may have done on this node, where it is called for.
+
+    hastwatch repair devd --dry-run
+    hastwatch repair nfs -v
+    hastwatch repair split-brain --detach
+    hastwatch repair converge --held downtime
+
+    devd         restart devd, then converge
+    converge     bring the node to what CARP says
+    nfs          let mountd read its exports anew; where clients still are not served, restart NFS in order
+    hastd        start hastd where nothing of /dev/hast is in use, then converge
+    split-brain  step down where this node loses, or recover, as `[split_brain]` says
+
+It believes nobody: it looks at the node, and what is not called for is not done. Maintenance, a repair or convergence
+that runs, the same repair a short while ago, too many of them in an hour, and a node that cannot be looked at hold it
+back; `hastwatch journal` has every call. --held only writes down that the monitoring engine holds it back itself.
+
+Exit status: 0 repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown), 1 held back,
+or did not help, and why is said, 2 wrong usage, 71 no process could be started, 73 the state directory can't be
+written, 75 another repair or a convergence runs, 77 not root, 78 the configuration is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from checks.plugin.text import plain
+from remediate import local, worker
+from remediate.arguments import Parser
+from remediate.events import guards, repair
+from remediate.events.remedy import Held, Remedy, Request
+from remediate.events.repair import Outcome, Shown
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, on_a_terminal
+
+PROG = "hastwatch repair"
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    made = parser()
+    options = made.parse_args(words)
+    if options.dry_run and options.detach:
+        made.error("--dry-run shows what would be done: it cannot be detached")
+    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__)
+    made.add_argument("remedy", choices=[remedy.value for remedy in Remedy], metavar="REPAIR", help=(
+        f"one of {', '.join(remedy.value for remedy in Remedy)}"
+    ))  # fmt: skip
+    made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
+    made.add_argument("--detach", action="store_true", help="return at once, repair in the background")
+    made.add_argument("--held", choices=[held.value for held in Held], help=(
+        "do nothing: write down that the monitoring engine holds the repair back, and why"
+    ))  # fmt: skip
+    made.add_argument("--json", action="store_true", help="for programs")
+    made.add_argument("-v", "--verbose", action="store_true", help="show the steps where no terminal is")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Show it, leave it to a worker, or do it; the exit status. Raises what `caller.run` tells of."""
+    request = Request(Remedy(options.remedy), Held(options.held) if options.held else None)
+    if options.dry_run:
+        shown = repair.would(site, request)
+        sys.stdout.write(shown_as_json(shown) if options.json else shown_as_text(shown))
+        return 0
+    if options.detach:
+        worker.detach(site, f"repair {options.remedy}", lambda: repair.repair(site, request))
+        return 0
+    progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
+    outcome = repair.repair(site, request, progress)
+    if options.json:
+        sys.stdout.write(as_json(outcome, progress))
+        return outcome.status
+    return end(outcome)
+
+
+def end(outcome: Outcome) -> int:
+    """Say how it ended; the exit status."""
+    if outcome.status != 0:
+        return caller.refuse(PROG, outcome.said, outcome.status)
+    sys.stdout.write(f"{plain(outcome.said, 1000)}\n")
+    return outcome.status
+
+
+def as_json(outcome: Outcome, progress: Progress) -> str:
+    """The same for programs."""
+    kept = {
+        "result": outcome.ending.name.lower().replace("_", "-"),
+        "guard": outcome.guard.name if outcome.guard else "",
+        "said": outcome.said,
+        "steps": outcome.steps,
+        "seconds": round(progress.seconds, 3),
+    }
+    return json.dumps(kept) + "\n"
+
+
+def shown_as_text(shown: Shown) -> str:
+    """What would be done, for humans."""
+    lines = [f"called for: {shown.trouble}"] if shown.trouble else []
+    if not shown.trouble and not any(held.guard in (guards.NOT_SEEN, guards.UNSAFE) for held in shown.held):
+        lines.append("nothing to do: it is not called for")
+    lines += [f"held back: {held} [{held.guard.name}]" for held in shown.held]
+    for step in shown.steps:
+        lines.append(f"{step.name}: {step.why}" + (" (where the step before does not help)" if step.otherwise else ""))
+        lines += [f"    {line}" for line in step.lines]
+    if shown.trouble:
+        lines += ["then converge:", *(f"    {line}" for line in shown.converge or ("to what CARP says then",))]
+    return "".join(f"{plain(line, 1000)}\n" for line in lines)
+
+
+def shown_as_json(shown: Shown) -> str:
+    """The same for programs."""
+    steps = [
+        {"step": step.name, "why": step.why, "commands": step.lines, "otherwise": step.otherwise}
+        for step in shown.steps
+    ]
+    held = [{"guard": each.guard.name, "says": str(each)} for each in shown.held]
+    kept = {"trouble": shown.trouble, "held": held, "steps": steps, "converge": shown.converge}
+    return json.dumps(kept, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

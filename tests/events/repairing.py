@@ -1,0 +1,44 @@
+"""`hastwatch repair` on a simulated pair, and what a test asks of it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from checks.plugin.config import Config, Repair
+from remediate.events.remedy import Held, Remedy, Request
+from remediate.events.repair import Outcome, repair
+from remediate.rehearsal.dying import NEVER, Fate
+from remediate.rehearsal.node import Node
+from tests.failover.installed_pair import InstalledPair
+
+EAGER = Config(repair=Repair(cool_down=0, hourly_limit=60))
+"""Nothing is held back because it was tried before."""
+ALL = tuple(Remedy)
+
+
+def repairs(pair: InstalledPair, node: Node, remedy: Remedy, held: Held | None = None, fate: Fate = NEVER) -> Outcome:
+    """The command on a node, waited for. Raises what it raises."""
+    recover = partial(pair.installed.recover_losing, node)
+    return pair.does(node, lambda site: repair(site, Request(remedy, held), recover=recover), fate)
+
+
+def steps_done(pair: InstalledPair, node: Node) -> list[str]:
+    """The steps of repairs in the node's journal."""
+    own = ("end-", "start-devd", "start-hastd", "reread", "restart", "mark")
+    return [entry.step for entry in pair.entries(node, "step") if entry.step.startswith(own)]
+
+
+def held_back(pair: InstalledPair, node: Node) -> list[str]:
+    """The guards that held repairs back, as the node's journal has them."""
+    return [entry.why for entry in pair.entries(node, "held-back")]
+
+
+def well(pair: InstalledPair) -> bool:
+    """One node serves, the other stands by, devd and hastd of both are there, and nothing happened that must not."""
+    serving = [node for node in pair.pair.nodes.values() if pair.serves(node)]
+    resting = [node for node in pair.pair.nodes.values() if pair.rests(node)]
+    daemons = all(
+        node.devd.process is not None and not node.devd.process.stopped and node.hastd.running
+        for node in pair.pair.nodes.values()
+    )
+    return pair.sound and len(serving) == len(resting) == 1 and daemons

@@ -1,0 +1,256 @@
+"""What holds a repair back: each guard, said in the journal, and nothing done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import REPAIRS, Config, ConfigError, Repair, SplitBrain, load
+from remediate.events import guards
+from remediate.events.guards import GUARDS, Guard
+from remediate.events.remedy import Held, Remedy, Request
+from remediate.events.repair import Ending, repair, would
+from remediate.failover import hold
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.site import site_of
+from remediate.state import maintenance, repairs
+from remediate.state.lock import Lock
+from tests.events.repairing import ALL, EAGER, held_back
+from tests.events.repairing import repairs as repaired
+from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.state.child import ROOT
+
+COOL_DOWN = Repair().cool_down
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    with state_directory() as directory:
+        yield directory
+
+
+def pair_without_devd(state: Path, config: Config | None = None) -> InstalledPair:
+    pair = installed_pair(state, config)
+    pair.breaks("kill", "nfs001", "devd")
+    return pair
+
+
+def test_the_configuration_knows_every_repair() -> None:
+    assert tuple(remedy.value for remedy in Remedy) == REPAIRS
+
+
+def test_every_guard_has_a_name_and_a_sentence_of_its_own() -> None:
+    assert len({guard.name for guard in GUARDS}) == len({guard.says for guard in GUARDS}) == len(GUARDS)
+    assert {guard for guard in vars(guards).values() if isinstance(guard, Guard)} == set(GUARDS)
+
+
+def suspend(pair: InstalledPair) -> None:
+    maintenance.begin(pair.store(pair.active), pair.active.now, None, "new disk", "alice")
+
+
+def tried_just_now(pair: InstalledPair) -> None:
+    repairs.begin(pair.store(pair.active), "devd", pair.active.now - 1)
+
+
+def tried_often(pair: InstalledPair) -> None:
+    for remedy in ("nfs", "hastd", "converge", "nfs", "nfs", "converge"):
+        repairs.begin(pair.store(pair.active), remedy, pair.active.now - COOL_DOWN)
+
+
+def unreadable_record(pair: InstalledPair) -> None:
+    (pair.state / "nfs001" / "repairs.json").write_text("no record")
+
+
+def lock(name: str) -> Callable[[InstalledPair], Lock]:
+    def held(pair: InstalledPair) -> Lock:
+        site = site_of(pair.active, pair.state, pair.config)
+        lock = Lock(site.store, name, "another one", site.timing)
+        assert lock.acquire(0)
+        return lock
+
+    return held
+
+
+def shutting_down(pair: InstalledPair) -> None:
+    boot = pair.active.kernel.values["kern.boottime"].split()[3].rstrip(",")
+    pair.does(pair.active, lambda site: hold.hold(site, boot, {hold.SHUTDOWN}, 240))
+
+
+def blind(pair: InstalledPair) -> None:
+    pair.breaks("hang-command", "nfs001", "ps")
+
+
+HOLDING: dict[str, tuple[Callable[[InstalledPair], object], Config, int, str]] = {
+    "not-allowed": (lambda pair: None, Config(repair=Repair(actions=("nfs",))), 1, "does not name it"),
+    "maintenance": (suspend, Config(), 1, "(new disk)"),
+    "repair-runs": (lock("repair"), Config(), 75, "another one"),
+    "convergence-runs": (lock("converge"), Config(), 75, "another one"),
+    "leaving": (shutting_down, Config(), 1, "shuts down"),
+    "not-seen": (blind, Config(), 1, "`ps -axww -o pid,ppid,command` did not end"),
+    "cool-down": (tried_just_now, Config(), 1, "and was not ended; not again for 9 min"),
+    "hourly-limit": (tried_often, Config(), 1, "6, of at most 6"),
+    "no-record": (unreadable_record, Config(), 1, "repairs.json cannot be read: it is no JSON"),
+}
+
+
+@pytest.mark.parametrize("name", HOLDING)
+def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> None:
+    begin, config, status, says = HOLDING[name]
+    pair = pair_without_devd(state, config)
+    kept = begin(pair)
+    outcome = repaired(pair, pair.active, Remedy.DEVD)
+    assert (outcome.ending, outcome.guard and outcome.guard.name, outcome.status) == (Ending.HELD, name, status)
+    assert says in outcome.said
+    assert held_back(pair, pair.active) == [name]
+    assert pair.active.devd.process is None and not pair.entries(pair.active, "step")
+    shown = pair.does(pair.active, lambda site: would(site, Request(Remedy.DEVD)))
+    assert name in [held.guard.name for held in shown.held]
+    if isinstance(kept, Lock):
+        kept.release()
+        assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+
+
+@pytest.mark.parametrize("remedy", ALL)
+@pytest.mark.parametrize("held", Held)
+def test_what_the_engine_holds_back_is_only_written_down(state: Path, remedy: Remedy, held: Held) -> None:
+    pair = pair_without_devd(state)
+    outcome = repaired(pair, pair.active, remedy, held)
+    assert (outcome.status, outcome.guard and outcome.guard.name) == (0, held.value)
+    entry = pair.told_once(pair.active, "monitoring engine", "held-back")
+    assert (entry.step, entry.why) == (remedy.value, held.value)
+    assert pair.active.devd.process is None
+
+
+def test_a_policy_of_none_leaves_a_split_brain_to_a_human(state: Path) -> None:
+    pair = installed_pair(state, Config(split_brain=SplitBrain(policy="none")))
+    assert repaired(pair, pair.standby, Remedy.SPLIT_BRAIN).status == 1
+    assert held_back(pair, pair.standby) == ["no-policy"]
+
+
+def test_what_is_said_each_time_is_written_down_each_time(state: Path) -> None:
+    pair = pair_without_devd(state)
+    suspend(pair)
+    for _ in range(3):
+        repaired(pair, pair.active, Remedy.DEVD)
+    assert held_back(pair, pair.active) == ["maintenance"] * 3
+
+
+def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> None:
+    pair = pair_without_devd(state)
+    pair.breaks("hang", "nfs001", "mountd")
+    task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    assert pair.until(lambda: "reread-exports" in [entry.step for entry in pair.entries(pair.active, "step")])
+    suspend(pair)
+    assert pair.until(lambda: task.done)
+    assert "maintenance: new disk" in pair.told_once(pair.active, "maintenance", "superseded").why
+
+
+# --- cool-down and limit -------------------------------------------------------------------------------------------
+
+
+def kills_devd(pair: InstalledPair, node: Node) -> None:
+    pair.breaks("kill", node.name, "devd")
+
+
+def test_after_the_cool_down_the_same_is_tried_again(state: Path) -> None:
+    pair = pair_without_devd(state)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+    kills_devd(pair, pair.active)
+    assert repaired(pair, pair.active, Remedy.DEVD).guard is guards.COOL_DOWN
+    pair.passes(COOL_DOWN)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+
+
+def test_the_cool_down_is_of_one_repair_and_of_one_node(state: Path) -> None:
+    pair = pair_without_devd(state)
+    kills_devd(pair, pair.standby)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+    assert repaired(pair, pair.standby, Remedy.DEVD).ending is Ending.HELPED
+    pair.breaks("kill", "nfs001", "nfsd")
+    assert repaired(pair, pair.active, Remedy.NFS).ending is Ending.HELPED
+
+
+def test_what_is_not_called_for_does_not_count(state: Path) -> None:
+    pair = installed_pair(state)
+    for _ in range(8):
+        assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.NOTHING
+    kills_devd(pair, pair.active)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+
+
+def test_what_is_not_called_for_any_more_is_not_held_back(state: Path) -> None:
+    pair = pair_without_devd(state)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.NOTHING
+
+
+def test_a_clock_that_is_stepped_back_neither_unlocks_nor_locks_for_longer(state: Path) -> None:
+    pair = pair_without_devd(state)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+    kills_devd(pair, pair.active)
+    pair.breaks("clock-skew", "nfs001", "-7200")
+    assert repaired(pair, pair.active, Remedy.DEVD).guard is guards.COOL_DOWN
+    pair.passes(COOL_DOWN + 1)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+
+
+def test_no_more_than_so_many_are_tried_in_an_hour(state: Path) -> None:
+    pair = installed_pair(state, Config(repair=Repair(cool_down=0, hourly_limit=3)))
+    for _ in range(3):
+        kills_devd(pair, pair.active)
+        assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+    kills_devd(pair, pair.active)
+    assert repaired(pair, pair.active, Remedy.DEVD).guard is guards.HOURLY_LIMIT
+    pair.passes(3600)
+    assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
+
+
+def test_where_nothing_may_be_tried_nothing_is(state: Path) -> None:
+    pair = pair_without_devd(state, EAGER._replace(repair=Repair(hourly_limit=0)))
+    assert repaired(pair, pair.active, Remedy.DEVD).guard is guards.HOURLY_LIMIT
+
+
+# --- the configuration ---------------------------------------------------------------------------------------------
+
+
+def loaded(tmp_path: Path, text: str) -> Repair:
+    path = tmp_path / "hastwatch.toml"
+    path.write_text(text)
+    return load(str(path)).repair
+
+
+def test_the_table_of_the_configuration_is_read(tmp_path: Path) -> None:
+    text = '[repair]\nactions = ["nfs", "split-brain"]\ncool_down = 60\nhourly_limit = 2\nlooks = 5.5\n'
+    assert loaded(tmp_path, text) == Repair(("nfs", "split-brain"), 60.0, 2, 5.5)
+    assert loaded(tmp_path, "[repair]\nactions = []\n").actions == ()
+    assert loaded(tmp_path, "") == Repair(REPAIRS, 600.0, 6, 30.0)
+
+
+def test_the_sample_shows_the_defaults(tmp_path: Path) -> None:
+    sample = (ROOT / "contrib" / "hastwatch.toml.sample").read_text()
+    table = sample[sample.index("# [repair]") :].partition("\n\n")[0]
+    assert loaded(tmp_path, re.sub("(?m)^# ", "", table)) == Repair()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("nosuch = 1", "unknown key `repair.nosuch`"),
+        ('actions = "devd"', "`repair.actions` must be a list of devd, converge, nfs, hastd or split-brain"),
+        ('actions = ["reboot"]', "`repair.actions` must be"),
+        ("actions = [1]", "`repair.actions` must be"),
+        ("cool_down = -1", "`repair.cool_down` must be a number from 0 to 86400"),
+        ("cool_down = true", "`repair.cool_down` must be"),
+        ("cool_down = nan", "`repair.cool_down` must be"),
+        ("looks = inf", "`repair.looks` must be"),
+        ("hourly_limit = 2.5", "`repair.hourly_limit` must be a whole number from 0 to 60"),
+        ("hourly_limit = 61", "`repair.hourly_limit` must be"),
+        ("hourly_limit = false", "`repair.hourly_limit` must be"),
+    ],
+)
+def test_a_mistake_in_it_is_refused(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        loaded(tmp_path, f"[repair]\n{line}\n")

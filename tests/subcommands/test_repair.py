@@ -1,0 +1,160 @@
+"""`hastwatch repair`, as processes, on a pair that runs by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from remediate.state.journal_reading import read
+from tests.state.child import ROOT
+from tests.subcommands.running_pair import COMMAND, LIMIT, OTHER, RunningPair, awaited, running
+
+AT_ONCE = 50
+PS = "ps -axww -o pid,ppid,command"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[RunningPair]:
+    with running(tmp_path / "d", "--automatic", "--speed", "10") as made:
+        yield made
+
+
+def words_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
+    return done.returncode, done.stdout, done.stderr
+
+
+def journal(pair: RunningPair, node: str) -> list[tuple[str, str, str]]:
+    """Event, step and result of what was journalled."""
+    entries = read(str(pair.state(node) / "journal.jsonl"))
+    return [(entry.event, entry.step, entry.result) for entry in entries]
+
+
+def runs_devd(pair: RunningPair, node: str = "nfs001") -> bool:
+    return "/sbin/devd" in pair.on(node, PS)
+
+
+def test_fifty_at_once_act_once(pair: RunningPair) -> None:
+    pair.command("fault", "kill", "nfs001", "devd")
+    command = [*COMMAND, "repair", "devd", *pair.options("nfs001")]
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    children = [
+        subprocess.Popen(command, cwd=ROOT, stdin=nothing, stdout=pipe, stderr=pipe, text=True) for _ in range(AT_ONCE)
+    ]
+    told = [(*child.communicate(timeout=2 * LIMIT), child.returncode) for child in children]
+    statuses = Counter(status for _, _, status in told)
+    assert set(statuses) <= {0, 75}, told
+    assert runs_devd(pair)
+    found = journal(pair, "nfs001")
+    assert [step for event, step, _ in found if event == "step"] == ["start-devd"]
+    assert [result for event, step, result in found if (event, step) == ("repair", "devd") and result == "begins"] == [
+        "begins"
+    ]
+    assert [out for out, _, _ in told].count("helped\n") == 1
+    answered = sum(event in ("held-back", "repair") and result != "begins" for event, _, result in found)
+    assert answered == AT_ONCE
+
+
+@pytest.mark.parametrize("node", OTHER)
+@pytest.mark.parametrize("remedy", ["devd", "converge", "nfs", "hastd", "split-brain"])
+def test_on_a_healthy_node_there_is_nothing_to_do(kept: RunningPair, node: str, remedy: str) -> None:
+    said = "nothing to do: it is not called for\n"
+    assert words_of(kept.hastwatch(node, "repair", remedy)) == (0, said, "")
+    assert words_of(kept.hastwatch(node, "repair", remedy, "--dry-run")) == (0, said, "")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
+    """A pair in service; a test leaves it as it was."""
+    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--speed", "10") as made:
+        yield made
+
+
+def test_the_engines_word_is_only_written_down(kept: RunningPair) -> None:
+    done = kept.hastwatch("nfs001", "repair", "devd", "--held", "downtime")
+    assert words_of(done) == (0, "held back: the monitoring engine has a downtime\n", "")
+    assert ("held-back", "devd", "the monitoring engine has a downtime") in journal(kept, "nfs001")
+
+
+def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair) -> None:
+    pair.command("fault", "kill", "nfs001", "nfsd")
+    shown = pair.hastwatch("nfs001", "repair", "nfs", "-n")
+    assert words_of(shown) == (
+        0,
+        "called for: nfsd does not run\n"
+        "restart-nfs: restart what answers clients\n"
+        "    kill -USR1 `nfsd`\n"
+        "    kill -TERM `mountd`\n"
+        "    /usr/sbin/mountd ($mountd_flags)\n"
+        "    /usr/sbin/nfsd ($nfs_server_flags)\n"
+        "restart-all-of-nfs: restart all of NFS, in order (where the step before does not help)\n"
+        "    kill -USR1 `nfsd`\n"
+        "    kill -TERM `mountd`\n"
+        "    kill -TERM `lockd`\n"
+        "    kill -TERM `statd`\n"
+        "    kill -TERM `rpcbind`\n"
+        "    /usr/sbin/rpcbind ($rpcbind_flags)\n"
+        "    /usr/sbin/rpc.statd ($rpc_statd_flags)\n"
+        "    /usr/sbin/rpc.lockd ($rpc_lockd_flags)\n"
+        "    /usr/sbin/mountd ($mountd_flags)\n"
+        "    /usr/sbin/nfsd ($nfs_server_flags)\n"
+        "then converge:\n"
+        "    start-serving nfsd: start NFS, mountd anew after the mount, then the other services\n"
+        "        /usr/sbin/nfsd ($nfs_server_flags)\n"
+        "    verify home: look that clients are served at the service address: MNT and GETATTR, not the export list\n",
+        "",
+    )
+    assert "nfsd: master" not in pair.on("nfs001", PS)
+    assert not [event for event, _, _ in journal(pair, "nfs001") if event in ("repair", "held-back")]
+
+    done = pair.hastwatch("nfs001", "repair", "nfs", "-v")
+    assert (done.returncode, done.stdout) == (0, "helped\n")
+    assert done.stderr.splitlines()[0].endswith(" s  restart-nfs")
+    assert "nfsd: master" in pair.on("nfs001", PS)
+
+
+def test_programs_are_told_in_json(pair: RunningPair) -> None:
+    pair.command("fault", "kill", "nfs002", "hastd")
+    shown = json.loads(pair.hastwatch("nfs002", "repair", "hastd", "-n", "--json").stdout)
+    assert [step["commands"] for step in shown["steps"]] == [["/usr/sbin/service hastd onestart"]]
+    done = pair.hastwatch("nfs002", "repair", "hastd", "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["result"], said["guard"], said["steps"]) == (0, "helped", "", ["start-hastd"])
+    pair.command("fault", "kill", "nfs002", "hastd")
+    again = pair.hastwatch("nfs002", "repair", "hastd", "--json")
+    said = json.loads(again.stdout)
+    assert (again.returncode, said["result"], said["guard"]) == (1, "held", "cool-down")
+
+
+def test_a_detached_repair_returns_at_once_and_is_done(pair: RunningPair) -> None:
+    pair.command("fault", "kill", "nfs001", "devd")
+    assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, "", "")
+    assert awaited(lambda: ("repair", "devd", "helped") in journal(pair, "nfs001"))
+    assert runs_devd(pair)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["repair"], 2, "the following arguments are required: REPAIR"),
+        (["repair", "everything"], 2, "invalid choice: 'everything'"),
+        (["repair", "devd", "--held", "boredom"], 2, "invalid choice: 'boredom'"),
+        (["repair", "devd", "-n", "--detach"], 2, "it cannot be detached"),
+    ],
+)
+def test_what_is_typed_wrong_is_refused_in_one_line(words: list[str], status: int, said: str) -> None:
+    done = subprocess.run([*COMMAND, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_node_that_does_not_answer_is_not_repaired(tmp_path: Path) -> None:
+    options = ["--via", "/usr/bin/false", "--state-dir", str(tmp_path / "state")]
+    done = subprocess.run([*COMMAND, "repair", "devd", *options], cwd=ROOT, capture_output=True,
+                          text=True, check=False, timeout=LIMIT)  # fmt: skip
+    assert done.returncode != 0 and done.stderr.startswith("hastwatch repair: ")
+    assert not (tmp_path / "state" / "repairs.json").exists()
