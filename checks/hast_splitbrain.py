@@ -59,7 +59,7 @@ while hastd is dead: two dumps decide exactly, by the rule of hastd itself, and 
 /var/db/hastwatch/NAME.split-brain is left by hastd's own event (the hook of `exec` in hast.conf). The log
 (/var/log/messages, /var/log/daemon.log, and the last rotated ones) shows a secondary's worker ending with exit code 78
 every 10 s, or two primaries refusing each other. Without --peer the dumps cannot be compared, and OK means no more
-than that no sign was seen. The dump needs the right to read the disk: root, or --via 'sudo -n sh -c'."""
+than that no sign was seen. The dump needs the right to read the disk: root, or hastwatch-ask (--via)."""
 
 
 class Seen(NamedTuple):

@@ -47,10 +47,12 @@ def where(options: argparse.Namespace) -> Where:
 
 
 def site(said: Where) -> Site:
-    """The site. Raises ConfigError, and ProbeError where a way or the node's name is none."""
+    """The site. `via` of the configuration is how the checks ask, who are not root and only read: what acts on a node
+    goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's name
+    is none."""
     config = load(said.config)
     timing, memory = Timing(), Memory(config.state_dir or None)
-    here = Way(prefix_words(config.via if said.via is None else said.via), memory)
+    here = Way(prefix_words(said.via or ""), memory)
     peer = prefix_words(config.peer if said.peer is None else said.peer)
     store = Store(said.state_dir or STATE_DIRECTORY)
     return Site(

@@ -267,7 +267,7 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         help="a HAST resource; may be repeated (default: every resource in hast.conf)",
     )  # fmt: skip
     made.add_argument("--via", metavar="PREFIX", help=(
-        "the words before a command line that bring it to this node, such as 'sudo -n sh -c' or 'ssh nfs001'"
+        "the words before a command line that bring it to this node, such as 'sudo -n hastwatch-ask' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
     used = "default: not asked" if check.uses_peer else "not used by this check"

@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 COULD_NOT_LOOK = (
     Row(ToolMissing.reason, UNKNOWN, "a program is not on the node", "run the check on a node, or give --via"),
-    Row(NotPermitted.reason, UNKNOWN, "this user may not ask", "run as root, or with --via 'sudo -n sh -c'"),
+    Row(NotPermitted.reason, UNKNOWN, "this user may not ask", "run as root, or through hastwatch-ask (--via)"),
     Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it"),
     Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at"),
     Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged"),

@@ -1,7 +1,7 @@
 """A node, and how a command line reaches it: on this machine directly, elsewhere through the words of a prefix.
 
 The prefix's words are followed by one argument, the shell-quoted command line, as ssh(1) takes it. So
-`ssh -o BatchMode=yes nfs002`, `sudo -n sh -c` and a player of recordings all fit.
+`ssh -o BatchMode=yes nfs002`, `sudo -n hastwatch-ask` and a player of recordings all fit.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ TOOLS = {
 
 NOT_FOUND, NOT_EXECUTABLE, SSH_FAILED = 127, 126, 255
 """Exit statuses of a shell (sh(1)) and of ssh(1) that speak of the way, not of the command."""
+NOT_LET = r"a password is required|^doas: (Operation not permitted|Authentication required)$"
+"""What sudo(8) says, with -n, and doas(1), whose exit status is 1, where they don't let the user."""
 HOST_NAME = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?"
 SHARE = 0.4
 """The part of a check's time that one command may take, so that one that hangs leaves time to look at the rest."""
@@ -176,7 +178,7 @@ def _refuse_failed_way(completed: Completed, shown: str) -> None:
     """Raise where the exit status speaks of the prefix and not of the command itself."""
     if completed.status == NOT_FOUND:
         raise ToolMissing(f"`{shown}`: {completed.words}")
-    if completed.status == NOT_EXECUTABLE or "a password is required" in completed.stderr:
+    if completed.status == NOT_EXECUTABLE or re.search(NOT_LET, completed.stderr):
         raise NotPermitted(f"`{shown}`: {completed.words}")
     if completed.status == SSH_FAILED and "[ERROR]" not in completed.stderr:
         # hastctl(8) ends with 255 too, where it cannot read metadata, but says so with its own [ERROR]

@@ -38,6 +38,8 @@ def test_the_command_line_arrives_as_one_argument_with_an_absolute_path_and_the_
         ("print('sh: hastctl: not found', file=sys.stderr); sys.exit(127)", ToolMissing),
         ("sys.exit(126)", NotPermitted),
         ("print('sudo: a password is required', file=sys.stderr); sys.exit(1)", NotPermitted),
+        ("print('doas: Operation not permitted', file=sys.stderr); sys.exit(1)", NotPermitted),
+        ("print('doas: Authentication required', file=sys.stderr); sys.exit(1)", NotPermitted),
         ("print('ssh: connect to host nfs002: Operation timed out', file=sys.stderr); sys.exit(255)", Unreachable),
     ],
 )

@@ -40,11 +40,12 @@ class Node:
             "*) exit 127;; esac\n"
         )
         script.chmod(0o755)
-        (directory / "toml").write_text(f'via = "{script}"\n[resource.home]\nmount_point = "{MOUNT}"\n')
+        (directory / "toml").write_text(f'[resource.home]\nmount_point = "{MOUNT}"\n')
 
     def restore(self, *words: str) -> int:
         """The command."""
         options = ["--config", str(self.directory / "toml"), "--state-dir", str(self.directory / "state")]
+        options += ["--via", str(self.directory / "node")]
         return main([str(self.directory / "kept" / "home-i1"), *words, *options])
 
 

@@ -1,0 +1,258 @@
+"""hastwatch-ask: answer what the checks ask of a node, as root, and nothing else.
+
+    check_hast --via 'sudo -n /usr/local/hastwatch/bin/hastwatch-ask'
+
+It is the last word of a prefix (--via, --peer, or `via` in the configuration): sudo(8) or doas(1) make it root, and it
+takes one argument, the command line that a check runs. Or it is the forced command of a key in authorized_keys
+(sshd(8)): then it takes no argument, and the line from SSH_ORIGINAL_COMMAND. A line of the table below (--list) is run
+without a shell, with an environment of its own; everything else is refused and goes to syslog (auth.warning).
+
+Every line of the table only reads, and none reads a file or a directory that the caller may choose: a resource, a
+process, a log and a file of rules are named by one plain word, a mount point is /hast/NAME or one that this node's
+/usr/local/etc/hastwatch.toml names. `ask_write = true` there lets `check_hast_mount --depth write` through, too.
+
+Exit status: that of the command; 126 refused, 127 the command is not on this node.
+
+A process of this is started for every command of every check: it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from checks.plugin.config import Config
+
+READS = (
+    ("/bin/hostname", "", "which node this is"),
+    ("/usr/bin/uname", "-r", "its release, for known bugs"),
+    ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
+    ("/sbin/sysctl", "-n kern.boottime", "whether what was written down is of this boot"),
+    ("/sbin/sysctl", "-n kern.hostuuid kern.hostid", "by which of its names hast.conf means it"),
+    ("/sbin/sysctl", "net.inet.carp", "demotion, preempt, allow"),
+    ("/sbin/ifconfig", "-a", "the state of every vhid"),
+    ("/sbin/hastctl", "list <name>", "role, worker, dirty bytes of a resource"),
+    ("/sbin/hastctl", "dump <name>", "its metadata, which tell a split-brain"),
+    ("/sbin/mount", "", "what is mounted and exported"),
+    ("/sbin/mount", "-v", "its fsid"),
+    ("/bin/df", "-ik <point>", "room at a mount point"),
+    ("/bin/ls", "-A <point>", "names under a mount point"),
+    ("/bin/ps", "-axww -o pid,ppid,command", "which daemons run"),
+    ("/bin/ps", "-o stat,%cpu -p <pid>", "whether devd is stopped or spins"),
+    ("/usr/bin/nc", "-U -w 1 /var/run/devd.pipe", "whether devd takes a connection"),
+    ("/bin/cat", "/var/run/devd.pid", "whether rc(8) can stop it"),
+    ("/bin/cat", "/etc/devd.conf", "devd's rules"),
+    ("/bin/ls", "/etc/devd", "where more of them are"),
+    ("/bin/ls", "/usr/local/etc/devd", "and more"),
+    ("/bin/cat", "/etc/devd/<name>.conf", "the rules there"),
+    ("/bin/cat", "/usr/local/etc/devd/<name>.conf", "and there"),
+    ("/bin/ls", "-lL /usr/local/sbin/<name>", "whether the hook that a rule calls can be run"),
+    ("/bin/cat", "/etc/hast.conf", "the resources"),
+    ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether a human works on the node"),
+    ("/bin/cat", "/var/db/hastwatch/hold.json", "how far hastwatch holds it back in CARP"),
+    ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
+    ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
+    ("/bin/ls", "/var/log", "which log was rotated last"),
+    ("/bin/cat", "/var/log/<log>.0", "and what it has"),
+    ("/usr/bin/bzcat", "/var/log/<log>.0.bz2", "the same"),
+    ("/usr/bin/zcat", "/var/log/<log>.0.gz", "the same"),
+    ("/usr/bin/xzcat", "/var/log/<log>.0.xz", "the same"),
+    ("/usr/bin/zstdcat", "/var/log/<log>.0.zst", "the same"),
+)
+"""Everything that the checks run: the program (hier(7) of FreeBSD), its arguments, what for. `<kind>` is one of KINDS.
+
+Each row is a privilege of the monitoring user. Not among them: the role and create of hastctl(8); a device for df(1),
+which would mount it to look (df.c); for check_devd a --rules outside of the directories of devd, a --hook outside of
+/usr/local/sbin.
+"""
+WRITES = (
+    ("/usr/bin/mktemp", "<point>/.hastwatch.XXXXXXXX", "whether a file can be made (check_hast_mount --depth write)"),
+    ("/usr/bin/fsync", "<made>", "and brought to the disk"),
+    ("/bin/rm", "<made>", "and removed"),
+)
+"""What is admitted besides where the node's configuration has `ask_write`: it can fill a file system with empty files.
+None of it opens a link or leaves the mount point; what is removed is named like what mktemp(1) makes."""
+
+ENV_C = ["/usr/bin/env", "LC_ALL=C"]
+"""What checks.probes.node puts before every command; we set it ourselves."""
+ENVIRONMENT = {"LC_ALL": "C", "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"}
+"""All that a command gets: that of checks.probes.process."""
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+PLAIN = LETTERS | frozenset("@%+=:,./- ")
+"""What checks.probes.node.quoted() leaves as it is. A word that it would quote is in no line of the table."""
+NAMED = LETTERS | frozenset(".:+-")
+"""What a resource is named with, checks.probes.hast.RESOURCE_NAME: no slash; first of all a letter, so no option, no
+`..` and no hidden file."""
+HAST, MADE = "/hast/", "/.hastwatch."
+LONGEST_SHOWN = 200
+PATIENCE = 120
+"""Seconds after which a command that hangs is ended by the kernel (alarm(3) outlives execve(2)): whoever asked may not
+kill a process of root. Well above what one command of a check is given."""
+REFUSED, NOT_FOUND = 126, 127
+"""What checks.probes.node takes for NotPermitted and for ToolMissing."""
+
+
+class Refused(Exception):
+    """The line is none that the checks run; the text says why, in one line."""
+
+
+def main() -> int:
+    """Answer the command line or SSH_ORIGINAL_COMMAND; the exit status, where nothing was run."""
+    words = sys.argv[1:]
+    if words in (["-h"], ["--help"]):
+        sys.stdout.write(f"usage: hastwatch-ask LINE | --list\n\n{__doc__}")
+        return 0
+    if words == ["--list"]:
+        sys.stdout.write(listing())
+        return 0
+    asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]
+    try:
+        if len(asked) != 1:
+            raise Refused("one argument is needed, a command line (see hastwatch-ask --help)")
+        argv = admitted(asked[0], own_configuration)
+        refuse_what_is_no_file(argv)
+        execute(argv)
+    except Refused as error:
+        return refuse(str(error), " ".join(asked))
+    except FileNotFoundError:
+        return say(f"{argv[0]}: not found", NOT_FOUND)
+    except OSError as error:
+        return say(f"{argv[0]}: {error.strerror}", REFUSED)
+
+
+def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
+    """The program and the arguments of a line that the checks run. The configuration is only asked for where it makes
+    a difference. Raises Refused."""
+    words = line.split(" ")
+    if not PLAIN.issuperset(line) or words[:2] != ENV_C:
+        raise Refused("not a command line as checks make it")
+    argv = words[2:]
+    points = Points(configuration)
+    if any(fits(argv, row, points) for row in READS):
+        return argv
+    if any(fits(argv, row, points) for row in WRITES):
+        if configuration().ask_write:
+            return argv
+        raise Refused("it writes, and hastwatch.toml does not say ask_write = true")
+    raise Refused("not among what checks run (see hastwatch-ask --list)")
+
+
+class Points:
+    """The mount points of the node."""
+
+    def __init__(self, configuration: Callable[[], Config]) -> None:
+        self._configuration = configuration
+
+    def __contains__(self, path: str) -> bool:
+        """Whether `path` is one. Raises Refused where the configuration cannot be read."""
+        if path.startswith(HAST) and is_name(path[len(HAST) :]):
+            return True
+        configured = self._configuration()
+        return any(path == configured.for_resource(name).mount_point for name in configured.resource)
+
+
+def fits(argv: list[str], row: tuple[str, str, str], points: Points) -> bool:
+    """Whether a command is one of a row."""
+    program, pattern, _ = row
+    wanted = pattern.split()
+    return (
+        argv[:1] == [program]
+        and len(argv) == len(wanted) + 1
+        and all(word_fits(word, each, points) for word, each in zip(argv[1:], wanted, strict=True))
+    )
+
+
+def word_fits(word: str, pattern: str, points: Points) -> bool:
+    """Whether a word is one of a pattern, which has one `<kind>` at most."""
+    before, mark, rest = pattern.partition("<")
+    if not mark:
+        return word == pattern
+    kind, _, after = rest.partition(">")
+    middle = word[len(before) : len(word) - len(after)]
+    return word.startswith(before) and word.endswith(after) and KINDS[kind](middle, points)
+
+
+def is_name(text: str) -> bool:
+    """One plain word."""
+    return text[:1] in LETTERS and NAMED.issuperset(text) and len(text) <= 255
+
+
+def is_made(text: str, points: Points) -> bool:
+    """A name that mktemp(1) made at a mount point."""
+    point, _, rest = text.rpartition(MADE)
+    return len(rest) == 8 and LETTERS.issuperset(rest) and point in points
+
+
+KINDS: dict[str, Callable[[str, Points], bool]] = {
+    "name": lambda text, points: is_name(text),
+    "log": lambda text, points: text in ("messages", "daemon.log"),
+    "pid": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,
+    "point": lambda text, points: text in points,
+    "made": is_made,
+}
+
+
+def own_configuration() -> Config:
+    """This node's configuration. Raises Refused."""
+    from checks.plugin.config import ConfigError, load
+
+    try:
+        return load(None)
+    except ConfigError as error:
+        raise Refused(str(error)) from None
+
+
+def refuse_what_is_no_file(argv: list[str]) -> None:
+    """fsync(1) opens what a name leads to, and who may write at the mount point may have put a link or a pipe there.
+    Raises Refused."""
+    if argv[0] == "/usr/bin/fsync" and os.path.lexists(argv[1]):
+        import stat
+
+        if not stat.S_ISREG(os.lstat(argv[1]).st_mode):
+            raise Refused("not a regular file")
+
+
+def execute(argv: list[str]) -> NoReturn:
+    """Become the command: no shell, no input, nothing of the caller's environment. Raises OSError."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir("/")
+    for number in (signal.SIGPIPE, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.alarm(PATIENCE)
+    os.execve(argv[0], argv, ENVIRONMENT)
+
+
+def refuse(why: str, line: str) -> int:
+    """Say it, to syslog too, with whatever was asked for made harmless; the exit status."""
+    import syslog
+
+    shown = ascii(line[:LONGEST_SHOWN])
+    who = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or f"uid {os.getuid()}"
+    syslog.openlog("hastwatch-ask", syslog.LOG_PID, syslog.LOG_AUTH)
+    syslog.syslog(syslog.LOG_WARNING, f"refused to {who[:32]!a}: {shown}: {why}")
+    return say(f"refused: {shown}: {why}", REFUSED)
+
+
+def say(text: str, status: int) -> int:
+    """One line on standard error; `status`."""
+    sys.stderr.write(f"hastwatch-ask: {text}\n")
+    return status
+
+
+def listing() -> str:
+    """The table, for people."""
+    lines = []
+    for title, rows in (("", READS), ("\nwith ask_write = true in hastwatch.toml:\n", WRITES)):
+        lines.append(title)
+        lines += [f"{f'{program} {arguments}'.strip():<62} {what}\n" for program, arguments, what in rows]
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the user who runs the checks may run as root, for sudo(8): the gate, and each repair to the letter.
+
+sudoers(5) holds the words after a command against the given ones as they are, so a listed line permits itself only. The
+gate is listed without words, which permits any: it judges them itself (`checks.ask`).
+"""
+
+from __future__ import annotations
+
+from remediate.contrib.placement import Placement
+from remediate.events.remedy import REQUESTS
+
+ABOUT = """\
+# sudo on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell.
+# Copy to /usr/local/etc/sudoers.d/hastwatch on FreeBSD, elsewhere to /etc/sudoers.d/hastwatch, mode 0440, after
+#     visudo -c -f FILE
+# Generated: `hastwatch contrib sudoers`, which knows --directory and --user.
+
+# Answers what the checks ask and nothing else; `hastwatch-ask --list` says what that is. It is asked several times a
+# minute, so what it answers is not logged, and no session is opened for it; what it refuses is in its own log.
+"""
+REPAIRS = """
+# The repairs that monitoring may ask for, and the word that one is held back. The node looks for itself whether one is
+# called for. No other option and no other subcommand is permitted.
+"""
+SETTINGS = """
+# Nothing of the caller's environment gets through, whatever other files keep.
+Defaults!HASTWATCH_ASK env_reset, !env_keep, !env_check, !setenv, !requiretty, !use_pty, !log_allowed, !pam_session
+Defaults!HASTWATCH_REPAIR env_reset, !env_keep, !env_check, !setenv, !requiretty, !use_pty
+"""
+
+
+def text(placement: Placement) -> str:
+    """The file."""
+    lines = [f"{placement.command('hastwatch')} {' '.join(request.words)}" for request in REQUESTS]
+    return "".join((
+        ABOUT.format(user=placement.user),
+        f"Cmnd_Alias HASTWATCH_ASK = {placement.command('hastwatch-ask')}\n",
+        REPAIRS,
+        "Cmnd_Alias HASTWATCH_REPAIR = \\\n    ",
+        ", \\\n    ".join(lines),
+        "\n",
+        SETTINGS,
+        f"\n{placement.user} ALL = (root) NOPASSWD: HASTWATCH_ASK, HASTWATCH_REPAIR\n",
+    ))  # fmt: skip

@@ -1,0 +1,178 @@
+"""Every command line that the checks bring to a node: all checks, in all their ways to look, over all recordings, over
+the simulated pair, and over a node as no recording has one."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.command import CheckCommand, Session, parser
+from checks.plugin.config import Config, load
+from checks.probes.errors import Hangs
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.hast_log import DECOMPRESS
+from checks.probes.memory import Memory
+from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
+from checks.probes.process import Completed
+from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
+from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from tests import player
+from tests.expected import RECORDINGS, checks, nodes, other_node
+
+WAYS: dict[str, list[list[str]]] = {
+    "check_hast": [[], ["--role", "primary", "--replication", "memsync"], ["-r", "home"]],
+    "check_hast_splitbrain": [[]],
+    "check_carp": [[], ["--expect", "MASTER", "--preferred", "BACKUP"]],
+    "check_carp_hast": [[], ["--grace", "0"]],
+    "check_devd": [[], ["--hook", "/usr/local/sbin/carp-log", "--rules", "/usr/local/etc/devd/hastwatch.conf"]],
+    "check_hast_mount": [[], ["--depth", "read"], ["--depth", "write", "--fsid", "0123456789abcdef"]],
+}
+"""The options with which a check may look at something else."""
+SECONDS = 8.0
+
+UUID = "4c4c4544-0042-3510-8043-b4c04f564432"
+HELD = {"version": 1, "reasons": ["no failback"], "amount": 240, "target": 240, "before": 0, "boot": "1",
+        "since": "2026-11-22T08:46:35Z"}  # fmt: skip
+ARCHIVES = [(log, ending) for log in ("messages", "daemon.log") for ending in DECOMPRESS]
+UNRECORDED: dict[str, tuple[int, str]] = {
+    "/usr/bin/grep -h hastd /var/log/messages /var/log/daemon.log": (1, ""),
+    "/bin/ls /var/log": (0, "".join(f"{log}.0{ending}\n" for log, ending in ARCHIVES)),
+    "/bin/cat /etc/hast.conf": (0, f"resource home {{ on {UUID} {{ local /dev/ada1 }} }}\n"),
+    "/sbin/sysctl -n kern.hostuuid kern.hostid": (0, f"{UUID}\n1\n"),
+    "/sbin/sysctl net.inet.carp": (0, "".join(
+        f"net.inet.carp.{name}: {value}\n" for name, value in (("preempt", 1), ("allow", 1), ("demotion", 240))
+    )),
+    "/bin/cat /var/db/hastwatch/hold.json": (0, json.dumps(HELD)),
+    **{f"{TOOLS[DECOMPRESS[ending]]} /var/log/{log}.0{ending}": (0, "") for log, ending in ARCHIVES},
+}  # fmt: skip
+"""What a node answers as none was recorded: its logs were rotated, in every way that newsyslog(8) knows, hast.conf
+names it by its UUID, and hastwatch holds it back in CARP."""
+
+Asked = dict[str, str]
+"""A command line as the way to a node gets it, and which check asked it of what."""
+
+
+class PlayedNode(Node):
+    """A node that answers from a recording, within this process, and keeps what it was asked."""
+
+    def __init__(self, folder: Path, memory: Memory, asked: Asked) -> None:
+        super().__init__(("/", folder.name), Deadline(SECONDS), GivenUpCommands(memory))
+        self.folder, self.asked = str(folder), asked
+
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+        """As a player behind a prefix answers. Raises Hangs."""
+        line = quoted((*ENV_C, *command))
+        self.asked.setdefault(line, self.folder)
+        return self.answer(line)
+
+    def answer(self, line: str) -> Completed:
+        """What the player writes to its two outputs, and its exit status. Raises Hangs where it would wait."""
+        said: dict[int, bytes] = {1: b"", 2: b""}
+
+        def say(descriptor: int, text: bytes) -> None:
+            said[descriptor] += text
+
+        def hang(seconds: float) -> None:
+            raise Hangs(f"`{line}` did not end and was killed")
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(player, "say", say)
+            patched.setattr(time, "sleep", hang)
+            status = player.main(self.folder, line)
+        out, err = (said[number].decode("utf-8", "backslashreplace") for number in (1, 2))
+        return Completed((line,), status, out, err, 0.0)
+
+
+class UnrecordedNode(PlayedNode):
+    """A node as none was recorded; for the rest it answers as one that was."""
+
+    def answer(self, line: str) -> Completed:
+        """Raises Hangs."""
+        known = UNRECORDED.get(line.removeprefix(f"{quoted(ENV_C)} "))
+        return Completed((line,), *known, "", 0.0) if known else super().answer(line)
+
+
+class KeepingNode(NodeOfThePair):
+    """A node of the simulated pair that keeps what it was asked."""
+
+    asked: Asked
+
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+        """Raises Hangs."""
+        self.asked.setdefault(quoted((*ENV_C, *command)), f"the simulated {self.simulated.name}")
+        return super().execute(command, until, shown)
+
+
+def check_commands() -> Iterator[tuple[CheckCommand, list[str]]]:
+    """Every check that asks a node, with every way it may look."""
+    for name, module in checks().items():
+        for words in WAYS[name]:
+            yield importlib.import_module(module).CHECK, words
+
+
+def look(check: CheckCommand, words: list[str], config: Config, memory: Memory, *asked: Node) -> str:
+    """Run a check on one node or on a pair; its state."""
+    options = parser(check).parse_args([*words, "--via", "", "--peer", ""])
+    options.timeout = SECONDS
+    session = Session(options, config, check.table)
+    session.memory, session.here = memory, asked[0]
+    session.peer = asked[1] if len(asked) > 1 else None
+    return judged(check, session).severity.name
+
+
+def of_recordings(directory: Path) -> Asked:
+    """What the checks ask of the recorded nodes."""
+    asked: Asked = {}
+    for folder in nodes():
+        for number, (check, words) in enumerate(check_commands()):
+            memory = Memory(str(directory / f"{folder.parent.name}-{folder.name}-{number}"))
+            other = other_node(folder) if check.uses_peer else None
+            around = [PlayedNode(each, memory, asked) for each in (folder, other) if each]
+            config = folder.parent / "hastwatch.toml"
+            look(check, words, load(str(config)) if config.exists() else Config(), memory, *around)
+    return asked
+
+
+def of_what_no_recording_has(folder: Path, directory: Path) -> Asked:
+    """What the checks ask of a node as no recording has it."""
+    asked: Asked = {}
+    for number, (check, words) in enumerate(check_commands()):
+        memory = Memory(str(directory / str(number)))
+        look(check, words, Config(), memory, UnrecordedNode(folder, memory, asked))
+    return asked
+
+
+def of_the_pair() -> Asked:
+    """What the checks ask of the simulated pair."""
+    asked: Asked = {}
+    pair = healthy_pair(layout_of(Config(), 1), hooked=True)
+    memory = SimulatedMemory(pair.clock)
+    for node in pair.nodes.values():
+        for check, words in check_commands():
+            seen = KeepingNode(node, SECONDS, memory)
+            seen.asked = asked
+            task = pair.clock.run_task(partial(look, check, words, Config(), memory, seen))
+            pair.clock.wait(task)
+            assert task.value, task.error
+    return asked
+
+
+def everything(directory: Path) -> Asked:
+    """All of it."""
+    sources: tuple[Callable[[], Asked], ...] = (
+        lambda: of_recordings(directory / "recorded"),
+        lambda: of_what_no_recording_has(RECORDINGS / "healthy" / "nfs001", directory / "unrecorded"),
+        of_the_pair,
+    )
+    (directory / "recorded").mkdir()
+    (directory / "unrecorded").mkdir()
+    asked: Asked = {}
+    for source in sources:
+        asked = source() | asked
+    return asked

@@ -1,0 +1,172 @@
+"""This machine as a node for one process and its children: in a mount namespace of its own it has the tools of FreeBSD,
+played from a recording, and the generated rules of sudo(8), doas(1) and sshd(8). The machine itself stays as it is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from remediate.contrib import authorized_keys, doas, sudoers
+from remediate.contrib.placement import Placement
+from tests.expected import PLAYER, PYTHON, RECORDINGS
+from tests.state.child import ROOT
+
+USER = "nobody"
+TOOLS = ("hastctl", "ifconfig", "sysctl", "mount")
+"""Those of FreeBSD's /sbin that are played; cat(1) and the like are this machine's own."""
+NODE = RECORDINGS / "healthy" / "nfs001"
+LIMIT = 60.0
+NAMESPACE = """
+mount -t tmpfs tmpfs {directory}/layers
+for place in etc usr/bin usr/sbin; do
+    layer={directory}/layers/$place
+    mkdir -p $layer/work
+    cp -a {directory}/over/$place $layer/upper
+    mount -t overlay overlay -o lowerdir=/$place,upperdir=$layer/upper,workdir=$layer/work /$place
+done
+mount -t tmpfs tmpfs /run
+mkdir -m 0755 /run/sshd
+exec "$@"
+"""
+SSHD = """
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {directory}/host
+AuthorizedKeysFile {directory}/authorized_keys
+StrictModes no
+UsePAM no
+PidFile none
+"""
+
+
+def why_not(*programs: str) -> str:
+    """The reason why this can't run here, or nothing."""
+    if os.geteuid() != 0:
+        return "only root can make a mount namespace"
+    missing = [program for program in ("unshare", "setpriv", *programs) if not shutil.which(program)]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    tried = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return "" if subprocess.run(tried, capture_output=True).returncode == 0 else "mount namespaces are not allowed here"
+
+
+class Machine:
+    """A node whose files are in `directory`, which everybody may read."""
+
+    def __init__(self, directory: Path, by: str = "sudo -n") -> None:
+        self.directory = directory
+        self.placement = Placement(str(directory / "bin"), USER, by)
+        self.over = directory / "over"
+        for place in ("etc/sudoers.d", "usr/bin", "usr/sbin"):
+            (self.over / place).mkdir(parents=True)
+        (directory / "layers").mkdir()
+        (directory / "bin").mkdir()
+        gate = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from checks.ask import main; sys.exit(main())"
+        self.write("bin/hastwatch-ask", f"#!{PYTHON} -I\n{gate}\n", 0o755)
+        self.write("bin/hastwatch", '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\nenv\n', 0o755)
+        tool = f'#!/bin/sh\nexec {PYTHON} -I -S {PLAYER} {NODE} "$(basename $0) $*"\n'
+        for path in ("usr/bin/hostname", *(f"usr/sbin/{name}" for name in TOOLS)):
+            self.write(f"over/{path}", tool, 0o755)
+        self.write("over/etc/hast.conf", (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text())
+        self.write("over/etc/passwd", "".join(map(_with_a_shell, Path("/etc/passwd").read_text().splitlines(True))))
+        self.write("over/etc/sudoers.d/aaa", 'Defaults env_keep += "PYTHONPATH EVIL LC_ALL"\n', 0o440)
+        self.write("over/etc/sudoers.d/hastwatch", sudoers.text(self.placement), 0o440)
+        self.write("over/etc/doas.conf", doas.text(self.placement), 0o400)
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> Path:
+        """A file of it."""
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def inside(self, *words: str) -> list[str]:
+        """The command line that runs `words` as root on this node."""
+        script = NAMESPACE.format(directory=shlex.quote(str(self.directory)))
+        return ["unshare", "--mount", "sh", "-ec", script, "sh", *words]
+
+    def as_user(self, *words: str) -> list[str]:
+        """The words that run `words` as the monitoring user, for `inside` and for a --via."""
+        return ["setpriv", f"--reuid={USER}", f"--regid={pwd.getpwnam(USER).pw_gid}", "--clear-groups", *words]
+
+    def root_for_user(self, command: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The monitoring user's attempt to run a command of hastwatch, or of the machine, as root."""
+        path = command if command.startswith("/") else self.placement.command(command)
+        return self.run(*self.as_user(*self.placement.by.split(), path, *words), **environment)
+
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run something on this node as root."""
+        return subprocess.run(
+            self.inside(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False,
+            env={"PATH": os.environ["PATH"], **environment},
+        )  # fmt: skip
+
+    @contextmanager
+    def reachable(self) -> Iterator[Reached]:
+        """With an sshd of its own, which takes two keys."""
+        for name in ("host", "checks", "repairs"):
+            made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.directory / name)]
+            subprocess.run(made, check=True, timeout=LIMIT)
+        text = authorized_keys.text(self.placement)
+        for name, place in (("checks", authorized_keys.CHECKS_KEY), ("repairs", authorized_keys.REPAIRS_KEY)):
+            text = text.replace(place, (self.directory / f"{name}.pub").read_text().strip())
+        self.write("authorized_keys", text)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.write("sshd_config", SSHD.format(port=port, directory=self.directory))
+        words = self.inside("/usr/sbin/sshd", "-D", "-e", "-f", str(self.directory / "sshd_config"))
+        with (self.directory / "sshd.log").open("w") as log, subprocess.Popen(words, stderr=log) as sshd:
+            try:
+                _wait_for(port, sshd)
+                yield Reached(self.directory, port)
+            finally:
+                sshd.terminate()
+
+
+class Reached:
+    """The way to a node's sshd."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory, self.port = directory, port
+
+    def way(self, key: str) -> list[str]:
+        """The words of ssh(1) with a key."""
+        return [
+            "ssh", "-F", "none", "-T", "-p", str(self.port), "-i", str(self.directory / key),
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", f"{USER}@127.0.0.1",
+        ]  # fmt: skip
+
+    def ask(self, key: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command line there, or none."""
+        return subprocess.run(
+            [*self.way(key), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+
+def _with_a_shell(line: str) -> str:
+    return line.rpartition(":")[0] + ":/bin/sh\n" if line.startswith(f"{USER}:") else line
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < until:
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError("sshd did not start")
