@@ -1,0 +1,171 @@
+"""Icinga 2: a CheckCommand for every check, and the EventCommands that ask for a repair.
+
+A CheckCommand has the name of its check, so that `$service.check_command$` tells the event handler which one it was.
+Every option is an argument with a variable of its own. A variable that all checks have in common can be set once, on
+a host; one that means something else in each check has the check's name in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from remediate.contrib.definitions import Definition, Option, definitions
+from remediate.contrib.placement import Placement
+
+PREFIX = "hastwatch"
+"""Of every variable."""
+OWN = frozenset({"severity"})
+"""Options that all checks have and that still mean something else in each: a row of its own table."""
+HANDLER = "hastwatch-event-handler"
+"""The EventCommand that runs on the node itself, and the program of both."""
+HANDLER_OVER_SSH = "hastwatch-event-handler-ssh"
+"""The EventCommand of a service that is looked at from outside."""
+CLEAN = ("/usr/bin/env", "-i", "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+"""Before an event handler: it would inherit all that the daemon has in its environment."""
+EVENT = {
+    "--check": "$service.check_command$",
+    "--state": "$service.state$",
+    "--type": "$service.state_type$",
+    "--attempt": "$service.check_attempt$",
+    "--downtime": "$service.downtime_depth$",
+    "--flapping": "$service.flapping$",
+    "--host": "$host.name$",
+    "--service": "$service.name$",
+}
+"""What an event handler is told: its options, and where Icinga has the values. No shell comes near them."""
+OUTPUT = ("--output", "--output=$service.output$")
+"""The option whose value is not ours: in one word with it, whatever it begins with."""
+
+HEAD = """\
+/* hastwatch's commands for Icinga 2, made by `hastwatch contrib icinga2` from the checks' own options: do not edit.
+ *
+ * All endpoints that run a check need this file, agents too: put it into a global zone (zones.conf.sample).
+ * An endpoint that has the programs elsewhere says so in its constants.conf: const HastwatchDir = "/opt/hastwatch/bin"
+ */
+
+if (!globals.contains("HastwatchDir")) {{
+  const HastwatchDir = {directory}
+}}
+"""
+CHECK = """
+/* {title} */
+object CheckCommand {name} {{
+  command = [ HastwatchDir + {program} ]
+
+  arguments = {{
+{arguments}
+  }}
+}}
+"""
+EVENTS = """
+/* What every event handler is told. */
+template EventCommand "hastwatch-event" {{
+  command = [ {command}, HastwatchDir + {program} ]
+
+  arguments = {{
+{arguments}
+    {output} = {{
+      value = {output_value}
+      skip_key = true
+    }}
+  }}
+}}
+
+/* On the node itself, for services with a command_endpoint there. hastwatch_by: how Icinga's user becomes root. */
+object EventCommand {handler} {{
+  import "hastwatch-event"
+
+  arguments += {{
+    "--by" = "$hastwatch_by$"
+    "--hastwatch" = HastwatchDir + "/hastwatch"
+  }}
+
+  vars.hastwatch_by = {by}
+}}
+
+/* From the monitoring host, for a service that is looked at from outside. hastwatch_ssh: as whom and where, such as
+ * "hastwatch@nfs.example.org"; the key's forced command there is that of `hastwatch contrib authorized-keys`. */
+object EventCommand {handler_over_ssh} {{
+  import "hastwatch-event"
+
+  arguments += {{
+    "--ssh" = "$hastwatch_ssh$"
+  }}
+}}
+"""
+
+
+class Argument(NamedTuple):
+    """An option of a check as an argument of its command."""
+
+    option: Option
+    variable: str
+
+    @property
+    def settings(self) -> dict[str, str | bool]:
+        """The keys of a command argument (CheckCommand in Icinga's object types; Director has the same)."""
+        macro = f"${self.variable}$"
+        if not self.option.takes_value:
+            return {"set_if": macro, "description": self.option.about}
+        repeated = {"repeat_key": True} if self.option.repeatable else {}
+        return {"value": macro, **repeated, "description": self.option.about}
+
+
+def text(placement: Placement) -> str:
+    """The file."""
+    checks = "".join(_check(definition) for definition in definitions())
+    return HEAD.format(directory=quoted(placement.directory)) + checks + _events(placement)
+
+
+def arguments(definition: Definition) -> list[Argument]:
+    """The arguments of a check's command."""
+    return [Argument(option, variable(definition, option)) for option in definition.options]
+
+
+def variable(definition: Definition, option: Option) -> str:
+    """The name of the variable behind an option."""
+    if option.name in OWN or option.name not in common():
+        return "_".join((PREFIX, definition.name.removeprefix("check_"), option.name))
+    return f"{PREFIX}_{option.name}"
+
+
+def common() -> frozenset[str]:
+    """The names of the options that all checks have."""
+    return frozenset.intersection(*(frozenset(option.name for option in each.options) for each in definitions()))
+
+
+def quoted(words: str) -> str:
+    """A string of Icinga's language, which escapes as JSON does."""
+    return json.dumps(words, ensure_ascii=False)
+
+
+def _check(definition: Definition) -> str:
+    return CHECK.format(
+        title=definition.check.title,
+        name=quoted(definition.name),
+        program=quoted(f"/{definition.name}"),
+        arguments="\n".join(_argument(argument) for argument in arguments(definition)),
+    )
+
+
+def _argument(argument: Argument) -> str:
+    lines = [f"      {key} = {_value(value)}" for key, value in argument.settings.items()]
+    return "\n".join([f"    {quoted(argument.option.flag)} = {{", *lines, "    }"])
+
+
+def _value(value: str | bool) -> str:
+    return quoted(value) if isinstance(value, str) else str(value).lower()
+
+
+def _events(placement: Placement) -> str:
+    return EVENTS.format(
+        command=", ".join(quoted(word) for word in CLEAN),
+        program=quoted(f"/{HANDLER}"),
+        arguments="\n".join(f"    {quoted(flag)} = {quoted(macro)}" for flag, macro in EVENT.items()),
+        output=quoted(OUTPUT[0]),
+        output_value=quoted(OUTPUT[1]),
+        handler=quoted(HANDLER),
+        handler_over_ssh=quoted(HANDLER_OVER_SSH),
+        by=quoted(placement.by),
+    )
