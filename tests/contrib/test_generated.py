@@ -1,0 +1,45 @@
+"""What is generated for `contrib/` is what stands there."""
+
+from pathlib import Path
+
+import pytest
+
+from remediate.contrib.definitions import FROM_OUTSIDE, definitions
+from remediate.contrib.placement import Placement
+from remediate.subcommands.contrib import GENERATED, text
+from tests.test_architecture import CHECKS
+
+CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+
+
+@pytest.mark.parametrize("what", GENERATED)
+def test_the_file_in_contrib_is_what_is_printed(what: str) -> None:
+    file, _ = GENERATED[what]
+    assert (CONTRIB / file).read_text() == text(what)
+
+
+@pytest.mark.parametrize("what", GENERATED)
+def test_another_directory_is_named_instead_of_the_readmes(what: str) -> None:
+    elsewhere = text(what, Placement(directory="/opt/elsewhere"))
+    assert "/opt/elsewhere" in elsewhere
+    assert "/usr/local/hastwatch/bin" not in elsewhere
+
+
+def test_every_check_of_the_project_is_defined() -> None:
+    assert {each.name for each in definitions()} == set(CHECKS)
+    assert [each.name for each in definitions() if not each.on_node] == [FROM_OUTSIDE]
+
+
+def test_an_engine_is_offered_every_option_that_is_not_for_a_terminal() -> None:
+    offered = {each.name: [option.flag for option in each.options] for each in definitions()}
+    common = ["--resource", "--via", "--peer", "--severity", "--timeout", "--state-dir", "--config"]
+    assert offered["check_carp"] == [*common, "--expect", "--preferred"]
+    assert offered["check_hast_splitbrain"] == common
+
+
+def test_an_option_is_described_as_the_check_has_it() -> None:
+    options = {option.name: option for each in definitions() if each.name == FROM_OUTSIDE for option in each.options}
+    assert (options["export"].takes_value, options["export"].repeatable) == (True, True)
+    assert (options["portmap_port"].takes_value, options["portmap_port"].repeatable) == (True, False)
+    assert (options["no_udp"].takes_value, options["no_udp"].repeatable) == (False, False)
+    assert options["portmap_port"].about == "Of the portmapper (default: 111)"

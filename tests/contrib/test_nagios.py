@@ -1,0 +1,144 @@
+"""The shipped files for Nagios and NRPE, each loaded by the real program."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from remediate.contrib.definitions import definitions
+from remediate.contrib.placement import Placement
+from remediate.events.remedy import REQUESTS, Request
+from remediate.subcommands.contrib import text
+from tests.engines import nagios, nrpe
+from tests.engines.nagios import NagiosDaemon
+from tests.engines.nrpe import NrpeDaemon, own_address
+
+SHIPPED = Path(__file__).resolve().parents[2] / "contrib"
+OBJECTS = [SHIPPED / "nagios" / name for name in
+           ("hastwatch-commands.cfg", "hastwatch-templates.cfg", "hastwatch-pair.cfg.sample")]  # fmt: skip
+ON_NODES = [each.name for each in definitions() if each.on_node]
+needs_nagios = pytest.mark.skipif(nagios.why_not() is not None, reason=str(nagios.why_not()))
+needs_nrpe = pytest.mark.skipif(nrpe.why_not() is not None, reason=str(nrpe.why_not()))
+
+
+def objects(file: Path) -> list[tuple[str, dict[str, str]]]:
+    """The objects that a file defines: type, and its directives."""
+    found = []
+    for kind, body in re.findall(r"(?ms)^define (\w+) \{\n(.*?)^\}", file.read_text()):
+        found.append((kind, dict(line.split(None, 1) for line in body.splitlines())))
+    return found
+
+
+def program(path: Path, body: str) -> None:
+    """An executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+# The verifier
+
+
+@needs_nagios
+@pytest.mark.parametrize("way", ["nrpe", "ssh"])
+def test_nagios_accepts_the_shipped_objects_without_a_warning(tmp_path: Path, way: str) -> None:
+    templates = tmp_path / "templates.cfg"
+    templates.write_text(OBJECTS[1].read_text().replace("handler-nrpe", f"handler-{way}"))
+    verified = NagiosDaemon(tmp_path / "nagios", [OBJECTS[0], templates, OBJECTS[2]], nrpe.PLUGIN.parent).verify()
+    assert "Total Warnings: 0\nTotal Errors:   0\n" in verified.stdout
+    assert verified.returncode == 0
+
+
+@needs_nagios
+def test_the_verifier_would_have_found_a_mistake(tmp_path: Path) -> None:
+    templates = tmp_path / "templates.cfg"
+    templates.write_text(OBJECTS[1].read_text().replace("handler-nrpe", "handler-smoke-signals"))
+    verified = NagiosDaemon(tmp_path / "nagios", [OBJECTS[0], templates, OBJECTS[2]], nrpe.PLUGIN.parent).verify()
+    assert "Total Warnings: 0\nTotal Errors:   0\n" not in verified.stdout
+    assert verified.returncode != 0
+
+
+# That nothing is forgotten
+
+
+@pytest.mark.parametrize("check", [each.name for each in definitions()])
+def test_every_check_has_its_template_and_a_service_of_the_sample(check: str) -> None:
+    (template,) = [values for kind, values in objects(OBJECTS[1]) if values.get("name") == f"hastwatch-{check}"]
+    assert template["service_description"] == template["_HASTWATCH_CHECK"] == check
+    assert template["check_command"] == f"hastwatch-{check}"
+    users = [values["host_name"] for _, values in objects(OBJECTS[2]) if values.get("use") == f"hastwatch-{check}"]
+    assert users == ["nfs001,nfs002" if check in ON_NODES else "nfs"]
+
+
+def test_the_checks_of_a_node_depend_on_its_nrpe() -> None:
+    (dependency,) = [values for kind, values in objects(OBJECTS[2]) if kind == "servicedependency"]
+    assert dependency["service_description"] == "nrpe"
+    assert sorted(dependency["dependent_service_description"].split(",")) == sorted(ON_NODES)
+
+
+# NRPE
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NrpeDaemon]:
+    """NRPE with the shipped commands, and programs that print how they are called and as whom."""
+    directory = tmp_path_factory.mktemp("nrpe")
+    names = [*ON_NODES, "hastwatch"]
+    for name in names:
+        program(directory / "bin" / name, f'echo "$(/usr/bin/id -un): {name} $*"')
+    placement = Placement(directory=str(directory / "bin"))
+    rules = f"nagios ALL=(root) NOPASSWD: {directory}/bin/hastwatch\n"
+    with NrpeDaemon(directory / "nrpe", own_address(9), text("nrpe", placement), rules) as running:
+        yield running
+
+
+@needs_nrpe
+@pytest.mark.parametrize("check", ON_NODES)
+def test_nrpe_runs_a_check_as_the_monitoring_user(daemon: NrpeDaemon, check: str) -> None:
+    assert daemon.ask(check).stdout == f"nagios: {check} \n"
+
+
+@needs_nrpe
+@pytest.mark.parametrize("repair", REQUESTS, ids=lambda repair: repair.nrpe)
+def test_nrpe_runs_a_repair_as_root_with_exactly_its_words(daemon: NrpeDaemon, repair: Request) -> None:
+    assert daemon.ask(repair.nrpe).stdout == f"root: hastwatch {' '.join(repair.words)}\n"
+
+
+@needs_nrpe
+def test_sudo_is_found_where_the_daemon_would_not_find_it(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "hastwatch", 'echo "$*"')
+    commands = text("nrpe", Placement(directory=str(tmp_path / "bin")))
+    rules = f"nagios ALL=(root) NOPASSWD: {tmp_path}/bin/hastwatch\n"
+    with NrpeDaemon(tmp_path / "nrpe", own_address(8), commands, rules, path="/nonexistent") as elsewhere:
+        assert elsewhere.ask("hastwatch_repair_devd").stdout == "repair devd --detach\n"
+
+
+@pytest.mark.parametrize(("by", "first"), [("/usr/local/bin/sudo -n", "/usr/local/bin/sudo -n /b/hastwatch"),
+                                           ("", "/b/hastwatch")])  # fmt: skip
+def test_nothing_is_looked_for_where_its_place_is_given(by: str, first: str) -> None:
+    assert f"command[hastwatch_repair_devd]={first} repair" in text("nrpe", Placement(directory="/b", by=by))
+
+
+@needs_nrpe
+def test_nrpe_has_no_other_command(daemon: NrpeDaemon) -> None:
+    named = re.findall(r"(?m)^command\[(\w+)\]=", text("nrpe"))
+    assert named == [*ON_NODES, *(request.nrpe for request in REQUESTS if not request.held),
+                     *(request.nrpe for request in REQUESTS if request.held)]  # fmt: skip
+    assert "not defined" in daemon.ask("hastwatch_promote").stdout
+
+
+@needs_nrpe
+@pytest.mark.parametrize("more", ["promote", "; id", "$(id)"])
+def test_nothing_from_the_network_becomes_part_of_a_command(daemon: NrpeDaemon, more: str) -> None:
+    asked = daemon.ask("hastwatch_repair_devd", more)
+    assert "hastwatch" not in asked.stdout
+    assert asked.returncode != 0
+
+
+@needs_nrpe
+def test_nagios_asks_nrpe_for_what_nrpe_has() -> None:
+    lines = {values["command_name"]: values["command_line"] for _, values in objects(OBJECTS[0])}
+    asked = [shlex.split(line)[-1] for line in lines.values() if " -c " in line and "check_nrpe" in line]
+    assert asked == ON_NODES
