@@ -1,6 +1,6 @@
-"""Write the manual pages and the reference of all reasons from the commands themselves: what --help says, they say.
+"""Write what follows from the code: the manual pages, the reference of all reasons, what is generated in contrib/.
 
-python docs/generate.py            writes docs/man/*.1 and docs/reasons.md
+python docs/generate.py            writes docs/man/*.1, docs/reasons.md and the files of `hastwatch contrib`
 python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
 """
 
@@ -11,15 +11,18 @@ import textwrap
 import tomllib
 from pathlib import Path
 
-from checks import VERSION
+from checks import VERSION, ask
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import COULD_NOT_LOOK, Row
 from remediate.command import SUBCOMMANDS
+from remediate.events import handler
 from remediate.rehearsal.faults import listing as faults
 from remediate.rehearsal.rehearse import listing as scenarios
+from remediate.subcommands.contrib import GENERATED
+from remediate.subcommands.contrib import text as contrib
 
 DOCS = Path(__file__).resolve().parent
-DATE = "November 22, 2026"
+DATE = "November 25, 2026"
 """Of the last change of what the pages say, as mdoc(7) wants it; not of the day they are written."""
 
 
@@ -99,6 +102,37 @@ def hastwatch() -> str:
     return "\n".join([*lines, *[f".Xr {name} {section}{mark}" for name, section, mark in seen]]) + "\n"
 
 
+def event_handler() -> str:
+    """The manual page of hastwatch-event-handler: its options, and its table, mdoc(7)."""
+    made = handler.parser()
+    about = str(made.description).partition("\n")[0]
+    lines = [f".Dd {DATE}", f".Dt {made.prog.upper()} 1", ".Os", ".Sh NAME", f".Nm {made.prog}"]
+    lines += [f".Nd {about.partition(': ')[2].rstrip('.')}", ".Sh SYNOPSIS", f".Nm {made.prog}", *synopsis(made)]
+    lines += [
+        ".Sh DESCRIPTION",
+        *prose(str(made.description)),
+        ".Sh OPTIONS",
+        ".Bl -tag -width Ds",
+        *options(made),
+        ".El",
+    ]
+    lines += [".Sh WHAT A FINDING CALLS FOR", ".Bd -literal", handler.table().rstrip(), ".Ed"]
+    return (
+        "\n".join([*lines, ".Sh SEE ALSO", *[f".Xr {check.name} 1 ," for check in commands()], ".Xr hastwatch 1"])
+        + "\n"
+    )
+
+
+def ask_command() -> str:
+    """The manual page of hastwatch-ask: what it admits, mdoc(7)."""
+    about, _, rest = str(ask.__doc__).partition("\n\n")
+    lines = [f".Dd {DATE}", ".Dt HASTWATCH-ASK 1", ".Os", ".Sh NAME", ".Nm hastwatch-ask"]
+    lines += [f".Nd {about.partition(': ')[2].rstrip('.')}", ".Sh SYNOPSIS", ".Nm hastwatch-ask Ar LINE"]
+    lines += [".Nm hastwatch-ask Fl -list", ".Sh DESCRIPTION", *prose(f"{about}\n\n{rest}")]
+    lines += [".Sh WHAT IS ADMITTED", ".Bd -literal", ask.listing().strip(), ".Ed", ".Sh SEE ALSO"]
+    return "\n".join([*lines, ".Xr hastwatch 1 ,", ".Xr doas.conf 5 ,", ".Xr sudoers 5 ,", ".Xr sshd 8"]) + "\n"
+
+
 def synopsis(made: argparse.ArgumentParser) -> list[str]:
     """The words of a command line after its name."""
     needed = [action for action in made._actions if action.required or not action.option_strings]
@@ -149,11 +183,19 @@ def main() -> int:
     pages = {DOCS / "reasons.md": reasons()}
     pages |= {DOCS / "man" / f"{check.name}.1": manual(check) for check in commands()}
     pages[DOCS / "man" / "hastwatch.1"] = hastwatch()
+    pages[DOCS / "man" / "hastwatch-event-handler.1"] = event_handler()
+    pages[DOCS / "man" / "hastwatch-ask.1"] = ask_command()
+    pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
     if sys.argv[1:] == ["--check"]:
-        stale = [path.name for path, text in pages.items() if not path.exists() or path.read_text() != text]
+        stale = [
+            str(path.relative_to(DOCS.parent))
+            for path, text in pages.items()
+            if not path.exists() or path.read_text() != text
+        ]
         sys.stdout.write("".join(f"{name} is not what the commands say: run docs/generate.py\n" for name in stale))
         return 1 if stale else 0
     for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return 0
 
