@@ -6,7 +6,9 @@ Read only where the file has one of these tables: a check pays nothing for them.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
+
+from checks.plugin.tables import TableError, made, one_of, table
 
 WAYS = ("icinga", "nrdp", "nagios-pipe")
 """What results are submitted to."""
@@ -15,14 +17,6 @@ TOLD = ("comment", "acknowledge", "downtime")
 NAME = r"[^\x00-\x1f\x7f;!|'\"`\\]{1,255}"
 """The name of a host or a service: nothing that Icinga's `host!service`, the line of Nagios's command file (`;`) or
 performance data (`|`) is made of."""
-LONGEST = 30 * 86400.0
-"""Seconds; nothing is kept or valid for longer."""
-MOST = 100_000
-"""Results in a spool."""
-
-
-class SubmissionError(Exception):
-    """A table can't be used; the text says which key, and why."""
 
 
 class Submit(NamedTuple):
@@ -88,38 +82,37 @@ class Submission(NamedTuple):
     nagios: Nagios = Nagios()
 
 
-Made = TypeVar("Made", Submit, Icinga, Nrdp, Nagios)
-
-
 def submission(values: dict[str, object]) -> Submission:
-    """The tables out of what TOML had. Raises SubmissionError at the first thing that is not as documented."""
-    made = Submission(
-        submit=_made(Submit, values, "submit"),
-        icinga=_made(Icinga, values, "icinga"),
-        nrdp=_made(Nrdp, values, "nrdp"),
-        nagios=_made(Nagios, values, "nagios"),
+    """The tables out of what TOML had. Raises TableError at the first thing that is not as documented."""
+    found = Submission(
+        submit=made(Submit, table(values, "submit"), "submit"),
+        icinga=made(Icinga, table(values, "icinga"), "icinga"),
+        nrdp=made(Nrdp, table(values, "nrdp"), "nrdp"),
+        nagios=made(Nagios, table(values, "nagios"), "nagios"),
     )
-    _one_of("submit.to", (made.submit.to,), ("", *WAYS))
-    _one_of("icinga.on_repair", made.icinga.on_repair, TOLD)
-    for line in made.submit.on_event:
+    if found.submit.most < 1:
+        raise TableError("`submit.most` must be a whole number from 1")
+    one_of("submit.to", (found.submit.to,), ("", *WAYS))
+    one_of("icinga.on_repair", found.icinga.on_repair, TOLD)
+    for line in found.submit.on_event:
         _refuse_no_command(line)
-    for name, url in (("icinga.url", made.icinga.url), ("nrdp.url", made.nrdp.url)):
+    for name, url in (("icinga.url", found.icinga.url), ("nrdp.url", found.nrdp.url)):
         _refuse_open(name, url)
     for name, path in (
-        ("submit.spool", made.submit.spool),
-        ("icinga.ca", made.icinga.ca),
-        ("icinga.credentials", made.icinga.credentials),
-        ("nrdp.ca", made.nrdp.ca),
-        ("nrdp.credentials", made.nrdp.credentials),
-        ("nagios.pipe", made.nagios.pipe),
+        ("submit.spool", found.submit.spool),
+        ("icinga.ca", found.icinga.ca),
+        ("icinga.credentials", found.icinga.credentials),
+        ("nrdp.ca", found.nrdp.ca),
+        ("nrdp.credentials", found.nrdp.credentials),
+        ("nagios.pipe", found.nagios.pipe),
     ):
         if path and not path.startswith("/"):
-            raise SubmissionError(f"`{name}` must be an absolute path")
-    for key, table in (("icinga", made.icinga), ("nrdp", made.nrdp), ("nagios", made.nagios)):
-        for each in (table.host, *table.services.values()):
+            raise TableError(f"`{name}` must be an absolute path")
+    for key, way in (("icinga", found.icinga), ("nrdp", found.nrdp), ("nagios", found.nagios)):
+        for each in (way.host, *way.services.values()):
             if each and not re.fullmatch(NAME, each):
-                raise SubmissionError(f"`{key}` has a name of a host or service that is none: {each!r}")
-    return made
+                raise TableError(f"`{key}` has a name of a host or service that is none: {each!r}")
+    return found
 
 
 def is_open(url: str) -> bool:
@@ -132,9 +125,9 @@ def _refuse_open(name: str, url: str) -> None:
     if not url:
         return
     if is_open(url):
-        raise SubmissionError(f"`{name}` must be an https:// address")
+        raise TableError(f"`{name}` must be an https:// address")
     if "@" in url or re.search(r"[\s\x00-\x1f?#]", url):
-        raise SubmissionError(f"`{name}` must be an address alone, without user, password, blank or query")
+        raise TableError(f"`{name}` must be an address alone, without user, password, blank or query")
 
 
 def _refuse_no_command(line: str) -> None:
@@ -143,51 +136,6 @@ def _refuse_no_command(line: str) -> None:
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise SubmissionError(f"`submit.on_event`: {line!r} cannot be split into words: {error}") from None
+        raise TableError(f"`submit.on_event`: {line!r} cannot be split into words: {error}") from None
     if not words:
-        raise SubmissionError("`submit.on_event` has an empty command line")
-
-
-def _one_of(name: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
-    for word in given:
-        if word not in known:
-            raise SubmissionError(f"`{name}` knows {', '.join(filter(None, known))}, not {word!r}")
-
-
-def _made(kind: type[Made], values: dict[str, object], table: str) -> Made:
-    """A table: each value must be of the kind of its default."""
-    given = values.get(table, {})
-    if not isinstance(given, dict):
-        raise SubmissionError(f"`{table}` must be a table")
-    checked: dict[str, object] = {}
-    for key, value in given.items():
-        if key not in kind._field_defaults:
-            raise SubmissionError(f"unknown key `{table}.{key}`")
-        checked[key] = _value(f"{table}.{key}", value, kind._field_defaults[key])
-    return kind(**checked)  # type: ignore[arg-type]  # each value was held against the kind of its default
-
-
-def _value(name: str, value: object, default: object) -> object:
-    if isinstance(default, float):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
-            raise SubmissionError(f"`{name}` must be a number of seconds from 0 to {LONGEST:g}")
-        return float(value)
-    if isinstance(default, int):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-            raise SubmissionError(f"`{name}` must be a whole number from 1 to {MOST}")
-        return value
-    if isinstance(default, tuple):
-        if not isinstance(value, list):
-            raise SubmissionError(f"`{name}` must be a list of texts")
-        return tuple(_text(name, each) for each in value)
-    if isinstance(default, dict):
-        if not isinstance(value, dict):
-            raise SubmissionError(f"`{name}` must be a table of texts")
-        return {key: _text(name, each) for key, each in value.items()}
-    return _text(name, value)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise SubmissionError(f"`{name}` must be text, without control characters")
-    return value
+        raise TableError("`submit.on_event` has an empty command line")

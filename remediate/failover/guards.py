@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checks.plugin.config import Failover
+from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import NodeState, ResourceState, Split

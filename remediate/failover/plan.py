@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from checks.plugin.config import Failover
+from checks.plugin.policy import Failover
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
 from remediate.failover.guards import Decision, Target, decide

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.config import Failover
+from checks.plugin.policy import Failover
 from remediate.rehearsal.accounting import Event, at_risk
 from remediate.rehearsal.deeds import Deeds
 from remediate.rehearsal.faults import inflict

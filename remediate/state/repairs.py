@@ -14,7 +14,7 @@ from remediate.state.store import StateUnreadable, Store, Values
 NAME = "repairs.json"
 HOUR = 3600.0
 MOST_KEPT = 100
-"""More than any hourly limit (`checks.plugin.config.MOST_REPAIRS`): the limit is counted here."""
+"""More than any hourly limit (`checks.plugin.policy.MOST_REPAIRS`): the limit is counted here."""
 
 
 class Tried(NamedTuple):

@@ -25,7 +25,8 @@ import re
 import sys
 
 from checks.plugin.config import PATH, ConfigError, load
-from checks.plugin.submission import LONGEST, NAME, WAYS, Submission
+from checks.plugin.submission import NAME, WAYS, Submission
+from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local, worker

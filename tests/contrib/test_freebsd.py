@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from checks.devd import CHECK, HOOK
-from checks.plugin.config import Config, Failover, load
+from checks.plugin.config import Config, load
+from checks.plugin.policy import Failover
 from checks.probes import devd, hast_conf
 from checks.probes.carp import CarpState
 from remediate.rehearsal.hastconf import parse as hastd_parse

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from checks.plugin.config import Config, Repair
+from checks.plugin.config import Config
+from checks.plugin.policy import Repair
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Outcome, repair
 from remediate.rehearsal.dying import NEVER, Fate

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from checks.plugin.config import Config, Failover
+from checks.plugin.config import Config
+from checks.plugin.policy import Failover
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.switchover import switch
 from remediate.rehearsal.carp import State

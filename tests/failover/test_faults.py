@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from checks.plugin.config import Config, Failover
+from checks.plugin.config import Config
+from checks.plugin.policy import Failover
 from remediate.failover.converge import Result
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.state import failures

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, Failover
+from checks.plugin.config import Config
+from checks.plugin.policy import Failover
 from remediate.failover.converge import Wish, converge
 from remediate.rehearsal.observer import SimulatedMemory
 from remediate.site import Way

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.plugin.config import Failover
+from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState, Split

@@ -67,7 +67,7 @@ def test_a_configuration_without_the_tables_imports_nothing_for_them(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[submit]\nto = 'nsca'", "`submit.to` knows icinga, nrdp, nagios-pipe, not 'nsca'"),
+        ("[submit]\nto = 'nsca'", "`submit.to` must be icinga, nrdp or nagios-pipe, not 'nsca'"),
         ("[submit]\nttl = -1", "`submit.ttl` must be a number of seconds"),
         ("[submit]\nttl = true", "`submit.ttl` must be a number of seconds"),
         ("[submit]\nmost = 0", "`submit.most` must be a whole number"),
@@ -86,7 +86,7 @@ def test_a_configuration_without_the_tables_imports_nothing_for_them(tmp_path: P
         ("[icinga]\nhost = 'a!b'", "that is none: 'a!b'"),
         ("[icinga]\nservices = { check_hast = 'a;b' }", "that is none: 'a;b'"),
         ("[icinga]\nservices = 'hast'", "`icinga.services` must be a table of texts"),
-        ("[icinga]\non_repair = ['shout']", "`icinga.on_repair` knows comment, acknowledge, downtime, not 'shout'"),
+        ("[icinga]\non_repair = ['shout']", "`icinga.on_repair` must be comment, acknowledge or downtime, not 'shout'"),
         ("[nrdp]\ncredentials = 5", "`nrdp.credentials` must be text"),
         ("[nagios]\npipe = 'nagios.cmd'", "`nagios.pipe` must be an absolute path"),
     ],

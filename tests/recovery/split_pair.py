@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from checks.plugin.config import Config, Failover, SplitBrain
+from checks.plugin.config import Config
+from checks.plugin.policy import Failover, SplitBrain
 from checks.probes.errors import ProbeError
 from checks.probes.hold import NO_FAILBACK
 from remediate.failover.converge import Result, Wish, converge

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.plugin.config import MOST_REPAIRS
+from checks.plugin.policy import MOST_REPAIRS
 from remediate.state import repairs
 from remediate.state.repairs import HOUR, MOST_KEPT, NAME, Tried
 from remediate.state.store import StateUnreadable, Store, Untouched
