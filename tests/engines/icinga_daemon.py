@@ -15,12 +15,12 @@ import os
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 import requests
+
+from tests.engines.daemon import STARTS, Daemon
 
 DIRECTORIES = {
     "ConfigDir": "etc",
@@ -69,8 +69,8 @@ FEATURES = """
 object CheckerComponent "checker" { }
 object FileLogger "main-log" { severity = "information", path = LogDir + "/icinga2.log" }
 """
-STARTS, ANSWERS = 30.0, 10.0
-"""Seconds for a start or an end, and for one answer."""
+ANSWERS = 10.0
+"""Seconds for one answer."""
 
 
 def why_not() -> str | None:
@@ -87,8 +87,10 @@ def free_port() -> int:
         return port
 
 
-class IcingaDaemon:
+class IcingaDaemon(Daemon):
     """One daemon. `config_text` is what stands in conf.d; `run_as` the user its checks and handlers run as."""
+
+    name = "icinga2"
 
     USER, PASSWORD = "hastwatch", "the password of the tests"
 
@@ -99,8 +101,7 @@ class IcingaDaemon:
         self.cn = cn
         self.port = port or free_port()
         self.run_as = run_as
-        self.console = directory / "console"
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(directory / "console")
         for place in DIRECTORIES.values():
             (directory / place).mkdir(parents=True, exist_ok=True)
         self._set_up()
@@ -141,15 +142,6 @@ class IcingaDaemon:
 
     # The daemon
 
-    def __enter__(self) -> IcingaDaemon:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def verify(self) -> subprocess.CompletedProcess[str]:
         """What its own verifier says of the configuration (`icinga2 daemon -C`)."""
         return self._run("daemon", "-C", "-c", str(self.etc / "icinga2.conf"), run_as=self.run_as)
@@ -157,36 +149,7 @@ class IcingaDaemon:
     def start(self) -> None:
         """Start, and wait until the API answers."""
         words = ["icinga2", "daemon", *self._defines(self.run_as), "-c", str(self.etc / "icinga2.conf")]
-        with open(self.console, "ab") as console:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
-        try:
-            self.wait_for("an answer of the API", self._answers, STARTS)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop it, if it runs, and wait for its end; what is known stays for the next start."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STARTS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STARTS)
-
-    def wait_for(self, what: str, is_there: Callable[[], bool], seconds: float = 30.0) -> float:
-        """Wait until the condition holds; the seconds that it took."""
-        began = time.monotonic()
-        while not is_there():
-            if self._process is None or self._process.poll() is not None:
-                raise RuntimeError(f"icinga2 has ended: {self._last_words()}")
-            if time.monotonic() > began + seconds:
-                raise RuntimeError(f"{what}: not there within {seconds:g} s: {self._last_words()}")
-            time.sleep(0.02)
-        return time.monotonic() - began
+        self._run_until(words, "an answer of the API", self._answers)
 
     # The API
 
@@ -268,6 +231,3 @@ class IcingaDaemon:
         if self.run_as != "root":
             for path in (self.directory, *self.directory.rglob("*")):
                 shutil.chown(path, self.run_as, self.run_as)
-
-    def _last_words(self) -> str:
-        return self.console.read_text(errors="replace")[-2000:] if self.console.exists() else "nothing was said"

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.engines import icinga_daemon
+from tests.engines.daemon import LIMIT
 from tests.engines.icinga_agent import IcingaAgent
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.engines.node_programs import install
@@ -39,8 +40,6 @@ for (node in [ "nfs001", "nfs002" ]) {
 }
 """
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-LIMIT = 90.0
-"""Seconds after which a scenario gives up on what has to come."""
 LOOKS = 0.2
 """Seconds between two looks at what Icinga says."""
 

@@ -12,12 +12,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from tests.engines import monitoring_user
+from tests.engines.daemon import STARTS, Daemon
 
 MAIN = {
     "resource_file": "{directory}/resource.cfg",
@@ -92,10 +92,6 @@ define contactgroup {
 }
 """
 """What the templates want from Nagios's own examples. A page is a line in the file `pages`."""
-STARTS = 30.0
-"""Seconds for a start or an end."""
-LIMIT = 90.0
-"""Seconds after which a test gives up on what has to come, on a machine with much to do."""
 
 
 class Alert(NamedTuple):
@@ -115,15 +111,17 @@ def why_not() -> str | None:
     return monitoring_user.why_not("nagios4")
 
 
-class NagiosDaemon:
+class NagiosDaemon(Daemon):
     """One daemon. `objects` are files of objects, `plugins` is what $USER1$ says, `settings` what differs in
     nagios.cfg; a setting that is empty is left out of it."""
+
+    name = "Nagios"
 
     def __init__(
         self, directory: Path, objects: Sequence[Path], plugins: Path, settings: Mapping[str, str] | None = None
     ) -> None:
         self.directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(directory / "console")
         (directory / "results").mkdir(parents=True)
         site = directory / "site.cfg"
         site.write_text(SITE.replace("{directory}", str(directory)))
@@ -135,15 +133,6 @@ class NagiosDaemon:
         for path in (directory, *directory.rglob("*")):
             shutil.chown(path, monitoring_user.USER, monitoring_user.USER)
 
-    def __enter__(self) -> NagiosDaemon:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def verify(self) -> subprocess.CompletedProcess[str]:
         """What its own verifier says of the configuration (`nagios4 -v`)."""
         words = monitoring_user.as_monitoring_user(["nagios4", "-v", str(self._main)])
@@ -152,35 +141,7 @@ class NagiosDaemon:
     def start(self) -> None:
         """Start, and wait until it has written what it knows."""
         words = monitoring_user.as_monitoring_user(["nagios4", str(self._main)])
-        with open(self.directory / "console", "ab") as console:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
-        try:
-            self.wait_for("a status file", (self.directory / "status.dat").exists, STARTS)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Stop it, if it runs, and wait for its end."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STARTS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STARTS)
-
-    def wait_for(self, what: str, is_there: Callable[[], object], seconds: float = LIMIT) -> None:
-        """Wait until the condition holds."""
-        ends = time.monotonic() + seconds
-        while not is_there():
-            if self._process is None or self._process.poll() is not None:
-                raise RuntimeError(f"Nagios has ended: {self._last_words()}")
-            if time.monotonic() > ends:
-                raise RuntimeError(f"{what}: not there within {seconds:g} s: {self._last_words()}")
-            time.sleep(0.02)
+        self._run_until(words, "a status file", (self.directory / "status.dat").exists)
 
     def command(self, text: str) -> None:
         """Give an external command, without its time."""
@@ -234,7 +195,6 @@ class NagiosDaemon:
             for kind, body in re.findall(r"(?ms)^(\w+) \{\n(.*?)^\t\}", text)
         ]
 
-    def _last_words(self) -> str:
-        console = self.directory / "console"
-        said = console.read_text(errors="replace") if console.exists() else ""
-        return f"{said[-2000:]}\n{self.log[-2000:]}"
+    def last_words(self) -> str:
+        """What it wrote, and the end of its log."""
+        return f"{super().last_words()}\n{self.log[-2000:]}"

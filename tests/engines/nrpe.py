@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
-from types import TracebackType
 
 from tests.engines import monitoring_user
+from tests.engines.daemon import STARTS, Daemon
 
 PLUGIN = Path("/usr/lib/nagios/plugins/check_nrpe")
 PORT = 5666
@@ -37,8 +36,6 @@ include={commands}
 """
 PATH = "/sbin:/bin:/usr/sbin:/usr/bin"
 """What FreeBSD's service(8) lets a daemon have."""
-STARTS = 30.0
-"""Seconds for a start or an end."""
 
 
 def why_not() -> str | None:
@@ -52,14 +49,15 @@ def own_address(number: int) -> str:
     return f"127.{own >> 16}.{own >> 8 & 255}.{own & 255}"
 
 
-class NrpeDaemon:
+class NrpeDaemon(Daemon):
     """One daemon. `commands` is the text of the shipped file."""
+
+    name = "NRPE"
 
     def __init__(self, directory: Path, address: str, commands: str, sudo_rules: str, path: str = PATH) -> None:
         directory.mkdir(parents=True)
         self.address = address
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(directory / "console")
         file = directory / "commands.cfg"
         file.write_text(commands)
         main = directory / "nrpe.cfg"
@@ -67,36 +65,9 @@ class NrpeDaemon:
         words = ["env", "-i", "HOME=/", f"PATH={path}", shutil.which("nrpe") or "nrpe", "-c", str(main), "-f"]
         self._words = monitoring_user.as_monitoring_user(words, sudo_rules, directory)
 
-    def __enter__(self) -> NrpeDaemon:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def start(self) -> None:
         """Start, and wait until it answers."""
-        with open(self._directory / "console", "ab") as console:
-            self._process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
-        ends = time.monotonic() + STARTS
-        while self.ask().returncode != 0:
-            if self._process.poll() is not None or time.monotonic() > ends:
-                raise RuntimeError(f"NRPE does not answer: {(self._directory / 'console').read_text()[-1000:]}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """Stop it, if it runs, and wait for its end."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STARTS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STARTS)
+        self._run_until(self._words, "an answer", lambda: self.ask().returncode == 0)
 
     def ask(self, command: str = "", *arguments: str) -> subprocess.CompletedProcess[str]:
         """What check_nrpe says to a command of the daemon; to none, its version."""
