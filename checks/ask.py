@@ -94,6 +94,9 @@ LONGEST_SHOWN = 200
 PATIENCE = 120
 """Seconds after which a command that hangs is ended by the kernel (alarm(3) outlives execve(2)): whoever asked may not
 kill a process of root. Well above what one command of a check is given."""
+STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""What a terminal stops its processes with, whosever they are: a stopped hastctl that has begun to speak would keep
+hastd waiting, and a stopped process does not even end by SIGALRM."""
 REFUSED, NOT_FOUND = 126, 127
 """What checks.probes.node takes for NotPermitted and for ToolMissing."""
 
@@ -219,11 +222,14 @@ def refuse_what_is_no_file(argv: list[str]) -> None:
 
 
 def execute(argv: list[str]) -> NoReturn:
-    """Become the command: no shell, no input, nothing of the caller's environment. Raises OSError."""
+    """Become the command: no shell, no input, nothing of the caller's environment or signals. Raises OSError."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir("/")
-    for number in (signal.SIGPIPE, signal.SIGALRM):
+    for number in (signal.SIGPIPE, signal.SIGALRM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.alarm(PATIENCE)
     os.execve(argv[0], argv, ENVIRONMENT)
 

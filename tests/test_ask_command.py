@@ -99,7 +99,9 @@ RUNNER = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 from checks import ask
-signal.signal(signal.SIGALRM, signal.SIG_IGN)
+for number in (signal.SIGALRM, signal.SIGCHLD):
+    signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [number])
 ask.PATIENCE = {patience}
 ask.execute([sys.executable, "-I", "-S", "-c", {code!r}])
 """
@@ -121,6 +123,15 @@ def test_a_command_gets_no_input_and_nothing_of_the_callers_environment() -> Non
 
 def test_a_command_that_hangs_is_ended_by_the_kernel() -> None:
     assert executed("import time; time.sleep(50)", patience=1).returncode == -signal.SIGALRM
+
+
+def test_a_command_is_not_stopped_by_the_terminal_of_the_caller() -> None:
+    code = "import os, signal; [os.kill(os.getpid(), getattr(signal, f'SIG{n}')) for n in ('TSTP', 'TTIN', 'TTOU')]"
+    assert executed(f"{code}; print('goes on')").stdout == "goes on\n"
+
+
+def test_a_command_is_told_how_its_children_ended() -> None:
+    assert executed("import subprocess; print(subprocess.run(['/bin/false']).returncode)").stdout == "1\n"
 
 
 def test_what_is_no_file_is_not_brought_to_the_disk(tmp_path: Path) -> None:

@@ -131,6 +131,10 @@ def _refuse_unsafe(status: os.stat_result, where: str) -> None:
         raise ConfigError(f"{where}: not a regular file")
     if status.st_mode & stat.S_IWOTH:
         raise ConfigError(f"{where}: refused, everybody may write it (chmod o-w)")
+    if os.geteuid() == 0 and status.st_uid != 0:
+        raise ConfigError(f"{where}: refused, it belongs to user {status.st_uid} and root would run what it names")
+    if os.geteuid() == 0 and status.st_mode & stat.S_IWGRP and status.st_gid != 0:
+        raise ConfigError(f"{where}: refused, group {status.st_gid} may write it (chmod g-w)")
     if status.st_size > LARGEST:
         raise ConfigError(f"{where}: larger than {LARGEST} bytes")
 

@@ -42,7 +42,7 @@ class Icinga(NamedTuple):
     url: str = ""
     """https://HOST:5665."""
     ca: str = ""
-    """The file with the certificate of its CA; empty: those that every program of this machine trusts."""
+    """The file with the certificate of its CA; empty: the public ones that come with `requests`, not this machine's."""
     credentials: str = ""
     """A file of root's with `user` and `password`."""
     host: str = ""

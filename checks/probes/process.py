@@ -66,6 +66,7 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
     """
     started = time.monotonic()
     shown = shown or " ".join(argv)
+    _have_its_end_told(argv[0])
     try:
         process = subprocess.Popen(
             argv,
@@ -99,6 +100,17 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
     if alive:
         raise GivenUp(f"`{shown}` did not end in {seconds:.1f} s and cannot be killed", process.pid)
     raise Hangs(f"`{shown}` did not end in {seconds:.1f} s and was killed")
+
+
+def _have_its_end_told(program: str) -> None:
+    """Where whoever started this process ignores SIGCHLD, so do we (execve(2)): the kernel would tell nobody how a
+    child ended (wait(2)), and `subprocess` would say 0 of all of them. Raises Failed where that can't be undone."""
+    if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+        return
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    except ValueError:  # not in the main thread
+        raise Failed(f"{program}: not started: SIGCHLD is ignored, its exit status would not be known") from None
 
 
 class _Output:

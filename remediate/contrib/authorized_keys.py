@@ -25,6 +25,7 @@ ABOUT = """\
 REPAIRS = """
 # The repairs, of the event handler on a monitoring host (hastwatch-event-handler --ssh). A key of its own: whoever
 # only checks has no use for them. sudo or doas permits what `hastwatch contrib sudoers` or `doas` lists, nothing else.
+# ~/.ssh/config of the user of the engine there names the key (it has no passphrase), and the port where it is not 22.
 """
 NO_REPAIRS = """
 # No repairs: {user} is root here, so nothing would hold a request against the list of those that are permitted. Ask

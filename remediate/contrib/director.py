@@ -44,7 +44,7 @@ class Field(NamedTuple):
 NODE = ("hastwatch_node", "A node of a pair", "Boolean")
 PAIR = ("hastwatch_pair", "The nodes that take turns with this service address", "Array")
 BY = ("hastwatch_by", "How Icinga's user becomes root on the node: sudo -n, or doas", "String")
-SSH = ("hastwatch_ssh", "Whom to ask for a repair over ssh: [USER@]HOST", "String")
+SSH = ("hastwatch_ssh", "Whom to ask for a repair over ssh: [USER@]HOST or ssh://[USER@]HOST[:PORT]", "String")
 
 
 def text(placement: Placement) -> str:

@@ -10,7 +10,8 @@ from remediate.contrib.placement import Placement
 from remediate.events.remedy import REQUESTS
 
 ABOUT = """\
-# doas on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell.
+# doas on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell, as long
+# as root alone can write to the commands below and to the Python that they are in.
 # Append to /usr/local/etc/doas.conf on FreeBSD, elsewhere to /etc/doas.conf, after `doas -C FILE`. The last rule that
 # matches counts: no `deny` and no wider `permit` for {user} may follow. What calls them then says `doas -n` (--by).
 # Generated: `hastwatch contrib doas`, which knows --directory and --user.

@@ -85,7 +85,8 @@ object EventCommand {handler} {{
 }}
 
 /* From the monitoring host, for a service that is looked at from outside. hastwatch_ssh: as whom and where, such as
- * "hastwatch@nfs.example.org"; the key's forced command there is that of `hastwatch contrib authorized-keys`. */
+ * "nagios@nfs.example.org"; the key's forced command there is that of `hastwatch contrib authorized-keys`. Behind a
+ * service address are two host keys: known_hosts of Icinga's user needs a line for each. */
 object EventCommand {handler_over_ssh} {{
   import "hastwatch-event"
 

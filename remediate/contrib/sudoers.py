@@ -10,9 +10,9 @@ from remediate.contrib.placement import Placement
 from remediate.events.remedy import REQUESTS
 
 ABOUT = """\
-# sudo on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell.
-# Copy to /usr/local/etc/sudoers.d/hastwatch on FreeBSD, elsewhere to /etc/sudoers.d/hastwatch, mode 0440, after
-#     visudo -c -f FILE
+# sudo on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell, as long
+# as root alone can write to the commands below and to the Python that they are in. After `visudo -c -f FILE`:
+#     install -m 0440 FILE /usr/local/etc/sudoers.d/hastwatch      (where FreeBSD has it; elsewhere in /etc/sudoers.d)
 # Generated: `hastwatch contrib sudoers`, which knows --directory and --user.
 
 # Answers what the checks ask and nothing else; `hastwatch-ask --list` says what that is. It is asked several times a

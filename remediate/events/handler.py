@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 
@@ -50,6 +51,11 @@ CHECK_NRPE = (
 )
 """Where FreeBSD's port, Debian, Fedora and NRPE's own `make install` have it."""
 SSH = ("/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-T")
+USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
+ADDRESS = r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*"
+"""A name, or an address of either IP, with its zone; nothing that a program would take for an option."""
+DESTINATION = rf"{USER}{ADDRESS}|ssh://{USER}([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?"
+"""What ssh(1) takes as its destination."""
 NRPE_UNKNOWN = 3
 """What check_nrpe(8) ends with where it could not ask (-u, and `:3` after the seconds); no command of ours does."""
 
@@ -70,8 +76,10 @@ def main(words: list[str] | None = None) -> int:
     except (ProbeError, ConfigError) as error:
         return _say(f"{said}{asked(decision.request)} could not be asked for: {error}", UNAVAILABLE)
     status = status_of(done, options)
-    answer = f": {done.words}" if (done.stdout + done.stderr).strip() else ""
-    what = asked(decision.request) + (" is asked for" if status == 0 else f" was refused ({done.status})")
+    tells = status != 0 or decision.request.held is not None
+    answer = f": {done.words}" if tells and (done.stdout + done.stderr).strip() else ""
+    how = {0: "is asked for", UNAVAILABLE: "could not be asked for"}.get(status, f"was refused ({done.status})")
+    what = f"{asked(decision.request)} {how}"
     return _say(f"{said}{what}, because {decision.why}{answer}", status)
 
 
@@ -95,8 +103,11 @@ def parser() -> Parser:
     made.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
     way = made.add_mutually_exclusive_group()
     way.add_argument("--by", default="", metavar="WORDS", help="how to become root here: 'sudo -n', doas")
-    way.add_argument("--nrpe", type=_destination, metavar="ADDRESS", help="ask the node through its NRPE")
-    way.add_argument("--ssh", type=_destination, metavar="DESTINATION", help="ask the node through ssh(1)")
+    way.add_argument("--nrpe", type=_address, metavar="ADDRESS", help="ask the node through its NRPE")
+    way.add_argument("--ssh", type=_destination, metavar="DESTINATION", help=(
+        "ask the node through ssh(1): [USER@]HOST or ssh://[USER@]HOST[:PORT]; which key is used, and all else that "
+        "ssh has to know, stands in ~/.ssh/config of the user who runs this"
+    ))  # fmt: skip
     made.add_argument("--nrpe-port", type=_count, default=5666, metavar="PORT", help="of NRPE (default: 5666)")
     made.add_argument("--hastwatch", default=HASTWATCH, metavar="PATH", help=f"the command (default: {HASTWATCH})")
     return made
@@ -204,14 +215,19 @@ def _flaps(text: str) -> bool:
     return change >= FLAPS
 
 
+def _address(text: str) -> str:
+    return _like(ADDRESS, text, "is not an address or a name")
+
+
 def _destination(text: str) -> str:
-    """An address or [USER@]HOST; nothing that a program would take for an option."""
-    if not text or text.startswith("-") or not set(text) <= SAFE_IN_ADDRESSES:
-        raise argparse.ArgumentTypeError(f"{plain(text)!r} is not an address or a name")
+    return _like(DESTINATION, text, "is not [USER@]HOST or ssh://[USER@]HOST[:PORT]")
+
+
+def _like(pattern: str, text: str, says: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise argparse.ArgumentTypeError(f"{plain(text)!r} {says}")
     return text
 
-
-SAFE_IN_ADDRESSES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_%@[]")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -59,7 +59,7 @@ def _refuse_open(status: os.stat_result, path: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ConfigError(f"{path}: not a regular file")
     if status.st_uid != os.geteuid():
-        raise ConfigError(f"{path}: refused, it belongs to user {status.st_uid} (chown {os.geteuid()})")
+        raise ConfigError(f"{path}: refused, it belongs to user {status.st_uid} and is read by user {os.geteuid()}")
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(f"{path}: refused, others than its owner may use it (chmod 600)")
     if status.st_size > LARGEST:

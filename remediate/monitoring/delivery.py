@@ -82,6 +82,7 @@ class _Run:
         result = self.spool.read(name)
         if result is None:
             self.spool.set_aside(name)
+            self._say(f"not sent, because it cannot be read: {name} is set aside")
             return Answer(Fate.REFUSED, "")
         if result.is_over(self.timing.wall()):
             self._say(f"not sent, because its time (ttl {result.ttl:g} s) is over: a result of {result.whose}")

@@ -45,7 +45,7 @@ class Icinga:
 
     def __init__(self, settings: Settings) -> None:
         if not settings.url or not settings.credentials:
-            raise ConfigError("`icinga.url` and `icinga.credentials` are needed")
+            raise ConfigError("`icinga.url` and `icinga.credentials` are needed in the configuration")
         login = credentials.read(settings.credentials)
         if not login.user or not login.password:
             raise ConfigError(f"{settings.credentials}: `user` and `password` are needed")

@@ -39,7 +39,7 @@ class Nrdp:
 
     def __init__(self, settings: Settings) -> None:
         if not settings.url or not settings.credentials:
-            raise ConfigError("`nrdp.url` and `nrdp.credentials` are needed")
+            raise ConfigError("`nrdp.url` and `nrdp.credentials` are needed in the configuration")
         self._token = credentials.read(settings.credentials).token
         if not self._token:
             raise ConfigError(f"{settings.credentials}: `token` is needed")

@@ -28,7 +28,7 @@ REFUSED = "refused"
 MOST_REFUSED = 100
 """Results that are set aside; the newest stay."""
 LARGEST = 1 << 20
-"""Bytes of a result."""
+"""Bytes of a result: more than what `remediate.monitoring.result` lets one have, in UTF-8."""
 
 
 class SpoolError(Exception):
@@ -67,7 +67,7 @@ class Spool:
         try:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             try:
-                rest = json.dumps(result._asdict()).encode()
+                rest = json.dumps(result._asdict(), ensure_ascii=False).encode(errors="backslashreplace")
                 while rest:
                     rest = rest[os.write(file, rest) :]
                 os.fsync(file)
@@ -119,7 +119,8 @@ class Spool:
             os.makedirs(aside, 0o700, exist_ok=True)
             with suppress(FileNotFoundError):
                 os.rename(self._path(name), os.path.join(aside, name))
-            for old in sorted(os.listdir(aside))[:-MOST_REFUSED]:
+            refused = sorted(old for old in os.listdir(aside) if re.fullmatch(NAME, old))
+            for old in refused[:-MOST_REFUSED]:
                 os.unlink(os.path.join(aside, old))
         except OSError as error:
             raise self._error(error) from None
@@ -166,6 +167,18 @@ class Spool:
                 raise SpoolError(f"{directory} is not a directory")
             if found.st_uid != os.geteuid() or found.st_mode & 0o022:
                 raise SpoolError(f"{directory} is not a directory that this user alone writes to")
+        if os.geteuid() == 0:
+            self._refuse_what_others_can_move()
+
+    def _refuse_what_others_can_move(self) -> None:
+        """Whoever can rename a directory above the spool puts a link there while root writes. Raises SpoolError."""
+        above = os.path.realpath(self._root)
+        while above != "/":
+            above = os.path.dirname(above)
+            found = os.stat(above)
+            sticky = found.st_mode & stat.S_ISVTX
+            if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
+                raise SpoolError(f"{self._root}: others than root can change {above}, so root keeps nothing there")
 
     def _sync(self) -> None:
         """A name is on the disk only when its directory is (fsync(2))."""

@@ -40,11 +40,14 @@ def exposition(result: CheckResult) -> str:
 
 
 def write(path: str, result: CheckResult) -> None:
-    """Replace the file at once, for everybody to read. Raises OSError; what was there before stays then."""
+    """Replace the file at once, for everybody to read. Raises OSError; what was there before stays then.
+
+    The directory is often another user's (node_exporter's), who can put anything there under any name that can be
+    foreseen, a hard link to a file of root's as well: the file is a new one, or none."""
     directory, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(directory, f".{name}.{os.getpid()}")  # the collector reads *.prom
+    temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}")  # the collector reads *.prom
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
     try:
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, MODE)
         try:
             os.fchmod(file, MODE)
             rest = exposition(result).encode()

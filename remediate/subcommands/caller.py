@@ -17,6 +17,7 @@ from remediate.failover.resource import Place, places
 from remediate.site import Site
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError
+from remediate.subcommands import afresh
 from remediate.subcommands.who import who as who
 
 REFUSED, UNAVAILABLE, INTERNAL, NO_PROCESS, CANNOT_KEEP, NOT_PERMITTED, CONFIG = 1, 69, 70, 71, 73, 77, 78
@@ -64,9 +65,12 @@ def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:
 
 
 def _see_it_through(site: Site) -> None:
-    """What is begun must not end half way because the terminal goes, nor keep a file system busy whose mount point its
-    caller works in. A handler instead of SIG_IGN, which the daemons that are started would inherit (execve(2))."""
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
+    """What is begun must not end half way because the terminal goes, nor stop there with its locks (^Z), nor keep a
+    file system busy whose mount point its caller works in. A handler instead of SIG_IGN, which the daemons that are
+    started would inherit (execve(2))."""
+    afresh.signals()
+    for number in (signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, lambda number, frame: None)
     if not site.here.via:
         os.chdir("/")
 

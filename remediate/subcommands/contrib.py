@@ -1,16 +1,19 @@
 """`hastwatch contrib`: configuration for monitoring engines and for least privilege, generated from the code.
 
-    hastwatch contrib sudoers > /usr/local/etc/sudoers.d/hastwatch
-    hastwatch contrib nrpe --user nagios > /usr/local/etc/nrpe.d/hastwatch.cfg
+    hastwatch contrib sudoers --user icinga > /root/hastwatch.sudoers
+    hastwatch contrib nrpe > /usr/local/etc/nrpe.d/hastwatch.cfg
 
-It prints to standard output and writes nothing. The files in contrib/ are what it prints with the defaults.
+It prints to standard output and writes nothing. The files in contrib/ are what it prints with the defaults. Rules of
+sudo or doas are put in place only after `visudo -c -f FILE` or `doas -C FILE` has accepted them: a file that is not
+whole (a full disk) locks everybody out.
 
-Exit status: 0 printed, 2 wrong usage.
+Exit status: 0 printed, 2 wrong usage, 74 it could not be printed as a whole.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from importlib import import_module
@@ -18,6 +21,9 @@ from importlib import import_module
 from remediate.arguments import Parser
 from remediate.contrib.placement import Placement
 
+PROG = "hastwatch contrib"
+NOT_WRITTEN = 74
+"""EX_IOERR of sysexits(3)."""
 GENERATED = {
     "sudoers": ("sudo/hastwatch", "what the monitoring user may run as root, for sudo(8)"),
     "doas": ("doas/doas.conf", "the same for doas(1)"),
@@ -33,14 +39,21 @@ GENERATED = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    sys.stdout.write(text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by)))
+    made = text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by))
+    try:
+        sys.stdout.write(made)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail at the exit
+        sys.stderr.write(f"{PROG}: not printed as a whole: {error.strerror}\n")
+        return NOT_WRITTEN
     return 0
 
 
 def parser() -> Parser:
     """The command line."""
     default = Placement()
-    made = Parser(prog="hastwatch contrib", description=__doc__)
+    made = Parser(prog=PROG, description=__doc__)
     choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
     made.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
     made.add_argument("--directory", type=_path, default=default.directory, metavar="DIR",

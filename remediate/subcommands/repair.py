@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 
 from checks.plugin.text import plain
@@ -33,10 +34,15 @@ from remediate.events import guards, repair
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Outcome, Shown
 from remediate.site import Site
-from remediate.subcommands import caller
+from remediate.subcommands import afresh, caller
 from remediate.subcommands.progress import Progress, on_a_terminal
 
 PROG = "hastwatch repair"
+PATIENCE = 120
+"""Seconds after which the kernel ends what monitoring may call, if nobody reads what it prints: whoever asked may not
+kill a process of root. What works in the background is another process, and its time is its own (alarm(3), fork(2))."""
+DETACHED = "{}: looks in the background whether it is called for; hastwatch journal has what came of it\n"
+"""NRPE takes a command that prints nothing for one that failed (status 3)."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -45,7 +51,15 @@ def main(words: list[str] | None = None) -> int:
     options = made.parse_args(words)
     if options.dry_run and options.detach:
         made.error("--dry-run shows what would be done: it cannot be detached")
-    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    if not options.dry_run:
+        afresh.resources()
+    if options.dry_run or not (options.detach or options.held):
+        return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    signal.alarm(PATIENCE)
+    try:
+        return caller.run(PROG, options, lambda site: act(site, options))
+    finally:
+        signal.alarm(0)
 
 
 def parser() -> Parser:
@@ -74,6 +88,8 @@ def act(site: Site, options: argparse.Namespace) -> int:
         return 0
     if options.detach:
         worker.detach(site, f"repair {options.remedy}", lambda: repair.repair(site, request))
+        sys.stdout.write(DETACHED.format(options.remedy))
+        sys.stdout.flush()
         return 0
     progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
     outcome = repair.repair(site, request, progress)
@@ -88,6 +104,7 @@ def end(outcome: Outcome) -> int:
     if outcome.status != 0:
         return caller.refuse(PROG, outcome.said, outcome.status)
     sys.stdout.write(f"{plain(outcome.said, 1000)}\n")
+    sys.stdout.flush()
     return outcome.status
 
 

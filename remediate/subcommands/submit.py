@@ -121,7 +121,7 @@ def _checked(
 ) -> CheckResult:
     names = named(argv, where.host if where else "", where.services if where else {})
     names = Names(options.host or names.host, options.service or names.service)
-    if not all(re.fullmatch(NAME, name) for name in names):
+    if not all(re.fullmatch(NAME, name) and name.isprintable() for name in names):
         raise ConfigError(f"{names.service!r} on {names.host!r} is no name of a service: give --host and --service")
     return check(argv, names, options.timeout, said.submit.ttl if options.ttl is None else options.ttl, timing)
 
@@ -163,7 +163,7 @@ def _say(text: str, status: int) -> int:
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(NAME, text):
+    if not re.fullmatch(NAME, text) or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a host or a service")
     return text
 

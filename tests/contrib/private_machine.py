@@ -76,7 +76,8 @@ class Machine:
         for path in ("usr/bin/hostname", *(f"usr/sbin/{name}" for name in TOOLS)):
             self.write(f"over/{path}", tool, 0o755)
         self.write("over/etc/hast.conf", (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text())
-        self.write("over/etc/passwd", "".join(map(_with_a_shell, Path("/etc/passwd").read_text().splitlines(True))))
+        (directory / "home" / ".ssh").mkdir(parents=True)
+        self.write("over/etc/passwd", _passwd(Path("/etc/passwd").read_text(), directory / "home"))
         self.write("over/etc/sudoers.d/aaa", 'Defaults env_keep += "PYTHONPATH EVIL LC_ALL"\n', 0o440)
         self.write("over/etc/sudoers.d/hastwatch", sudoers.text(self.placement), 0o440)
         self.write("over/etc/doas.conf", doas.text(self.placement), 0o400)
@@ -102,6 +103,24 @@ class Machine:
         path = command if command.startswith("/") else self.placement.command(command)
         return self.run(*self.as_user(*self.placement.by.split(), path, *words), **environment)
 
+    def _ssh_of_the_user(self, port: int) -> None:
+        """What the user who calls the event handler has in ~/.ssh: which key, and whom it knows."""
+        place = self.directory / "home" / ".ssh"
+        self.write("home/.ssh/config", f"Host 127.0.0.1\n    IdentityFile {place}/repairs\n    IdentitiesOnly yes\n")
+        known = " ".join((self.directory / "host.pub").read_text().split()[:2])
+        self.write("home/.ssh/known_hosts", f"[127.0.0.1]:{port} {known}\n")
+        self.write("home/.ssh/repairs", (self.directory / "repairs").read_text(), 0o600)
+        for path in (place.parent, place, *place.iterdir()):
+            shutil.chown(path, USER)
+
+    def handle(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The event handler, called by the monitoring user, who may read what only root may: the interpreter and the
+        checkout may lie in root's home."""
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from remediate.events.handler import main; "
+        able = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+        become, *rest = self.as_user(PYTHON, "-I", "-c", f"{code}sys.exit(main())", *words)
+        return self.run(become, *able, *rest)
+
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run something on this node as root."""
         return subprocess.run(
@@ -122,6 +141,7 @@ class Machine:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        self._ssh_of_the_user(port)
         self.write("sshd_config", SSHD.format(port=port, directory=self.directory))
         words = self.inside("/usr/sbin/sshd", "-D", "-e", "-f", str(self.directory / "sshd_config"))
         with (self.directory / "sshd.log").open("w") as log, subprocess.Popen(words, stderr=log) as sshd:
@@ -158,8 +178,10 @@ class Reached:
         )
 
 
-def _with_a_shell(line: str) -> str:
-    return line.rpartition(":")[0] + ":/bin/sh\n" if line.startswith(f"{USER}:") else line
+def _passwd(text: str, home: Path) -> str:
+    """passwd(5) in which the monitoring user has a home and a shell."""
+    lines = [each.split(":") for each in text.splitlines()]
+    return "".join(":".join([*each[:5], str(home), "/bin/sh"] if each[0] == USER else each) + "\n" for each in lines)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

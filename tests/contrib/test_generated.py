@@ -1,5 +1,7 @@
 """What is generated for `contrib/` is what stands there."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from remediate.contrib.definitions import FROM_OUTSIDE, definitions
 from remediate.contrib.placement import Placement
 from remediate.subcommands.contrib import GENERATED, text
-from tests.test_architecture import CHECKS
+from tests.subcommands.running_pair import COMMAND
+from tests.test_architecture import CHECKS, ROOT
 
 CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
 
@@ -23,6 +26,23 @@ def test_another_directory_is_named_instead_of_the_readmes(what: str) -> None:
     elsewhere = text(what, Placement(directory="/opt/elsewhere"))
     assert "/opt/elsewhere" in elsewhere
     assert "/usr/local/hastwatch/bin" not in elsewhere
+
+
+@pytest.mark.parametrize("what", GENERATED)
+def test_a_full_disk_is_one_line_and_no_success(what: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*COMMAND, "contrib", what], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = "hastwatch contrib: not printed as a whole: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
+
+
+@pytest.mark.parametrize("what", ["sudoers", "director"])
+def test_a_reader_that_is_gone_is_one_line_and_no_success(what: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "w") as closed:
+        done = subprocess.run([*COMMAND, "contrib", what], cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (74, "hastwatch contrib: not printed as a whole: Broken pipe\n")
 
 
 def test_every_check_of_the_project_is_defined() -> None:

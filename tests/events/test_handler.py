@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from remediate.events.handler import command, parser
+from remediate.events.remedy import Remedy, Request
 from remediate.events.table import TABLE
 from tests.state.child import ROOT
 
@@ -91,12 +93,24 @@ def test_what_it_asks_nothing_for_it_says(node: Node, words: tuple[str, ...], wh
     ("--attempt", "$SERVICEATTEMPT$"), ("--downtime", ""), ("--state", "UP"), ("--type", "$service.state_type$"),
     ("--check", "check_disk"), ("--flapping", "$service.flapping$"), ("--state-change", "nan"),
     ("--nrpe", "-c evil"), ("--ssh", "-oProxyCommand=x"), ("--ssh", "a b"), ("--by", "sudo", "--nrpe", "nfs001"),
+    ("--ssh", "u@-oProxyCommand=x"), ("--ssh", "ssh://-oProxyCommand=x"), ("--ssh", "ssh://nfs001/x"), ("--ssh", ""),
+    ("--ssh", "ssh://u@nfs001:port"), ("--ssh", "$hastwatch_ssh$"), ("--nrpe", "u@nfs001"), ("--nrpe", "nfs001;id"),
     ("--attempt", "-1"), ("--what",),
 ])  # fmt: skip
 def test_a_macro_that_is_none_asks_for_nothing(node: Node, words: tuple[str, ...]) -> None:
     done = node.event(*CALLED, *words)
     assert not node.called
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("destination", [
+    "nfs001", "nagios@nfs001.example.org", "10.1.101.3", "fe80::3%em0", "ssh://nfs001", "ssh://u@nfs001:2222",
+    "ssh://u@[2001:db8::3]:22",
+])  # fmt: skip
+def test_what_ssh_takes_as_its_destination_is_handed_on(destination: str) -> None:
+    options = parser().parse_args([*CALLED, "--ssh", destination])
+    said = command(options, Request(Remedy.DEVD))
+    assert said[-2:] == (destination, "/usr/local/hastwatch/bin/hastwatch repair devd --detach")
 
 
 def test_what_the_engine_says_reaches_no_shell_and_no_second_line(node: Node, tmp_path: Path) -> None:
@@ -123,7 +137,7 @@ def test_the_command_gets_nothing_of_the_engine_s_environment(tmp_path: Path) ->
     program = tmp_path / "hastwatch"
     program.write_text('#!/bin/sh\necho "secret=$ICINGA_SECRET path=$PATH"\n')
     program.chmod(0o755)
-    said = handler(*CALLED, "--hastwatch", str(program)).stdout
+    said = handler(*CALLED, "--downtime", "1", "--hastwatch", str(program)).stdout
     assert "secret= path=/" in said and "/nowhere" not in said
 
 

@@ -113,7 +113,7 @@ def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookPla
     assert call(hooks, place).returncode == 0
     assert awaited(lambda: len(hooks.journal()) == 3)
     results = {entry.result for entry in hooks.journal() if entry.event == "push"}
-    assert results == {"`icinga.url` and `icinga.credentials` are needed"}
+    assert results == {"`icinga.url` and `icinga.credentials` are needed in the configuration"}
 
 
 def test_without_on_event_nothing_is_pushed(hooks: HookPlace, place: Place, nagios: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.monitoring.result import CheckResult
+from remediate.monitoring.result import CheckResult, parsed
 from remediate.monitoring.spool import MOST_REFUSED, Bounds, Spool, SpoolError
 from tests.monitoring.place import a_result
 from tests.monitoring.receivers import Skipping
@@ -58,6 +58,45 @@ def test_a_spool_that_is_a_file_or_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spool").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SpoolError, match="not a directory"):
         spool_in(tmp_path).put(a_result())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away, and only root is held to it")
+@pytest.mark.parametrize(("owner", "mode", "kept"), [
+    (65534, 0o755, False), (65534, 0o1777, False), (0, 0o775, False), (0, 0o777, False), (0, 0o1777, True),
+])  # fmt: skip
+def test_root_keeps_nothing_where_another_user_can_put_a_link(
+    tmp_path: Path, owner: int, mode: int, kept: bool
+) -> None:
+    above = tmp_path / "above"
+    above.mkdir()
+    above.chmod(mode)
+    os.chown(above, owner, -1)
+    spool = Spool(str(above / "spool"), "icinga", Bounds(1, 1.0), Skipping())
+    if kept:
+        spool.put(a_result())
+    else:
+        with pytest.raises(SpoolError, match=f"others than root can change {above}"):
+            spool.put(a_result())
+
+
+def test_nothing_but_results_is_removed_of_what_was_set_aside(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    spool.set_aside(spool.put(a_result()))
+    other = Path(spool.directory) / "refused" / "0-a-note-of-mine"
+    other.touch()
+    for name in [spool.put(a_result(number=number)) for number in range(MOST_REFUSED + 1)]:
+        spool.set_aside(name)
+    assert other.exists()
+    assert len(os.listdir(other.parent)) == MOST_REFUSED + 1
+
+
+def test_the_longest_result_that_there_can_be_is_read_again(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    wide = "\U0001f4a9"
+    text = f"{wide * 3000}|" + " ".join(f"'{number}{wide * 190}'=1" for number in range(300))
+    output, longer, perfdata = parsed("\n".join([text, *[wide * 2000] * 200]))
+    result = a_result(output=output, long_output=longer, perfdata=perfdata)
+    assert spool.read(spool.put(result)) == result
 
 
 def test_of_too_many_those_go_first_that_a_later_one_supersedes(tmp_path: Path) -> None:

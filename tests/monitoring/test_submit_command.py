@@ -36,7 +36,7 @@ def test_wrong_usage_is_2_and_one_line(words: list[str], says: str, capsys: pyte
 @pytest.mark.parametrize(
     "words",
     [["--to", "nsca"], ["--ttl", "0"], ["--ttl", "nan"], ["--timeout", "-1"], ["--host", "a!b"], ["--service", "a;b"],
-     ["--service", "a\nb"], ["check_hast"], ["--unknown"], ["--fl"]],
+     ["--service", "a\nb"], ["--service", "caf\udce9"], ["check_hast"], ["--unknown"], ["--fl"]],
 )  # fmt: skip
 def test_a_wrong_option_is_2_and_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

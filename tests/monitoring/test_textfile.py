@@ -74,6 +74,17 @@ def test_the_file_is_replaced_at_once_and_everybody_may_read_it(tmp_path: Path) 
     assert os.listdir(tmp_path) == ["thing.prom"]
 
 
+def test_what_another_user_has_put_into_the_directory_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root's own")
+    (tmp_path / "collector").mkdir()
+    path = tmp_path / "collector" / "thing.prom"
+    for foreseen in (path, path.with_name(f".thing.prom.{os.getpid()}"), path.with_name(".thing.prom")):
+        os.link(tmp_path / "passwd", foreseen)
+    write(str(path), BAD)
+    assert path.read_text() == exposition(BAD)
+    assert (tmp_path / "passwd").read_text() == "root's own"
+
+
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write(str(tmp_path / "no" / "thing.prom"), BAD)

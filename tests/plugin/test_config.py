@@ -78,6 +78,20 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away, and is refused one that it was given")
+@pytest.mark.parametrize(("owner", "group", "mode", "says"), [
+    (65534, 0, 0o644, "belongs to user 65534"), (0, 65534, 0o664, "group 65534 may write it"),
+])  # fmt: skip
+def test_root_takes_no_file_that_somebody_else_may_write(
+    tmp_path: Path, owner: int, group: int, mode: int, says: str
+) -> None:
+    path = write(tmp_path, FULL)
+    os.chown(path, owner, group)
+    Path(path).chmod(mode)
+    with pytest.raises(ConfigError, match=says):
+        load(path)
+
+
 def test_a_named_file_must_be_there_and_the_default_one_need_not(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load(str(tmp_path / "absent.toml"))
