@@ -1,13 +1,11 @@
 """What the hooks do: note what arrived, return at once, and leave the work to a process of its own.
 
 devd(8) waits for its hook, so that one imports little and only writes down; hastd(8) does not wait, but complains about
-a hook that is older than a minute. A worker has no terminal, no descriptor of its parent and nobody who reads its exit
-status: whatever ends it is one entry of the journal and one line of syslog.
+a hook that is older than a minute.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -18,8 +16,8 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local
+from remediate.detached import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE, detach, internal
 from remediate.failover.carp_arrival import Refused, carp_event
-from remediate.failover.outcome import StepFailed
 from remediate.local import Where
 from remediate.site import Site
 from remediate.state.journal import CRIT, ERR, NAME, Journal, Level, system_syslog
@@ -29,14 +27,12 @@ from remediate.timing import Timing
 if TYPE_CHECKING:
     from remediate.failover.converge import Outcome
 
-USAGE, INTERNAL, NO_PROCESS, CANNOT_KEEP, CONFIG = 64, 70, 71, 73, 78
-"""sysexits(3): EX_USAGE, EX_SOFTWARE, EX_OSERR, EX_CANTCREAT, EX_CONFIG."""
+CONFIG = 78
+"""EX_CONFIG of sysexits(3)."""
 OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir": "state_dir"}
 """Those of every subcommand (`local.add_options`), read without argparse, which takes a tenth of a hook's time."""
 PATIENCE, LOOK_AGAIN = 60.0, 0.2
 """Seconds that a worker waits for another one to end, and between two looks whether it has."""
-DEEPEST = 6
-"""Places of a program that an internal error is told with."""
 
 
 class Hook(NamedTuple):
@@ -219,68 +215,6 @@ def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
     from remediate.failover import boot, hold
 
     return patiently(site, hold.SHUTDOWN, lambda: boot.end(site, watch))
-
-
-def detach(site: Site, why: str, call: Callable[[], object]) -> None:
-    """Do the call in a process of its own and return at once. Raises OSError where there is none to be had."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
-    child = os.fork()
-    if child:
-        if os.waitpid(child, 0)[1] != 0:
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return
-    try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-    except OSError:
-        os._exit(NO_PROCESS)
-
-    def alone() -> None:
-        _stand_alone()
-        call()
-
-    os._exit(work(site, why, alone))
-
-
-def work(site: Site, why: str, call: Callable[[], object]) -> int:
-    """What a worker does, and what becomes of it: an exit status, and an entry of the journal where it ends badly."""
-    try:
-        call()
-        return 0
-    except Refused as error:
-        result, status, severity = str(error), USAGE, ERR
-    except (StateError, ProbeError, StepFailed) as error:
-        result, status, severity = f"nothing is done: {error}", CANNOT_KEEP, CRIT
-    except BaseException as error:
-        result, status, severity = internal(error), INTERNAL, CRIT
-    site.journal.entry("worker", why=why, result=result, severity=severity)
-    return status
-
-
-def internal(error: BaseException) -> str:
-    """A fault of our own in one line: what, and where in the program, the innermost place first."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return f"internal error: {type(error).__name__}: {error} (at {', '.join(places[: -DEEPEST - 1 : -1])})"
-
-
-def _stand_alone() -> None:
-    """Nothing of the parent's any more: its descriptors, its directory, its umask. Raises OSError."""
-    import syslog
-
-    os.umask(0o022)
-    os.chdir("/")
-    syslog.closelog()  # before its socket is closed under it: libc would take the number's next owner for it
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:

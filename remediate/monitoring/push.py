@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from remediate import worker
+from remediate.detached import detach
 from remediate.site import Site
 from remediate.state.journal import ERR, WARNING
 
@@ -53,7 +53,7 @@ def start(site: Site, why: str) -> None:
     if said is None or not said.submit.on_event:
         return
     try:
-        worker.detach(site, f"push: {why}", lambda: push_and_tell(site, why))
+        detach(site, f"push: {why}", lambda: push_and_tell(site, why))
     except OSError as error:
         site.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
 

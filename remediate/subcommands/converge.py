@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable
 
 from checks.plugin.text import plain
-from remediate import local, worker
+from remediate import detached, local, worker
 from remediate.arguments import Parser
 from remediate.failover import carry
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
@@ -79,7 +79,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         return 0
     progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
     if options.detach:
-        worker.detach(site, wish.trigger, lambda: outcome_of(site, options, wish, lambda step: None))
+        detached.detach(site, wish.trigger, lambda: outcome_of(site, options, wish, lambda step: None))
         return 0
     outcome = outcome_of(site, options, wish, progress)
     if options.periodic:

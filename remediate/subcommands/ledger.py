@@ -22,7 +22,7 @@ from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
-from remediate import local, worker
+from remediate import detached, local, worker
 from remediate.arguments import Parser
 from remediate.failover.arrival import told
 from remediate.failover.converge import Wish, converge
@@ -62,7 +62,9 @@ def act(site: Site, options: argparse.Namespace) -> int:
         caller.named(site, [options.resource])
         trigger = told(site, options.resource, Copy(options.told), options.by)
         if trigger:
-            worker.detach(site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger))))
+            detached.detach(
+                site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+            )
         return 0
     kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
     found = {name: ledger.read(site.store, name) for name in ([options.resource] if options.resource else kept)}

@@ -28,7 +28,7 @@ import signal
 import sys
 
 from checks.plugin.text import plain
-from remediate import local, worker
+from remediate import detached, local
 from remediate.arguments import Parser
 from remediate.events import guards, repair
 from remediate.events.remedy import Held, Remedy, Request
@@ -87,7 +87,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         sys.stdout.write(shown_as_json(shown) if options.json else shown_as_text(shown))
         return 0
     if options.detach:
-        worker.detach(site, f"repair {options.remedy}", lambda: repair.repair(site, request))
+        detached.detach(site, f"repair {options.remedy}", lambda: repair.repair(site, request))
         sys.stdout.write(DETACHED.format(options.remedy))
         sys.stdout.flush()
         return 0

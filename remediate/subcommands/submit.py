@@ -29,7 +29,7 @@ from checks.plugin.submission import NAME, WAYS, Submission
 from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import local, worker
+from remediate import detached, local
 from remediate.arguments import USAGE, Parser
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
@@ -59,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
     except (ConfigError, ProbeError) as error:
         return _say(str(error), CONFIG)
     except Exception as error:
-        return _say(worker.internal(error), worker.INTERNAL)
+        return _say(detached.internal(error), detached.INTERNAL)
 
 
 def parser() -> Parser:

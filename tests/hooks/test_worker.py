@@ -11,7 +11,7 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import Hangs
-from remediate import worker
+from remediate import detached, worker
 from remediate.failover.carp_arrival import Refused
 from remediate.failover.converge import Outcome, Result
 from remediate.failover.outcome import StepFailed
@@ -46,7 +46,7 @@ def said(site: Site) -> list[str]:
 def test_a_detached_worker_has_nothing_of_its_parents(tmp_path: Path) -> None:
     program = """
 import json, os, sys, threading
-from remediate import worker
+from remediate import detached
 from remediate.local import Where, site
 
 class Made:
@@ -63,7 +63,7 @@ os.umask(0o077)
 kept = open(sys.argv[1] + ".kept", "w")
 os.set_inheritable(kept.fileno(), True)
 os.dup2(kept.fileno(), 99)
-worker.detach(site(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
+detached.detach(site(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
 print(os.getsid(0))
 """
     path = tmp_path / "facts"
@@ -80,16 +80,20 @@ print(os.getsid(0))
 @pytest.mark.parametrize(
     ("error", "status", "result"),
     [
-        (Refused("hast.conf has no resource x"), worker.USAGE, "hast.conf has no resource x"),
+        (Refused("hast.conf has no resource x"), detached.USAGE, "hast.conf has no resource x"),
         (
             StateNotKept("No space left on device", "/x"),
-            worker.CANNOT_KEEP,
+            detached.CANNOT_KEEP,
             "nothing is done: cannot keep /x: No space",
         ),
-        (Hangs("`ifconfig` hangs"), worker.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
-        (StepFailed("sysctl ends with 1"), worker.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
-        (ZeroDivisionError("a\nb"), worker.INTERNAL, r"internal error: ZeroDivisionError: a\x0ab (at test_worker.py:"),
-        (SystemExit(0), worker.INTERNAL, "internal error: SystemExit: 0 (at "),
+        (Hangs("`ifconfig` hangs"), detached.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
+        (StepFailed("sysctl ends with 1"), detached.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
+        (
+            ZeroDivisionError("a\nb"),
+            detached.INTERNAL,
+            r"internal error: ZeroDivisionError: a\x0ab (at test_worker.py:",
+        ),
+        (SystemExit(0), detached.INTERNAL, "internal error: SystemExit: 0 (at "),
     ],
 )
 def test_whatever_ends_a_worker_is_one_entry_and_one_line(
@@ -99,7 +103,7 @@ def test_whatever_ends_a_worker_is_one_entry_and_one_line(
         raise error
 
     before = pair.nodes["nfs001"].files.read("/var/log/messages")
-    assert worker.work(site, "a test", fails) == status
+    assert detached.work(site, "a test", fails) == status
     added = pair.nodes["nfs001"].files.read("/var/log/messages").removeprefix(before)
     assert added.count("\n") == 1
     assert f"worker: a test - {result}" in added
@@ -107,7 +111,7 @@ def test_whatever_ends_a_worker_is_one_entry_and_one_line(
 
 
 def test_a_worker_that_ends_well_says_nothing_of_its_own(site: Site) -> None:
-    assert worker.work(site, "a test", lambda: None) == 0
+    assert detached.work(site, "a test", lambda: None) == 0
     assert said(site) == []
 
 
@@ -116,7 +120,7 @@ def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: p
         raise KeyError(words[0])
 
     status = worker.run(Hook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
-    assert status == worker.INTERNAL
+    assert status == detached.INTERNAL
     assert capsys.readouterr().err.startswith("a-hook: internal error: KeyError: 'word' (at test_worker.py:")
     (entry,) = read(str(tmp_path / "state" / "journal.jsonl"))
     assert (entry.event, entry.severity.name) == ("hook", "CRIT")
@@ -135,7 +139,7 @@ def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair
     lock = Lock(site.store, "converge", "another", site.timing)
     assert lock.acquire(0)
     pair.clock.after(5.0, lock.release)
-    noted = worker.Noted("devd 2@vtnet1 MASTER", worker.CANNOT_KEEP)
+    noted = worker.Noted("devd 2@vtnet1 MASTER", detached.CANNOT_KEEP)
     began = pair.clock.now
     outcome = as_task(pair, lambda: noted.converge(site))
     assert outcome.result is Result.IN_PLACE
@@ -151,11 +155,11 @@ def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, 
 def test_no_process_to_be_had_is_71(tmp_path: Path) -> None:
     program = """
 import contextlib, json, os, resource, sys, syslog, tomllib
-from remediate import worker
+from remediate import detached, worker
 os.setuid(65534)
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 def act(site, words):
-    worker.detach(site, "a test", lambda: None)
+    detached.detach(site, "a test", lambda: None)
     return 0
 print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
 """
