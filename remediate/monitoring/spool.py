@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from remediate.monitoring.result import CheckResult
+from remediate.state import whole
 from remediate.state.lock import Lock
 from remediate.state.store import Store
 from remediate.timing import Timing
@@ -64,20 +65,10 @@ class Spool:
         number = max(int(self._timing.wall() * 1e9), last + 1)
         name = f"{number:020d}-{os.getpid()}-{_hash(result.whose)}.json"
         temporary = self._path(UNFINISHED + name)
+        content = json.dumps(result._asdict(), ensure_ascii=False).encode(errors="backslashreplace")
         try:
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            try:
-                rest = json.dumps(result._asdict(), ensure_ascii=False).encode(errors="backslashreplace")
-                while rest:
-                    rest = rest[os.write(file, rest) :]
-                os.fsync(file)
-            finally:
-                os.close(file)
-            os.rename(temporary, self._path(name))
-            self._sync()
+            whole.replace(self._path(name), temporary, content, 0o600)
         except OSError as error:
-            with suppress(OSError):
-                os.unlink(temporary)
             raise self._error(error) from None
         return name
 
@@ -106,7 +97,7 @@ class Spool:
         """It was taken. Raises SpoolError."""
         try:
             os.unlink(self._path(name))
-            self._sync()
+            whole.sync_directory(self.directory)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -179,14 +170,6 @@ class Spool:
             sticky = found.st_mode & stat.S_ISVTX
             if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
                 raise SpoolError(f"{self._root}: others than root can change {above}, so root keeps nothing there")
-
-    def _sync(self) -> None:
-        """A name is on the disk only when its directory is (fsync(2))."""
-        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)

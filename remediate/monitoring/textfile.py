@@ -10,9 +10,9 @@ Names and units are those of the performance data. One file a service: the colle
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from remediate.monitoring.result import CheckResult, measured
+from remediate.state import whole
 
 MODE = 0o644
 FAMILIES = (
@@ -46,21 +46,7 @@ def write(path: str, result: CheckResult) -> None:
     foreseen, a hard link to a file of root's as well: the file is a new one, or none."""
     directory, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}")  # the collector reads *.prom
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
-    try:
-        try:
-            os.fchmod(file, MODE)
-            rest = exposition(result).encode()
-            while rest:
-                rest = rest[os.write(file, rest) :]
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.rename(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    whole.replace(os.path.join(directory, name), temporary, exposition(result).encode(), MODE)
 
 
 def _labels(labels: dict[str, str]) -> str:

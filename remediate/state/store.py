@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from remediate.state import whole
 from remediate.timing import Timing
 
 STATE_DIRECTORY = "/var/db/hastwatch"
@@ -215,39 +216,21 @@ class Store:
         """rename(2) of a temporary file that is on the disk already; one that a killed writer left is written over."""
         temporary = self._path(f".{name}.new")
         try:
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-            try:
-                os.fchmod(file, 0o644)
-                rest = text
-                while rest:
-                    rest = rest[os.write(file, rest) :]
-                os.fsync(file)
-            finally:
-                os.close(file)
-            os.rename(temporary, self._path(name))
-            self._sync_directory()
-        except OSError as error:
-            with suppress(OSError):
+            with suppress(FileNotFoundError):
                 os.unlink(temporary)
+            whole.replace(self._path(name), temporary, text, 0o644)
+        except OSError as error:
             raise self._not_kept(name, error) from None
 
     def _unlink(self, name: str) -> bool:
         try:
             os.unlink(self._path(name))
-            self._sync_directory()
+            whole.sync_directory(self.directory)
         except FileNotFoundError:
             return False
         except OSError as error:
             raise self._not_kept(name, error) from None
         return True
-
-    def _sync_directory(self) -> None:
-        """A name is on the disk only when its directory is (fsync(2))."""
-        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _open_to_append(self, name: str) -> int:
         """The file, locked against other appenders, and still the one of that name: newsyslog(8) may rename it."""
