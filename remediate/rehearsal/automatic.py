@@ -78,6 +78,20 @@ def missed_event_automatic(stage: Stage) -> None:
     stage.ends("carp-demoted", "devd-not-running", "devd-no-answer")
 
 
+def missed_event_repaired(stage: Stage) -> None:
+    """The same, and nothing is promoted by the look once a minute: monitoring finds it, its event handler asks for the
+    repair on the second look, and devd works again afterwards."""
+    old, new = stage.active, stage.standby
+    stage.looks("before")
+    stage.breaks("kill", new.name, "devd")
+    steps.hold_back(stage, old)
+    stage.waits(10, f"on {old.name} the service is given up in order; {new.name} has heard nothing")
+    stage.looks("the alarm", "devd-not-running")
+    stage.waits(110, "the engine looks once a minute; what is found twice calls for `hastwatch repair`")
+    steps.synchronised(stage, new)
+    stage.ends("carp-demoted")
+
+
 def split_brain_recovered(stage: Stage) -> None:
     """Both nodes have served and written while they were apart; one command keeps what only the losing copy has, makes
     it anew and waits until everything is copied. What clients miss is in the salvage."""
@@ -111,6 +125,8 @@ AUTOMATIC = (
     Scenario("missed-event-automatic", "devd is dead when the address moves, and the look once a minute finds it",
              missed_event_automatic, automatic=True,
              policy=lambda policy: policy._replace(periodic_promotion=True)),
+    Scenario("missed-event-repaired", "devd is dead when the address moves; monitoring finds it and has it repaired",
+             missed_event_repaired, automatic=True, monitored=True),
     Scenario("split-brain-recovered", "a split-brain, recovered with what only one copy has by one command",
              split_brain_recovered, automatic=True),
 )  # fmt: skip

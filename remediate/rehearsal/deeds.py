@@ -27,6 +27,8 @@ TOLD = frozenset(
         "recovered",
         "switchover",
         "clear",
+        "repair",
+        "held-back",
     )
 )
 """Events of the journal that a story needs; the others are for whoever reads the journal itself."""
@@ -69,6 +71,8 @@ def words(entry: Entry) -> str:
         return f"{entry.why}: it is {entry.result.partition(': ')[0]}"
     if entry.event in ("salvage", "salvage-verified", "recovered"):
         return f"{entry.event}: {entry.result.partition(' at /')[0]}"
+    if entry.event in ("repair", "held-back"):
+        return f"{entry.event} {entry.step}: {' - '.join(filter(None, (entry.why, entry.result)))}"
     if entry.event == "created":
         return entry.step
     if entry.event == "step":

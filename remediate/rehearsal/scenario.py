@@ -43,8 +43,8 @@ LAST_WAIT = 5.0
 """Simulated seconds that the clients go on before the last look."""
 SILENCE = 5.0
 """Simulated seconds without an acknowledgement after which clients are not served."""
-WORTH_TELLING = r"^carp: .* -> (BACKUP|MASTER|INIT)|^UFS: forcibly|^hast role "
-"""Of what the pair notes: lines of the kernel log, and hastd's event of a role."""
+WORTH_TELLING = r"^carp: .* -> (BACKUP|MASTER|INIT)|^UFS: forcibly|^hast role |^monitoring: "
+"""Of what the pair notes: lines of the kernel log, hastd's event of a role, what a monitoring engine asks for."""
 MOST_RUNS = 8
 """Runs of numbers that a line shows."""
 COMMAND_LIMIT = 600.0
@@ -58,7 +58,8 @@ def as_configured(policy: Failover) -> Failover:
 
 class Scenario(NamedTuple):
     """A scenario by name. `hooked`: devd runs the documented hook. `automatic`: hastwatch is installed on both nodes,
-    with the user's policy as `policy` changes it. Otherwise nothing acts by itself."""
+    with the user's policy as `policy` changes it; `monitored`: an engine looks on and calls the event handler.
+    Otherwise nothing acts by itself."""
 
     name: str
     line: str
@@ -66,6 +67,7 @@ class Scenario(NamedTuple):
     hooked: bool = False
     automatic: bool = False
     policy: Callable[[Failover], Failover] = as_configured
+    monitored: bool = False
 
 
 class Outcome(NamedTuple):

@@ -39,7 +39,9 @@ def setting(scenario: Scenario, layout: PairLayout, config: Config) -> Iterator[
         yield Setting(pair, _writing(pair), None)
         return
     from remediate.rehearsal.cron import start_cron
+    from remediate.rehearsal.engine import Engine
     from remediate.rehearsal.installed import Installed
+    from remediate.rehearsal.observer import Observer
 
     with TemporaryDirectory(prefix="hastwatch-rehearse-") as state:
         pair = healthy_pair(layout, hooked=False)
@@ -49,6 +51,8 @@ def setting(scenario: Scenario, layout: PairLayout, config: Config) -> Iterator[
         split = config.split_brain._replace(policy="step-down", salvage_to=str(kept))  # nothing goes to the real target
         installed = Installed(pair, Path(state), config._replace(failover=policy, split_brain=split))
         start_cron(installed)
+        if scenario.monitored:
+            Engine(installed, Observer(pair, config)).start()
         pair.clock.advance(policy.boot_window)
         yield Setting(pair, _writing(pair), installed)
 
