@@ -12,13 +12,16 @@ from checks.probes.booted import boot_time
 from checks.probes.errors import ProbeError
 from checks.probes.times import utc
 from remediate.events.remedy import Held, Remedy, Request
-from remediate.failover import converge, hold
+from remediate.failover import hold
 from remediate.site import Site
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
 
 LOCK = "repair"
+PATIENCE, LOOK_AGAIN = 120.0, 0.2
+"""Seconds that a repair waits for one of another kind, and for a convergence, and between two looks whether it has
+ended: an engine calls its handler when a state changes, and not again because nothing came of it."""
 DONE, STAYS, BUSY = 0, 1, 75
 """Exit statuses: the engine's own word is no failure; EX_TEMPFAIL of sysexits(3) where another one is at work."""
 
@@ -31,13 +34,13 @@ class Guard(NamedTuple):
     status: int = STAYS
 
 
-NOT_ALLOWED = Guard("not-allowed", "`repair.actions` does not name it")
-NO_POLICY = Guard("no-policy", "`split_brain.policy` is none: a split-brain is left to a human")
 DOWNTIME = Guard("downtime", "the monitoring engine has a downtime", DONE)
 FLAPPING = Guard("flapping", "the monitoring engine sees the state flap", DONE)
+NOT_ALLOWED = Guard("not-allowed", "`repair.actions` does not name it")
+NO_POLICY = Guard("no-policy", "`split_brain.policy` is none: a split-brain is left to a human")
 MAINTENANCE = Guard("maintenance", "maintenance: automatic action is suspended")
-REPAIR_RUNS = Guard("repair-runs", "another repair runs", BUSY)
-CONVERGENCE_RUNS = Guard("convergence-runs", "a convergence runs, which may be what is needed", BUSY)
+REPAIR_RUNS = Guard("repair-runs", "the same repair runs, or another one for too long", BUSY)
+CONVERGENCE_RUNS = Guard("convergence-runs", "a convergence or a recovery runs for too long", BUSY)
 LEAVING = Guard("leaving", "this node shuts down")
 NOT_SEEN = Guard("not-seen", "the node cannot be looked at, so nothing is done to it")
 UNSAFE = Guard("unsafe", "it would be called for, and could do harm")
@@ -46,7 +49,7 @@ HOURLY_LIMIT = Guard("hourly-limit", "too many repairs were tried in the last ho
 NO_RECORD = Guard("no-record", "what was tried before is not known, or cannot be written down")
 
 GUARDS = (
-    NOT_ALLOWED, NO_POLICY, DOWNTIME, FLAPPING, MAINTENANCE, REPAIR_RUNS, CONVERGENCE_RUNS, LEAVING, NOT_SEEN,
+    DOWNTIME, FLAPPING, NOT_ALLOWED, NO_POLICY, MAINTENANCE, REPAIR_RUNS, CONVERGENCE_RUNS, LEAVING, NOT_SEEN,
     UNSAFE, COOL_DOWN, HOURLY_LIMIT, NO_RECORD,
 )  # fmt: skip
 """All there are, in the order in which they are looked at."""
@@ -62,27 +65,45 @@ class HeldBack(Exception):
 
 def refuse_unwanted(site: Site, request: Request) -> None:
     """Whether anybody who may say so does not want it. Raises HeldBack."""
+    if request.held is not None:
+        raise HeldBack(DOWNTIME if request.held is Held.DOWNTIME else FLAPPING)
     if request.remedy.value not in site.config.repair.actions:
         raise HeldBack(NOT_ALLOWED)
     if request.remedy is Remedy.SPLIT_BRAIN and site.config.split_brain.policy == "none":
         raise HeldBack(NO_POLICY)
-    if request.held is not None:
-        raise HeldBack(DOWNTIME if request.held is Held.DOWNTIME else FLAPPING)
     suspended = maintenance.current(site.store, site.timing.wall())
     if suspended is not None:
         raise HeldBack(MAINTENANCE, suspended.reason)
 
 
+def lock_of(remedy: Remedy) -> str:
+    """The lock of one kind of repair, held also while one waits: more than one need not."""
+    return f"{LOCK}-{remedy.value}"
+
+
+def take(site: Site, lock: Lock, guard: Guard, patience: float = PATIENCE) -> None:
+    """Take a lock, waiting so long at most. Raises HeldBack, and StateNotKept where there can be none."""
+    if not site.timing.until(lambda: lock.acquire(0), patience, LOOK_AGAIN):
+        raise HeldBack(guard, _holder(lock))
+
+
+def await_end(site: Site, name: str, guard: Guard) -> None:
+    """Wait until nobody holds a lock. Raises HeldBack."""
+    lock = Lock(site.store, name, "", site.timing)
+    if not site.timing.until(lambda: not _holder(lock), PATIENCE, LOOK_AGAIN):
+        raise HeldBack(guard, _holder(lock))
+
+
 def refuse_beside(site: Site, name: str, guard: Guard) -> None:
     """Whether somebody holds a lock. Raises HeldBack."""
-    holder = Lock(site.store, name, "", site.timing).holder()
-    if holder is not None:
-        raise HeldBack(guard, f"process {holder.pid}, {holder.purpose}, since {utc(holder.since)}")
+    holder = _holder(Lock(site.store, name, "", site.timing))
+    if holder:
+        raise HeldBack(guard, holder)
 
 
-def refuse_beside_a_convergence(site: Site) -> None:
-    """Raises HeldBack."""
-    refuse_beside(site, converge.LOCK, CONVERGENCE_RUNS)
+def _holder(lock: Lock) -> str:
+    holder = lock.holder()
+    return f"process {holder.pid}, {holder.purpose}, since {utc(holder.since)}" if holder else ""
 
 
 def refuse_leaving(site: Site) -> None:
@@ -97,16 +118,16 @@ def refuse_leaving(site: Site) -> None:
 
 def refuse_too_often(site: Site, remedy: Remedy) -> None:
     """Whether it was tried too short a while ago, or too much was. Raises HeldBack."""
-    now, policy = site.timing.wall(), site.config.repair
+    now, policy = repairs.now(site.timing), site.config.repair
     try:
         found = repairs.tried(site.store, now)
     except StateError as error:
         raise HeldBack(NO_RECORD, str(error)) from None
     before = repairs.last(found, remedy.value)
-    if before is not None and now - before.at < policy.cool_down:
-        left = say_duration(before.at + policy.cool_down - now)
+    if before is not None and now.wall - before.at < policy.cool_down:
+        left = say_duration(before.at + policy.cool_down - now.wall)
         said = f"at {utc(before.at)}, {before.result or 'and was not ended'}; not again for {left}"
         raise HeldBack(COOL_DOWN, said)
-    many = repairs.within_an_hour(found, now)
+    many = repairs.within_an_hour(found, now.wall)
     if many >= policy.hourly_limit:
         raise HeldBack(HOURLY_LIMIT, f"{many}, of at most {policy.hourly_limit}")

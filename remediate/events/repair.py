@@ -2,7 +2,7 @@
 
 It believes nothing of who asks. What is not called for is not done, so that a request that comes twice, late or out of
 order changes nothing; what is done ends with a convergence, which is always right. One repair at a time, and while it
-acts no convergence runs beside it.
+acts no convergence runs beside it: one of another kind waits, and then looks whether it is called for still.
 """
 
 from __future__ import annotations
@@ -82,19 +82,22 @@ def repair(
 ) -> Outcome:
     """Do what is asked for, where it is called for and nothing holds it back. `recover` does what the policy does by
     itself about a losing copy. Raises StateNotKept where no lock can be had."""
-    lock = Lock(site.store, guards.LOCK, f"repair {request.remedy.value}", site.timing)
+    purpose = f"repair {request.remedy.value}"
+    own = Lock(site.store, guards.lock_of(request.remedy), purpose, site.timing)
+    lock = Lock(site.store, guards.LOCK, purpose, site.timing)
     try:
         guards.refuse_unwanted(site, request)
-        if not lock.acquire(0):
-            guards.refuse_beside(site, guards.LOCK, guards.REPAIR_RUNS)
-            raise HeldBack(guards.REPAIR_RUNS)
-        with lock:
-            return _Run(site, request.remedy, watch, recover).run()
+        guards.take(site, own, guards.REPAIR_RUNS, patience=0)
+        guards.take(site, lock, guards.REPAIR_RUNS)
+        return _Run(site, request, watch, recover).run()
     except HeldBack as held:
         level = NOTICE if held.guard.status == DONE else WARNING
         site.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
                            severity=level)  # fmt: skip
         return Outcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
+    finally:
+        lock.release()
+        own.release()
 
 
 def would(site: Site, request: Request) -> Shown:
@@ -115,7 +118,7 @@ def _guarded(site: Site, request: Request) -> HeldBack | None:
     try:
         guards.refuse_unwanted(site, request)
         guards.refuse_beside(site, guards.LOCK, guards.REPAIR_RUNS)
-        guards.refuse_beside_a_convergence(site)
+        guards.refuse_beside(site, CONVERGE, guards.CONVERGENCE_RUNS)
         guards.refuse_leaving(site)
         guards.refuse_too_often(site, request.remedy)
     except HeldBack as held:
@@ -143,53 +146,57 @@ def _plan(site: Site, remedy: Remedy) -> tuple[Step, ...]:
 class _Run:
     """One repair, under the lock of all."""
 
-    def __init__(self, site: Site, remedy: Remedy, watch: Callable[[str], None], recover: Recover) -> None:
-        self.site, self.remedy, self.watch, self.recover = site, remedy, watch, recover
+    def __init__(self, site: Site, request: Request, watch: Callable[[str], None], recover: Recover) -> None:
+        self.site, self.request, self.watch, self.recover = site, request, watch, recover
+        self.remedy = request.remedy
         self.id = os.urandom(4).hex()
         self.done: list[str] = []
         self.failed = ""
         """The step that failed last and was not made good by another one, and why."""
 
     def run(self) -> Outcome:
-        """Raises HeldBack."""
-        guards.refuse_beside_a_convergence(self.site)
+        """Raises HeldBack, and StateNotKept where no lock can be had."""
+        guards.await_end(self.site, CONVERGE, guards.CONVERGENCE_RUNS)
+        guards.refuse_unwanted(self.site, self.request)  # it may have waited
         guards.refuse_leaving(self.site)
-        wrong = _look(self.site, self.remedy)
-        left = None if wrong else self._not_ended()
-        if left is not None:
+        if not _look(self.site, self.remedy):
+            left = self._not_ended()
+            if left is None:
+                return self._nothing()
             self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
-            converged = self._converge()
-            return self._end(left, self._look_again(), converged)
-        if not wrong:
-            said = f"{Ending.NOTHING.value}: it is not called for"
-            self._journal("repair", result=said)
-            return Outcome(Ending.NOTHING, said)
+            return self._end(left)
         guards.refuse_too_often(self.site, self.remedy)
-        planned = _plan(self.site, self.remedy)
         alone = Lock(self.site.store, CONVERGE, f"{wish(self.remedy).trigger}{IN_PART}", self.site.timing)
         try:
-            if planned and not alone.acquire(0):
-                raise HeldBack(guards.CONVERGENCE_RUNS)
+            guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
+            wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done
+            if not wrong:
+                return self._nothing()
+            planned = _plan(self.site, self.remedy)
             begun = self._begin()
             self._journal("repair", why=wrong, result="begins", severity=NOTICE)
             self._carry(planned)
         finally:
             alone.release()
-        converged = self._converge()
-        return self._end(begun, self._look_again(), converged)
+        return self._end(begun)
+
+    def _nothing(self) -> Outcome:
+        said = f"{Ending.NOTHING.value}: it is not called for"
+        self._journal("repair", result=said)
+        return Outcome(Ending.NOTHING, said)
 
     def _not_ended(self) -> Tried | None:
         """The last one of its kind, where its process died in it: what it did may be in effect, and the convergence
         that belongs to it missing. Raises HeldBack."""
         try:
-            found = repairs.last(repairs.tried(self.site.store, self.site.timing.wall()), self.remedy.value)
+            found = repairs.last(repairs.tried(self.site.store, repairs.now(self.site.timing)), self.remedy.value)
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
         return found if found is not None and not found.result else None
 
     def _begin(self) -> Tried:
         try:
-            return repairs.begin(self.site.store, self.remedy.value, self.site.timing.wall())
+            return repairs.begin(self.site.store, self.remedy.value, repairs.now(self.site.timing))
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
 
@@ -211,11 +218,17 @@ class _Run:
         self.watch(step.name)
         try:
             result, self.failed = step.do(self.site) or "done", ""
-        except (StepFailed, ProbeError) as error:
+        except Superseded as newer:
+            self._did(step, began, f"given up: {newer}", NOTICE)
+            raise
+        except (StepFailed, ProbeError, StateError) as error:
             result = f"failed: {error}"
             self.failed = f"{step.name} {result}"
+        self._did(step, began, result, ERR if self.failed else INFO)
+
+    def _did(self, step: Step, began: float, result: str, level: Level) -> None:
         self.done.append(step.name)
-        took, level = self.site.timing.now() - began, ERR if self.failed else INFO
+        took = self.site.timing.now() - began
         self.site.journal.entry("step", step=step.name, why=step.why, result=result, run=self.id, seconds=took,
                                 severity=level)  # fmt: skip
 
@@ -244,8 +257,10 @@ class _Run:
         self.site.timing.until(helped, self.site.config.repair.looks, EVERY)
         return left[0]
 
-    def _end(self, begun: Tried, left: str, converged: Converged) -> Outcome:
-        """The repair is over, and whether it has helped is known: written down, and told to whom it is to be told."""
+    def _end(self, begun: Tried) -> Outcome:
+        """Converge, and look whether it has helped: that is written down, and told to whom it is to be told. Raises
+        StateNotKept where no lock can be had."""
+        converged, left = self._converge(), self._look_again()
         said = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
         said += f"; {self.failed}" if self.failed and self.failed not in said else ""
         if converged.result is not Result.IN_PLACE and converged.said:

@@ -19,11 +19,12 @@ from remediate.events import troubles
 from remediate.events.remedy import Remedy
 from remediate.failover import services
 from remediate.failover.facts import BASE, SERVING
+from remediate.failover.hold import shutting_down
 from remediate.failover.outcome import StepFailed, Superseded
-from remediate.failover.resource import places
+from remediate.failover.resource import Place, places
 from remediate.failover.services import KILL, SERVICE, running_daemons
 from remediate.site import Site
-from remediate.state import maintenance, marker
+from remediate.state import ledger, maintenance, marker
 from remediate.state.journal import ALERT
 from remediate.state.store import StateError
 
@@ -69,16 +70,16 @@ def steps(site: Site, remedy: Remedy) -> tuple[Step, ...]:
 
 
 def heed(site: Site, remedy: Remedy) -> None:
-    """Look, right before anything is done, whether it still may be. Raises Superseded."""
+    """Look, right before anything is done, whether it still may be, and still is called for. Raises Superseded."""
     suspended = maintenance.current(site.store, site.timing.wall())
     if suspended is not None:
         raise Superseded(f"maintenance: {suspended.reason}")
     try:
-        if remedy is Remedy.NFS and not troubles.served_here(site):
-            raise Superseded("address and data are not here together any more")
-        if remedy is Remedy.HASTD and not troubles.hastd_trouble(site):
-            raise Superseded("hastd runs")
-    except (StepFailed, ProbeError) as error:
+        if shutting_down(site.store, str(boot_time(site.here.node()))):
+            raise Superseded("this node shuts down")
+        if remedy is not Remedy.SPLIT_BRAIN and not troubles.trouble(site, remedy):  # each mark looks for itself
+            raise Superseded("it is not called for any more")
+    except (StepFailed, ProbeError, StateError) as error:
         raise Superseded(f"it cannot be seen to be called for: {error}") from None
 
 
@@ -131,12 +132,14 @@ def _start_devd(site: Site) -> str:
 
 def _hastd(site: Site) -> str:
     """Every resource begins in role init; the convergence gives the role."""
+    names = tuple(places(site.here.node(), site.config))
+    for name in names:
+        _note_dead_time(site, name)
     _service(site, "hastd")
-    name = next(iter(places(site.here.node(), site.config)))
 
     def answers() -> bool:
         try:
-            hast.resource(site.here.node(), name)
+            hast.resource(site.here.node(), names[0])
         except hast.HastdDown:
             return False
         except hast.NoState:
@@ -146,6 +149,16 @@ def _hastd(site: Site) -> str:
     if not site.timing.until(answers, ANSWERS, EVERY):
         raise StepFailed("hastd was started and does not answer")
     return "it answers"
+
+
+def _note_dead_time(site: Site, name: str) -> None:
+    """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
+    that copy must not be promoted for what was known of it before. A primary itself lacks nothing. Raises StateError.
+    """
+    known, now = ledger.read(site.store, name), site.timing.wall()
+    seen = [at for at in (known.connected_at, known.last_complete) if at is not None and known.role != "primary"]
+    since = min(max(seen, default=now), now)
+    ledger.record(site.store, name, ledger.Event.STARTED, since, site.journal.node_name)
 
 
 def _service(site: Site, name: str) -> None:
@@ -188,14 +201,25 @@ def _reread(site: Site) -> str:
 
 
 def _restarted(site: Site, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...]) -> str:
+    """What was stopped is started again, maintenance or not; only not where address and data are not here any more."""
     for names in stop:
-        heed(site, Remedy.NFS)
+        _still_served(site)
         services.stop(site, names)
     for names in start:
-        heed(site, Remedy.NFS)
-        points = tuple(place.point for place in troubles.served_here(site) if place.exported)
+        points = tuple(place.point for place in _still_served(site) if place.exported)
         services.start(site, (*names, *_missing(site, names)), points)
     return _await_served(site, SERVED)
+
+
+def _still_served(site: Site) -> tuple[Place, ...]:
+    """Raises Superseded."""
+    try:
+        found = troubles.served_here(site)
+    except (StepFailed, ProbeError) as error:
+        raise Superseded(f"it cannot be seen that address and data are here: {error}") from None
+    if not found:
+        raise Superseded("address and data are not here together any more")
+    return found
 
 
 def _missing(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -222,12 +246,12 @@ def _await_served(site: Site, seconds: float) -> str:
 
 
 def _mark(site: Site, name: str) -> str:
-    """As hastd's own event does it (`arrival`)."""
+    """As hastd's own event does it (`arrival`). Raises StateError, ProbeError, and Superseded where another look says
+    otherwise."""
+    if name not in troubles.unmarked(site):
+        raise Superseded("another look does not show it any more")
     boot, now = str(boot_time(site.here.node())), site.timing.wall()
-    try:
-        found = marker.record(site.store, name, site.journal.node_name, boot, now, True)
-    except StateError as error:
-        raise StepFailed(str(error)) from None
+    found = marker.record(site.store, name, site.journal.node_name, boot, now, True)
     side = "this node does not serve, and steps down"
     site.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,
                        severity=ALERT, run=found.id)  # fmt: skip

@@ -2,6 +2,9 @@
 
 An entry is made before anything is done, so that a repair whose process died counts as tried. What cannot be read, or
 cannot be written down, is no permission: StateError goes to the caller, who then does nothing.
+
+How long ago one was tried is told by the clock that is never stepped, too. That one begins anew with every boot: what
+then seems shorter ago than it is holds back for a few minutes too long, never too short.
 """
 
 from __future__ import annotations
@@ -10,31 +13,48 @@ from typing import NamedTuple
 
 from checks.probes.times import since_1970, utc_milliseconds
 from remediate.state.store import StateUnreadable, Store, Values
+from remediate.timing import Timing
 
 NAME = "repairs.json"
 HOUR = 3600.0
+STEP = 5.0
+"""Seconds by which the two clocks may come apart in an hour without a step: ntpd(8) slews by 0.05 %."""
 MOST_KEPT = 100
 """More than any hourly limit (`checks.plugin.policy.MOST_REPAIRS`): the limit is counted here."""
 
 
+class Now(NamedTuple):
+    """A moment: seconds since 1970 by the clock that may be stepped, and of the one that only goes forward."""
+
+    wall: float
+    steady: float
+
+
 class Tried(NamedTuple):
-    """A repair, when it was begun (seconds since 1970), and what came of it; empty while that is not known."""
+    """A repair, when it was begun, by both clocks, and what came of it; empty while that is not known."""
 
     remedy: str
     at: float
+    steady: float
     result: str = ""
 
 
-def tried(store: Store, now: float) -> tuple[Tried, ...]:
-    """All that is known, oldest first. What a clock that was stepped back puts into the future counts as tried now, and
-    is written down so: it holds nothing back for longer than a repair of this moment would. Raises StateError."""
-    return _kept(store.update(NAME, lambda values: _values(_not_later(_kept(values), now))))
+def now(timing: Timing) -> Now:
+    """This moment."""
+    return Now(timing.wall(), timing.now())
 
 
-def begin(store: Store, remedy: str, now: float) -> Tried:
+def tried(store: Store, now: Now) -> tuple[Tried, ...]:
+    """All that is known, oldest first, each at a time as if the clock had never been stepped; or, where the node was
+    booted since, at the latest now. It is written down so: nothing is held back for longer than a repair of this moment
+    would hold it back. Raises StateError."""
+    return _kept(store.update(NAME, lambda values: _values(_dated(_kept(values), now))))
+
+
+def begin(store: Store, remedy: str, now: Now) -> Tried:
     """A repair is about to be done. Raises StateError."""
-    begun = Tried(remedy, now)
-    store.update(NAME, lambda values: _values((*_not_later(_kept(values), now), begun)[-MOST_KEPT:]))
+    begun = Tried(remedy, now.wall, now.steady)
+    store.update(NAME, lambda values: _values((*_dated(_kept(values), now), begun)[-MOST_KEPT:]))
     return begun
 
 
@@ -62,14 +82,21 @@ def within_an_hour(found: tuple[Tried, ...], now: float) -> int:
     return sum(now - one.at < HOUR for one in found)
 
 
-def _not_later(found: tuple[Tried, ...], now: float) -> tuple[Tried, ...]:
-    return tuple(one._replace(at=min(one.at, now)) for one in found)
+def _dated(found: tuple[Tried, ...], now: Now) -> tuple[Tried, ...]:
+    return tuple(one._replace(at=_date(one, now)) for one in found)
+
+
+def _date(one: Tried, now: Now) -> float:
+    ago = now.steady - one.steady
+    stepped = ago >= 0 and abs(now.wall - one.at - ago) > STEP
+    return now.wall - ago if stepped else min(one.at, now.wall)
 
 
 def _values(found: tuple[Tried, ...]) -> Values:
     if not found:
         return {}
-    return {"version": 1, "repairs": [{**one._asdict(), "at": utc_milliseconds(one.at)} for one in found]}
+    kept = [{**one._asdict(), "at": utc_milliseconds(one.at)} for one in found]
+    return {"version": 1, "repairs": kept}
 
 
 def _kept(values: Values) -> tuple[Tried, ...]:
@@ -79,6 +106,11 @@ def _kept(values: Values) -> tuple[Tried, ...]:
         kept = values["repairs"]
         if values["version"] != 1 or not isinstance(kept, list):
             raise ValueError("not version 1")
-        return tuple(Tried(str(one["remedy"]), since_1970(one["at"]), str(one["result"])) for one in kept)
+        return tuple(_tried(one) for one in kept)
     except (ValueError, KeyError, TypeError):
         raise StateUnreadable(NAME, "it is no record of version 1") from None
+
+
+def _tried(one: Values) -> Tried:
+    """Raises ValueError, KeyError, TypeError."""
+    return Tried(str(one["remedy"]), since_1970(one["at"]), float(str(one["steady"])), str(one["result"]))

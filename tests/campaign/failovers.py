@@ -3,11 +3,12 @@
     python -m tests.campaign.failovers [COUNT] [--seed N] [--processes N]
 
 hastwatch is installed on both nodes of a pair. A failover begins with its cause, a planned one or a fault, with up to
-three other faults about that time; then everything is put right, and hastwatch has to bring the pair back to health. A
-pair goes through several failovers in a row; the same seed gives the same ones. At every moment: never two nodes serve.
-After every failover: nothing that was acknowledged is missing but what the delays of UFS and the replication give up by
-themselves; by the order of the steps nothing at all; and in a planned handover with the link up nothing, whatever else
-fails. The same planned handovers with the documented hook are printed beside it.
+three other faults about that time; monitoring asks for repairs at any moment, rightly or not; then everything is put
+right, and hastwatch has to bring the pair back to health. A pair goes through several failovers in a row; the same seed
+gives the same ones. At every moment: never two nodes serve. After every failover: nothing that was acknowledged is
+missing but what the delays of UFS and the replication give up by themselves; by the order of the steps nothing at all;
+and in a planned handover with the link up nothing, whatever else fails. The same planned handovers with the documented
+hook are printed beside it.
 
 Exit status 1 after the first violation, with its seed and its story, and where a pair does not come back to health.
 """
@@ -27,10 +28,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from checks.plugin.config import Config
+from checks.plugin.policy import Repair
+from remediate.events.repair import Ending
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.writes import Cause
 from tests.campaign.ground import GIVEN_UP, Ground, Missing, Violation
-from tests.campaign.troubles import KINDS, Round, drawn, give_up_a_copy, put_right
+from tests.campaign.putting_right import give_up_a_copy, put_right
+from tests.campaign.troubles import KINDS, Round, drawn
 
 COUNT, SEED, PROCESSES = 10_000, 1, 2
 DOCUMENTED = 30
@@ -43,6 +47,9 @@ ALARM = 30.0
 """Seconds until a human has read that there is a split-brain, and acts."""
 LOOKS = 2.0
 """Seconds between two looks whether it is."""
+CONFIG = Config(repair=Repair(cool_down=0, hourly_limit=60))
+"""As it is shipped, but that a repair is tried again as often as it is asked for: what it may do is seen more often."""
+HELPED, NO_HELP = Ending.HELPED.value, Ending.NO_HELP.value
 PLANNED = [kind for kind in KINDS if kind.planned and kind.name != "orderly shutdown"]
 
 
@@ -57,6 +64,8 @@ class Played(NamedTuple):
     """What clients were told instead of an acknowledgement."""
     left: Counter[str]
     """Failovers after which a human had to decide, and what was found."""
+    repairs: Counter[str]
+    """What became of the repairs that monitoring asked for."""
     lossless: int = 0
     """Planned handovers with the link up, whatever else failed: those in which nothing may be missing."""
     violation: str = ""
@@ -69,19 +78,20 @@ class Played(NamedTuple):
             self.missing + other.missing,
             self.errors + other.errors,
             self.left + other.left,
+            self.repairs + other.repairs,
             self.lossless + other.lossless,
             self.violation or other.violation,
         )
 
 
-NOTHING = Played(Counter(), 0, Counter(), Counter(), Counter())
+NOTHING = Played(Counter(), 0, Counter(), Counter(), Counter(), Counter())
 
 
 def series(seed: int, count: int = IN_A_ROW) -> Played:
     """Failovers of one pair, one after the other. Never raises: a violation is part of what it gives."""
     chance = random.Random(seed)
     with TemporaryDirectory(dir=fast_directory()) as state:
-        ground = Ground(seed, Path(state), Config())
+        ground = Ground(seed, Path(state), CONFIG)
         played, known = NOTHING, set[Missing]()
         for number in range(count):
             began, made = ground.clock.now, drawn(chance)
@@ -101,7 +111,7 @@ def series(seed: int, count: int = IN_A_ROW) -> Played:
                 lossless=played.lossless + made.lossless,
             )
             known = now
-        played = played._replace(acknowledged=ground.acknowledged, errors=ground.errors())
+        played = played._replace(acknowledged=ground.acknowledged, errors=ground.errors(), repairs=ground.repairs)
         ground.close()
     return played
 
@@ -115,7 +125,8 @@ def documented(seed: int, count: int = DOCUMENTED) -> Played:
         kind = chance.choice(PLANNED)
         play(ground, Round(kind, (), chance.uniform(5, 40), 60.0), chance)
         missing = Counter((kind.name, each.cause.name) for each in ground.missing())
-        played = played.plus(Played(Counter([kind.name]), ground.acknowledged, missing, ground.errors(), Counter(), 1))
+        made = Played(Counter([kind.name]), ground.acknowledged, missing, ground.errors(), Counter(), Counter(), 1)
+        played = played.plus(made)
         ground.close()
     return played
 
@@ -134,6 +145,8 @@ def play(ground: Ground, made: Round, chance: random.Random) -> None:
         happenings.append((begins, name, partial(disturbance.begins, ground, node, chance)))
         if disturbance.ends is not None:
             happenings.append((begins + event.seconds, f"{name} ends", partial(ended, ground, disturbance.ends, node)))
+    for ask in made.asks:  # some of them come only when everything is put right
+        clock.after(cause + ask.at - clock.now, partial(ground.ask, nodes[ask.node], ask.request))
     for at, name, happens in sorted(happenings, key=lambda happening: happening[0]):
         clock.advance(max(0.0, at - clock.now))
         ground.pair.note("fault", f"fault: {name}")
@@ -208,6 +221,10 @@ def report(played: Played, documented_hook: Played, seed: int, seconds: float) -
         ", ".join(f"{n} x {what}" for what, n in sorted(played.errors.items())) or "no error"
     )
     yield "left to a human: " + (", ".join(f"{n} x {what}" for what, n in sorted(played.left.items())) or "nothing")
+    done = sum(number for what, number in played.repairs.items() if what.endswith((HELPED, NO_HELP)))
+    yield f"repairs that monitoring asked for: {sum(played.repairs.values())}, of which {done} were done: " + ", ".join(
+        f"{number} x {what}" for what, number in sorted(played.repairs.items())
+    )
     yield f"planned handovers with the link up: {played.lossless}, none of which lost an acknowledged write"
     theirs = sum(documented_hook.missing.values())
     yield (

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from checks.plugin.config import Config
+from remediate.events.remedy import Request
+from remediate.events.repair import repair
 from remediate.rehearsal.accounting import Places, disk_of, places
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.clock import Clock, Completion
@@ -30,6 +33,7 @@ from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.service import Clients
 from remediate.rehearsal.state import at_a_glance
 from remediate.rehearsal.writes import Cause, Fate
+from remediate.site import Site
 from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
 
@@ -88,6 +92,8 @@ class Ground:
         """The orderly ones; a node whose shutdown is underway is not healthy, whatever it still serves."""
         self.came_back = [0.0]
         """When something that was cut or dead has come back."""
+        self.repairs = Counter[str]()
+        """What became of what monitoring asked for."""
         self.installed: Installed | None = None
         if state is None:
             self.pair.on_carp_event(documented_hook)
@@ -99,6 +105,21 @@ class Ground:
         self.clients = Clients(self.pair)
         self.clock.watch = self._watch
         self.clock.advance(WARM_UP)
+
+    # --- monitoring ----------------------------------------------------------------------------------------------
+
+    def ask(self, node: Node, request: Request) -> None:
+        """Monitoring asks a node for a repair, if it reaches it: `hastwatch repair NAME --detach`."""
+        if self.installed is None or not (node.on and node.sshd_runs):
+            return
+        recover = partial(self.installed.recover_losing, node)
+
+        def call(site: Site) -> None:
+            outcome = repair(site, request, recover=recover)
+            became = outcome.guard.name if outcome.guard else outcome.ending.value
+            self.repairs[f"{request.remedy.value}: {became}"] += 1
+
+        self.installed.work(node, call)
 
     # --- what must never be so -----------------------------------------------------------------------------------
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from remediate.events.remedy import REQUESTS, Held, Remedy, Request
 from remediate.failover.converge import Result, Wish, converge
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.writes import Cause, Fate
 from tests.campaign import failovers
+from tests.campaign.asking import Ask
 from tests.campaign.failovers import documented, play, recovered, refuse, series
 from tests.campaign.ground import Ground, Missing, Violation
 from tests.campaign.troubles import DISTURBANCES, KINDS, Event, Round, drawn
@@ -101,6 +103,22 @@ def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clien
     assert not [made for made in cuts for event in made.events if event.disturbance.name == "management cut"]
 
 
+def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:
+    asks = [ask for seed in range(2000) for ask in drawn(random.Random(seed)).asks]
+    assert {(ask.request, ask.node) for ask in asks} == {(request, node) for request in REQUESTS for node in (0, 1)}
+    assert min(ask.at for ask in asks) < 0 < 100 < max(ask.at for ask in asks)
+
+
+def test_what_monitoring_asks_for_is_done_while_a_failover_goes_on(tmp_path: Path) -> None:
+    ground = Ground(1, tmp_path)
+    asks = (Ask(Request(Remedy.DEVD), 1.0, 1), Ask(Request(Remedy.DEVD, Held.DOWNTIME), 1.0, 0))
+    inflict(ground.pair, "kill", ground.pair.peer(ground.active).name, "devd")
+    play(ground, PLANNED._replace(asks=asks), random.Random(1))
+    assert ground.repairs == {"devd: helped": 1, "devd: downtime": 1}
+    assert recovered(ground) == "" and ground.missing() == set()
+    ground.close()
+
+
 def test_a_campaign_prints_its_seed_its_figures_and_what_the_documented_hook_loses(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -108,4 +126,5 @@ def test_a_campaign_prints_its_seed_its_figures_and_what_the_documented_hook_los
     out = capsys.readouterr().out
     assert out.startswith("4 failovers, seed 5: ")
     assert "by the order of the steps: 0\n" in out
+    assert "\nrepairs that monitoring asked for: " in out
     assert "the same with the documented hook: 30, " in out

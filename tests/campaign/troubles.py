@@ -1,4 +1,4 @@
-"""What happens in a round of a campaign: the cause of a failover, disturbances around it, and how it is all put right.
+"""What happens in a round of a campaign: the cause of a failover, and disturbances around it.
 
 Nothing in here knows what hastwatch does about it. The one thing that is left out: both networks between the nodes cut
 at once while clients reach both nodes. No node can tell that from the death of the other (README, two nodes and no
@@ -11,28 +11,37 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from remediate.failover.converge import Wish, silent
+from remediate.failover.converge import silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.dying import Fate
 from remediate.rehearsal.fault_words import FaultError
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.node import Node
-from remediate.state import failures, marker
-from remediate.state.store import Store
-from tests.campaign.ground import Ground, serves
+from tests.campaign.asking import Ask, asked_after, asked_wrongly
+from tests.campaign.ground import Ground
 
 HELD_BACK = 240
 """What the operator adds to net.inet.carp.demotion to move the address away by hand."""
 WORKERS = ("hastd", "worker", "devd", "mountd", "nfsd")
+DAEMONS = ("devd", "mountd", "nfsd")
+"""Whatever becomes of these, nothing may be lost."""
 
 
 def broken(ground: Ground, *words: str) -> None:
     """A fault, where there is something that it can break."""
+    if words[:1] == ("kill",) and words[2:] == ("hastd",) and is_checked(ground.pair.nodes[words[1]]):
+        return
     try:
         inflict(ground.pair, *words)
     except FaultError:
         return
+
+
+def is_checked(node: Node) -> bool:
+    """fsck(8) may be at work: the simulated one does not survive the death of the hastd whose device it checks."""
+    devices = any(node.files.exists(resource.device) for resource in node.pair.layout.resources)
+    return devices and not node.filesystems.mounts
 
 
 # --- causes of a failover ----------------------------------------------------------------------------------------
@@ -134,12 +143,26 @@ def _kill(ground: Ground, node: Node, chance: random.Random) -> None:
     broken(ground, "kill", node.name, chance.choice(WORKERS))
 
 
+def _ill(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, chance.choice(("kill", "hang")), node.name, chance.choice(DAEMONS))
+
+
+def _rpcbind_ill(ground: Ground, node: Node, chance: random.Random) -> None:
+    broken(ground, chance.choice(("kill", "hang")), node.name, "rpcbind")
+
+
+def _forget_exports(ground: Ground, node: Node, chance: random.Random) -> None:
+    for mount in node.filesystems.mounts.values():
+        mount.exported = False
+
+
 def _hang(ground: Ground, node: Node, chance: random.Random) -> None:
     broken(ground, "hang", node.name, chance.choice(WORKERS))
 
 
-def _resume(ground: Ground, node: Node) -> None:
-    for name in WORKERS:
+def resume(ground: Ground, node: Node) -> None:
+    """Nothing on the node is stopped any more."""
+    for name in (*WORKERS, "rpcbind"):
         broken(ground, "resume", node.name, name)
 
 
@@ -171,12 +194,16 @@ def _ended(name: str, *more: str) -> Callable[[Ground, Node], None]:
     return lambda ground, node: broken(ground, name, node.name, *more)
 
 
+ILL = Disturbance("daemon dies or hangs", _ill, resume, harmless=True)
+RPCBIND_ILL = Disturbance("rpcbind dies or hangs", _rpcbind_ill, resume)
+"""Not harmless: nfsd serves without it, and a promotion that fails for it is taken back, buffers and all."""
+HASTD_DIES = Disturbance("hastd dies", _words("kill", "hastd"))
 DISTURBANCES = (
     Disturbance("replication cut", _network("cut-replication"), _heal),
     Disturbance("management cut", _network("cut-management"), _heal, harmless=True),
     Disturbance("cable flaps", _words("carrier-off"), _ended("carrier-on")),
     Disturbance("process killed", _kill),
-    Disturbance("process hangs", _hang, _resume),
+    Disturbance("process hangs", _hang, resume),
     Disturbance("event dropped", _words("drop-devd-event"), harmless=True),
     Disturbance("fsck -p fails", _words("fsck-fails", "home", "1"), harmless=True),
     Disturbance("fsck slow", _words("slow-fsck", "30"), _ended("slow-fsck", "1"), harmless=True),
@@ -186,6 +213,10 @@ DISTURBANCES = (
     Disturbance("reboot", _reboot),
     Disturbance("convergence killed", _killed_worker, harmless=True),
     Disturbance("clock steps", _skew, harmless=True),
+    Disturbance("exports forgotten", _forget_exports, harmless=True),
+    ILL,
+    RPCBIND_ILL,
+    HASTD_DIES,
 )
 
 
@@ -208,6 +239,8 @@ class Round(NamedTuple):
     """Seconds before anything happens."""
     watched: float
     """Seconds from the cause until it is all put right."""
+    asks: tuple[Ask, ...] = ()
+    """None of them may do any harm, whenever it comes."""
 
     @property
     def lossless(self) -> bool:
@@ -216,11 +249,13 @@ class Round(NamedTuple):
 
     def __str__(self) -> str:
         events = [f"{each.disturbance.name} at {each.at:+.1f} s on {'ab'[each.node]}" for each in self.events]
-        return ", ".join([self.kind.name, *events])
+        asks = [f"{' '.join(each.request.words)} at {each.at:+.1f} s on {'ab'[each.node]}" for each in self.asks]
+        return ", ".join([self.kind.name, *events, *asks])
 
 
 def drawn(chance: random.Random) -> Round:
-    """A round by chance: half of them undisturbed, the others by up to three things."""
+    """A round by chance: half of them undisturbed, the others by up to three things; and in most of them monitoring
+    asks for repairs, rightly or not, also while everything is put right."""
     kind = chance.choices(KINDS, [kind.weight for kind in KINDS])[0]
     number = chance.choice((0, 0, 0, 1, 1, 2, 3))
     events = []
@@ -230,64 +265,15 @@ def drawn(chance: random.Random) -> Round:
         events.append(
             Event(disturbance, chance.uniform(-3, 12), chance.randrange(2), chance.choice((1.0, 5.0, 20.0, 50.0)))
         )
-    events.sort(key=lambda event: event.at)
-    return Round(kind, tuple(events), chance.uniform(5, 40), chance.uniform(45, 75))
-
-
-# --- what a human puts right -------------------------------------------------------------------------------------
-
-
-def put_right(ground: Ground) -> None:
-    """Everything works again, and who had died is started; what hastwatch has to do afterwards is its own business."""
-    pair = ground.pair
-    pair.link.heal()
-    for node in pair.nodes.values():
-        node.trouble.__init__()  # type: ignore[misc]  # as on the first day
-        node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
-        node.devd.drop_next = 0
-        broken(ground, "carrier-on", node.name)
-        _resume(ground, node)
-        for shutdown in ground.shutdowns:
-            pair.clock.wait(shutdown)
-        pair.clock.wait(node.power_on())
-        for mount in node.filesystems.mounts.values():
-            for process in list(mount.users):
-                node.processes.signal(process, 9)
-        _start_again(ground, node)
-        _give_back(ground, node)
-    ground.clock.advance(1)
-    if ground.installed is not None:
-        for node in pair.nodes.values():
-            cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
-            if cleared:
-                ground.installed.start_worker(node, Wish("human clear"))
-
-
-def give_up_a_copy(ground: Ground) -> None:
-    """The documented recovery of a split-brain, step A: the copy of the node that does not serve is given up.
-    Where neither does, the other one is promoted."""
-    losing = ground.pair.peer(ground.active)
-    for resource in ground.pair.layout.resources:
-        if ground.state is not None:
-            marker.clear(Store(str(ground.state / losing.name)), resource.name)
-        losing.run(f"hastctl role init {resource.name}")
-        losing.run(f"hastctl create {resource.name}")
-        losing.run(f"hastctl role secondary {resource.name}")
-    keeping = ground.pair.peer(losing)
-    if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
-        ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
-
-
-def _start_again(ground: Ground, node: Node) -> None:
-    """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody."""
-    for name in ("devd", "hastd"):
-        if node.run(f"service {name} onestatus").status:
-            node.run(f"service {name} onestart")
-            if ground.installed is not None:
-                ground.installed.start_worker(node, Wish("human converge"))
-
-
-def _give_back(ground: Ground, node: Node) -> None:
-    """Take back what a human added to the demotion, where the node was not booted since."""
-    if ground.by_hand.pop(node.name, None) is node.kernel:
-        node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
+    asks = asked_wrongly(chance)
+    if asks and chance.random() < 0.5:
+        at, node = chance.uniform(-3, 60), chance.randrange(2)
+        events.append(Event(chance.choice((ILL, ILL, RPCBIND_ILL, HASTD_DIES)), at, node, 50.0))
+        asks += asked_after(chance, at, node)
+    return Round(
+        kind,
+        tuple(sorted(events, key=lambda event: event.at)),
+        chance.uniform(5, 40),
+        chance.uniform(45, 75),
+        tuple(sorted(asks, key=lambda ask: ask.at)),
+    )

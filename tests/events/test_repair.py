@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.guards import REPAIR_RUNS, UNSAFE
+from remediate.events.guards import UNSAFE
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair, would
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.node import Node
 from remediate.state import marker
-from tests.events.repairing import ALL, EAGER, held_back, repairs, steps_done, well
+from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 EXPORTS = "/etc/exports"
@@ -192,6 +192,8 @@ def test_an_address_that_goes_while_nfs_is_restarted_leaves_nfs_stopped(pair: In
     pair.passes(60)
     assert pair.rests(pair.active) and pair.serves(pair.standby), pair.story()
     assert pair.sound and never_exported_root(pair) and pair.lost() == 0
+    half = [entry.result for entry in pair.entries(pair.active, "step") if entry.step == "restart-nfs"]
+    assert half == ["given up: address and data are not here together any more"]
 
 
 # --- hastd ---------------------------------------------------------------------------------------------------------
@@ -280,28 +282,39 @@ def test_what_is_not_seen_is_not_repaired(pair: InstalledPair) -> None:
     assert not pair.store(pair.standby).read("repairs.json")
 
 
-# --- beside each other ---------------------------------------------------------------------------------------------
-
-
-def test_while_a_repair_runs_another_one_is_not_begun(pair: InstalledPair) -> None:
-    pair.breaks_all(["kill nfs001 devd", "kill nfs001 nfsd"])
-    first = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.DEVD)))
-    pair.passes(0.5)
-    outcome = repairs(pair, pair.active, Remedy.NFS)
-    assert (outcome.guard, outcome.status) == (REPAIR_RUNS, 75)
-    assert pair.until(lambda: first.done)
-    assert held_back(pair, pair.active) == ["repair-runs"]
-    assert repairs(pair, pair.active, Remedy.NFS).ending is Ending.NOTHING  # the convergence of the first did it
-    assert well(pair)
-
-
-def test_an_event_of_devd_that_comes_while_a_repair_acts_is_taken_up(pair: InstalledPair) -> None:
-    pair.breaks("hang", "nfs002", "devd")
-    task = pair.begins(pair.standby, lambda site: repair(site, Request(Remedy.DEVD)))
+@pytest.mark.parametrize("told", [True, False])
+def test_a_copy_that_was_not_written_to_while_hastd_was_dead_is_not_served(pair: InstalledPair, told: bool) -> None:
+    if not told:
+        pair.breaks("cut-management")  # so the primary cannot say that it writes alone
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.passes(300)
     pair.breaks("power-off", "nfs001")
-    assert pair.until(lambda: task.done)
     pair.passes(30)
-    assert pair.serves(pair.standby) and pair.sound
+    outcome = repairs(pair, pair.standby, Remedy.HASTD)
+    assert "this copy is known to lack writes" in outcome.said
+    pair.passes(60)
+    assert pair.standby.hastd.running and not pair.holds(pair.standby)
+
+
+def test_a_copy_that_was_written_to_again_is_served(pair: InstalledPair) -> None:
+    pair.breaks("cut-management")
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.passes(300)
+    assert repairs(pair, pair.standby, Remedy.HASTD).ending is Ending.HELPED
+    pair.passes(120)
+    pair.breaks("power-off", "nfs001")
+    pair.passes(60)
+    assert pair.serves(pair.standby), pair.story()
+
+
+def test_a_primary_whose_hastd_died_lacks_nothing_and_serves_again(pair: InstalledPair) -> None:
+    pair.breaks("power-off", "nfs001")
+    pair.passes(300)
+    assert pair.serves(pair.standby)
+    pair.breaks("kill", "nfs002", "hastd")
+    assert repairs(pair, pair.standby, Remedy.HASTD).ending is Ending.HELPED
+    pair.passes(60)
+    assert pair.serves(pair.standby), pair.story()
 
 
 # --- shown ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import site_of
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
+from remediate.state.store import StateNotKept
 from tests.events.repairing import ALL, EAGER, held_back
 from tests.events.repairing import repairs as repaired
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
@@ -52,13 +53,17 @@ def suspend(pair: InstalledPair) -> None:
     maintenance.begin(pair.store(pair.active), pair.active.now, None, "new disk", "alice")
 
 
+def ago(pair: InstalledPair, seconds: float) -> repairs.Now:
+    return repairs.Now(pair.active.now - seconds, pair.pair.clock.now - seconds)
+
+
 def tried_just_now(pair: InstalledPair) -> None:
-    repairs.begin(pair.store(pair.active), "devd", pair.active.now - 1)
+    repairs.begin(pair.store(pair.active), "devd", ago(pair, 1))
 
 
 def tried_often(pair: InstalledPair) -> None:
     for remedy in ("nfs", "hastd", "converge", "nfs", "nfs", "converge"):
-        repairs.begin(pair.store(pair.active), remedy, pair.active.now - COOL_DOWN)
+        repairs.begin(pair.store(pair.active), remedy, ago(pair, COOL_DOWN))
 
 
 def unreadable_record(pair: InstalledPair) -> None:
@@ -125,6 +130,29 @@ def test_what_the_engine_holds_back_is_only_written_down(state: Path, remedy: Re
     assert pair.active.devd.process is None
 
 
+def test_the_engines_word_comes_before_what_is_not_allowed(state: Path) -> None:
+    pair = pair_without_devd(state, Config(repair=Repair(actions=())))
+    assert repaired(pair, pair.active, Remedy.DEVD, Held.DOWNTIME).status == 0
+    assert repaired(pair, pair.active, Remedy.DEVD).status == 1
+    assert held_back(pair, pair.active) == ["downtime", "not-allowed"]
+
+
+def test_what_cannot_be_written_down_is_not_done(state: Path) -> None:
+    pair = pair_without_devd(state)
+    (pair.state / "nfs001" / ".repairs.json.new").mkdir()  # where it is written first: as on a disk that is full
+    outcome = repaired(pair, pair.active, Remedy.DEVD)
+    assert (outcome.guard, outcome.status) == (guards.NO_RECORD, 1)
+    assert pair.active.devd.process is None and not pair.entries(pair.active, "step")
+
+
+def test_where_there_can_be_no_lock_nothing_is_done(state: Path) -> None:
+    pair = pair_without_devd(state)
+    (pair.state / "nfs001" / "repair.lock").mkdir()
+    with pytest.raises(StateNotKept):
+        repaired(pair, pair.active, Remedy.DEVD)
+    assert pair.active.devd.process is None
+
+
 def test_a_policy_of_none_leaves_a_split_brain_to_a_human(state: Path) -> None:
     pair = installed_pair(state, Config(split_brain=SplitBrain(policy="none")))
     assert repaired(pair, pair.standby, Remedy.SPLIT_BRAIN).status == 1
@@ -143,10 +171,22 @@ def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> Non
     pair = pair_without_devd(state)
     pair.breaks("hang", "nfs001", "mountd")
     task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
-    assert pair.until(lambda: "reread-exports" in [entry.step for entry in pair.entries(pair.active, "step")])
+    assert pair.until(lambda: "begins" in [entry.result for entry in pair.entries(pair.active, "repair")])
+    pair.passes(2)  # the exports are being read
     suspend(pair)
     assert pair.until(lambda: task.done)
     assert "maintenance: new disk" in pair.told_once(pair.active, "maintenance", "superseded").why
+    assert [entry.step for entry in pair.entries(pair.active, "step")] == ["reread-exports"]
+
+
+def test_nfs_that_was_stopped_is_started_again_though_maintenance_begins_meanwhile(state: Path) -> None:
+    pair = pair_without_devd(state)
+    pair.breaks("hang", "nfs001", "mountd")
+    task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    assert pair.until(lambda: not pair.active.nfs.running("nfsd"))
+    suspend(pair)
+    assert pair.until(lambda: task.done)
+    assert pair.serves(pair.active), pair.story()
 
 
 # --- cool-down and limit -------------------------------------------------------------------------------------------
@@ -188,11 +228,12 @@ def test_what_is_not_called_for_any_more_is_not_held_back(state: Path) -> None:
     assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.NOTHING
 
 
-def test_a_clock_that_is_stepped_back_neither_unlocks_nor_locks_for_longer(state: Path) -> None:
+@pytest.mark.parametrize("step", ["-7200", "7200"])
+def test_a_clock_that_is_stepped_neither_unlocks_nor_locks_for_longer(state: Path, step: str) -> None:
     pair = pair_without_devd(state)
     assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
     kills_devd(pair, pair.active)
-    pair.breaks("clock-skew", "nfs001", "-7200")
+    pair.breaks("clock-skew", "nfs001", step)
     assert repaired(pair, pair.active, Remedy.DEVD).guard is guards.COOL_DOWN
     pair.passes(COOL_DOWN + 1)
     assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.remedy import Remedy
-from remediate.events.repair import Ending
+from remediate.events.remedy import Remedy, Request
+from remediate.events.repair import Ending, repair
+from remediate.rehearsal.dying import Life
 from remediate.rehearsal.pair import HAST_HOOK
 from tests.events.repairing import repairs, steps_done
 from tests.failover.installed_pair import state_directory
@@ -73,3 +74,43 @@ def test_without_the_other_nodes_word_nobody_steps_down(state: Path) -> None:
     pair.breaks("cut-management")
     assert repairs(pair, pair.losing, Remedy.SPLIT_BRAIN).ending is Ending.NOTHING
     assert pair.role(pair.losing) == "secondary"
+
+
+def test_what_a_second_look_does_not_show_any_more_is_not_marked(state: Path) -> None:
+    pair = unheard(state, "step-down")
+    task = pair.begins(pair.losing, lambda site: repair(site, Request(Remedy.SPLIT_BRAIN)))
+    assert pair.until(lambda: "begins" in [entry.result for entry in pair.entries(pair.losing, "repair")])
+    pair.breaks("cut-management")
+    assert pair.until(lambda: task.done)
+    assert not pair.is_split and pair.role(pair.losing) == "secondary"
+    assert "another look does not show it" in pair.told_once(pair.losing, "another look", "superseded").why
+
+
+def test_where_clients_came_to_this_node_while_it_was_looked_at_it_is_not_marked(state: Path) -> None:
+    pair = unheard(state, "step-down")
+    node = pair.losing
+    task = pair.begins(node, lambda site: repair(site, Request(Remedy.SPLIT_BRAIN)))
+    pair.passes(0.1)
+    pair.breaks("power-off", pair.winner.name)
+    assert pair.until(lambda: task.done)
+    pair.passes(120)
+    assert not pair.is_split, pair.story()
+
+
+def test_while_a_copy_is_recovered_nothing_starts_hastd_under_it(state: Path) -> None:
+    pair = SplitPair(state, "step-down")
+    cut_off(pair, SIDES[2])
+    assert pair.is_split and pair.role(pair.losing) == "init"
+    recovery = pair.begins_recovery(Life())
+    assert pair.until(lambda: (pair.state / pair.losing.name / "converge.lock").read_text() != "")
+    pair.breaks("kill", pair.losing.name, "hastd")
+    asked = pair.begins(pair.losing, lambda site: repair(site, Request(Remedy.HASTD)))
+    assert not recovery.done
+    while not recovery.done:
+        assert not pair.losing.hastd.running
+        pair.passes(0.05)
+    assert pair.until(lambda: asked.done)
+    assert pair.losing.hastd.running and pair.serves(pair.winner)
+    pair.recovers()  # where it was stopped by the death of hastd
+    pair.passes(240)
+    assert pair.healthy and pair.salvaged() and not pair.unaccounted(), pair.story()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from remediate.state.journal_reading import read
+from tests.engines.node_programs import install
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import COMMAND, LIMIT, OTHER, RunningPair, awaited, running
 
@@ -38,25 +39,49 @@ def runs_devd(pair: RunningPair, node: str = "nfs001") -> bool:
     return "/sbin/devd" in pair.on(node, PS)
 
 
-def test_fifty_at_once_act_once(pair: RunningPair) -> None:
-    pair.command("fault", "kill", "nfs001", "devd")
-    command = [*COMMAND, "repair", "devd", *pair.options("nfs001")]
+def at_once(command: list[str]) -> list[tuple[str, str, int]]:
+    """So many processes at once: what each printed, and its exit status."""
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     children = [
         subprocess.Popen(command, cwd=ROOT, stdin=nothing, stdout=pipe, stderr=pipe, text=True) for _ in range(AT_ONCE)
     ]
-    told = [(*child.communicate(timeout=2 * LIMIT), child.returncode) for child in children]
-    statuses = Counter(status for _, _, status in told)
-    assert set(statuses) <= {0, 75}, told
+    return [(*child.communicate(timeout=2 * LIMIT), child.returncode) for child in children]
+
+
+def begun(found: list[tuple[str, str, str]]) -> int:
+    """How many repairs of devd were begun, by the journal."""
+    return found.count(("repair", "devd", "begins"))
+
+
+def ended(found: list[tuple[str, str, str]]) -> int:
+    """How many requests were answered, by the journal."""
+    return sum(event in ("held-back", "repair") and result != "begins" for event, _, result in found)
+
+
+def test_fifty_repairs_at_once_act_once(pair: RunningPair) -> None:
+    pair.command("fault", "kill", "nfs001", "devd")
+    told = at_once([*COMMAND, "repair", "devd", *pair.options("nfs001")])
+    assert {status for _, _, status in told} <= {0, 75}, told
     assert runs_devd(pair)
     found = journal(pair, "nfs001")
     assert [step for event, step, _ in found if event == "step"] == ["start-devd"]
-    assert [result for event, step, result in found if (event, step) == ("repair", "devd") and result == "begins"] == [
-        "begins"
-    ]
     assert [out for out, _, _ in told].count("helped\n") == 1
-    answered = sum(event in ("held-back", "repair") and result != "begins" for event, _, result in found)
-    assert answered == AT_ONCE
+    assert (begun(found), ended(found)) == (1, AT_ONCE)
+
+
+def test_fifty_handlers_at_once_act_once(pair: RunningPair, tmp_path: Path) -> None:
+    handler = install(pair, "nfs001", tmp_path / "programs") / "hastwatch-event-handler"
+    pair.command("fault", "kill", "nfs001", "devd")
+    told = at_once([str(handler), "--check", "check_devd", "--state", "CRITICAL", "--type", "HARD", "--attempt", "3",
+                    "--downtime", "0", "--output", "DEVD CRITICAL - [devd-not-running]"])  # fmt: skip
+    asked = (
+        "a node/check_devd CRITICAL HARD 3 [devd-not-running]: the repair `devd` is asked for, because devd calls no"
+    )
+    assert Counter(told) == {(f"{asked} hook: a failover is missed\n", "", 0): AT_ONCE}
+    assert awaited(lambda: ended(journal(pair, "nfs001")) == AT_ONCE)
+    found = journal(pair, "nfs001")
+    assert [step for event, step, _ in found if event == "step"] == ["start-devd"]
+    assert begun(found) == 1 and runs_devd(pair)
 
 
 @pytest.mark.parametrize("node", OTHER)
@@ -132,7 +157,8 @@ def test_programs_are_told_in_json(pair: RunningPair) -> None:
 
 def test_a_detached_repair_returns_at_once_and_is_done(pair: RunningPair) -> None:
     pair.command("fault", "kill", "nfs001", "devd")
-    assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, "", "")
+    said = "devd: looks in the background whether it is called for; hastwatch journal has what came of it\n"
+    assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, said, "")
     assert awaited(lambda: ("repair", "devd", "helped") in journal(pair, "nfs001"))
     assert runs_devd(pair)
 

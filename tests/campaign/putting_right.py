@@ -1,0 +1,66 @@
+"""What a human does after a round of a campaign: all works again, who died is started, a lost copy is given up."""
+
+from __future__ import annotations
+
+from remediate.failover.converge import Wish
+from remediate.rehearsal.node import Node
+from remediate.state import failures, marker
+from remediate.state.store import Store
+from tests.campaign.ground import Ground, serves
+from tests.campaign.troubles import HELD_BACK, broken, resume
+
+
+def put_right(ground: Ground) -> None:
+    """Everything works again, and who had died is started; what hastwatch has to do afterwards is its own business."""
+    pair = ground.pair
+    pair.link.heal()
+    for node in pair.nodes.values():
+        node.trouble.__init__()  # type: ignore[misc]  # as on the first day
+        node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
+        node.devd.drop_next = 0
+        broken(ground, "carrier-on", node.name)
+        resume(ground, node)
+        for shutdown in ground.shutdowns:
+            pair.clock.wait(shutdown)
+        pair.clock.wait(node.power_on())
+        for mount in node.filesystems.mounts.values():
+            for process in list(mount.users):
+                node.processes.signal(process, 9)
+        _start_again(ground, node)
+        _give_back(ground, node)
+    ground.clock.advance(1)
+    if ground.installed is not None:
+        for node in pair.nodes.values():
+            cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
+            if cleared:
+                ground.installed.start_worker(node, Wish("human clear"))
+
+
+def give_up_a_copy(ground: Ground) -> None:
+    """The documented recovery of a split-brain, step A: the copy of the node that does not serve is given up.
+    Where neither does, the other one is promoted."""
+    losing = ground.pair.peer(ground.active)
+    for resource in ground.pair.layout.resources:
+        if ground.state is not None:
+            marker.clear(Store(str(ground.state / losing.name)), resource.name)
+        losing.run(f"hastctl role init {resource.name}")
+        losing.run(f"hastctl create {resource.name}")
+        losing.run(f"hastctl role secondary {resource.name}")
+    keeping = ground.pair.peer(losing)
+    if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
+        ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
+
+
+def _start_again(ground: Ground, node: Node) -> None:
+    """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody."""
+    for name in ("devd", "hastd"):
+        if node.run(f"service {name} onestatus").status:
+            node.run(f"service {name} onestart")
+            if ground.installed is not None:
+                ground.installed.start_worker(node, Wish("human converge"))
+
+
+def _give_back(ground: Ground, node: Node) -> None:
+    """Take back what a human added to the demotion, where the node was not booted since."""
+    if ground.by_hand.pop(node.name, None) is node.kernel:
+        node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
