@@ -17,7 +17,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.processes import NFS_DAEMONS
 from remediate.events import troubles
 from remediate.events.remedy import Remedy
-from remediate.failover import services
+from remediate.failover import copies, services
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.hold import shutting_down
 from remediate.failover.outcome import StepFailed, Superseded
@@ -134,7 +134,7 @@ def _hastd(site: Site) -> str:
     """Every resource begins in role init; the convergence gives the role."""
     names = tuple(places(site.here.node(), site.config))
     for name in names:
-        _note_dead_time(site, name)
+        copies.note_dead(site, name, ledger.Event.STARTED)
     _service(site, "hastd")
 
     def answers() -> bool:
@@ -149,16 +149,6 @@ def _hastd(site: Site) -> str:
     if not site.timing.until(answers, ANSWERS, EVERY):
         raise StepFailed("hastd was started and does not answer")
     return "it answers"
-
-
-def _note_dead_time(site: Site, name: str) -> None:
-    """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
-    that copy must not be promoted for what was known of it before. A primary itself lacks nothing. Raises StateError.
-    """
-    known, now = ledger.read(site.store, name), site.timing.wall()
-    seen = [at for at in (known.connected_at, known.last_complete) if at is not None and known.role != "primary"]
-    since = min(max(seen, default=now), now)
-    ledger.record(site.store, name, ledger.Event.STARTED, since, site.journal.node_name)
 
 
 def _service(site: Site, name: str) -> None:

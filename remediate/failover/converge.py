@@ -238,8 +238,11 @@ class Run:
         facts = seen.facts
         decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
         decisions |= {name: Decision(Target.STANDBY, UNDONE) for name in names}
+        resources = {  # the mount has written already: giving up the role under it would save nothing, and lose buffers
+            name: state._replace(apart=True) if name in names else state for name, state in facts.resources.items()
+        }
         carrier = Carrier(self.site, seen, self.id, self.watch)
-        carrier.carry(arranged(facts.node, facts.resources, decisions, self.site.config.failover), heedless=True)
+        carrier.carry(arranged(facts.node, resources, decisions, self.site.config.failover), heedless=True)
         self.steps += carrier.steps
         return tuple(carrier.failed.values())
 

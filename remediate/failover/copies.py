@@ -11,6 +11,7 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
+from checks.probes.node_state import HastRole
 from remediate.failover.observe import Seen
 from remediate.failover.peer import ASK
 from remediate.site import Site
@@ -25,6 +26,12 @@ TOLD = "told.json"
 def note(site: Site, seen: Seen, again: bool = False) -> None:
     """Write down what this look at the node showed, and tell the other node of its copy; `again`: even where it was
     told the same before. Raises nothing: what cannot be kept or told is journalled."""
+    for name, state in seen.facts.resources.items():
+        if state.role is HastRole.DOWN:
+            try:
+                note_dead(site, name, Event.ROLE_INIT)
+            except StateError as error:
+                _not_written(site, name, error)
     for name, resource in seen.resources.items():
         try:
             if resource.role is Role.SECONDARY:
@@ -37,7 +44,20 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
                 if speaks and (known := of_peer(resource)) is not Copy.UNKNOWN:
                     tell(site, name, known, seen.facts.name, again)
         except StateError as error:
-            site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
+            _not_written(site, name, error)
+
+
+def _not_written(site: Site, name: str, error: StateError) -> None:
+    site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
+
+
+def note_dead(site: Site, name: str, event: Event) -> None:
+    """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
+    that copy must not be promoted for what was known of it before. A primary itself lacks nothing until now. Raises
+    StateError."""
+    known, now = ledger.read(site.store, name), site.timing.wall()
+    alive = [at for at in (known.connected_at, known.last_complete) if at is not None and known.role != "primary"]
+    ledger.record(site.store, name, event, min(max(alive, default=now), now), site.journal.node_name)
 
 
 def of_peer(resource: Resource) -> Copy:

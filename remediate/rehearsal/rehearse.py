@@ -9,7 +9,8 @@ The checks are the real ones; check_nfs_export speaks to the network itself and 
 client that writes a new file every second stands for it. In the scenarios whose name ends in -automatic, -repaired or
 -recovered, and when the preferred node returns, hastwatch is installed on both nodes and nobody repairs anything: what
 it does and why is told from its journals. In missed-event-repaired a simulated monitoring engine looks on and calls the
-event handler. Times are simulated seconds; --speed only says how fast they pass. The operator types without a pause for thought, but for those that the story names.
+event handler. Times are simulated seconds; --speed only says how fast they pass. The operator types without a pause for
+thought, but for those that the story names.
 """
 
 from __future__ import annotations

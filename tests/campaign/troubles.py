@@ -24,24 +24,16 @@ from tests.campaign.ground import Ground
 HELD_BACK = 240
 """What the operator adds to net.inet.carp.demotion to move the address away by hand."""
 WORKERS = ("hastd", "worker", "devd", "mountd", "nfsd")
-DAEMONS = ("devd", "mountd", "nfsd")
+DAEMONS = ("devd", "mountd", "nfsd", "rpcbind")
 """Whatever becomes of these, nothing may be lost."""
 
 
 def broken(ground: Ground, *words: str) -> None:
     """A fault, where there is something that it can break."""
-    if words[:1] == ("kill",) and words[2:] == ("hastd",) and is_checked(ground.pair.nodes[words[1]]):
-        return
     try:
         inflict(ground.pair, *words)
     except FaultError:
         return
-
-
-def is_checked(node: Node) -> bool:
-    """fsck(8) may be at work: the simulated one does not survive the death of the hastd whose device it checks."""
-    devices = any(node.files.exists(resource.device) for resource in node.pair.layout.resources)
-    return devices and not node.filesystems.mounts
 
 
 # --- causes of a failover ----------------------------------------------------------------------------------------
@@ -147,10 +139,6 @@ def _ill(ground: Ground, node: Node, chance: random.Random) -> None:
     broken(ground, chance.choice(("kill", "hang")), node.name, chance.choice(DAEMONS))
 
 
-def _rpcbind_ill(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, chance.choice(("kill", "hang")), node.name, "rpcbind")
-
-
 def _forget_exports(ground: Ground, node: Node, chance: random.Random) -> None:
     for mount in node.filesystems.mounts.values():
         mount.exported = False
@@ -195,8 +183,6 @@ def _ended(name: str, *more: str) -> Callable[[Ground, Node], None]:
 
 
 ILL = Disturbance("daemon dies or hangs", _ill, resume, harmless=True)
-RPCBIND_ILL = Disturbance("rpcbind dies or hangs", _rpcbind_ill, resume)
-"""Not harmless: nfsd serves without it, and a promotion that fails for it is taken back, buffers and all."""
 HASTD_DIES = Disturbance("hastd dies", _words("kill", "hastd"))
 DISTURBANCES = (
     Disturbance("replication cut", _network("cut-replication"), _heal),
@@ -215,7 +201,6 @@ DISTURBANCES = (
     Disturbance("clock steps", _skew, harmless=True),
     Disturbance("exports forgotten", _forget_exports, harmless=True),
     ILL,
-    RPCBIND_ILL,
     HASTD_DIES,
 )
 
@@ -268,7 +253,7 @@ def drawn(chance: random.Random) -> Round:
     asks = asked_wrongly(chance)
     if asks and chance.random() < 0.5:
         at, node = chance.uniform(-3, 60), chance.randrange(2)
-        events.append(Event(chance.choice((ILL, ILL, RPCBIND_ILL, HASTD_DIES)), at, node, 50.0))
+        events.append(Event(chance.choice((ILL, ILL, ILL, HASTD_DIES)), at, node, 50.0))
         asks += asked_after(chance, at, node)
     return Round(
         kind,

@@ -11,6 +11,7 @@ from checks.plugin.config import Config
 from checks.plugin.policy import Failover
 from remediate.failover.converge import Result
 from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.writes import Cause
 from remediate.state import failures
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
@@ -243,3 +244,21 @@ def test_a_service_that_hangs_when_it_is_stopped_does_not_hold_the_file_system_f
     pair.passes(120)
     assert sum(pair.serves(node) for node in pair.pair.nodes.values()) == 1
     assert pair.lost() == 0 and pair.sound
+
+
+def test_a_promotion_that_fails_after_clients_wrote_is_taken_back_by_a_clean_unmount(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("hang", pair.standby.name, "rpcbind")  # nfsd serves who has mounted already, and nobody can mount
+    pair.breaks("power-off", pair.active.name)
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "promotion-failed")))
+    written = pair.clients.account().acknowledged
+
+    def steps() -> list[str]:
+        return [entry.step for entry in pair.entries(pair.standby, "step")]
+
+    assert pair.until(lambda: "become-secondary home" in steps()), pair.story()
+    assert steps().index("unmount home") < steps().index("become-secondary home")
+    pair.breaks("resume", pair.standby.name, "rpcbind")
+    pair.converges(pair.standby)
+    assert pair.until(lambda: pair.serves(pair.standby)) and written
+    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}

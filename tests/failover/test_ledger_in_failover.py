@@ -245,3 +245,19 @@ def test_a_split_brain_to_be_is_seen_in_the_counters_before_the_nodes_meet(state
     said = pair.entries(pair.standby, "refused")[-1].result
     assert "each has writes that the other lacks" in said
     assert pair.holds(pair.active)
+
+
+def test_a_node_whose_hastd_died_does_not_serve_again_after_the_other_one_wrote_alone(state: Path) -> None:
+    pair = installed_pair(state)
+    died, other = pair.active, pair.standby
+    for node in (died, other):
+        pair.looks_every_minute(node)
+    pair.breaks("cut-management")
+    pair.breaks("kill", died.name, "hastd")
+    assert pair.until(lambda: pair.serves(other))
+    pair.passes(ALONE)
+    pair.breaks("power-off", other.name)
+    died.run("service hastd onestart")
+    pair.passes(130)
+    assert master(died) and not pair.serves(died)
+    assert "the other node stayed MASTER for" in pair.told_once(died, "is known to lack writes", "refused").result

@@ -37,6 +37,9 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     full = "y" in options and "p" not in options
     yield (costs.fsck_full if full else costs.fsck_clean) * node.fsck_slowness
+    if not node.files.exists(resource.device):
+        call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
+        return 8
     if node.trouble.preen_fails(resource.name) if not full else not node.trouble.repaired(resource.name):
         call.out(_failed(resource.device, full))
         return 8
