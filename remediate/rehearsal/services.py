@@ -204,6 +204,11 @@ def _start(call: Call, script: Script) -> Steps[int]:
     if script.name in node.trouble.failing_services:
         call.err(f"{script.comm}: {REFUSAL}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
+    faster = processes_of(node, script)
+    if faster:  # started by somebody else meanwhile: pidfile(3) lets only one in
+        call.err(f"{script.comm}: already running, pid: {faster[0].pid}\n")
+        call.err(f"/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
+        return 1
     try:
         start_daemon(node, script.name)
     except HastConfError as error:

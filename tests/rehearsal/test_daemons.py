@@ -138,3 +138,11 @@ def test_rc_waits_for_the_end_of_a_stopped_devd(pair: Pair, node: Node) -> None:
     pair.must(node, f"kill -KILL {pids(node, 'devd')}")
     pair.clock.advance(10)
     assert waiting.done and node.devd.process is not None and not node.devd.process.stopped
+
+
+def test_of_two_that_start_hastd_at_once_one_is_refused(pair: Pair, node: Node) -> None:
+    pair.must(node, "service hastd onestop")
+    both = [node.start_command("service hastd onestart") for _ in range(2)]
+    pair.clock.advance(30)
+    assert {process.value for process in both} == {0, 1}
+    assert [process.title for process in node.processes.named("hastd") if process.user == "root"] == ["/sbin/hastd"]

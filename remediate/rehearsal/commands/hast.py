@@ -282,11 +282,12 @@ def hastd(call: Call) -> Steps[int]:
     daemon = call.node.hastd
     try:
         daemon.read_conf(path)
-        if daemon.process is not None:
+        if daemon.process is None:
+            yield call.node.pair.layout.costs.daemon_start
+        if daemon.process is not None:  # perhaps one that was started meanwhile
             pid = daemon.process.pid
             call.err(f"[ERROR] Another hastd is already running, pidfile: /var/run/hastd.pid, pid: {pid}.\n")
             return EX_TEMPFAIL
-        yield call.node.pair.layout.costs.daemon_start
         daemon.start(path)
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
