@@ -278,6 +278,7 @@ class Hastd:
         return (
             there is not None
             and there.on
+            and there.hastd.running
             and self.reachable
             and self.node.pair.link.both_ways(self.node.name, there.name, Traffic.HAST)
         )

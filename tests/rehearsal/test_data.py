@@ -105,6 +105,18 @@ def test_the_role_first_with_the_link_up_loses_what_was_buffered_and_that_is_the
     assert "UFS: forcibly unmounting /dev/hast/home" in first.files.read("/var/log/messages")
 
 
+def test_the_role_first_is_no_step_s_doing_while_the_other_node_boots_unnoticed() -> None:
+    pair, first, second = healthy()
+    write_records(pair, 10)
+    second.power_off()
+    second.power_on()
+    pair.clock.advance(1)
+    assert second.on and not second.hastd.running
+    pair.must(first, "hastctl role secondary home")
+    take_over(pair, first)
+    assert causes(lost(pair, "home")) == {Cause.UFS_DELAY}
+
+
 @pytest.mark.parametrize(("unmount_first", "counters_of_the_old", "split"), [(True, 1, True), (False, 0, False)])
 def test_the_documented_table_of_unmount_first_and_role_first(
     unmount_first: bool, counters_of_the_old: int, split: bool
