@@ -8,6 +8,7 @@ Needs root and Debian's nagios4-core; `why_not` says what is missing.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -145,7 +146,9 @@ class NagiosDaemon(Daemon):
 
     def command(self, text: str) -> None:
         """Give an external command, without its time."""
-        with open(self.directory / "nagios.cmd", "w") as pipe:
+        path = self.directory / "nagios.cmd"
+        self.wait_for("the command file", path.is_fifo)  # a file made here before it would keep Nagios from its pipe
+        with open(os.open(path, os.O_WRONLY), "w") as pipe:
             pipe.write(f"[{int(time.time())}] {text}\n")
 
     # What it says
