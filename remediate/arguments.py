@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from typing import NoReturn
 
 from checks.plugin.text import plain
@@ -19,3 +21,29 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """What an option takes that is a number of seconds, above 0 also where `least` is 0."""
+
+    def kind(text: str) -> float:
+        try:
+            given = float(text)
+        except ValueError:
+            given = 0.0
+        if not (least <= given <= most and given > 0):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from {least:g} to {most:.10g}")
+        return given
+
+    return kind
+
+
+def like(pattern: str, what: str) -> Callable[[str], str]:
+    """What an option takes that is a printable text of a pattern; `what` that is, for who gives something else."""
+
+    def kind(text: str) -> str:
+        if not re.fullmatch(pattern, text) or not text.isprintable():
+            raise argparse.ArgumentTypeError(f"{plain(text)!r} is not {what}")
+        return text
+
+    return kind

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 
@@ -29,7 +28,7 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
 from checks.probes.process import Completed, run
-from remediate.arguments import Parser
+from remediate.arguments import Parser, like
 from remediate.events.decision import Event, decide
 from remediate.events.remedy import HASTWATCH, Request
 from remediate.events.table import CHECKS, TABLE, Since
@@ -52,9 +51,13 @@ CHECK_NRPE = (
 """Where FreeBSD's port, Debian, Fedora and NRPE's own `make install` have it."""
 SSH = ("/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-T")
 USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
-ADDRESS = r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*"
+HOST = r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*"
 """A name, or an address of either IP, with its zone; nothing that a program would take for an option."""
-DESTINATION = rf"{USER}{ADDRESS}|ssh://{USER}([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?"
+ADDRESS = like(HOST, "an address or a name")
+DESTINATION = like(
+    rf"{USER}{HOST}|ssh://{USER}([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?",
+    "[USER@]HOST or ssh://[USER@]HOST[:PORT]",
+)
 """What ssh(1) takes as its destination."""
 NRPE_UNKNOWN = 3
 """What check_nrpe(8) ends with where it could not ask (-u, and `:3` after the seconds); no command of ours does."""
@@ -103,8 +106,8 @@ def parser() -> Parser:
     made.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
     way = made.add_mutually_exclusive_group()
     way.add_argument("--by", default="", metavar="WORDS", help="how to become root here: 'sudo -n', doas")
-    way.add_argument("--nrpe", type=_address, metavar="ADDRESS", help="ask the node through its NRPE")
-    way.add_argument("--ssh", type=_destination, metavar="DESTINATION", help=(
+    way.add_argument("--nrpe", type=ADDRESS, metavar="ADDRESS", help="ask the node through its NRPE")
+    way.add_argument("--ssh", type=DESTINATION, metavar="DESTINATION", help=(
         "ask the node through ssh(1): [USER@]HOST or ssh://[USER@]HOST[:PORT]; which key is used, and all else that "
         "ssh has to know, stands in ~/.ssh/config of the user who runs this"
     ))  # fmt: skip
@@ -213,20 +216,6 @@ def _flaps(text: str) -> bool:
     if not 0 <= change <= 100:
         raise argparse.ArgumentTypeError(f"{plain(text)!r} is not a percentage")
     return change >= FLAPS
-
-
-def _address(text: str) -> str:
-    return _like(ADDRESS, text, "is not an address or a name")
-
-
-def _destination(text: str) -> str:
-    return _like(DESTINATION, text, "is not [USER@]HOST or ssh://[USER@]HOST[:PORT]")
-
-
-def _like(pattern: str, text: str, says: str) -> str:
-    if not re.fullmatch(pattern, text):
-        raise argparse.ArgumentTypeError(f"{plain(text)!r} {says}")
-    return text
 
 
 if __name__ == "__main__":

@@ -12,18 +12,20 @@ Exit status: 0 printed, 2 wrong usage, 74 it could not be printed as a whole.
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
 import sys
 from importlib import import_module
 
-from remediate.arguments import Parser
+from remediate.arguments import Parser, like
 from remediate.contrib.placement import Placement
 
 PROG = "hastwatch contrib"
 NOT_WRITTEN = 74
 """EX_IOERR of sysexits(3)."""
+PATH = like(r"(?a)/[A-Za-z0-9_./-]+", "an absolute path of plain characters")
+NAME = like(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name of plain characters")
+WORDS = like(r"(?a)[A-Za-z0-9_./ =-]*", "words of plain characters")
+"""What may stand in a generated file, unquoted."""
 GENERATED = {
     "sudoers": ("sudo/hastwatch", "what the monitoring user may run as root, for sudo(8)"),
     "doas": ("doas/doas.conf", "the same for doas(1)"),
@@ -56,11 +58,11 @@ def parser() -> Parser:
     made = Parser(prog=PROG, description=__doc__)
     choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
     made.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
-    made.add_argument("--directory", type=_path, default=default.directory, metavar="DIR",
+    made.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",
                       help=f"where the commands are (default: {default.directory})")  # fmt: skip
-    made.add_argument("--user", type=_word, default=default.user, metavar="NAME",
+    made.add_argument("--user", type=NAME, default=default.user, metavar="NAME",
                       help=f"who runs the checks (default: {default.user})")  # fmt: skip
-    made.add_argument("--by", type=_words, default=default.by, metavar="WORDS",
+    made.add_argument("--by", type=WORDS, default=default.by, metavar="WORDS",
                       help=f"how that user becomes root; nothing where it is root (default: {default.by})")  # fmt: skip
     return made
 
@@ -69,24 +71,6 @@ def text(what: str, placement: Placement = Placement()) -> str:  # noqa: B008 - 
     """What is printed."""
     made: str = import_module(f"remediate.contrib.{what.replace('-', '_')}").text(placement)
     return made
-
-
-def _path(text: str) -> str:
-    if not re.fullmatch(r"(?a)/[A-Za-z0-9_./-]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an absolute path of plain characters")
-    return text
-
-
-def _word(text: str) -> str:
-    if not re.fullmatch(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name of plain characters")
-    return text
-
-
-def _words(text: str) -> str:
-    if not re.fullmatch(r"(?a)[A-Za-z0-9_./ =-]*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not words of plain characters")
-    return text
 
 
 if __name__ == "__main__":

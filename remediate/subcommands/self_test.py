@@ -20,7 +20,7 @@ from checks.devd import HOOK
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local, wiring
-from remediate.arguments import Parser
+from remediate.arguments import Parser, seconds
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, WARNING
@@ -41,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog=PROG, description=__doc__)
-    made.add_argument("--wait", type=_seconds, default=10.0, metavar="SECONDS",
+    made.add_argument("--wait", type=seconds(0, 600), default=10.0, metavar="SECONDS",
                       help="how long the event may take (default: %(default)g)")  # fmt: skip
     made.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
     made.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
@@ -80,16 +80,6 @@ def _links(site: Site, options: argparse.Namespace) -> Iterator[Link]:
     except (ProbeError, StepFailed) as error:
         yield Link("chain", False, str(error))
     yield from wiring.setup(site, options.hast_hook)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 600")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
 from remediate import local
-from remediate.arguments import USAGE, Parser
+from remediate.arguments import USAGE, Parser, like, seconds
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
 from remediate.failover.state_there import StateThere
 from remediate.failover.verdict import Verdict, serves, verdict
@@ -33,6 +32,7 @@ from remediate.subcommands import terminal
 from remediate.subcommands.status_page import page
 
 SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
+RESOURCE = like(RESOURCE_NAME, "the name of a HAST resource")
 EVERY = 2.0
 """Seconds between two looks of --watch."""
 
@@ -58,9 +58,9 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog="hastwatch status", description=__doc__)
-    made.add_argument("-r", "--resource", action="append", default=[], type=_resource, metavar="RES",
+    made.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
-    made.add_argument("--watch", nargs="?", type=_seconds, const=EVERY, metavar="SECONDS",
+    made.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",
                       help=f"look again and again, by default every {EVERY:g} s, until interrupted")  # fmt: skip
     made.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
     local.add_options(made)
@@ -219,22 +219,6 @@ def _refuse_missing(name: str) -> int:
 def _refuse(why: str) -> int:
     sys.stderr.write(f"hastwatch status: {plain(why)}\n")
     return USAGE
-
-
-def _resource(text: str) -> str:
-    if not re.fullmatch(RESOURCE_NAME, text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a HAST resource")
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0.1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
-    return seconds
 
 
 if __name__ == "__main__":

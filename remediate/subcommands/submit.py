@@ -30,7 +30,7 @@ from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, local
-from remediate.arguments import USAGE, Parser
+from remediate.arguments import USAGE, Parser, like, seconds
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
 from remediate.monitoring.delivery import Delivered, deliver, waiting_in_words
@@ -64,18 +64,19 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
+    name, time = like(NAME, "a name of a host or a service"), seconds(0, LONGEST)
     made = Parser(
         prog=PROG,
         description=__doc__,
         usage="%(prog)s [options] -- CHECK [ARGUMENT ...]\n       %(prog)s [options] --flush | --push",
     )
     made.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")
-    made.add_argument("--host", type=_name, metavar="NAME", help="this node's name there (default: as configured)")
-    made.add_argument("--service", type=_name, metavar="NAME",
+    made.add_argument("--host", type=name, metavar="NAME", help="this node's name there (default: as configured)")
+    made.add_argument("--service", type=name, metavar="NAME",
                       help="the check's name there (default: as configured, else the name of the command)")  # fmt: skip
-    made.add_argument("--ttl", type=_seconds, metavar="SECONDS",
+    made.add_argument("--ttl", type=time, metavar="SECONDS",
                       help="for how long the result is good (default: as configured, else for ever)")  # fmt: skip
-    made.add_argument("-t", "--timeout", type=_seconds, default=CHECK_TIME, metavar="SECONDS",
+    made.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
                       help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
     made.add_argument("--textfile", metavar="FILE",
                       help="write the result for the textfile collector of Prometheus's node_exporter")  # fmt: skip
@@ -160,22 +161,6 @@ def _told(done: Delivered) -> int:
 def _say(text: str, status: int) -> int:
     sys.stderr.write(f"{PROG}: {plain(text, LONGEST_SAID)}\n")
     return status
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(NAME, text) or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a host or a service")
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST:g}")
-    return seconds
 
 
 if __name__ == "__main__":
