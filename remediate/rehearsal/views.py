@@ -7,7 +7,7 @@ exported. No recording of a pair has gnop: this follows gnop(8), mount(8) and zp
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Completion, Steps, finished
 from remediate.rehearsal.disk import Disk, OnDisk, PoolLabel
@@ -51,11 +51,21 @@ def in_use(node: Node, provider: Provider) -> bool:
     return resource is not None and resource.worker is not None
 
 
-def _refuse(name: str) -> NoReturn:
-    raise OSError(30, "Read-only file system", name)
+class ReadOnly:
+    """A file system that takes no files."""
+
+    def write(
+        self, name: str, text: str, *, size: int | None = None, append: bool = False, commit: bool = False
+    ) -> tuple[Write, Completion[bool]]:
+        """Raises OSError (30)."""
+        raise OSError(30, "Read-only file system", name)
+
+    def remove(self, name: str) -> None:
+        """Raises OSError (30)."""
+        raise OSError(30, "Read-only file system", name)
 
 
-class UfsView(UfsMount):
+class UfsView(ReadOnly, UfsMount):
     """A UFS on a provider, mounted read-only."""
 
     options = ("local", "noatime", "noexec", "nosuid", "read-only")
@@ -73,16 +83,6 @@ class UfsView(UfsMount):
     def replicated(self) -> str:
         """Its files are those of the resource."""
         return self.provider.resource.name
-
-    def write(
-        self, name: str, text: str, *, size: int | None = None, append: bool = False, commit: bool = False
-    ) -> tuple[Write, Completion[bool]]:
-        """Raises OSError (30)."""
-        _refuse(name)
-
-    def remove(self, name: str) -> None:
-        """Raises OSError (30)."""
-        _refuse(name)
 
     def flag_root(self, immutable: bool) -> Completion[bool]:
         """Not done."""
@@ -137,7 +137,7 @@ class PoolView(Pool):
         return ZfsView(self)
 
 
-class ZfsView(ZfsMount):
+class ZfsView(ReadOnly, ZfsMount):
     """The dataset of a pool that is imported read-only."""
 
     options = ("local", "read-only", "nfsv4acls")
@@ -150,13 +150,3 @@ class ZfsView(ZfsMount):
     def replicated(self) -> str:
         """Its files are those of the resource."""
         return self._of
-
-    def write(
-        self, name: str, text: str, *, size: int | None = None, append: bool = False, commit: bool = False
-    ) -> tuple[Write, Completion[bool]]:
-        """Raises OSError (30)."""
-        _refuse(name)
-
-    def remove(self, name: str) -> None:
-        """Raises OSError (30)."""
-        _refuse(name)
