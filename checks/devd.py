@@ -77,8 +77,8 @@ def _process(session: Session, node: Node) -> Iterator[Finding | Number]:
         names = "is missing" if written is None else f"names process {written}"
         yield TABLE.finding("devd-pid-file", node.label, f"{devd.PID_FILE} {names}, devd is process {daemon.pid}")
     state = processes.state(node, daemon.pid)
-    if state is None or state.stat[0] in "TZ":
-        how = "gone" if state is None else {"T": "stopped", "Z": "a zombie"}[state.stat[0]]
+    if state is None or state.halted:
+        how = state.halted if state else "gone"
         yield TABLE.finding("devd-stopped", node.label, f"devd (process {daemon.pid}) is {how}")
         return
     warning, critical = session.options.warning or "50", session.options.critical or ""

@@ -12,7 +12,7 @@ from checks.plugin.config import PATH, load, prefix_words
 from checks.probes.booted import boot_time
 from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
-from checks.probes.node import Node
+from checks.probes.node import Node, this_machine
 from remediate.site import Site, Way
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
@@ -63,6 +63,12 @@ def site(said: Where) -> Site:
         Journal(os.path.join(store.directory, NAME), here.node().label, timing, system_syslog, _Boot(here)),
         timing,
     )
+
+
+def own_journal(state_dir: str | None) -> Journal:
+    """The journal where there is no site to take it from."""
+    path = os.path.join(state_dir or STATE_DIRECTORY, NAME)
+    return Journal(path, this_machine(), Timing(), system_syslog)
 
 
 class _Boot:

@@ -49,6 +49,17 @@ class Timing:
             self.sleep(min(every, max(ends - self.now(), 0.001)))
         return True
 
+    def left(self, look: Callable[[], str], seconds: float, every: float = 0.05) -> str:
+        """What a look at what is wrong still says after so many seconds; nothing as soon as it says nothing."""
+        said = [""]
+
+        def nothing() -> bool:
+            said[0] = look()
+            return not said[0]
+
+        self.until(nothing, seconds, every)
+        return said[0]
+
 
 class _Outcome(Generic[T]):
     """What became of one call."""

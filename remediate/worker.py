@@ -6,7 +6,6 @@ a hook that is older than a minute.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,9 +19,8 @@ from remediate.detached import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE, detach,
 from remediate.failover.carp_arrival import Refused, carp_event
 from remediate.local import Where
 from remediate.site import Site
-from remediate.state.journal import CRIT, ERR, NAME, Journal, Level, system_syslog
-from remediate.state.store import STATE_DIRECTORY, StateError
-from remediate.timing import Timing
+from remediate.state.journal import CRIT, ERR, Level
+from remediate.state.store import StateError
 
 if TYPE_CHECKING:
     from remediate.failover.converge import Outcome
@@ -220,14 +218,8 @@ def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:
     """One entry of the journal, one line of syslog, one on standard error; nothing is run for it."""
     severity: Level = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
-    own_journal(where.state_dir).entry("hook", why=hook.name, result=why, severity=severity)
+    local.own_journal(where.state_dir).entry("hook", why=hook.name, result=why, severity=severity)
     return _say(f"{hook.name}: {plain(why)}\n", status)
-
-
-def own_journal(state_dir: str | None) -> Journal:
-    """The journal where there is no site to take it from."""
-    path = os.path.join(state_dir or STATE_DIRECTORY, NAME)
-    return Journal(path, os.uname().nodename.partition(".")[0], Timing(), system_syslog)
 
 
 def _say(text: str, status: int) -> int:

@@ -13,6 +13,8 @@ from checks.probes.process import Completed
 
 FIRST_LINE = 1200
 """Characters of findings on the first line; more are counted there and shown by -v. Nagios reads 8 KB."""
+REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
+"""How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
 EVIDENCE_OUTPUT = 4000
 """Characters of a command's output kept in the JSON evidence."""
 

@@ -119,7 +119,7 @@ class Node:
             return self.name
         except ProbeError:
             last = os.path.basename(self.via[-1]) if self.via else ""
-            return last if last and not last.startswith("-") else os.uname().nodename.partition(".")[0]
+            return last if last and not last.startswith("-") else this_machine()
 
     def run(self, tool: str, *arguments: str) -> Completed:
         """Run a tool of `TOOLS` on the node and return what it printed, whatever its own exit status.
@@ -165,6 +165,11 @@ class Node:
         if "ermission denied" in completed.stderr:
             raise NotPermitted(f"{path}: permission denied")
         raise Failed(f"cat {path}: {completed.words}")
+
+
+def this_machine() -> str:
+    """The name of this machine, up to the first dot."""
+    return os.uname().nodename.partition(".")[0]
 
 
 def quoted(words: tuple[str, ...]) -> str:

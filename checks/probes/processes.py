@@ -32,6 +32,11 @@ class ProcessState(NamedTuple):
     stat: str
     cpu: float
 
+    @property
+    def halted(self) -> str:
+        """What it is when it does nothing any more: `stopped`, `a zombie`; empty otherwise."""
+        return {"T": "stopped", "Z": "a zombie"}.get(self.stat[0], "")
+
 
 def processes(node: Node) -> tuple[Process, ...]:
     """All processes of the node. Raises ProbeError."""

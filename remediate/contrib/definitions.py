@@ -6,6 +6,7 @@ An engine cannot use the options that only a terminal has a use for: they are le
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class Definition(NamedTuple):
         return self.name != FROM_OUTSIDE
 
 
+@cache
 def definitions() -> tuple[Definition, ...]:
     """All checks."""
     return tuple(definition(import_module(f"checks.{module}").CHECK) for module in MODULES)

@@ -10,11 +10,9 @@ import re
 from typing import NamedTuple
 
 from checks.plugin.finding import Severity
+from checks.plugin.output import REASON
 from remediate.events.remedy import Held, Request
 from remediate.events.table import BY_FINDING, Row, Since
-
-BRACKETED = r"(?a)\[([a-z0-9]+(?:-[a-z0-9]+)*)\]"
-"""How a status line names a reason (`checks.plugin.output`)."""
 
 
 class Event(NamedTuple):
@@ -63,7 +61,7 @@ def decide(event: Event) -> Decision:
 
 def reasons(event: Event) -> list[Row]:
     """The rows of the findings that the output names, in its order: the worst first."""
-    found = dict.fromkeys(re.findall(BRACKETED, event.output.partition("|")[0]))
+    found = dict.fromkeys(re.findall(REASON, event.output.partition("|")[0]))
     return [row for name in found if (row := BY_FINDING.get((event.check, name)))]
 
 

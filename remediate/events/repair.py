@@ -107,11 +107,13 @@ def would(site: Site, request: Request) -> Shown:
     held = () if guarded is None else (guarded,)
     try:
         wrong = _look(looking, remedy)
-        planned = _plan(looking, remedy) if wrong else ()
-        seen, made = converge_would(looking, wish(remedy))
+        if not wrong:
+            return Shown("", held, (), ())
+        planned = _plan(looking, remedy)
     except HeldBack as error:
         return Shown("", (*held, error), (), ())
-    return Shown(wrong, held, planned, tuple(carry.show(made, seen.places)) if wrong else ())
+    seen, made = converge_would(looking, wish(remedy))
+    return Shown(wrong, held, planned, tuple(carry.show(made, seen.places)))
 
 
 def _guarded(site: Site, request: Request) -> HeldBack | None:
@@ -245,17 +247,14 @@ class _Run:
 
     def _look_again(self) -> str:
         """What is still wrong, after it had time to pass."""
-        left = [""]
 
-        def helped() -> bool:
+        def look() -> str:
             try:
-                left[0] = _look(self.site, self.remedy)
+                return _look(self.site, self.remedy)
             except HeldBack as error:
-                left[0] = str(error)
-            return not left[0]
+                return str(error)
 
-        self.site.timing.until(helped, self.site.config.repair.looks, EVERY)
-        return left[0]
+        return self.site.timing.left(look, self.site.config.repair.looks, EVERY)
 
     def _end(self, begun: Tried) -> Outcome:
         """Converge, and look whether it has helped: that is written down, and told to whom it is to be told. Raises

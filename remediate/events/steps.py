@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import devd, hast, processes
+from checks.probes import devd, processes
 from checks.probes.booted import boot_time
 from checks.probes.errors import ProbeError
 from checks.probes.processes import NFS_DAEMONS
@@ -116,14 +116,9 @@ def _end_devd(site: Site) -> str:
 
 def _start_devd(site: Site) -> str:
     trouble = _service(site, "devd")
-    left = [""]
-
-    def well() -> bool:
-        left[0] = troubles.devd_trouble(site)
-        return not left[0]
-
-    if not site.timing.until(well, ANSWERS, EVERY):
-        raise StepFailed(trouble or f"devd was started, and {left[0]}")
+    left = site.timing.left(lambda: troubles.devd_trouble(site), ANSWERS, EVERY)
+    if left:
+        raise StepFailed(trouble or f"devd was started, and {left}")
     return "it answers"
 
 
@@ -136,17 +131,7 @@ def _hastd(site: Site) -> str:
     for name in names:
         copies.note_dead(site, name, ledger.Event.STARTED)
     trouble = _service(site, "hastd")
-
-    def answers() -> bool:
-        try:
-            hast.resource(site.here.node(), names[0])
-        except hast.HastdDown:
-            return False
-        except hast.NoState:
-            return True
-        return True
-
-    if not site.timing.until(answers, ANSWERS, EVERY):
+    if site.timing.left(lambda: troubles.silent(site.here.node(), names[0]), ANSWERS, EVERY):
         raise StepFailed(trouble or "hastd was started and does not answer")
     return "it answers"
 
@@ -221,14 +206,9 @@ def _missing(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _await_served(site: Site, seconds: float) -> str:
-    left = [""]
-
-    def served() -> bool:
-        left[0] = troubles.nfs_trouble(site)
-        return not left[0]
-
-    if not site.timing.until(served, seconds, EVERY):
-        raise StepFailed(left[0])
+    left = site.timing.left(lambda: troubles.nfs_trouble(site), seconds, EVERY)
+    if left:
+        raise StepFailed(left)
     return "clients are served"
 
 

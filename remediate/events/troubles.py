@@ -69,9 +69,8 @@ def devd_trouble(site: Site) -> str:
     if daemon is None:
         return "devd does not run"
     state = processes.state(node, daemon.pid)
-    if state is None or state.stat[0] in "TZ":
-        how = "is gone" if state is None else "is stopped" if state.stat[0] == "T" else "is a zombie"
-        return f"devd (process {daemon.pid}) {how}"
+    if state is None or state.halted:
+        return f"devd (process {daemon.pid}) is {state.halted if state else 'gone'}"
     return "" if devd.answers(node) else f"devd (process {daemon.pid}) takes no connection at {devd.SOCKET}"
 
 
@@ -154,17 +153,22 @@ def hastd_trouble(site: Site) -> str:
     found = places(node, site.config)
     if not found:
         return ""
-    try:
-        hast.resource(node, next(iter(found)))
-        return ""
-    except hast.HastdDown as error:
-        down = str(error)
-    except hast.NoState:
-        return ""
-    used = in_use(site, node, found)
+    down = silent(node, next(iter(found)))
+    used = in_use(site, node, found) if down else ""
     if used:
         raise Unsafe(f"{down}; it is not started while {used}")
     return down
+
+
+def silent(node: Node, name: str) -> str:
+    """That hastd answers nobody, asked for a resource; one that hangs or answers badly is there. Raises ProbeError."""
+    try:
+        hast.resource(node, name)
+    except hast.HastdDown as error:
+        return str(error)
+    except hast.NoState:
+        pass
+    return ""
 
 
 def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:

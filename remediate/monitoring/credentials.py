@@ -14,6 +14,7 @@ import stat
 from typing import NamedTuple
 
 from checks.plugin.config import ConfigError
+from remediate.state.store import without_waiting
 
 LARGEST = 1 << 14
 
@@ -32,7 +33,7 @@ class Credentials(NamedTuple):
 def read(path: str) -> Credentials:
     """The credentials at `path`. Raises ConfigError, also for a file that is not this user's alone."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             _refuse_open(os.fstat(file.fileno()), path)
             raw = file.read(LARGEST + 1)
     except OSError as error:
@@ -49,10 +50,6 @@ def read(path: str) -> Credentials:
         if not isinstance(value, str) or not value or not value.isprintable():
             raise ConfigError(f"{path}: `{key}` must be text")
     return Credentials(**values)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _refuse_open(status: os.stat_result, path: str) -> None:

@@ -15,8 +15,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from checks.plugin.finding import Severity
+from checks.plugin.output import REASON
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
+from checks.probes.node import this_machine
 from checks.probes.process import ENVIRONMENT, Completed, run
 from remediate.timing import Timing
 
@@ -33,8 +35,6 @@ ITEM = re.compile(
     r"(;[0-9.~@:;eE+-]*)?(?=\s|$)"
 )
 """`LABEL=VALUE[UNIT][;WARN[;CRIT[;MIN[;MAX]]]]`; a quote inside a quoted label is doubled."""
-SAID_REASON = re.compile(r"\[([a-z][a-z0-9-]{1,60})\]")
-"""A finding's reason as our own checks say it, the worst one first."""
 
 
 class CheckResult(NamedTuple):
@@ -61,7 +61,7 @@ class CheckResult(NamedTuple):
     @property
     def reason(self) -> str:
         """The reason of the worst finding; empty where all is well or the plugin is none of ours."""
-        found = SAID_REASON.search(self.output)
+        found = re.search(REASON, self.output)
         return found[1] if found and self.status else ""
 
     def is_over(self, now: float) -> bool:
@@ -80,8 +80,7 @@ def named(argv: tuple[str, ...], host: str, services: Mapping[str, str]) -> Name
     """Host and service of a check, as a table of the configuration says: by its command line, its name, or its name
     itself; the host is this node where none is given."""
     name = os.path.basename(argv[0])
-    node = os.uname().nodename.partition(".")[0]
-    return Names(host or node, services.get(" ".join(argv), services.get(name, name)))
+    return Names(host or this_machine(), services.get(" ".join(argv), services.get(name, name)))
 
 
 def check(argv: tuple[str, ...], names: Names, seconds: float, ttl: float, timing: Timing) -> CheckResult:
@@ -102,7 +101,7 @@ def check(argv: tuple[str, ...], names: Names, seconds: float, ttl: float, timin
         perfdata=perfdata,
         started=round(started, 3),
         ended=round(timing.wall(), 3),
-        source=os.uname().nodename.partition(".")[0],
+        source=this_machine(),
         ttl=ttl,
     )
 

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from remediate.failover.outcome import StepFailed
+from remediate.state.store import without_waiting
+from remediate.state.whole import sync_directory
 
 MANIFEST, FILES, IMAGE = "manifest.json", "files.tar", "image.gz"
 NAMES = (FILES, IMAGE, MANIFEST)
@@ -123,8 +125,8 @@ class Directory:
             yield sink
             sink.sync()
             os.rename(path + PART, path)
-            _sync_directory(self.where)
-            _sync_directory(self._base)
+            sync_directory(self.where)
+            sync_directory(self._base)
         except OSError as error:
             raise self._failed(error, path) from None
         finally:
@@ -138,7 +140,7 @@ class Directory:
         path = self._path(name)
         try:
             refuse_untrusted(self.where)
-            with open(path, "rb", opener=_no_link) as file:
+            with open(path, "rb", opener=without_waiting) as file:
                 yield file
         except OSError as error:
             raise self._failed(error, path) from None
@@ -215,15 +217,3 @@ def at(where: str, ssh: tuple[str, ...] | None = None) -> Target:
     """The target that calls its place so. Raises StepFailed."""
     base, _, name = where.rpartition("/")
     return target(base or "/", name, ssh)
-
-
-def _no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _sync_directory(path: str) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

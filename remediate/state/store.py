@@ -68,7 +68,7 @@ class Store:
             raise StateUnreadable(repr(name), "it is no name of a file of ours")
         try:
             self._refuse_untrusted({0, os.geteuid()})
-            with open(self._path(name), "rb", opener=_without_waiting) as file:
+            with open(self._path(name), "rb", opener=without_waiting) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise StateUnreadable(name, "it is not a regular file")
                 raw = file.read(LARGEST + 1)
@@ -302,7 +302,7 @@ def is_still_at(file: int, path: str) -> bool:
         return False
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
     """Open without following a link and without waiting for the writer of a pipe."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 

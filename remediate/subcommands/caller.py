@@ -11,7 +11,7 @@ from collections.abc import Callable
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import detached, local, worker
+from remediate import detached, local
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.site import Site
@@ -60,7 +60,7 @@ def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts
 def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:
     """A fault of our own, written down: cron(8) has nobody who reads what is printed."""
     why = detached.internal(error)
-    worker.own_journal(options.state_dir).entry("command", why=prog, result=why, severity=CRIT)
+    local.own_journal(options.state_dir).entry("command", why=prog, result=why, severity=CRIT)
     return why
 
 

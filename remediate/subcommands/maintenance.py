@@ -17,9 +17,10 @@ import sys
 from checks.plugin.text import plain, say_duration
 from checks.probes.maintenance import Maintenance
 from checks.probes.times import utc
+from remediate import local
 from remediate.arguments import Parser
 from remediate.state import maintenance
-from remediate.state.journal import NAME, NOTICE, Journal, system_syslog
+from remediate.state.journal import NOTICE, Journal
 from remediate.state.store import STATE_DIRECTORY, StateNotKept, Store
 from remediate.subcommands.who import who
 from remediate.timing import Timing
@@ -37,8 +38,7 @@ def main(words: list[str] | None = None) -> int:
         return _status(store, timing.wall())
     if not options.state_dir and os.geteuid() != 0:
         return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
-    path = os.path.join(store.directory, NAME)
-    journal = Journal(path, os.uname().nodename.partition(".")[0], timing, system_syslog)
+    journal = local.own_journal(options.state_dir)
     try:
         return _on(options, store, journal, timing) if options.command == "on" else _off(store, journal, timing)
     except StateNotKept as error:
