@@ -70,7 +70,7 @@ class Config(NamedTuple):
     state_dir: str = ""
     ask_write: bool = False
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
-    resource: dict[str, ResourceConfig] = {}  # noqa: RUF012
+    resource: dict[str, ResourceConfig] = {}  # noqa: RUF012 - as above
     failover: Failover = Failover()
     split_brain: SplitBrain = SplitBrain()
     repair: Repair = Repair()

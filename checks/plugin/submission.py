@@ -62,7 +62,7 @@ class Nrdp(NamedTuple):
     credentials: str = ""
     """A file of root's with `token`."""
     host: str = ""
-    services: dict[str, str] = {}  # noqa: RUF012
+    services: dict[str, str] = {}  # noqa: RUF012 - as above
 
 
 class Nagios(NamedTuple):
@@ -70,7 +70,7 @@ class Nagios(NamedTuple):
 
     pipe: str = "/var/spool/nagios/rw/nagios.cmd"
     host: str = ""
-    services: dict[str, str] = {}  # noqa: RUF012
+    services: dict[str, str] = {}  # noqa: RUF012 - as above
 
 
 class Submission(NamedTuple):

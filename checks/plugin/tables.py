@@ -28,7 +28,7 @@ def table(values: dict[str, object], name: str) -> dict[str, object]:
 def made(kind: type[Made], given: dict[str, object], name: str) -> Made:
     """The NamedTuple out of a table, with its defaults where that says nothing. Raises TableError at the first key
     that is no field, and at the first value that is not of the kind of the field's default."""
-    defaults: dict[str, object] = kind._field_defaults  # type: ignore[attr-defined]
+    defaults: dict[str, object] = kind._field_defaults  # type: ignore[attr-defined]  # of every NamedTuple
     checked: dict[str, object] = {}
     for key, value in given.items():
         if key not in defaults:
