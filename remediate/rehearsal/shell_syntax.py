@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +253,10 @@ class _Parser:
         return tuple(found)
 
 
+@lru_cache(maxsize=4096)
 def parse(line: str) -> Chain:
-    """Read a whole command line. Raises ValueError with sh's words."""
+    """Read a whole command line, the same one only once: a campaign runs a few hundred different ones, each of them
+    thousands of times. Raises ValueError with sh's words."""
     if "<<" in line:
         raise ValueError("Syntax error: here-documents are not simulated")
     try:
