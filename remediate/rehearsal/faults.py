@@ -1,13 +1,15 @@
 """Everything that can be broken on the pair, by name, with one line each: `hastwatch pair fault --list`.
 
 A fault is one function; its parameters are the words after its name, and the first line of its docstring is its line in
-the list. Those that make one step of a failover fail are in `refusals.py`.
+the list. Those that make one step of a failover fail are in `refusals.py`, those that
+come from outside of it in `outside_faults.py`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import remediate.rehearsal.outside_faults
 import remediate.rehearsal.refusals  # noqa: F401  (registers the faults of single steps)
 from remediate.rehearsal.fault_registry import FAULTS, Fault, fault, inflict, listing, usage
 from remediate.rehearsal.fault_words import (

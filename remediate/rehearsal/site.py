@@ -9,7 +9,10 @@ site of a new process of that node: it lives until its fate (`dying.py`) or unti
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,15 +20,17 @@ from checks.plugin.config import Config
 from checks.probes.errors import Unreachable
 from checks.probes.memory import Memory
 from checks.probes.node import Node
+from checks.probes.process import Completed
 from remediate.rehearsal.clock import Process, Task, first_of
 from remediate.rehearsal.dying import Killed, Life
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
+from remediate.rehearsal.lying_peer import Lie, answered
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.shell import Output
 from remediate.site import LOOK, Site, Way
 from remediate.state.journal import NAME, TAG, Entry, Journal
-from remediate.state.store import Store, Values
+from remediate.state.store import StateNotKept, Store, Values
 from remediate.timing import Timing
 
 if TYPE_CHECKING:
@@ -60,8 +65,8 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
         WayOfThePair(node, living, memory),
         WayToThePeer(node, living, memory),
         config,
-        MortalStore(str(directory), living),
-        MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living),
+        MortalStore(str(directory), living, node),
+        MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),
         timing,
     )
 
@@ -132,6 +137,12 @@ class PeerNode(MortalNode):
         super().__init__(simulated, seconds, memory, life)
         self._asking = asking
 
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+        """The other node's answer, or what arrives in its place. Raises what NodeOfThePair raises, and
+        NotUnderstood."""
+        ask = partial(super().execute, command, until, shown)
+        return answered(self._asking, self.simulated, shown, ask)
+
     def begin(self, line: str, output: Output) -> Process[int]:
         """Raises Unreachable: at once where nobody listens, else when ssh(1) gives up; and Killed."""
         self._life.check()
@@ -166,17 +177,35 @@ class WayToThePeer(WayOfThePair):
         self._asking = asking
 
     def node(self, seconds: float = LOOK) -> Node:
-        """The simulated node, which may not be reachable. Raises Killed."""
+        """The simulated node, which may not be reachable, or be another one (`lying_peer.py`). Raises Killed."""
         self._life.check()
-        return PeerNode(self._asking, self.simulated, seconds, self._memory, self._life)
+        oneself = self._asking.trouble.peer_lies is Lie.ONESELF
+        there = self._asking if oneself else self.simulated
+        return PeerNode(self._asking, there, seconds, self._memory, self._life)
+
+
+def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:
+    """Raises StateNotKept while the disk of the state directory is full or read-only, where `errors` has that."""
+    if node.trouble.state_error in errors:
+        raise StateNotKept(os.strerror(node.trouble.state_error), path)
 
 
 class MortalStore(Store):
-    """A state directory whose user can be killed: then it changes nothing any more."""
+    """A state directory whose user can be killed: then it changes nothing any more. Its disk may be full or read-only
+    (`outside_faults.py`)."""
 
-    def __init__(self, directory: str, life: Life) -> None:
+    def __init__(self, directory: str, life: Life, node: SimulatedNode) -> None:
         super().__init__(directory)
-        self._life = life
+        self._life, self._simulated = life, node
+
+    def ready(self) -> None:
+        """A lock needs a file that is open for writing. Raises StateNotKept."""
+        refuse_write(self._simulated, self.directory, (errno.EROFS,))
+        super().ready()
+
+    def _replace(self, name: str, text: bytes) -> None:
+        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
+        super()._replace(name, text)
 
     def read(self, name: str) -> Values:
         """Raises Killed, and what Store raises."""
@@ -201,15 +230,20 @@ class MortalStore(Store):
     def append(self, name: str, line: str) -> None:
         """Raises Killed, and what Store raises."""
         self._life.begin_write()
+        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
         super().append(name, line)
 
 
 class MortalJournal(Journal):
     """A journal whose writer can be killed; an entry is one change of the state directory."""
 
-    def __init__(self, *words: Any, life: Life) -> None:
+    def __init__(self, *words: Any, life: Life, node: SimulatedNode) -> None:
         super().__init__(*words)
-        self._life = life
+        self._life, self._simulated = life, node
+
+    def _keep(self, line: str) -> None:
+        refuse_write(self._simulated, self.path, (errno.EROFS, errno.ENOSPC))
+        super()._keep(line)
 
     def entry(self, event: str, **words: Any) -> Entry:
         """Raises Killed."""

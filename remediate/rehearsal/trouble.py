@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checks.probes.process import Completed
+    from remediate.rehearsal.lying_peer import Lie
 
 ENDLESS = math.inf
 """A preen that fails until a full check has repaired the file system."""
@@ -24,6 +29,12 @@ class Trouble:
     """Resource and how many more times `fsck -p` fails on it."""
     hopeless: set[str] = field(default_factory=set)
     """Resources that the full check can't repair either."""
+    state_error: int = 0
+    """What writing into the state directory of hastwatch fails with (EROFS, ENOSPC), 0 where it works."""
+    peer_lies: Lie | None = None
+    """What this node gets instead of the other one's answers."""
+    heard: dict[str, Completed] = field(default_factory=dict)
+    """What the other node has last answered to each question, for the lie that repeats it."""
 
     def preen_fails(self, resource: str) -> bool:
         """The `fsck -p` that runs now fails; counts it."""

@@ -141,11 +141,15 @@ class Journal:
         )
         trouble = ""
         try:
-            Store(os.path.dirname(self.path)).append(os.path.basename(self.path), made.line())
+            self._keep(made.line())
         except StateNotKept as error:
             trouble = f" (journal not written: {error.why})"
         self._syslog(int(severity), one_line(made.sentence(), trouble))
         return made
+
+    def _keep(self, line: str) -> None:
+        """Append to the file. Raises StateNotKept."""
+        Store(os.path.dirname(self.path)).append(os.path.basename(self.path), line)
 
 
 def one_line(text: str, ending: str = "") -> str:

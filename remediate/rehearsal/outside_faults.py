@@ -1,0 +1,58 @@
+"""Faults that come from outside of a failover: other users of the demotion, the state directory's disk, a wrong peer.
+
+See `faults.py`, which lists them with the others.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.fault_registry import fault
+from remediate.rehearsal.fault_words import FARTHEST, FaultError, node_named, number
+from remediate.rehearsal.lying_peer import Lie
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.pair import Pair
+
+
+@fault
+def demote(pair: Pair, node: str, amount: str = "240") -> None:
+    """Something else on the node adds to net.inet.carp.demotion (negative: takes away), such as another interface."""
+    here = node_named(pair, node)
+    if not (here.on and "carp" in here.kernel.modules):
+        raise FaultError(f"CARP is not loaded on {node}")
+    here.network.demote(int(number(-FARTHEST, amount)), "another interface")
+
+
+@fault
+def state_read_only(pair: Pair, node: str) -> None:
+    """The file system with the state directory of hastwatch is read-only (EROFS)."""
+    node_named(pair, node).trouble.state_error = errno.EROFS
+
+
+@fault
+def state_full(pair: Pair, node: str) -> None:
+    """The file system with the state directory of hastwatch is full (ENOSPC)."""
+    node_named(pair, node).trouble.state_error = errno.ENOSPC
+
+
+@fault
+def state_ok(pair: Pair, node: str) -> None:
+    """The state directory can be written again."""
+    node_named(pair, node).trouble.state_error = 0
+
+
+@fault
+def peer_lies(pair: Pair, node: str, lie: str) -> None:
+    """A node that asks the other one gets instead: oneself, stranger, old, nonsense, empty, endless."""
+    try:
+        node_named(pair, node).trouble.peer_lies = Lie[lie.upper()]
+    except KeyError:
+        raise FaultError(f"unknown lie {lie}; there are {', '.join(each.name.lower() for each in Lie)}") from None
+
+
+@fault
+def peer_tells_the_truth(pair: Pair, node: str) -> None:
+    """The way to the other node leads there again."""
+    node_named(pair, node).trouble.peer_lies = None

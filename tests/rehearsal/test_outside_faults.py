@@ -1,0 +1,118 @@
+"""Faults that come from outside: a foreign demotion, a state directory that takes nothing, a peer that is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from checks.probes.errors import NotUnderstood, ProbeError
+from remediate.rehearsal.fault_words import FaultError
+from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.site import site_of
+from remediate.site import Site, Way
+from remediate.state.journal_reading import read
+from remediate.state.lock import Lock
+from remediate.state.store import StateNotKept
+
+
+@pytest.fixture
+def pair() -> Pair:
+    made = Pair()
+    made.bring_up()
+    return made
+
+
+@pytest.fixture
+def site(pair: Pair, tmp_path: Path) -> Site:
+    return site_of(pair.nodes["nfs001"], tmp_path, Config())
+
+
+def test_a_foreign_demotion_adds_to_the_counter_and_a_negative_one_takes_away(pair: Pair) -> None:
+    node = pair.nodes["nfs001"]
+    inflict(pair, "demote", node.name)
+    inflict(pair, "demote", node.name, "-100")
+    assert node.run("sysctl -n net.inet.carp.demotion").out == "140\n"
+
+
+def test_a_node_that_is_off_is_not_demoted(pair: Pair) -> None:
+    pair.nodes["nfs001"].power_off()
+    with pytest.raises(FaultError, match="CARP is not loaded on nfs001"):
+        inflict(pair, "demote", "nfs001")
+
+
+@pytest.mark.parametrize("fault, words", [("state-full", "No space left"), ("state-read-only", "Read-only")])
+def test_a_state_directory_that_takes_nothing_keeps_what_it_has(pair: Pair, site: Site, fault: str, words: str) -> None:
+    site.store.write("kept", {"a": 1})
+    site.journal.entry("before")
+    inflict(pair, fault, "nfs001")
+    with pytest.raises(StateNotKept, match=words):
+        site.store.write("kept", {"a": 2})
+    with pytest.raises(StateNotKept, match=words):
+        site.store.append("lines", "one")
+    site.journal.entry("meanwhile")
+    assert site.store.read("kept") == {"a": 1}
+    inflict(pair, "state-ok", "nfs001")
+    site.journal.entry("after")
+    assert [entry.event for entry in read(site.journal.path)] == ["before", "after"]
+    assert "journal not written" in pair.nodes["nfs001"].files.read("/var/log/messages")
+
+
+def test_a_lock_can_be_had_on_a_full_disk_and_not_on_a_read_only_one(pair: Pair, site: Site) -> None:
+    inflict(pair, "state-full", "nfs001")
+    with Lock(site.store, "any", "test", site.timing):
+        inflict(pair, "state-read-only", "nfs001")
+    with pytest.raises(StateNotKept):
+        Lock(site.store, "any", "test", site.timing).acquire(0)
+
+
+def role(peer: Way | None) -> str:
+    assert peer is not None
+    return peer.node().run("hastctl", "list", "home").stdout
+
+
+def test_the_way_to_the_peer_can_lead_back_to_the_node_itself(pair: Pair, site: Site) -> None:
+    inflict(pair, "peer-lies", "nfs001", "oneself")
+    assert site.peer is not None
+    assert site.peer.node().name == "nfs001"
+    assert "role: primary" in role(site.peer)
+
+
+def test_a_stranger_has_another_name_other_disks_and_is_no_primary(pair: Pair, tmp_path: Path) -> None:
+    site = site_of(pair.nodes["nfs002"], tmp_path, Config())
+    inflict(pair, "peer-lies", "nfs002", "stranger")
+    assert site.peer is not None
+    node = site.peer.node()
+    assert node.name == "nfs103"
+    assert "role: secondary" in role(site.peer)
+    own = pair.nodes["nfs001"]
+    assert own.layout.hostuuid not in node.run("sysctl", "-n", "kern.hostuuid").stdout
+    assert node.run("hastctl", "dump", "home").stdout != own.run("hastctl dump home").out
+
+
+def test_an_old_answer_stays_the_same_whatever_the_other_node_does(pair: Pair, site: Site) -> None:
+    said = role(site.peer)
+    inflict(pair, "peer-lies", "nfs001", "old")
+    pair.nodes["nfs002"].run("hastctl role init home")
+    assert "role: secondary" in said
+    assert role(site.peer) == said
+    inflict(pair, "peer-tells-the-truth", "nfs001")
+    assert "role: init" in role(site.peer)
+
+
+def test_rubbish_nothing_and_endless_text_reach_whoever_asks(pair: Pair, site: Site) -> None:
+    for lie in ("nonsense", "empty"):
+        inflict(pair, "peer-lies", "nfs001", lie)
+        with pytest.raises(ProbeError):
+            assert site.peer is not None
+            _ = site.peer.node().name
+    inflict(pair, "peer-lies", "nfs001", "endless")
+    with pytest.raises(NotUnderstood, match="more than"):
+        role(site.peer)
+
+
+def test_an_unknown_lie_is_refused_with_those_that_there_are(pair: Pair) -> None:
+    with pytest.raises(FaultError, match="there are oneself, stranger, old, nonsense, empty, endless"):
+        inflict(pair, "peer-lies", "nfs001", "white")
