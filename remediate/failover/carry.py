@@ -115,6 +115,7 @@ class Carrier:
             Do.AWAIT_PEER: lambda: self._await_peer(place),
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: roles.become_primary(site, place, self.seen.facts),
+            Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
             Do.CHECK: lambda: filesystems.check(site, place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place),

@@ -2,6 +2,7 @@
 
 Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
 
+* a file system is looked at only once the device is there, whoever has taken the role;
 * the role primary is taken only as CARP MASTER, believed, and after the other node has let go or is known to be gone;
 * NFS is started only when everything that is to be served here is mounted, and stopped before anything is unmounted;
 * while the other node is connected, or this one is known to have written alone, a file system is unmounted before the
@@ -106,8 +107,7 @@ def _up(state: ResourceState) -> Iterator[Do]:
         yield Do.AWAIT_PEER
     if not state.settled:
         yield Do.SETTLE
-    if state.role is not HastRole.PRIMARY:
-        yield Do.BECOME_PRIMARY
+    yield Do.AWAIT_DEVICE if state.role is HastRole.PRIMARY else Do.BECOME_PRIMARY
     yield Do.CHECK
     if state.protected and state.mounted is Mounted.NOTHING:
         yield Do.UNPROTECT

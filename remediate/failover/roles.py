@@ -31,9 +31,24 @@ def order(place: Place, role: Role) -> tuple[str, ...]:
 def become_primary(site: Site, place: Place, facts: Facts) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. Raises StepFailed, ProbeError."""
     _give(site, place, Role.PRIMARY)
-    began = site.timing.now()
+    waited = _device_appears(site, place)
+    looks = [lambda: _refuse_lost(site, place)]
+    if facts.said[place.name].peer_asked:
+        looks.append(lambda: _yield_to_a_primary_peer(site, place, facts.name))
+    site.timing.together(looks)
+    return f"{place.device} after {waited:.2f} s"
 
-    asked = began
+
+def await_device(site: Site, place: Place) -> str:
+    """Wait for the device of a role that was taken before, as by a convergence that was killed; what was seen, for the
+    journal. Raises StepFailed, ProbeError."""
+    return f"{place.device} after {_device_appears(site, place):.2f} s"
+
+
+def _device_appears(site: Site, place: Place) -> float:
+    """Wait until the primary worker offers its device; the seconds that it took. The worker first tries to connect to
+    the other node (primary.c, hastd_primary()), so a dead one delays the device. Raises StepFailed, ProbeError."""
+    began = asked = site.timing.now()
 
     def there() -> bool:
         nonlocal asked
@@ -46,12 +61,7 @@ def become_primary(site: Site, place: Place, facts: Facts) -> str:
 
     if not site.timing.until(there, DEVICE, DEVICE_EVERY):
         raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s")
-    waited = site.timing.now() - began
-    looks = [lambda: _refuse_lost(site, place)]
-    if facts.said[place.name].peer_asked:
-        looks.append(lambda: _yield_to_a_primary_peer(site, place, facts.name))
-    site.timing.together(looks)
-    return f"{place.device} after {waited:.2f} s"
+    return site.timing.now() - began
 
 
 def _refuse_lost(site: Site, place: Place) -> None:

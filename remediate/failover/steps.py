@@ -20,6 +20,7 @@ class Do(enum.Enum):
     AWAIT_PEER = "wait until the other node has let go of the resource, or is known not to be there"
     SETTLE = "wait until CARP has been MASTER long enough to be believed"
     BECOME_PRIMARY = "take the role primary, look that it stays, and wait for the device"
+    AWAIT_DEVICE = "wait for the device: the role was taken before, the device may still be on its way"
     CHECK = "look what file system is there; UFS: replay the journal, check in full only when that fails"
     UNPROTECT = "let the mount point be mounted on"
     MOUNT = "mount the file system, or import the pool"

@@ -65,7 +65,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
     made = plan(node, {"home": state}, policy)
     if (node.maintenance or node.blocked) and made.steps:
         yield "something is done under maintenance or after failed promotions"
-    promoted = False
+    promoted = awaited = False
     for step, before, seen in walk(made, node, state):
         if step.do is Do.BECOME_PRIMARY:
             promoted = True
@@ -75,6 +75,9 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
                 yield "primary while the other node may hold the resource"
             if not seen.settled:
                 yield "primary before CARP is believed"
+        awaited = awaited or step.do in (Do.BECOME_PRIMARY, Do.AWAIT_DEVICE)
+        if step.do is Do.CHECK and not awaited:
+            yield "a file system looked for before the device is known to be there"
         if step.do is Do.MOUNT and seen.role is not HastRole.PRIMARY:
             yield "mounted without being primary"
         if step.do is Do.START_SERVING and not seen.active:
