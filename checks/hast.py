@@ -17,8 +17,10 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 
 TABLE = Table(
-    Row("hastd-down", CRITICAL, "nobody answers on hastd's control socket", "no device, no replication on this node"),
-    Row("hastctl-hangs", CRITICAL, "hastctl gets no answer or a bad one", "hastd or one of its workers is stuck"),
+    Row("hastd-down", CRITICAL, "hastd's control socket takes no call and no hastd runs",
+        "no device, no replication on this node"),
+    Row("hastctl-hangs", CRITICAL, "hastctl gets no answer, a bad one, or is refused while hastd runs",
+        "hastd or one of its workers is stuck"),
     Row("hast-error", CRITICAL, "hastd answers with an error number", "hastd does not run this resource"),
     Row("hast-role-init", CRITICAL, "role init", "the resource neither serves nor follows"),
     Row("hast-no-worker", CRITICAL, "role primary without a worker", "the device is gone or about to go"),

@@ -10,7 +10,8 @@ import enum
 import re
 from typing import NamedTuple, TypeVar
 
-from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood
+from checks.probes import processes
+from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood, ProbeError
 from checks.probes.node import Node
 from checks.probes.process import Completed
 
@@ -106,11 +107,21 @@ class HastdError(NoState):
 
 
 class HastdDown(NoState):
-    """Nobody listens on the control socket: hastd does not run."""
+    """Nobody listens on the control socket, and no process of hastd exists: hastd does not run."""
 
 
 class HastctlFailed(NoState):
-    """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70) or never came back."""
+    """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70), never came back, or was refused by
+    one that runs or may run."""
+
+
+class WorkerLeft(HastctlFailed):
+    """hastd is gone and one of its workers is not: it ends by itself (`control.c ctrl_thread()`) unless it is stopped,
+    and may hold its device until then."""
+
+
+class _Refused(Exception):
+    """No connection to the control socket; the text is the system's reason."""
 
 
 class MetadataUnreadable(Exception):
@@ -124,10 +135,28 @@ def resource(node: Node, name: str) -> Resource:
     """
     try:
         completed = node.run("hastctl", "list", name)
+        _refuse_failure(completed)
     except Hangs as error:
         raise HastctlFailed(str(error)) from None
-    _refuse_failure(completed)
+    except _Refused as error:
+        raise _down_or_stuck(node, str(error)) from None
     return parse_list(completed.stdout, name)
+
+
+def _down_or_stuck(node: Node, why: str) -> NoState:
+    """What a refused connection means. A hastd that is stuck accepts nothing, and when the queue of its control socket
+    is full the kernel refuses as if nobody listened (`uipc_usrreq.c unp_connectat()`, `uipc_socket.c sonewconn()`;
+    `proto_uds.c` listens with a backlog of 8, of which 13 connections may be pending). Only the process table tells."""
+    refused = f"hastd does not answer on its control socket: {why}"
+    try:
+        found = processes.processes(node)
+    except ProbeError as error:
+        return HastctlFailed(f"{refused}; whether it runs is not known: {error}")
+    if daemon := processes.hastd(found):
+        return HastctlFailed(f"{refused}, but it runs (process {daemon.pid}): it is stuck")
+    if worker := processes.hastd_worker(found):
+        return WorkerLeft(f"{refused}; process {worker.pid} ({worker.command[:60]}) is still there")
+    return HastdDown(refused)
 
 
 def metadata(node: Node, name: str) -> Metadata:
@@ -153,7 +182,7 @@ def _refuse_failure(completed: Completed) -> None:
             raise NotPermitted(f"hastd's control socket: {why}")
         if why not in NOBODY_LISTENS:
             raise NotUnderstood("hastctl list", completed.words)
-        raise HastdDown(f"hastd does not answer on its control socket: {why}")
+        raise _Refused(why)
     if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
         raise HastctlFailed(f"hastctl ends with {completed.status}: {_plain(completed)}")
     if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed

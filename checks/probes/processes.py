@@ -16,6 +16,8 @@ NFS_DAEMONS = {
     "nfsd": r"nfsd: (master|server)\b",
 }
 """How the daemons of an NFS server show in ps(1). nfsd(8) sets its title; the others keep their path."""
+HASTD, HASTD_WORKER = r"(/sbin/)?hastd\b(?!:)", r"hastd: "
+"""hastd and its workers in ps(1): `/sbin/hastd`, `hastd: home (primary) (hastd)` (hast-facts, 12)."""
 
 
 class Process(NamedTuple):
@@ -70,6 +72,16 @@ def parse_ps(text: str) -> tuple[Process, ...]:
             raise NotUnderstood("ps", line)
         found.append(Process(int(fields["pid"]), int(fields["ppid"]), fields["command"]))
     return tuple(found)
+
+
+def hastd(found: tuple[Process, ...]) -> Process | None:
+    """The process of hastd(8), None where there is none."""
+    return next((process for process in found if re.match(HASTD, process.command)), None)
+
+
+def hastd_worker(found: tuple[Process, ...]) -> Process | None:
+    """One of hastd's workers, None where there is none."""
+    return next((process for process in found if re.match(HASTD_WORKER, process.command)), None)
 
 
 def running(found: tuple[Process, ...]) -> frozenset[str]:

@@ -6,8 +6,6 @@ raises: what is not seen is not repaired.
 
 from __future__ import annotations
 
-import re
-
 from checks.plugin.text import name_list
 from checks.probes import carp, devd, filesystem, hast, processes
 from checks.probes.carp import CarpState, asked
@@ -32,8 +30,6 @@ from remediate.state import marker
 
 KLDSTAT = "/sbin/kldstat"
 DEVICES = "/dev/hast"
-HASTD = r"(/sbin/)?hastd\b"
-"""hastd and its workers in ps(1): `/sbin/hastd`, `hastd: home (primary) (hastd)` (hast-facts, 12)."""
 NEEDED = ("rpcbind", *SERVING)
 """Without one of them no client is served."""
 
@@ -161,11 +157,14 @@ def hastd_trouble(site: Site) -> str:
 
 
 def silent(node: Node, name: str) -> str:
-    """That hastd answers nobody, asked for a resource; one that hangs or answers badly is there. Raises ProbeError."""
+    """That hastd answers nobody, asked for a resource; one that hangs, refuses or answers badly is there. Raises Unsafe
+    where only a worker of it is, and ProbeError."""
     try:
         hast.resource(node, name)
     except hast.HastdDown as error:
         return str(error)
+    except hast.WorkerLeft as error:
+        raise Unsafe(f"{error}: hastd is not started beside it") from None
     except hast.NoState:
         pass
     return ""
@@ -174,9 +173,6 @@ def silent(node: Node, name: str) -> str:
 def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
     unmounted by the kernel (hast-facts, 4): what is still there has somebody who holds it. Raises ProbeError."""
-    left = next((each for each in processes.processes(node) if re.match(HASTD, each.command)), None)
-    if left is not None:
-        return f"process {left.pid} ({left.command[:60]}) is still there"
     for mount in filesystem.mounts(node):
         mine = any(filesystem.belongs(mount, place.device, place.name) for place in found.values())
         if mine or mount.device.startswith(f"{DEVICES}/"):

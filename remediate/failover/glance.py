@@ -23,7 +23,7 @@ from checks.probes.hold import Held
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from checks.probes.processes import Process, processes, running
+from checks.probes.processes import Process, hastd, hastd_worker, processes, running
 from remediate.failover.observe import mounted_as, takes_no_files
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
@@ -45,7 +45,6 @@ TELLING = frozenset({"promoted", "promotion-failed", "refused", "switchover", "s
 """Events of the journal that say how the service came to be where it is, or why it is nowhere."""
 WORKER = r"hastd: (?P<name>\S+) \((?P<role>primary|secondary)\)"
 """The title of a worker (hast-facts, roles and workers): the role where hastd itself does not speak to this user."""
-HASTD = r"/sbin/hastd\b|hastd: "
 
 
 class ResourceGlance(NamedTuple):
@@ -284,7 +283,7 @@ class _Look:
             return True
         if self.running is None:
             return None
-        return any(re.match(HASTD, process.command) for process in self.running)
+        return hastd(self.running) is not None or hastd_worker(self.running) is not None
 
 
 def assumed(name: str, config: Config) -> Place:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from remediate.rehearsal.clock import Clock, Completion, Steps
+from remediate.rehearsal.control_socket import ControlSocket
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
 from remediate.rehearsal.handshake import connect
@@ -56,6 +57,7 @@ class Hastd:
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
         self._reloads_waiting = 0
+        self._control = ControlSocket()
 
     @property
     def clock(self) -> Clock:
@@ -85,6 +87,13 @@ class Hastd:
     def stuck(self) -> bool:
         """A stopped worker makes status and list hang for all resources (16)."""
         return self.stopped or any(res.worker is not None and res.worker.stopped for res in self.resources.values())
+
+    def takes_connection(self) -> bool:
+        """Whether a call of hastctl is connected to the control socket, accepted or not."""
+        if self.stuck():
+            return self._control.connects(self.stopped)
+        self._control.emptied()
+        return self.running
 
     # --- the daemon itself ---------------------------------------------------------------------------------
 
@@ -143,6 +152,7 @@ class Hastd:
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
         self.process, self.resources = None, {}
+        self._control.emptied()
 
     def die(self, cause: Cause) -> None:
         """The daemon is gone, and its workers and devices with it (4)."""
@@ -150,6 +160,7 @@ class Hastd:
             return
         self.node.processes.end(self.process)
         self.process = None
+        self._control.emptied()
         for resource in self.resources.values():
             self.end_worker(resource, cause)
         self.resources = {}

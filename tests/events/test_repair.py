@@ -213,10 +213,13 @@ def test_hastd_that_died_on_the_active_node_runs_again_and_one_node_serves(pair:
     assert well(pair), pair.story()
 
 
+@pytest.mark.parametrize("asked_before", [0, 20])
 @pytest.mark.parametrize("fault", ["hang nfs002 hastd", "hang nfs001 worker"])
-def test_hastd_that_runs_badly_is_left_alone(pair: InstalledPair, fault: str) -> None:
+def test_hastd_that_runs_badly_is_left_alone(pair: InstalledPair, fault: str, asked_before: int) -> None:
     pair.breaks(*fault.split())
     node = pair.pair.nodes[fault.split()[1]]
+    for _ in range(asked_before):
+        node.run("hastctl list home", timeout=1)
     before = node.hastd.process
     assert repairs(pair, node, Remedy.HASTD).ending is Ending.NOTHING
     assert node.hastd.process is before

@@ -107,7 +107,7 @@ def hastctl(call: Call) -> Steps[int]:
     if call.user != "root":
         call.err("[ERROR] Unable to connect to hastd via /var/run/hastctl: Permission denied.\n")
         return EX_OSERR
-    if not call.node.hastd.running:
+    if not call.node.hastd.takes_connection():
         call.err("[ERROR] Unable to connect to hastd via /var/run/hastctl: Connection refused.\n")
         return EX_OSERR
     call.node.hastd.attend()
