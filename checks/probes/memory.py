@@ -11,15 +11,17 @@ import re
 import stat
 from collections.abc import Mapping
 
-DEFAULT_DIRECTORY = "/var/tmp/hastwatch-{uid}"
-"""Below a directory where everybody may write, hence the ownership test in `_usable`; survives a reboot (hier(7))."""
+PARENT = "/var/tmp"
+"""Survives a reboot (hier(7)). Everybody may write there: hence the ownership test in `_usable`, and a directory of
+another name where somebody else has made one of ours."""
+NAME = "hastwatch-{uid}"
 
 
 class Memory:
     """JSON objects by name. `trouble` says why nothing can be kept, or is empty."""
 
-    def __init__(self, directory: str | None = None) -> None:
-        self.directory = directory or DEFAULT_DIRECTORY.format(uid=os.geteuid())
+    def __init__(self, directory: str | None = None, parent: str = PARENT) -> None:
+        self.directory = directory or own_directory(parent)
         self.trouble = ""
 
     def get(self, name: str) -> dict[str, object]:
@@ -80,8 +82,33 @@ class Memory:
         except OSError as error:
             self.trouble = f"cannot keep state in {self.directory}: {error.strerror}"
             return False
-        found = os.lstat(self.directory)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        if not _is_own(self.directory):
             self.trouble = f"cannot keep state in {self.directory}: it is not a directory of this user alone"
             return False
         return True
+
+
+def own_directory(parent: str) -> str:
+    """The directory of this user below `parent`, `hastwatch-UID`. Where another user has made that one first, the first
+    `hastwatch-UID.*` that is ours; it is made where there is none: nobody can keep a user from remembering."""
+    usual = os.path.join(parent, NAME.format(uid=os.geteuid()))
+    if not os.path.lexists(usual) or _is_own(usual):
+        return usual
+    import tempfile
+
+    base = f"{os.path.basename(usual)}."
+    try:
+        others = sorted(name for name in os.listdir(parent) if name.startswith(base))
+        ours = [path for path in (os.path.join(parent, name) for name in others) if _is_own(path)]
+        return ours[0] if ours else tempfile.mkdtemp(prefix=base, dir=parent)
+    except OSError:
+        return usual
+
+
+def _is_own(path: str) -> bool:
+    """Whether it is a directory into which nobody but this user can put files."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022

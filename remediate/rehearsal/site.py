@@ -195,7 +195,7 @@ class MortalStore(Store):
     (`outside_faults.py`)."""
 
     def __init__(self, directory: str, life: Life, node: SimulatedNode) -> None:
-        super().__init__(directory)
+        super().__init__(directory, f"{directory}.run")
         self._life, self._simulated = life, node
 
     def ready(self) -> None:

@@ -1,6 +1,7 @@
 """One at a time: a lock that a process holds as long as it lives.
 
-flock(2) on a file of the state directory. The kernel frees the lock of a process that is gone, however it ended, so a
+flock(2) on a file that nobody else can open: not for writing, and not for reading either, which is all that flock(2)
+needs. The kernel frees the lock of a process that is gone, however it ended, so a
 dead owner is no obstacle and nothing has to be cleaned up. Every `Lock` opens the file anew, so that two threads of one
 process exclude each other too. The descriptor is not inherited by programs that are started (they would hold the lock
 on), but by a child of a bare fork(2).
@@ -14,11 +15,17 @@ from types import TracebackType
 from typing import NamedTuple
 
 from checks.probes.times import since_1970, utc_milliseconds
-from remediate.state.store import StateNotKept, StateUnreadable, Store, flocked, is_still_at
+from remediate.state import directory as directories
+from remediate.state.directory import FILE_MODE
+from remediate.state.errors import StateNotKept
+from remediate.state.store import Store, flocked, is_still_at, without_waiting
 from remediate.timing import Timing
 
 POLL = 0.01
 """Seconds between two looks whether the lock is free."""
+LONGEST = 1 << 16
+"""Bytes that a holder says of itself at most."""
+FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Holder(NamedTuple):
@@ -39,40 +46,43 @@ class Held(Exception):
 
 
 class Lock:
-    """The lock `name` of a state directory: `NAME.lock` in it. As a context manager it takes what `acquire` has not
-    taken yet, without waiting (raises Held), and releases at the end."""
+    """The lock `name` of a state directory: `.NAME.lock` in it, and in the directory for what must work without it.
+
+    It is held where it is held in both. Where one of them cannot be used the other one does alone: a state directory
+    that is read-only, full or somebody else's does not let two at the same work, and keeps nobody from it. As a context
+    manager it takes what `acquire` has not taken yet, without waiting (raises Held), and releases at the end."""
 
     def __init__(self, store: Store, name: str, purpose: str, timing: Timing) -> None:
         self.name = f"{name}.lock"
         self.purpose = purpose
         self._store, self._timing = store, timing
-        self._path = os.path.join(store.directory, self.name)
-        self._file: int | None = None
+        self._paths = [
+            os.path.join(directory, f".{self.name}") for directory in (store.run, store.directory) if directory
+        ]
+        self._files: list[int] = []
 
     def acquire(self, wait_seconds: float) -> bool:
         """Take the lock, waiting so long at most; whether it was taken. Raises StateNotKept where there can be none."""
-        self._store.ready()
         return self._timing.until(self._taken, wait_seconds, every=POLL)
 
     def release(self) -> None:
         """Give the lock back; nothing where it isn't held."""
-        file, self._file = self._file, None
-        if file is not None:
+        files, self._files = self._files, []
+        for file in files:
             with suppress(OSError):
                 os.ftruncate(file, 0)
-            os.close(file)
+        _close(files)
 
     def holder(self) -> Holder | None:
         """Who holds the lock now; None where nobody does, or the holder has not said yet who it is."""
-        try:
-            kept = self._store.read(self.name)
-            found = Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]))
-        except (StateUnreadable, KeyError, ValueError):
-            return None
-        return found if _is_alive(found.pid) and not self._is_free() else None
+        for path in self._paths:
+            found = _words(path)
+            if found is not None and _is_alive(found.pid) and not _is_free(path):
+                return found
+        return None
 
     def __enter__(self) -> Lock:
-        if self._file is None and not self.acquire(0):
+        if not self._files and not self.acquire(0):
             raise Held(self.name, self.holder())
         return self
 
@@ -82,23 +92,53 @@ class Lock:
         self.release()
 
     def _taken(self) -> bool:
-        """Lock the file, then see that it still is the one on the disk: somebody may have removed it meanwhile."""
-        if self._file is not None:
+        """Lock every file that can be had, then see that it still is the one on the disk: somebody may have removed it
+        meanwhile. Raises StateNotKept where none can be had."""
+        if self._files:
             return False
+        taken: list[int] = []
+        troubles: list[StateNotKept] = []
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
-        except OSError as error:
-            raise StateNotKept(error.strerror or str(error), self._path) from None
-        try:
-            if not flocked(file) or not is_still_at(file, self._path):
-                os.close(file)
-                return False
-            self._say_who(file)
+            for path in self._paths:
+                try:
+                    file = self._open(path)
+                except StateNotKept as error:
+                    troubles.append(error)
+                    continue
+                taken.append(file)
+                if not flocked(file) or not is_still_at(file, path):
+                    _close(taken)
+                    return False
+            for file in taken:
+                self._say_who(file)
         except BaseException:
-            os.close(file)
+            _close(taken)
             raise
-        self._file = file
+        if not taken:
+            raise troubles[-1]
+        self._files = taken
         return True
+
+    def _open(self, path: str) -> int:
+        """A lock file, made where it is missing; one on a read-only file system is as good. Raises StateNotKept, also
+        for one that another user could open, and hold."""
+        directory = os.path.dirname(path)
+        try:
+            try:
+                if directory == self._store.directory:
+                    self._store.ready()
+                else:
+                    directories.ready(directory)
+                file = os.open(path, os.O_RDWR | os.O_CREAT | FLAGS, FILE_MODE)
+            except (StateNotKept, OSError) as error:
+                directories.refuse_untrusted(directory, {os.geteuid()})
+                file = _open_as_it_is(path, error)
+            if directories.is_private(file):
+                return file
+            os.close(file)
+        except OSError as error:
+            raise StateNotKept(error.strerror or str(error), path) from None
+        raise StateNotKept("it is not a file of this user alone", path)
 
     def _say_who(self, file: int) -> None:
         """For humans; a full disk is no reason not to have the lock."""
@@ -110,23 +150,49 @@ class Lock:
             os.ftruncate(file, 0)
             os.pwrite(file, text.encode(), 0)
 
-    def _is_free(self) -> bool:
-        """Asked only where the file names a living process: taking a free lock to see that it is free, even for a
-        blink, would make another one's `acquire(0)` fail; so it is done only to tell a killed owner whose number has
-        been given to a new process."""
-        import fcntl
 
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return True
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(file)
+def _open_as_it_is(path: str, before: Exception) -> int:
+    """An existing lock file, for reading only. Raises what was raised before where there is none."""
+    try:
+        return os.open(path, os.O_RDONLY | FLAGS)
+    except OSError:
+        raise before from None
+
+
+def _words(path: str) -> Holder | None:
+    """What the holder has said of itself."""
+    import json
+
+    try:
+        with open(path, "rb", opener=without_waiting) as file:
+            kept = json.loads(file.read(LONGEST))
+        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _is_free(path: str) -> bool:
+    """Asked only where the file names a living process: taking a free lock to see that it is free, even for a blink,
+    would make another one's `acquire(0)` fail; so it is done only to tell a killed owner whose number has been given to
+    a new process."""
+    import fcntl
+
+    try:
+        file = os.open(path, os.O_RDONLY | FLAGS)
+    except OSError:
         return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def _close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
 
 
 def _is_alive(pid: int) -> bool:

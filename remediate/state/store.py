@@ -15,10 +15,15 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from remediate.state import directory as directories
 from remediate.state import whole
+from remediate.state.directory import FILE_MODE, RUN_DIRECTORY
+from remediate.state.directory import STATE_DIRECTORY as STATE_DIRECTORY
+from remediate.state.errors import StateError as StateError
+from remediate.state.errors import StateNotKept as StateNotKept
+from remediate.state.errors import StateUnreadable as StateUnreadable
 from remediate.timing import Timing
 
-STATE_DIRECTORY = "/var/db/hastwatch"
 NAME = r"(?a)[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]{0,199}"
 """What may be a file's name here: nothing that leaves the directory, and no dot in front, which marks our own files."""
 LARGEST = 1 << 20
@@ -29,37 +34,19 @@ LOCK_WAIT = 10.0
 Values = dict[str, object]
 
 
-class StateError(Exception):
-    """The common base; never raised itself."""
-
-
-class StateUnreadable(StateError):
-    """There is a file, and what it says is not known. The caller decides what that means: never that all is well."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{name} cannot be read: {why}")
-        self.name, self.why = name, why
-
-
-class StateNotKept(StateError):
-    """Nothing was written; what was kept before still is."""
-
-    def __init__(self, why: str, path: str = "") -> None:
-        super().__init__(f"cannot keep {path}: {why}" if path else why)
-        self.why, self.path = why, path
-
-
 def _not_instead(error: StateUnreadable) -> Values:
     raise error
 
 
 class Store:
-    """One state directory. Any number of processes and threads may use it at the same time."""
+    """One state directory. Any number of processes and threads may use it at the same time. `run`: the directory in
+    which a lock can be had while that one cannot be used, empty where there is none."""
 
     lock_wait = LOCK_WAIT
 
-    def __init__(self, directory: str = STATE_DIRECTORY) -> None:
+    def __init__(self, directory: str = STATE_DIRECTORY, run: str = "") -> None:
         self.directory = os.path.abspath(directory)
+        self.run = run or (RUN_DIRECTORY if self.directory == STATE_DIRECTORY else "")
 
     def read(self, name: str) -> Values:
         """The object kept under `name`, empty where there is no such file. Raises StateUnreadable, also for a file
@@ -67,7 +54,7 @@ class Store:
         if not re.fullmatch(NAME, name):
             raise StateUnreadable(repr(name), "it is no name of a file of ours")
         try:
-            self._refuse_untrusted({0, os.geteuid()})
+            directories.refuse_untrusted(self.directory, {0, os.geteuid()})
             with open(self._path(name), "rb", opener=without_waiting) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise StateUnreadable(name, "it is not a regular file")
@@ -144,61 +131,31 @@ class Store:
     def append(self, name: str, line: str) -> None:
         """Append a line in one write, on the disk when this returns. A torn line that an earlier writer left (a power
         cut) stays a line of its own; one that doesn't fit on the disk leaves nothing. Raises StateNotKept."""
-        self._check(name)
-        self.ready()
         raw = line.encode(errors="backslashreplace") + b"\n"
-        try:
-            file = self._open_to_append(name)
+        with self._alone(name):
             try:
-                size = os.fstat(file).st_size
-                if size and os.pread(file, 1, size - 1) != b"\n":
-                    raw = b"\n" + raw
+                file = self._open_to_append(name)
                 try:
-                    if os.write(file, raw) != len(raw):
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    os.fsync(file)
-                except OSError:
-                    os.ftruncate(file, size)
-                    raise
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise self._not_kept(name, error) from None
+                    _append(file, raw)
+                finally:
+                    os.close(file)
+            except OSError as error:
+                raise self._not_kept(name, error) from None
 
     def ready(self) -> None:
-        """Make the directory (0755) where it is missing. Raises StateNotKept, also where it isn't this user's or
-        others may write into it: what stands there decides what root does."""
-        try:
-            if not os.path.lexists(self.directory):
-                os.makedirs(os.path.dirname(self.directory), 0o755, exist_ok=True)
-                os.mkdir(self.directory, 0o755)
-                os.chmod(self.directory, 0o755)  # whatever the umask: the checks read here as another user
-        except FileExistsError:
-            pass  # another process made it just now; it is looked at below
-        except OSError as error:
-            raise StateNotKept(error.strerror or str(error), self.directory) from None
-        try:
-            self._refuse_untrusted({os.geteuid()})
-        except OSError as error:
-            raise StateNotKept(error.strerror or str(error), self.directory) from None
-
-    def _refuse_untrusted(self, owners: set[int]) -> None:
-        """Raises StateNotKept, and OSError."""
-        found = os.lstat(self.directory)
-        if not stat.S_ISDIR(found.st_mode):
-            raise StateNotKept(f"{self.directory} is not a directory", self.directory)
-        if found.st_uid not in owners:
-            raise StateNotKept(f"{self.directory} belongs to user {found.st_uid}", self.directory)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise StateNotKept(f"others may write into {self.directory} (chmod go-w)", self.directory)
+        """Make the directory where it is missing, for this user alone, and shut others out where they may look into it.
+        Raises StateNotKept, also where it isn't this user's or others may write into it: what stands there decides what
+        root does."""
+        directories.ready(self.directory)
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        """While no other writer of `name` is at work. The lock file stays: removing it would let two in."""
+        """While no other writer of `name` is at work. The lock is a file of its own, which stays: removing it would let
+        two in, and the file itself may be renamed (newsyslog) or open for reading elsewhere."""
         self._check(name)
         self.ready()
         try:
-            lock = os.open(self._path(f".{name}.lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            lock = os.open(self._path(f".{name}.lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
         except OSError as error:
             raise self._not_kept(name, error) from None
         try:
@@ -218,7 +175,7 @@ class Store:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
-            whole.replace(self._path(name), temporary, text, 0o644)
+            whole.replace(self._path(name), temporary, text, FILE_MODE)
         except OSError as error:
             raise self._not_kept(name, error) from None
 
@@ -233,18 +190,12 @@ class Store:
         return True
 
     def _open_to_append(self, name: str) -> int:
-        """The file, locked against other appenders, and still the one of that name: newsyslog(8) may rename it."""
+        """The file that has this name now: newsyslog(8) may rename it at any time. Raises OSError."""
+        path = self._path(name)
         while True:
-            file = os.open(
-                self._path(name), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644
-            )
-            try:
-                self._wait_for(file, name)
-                if is_still_at(file, self._path(name)):
-                    return file
-            except BaseException:
-                os.close(file)
-                raise
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, FILE_MODE)
+            if is_still_at(file, path):
+                return file
             os.close(file)
 
     def _check(self, name: str) -> None:
@@ -283,6 +234,20 @@ class Untouched(Store):
         except StateUnreadable as error:
             before = instead(error)
         return change(before) or {}
+
+
+def _append(file: int, raw: bytes) -> None:
+    """One write, or none where not all of it fits. Raises OSError."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        raw = b"\n" + raw
+    try:
+        if os.write(file, raw) != len(raw):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, size)
+        raise
 
 
 def flocked(file: int) -> bool:

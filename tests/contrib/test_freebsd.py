@@ -254,7 +254,7 @@ def test_rc_does_not_start_what_is_ours_to_start(name: str) -> None:
 def test_newsyslog_rotates_the_journal_as_it_can_be_read() -> None:
     (fields,) = _fields(FREEBSD / "newsyslog-hastwatch.conf")
     path, owner, mode, count, size, when, flags = fields
-    assert (path, owner, mode, when) == (f"{STATE_DIRECTORY}/{NAME}", "root:wheel", "644", "*")
+    assert (path, owner, mode, when) == (f"{STATE_DIRECTORY}/{NAME}", "root:wheel", "600", "*")
     assert int(count) > 0 and int(size) > 0
     assert set(flags) == set("BJN")
 

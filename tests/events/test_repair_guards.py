@@ -147,7 +147,9 @@ def test_what_cannot_be_written_down_is_not_done(state: Path) -> None:
 
 def test_where_there_can_be_no_lock_nothing_is_done(state: Path) -> None:
     pair = pair_without_devd(state)
-    (pair.state / "nfs001" / "repair.lock").mkdir()
+    for place in ("nfs001", "nfs001.run"):
+        (pair.state / place / ".repair.lock").unlink(missing_ok=True)
+        (pair.state / place / ".repair.lock").mkdir(parents=True)
     with pytest.raises(StateNotKept):
         repaired(pair, pair.active, Remedy.DEVD)
     assert pair.active.devd.process is None

@@ -102,7 +102,7 @@ def test_while_a_copy_is_recovered_nothing_starts_hastd_under_it(state: Path) ->
     cut_off(pair, SIDES[2])
     assert pair.is_split and pair.role(pair.losing) == "init"
     recovery = pair.begins_recovery(Life())
-    assert pair.until(lambda: (pair.state / pair.losing.name / "converge.lock").read_text() != "")
+    assert pair.until(lambda: (pair.state / pair.losing.name / ".converge.lock").read_text() != "")
     pair.breaks("kill", pair.losing.name, "hastd")
     asked = pair.begins(pair.losing, lambda site: repair(site, Request(Remedy.HASTD)))
     assert not recovery.done

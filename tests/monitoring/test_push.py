@@ -131,7 +131,7 @@ def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Place, nagi
     first = subprocess.Popen(command, cwd=ROOT)
     assert awaited(ran.exists)
     second = subprocess.Popen(command, cwd=ROOT)
-    waits = place.root / "nagios-pipe" / "push-waits.lock"
+    waits = place.root / "nagios-pipe" / ".push-waits.lock"
     assert awaited(lambda: waits.exists() and f'"pid": {second.pid},' in waits.read_text())
     assert [subprocess.run(command, cwd=ROOT, timeout=60).returncode for _ in range(2)] == [0, 0]
     assert ran.read_text() == "x\n"

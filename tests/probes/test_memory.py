@@ -35,6 +35,20 @@ def test_a_directory_that_others_may_write_is_not_used(tmp_path: Path) -> None:
     assert "not a directory of this user alone" in memory.trouble
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_user_who_was_there_first_keeps_nobody_from_remembering(tmp_path: Path) -> None:
+    """Else whoever makes /var/tmp/hastwatch-0 has every hung command of root's checks started again each minute."""
+    tmp_path.chmod(0o1777)
+    for name in ("hastwatch-0", "hastwatch-0.first"):
+        (tmp_path / name).mkdir(mode=0o700)
+        os.chown(tmp_path / name, 65534, 65534)
+    memory = Memory(parent=str(tmp_path))
+    memory.put("x", {"a": 1})
+    assert memory.trouble == ""
+    assert Memory(parent=str(tmp_path)).get("x") == {"a": 1}
+    assert len(os.listdir(tmp_path)) == 3 and not os.listdir(tmp_path / "hastwatch-0")
+
+
 def test_a_link_in_the_place_of_the_directory_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "state").symlink_to(tmp_path / "elsewhere")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -33,6 +36,32 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 lock, other = (Lock(Store(sys.argv[1]), "converge", "a test", Timing()) for _ in range(2))
 print(lock.acquire(0), other.acquire(0), other.holder())
 """
+
+
+TAKEN_TWICE = """
+import sys
+from remediate.state.lock import Lock
+from remediate.state.store import Store
+from remediate.timing import Timing
+one, other = (Lock(Store(sys.argv[1]), "converge", "a test", Timing()) for _ in range(2))
+print(one.acquire(0), other.acquire(0))
+"""
+HOLDS_ALL = """
+import sys
+held = []
+def hold_all(directory):
+    for place, _, names in os.walk(directory):
+        for name in names:
+            try:
+                file = os.open(os.path.join(place, name), os.O_RDONLY)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(file)
+            except OSError:
+                pass
+hold_all(sys.argv[1])
+print(len(held), flush=True)
+"""
+HELD_NOW, HOLDS_ALL = HOLDS_ALL, HOLDS_ALL + "sys.stdin.read()"
 
 
 class Counted(Timing):
@@ -152,15 +181,23 @@ def test_the_lock_of_a_killed_process_is_free(store: Store) -> None:
 
 
 def test_the_words_of_a_killed_process_whose_number_is_in_use_again_name_no_holder(store: Store) -> None:
-    store.write("converge.lock", {"pid": os.getpid(), "purpose": "killed", "since": "2026-11-22T08:46:35.000Z"})
+    words = {"pid": os.getpid(), "purpose": "killed", "since": "2026-11-22T08:46:35.000Z"}
+    lock_file(store, json.dumps(words))
     assert lock(store).holder() is None
     assert lock(store).acquire(0)
 
 
+def lock_file(store: Store, words: str) -> None:
+    """A lock that its holder has left like this."""
+    store.ready()
+    path = Path(store.directory, ".converge.lock")
+    path.touch(0o600)
+    path.write_text(words)
+
+
 @pytest.mark.parametrize("words", ["", "{", '{"pid": "x"}', '{"pid": 1, "purpose": "a", "since": 1}', "[]"])
 def test_words_that_are_none_are_no_obstacle(store: Store, words: str) -> None:
-    store.ready()
-    Path(store.directory, "converge.lock").write_text(words)
+    lock_file(store, words)
     assert lock(store).holder() is None
     assert lock(store).acquire(0)
 
@@ -168,7 +205,7 @@ def test_words_that_are_none_are_no_obstacle(store: Store, words: str) -> None:
 def test_a_lock_whose_file_was_removed_is_not_taken_for_the_new_one(store: Store) -> None:
     old, new = lock(store), lock(store)
     assert old.acquire(0)
-    store.remove("converge.lock")
+    Path(store.directory, ".converge.lock").unlink()
     assert new.acquire(0)
     assert not lock(store).acquire(0)
 
@@ -191,7 +228,93 @@ def test_where_there_can_be_no_lock_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "state").chmod(0o777)
     with pytest.raises(StateNotKept):
         lock(Store(str(tmp_path / "state"))).acquire(0)
-    (tmp_path / "state").chmod(0o755)
-    (tmp_path / "state" / "converge.lock").mkdir()
+    (tmp_path / "state").chmod(0o700)
+    (tmp_path / "state" / ".converge.lock").mkdir()
     with pytest.raises(StateNotKept, match=r"converge\.lock"):
         lock(Store(str(tmp_path / "state"))).acquire(0)
+
+
+# --- where the state directory cannot be used ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Store:
+    """A state directory with a second place for locks."""
+    return Store(str(tmp_path / "state"), run=str(tmp_path / "run"))
+
+
+def test_a_lock_is_held_in_both_places(place: Store) -> None:
+    with lock(place):
+        assert not lock(Store(place.directory)).acquire(0)
+        assert not lock(Store(place.run)).acquire(0)
+    assert lock(Store(place.directory)).acquire(0)
+
+
+@pytest.mark.parametrize("harm", ["somebody else's", "others may write", "no directory", "the lock is none"])
+def test_a_state_directory_that_cannot_be_used_still_lets_one_at_a_time(place: Store, harm: str) -> None:
+    directory = Path(place.directory)
+    if harm == "no directory":
+        directory.write_text("")
+    else:
+        directory.mkdir(0o700)
+    if harm == "somebody else's":
+        os.chown(directory, child.NOBODY, child.NOBODY)
+    elif harm == "others may write":
+        directory.chmod(0o777)
+    elif harm == "the lock is none":
+        (directory / ".converge.lock").mkdir()
+    first, second = lock(place), lock(place)
+    assert first.acquire(0)
+    assert not second.acquire(0) and second.holder() is not None
+    first.release()
+    assert second.acquire(0)
+
+
+def test_one_that_began_while_the_directory_could_not_be_used_excludes_those_after_it(place: Store) -> None:
+    directory = Path(place.directory)
+    directory.mkdir(0o777)
+    directory.chmod(0o777)
+    first = lock(place)
+    assert first.acquire(0)
+    directory.chmod(0o700)
+    assert not lock(place).acquire(0)
+    first.release()
+    assert lock(place).acquire(0)
+
+
+def test_on_a_read_only_file_system_an_existing_lock_is_as_good() -> None:
+    """Seen by an ordinary user whose directory takes no writes: for him the permissions are what EROFS is for root."""
+    with child.ordinary_directory(0o700) as directory:
+        assert child.run_as_ordinary_user(TAKEN_TWICE, directory) == "True False\n"
+        (directory / ".converge.lock").chmod(0o400)
+        directory.chmod(0o500)
+        assert child.run_as_ordinary_user(TAKEN_TWICE, directory) == "True False\n"
+
+
+def test_no_user_can_hold_a_lock_of_root() -> None:
+    """flock(2) needs only a descriptor for reading: none is to be had of the new lock, nor of what an old version left,
+    whose locks were 0644 in a directory of 0755."""
+    with root_directory() as directory:
+        for name in ("converge.lock", "journal.jsonl"):
+            (directory / name).touch(0o644)
+        with child.start(child.BECOME + HOLDS_ALL, directory) as attacker:
+            assert attacker.stdout and attacker.stdout.readline() == "2\n", "what an old version left can be held"
+            store = Store(str(directory))
+            held = lock(store, timing=Timing())
+            assert held.acquire(0)
+            began = monotonic()
+            store.append("journal.jsonl", "an entry")
+            assert monotonic() - began < 1
+            held.release()
+            assert child.run_as_ordinary_user(HELD_NOW, directory) == "0\n"
+            assert held.acquire(0)
+            attacker.kill()
+        assert sorted(os.listdir(directory)) == [".converge.lock", ".journal.jsonl.lock", "journal.jsonl"]
+
+
+@contextmanager
+def root_directory() -> Iterator[Path]:
+    """A state directory as older versions made it."""
+    with child.ordinary_directory(0o755) as directory:
+        os.chown(directory, 0, 0)
+        yield directory

@@ -67,6 +67,13 @@ except StateNotKept as error:
 """
 
 
+def modes(directory: str) -> dict[str, int]:
+    """The permissions of a directory and of what is in it."""
+    return {
+        name: stat.S_IMODE(os.lstat(os.path.join(directory, name)).st_mode) for name in (".", *os.listdir(directory))
+    }
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "db" / "state"))
@@ -84,14 +91,15 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, valu
     assert store.read("x") == values
 
 
-def test_the_directory_is_made_with_its_parents_for_everybody_to_read(store: Store) -> None:
-    before = os.umask(0o077)
+def test_the_directory_is_made_with_its_parents_for_this_user_alone(store: Store) -> None:
+    before = os.umask(0)
     try:
         store.write("x", {"a": 1})
+        store.append("lines", "a")
     finally:
         os.umask(before)
-    assert stat.S_IMODE(os.stat(store.directory).st_mode) == 0o755
-    assert stat.S_IMODE(os.stat(f"{store.directory}/x").st_mode) == 0o644
+    assert modes(store.directory) == {".": 0o700, "x": 0o600, ".x.lock": 0o600, "lines": 0o600, ".lines.lock": 0o600}
+    assert stat.S_IMODE(os.stat(os.path.dirname(store.directory)).st_mode) == 0o755
 
 
 def test_where_nothing_was_written_nothing_is_read_and_nothing_is_made(store: Store) -> None:
@@ -222,7 +230,7 @@ def test_a_full_disk_leaves_the_old_values_and_no_temporary(store: Store) -> Non
     )
     assert store.read("x") == {"a": 1}
     assert Path(store.directory, "lines").read_text() == "first\n"
-    assert sorted(os.listdir(store.directory)) == [".x.lock", "lines", "x"]
+    assert sorted(os.listdir(store.directory)) == [".lines.lock", ".x.lock", "lines", "x"]
 
 
 def test_a_writer_that_dies_within_the_write_leaves_the_old_values_and_is_no_obstacle(store: Store) -> None:
@@ -281,6 +289,33 @@ def test_a_directory_into_which_others_may_write_is_not_trusted(store: Store) ->
         store.write("x", {"a": 2})
     with pytest.raises(StateUnreadable, match="others may write into"):
         store.read("x")
+
+
+def test_a_directory_of_an_older_version_is_shut_to_others_with_all_that_is_in_it(store: Store, tmp_path: Path) -> None:
+    names = ("home.ledger.json", "home.split-brain", "journal.jsonl", "journal.jsonl.0.bz2", "converge.lock")
+    directory = Path(store.directory)
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    (tmp_path / "other").touch(0o644)
+    (directory / "link.json").symlink_to(tmp_path / "other")
+    for name in names:
+        (directory / name).touch(0o644)
+    store.write("x", {"a": 1})
+    found = modes(store.directory)
+    assert {name: found.pop(name) for name in (".", *names[:-1])} == {".": 0o700} | dict.fromkeys(names[:-1], 0o600)
+    assert "converge.lock" not in found
+    assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o644
+
+
+def test_a_directory_that_holds_other_things_too_keeps_its_permissions(store: Store) -> None:
+    """A wrong --state-dir must not shut everybody out of /etc."""
+    directory = Path(store.directory)
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    (directory / "passwd").touch(0o644)
+    store.write("x", {"a": 1})
+    found = modes(store.directory)
+    assert (found["."], found["passwd"], found["x"], found[".x.lock"]) == (0o755, 0o644, 0o600, 0o600)
 
 
 def test_a_link_in_the_place_of_the_directory_is_not_followed(tmp_path: Path) -> None:
