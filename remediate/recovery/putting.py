@@ -1,4 +1,8 @@
-"""One file on its way into a live directory: written under a name of ours, and named when all of it is on the disk."""
+"""One entry on its way into a live directory: built in the workshop, on the disk, and named when all of it is there.
+
+Owner, mode and times are set where nobody else can reach the entry, and never by a name in a live directory: whoever
+may write there could put a file of somebody else in its place.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,37 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 
-from remediate.recovery.items import SYMLINK
+from remediate.recovery.items import CHUNK, DIRECTORY, SYMLINK, Item, shown
 from remediate.recovery.manifest import Kept
+from remediate.recovery.workshop import ENTRY, PREFIX, PRESENT
 
-WORKING = b".hastwatch-restore-"
-"""What a file is called until all of it is there; one that a killed restore left is written over."""
 SHARED = 0o7777
 """The bits of a mode that are kept."""
+MOST = 99
+"""Files that are kept beside a name because they appeared while it was restored."""
+IN_WORKSHOP = f"in {shown(PREFIX)}* in the root of the file system"
+
+
+class Changed(Exception):
+    """Somebody put something else in the place of a file while it was restored. Nothing of it is lost."""
 
 
 class Working:
-    """The entry under a name of ours in its directory, all of it on the disk; gone at the end unless it got its own."""
+    """An entry in the workshop, all of it on the disk; gone at the end unless it got its name."""
 
-    def __init__(self, directory: int, kept: Kept, content: Iterator[bytes] | None) -> None:
-        self._directory, self._kept, self._content = directory, kept, content
-        self._name = WORKING + hashlib.sha256(kept.item.path).hexdigest()[:16].encode()
+    def __init__(self, workshop: int, directory: int, kept: Kept, content: Iterator[bytes] | None) -> None:
+        self._workshop, self._directory, self._kept, self._content = workshop, directory, kept, content
 
     def __enter__(self) -> Working:
         item = self._kept.item
-        with suppress(FileNotFoundError):
-            os.unlink(self._name, dir_fd=self._directory)
         try:
             if item.kind == SYMLINK:
-                os.symlink(item.target, self._name, dir_fd=self._directory)
+                os.symlink(item.target, ENTRY, dir_fd=self._workshop)
                 with suppress(PermissionError):
-                    os.chown(self._name, item.uid, item.gid, dir_fd=self._directory, follow_symlinks=False)
+                    os.chown(ENTRY, item.uid, item.gid, dir_fd=self._workshop, follow_symlinks=False)
+            elif item.kind == DIRECTORY:
+                os.mkdir(ENTRY, 0o700, dir_fd=self._workshop)
+                self._dress_directory()
             else:
                 self._write()
         except BaseException:
@@ -45,14 +55,32 @@ class Working:
 
     def take_free_name(self, name: bytes) -> None:
         """Raises FileExistsError, OSError."""
-        os.link(
-            self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory, follow_symlinks=False
-        )  # fmt: skip
+        if self._kept.item.kind == DIRECTORY:
+            # rename(2) replaces an empty directory: so only the one that is made here, and none that was there
+            os.mkdir(name, 0o700, dir_fd=self._directory)
+            os.rename(ENTRY, name, src_dir_fd=self._workshop, dst_dir_fd=self._directory)
+        else:
+            self._link(ENTRY, self._workshop, name)
         os.fsync(self._directory)
 
-    def replace(self, name: bytes) -> None:
-        """Raises OSError."""
-        os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+    def replace(self, name: bytes, before: bytes) -> None:
+        """Take the name of the present file, which has the name `before` already. The present file is moved out of the
+        way, not overwritten: so what somebody puts in its place meanwhile is not lost. Raises Changed, OSError."""
+        if look(self._workshop, PRESENT) is not None:
+            raise Changed(f"not tried: an earlier file could not be given its name back, and is {IN_WORKSHOP}")
+        os.rename(name, PRESENT, src_dir_fd=self._directory, dst_dir_fd=self._workshop)
+        moved, kept = look(self._workshop, PRESENT), look(self._directory, before)
+        if moved is None or kept is None or not os.path.samestat(moved, kept):
+            raise Changed(f"it was changed meanwhile, and stays {self._give_back(name, before)}")
+        try:
+            self._link(ENTRY, self._workshop, name)
+        except FileExistsError:
+            raise Changed("something else has appeared in its place meanwhile, and stays") from None
+        except OSError:
+            self._give_back(name, before)
+            raise
+        finally:
+            self._forget_present()
         os.fsync(self._directory)
 
     def same_as(self, name: bytes) -> bool:
@@ -67,37 +95,81 @@ class Working:
             return False
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._directory)
         with open(file, "rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest() == self._kept.sha256
+            if not os.path.samestat(os.fstat(file), found):
+                return False
+            made, left = hashlib.sha256(), item.size
+            while left and (chunk := opened.read(min(left, CHUNK))):
+                made.update(chunk)
+                left -= len(chunk)
+            return not left and not opened.read(1) and made.hexdigest() == self._kept.sha256
+
+    def _give_back(self, name: bytes, before: bytes) -> str:
+        """Give what was moved away its name back, or another one where the name is taken by now; where it is, in
+        words."""
+        places = (name, *(before + b".%d" % number for number in range(2, MOST)))
+        for place in places:
+            try:
+                self._link(PRESENT, self._workshop, place)
+            except FileExistsError:
+                continue
+            except OSError:
+                break  # a directory, of which there is no second name
+            self._forget_present()
+            return "where it was" if place == name else f"as {shown(place)}"
+        with suppress(OSError):
+            os.rename(PRESENT, name, src_dir_fd=self._workshop, dst_dir_fd=self._directory)
+            return "where it was"
+        return IN_WORKSHOP
+
+    def _forget_present(self) -> None:
+        """Remove the second name of what has another one. Raises OSError."""
+        with suppress(FileNotFoundError):
+            if os.stat(PRESENT, dir_fd=self._workshop, follow_symlinks=False).st_nlink > 1:
+                os.unlink(PRESENT, dir_fd=self._workshop)
+
+    def _link(self, source: bytes, directory: int, name: bytes) -> None:
+        """A second name, in the live directory. Raises FileExistsError, OSError."""
+        os.link(source, name, src_dir_fd=directory, dst_dir_fd=self._directory, follow_symlinks=False)
 
     def _write(self) -> None:
         item = self._kept.item
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        file = os.open(self._name, flags, 0o600, dir_fd=self._directory)
+        file = os.open(ENTRY, flags, 0o600, dir_fd=self._workshop)
         try:
             for chunk in self._content or ():
                 rest = memoryview(chunk)
                 while rest:
                     rest = rest[os.write(file, rest) :]
-            owned = _chown(file, item.uid, item.gid)
-            # without the owner that it is for, a file must not run with its rights (chmod(2), setuid)
-            os.fchmod(file, item.mode & (SHARED if owned else 0o777))
+            _dress(file, item)
             os.utime(file, ns=(item.mtime_ns, item.mtime_ns))
             os.fsync(file)
         finally:
             os.close(file)
 
+    def _dress_directory(self) -> None:
+        made = os.open(ENTRY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._workshop)
+        try:
+            _dress(made, self._kept.item)
+            os.fsync(made)
+        finally:
+            os.close(made)
+
     def _remove(self) -> None:
         with suppress(OSError):
-            os.unlink(self._name, dir_fd=self._directory)
+            os.unlink(ENTRY, dir_fd=self._workshop)
+        with suppress(OSError):
+            os.rmdir(ENTRY, dir_fd=self._workshop)
 
 
-def _chown(file: int, uid: int, gid: int) -> bool:
-    """Whether it could be given to its owner, which only root can."""
+def _dress(file: int, item: Item) -> None:
+    """Owner and mode. Without the owner that it is for, a file must not run with its rights (chmod(2), setuid): nobody
+    but root can give it away. Raises OSError."""
+    mode = item.mode & SHARED
     try:
-        os.fchown(file, uid, gid)
+        os.fchown(file, item.uid, item.gid)
     except PermissionError:
-        return False
-    return True
+        mode &= 0o777
+    os.fchmod(file, mode)
 
 
 def look(directory: int, name: bytes) -> os.stat_result | None:

@@ -1,8 +1,9 @@
 """Files of a salvage put back into the live file system: beside the present ones, or over them, never silently.
 
-The live tree is walked component by component, and never through a link; what is put back gets its name only when all
-of it is on the disk. `beside` is `NAME.salvaged-INCIDENT` and overwrites nothing; `over` keeps the present file as
-`NAME.before-restore-INCIDENT` first. A hard link comes back as a file of its own.
+The live tree is walked component by component, never through a link or onto another file system. What is put back is
+built in a private directory (`workshop`), and gets its name only when all of it is on the disk. `beside` is
+`NAME.salvaged-INCIDENT` and overwrites nothing; `over` keeps the present file as `NAME.before-restore-INCIDENT` first.
+A hard link comes back as a file of its own.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ import fnmatch
 import os
 import posixpath
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from remediate.failover.outcome import StepFailed
 from remediate.recovery import archive
-from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, shown
+from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item, shown
 from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.putting import SHARED, Working, look
+from remediate.recovery.putting import Changed, Working, look
 from remediate.recovery.targets import BLOCK, FILES, Target
 from remediate.recovery.trees import open_directory
+from remediate.recovery.workshop import ENTER, nameless, workshop
 
 
 class How(enum.Enum):
@@ -66,19 +66,19 @@ def put_back(
     except OSError as error:
         raise StepFailed(f"{root} cannot be opened: {error.strerror}") from None
     try:
-        live = _Live(top, found, how, dry_run)
         if dry_run:
-            yield from (live.put(kept, None) for kept in wanted)
+            yield from (_Live(top, None, found, how).put(kept, None) for kept in wanted)
             return
         links = _by_content(wanted)
-        with salvage.reading(FILES) as source:
+        with workshop(top) as private, salvage.reading(FILES) as source:
+            live = _Live(top, private, found, how)
             for member in archive.members(source, found.files):
                 wants = links.get(member.kept.item.path, []) if member.kept.has_content else []
                 if wants:
                     yield from _of_one_content(live, wants, archive.contents(member))
                 elif member.kept.item.kind != FILE and member.kept.item.path in paths:
                     yield live.put(member.kept, None)
-        yield from (live.put(kept, None) for kept in wanted if not kept.stored)
+            yield from (live.put(kept, None) for kept in wanted if not kept.stored)
     finally:
         os.close(top)
 
@@ -102,7 +102,7 @@ def _of_one_content(live: _Live, wants: Sequence[Kept], content: Iterator[bytes]
     if len(wants) == 1:
         yield live.put(wants[0], content)
         return
-    with tempfile.TemporaryFile() as aside:
+    with live.aside() as aside:
         for chunk in content:
             aside.write(chunk)
         for kept in wants:
@@ -111,10 +111,11 @@ def _of_one_content(live: _Live, wants: Sequence[Kept], content: Iterator[bytes]
 
 
 class _Live:
-    """The live file system, into which is written."""
+    """The live file system, into which is written; without a workshop it is only looked at."""
 
-    def __init__(self, top: int, found: Manifest, how: How, dry_run: bool) -> None:
-        self._top, self._how, self._dry_run = top, how, dry_run
+    def __init__(self, top: int, private: int | None, found: Manifest, how: How) -> None:
+        self._top, self._workshop, self._how = top, private, how
+        self._device = os.fstat(top).st_dev
         self._incident = found.incident.encode()
         self._directories = {kept.item.path: kept for kept in found.files if kept.item.kind == DIRECTORY}
 
@@ -122,23 +123,32 @@ class _Live:
         """Put one entry back. Raises StepFailed where its content is not what it should be."""
         try:
             return Done(kept, self._put(kept, content))
-        except _Refused as error:
+        except (_Refused, Changed) as error:
             return Done(kept, str(error), True)
         except OSError as error:
             return Done(kept, error.strerror or str(error), True)
 
+    def aside(self) -> IO[bytes]:
+        """A file for a content that several names share. Raises OSError."""
+        return nameless(self._private)
+
+    @property
+    def _private(self) -> int:
+        assert self._workshop is not None, "nothing is written where there is no workshop"
+        return self._workshop
+
     def _put(self, kept: Kept, content: Iterator[bytes] | None) -> str:
-        """What was done. Raises _Refused, OSError, StepFailed."""
+        """What was done. Raises _Refused, Changed, OSError, StepFailed."""
         path = kept.item.path
         refuse_unsafe(kept)
         if kept.item.kind == DIRECTORY:
             if self._exists(path):
                 return "is there already"
-            if not self._dry_run:
+            if self._workshop is not None:
                 os.close(self._enter(path))
             return "made"
         above, _, name = path.rpartition(b"/")
-        if self._dry_run:
+        if self._workshop is None:
             return self._plan(path, name)
         directory = self._enter(above)
         try:
@@ -155,7 +165,7 @@ class _Live:
 
     def _beside(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
         to = self._salvaged(name)
-        with Working(directory, kept, content) as working:
+        with Working(self._private, directory, kept, content) as working:
             try:
                 working.take_free_name(to)
             except FileExistsError:
@@ -166,7 +176,7 @@ class _Live:
 
     def _over(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
         before = self._before(name)
-        with Working(directory, kept, content) as working:
+        with Working(self._private, directory, kept, content) as working:
             if working.same_as(name):
                 return "is the same already"
             present = look(directory, name)
@@ -182,7 +192,7 @@ class _Live:
                 if kept_already is None or not os.path.samestat(kept_already, present):
                     raise _Refused(f"{shown(before)} is there already: move it away first") from None
             os.fsync(directory)
-            working.replace(name)
+            working.replace(name, before)
         return f"over it, kept as {shown(before)}"
 
     def _salvaged(self, name: bytes) -> bytes:
@@ -216,24 +226,25 @@ class _Live:
         return current
 
     def _enter_one(self, directory: int, name: bytes, path: bytes) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         try:
-            return os.open(name, flags, dir_fd=directory)
+            below = os.open(name, ENTER, dir_fd=directory)
         except FileNotFoundError:
-            os.mkdir(name, 0o700, dir_fd=directory)
+            with Working(self._private, directory, self._as_it_was(path), None) as working:
+                working.take_free_name(name)
+            below = os.open(name, ENTER, dir_fd=directory)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
                 raise _Refused(f"{shown(path)} is no directory there, and no link is followed") from None
             raise
-        made = os.open(name, flags, dir_fd=directory)
-        as_it_was = self._directories.get(path)
-        if as_it_was is not None:
-            item = as_it_was.item
-            with suppress(PermissionError):
-                os.fchown(made, item.uid, item.gid)
-            os.fchmod(made, item.mode & SHARED)
-        os.fsync(directory)
-        return made
+        if os.fstat(below).st_dev != self._device:
+            os.close(below)
+            raise _Refused(f"{shown(path)} is on another file system")
+        return below
+
+    def _as_it_was(self, path: bytes) -> Kept:
+        """A directory of the losing copy, of which the salvage may know nothing but the name."""
+        unknown = Kept(Item(path, DIRECTORY, 0, 0, 0, 0o700, os.geteuid(), os.getegid(), 1), (), False)
+        return self._directories.get(path, unknown)
 
 
 def refuse_unsafe(kept: Kept) -> None:

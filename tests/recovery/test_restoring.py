@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
+import stat
+import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,11 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery import archive, manifest
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
 from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.putting import WORKING
 from remediate.recovery.restoring import Done, How, chosen, put_back
 from remediate.recovery.salvage import read_manifest, salvage
 from remediate.recovery.targets import FILES, MANIFEST, Directory
 from remediate.recovery.trees import DirectoryTree
+from remediate.recovery.workshop import ENTRY, PREFIX, PRESENT, workshop
 from tests.recovery.copies import COPIES, UNKNOWN, Content, in_memory, local_site, make
 
 
@@ -71,7 +72,7 @@ def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there
             for path, one in done.items():
                 if not one.failed and one.kept.item.kind in (FILE, SYMLINK):
                     assert after[path + (b".salvaged-i1" if how is How.BESIDE else b"")] == wanted[path]
-            assert not any(WORKING in path for path in after)
+            assert not any(PREFIX in path for path in after)
             assert set(files_of(place)) >= {b"kept/home-i1/files.tar"}
 
 
@@ -112,10 +113,70 @@ def test_a_restore_that_was_killed_between_its_two_names_is_finished_by_the_next
 
 def test_what_a_killed_restore_left_unfinished_is_gone_after_the_next(tmp_path: Path) -> None:
     keep(tmp_path, {b"a": b"one"}, {})
-    name = WORKING + hashlib.sha256(b"a").hexdigest()[:16].encode()
-    (tmp_path / "live" / name.decode()).write_bytes(b"half")
+    left = tmp_path / "live" / os.fsdecode(PREFIX + b"1")
+    left.mkdir(mode=0o700)
+    (left / os.fsdecode(ENTRY)).write_bytes(b"half")
     back(tmp_path, How.OVER)
-    assert files_of(tmp_path / "live") == {b"a": b"one"}
+    assert files_of(tmp_path / "live") == {b"a": b"one"} and os.listdir(tmp_path / "live") == ["a"]
+
+
+@pytest.mark.parametrize("moment", range(1, 12))
+@pytest.mark.parametrize("how", How)
+def test_a_restore_that_is_killed_at_any_moment_loses_nothing_and_is_finished_by_the_next(
+    tmp_path: Path, how: How, moment: int
+) -> None:
+    keep(tmp_path, {b"a": b"one", b"d/b": b"three"}, {b"a": b"two"})
+    child = os.fork()
+    if child == 0:
+        seen = 0
+
+        def die(event: str, _: object) -> None:
+            nonlocal seen
+            seen += event in ("os.mkdir", "os.link", "os.rename", "os.remove", "os.chown", "os.rmdir")
+            if seen == moment:
+                os._exit(0)
+
+        sys.addaudithook(die)
+        back(tmp_path, how)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert b"two" in files_of(tmp_path / "live").values()
+    back(tmp_path, how)
+    expected = {How.BESIDE: {b"a": b"two", b"a.salvaged-i1": b"one", b"d/b.salvaged-i1": b"three"},
+                How.OVER: {b"a": b"one", b"a.before-restore-i1": b"two", b"d/b": b"three"}}  # fmt: skip
+    assert files_of(tmp_path / "live") == expected[how]
+    assert sorted(os.listdir(tmp_path / "live")) == sorted({name.split(b"/")[0].decode() for name in expected[how]})
+
+
+def test_a_file_that_a_killed_restore_moved_away_and_that_has_no_other_name_stays(tmp_path: Path) -> None:
+    keep(tmp_path, {b"a": b"one"}, {})
+    left = tmp_path / "live" / os.fsdecode(PREFIX + b"1")
+    left.mkdir(mode=0o700)
+    (left / os.fsdecode(PRESENT)).write_bytes(b"only here")
+    back(tmp_path, How.OVER)
+    assert files_of(tmp_path / "live") == {b"a": b"one", PREFIX + b"1/" + PRESENT: b"only here"}
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_a_directory_that_others_enter_is_not_taken_for_a_leftover(tmp_path: Path, mode: int) -> None:
+    keep(tmp_path, {b"a": b"one"}, {})
+    theirs = tmp_path / "live" / os.fsdecode(PREFIX + b"1")
+    theirs.mkdir()
+    theirs.chmod(mode)
+    (theirs / os.fsdecode(ENTRY)).write_bytes(b"of somebody")
+    (tmp_path / "live" / os.fsdecode(PREFIX + b"2")).symlink_to(tmp_path / "kept")
+    back(tmp_path, How.OVER)
+    assert (theirs / os.fsdecode(ENTRY)).read_bytes() == b"of somebody"
+    assert os.path.lexists(tmp_path / "live" / os.fsdecode(PREFIX + b"2"))
+
+
+def test_two_restores_at_once_do_not_remove_what_the_other_one_builds(tmp_path: Path) -> None:
+    top = os.open(tmp_path, os.O_RDONLY)
+    with workshop(top) as one, workshop(top) as two:
+        assert os.fstat(one).st_nlink and os.fstat(two).st_nlink
+        assert stat.S_IMODE(os.fstat(one).st_mode) == 0o700 and len(os.listdir(tmp_path)) == 2
+    assert os.listdir(tmp_path) == []
+    os.close(top)
 
 
 def test_modes_owners_and_times_come_back(tmp_path: Path) -> None:
