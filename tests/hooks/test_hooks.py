@@ -113,7 +113,7 @@ def test_wrong_arguments_are_64_one_entry_and_one_line_of_syslog(place: Place, h
     (line,) = place.said(1)
     assert (line.startswith(f"hook: {NAMES[hook]} - "), line.isprintable(), len(line) < 900) == (True, True, True)
     assert [entry.event for entry in place.journal()] == ["hook"]
-    assert set(os.listdir(place.state)) == {"journal.jsonl"}
+    assert set(os.listdir(place.state)) == {"journal.jsonl", ".journal.jsonl.lock"}
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -156,7 +156,7 @@ def test_a_broken_configuration_is_78_one_line_of_syslog_and_touches_nothing(
     (line,) = place.said(1)
     assert line.startswith(f"hook: {NAMES[hook]} - the configuration is refused, nothing is done: {config}: ")
     assert place.asked() == []
-    assert set(os.listdir(place.state)) == {"journal.jsonl"}
+    assert set(os.listdir(place.state)) == {"journal.jsonl", ".journal.jsonl.lock"}
 
 
 def test_a_configuration_that_cannot_be_read_is_refused(place: Place) -> None:
