@@ -33,7 +33,7 @@ READS = (
     ("/bin/hostname", "", "which node this is"),
     ("/usr/bin/uname", "-r", "its release, for known bugs"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
-    ("/sbin/sysctl", "-n kern.boottime", "whether what was written down is of this boot"),
+    ("/bin/cat", "/var/run/hastwatch.boot", "whether what was written down is of this boot"),
     ("/sbin/sysctl", "-n kern.hostuuid kern.hostid", "by which of its names hast.conf means it"),
     ("/sbin/sysctl", "net.inet.carp", "demotion, preempt, allow"),
     ("/sbin/ifconfig", "-a", "the state of every vhid"),

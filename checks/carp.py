@@ -10,7 +10,7 @@ from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list
 from checks.probes import carp, hold
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node
@@ -130,7 +130,7 @@ def _ours(node: Node, demotion: int) -> hold.Held:
     """What hastwatch added in this boot; nothing where that cannot be read, as on a node without hastwatch."""
     try:
         kept = hold.read(node)
-        return hold.share(kept, str(boot_time(node)), demotion) if kept.amount or kept.target else hold.Held()
+        return hold.share(kept, boot_mark(node), demotion) if kept.amount or kept.target else hold.Held()
     except ProbeError:
         return hold.Held()
 

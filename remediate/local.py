@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import PATH, load, prefix_words
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
 from checks.probes.node import Node, this_machine
@@ -86,6 +86,6 @@ class _Boot:
 
 def _boot_or_nothing(node: Node) -> str:
     try:
-        return str(boot_time(node))
+        return boot_mark(node) or "not known"
     except ProbeError:
         return "not known"

@@ -173,7 +173,7 @@ def test_no_text_is_admitted_by_chance(text: str) -> None:
         "/sbin/ifconfig -ak",
         "/sbin/ifconfig vtnet1 vhid 2 state backup",
         "/sbin/sysctl net.inet.carp.demotion=240",
-        "/sbin/sysctl -n kern.boottime net.inet.carp.demotion=240",
+        "/sbin/sysctl -n kern.hostuuid kern.hostid net.inet.carp.demotion=240",
         "/usr/bin/nc -U -w 1 /var/run/hastctl",
         "/bin/ps -axwwe -o pid,ppid,command",
         "/usr/bin/mktemp /.hastwatch.XXXXXXXX",

@@ -61,12 +61,13 @@ OLD_SIGN = (
     "Nov 20 08:46:07 nfs001 hastd[9]: [home] (secondary) Worker process exited ungracefully (pid=1, exitcode=78).",
 )
 DEMOTED = (SYSCTL, "carp.demotion: 0", "carp.demotion: 120")
-BOOTED = ("sysctl -n kern.boottime", "", "{ sec = 1795334400, usec = 1 } Sun Nov 22 08:00:00 2026")
+BOOT = "9f86d081884c7d659a2feaa0c55ad015"
+BOOTED = ("cat /var/run/hastwatch.boot", "", BOOT)
 HELD = (
     "cat /var/db/hastwatch/hold.json",
     "",
-    '{"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0, "boot": "1795334400",'
-    ' "since": "2026-11-22T08:46:35Z"}',
+    '{"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0,'
+    ' "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}',
 )
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
@@ -164,17 +165,17 @@ def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pyt
 @pytest.mark.parametrize(
     ("node", "held", "demotion", "boot"),
     [
-        ("nfs001", "no failback", 120, 1795334400),  # it is MASTER: what it is held back for is not so any more
-        ("nfs002", "home: hastd down", 120, 1795334400),
-        ("nfs002", "no failback", 360, 1795334400),
-        ("nfs002", "no failback", 120, 1795334461),
+        ("nfs001", "no failback", 120, BOOT),  # it is MASTER: what it is held back for is not so any more
+        ("nfs002", "home: hastd down", 120, BOOT),
+        ("nfs002", "no failback", 360, BOOT),
+        ("nfs002", "no failback", 120, BOOT[::-1]),
     ],
 )
 def test_a_demotion_that_is_not_only_that_of_a_healthy_standby_stays_a_warning(
-    node: str, held: str, demotion: int, boot: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    node: str, held: str, demotion: int, boot: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kept = (HELD[0], "", HELD[2].replace("no failback", held))
-    booted = (BOOTED[0], "", BOOTED[2].replace("1795334400", str(boot)))
+    booted = (BOOTED[0], "", boot)
     demoted = (SYSCTL, "carp.demotion: 0", f"carp.demotion: {demotion}")
     assert findings(Case("", "carp", node, (kept, booted, demoted)), tmp_path, capfd) == {"carp-demoted": "WARNING"}
 

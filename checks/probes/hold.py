@@ -3,7 +3,7 @@
 `remediate.failover.hold` leaves a file in the state directory, one JSON object
 
     {"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0,
-     "boot": "1795334400", "since": "2026-11-22T08:46:35Z"}
+     "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}
 
 written before the counter is changed and again afterwards. The counter begins at 0 with every boot, so what was written
 down in another boot is void.
@@ -30,7 +30,7 @@ MILD = (NO_FAILBACK, NOT_CONNECTED)
 
 class Held(NamedTuple):
     """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
-    when the counter stood at `before`. `boot`: kern.boottime of the boot that it is of."""
+    when the counter stood at `before`. `boot`: the mark of the boot that it is of (`booted`)."""
 
     reasons: tuple[str, ...] = ()
     amount: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.plugin.text import plain, say_duration
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.times import utc
 from remediate.events.remedy import Held, Remedy, Request
@@ -109,7 +109,7 @@ def _holder(lock: Lock) -> str:
 def refuse_leaving(site: Site) -> None:
     """Whether rc.shutdown(8) is ending what a repair would begin. Raises HeldBack."""
     try:
-        why = hold.shutting_down(site.store, str(boot_time(site.here.node())))
+        why = hold.shutting_down(site.store, boot_mark(site.here.node()))
     except ProbeError as error:
         raise HeldBack(NOT_SEEN, str(error)) from None
     if why:

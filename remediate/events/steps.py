@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes import devd, processes
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.processes import NFS_DAEMONS
 from remediate.events import troubles
@@ -75,7 +75,7 @@ def heed(site: Site, remedy: Remedy) -> None:
     if suspended is not None:
         raise Superseded(f"maintenance: {suspended.reason}")
     try:
-        if shutting_down(site.store, str(boot_time(site.here.node()))):
+        if shutting_down(site.store, boot_mark(site.here.node())):
             raise Superseded("this node shuts down")
         if remedy is not Remedy.SPLIT_BRAIN and not troubles.trouble(site, remedy):  # each mark looks for itself
             raise Superseded("it is not called for any more")
@@ -220,7 +220,7 @@ def _mark(site: Site, name: str) -> str:
     otherwise."""
     if name not in troubles.unmarked(site):
         raise Superseded("another look does not show it any more")
-    boot, now = str(boot_time(site.here.node())), site.timing.wall()
+    boot, now = boot_mark(site.here.node()), site.timing.wall()
     found = marker.record(site.store, name, site.journal.node_name, boot, now, True)
     side = "this node does not serve, and steps down"
     site.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes.booted import boot_time
 from remediate.failover import hold
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.resource import places
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state import ledger
 
@@ -19,15 +19,14 @@ from remediate.state import ledger
 def hold_back(site: Site) -> hold.Held:
     """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be written down, and
     ProbeError."""
-    boot = str(boot_time(site.here.node()))
-    return hold.hold(site, boot, {hold.BOOT}, int(site.config.failover.demotion))
+    return hold.hold(site, this_boot(site), {hold.BOOT}, int(site.config.failover.demotion))
 
 
 def begin(site: Site, watch: Callable[[str], None]) -> Outcome:
     """After hastd has started: what was written while this node was off is not known to it; then converge. Raises
     StateError, ProbeError."""
     node = site.here.node()
-    if hold.shutting_down(site.store, str(boot_time(node))):
+    if hold.shutting_down(site.store, this_boot(site)):
         hold_back(site)  # the shutdown was called off
     for name in places(node, site.config):
         ledger.record(site.store, name, ledger.Event.STARTED, site.timing.wall(), node.name)

@@ -10,7 +10,7 @@ import re
 
 from checks.plugin.text import plain
 from checks.probes import carp
-from checks.probes.booted import boot_time
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state import events
 
@@ -33,9 +33,9 @@ def carp_event(site: Site, words: list[str]) -> str:
     node = site.here.node()
     if len(words) == 1 and words[0] in OLD_STYLE:
         for vhid in carp.vhids(node):
-            events.note(site.store, vhid.name, vhid.state.value, site.timing.wall(), str(boot_time(node)))
+            events.note(site.store, vhid.name, vhid.state.value, site.timing.wall(), this_boot(site))
         return f"devd {words[0]}"
     if len(words) != 2 or not events.valid(*words):
         raise Refused(f"not the arguments of a CARP event: {plain(' '.join(words), 120)!r}")
-    events.note(site.store, words[0], words[1], site.timing.wall(), str(boot_time(node)))
+    events.note(site.store, words[0], words[1], site.timing.wall(), this_boot(site))
     return f"devd {words[0]} {words[1]}"

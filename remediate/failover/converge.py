@@ -21,6 +21,7 @@ from remediate.failover.guards import Decision, Rule, Target
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.plan import Plan, arranged, plan
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state import events, failures, ledger, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
@@ -117,6 +118,8 @@ class Run:
         for _ in range(ROUNDS):
             try:
                 seen = observe(self.site, self.wish.leaving)
+                if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
+                    seen = observe(self.site, self.wish.leaving)
             except (ProbeError, StateError) as error:
                 return self._ends(Result.REFUSED, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from checks.plugin.config import Config
 from checks.probes import carp, filesystem, hast, hold
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
@@ -138,7 +138,8 @@ class _Look:
         self.vhids: tuple[Vhid, ...] | None = None
         self.demotion: int | None = None
         self.carp_loaded = True
-        self.boot: int | None = None
+        self.booted: int | None = None
+        self.boot = ""
         self.running: tuple[Process, ...] | None = None
         self.mounts: tuple[Mount, ...] | None = None
         self.places: dict[str, Place] = {}
@@ -155,11 +156,11 @@ class _Look:
         looked = together([partial(self._resource, place) for place in self.places.values()])
         wall = self.site.timing.wall()
         held = self.kept
-        if self.boot is not None and self.demotion is not None:
-            held = hold.share(held, str(self.boot), self.demotion)
+        if self.demotion is not None:
+            held = hold.share(held, self.boot, self.demotion)
         return NodeGlance(
             name=name,
-            uptime=None if self.boot is None else max(wall - self.boot, 0.0),
+            uptime=None if self.booted is None else max(wall - self.booted, 0.0),
             vhids=self.vhids,
             carp_loaded=self.carp_loaded,
             demotion=self.demotion,
@@ -190,7 +191,8 @@ class _Look:
             self.carp_loaded = False
 
     def _system(self) -> None:
-        self.boot = self._read(partial(boot_time, self.node))
+        self.booted = self._read(partial(boot_time, self.node))
+        self.boot = self._read(partial(boot_mark, self.node)) or ""
         self.running = self._read(partial(processes, self.node))
         services = self.site.config.failover.services
         self.services = self._read(partial(running_services, self.node, services)) if services else None

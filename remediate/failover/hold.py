@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.probes import carp
-from checks.probes.booted import same_boot
+from checks.probes.booted import PATH, same_boot
 from checks.probes.errors import NotUnderstood
 from checks.probes.hold import NAME, from_values, share
 from checks.probes.hold import Held as Held
@@ -64,6 +64,8 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
         if reasons:
             raise StepFailed(f"this node cannot hold itself back: {error}; load it at boot (loader.conf)") from None
         return Held(boot=boot)
+    if not boot:
+        return _hold_unrecorded(site, reasons, target, demotion)
     try:
         held = current(site.store, boot, demotion)
         if target != held.amount:
@@ -75,6 +77,21 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
         return held._replace(reasons=reasons)
     except StateError as error:
         raise StepFailed(f"the demotion of CARP is left as it is, because it cannot be written down: {error}") from None
+
+
+def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion: int) -> Held:
+    """In a boot that has no mark (`this_boot`) nobody can tell what of the counter is ours: it is raised to what is
+    wanted, which done twice is as done once, and never lowered."""
+    if not reasons and demotion > 0:
+        raise StepFailed(f"{OID} is left at {demotion}: which boot this is, and so what of it is ours, is not known")
+    if demotion < target:
+        step = target - demotion
+        done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
+        if done.status != 0:
+            raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
+        result = f"{OID} is {target}; that is not taken back by hastwatch: {PATH} cannot be read or made"
+        site.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
+    return Held(reasons, target, target, 0)
 
 
 def reasons(store: Store) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes import carp, counters, filesystem, hast
-from checks.probes.booted import boot_time, same_boot
+from checks.probes.booted import boot_mark, boot_time, same_boot
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.counters import Relation
 from checks.probes.errors import NotFound, ProbeError
@@ -70,13 +70,13 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     now, policy = site.timing.wall(), site.config.failover
     arrived = events.read(site.store)
     node = site.here.node()
-    boot = boot_time(node)
-    leaving = leaving or shutting_down(site.store, str(boot))
+    boot = boot_mark(node)
+    leaving = leaving or shutting_down(site.store, boot)
     vhids = carp.vhids(node)
-    uptime = max(now - boot, 0.0)
-    young = uptime < policy.boot_window
+    uptime = max(now - boot_time(node), 0.0)
+    young = uptime < policy.boot_window or not boot
     reading = _Reading(
-        site, node, vhids, filesystem.mounts(node), arrived, str(boot),
+        site, node, vhids, filesystem.mounts(node), arrived, boot,
         policy.boot_settle if young else policy.settle, bool(leaving),
     )  # fmt: skip
     found = places(node, site.config, only)
@@ -95,7 +95,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     daemons = running_daemons(node)
     facts = Facts(
         name=node.name,
-        boot_id=str(boot),
+        boot_id=boot,
         uptime=uptime,
         demotion=_demotion(node),
         node=NodeState(
@@ -223,7 +223,8 @@ def _mastership(reading: _Reading, place: Place) -> _Mastership:
             heard.append(known.backup_at)
             told = told and known.told
         else:
-            events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
+            if reading.boot:  # else no look would ever find the note of the one before
+                events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
             since.append(now)
             heard.append(None)
             told = False
@@ -234,7 +235,7 @@ def _mastership(reading: _Reading, place: Place) -> _Mastership:
 def _note_backup(reading: _Reading, place: Place) -> None:
     """Write down that a master is heard, where devd did not tell so: when this node becomes MASTER it matters. Where
     that cannot be written down it is not known then, and nothing here depends on it."""
-    for vhid in reading.vhids:
+    for vhid in reading.vhids if reading.boot else ():
         known = reading.arrived.vhids.get(vhid.name)
         mine = vhid.state is CarpState.BACKUP and place.vhid in ("", vhid.name)
         if mine and not (known and known.state == "BACKUP" and same_boot(known.boot_id, reading.boot)):

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from checks.probes import carp, hast
-from checks.probes.booted import boot_time
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole, Mounted
@@ -25,6 +24,7 @@ from remediate.failover.observe import with_address
 from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK
 from remediate.failover.resource import Place, places
+from remediate.failover.this_boot import this_boot
 from remediate.recovery import evidence, progress
 from remediate.recovery.evidence import Evidence, Side
 from remediate.recovery.keeping import Keeper
@@ -171,12 +171,12 @@ class Recovery:
 
     def _mark(self) -> None:
         """The marker of the losing side: from now on nothing promotes this copy, whatever happens to this process."""
-        boot = str(boot_time(self.site.here.node()))
+        boot = this_boot(self.site)
         node = self.site.journal.node_name
         marker.record(self.site.store, self.name, node, boot, self.site.timing.wall(), True)
 
     def _give_up(self) -> None:
-        boot = str(boot_time(self.site.here.node()))
+        boot = this_boot(self.site)
         most = int(self.site.config.failover.demotion)
         hold.hold(self.site, boot, {*hold.reasons(self.site.store), f"{self.name}: recovery"}, most)
         if hast.resource(self.site.here.node(), self.name).role is not Role.INIT:

@@ -36,6 +36,7 @@ NFS_DAEMONS = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
 def booting(node: Node) -> Steps[None]:
     """From the kernel, which is there already, to the end of rc(8)."""
     costs = node.pair.layout.costs
+    node.files.clean_var()
     yield costs.boot_to_network
     boot_processes(node.processes, node.clock.now, node.layout.number)
     node.files.write("/var/run/sshd.pid", f"{656 - 2 * node.layout.number}\n", node.clock.now)

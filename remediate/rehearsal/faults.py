@@ -125,6 +125,12 @@ def clock_skew(pair: Pair, node: str, seconds: str) -> None:
     node_named(pair, node).skew = number(-FARTHEST, seconds)
 
 
+@fault
+def clock_step(pair: Pair, node: str, seconds: str) -> None:
+    """The node's clock is stepped by so many seconds, as ntpd(8) -g and date(1) do; kern.boottime moves with it."""
+    node_named(pair, node).skew += number(-FARTHEST, seconds)
+
+
 # --- processes and commands ----------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KINDS = {stat.S_IFDIR: "d", stat.S_IFREG: "-", stat.S_IFSOCK: "s", stat.S_IFCHR: "c"}
+LOGS = ("/log", "/logpriv")
 MODE_BITS = tuple(1 << place for place in range(8, -1, -1))
 """Of `rwxrwxrwx`, in its order."""
 
@@ -169,6 +170,12 @@ class FileTree:
             laid[0].remove(laid[1])
             return
         self.files.pop(posixpath.normpath(path), None)
+
+    def clean_var(self) -> None:
+        """rc.d/cleanvar: the plain files and sockets below /var/run go, but for the sockets of syslogd(8)."""
+        for path, file in list(self.files.items()):
+            if path.startswith("/var/run/") and (file.kind == "-" or (file.kind == "s" and not path.endswith(LOGS))):
+                del self.files[path]
 
     def names(self, path: str) -> list[str]:
         """What is directly in a directory, sorted as ls does. Raises FileNotFoundError."""

@@ -39,6 +39,9 @@ DEADLINE = 60.0
 STATE_DIRECTORY = "/var/db/hastwatch"
 """Where hastwatch keeps what it remembers."""
 
+BOOT_MARK = "/var/run/hastwatch.boot"
+"""Its mark of a boot."""
+
 
 class Node:
     """A FreeBSD host of the pair."""
@@ -90,6 +93,11 @@ class Node:
     def now(self) -> float:
         """The node's own idea of the time."""
         return self.clock.now + self.skew
+
+    @property
+    def boot_mark(self) -> str:
+        """What hastwatch knows this boot by, empty where it has not looked yet."""
+        return self.files.read(BOOT_MARK).strip() if self.files.exists(BOOT_MARK) else ""
 
     @property
     def sshd_runs(self) -> bool:

@@ -59,7 +59,7 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
         node.syslog(MESSAGES, f"{TAG}[{pid}]: {line}")
 
     def boot() -> str:
-        return node.kernel.values["kern.boottime"].split()[3].rstrip(",")
+        return node.boot_mark or "not known"
 
     return Site(
         WayOfThePair(node, living, memory),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from checks.probes.booted import same_boot
 from checks.probes.times import since_1970, utc_milliseconds
 from remediate.state.store import StateUnreadable, Store, Values
 
@@ -65,7 +66,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, told:
     def noted(values: Values) -> Values:
         seen = _seen(values)
         last = seen.vhids.get(subsystem)
-        goes_on = last is not None and (last.state, last.boot_id) == (type, boot_id) and last.since <= at
+        goes_on = last is not None and last.state == type and same_boot(last.boot_id, boot_id) and last.since <= at
         now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told, _backup_at(last, type, at))
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))

@@ -18,11 +18,12 @@ import sys
 
 from checks.plugin.text import plain
 from checks.probes import carp
-from checks.probes.booted import boot_time
+from checks.probes.booted import boot_mark
 from remediate import local
 from remediate.arguments import Parser
 from remediate.failover import boot, hold
 from remediate.failover.outcome import StepFailed
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
@@ -53,7 +54,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         boot.hold_back(site)
     elif options.release:
         held = hold.reasons(site.store)
-        hold.hold(site, str(boot_time(site.here.node())), (), 0)
+        hold.hold(site, this_boot(site), (), 0)
         if held:
             why = f"human {who()}"
             site.journal.entry("hold", why=why, result=f"released in spite of: {', '.join(held)}", severity=NOTICE)
@@ -69,7 +70,7 @@ def shown(site: Site) -> str:
         demotion = carp.settings(node).demotion
     except carp.CarpNotLoaded as error:
         raise StepFailed(str(error)) from None
-    held = hold.current(site.store, str(boot_time(node)), demotion)
+    held = hold.current(site.store, boot_mark(node), demotion)
     if not held.amount:
         return f"{hold.OID} is {demotion}, nothing of it from hastwatch"
     return f"{hold.OID} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {', '.join(held.reasons)}"

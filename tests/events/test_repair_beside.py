@@ -116,7 +116,7 @@ def test_maintenance_that_begins_while_a_repair_waits_holds_it_back(pair: Instal
 
 def test_a_node_that_begins_to_shut_down_while_a_repair_looks_starts_no_hastd(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs002", "hastd")
-    boot = pair.standby.kernel.values["kern.boottime"].split()[3].rstrip(",")
+    boot = pair.standby.boot_mark
     pair.breaks("hang-command", "nfs002", "kldstat")
     task = pair.begins(pair.standby, lambda site: repair(site, Request(Remedy.HASTD)))
     pair.passes(1)

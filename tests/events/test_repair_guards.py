@@ -81,7 +81,7 @@ def lock(name: str) -> Callable[[InstalledPair], Lock]:
 
 
 def shutting_down(pair: InstalledPair) -> None:
-    boot = pair.active.kernel.values["kern.boottime"].split()[3].rstrip(",")
+    boot = pair.active.boot_mark
     pair.does(pair.active, lambda site: hold.hold(site, boot, {hold.SHUTDOWN}, 240))
 
 

@@ -210,9 +210,8 @@ class InstalledPair(Watched):
             kept = json.loads((self.state / node.name / "hold.json").read_text())
         except FileNotFoundError:
             return 0
-        boot = int(node.kernel.values["kern.boottime"].split()[3].rstrip(","))
         assert kept["amount"] == kept["target"], "a change of the share was begun and not ended"
-        return int(kept["amount"]) if abs(int(kept["boot"]) - boot) <= 60 else 0
+        return int(kept["amount"]) if kept["boot"] == node.boot_mark else 0
 
     def reasons(self, node: Node) -> tuple[str, ...]:
         """Why the node holds itself back."""

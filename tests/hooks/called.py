@@ -25,6 +25,7 @@ here=$(dirname "$0")
 echo "$1" >> "$here/asked"
 case "$1" in
 *hostname*) echo nfs001 ;;
+*hastwatch.boot*) echo 9f86d081884c7d659a2feaa0c55ad015 ;;
 *kern.boottime*) echo '{ sec = 1795337195, usec = 0 } Sun Nov 22 08:46:35 2026' ;;
 *) [ -e "$here/hold" ] && read word < "$here/hold"; echo "no such thing here" >&2; exit 1 ;;
 esac

@@ -142,7 +142,7 @@ def sysctl(call: Call) -> int:
             call.out(f"{old} -> {new}\n" if bare else f"{name}: {old} -> {new}\n")
         else:
             for each in names:
-                call.out(f"{kernel.values[each]}\n" if bare else f"{each}: {kernel.values[each]}\n")
+                call.out(f"{kernel.shown(each)}\n" if bare else f"{each}: {kernel.shown(each)}\n")
     return status
 
 

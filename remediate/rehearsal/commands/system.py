@@ -11,7 +11,7 @@ from remediate.rehearsal.services import rc_conf
 from remediate.rehearsal.shell import COMMANDS, Call, command, execute, run_words
 
 
-@command("true", ":", "exec", "nice", "export")
+@command("true", ":", "exec", "nice", "export", "umask")
 def true(call: Call) -> Steps[int]:
     """true(1); exec and nice run what follows."""
     words = call.argv[1:]

@@ -216,6 +216,20 @@ def rm(call: Call) -> int:
     return status
 
 
+@command("ln")
+def ln(call: Call) -> int:
+    """ln(1) without options, on the root file system: another name for a file."""
+    source, target = call.argv[1:]
+    if not call.node.files.exists(source):
+        call.err(f"ln: {source}: No such file or directory\n")
+        return 1
+    if call.node.files.exists(target):
+        call.err(f"ln: {target}: File exists\n")
+        return 1
+    call.node.files.place(target, call.node.files.find(source))
+    return 0
+
+
 @command("mkdir")
 def mkdir(call: Call) -> int:
     """mkdir(1) -p -m, on the root file system."""
