@@ -13,7 +13,7 @@ from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
 from checks.probes.node import Node, this_machine
-from remediate.site import Site, Way
+from remediate.site import PeerWay, Site, Way
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
 from remediate.timing import Timing
@@ -57,7 +57,7 @@ def site(said: Where) -> Site:
     store = Store(said.state_dir or STATE_DIRECTORY)
     return Site(
         here,
-        Way(peer, memory) if peer else None,
+        PeerWay(Way(peer, memory), here) if peer else None,
         config,
         store,
         Journal(os.path.join(store.directory, NAME), here.node().label, timing, system_syslog, _Boot(here)),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from checks.plugin.config import Config
 from checks.probes.given_up import GivenUpCommands
+from checks.probes.hast_conf import refuse_stranger
+from checks.probes.identity import tell_apart
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
@@ -38,11 +40,34 @@ class Way:
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
 
 
+class PeerWay(Way):
+    """The way to the other node. Nothing is asked of what it leads to before that is known to be the other node of
+    hast.conf: with one configuration file on both nodes the way of one of them leads back, and a node that takes its
+    own answers, or a stranger's, for the other's gives way for ever, or believes that it may be promoted."""
+
+    def __init__(self, way: Way, here: Way) -> None:
+        self.via = way.via
+        self._way, self._here = way, here
+        self._host_name = ""
+
+    def node(self, seconds: float = LOOK) -> Node:
+        """As Way does it, and the first time in a process after a look which machine it is. Raises NotTheOther where it
+        is not the other node, and ProbeError where that is not known."""
+        made = self._way.node(seconds)
+        if not self._host_name:
+            here = self._here.node(seconds)
+            tell_apart(here, made)
+            refuse_stranger(here, made)
+            self._host_name = made.host_name
+        made.known_as(self._host_name)
+        return made
+
+
 class Site(NamedTuple):
     """All that an action works with."""
 
     here: Way
-    peer: Way | None
+    peer: PeerWay | None
     config: Config
     store: Store
     journal: Journal

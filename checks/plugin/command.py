@@ -20,7 +20,7 @@ from checks.plugin.maintenance import Suspended, suspended
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
-from checks.probes.errors import NoResource, ProbeError
+from checks.probes.errors import NoResource, NotTheOther, ProbeError, Unreachable
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
@@ -56,9 +56,21 @@ class Session:
 
     def without_itself_as_peer(self) -> Iterator[Finding]:
         """Drop a peer that is this very node, as one configuration file on both nodes makes it: a node always agrees
-        with itself, and every verdict on the pair would be wrong."""
-        if self.peer and self.peer.label == self.here.label:
-            yield self.table.finding("peer-is-this-node", self.here.label, "--peer leads to this node itself")
+        with itself, and every verdict on the pair would be wrong. One that has the same name and does not say which
+        machine it is may be this node."""
+        if not self.peer or self.peer.label != self.here.label:
+            return
+        from checks.probes.identity import tell_apart
+
+        try:
+            tell_apart(self.here, self.peer)
+        except Unreachable:
+            return
+        except ProbeError as error:
+            text = "--peer leads to this node itself, or to one of the same host name and host UUID"
+            if not isinstance(error, NotTheOther):
+                text = f"--peer leads to a node of the same name, perhaps this one: {error}"
+            yield self.table.finding("peer-is-this-node", self.here.label, text)
             self.peer = None
 
     def names(self) -> list[str]:

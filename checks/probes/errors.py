@@ -52,6 +52,12 @@ class Unreachable(ProbeError):
     reason = "node-unreachable"
 
 
+class NotTheOther(ProbeError):
+    """The way to the other node leads back to this one, or to a stranger: what is said there is not its answer."""
+
+    reason = "peer-is-this-node"
+
+
 class NotFound(ProbeError):
     """The file does not exist on the node."""
 

@@ -6,15 +6,16 @@ Reads what the checks need and no more: hastd itself refuses a wrong file. Token
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
-from checks.probes.errors import NotUnderstood
+from checks.probes.errors import NotFound, NotTheOther, NotUnderstood
 from checks.probes.hast import RESOURCE_NAME
+from checks.probes.identity import UUID, host_ids, same_name
 from checks.probes.node import Node
 
 PATH = "/etc/hast.conf"
-BY_HOST_ID = r"\bon\s+([0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|hostid\d+)\b"
+BY_HOST_ID = rf"\bon\s+({UUID}|hostid\d+)\b"
 """`on` may also name a node by kern.hostuuid or kern.hostid (`sbin/hastd/parse.y isitme()`)."""
 TOKEN = r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-\[\]]+)|(?P<brace>[{}])"
 
@@ -36,11 +37,61 @@ class ConfiguredResource(NamedTuple):
 def configured(node: Node) -> dict[str, ConfiguredResource]:
     """The resources of the node's hast.conf by name. Raises ProbeError."""
     text = node.read(PATH)
-    names = {node.name}
+    return parse(text, names_of(node, text))
+
+
+def names_of(node: Node, text: str) -> set[str]:
+    """The names by which a hast.conf may mean the node (`isitme()`): its host name, whole and up to the first dot, and,
+    where the text uses such, its host UUID and host ID. Raises ProbeError."""
+    names = {node.host_name, node.name}
     if re.search(BY_HOST_ID, text):
-        values = node.run("sysctl", "-n", "kern.hostuuid", "kern.hostid").stdout.split()
-        names |= {values[0], f"hostid{values[1]}"} if len(values) == 2 else set()
-    return parse(text, names)
+        ids = host_ids(node)
+        names |= {ids.uuid, f"hostid{ids.hostid}"}
+    return names
+
+
+def nodes(text: str) -> dict[str, tuple[str, ...]]:
+    """The names in the `on` sections of each resource, as hast.conf has them. Raises NotUnderstood."""
+    found: dict[str, tuple[str, ...]] = {}
+    name, depth = "", 0
+    tokens = _tokens(text)
+    for word, line in tokens:
+        if word in ("{", "}"):
+            depth += 1 if word == "{" else -1
+        elif word == "resource" and depth == 0:
+            name = _value(tokens, line)
+            found[name] = ()
+        elif word == "on":
+            other = _value(tokens, line)
+            found |= {name: (*found[name], other)} if depth == 1 and name in found else {}
+    return found
+
+
+def refuse_stranger(here: Node, there: Node) -> None:
+    """Raise NotTheOther where this node's hast.conf does not name `there`, or means both nodes by one name. Where there
+    is no hast.conf nothing is replicated, and any node will do. Raises ProbeError."""
+    try:
+        text = here.read(PATH)
+    except NotFound:
+        return
+    among = sorted({name for each in nodes(text).values() for name in each})
+    mine, theirs = meant(names_of(here, text), among), meant(names_of(there, text), among)
+    if not theirs:
+        raise NotTheOther(f"the way to the other node leads to {there.host_name}, which hast.conf does not name")
+    if theirs == mine:
+        raise NotTheOther(
+            f"hast.conf means both {here.host_name} and {there.host_name} by {mine}: give one of them another host UUID"
+            " (`service hostid reset` and a reboot), or name them by host name"
+        )
+
+
+def meant(names: Set[str], among: Iterable[str]) -> str:
+    """The name of these by which the host of `names` is meant; empty where none is. A whole name of which the host's
+    own is the beginning will do where no other fits."""
+    given = tuple(among)
+    fits = [name for name in given if any(same_name(name, own) for own in names)]
+    fits += [name for name in given if name.partition(".")[0] in names]
+    return fits[0] if fits else ""
 
 
 def parse(text: str, names: Set[str]) -> dict[str, ConfiguredResource]:
@@ -74,17 +125,15 @@ def _resource(name: str, tokens: Iterator[tuple[str, str]], names: Set[str], lin
 def _section(tokens: Iterator[tuple[str, str]], line: str, names: Set[str] = frozenset()) -> dict[str, str]:
     """The settings between braces; those of an `on` section count where it is this node's, and override the others."""
     settings: dict[str, str] = {}
-    own: dict[str, str] = {}
+    sections: dict[str, dict[str, str]] = {}
     if next(tokens, ("", line))[0] != "{":
         raise NotUnderstood("hast.conf, which lacks a `{`", line)
     for word, line in tokens:
         if word == "}":
-            return settings | own
+            return settings | sections.get(meant(names, sections), {})
         if word == "on":
             name = _value(tokens, line)
-            section = _section(tokens, line)
-            if name in names or name.partition(".")[0] in names:
-                own = section
+            sections[name] = _section(tokens, line)
         else:
             settings[word] = _value(tokens, line)
     raise NotUnderstood("hast.conf, which lacks a `}`", line)

@@ -99,18 +99,27 @@ class Node:
         self.deadline = deadline
         self.given_up = given_up
         self.log: list[Completed | tuple[str, str]] = []
-        self._name = ""
+        self._host_name = ""
         self._lost: ProbeError | None = None
 
     @property
     def name(self) -> str:
-        """The host name up to the first dot, as hast.conf(5) uses it in `on`."""
-        if not self._name:
+        """The host name up to the first dot."""
+        return self.host_name.partition(".")[0]
+
+    @property
+    def host_name(self) -> str:
+        """The whole host name (gethostname(3))."""
+        if not self._host_name:
             name = self.run("hostname").stdout.strip() if self.via else os.uname().nodename
             if not re.fullmatch(HOST_NAME, name):
                 raise NotUnderstood("hostname", name)
-            self._name = name.partition(".")[0]
-        return self._name
+            self._host_name = name
+        return self._host_name
+
+    def known_as(self, host_name: str) -> None:
+        """Take the host name that another look at this node has found: it isn't asked for again."""
+        self._host_name = host_name
 
     @property
     def label(self) -> str:

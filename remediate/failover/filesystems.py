@@ -11,6 +11,7 @@ import re
 
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.filesystem import Mount, belongs, mounted_at, mounts
+from checks.probes.identity import host_id_of
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
 from remediate.site import Site
@@ -23,8 +24,8 @@ MOUNTS = 60.0
 """Seconds for a mount, an unmount, an import, an export."""
 AGAIN = 0.2
 """Seconds between two attempts to unmount what is busy."""
-IN_USE = r"(?m)^Last accessed by (?P<host>\S+)"
-"""zpool-import(8), of a pool that its last host did not export."""
+IN_USE = r"(?m)^Last accessed by (?P<host>\S+)(?: \(hostid=(?P<hostid>[0-9a-f]{1,16})\))?"
+"""zpool-import(8), of a pool that its last host did not export: `zpool_main.c do_import()`."""
 USER = r"(?a)\S+\s+(?P<command>\S.*?)\s+(?P<pid>\d+)\s+(?:\d+|[a-z]+)\*?\s"
 """A line of fstat(1): who, the command, its pid, and the descriptor or what else it has the file for."""
 
@@ -95,11 +96,20 @@ def _import(site: Site, place: Place) -> None:
     """Import without -f; with it only where the other node of the pair was the last to have the pool."""
     done = site.here.act(import_pool(place), MOUNTS)
     last = re.search(IN_USE, done.stderr + done.stdout)
-    if done.status != 0 and last and last["host"].partition(".")[0] in place.nodes:
+    if done.status != 0 and last and _is_of_the_pair(place, last["host"], last["hostid"] or ""):
         done = site.here.act(import_pool(place, "-f"), MOUNTS)
     if done.status != 0:
         whose = f", last used by {last['host']}, which is not of this pair" if last else ""
         raise StepFailed(f"the pool {place.name} cannot be imported{whose}: {done.words}")
+
+
+def _is_of_the_pair(place: Place, host: str, hostid: str) -> bool:
+    """Whether a host is one of the nodes in hast.conf, which names them by host name, host UUID or host ID; the last
+    two are compared with the host ID (in hexadecimal) that the pool's label has besides the host name."""
+    ids = {host_id_of(name) for name in place.nodes} - {None}
+    if hostid and int(hostid, 16) in ids:
+        return True
+    return host.partition(".")[0] in {name.partition(".")[0] for name in place.nodes if host_id_of(name) is None}
 
 
 def unmount(site: Site, place: Place) -> str:

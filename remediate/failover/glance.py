@@ -111,8 +111,8 @@ def look(site: Site, only: tuple[str, ...] = ()) -> Glance:
     unread: tuple[str, ...] = ()
     if site.peer is None:
         unread = ("the other node: no way to it is known (`peer` in the configuration, or --peer)",)
-    elif not nodes[1].trouble and nodes[1].name == nodes[0].name:
-        nodes, unread = nodes[:1], (f"the other node: the way to it leads to {nodes[0].name} itself",)
+    elif nodes[1].name == nodes[0].name and nodes[1].trouble:
+        nodes, unread = nodes[:1], (f"the other node: {nodes[1].trouble}",)
     return Glance(tuple(nodes), site.timing.wall(), site.config.failover.services, unread)
 
 

@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from checks.probes import hast
-from checks.probes.errors import ProbeError
+from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Role, Status
 from remediate.failover.facts import Peer
 from remediate.failover.resource import PORT, Place
@@ -48,9 +48,16 @@ def look(site: Site, place: Place) -> Standing:
     gone: list[str] = []
     trouble: list[str] = []
     cut_off: list[str] = []
+    silent: list[str] = []
+    misled: list[str] = []
 
     def ask_it() -> None:
-        found[0] = ask(site, place)
+        try:
+            found[0] = _answer(site, place)
+        except (Unreachable, Hangs, OutOfTime):
+            silent.append("it cannot be asked")
+        except ProbeError as error:  # somebody answers, so that this is no sign that the other node is gone
+            misled.append(f"the other node could not be asked: {error}")
 
     def see_signs() -> None:
         try:
@@ -70,8 +77,8 @@ def look(site: Site, place: Place) -> Standing:
     asked = found[0]
     if asked is not None and asked.asked:
         return asked
-    if site.peer is not None and not site.config.failover.management:
-        gone.append("it cannot be asked")
+    if not site.config.failover.management:
+        gone += silent
     if cut_off:
         return Standing(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
@@ -80,23 +87,32 @@ def look(site: Site, place: Place) -> Standing:
         return asked
     if here[0].role is Role.SECONDARY and here[0].status is not Status.ABSENT:
         worker = f"the secondary worker {here[0].workerpid} still runs"
-        return Standing(Peer.LINGERS, "; ".join([worker, *gone]), False)
-    return Standing(Peer.LET_GO, "no primary is connected to this node, and the other node could not be asked", False)
+        return Standing(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
+    why = misled[0] if misled else "the other node could not be asked"
+    return Standing(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
 
 
 def ask(site: Site, place: Place) -> Standing | None:
-    """What the other node says itself, None where it cannot be asked. One whose hastd hangs may be primary still, with
-    writes in its buffers."""
+    """What the other node says itself, None where it cannot be asked. Raises nothing."""
+    try:
+        return _answer(site, place)
+    except ProbeError:
+        return None
+
+
+def _answer(site: Site, place: Place) -> Standing | None:
+    """What the other node says itself, None where there is no way to it or its hastd gives no role. One whose hastd
+    hangs may be primary still, with writes in its buffers. Raises ProbeError."""
     if site.peer is None:
         return None
+    node = site.peer.node(ASK)
     try:
-        node = site.peer.node(ASK)
         role = hast.resource(node, place.name).role
     except hast.HastdDown as error:
         return Standing(Peer.LET_GO, f"the other node says: {error}", True)
     except hast.HastctlFailed as error:
         return Standing(Peer.LINGERS, f"the other node cannot say what it is: {error}", False)
-    except (hast.NoState, ProbeError):
+    except hast.NoState:
         return None
     if role is Role.PRIMARY:
         return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True)

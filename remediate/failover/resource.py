@@ -11,8 +11,6 @@ from checks.probes.errors import NotFound
 from checks.probes.node import Node
 
 EXPORTS = "/etc/exports"
-NODES = r"(?m)^\s*on\s+([A-Za-z0-9_.-]+)"
-"""hast.conf(5): the nodes of a resource."""
 PORT = "8457"
 """hast.conf(5), the default of `listen` and `remote`."""
 
@@ -29,26 +27,31 @@ class Place(NamedTuple):
     exported: str
     """The first path of exports(5) in its file system, empty where it is not to be exported."""
     nodes: tuple[str, ...]
-    """The nodes of the pair, as hast.conf names them."""
+    """The nodes of the pair, as hast.conf names them: by host name, host UUID or host ID."""
+    mine: str = ""
+    """By which of these names this node is meant; empty where that is not known."""
 
 
 def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
     """The resources of hast.conf, or those named. Raises ProbeError."""
     text = node.read(hast_conf.PATH)
-    nodes = tuple(dict.fromkeys(name.partition(".")[0] for name in re.findall(NODES, text)))
+    names, nodes = hast_conf.names_of(node, text), hast_conf.nodes(text)
     try:
         exports = paths(node.read(EXPORTS))
     except NotFound:
         exports = ()
     found = {}
-    for name, resource in hast_conf.configured(node).items():
+    for name, resource in hast_conf.parse(text, names).items():
         if only and name not in only:
             continue
         settings = config.for_resource(name)
         point = settings.mount_point
         mine = [path for path in exports if path == point or path.startswith(f"{point}/")]
         exported = mine[0] if mine else ""
-        found[name] = Place(name, resource.device, point, settings.vhid, settings.service_address, exported, nodes)
+        found[name] = Place(
+            name, resource.device, point, settings.vhid, settings.service_address, exported, nodes[name],
+            hast_conf.meant(names, nodes[name]),
+        )  # fmt: skip
     return found
 
 

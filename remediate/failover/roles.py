@@ -34,7 +34,7 @@ def become_primary(site: Site, place: Place, facts: Facts) -> str:
     waited = _device_appears(site, place)
     looks = [lambda: _refuse_lost(site, place)]
     if facts.said[place.name].peer_asked:
-        looks.append(lambda: _yield_to_a_primary_peer(site, place, facts.name))
+        looks.append(lambda: _yield_to_a_primary_peer(site, place))
     site.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
 
@@ -90,8 +90,9 @@ def _role(site: Site, place: Place) -> Role:
         raise StepFailed(str(error)) from None
 
 
-def _yield_to_a_primary_peer(site: Site, place: Place, node_name: str) -> None:
-    """Both nodes may have seen the other let go at the same moment; then the one whose name comes later gives way."""
+def _yield_to_a_primary_peer(site: Site, place: Place) -> None:
+    """Both nodes may have seen the other let go at the same moment; then the one whose name in hast.conf, which is the
+    same file on both, comes later gives way."""
     asked = peer.ask(site, place)
-    if asked is not None and asked.peer is Peer.HOLDS and node_name != min((node_name, *place.nodes)):
+    if asked is not None and asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
         raise StepFailed(f"{asked.says} at the same time, and this node gives way")

@@ -64,13 +64,11 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         raise StepFailed("nothing is served from this node: there is nothing to move")
     if site.peer is None:
         raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
-    node = site.peer.node()
     try:
+        node = site.peer.node()
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(site.timing.wall()):
             raise StepFailed(f"{node.name} is under maintenance: {suspended.reason}")
-        if node.name == seen.facts.name:
-            raise StepFailed(f"the way to the other node leads to {node.name} itself")
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:

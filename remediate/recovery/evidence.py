@@ -94,13 +94,15 @@ def collect(site: Site, place: Place) -> Evidence:
 
     def there() -> None:
         if site.peer is not None:
-            node = site.peer.node()
-            sides[1] = _side(site, node, place, "")
+            try:
+                node = site.peer.node()
+            except ProbeError as error:
+                sides[1] = Side("", unread=str(error))
+            else:
+                sides[1] = _side(site, node, place, "")
 
     site.timing.together([here, there])
     mine, other = sides
-    if other.name and other.name == mine.name:
-        other = other._replace(unread=f"the way to the other node leads to {mine.name} itself")
     if other.unread:
         return Evidence(mine, other, "not asked")
     if not place.exported:

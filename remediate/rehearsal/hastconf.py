@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 REPLICATIONS = ("fullsync", "memsync", "async")
 
@@ -104,18 +105,31 @@ class _Parser:
             self.setting(token, scope)
 
 
+class _Names(NamedTuple):
+    """What a node is called in hast.conf (`parse.y isitme()`)."""
+
+    host: str
+    uuid: str
+    hostid: int
+
+    def has(self, word: str) -> bool:
+        """Whether `on WORD` is about the node."""
+        exact = (self.host, self.host.partition(".")[0], f"hostid{self.hostid}")
+        return word in exact or word.lower() == self.uuid.lower() != ""
+
+
 def parse(text: str, node: str, hostuuid: str = "", hostid: int = 0) -> HastConf:
     """The configuration of `node`.
 
     Raises HastConfError with hastd's words: a syntax error with line and token, a resource configured twice, a resource
     without a section for this node.
     """
-    names = (node, node.split(".")[0], hostuuid, f"hostid{hostid}")
+    names = _Names(node, hostuuid, hostid)
     parser, top, listens = _Parser(text), _Scope({}), list[str]()
     found: dict[str, tuple[_Scope, _Scope | None]] = {}
     while token := parser.next():
         if token == "on":
-            mine = parser.next() in names
+            mine = names.has(parser.next())
             parser.skip_section({"control", "pidfile", "listen"}, top if mine else _Scope({}))
         elif token == "resource":
             name = parser.next()
@@ -150,13 +164,13 @@ def parse(text: str, node: str, hostuuid: str = "", hostid: int = 0) -> HastConf
     return replace(conf, listen=tuple(listens)) if listens else conf
 
 
-def _resource(parser: _Parser, names: tuple[str, ...]) -> tuple[_Scope, _Scope | None]:
+def _resource(parser: _Parser, names: _Names) -> tuple[_Scope, _Scope | None]:
     scope, own = _Scope({}), None
     parser.expect("{")
     while (token := parser.next()) != "}":
         if token == "on":
             section = _Scope({})
-            mine = parser.next() in names
+            mine = names.has(parser.next())
             parser.skip_section(_NODE, section)
             if mine:
                 own = section

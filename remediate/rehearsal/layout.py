@@ -70,7 +70,7 @@ class PairLayout:
     """Everything about a pair that is decided before it runs."""
 
     nodes: tuple[NodeLayout, NodeLayout] = (
-        NodeLayout("nfs001", "10.1.101.3", 10, 1, hostuuid="47d8c0d7-74a5-4da3-bf5f-28691db47e0b", hostid=1523324772),
+        NodeLayout("nfs001", "10.1.101.3", 10, 1, hostuuid="47d8c0d7-74a5-4da3-bf5f-28691db47e0b", hostid=2864273715),
         NodeLayout("nfs002", "10.1.101.4", 20, 2),
     )
     resources: tuple[ResourceLayout, ...] = (ResourceLayout(),)

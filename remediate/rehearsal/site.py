@@ -28,7 +28,7 @@ from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.lying_peer import Lie, answered
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.shell import Output
-from remediate.site import LOOK, Site, Way
+from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
 from remediate.timing import Timing
@@ -61,9 +61,10 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     def boot() -> str:
         return node.boot_mark or "not known"
 
+    here = WayOfThePair(node, living, memory)
     return Site(
-        WayOfThePair(node, living, memory),
-        WayToThePeer(node, living, memory),
+        here,
+        PeerWay(WayToThePeer(node, living, memory), here),
         config,
         MortalStore(str(directory), living, node),
         MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),

@@ -10,7 +10,7 @@ from checks.plugin.config import Config
 from checks.plugin.policy import Failover
 from remediate.failover.converge import Wish, converge
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.site import Way
+from remediate.site import PeerWay, Way
 from tests.failover.installed_pair import installed_pair, master
 
 
@@ -36,7 +36,7 @@ def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_b
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby), 5)
     nowhere = Way(("nosuch-program", "nfs001"), SimulatedMemory(pair.pair.clock))
-    pair.begins(pair.standby, lambda site: converge(site._replace(peer=nowhere), Wish("test")))
+    pair.begins(pair.standby, lambda site: converge(site._replace(peer=PeerWay(nowhere, site.here)), Wish("test")))
     assert pair.until(lambda: pair.serves(pair.standby), 10), pair.story()
 
 

@@ -13,7 +13,7 @@ from checks.probes.memory import Memory
 from checks.probes.process import Completed
 from remediate.recovery.incident import AFTER, BEFORE, NoIncident, as_json, as_markdown, gather, ids
 from remediate.recovery.keeping import Mode
-from remediate.site import Site, Way
+from remediate.site import PeerWay, Site, Way
 from remediate.state.journal import ALERT, INFO, Entry
 from remediate.state.journal_reading import read
 from tests.failover.installed_pair import state_directory
@@ -40,11 +40,12 @@ OWN = (
 )
 
 
-class Peer(Way):
+class Peer(PeerWay):
     """A way to a node whose `hastwatch journal` prints this."""
 
     def __init__(self, stdout: str = "", status: int = 0, error: Exception | None = None) -> None:
-        super().__init__(("/", "peer"), Memory(None))
+        way = Way(("/", "peer"), Memory(None))
+        super().__init__(way, way)
         self.asked: list[tuple[str, ...]] = []
         self._answer, self._error = (status, stdout), error
 
@@ -56,7 +57,7 @@ class Peer(Way):
         return Completed(argv, *self._answer, "", 0.0)
 
 
-def site(peer: Way | None = None) -> Site:
+def site(peer: PeerWay | None = None) -> Site:
     with in_memory() as directory:
         return local_site(Path(directory))._replace(peer=peer)
 

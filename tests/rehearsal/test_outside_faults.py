@@ -8,10 +8,13 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import NotUnderstood, ProbeError
+from remediate.rehearsal.dying import Life
 from remediate.rehearsal.fault_words import FaultError
 from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.observer import SimulatedMemory
 from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.site import site_of
+from remediate.rehearsal.site import WayToThePeer, site_of
 from remediate.site import Site, Way
 from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
@@ -68,25 +71,29 @@ def test_a_lock_can_be_had_on_a_full_disk_and_not_on_a_read_only_one(pair: Pair,
         Lock(site.store, "any", "test", site.timing).acquire(0)
 
 
-def role(peer: Way | None) -> str:
-    assert peer is not None
-    return peer.node().run("hastctl", "list", "home").stdout
+def way_from(node: Node) -> Way:
+    """What a process on the node has to the other one, before a look where that leads."""
+    return WayToThePeer(node, Life(), SimulatedMemory(node.clock))
 
 
-def test_the_way_to_the_peer_can_lead_back_to_the_node_itself(pair: Pair, site: Site) -> None:
+def role(way: Way | None) -> str:
+    assert way is not None
+    return way.node().run("hastctl", "list", "home").stdout
+
+
+def test_the_way_to_the_peer_can_lead_back_to_the_node_itself(pair: Pair) -> None:
     inflict(pair, "peer-lies", "nfs001", "oneself")
-    assert site.peer is not None
-    assert site.peer.node().name == "nfs001"
-    assert "role: primary" in role(site.peer)
+    way = way_from(pair.nodes["nfs001"])
+    assert way.node().name == "nfs001"
+    assert "role: primary" in role(way)
 
 
-def test_a_stranger_has_another_name_other_disks_and_is_no_primary(pair: Pair, tmp_path: Path) -> None:
-    site = site_of(pair.nodes["nfs002"], tmp_path, Config())
+def test_a_stranger_has_another_name_other_disks_and_is_no_primary(pair: Pair) -> None:
+    way = way_from(pair.nodes["nfs002"])
     inflict(pair, "peer-lies", "nfs002", "stranger")
-    assert site.peer is not None
-    node = site.peer.node()
+    node = way.node()
     assert node.name == "nfs103"
-    assert "role: secondary" in role(site.peer)
+    assert "role: secondary" in role(way)
     own = pair.nodes["nfs001"]
     assert own.layout.hostuuid not in node.run("sysctl", "-n", "kern.hostuuid").stdout
     assert node.run("hastctl", "dump", "home").stdout != own.run("hastctl dump home").out

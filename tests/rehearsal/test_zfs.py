@@ -157,7 +157,7 @@ def test_a_pool_that_its_last_host_did_not_export_is_imported_elsewhere_only_by_
     assert refused.status == 1
     assert refused.err == (
         "cannot import 'home': pool was previously in use from another system.\n"
-        "Last accessed by nfs001 (hostid=5acc1764) at Sun Nov 22 08:31:39 2026\n"
+        "Last accessed by nfs001 (hostid=aab95933) at Sun Nov 22 08:31:39 2026\n"
         "The pool can be imported, use 'zpool import -f' to import the pool.\n"
     )
     assert home_on(second) == ""

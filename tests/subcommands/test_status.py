@@ -22,7 +22,7 @@ from remediate.failover.converge import silent
 from remediate.failover.glance import Glance, NodeGlance, look
 from remediate.failover.switchover import switch
 from remediate.failover.verdict import serves, verdict
-from remediate.site import Site
+from remediate.site import PeerWay, Site
 from remediate.state import failures, maintenance, marker
 from remediate.state.store import Store
 from remediate.subcommands import status
@@ -220,9 +220,9 @@ def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledP
 
 
 def test_a_way_to_the_other_node_that_leads_here_is_said(kept: InstalledPair) -> None:
-    seen = kept.does(kept.active, lambda site: look(site._replace(peer=site.here)))
+    seen = kept.does(kept.active, lambda site: look(site._replace(peer=PeerWay(site.here, site.here))))
     assert [node.name for node in seen.nodes] == ["nfs001"]
-    assert seen.unread == ("the other node: the way to it leads to nfs001 itself",)
+    assert len(seen.unread) == 1 and "the way to the other node leads to nfs001 itself" in seen.unread[0]
 
 
 def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
