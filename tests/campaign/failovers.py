@@ -1,6 +1,7 @@
 """Ten thousand simulated failovers with random faults: what was acknowledged, what is missing, and whose doing it is.
 
-    python -m tests.campaign.failovers [COUNT] [--seed N] [--processes N]
+    python -m tests.campaign.failovers [COUNT] [--seed N] [--processes N] [--violations N]
+    python -m tests.campaign.failovers --series N [--shrink]
 
 hastwatch is installed on both nodes of a pair. A failover begins with its cause, a planned one or a fault, with up to
 three other faults about that time; monitoring asks for repairs at any moment, rightly or not; then everything is put
@@ -10,32 +11,42 @@ missing but what the delays of UFS and the replication give up by themselves; by
 and in a planned handover with the link up nothing, whatever else fails. The same planned handovers with the documented
 hook are printed beside it.
 
-Exit status 1 after the first violation, with its seed and its story, and where a pair does not come back to health.
+Exit status 1 after the first violation (or so many), with the number of its series and its story; `--series` plays that
+series again, and `--shrink` finds the least of it that still goes wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import Value
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Repair
-from remediate.events.repair import Ending
 from remediate.rehearsal.node import Node
-from remediate.rehearsal.writes import Cause
-from tests.campaign.ground import GIVEN_UP, Ground, Missing, Violation
+from tests.campaign.ground import GIVEN_UP, Ground, Missing
+from tests.campaign.hostile import OUTSIDE
+from tests.campaign.invariants import Violation, held_back
+from tests.campaign.played import NOTHING, Played, report
 from tests.campaign.putting_right import give_up_a_copy, put_right
-from tests.campaign.troubles import KINDS, Round, drawn
+from tests.campaign.schedule import Round, drawn
+from tests.campaign.shrink import shrunk
+from tests.campaign.troubles import HASTD_DIES, ILL, INSIDE, ORDINARY
 
+KINDS = ORDINARY
+DISTURBANCES = (*INSIDE, *OUTSIDE)
+BY_NAME = {kind.name: kind for kind in KINDS}
+ILLNESSES = (ILL, ILL, ILL, HASTD_DIES)
 COUNT, SEED, PROCESSES = 10_000, 1, 2
 DOCUMENTED = 30
 """Planned handovers with the documented hook, for comparison."""
@@ -43,72 +54,51 @@ IN_A_ROW = 10
 """Failovers of one pair: the account of its writes grows with them."""
 HEALTH = 400.0
 """Seconds for a pair to be healthy again after everything was put right: a boot's settle time and hastd's timeouts."""
+RELEASED = 130.0
+"""Seconds from then on until nothing is held back any more: two calls by cron(8)."""
 ALARM = 30.0
 """Seconds until a human has read that there is a split-brain, and acts."""
 LOOKS = 2.0
 """Seconds between two looks whether it is."""
+TOLD_EVERY = 20.0
+"""Seconds between two lines about the progress."""
 CONFIG = Config(repair=Repair(cool_down=0, hourly_limit=60))
 """As it is shipped, but that a repair is tried again as often as it is asked for: what it may do is seen more often."""
-HELPED, NO_HELP = Ending.HELPED.value, Ending.NO_HELP.value
-PLANNED = [kind for kind in KINDS if kind.planned and kind.name != "orderly shutdown"]
+PLANNED = [kind for kind in ORDINARY if kind.planned and kind.name != "orderly shutdown"]
 
 
-class Played(NamedTuple):
-    """What became of some failovers."""
-
-    kinds: Counter[str]
-    acknowledged: int
-    missing: Counter[tuple[str, str]]
-    """By kind of the failover and cause of the loss."""
-    errors: Counter[str]
-    """What clients were told instead of an acknowledgement."""
-    left: Counter[str]
-    """Failovers after which a human had to decide, and what was found."""
-    repairs: Counter[str]
-    """What became of the repairs that monitoring asked for."""
-    lossless: int = 0
-    """Planned handovers with the link up, whatever else failed: those in which nothing may be missing."""
-    violation: str = ""
-
-    def plus(self, other: Played) -> Played:
-        """Both together."""
-        return Played(
-            self.kinds + other.kinds,
-            self.acknowledged + other.acknowledged,
-            self.missing + other.missing,
-            self.errors + other.errors,
-            self.left + other.left,
-            self.repairs + other.repairs,
-            self.lossless + other.lossless,
-            self.violation or other.violation,
-        )
-
-
-NOTHING = Played(Counter(), 0, Counter(), Counter(), Counter(), Counter())
+def rounds(seed: int, count: int = IN_A_ROW) -> tuple[Round, ...]:
+    """Failovers of one pair, as they are drawn."""
+    return tuple(drawn(random.Random(f"{seed}/{number}"), KINDS, DISTURBANCES, ILLNESSES) for number in range(count))
 
 
 def series(seed: int, count: int = IN_A_ROW) -> Played:
     """Failovers of one pair, one after the other. Never raises: a violation is part of what it gives."""
-    chance = random.Random(seed)
+    return row(seed, rounds(seed, count))
+
+
+def row(seed: int, made: Sequence[Round]) -> Played:
+    """The same for rounds that are given."""
     with TemporaryDirectory(dir=fast_directory()) as state:
         ground = Ground(seed, Path(state), CONFIG)
         played, known = NOTHING, set[Missing]()
-        for number in range(count):
-            began, made = ground.clock.now, drawn(chance)
+        for number, one in enumerate(made):
+            began = ground.clock.now
             try:
-                play(ground, made, chance)
+                play(ground, one)
                 help_was_needed = recovered(ground)
                 now = ground.missing()
-                refuse(made, now - known)
+                refuse(one, now - known)
             except Violation as error:
-                story = f"{error}\nseed {seed}, failover {number}: {made}\n{ground.story(began)}"
+                story = f"{error}\nfailover {number} of series {seed}: {one}\n{ground.story(began)}"
                 played = played._replace(violation=story)
                 break
             played = played._replace(
-                kinds=played.kinds + Counter([made.kind.name]),
-                missing=played.missing + Counter((made.kind.name, each.cause.name) for each in now - known),
+                kinds=played.kinds + Counter([one.kind.name]),
+                disturbed=played.disturbed + Counter(event.disturbance.name for event in one.events),
+                missing=played.missing + Counter((one.kind.name, each.cause.name) for each in now - known),
                 left=played.left + Counter([help_was_needed] if help_was_needed else []),
-                lossless=played.lossless + made.lossless,
+                lossless=played.lossless + one.lossless,
             )
             known = now
         played = played._replace(acknowledged=ground.acknowledged, errors=ground.errors(), repairs=ground.repairs)
@@ -123,15 +113,18 @@ def documented(seed: int, count: int = DOCUMENTED) -> Played:
         chance = random.Random(seed * 1000 + number)
         ground = Ground(seed * 1000 + number, None)
         kind = chance.choice(PLANNED)
-        play(ground, Round(kind, (), chance.uniform(5, 40), 60.0), chance)
+        play(ground, Round(kind, (), chance.uniform(5, 40), 60.0))
         missing = Counter((kind.name, each.cause.name) for each in ground.missing())
-        made = Played(Counter([kind.name]), ground.acknowledged, missing, ground.errors(), Counter(), Counter(), 1)
-        played = played.plus(made)
+        account = NOTHING._replace(
+            kinds=Counter([kind.name]), acknowledged=ground.acknowledged, missing=missing, errors=ground.errors(),
+            lossless=1,
+        )  # fmt: skip
+        played = played.plus(account)
         ground.close()
     return played
 
 
-def play(ground: Ground, made: Round, chance: random.Random) -> None:
+def play(ground: Ground, made: Round) -> None:
     """One failover, up to the moment before it is put right. Raises Violation."""
     clock = ground.clock
     clock.advance(made.pause)
@@ -142,7 +135,7 @@ def play(ground: Ground, made: Round, chance: random.Random) -> None:
     for event in made.events:
         node, disturbance = nodes[event.node], event.disturbance
         name, begins = f"{disturbance.name}: {node.name}", cause + event.at
-        happenings.append((begins, name, partial(disturbance.begins, ground, node, chance)))
+        happenings.append((begins, name, partial(disturbance.begins, ground, node, random.Random(event.seed))))
         if disturbance.ends is not None:
             happenings.append((begins + event.seconds, f"{name} ends", partial(ended, ground, disturbance.ends, node)))
     for ask in made.asks:  # some of them come only when everything is put right
@@ -171,16 +164,23 @@ def refuse(made: Round, lost: set[Missing]) -> None:
 
 def recovered(ground: Ground) -> str:
     """Put everything right and wait for health; what a human had to decide, or nothing. Raises Violation where there is
-    none and nobody could say why."""
+    none and nobody could say why, and where a node is held back when all is well."""
     put_right(ground)
-    if _comes_to_health(ground):
-        return ""
-    if ground.is_split():
+    help_was_needed = ""
+    if not _comes_to_health(ground):
+        if not ground.is_split():
+            raise Violation(f"not healthy {HEALTH:g} s after everything was put right")
         ground.clock.advance(ALARM)
         give_up_a_copy(ground)
-        if _comes_to_health(ground):
-            return "split-brain"
-    raise Violation(f"not healthy {HEALTH:g} s after everything was put right")
+        help_was_needed = "split-brain"
+        if not _comes_to_health(ground):
+            raise Violation(f"not healthy {HEALTH:g} s after a human has decided on a split-brain")
+    ends = ground.clock.now + RELEASED
+    while (left := held_back(ground)) and ground.clock.now < ends:
+        ground.clock.advance(LOOKS)
+    if left:
+        raise Violation(f"{RELEASED:g} s after all is well again {left}")
+    return help_was_needed
 
 
 def _comes_to_health(ground: Ground) -> bool:
@@ -201,36 +201,53 @@ def campaign(count: int, seed: int, processes: int) -> Iterator[Played]:
     """All series, as they come to their end, in order."""
     rows = [min(IN_A_ROW, count - first) for first in range(0, count, IN_A_ROW)]
     seeds = [seed * 1_000_000 + number for number in range(len(rows))]
-    with ProcessPoolExecutor(processes) as pool:
+    numbers = Value("i", 0)
+    with ProcessPoolExecutor(processes, initializer=_settle_down, initargs=(numbers,)) as pool:
         yield from pool.map(series, seeds, rows)
 
 
-def report(played: Played, documented_hook: Played, seed: int, seconds: float) -> Iterator[str]:
-    """The lines that are printed."""
-    count = sum(played.kinds.values())
-    yield f"{count} failovers, seed {seed}: {seconds:.0f} s, {count / seconds:.1f} a second"
-    for kind in KINDS:
-        causes = {cause: number for (name, cause), number in played.missing.items() if name == kind.name}
-        told = ", ".join(f"{number} by {cause}" for cause, number in sorted(causes.items())) or "none"
-        yield f"  {kind.name:<18} {played.kinds[kind.name]:>6}   acknowledged writes missing: {told}"
-    total = sum(played.missing.values())
-    yield f"{played.acknowledged} writes acknowledged, {total} missing, by the order of the steps: " + str(
-        sum(number for (_, cause), number in played.missing.items() if cause == Cause.STEPS.name)
-    )
-    yield "clients were told: " + (
-        ", ".join(f"{n} x {what}" for what, n in sorted(played.errors.items())) or "no error"
-    )
-    yield "left to a human: " + (", ".join(f"{n} x {what}" for what, n in sorted(played.left.items())) or "nothing")
-    done = sum(number for what, number in played.repairs.items() if what.endswith((HELPED, NO_HELP)))
-    yield f"repairs that monitoring asked for: {sum(played.repairs.values())}, of which {done} were done: " + ", ".join(
-        f"{number} x {what}" for what, number in sorted(played.repairs.items())
-    )
-    yield f"planned handovers with the link up: {played.lossless}, none of which lost an acknowledged write"
-    theirs = sum(documented_hook.missing.values())
-    yield (
-        f"the same with the documented hook: {documented_hook.lossless}, "
-        f"{theirs} of {documented_hook.acknowledged} acknowledged writes missing"
-    )
+def _settle_down(numbers: Any) -> None:
+    """One processor for each process, where the system has that: its threads run one at a time, and hand over to each
+    other much faster on the same one."""
+    if hasattr(os, "sched_setaffinity"):
+        usable = sorted(os.sched_getaffinity(0))
+        with numbers.get_lock():
+            os.sched_setaffinity(0, {usable[numbers.value % len(usable)]})
+            numbers.value += 1
+
+
+class Progress:
+    """How far a campaign is, on standard error, once in a while."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._began, self._last = count, time.monotonic(), time.monotonic()
+
+    def at(self, done: int) -> None:
+        """Say it, unless it was said a moment ago."""
+        now = time.monotonic()
+        if now - self._last < TOLD_EVERY or not done:
+            return
+        self._last = now
+        rate = done / (now - self._began)
+        left = (self._count - done) / rate / 60
+        print(
+            f"{done} of {self._count} failovers, {rate:.1f} a second, {left:.0f} min left", file=sys.stderr, flush=True
+        )
+
+
+def violations(count: int, seed: int, processes: int, most: int) -> tuple[Played, list[str]]:
+    """All failovers together, and up to so many stories of what must not be."""
+    played, stories, progress = NOTHING, list[str](), Progress(count)
+    for one in campaign(count, seed, processes):
+        if one.violation:
+            stories.append(one.violation)
+            print(f"VIOLATION: {one.violation.splitlines()[0]}", *one.violation.splitlines()[1:2], sep="\n  ",
+                  file=sys.stderr, flush=True)  # fmt: skip
+        played = played.plus(one)
+        progress.at(sum(played.kinds.values()))
+        if len(stories) >= most:
+            break
+    return played, stories
 
 
 def main(words: list[str] | None = None) -> int:
@@ -239,16 +256,31 @@ def main(words: list[str] | None = None) -> int:
     made.add_argument("count", nargs="?", type=int, default=COUNT)
     made.add_argument("--seed", type=int, default=SEED)
     made.add_argument("--processes", type=int, default=PROCESSES)
+    made.add_argument("--violations", type=int, default=1, help="end after so many (default: %(default)s)")
+    made.add_argument("--series", type=int, help="play the series of this number, up to COUNT of its failovers, again")
+    made.add_argument("--shrink", action="store_true", help="leave out of that what its violation does not need")
     options = made.parse_args(words)
-    began, played = time.monotonic(), NOTHING
-    for one in campaign(options.count, options.seed, options.processes):
-        played = played.plus(one)
-        if played.violation:
-            break
+    if options.series is not None:
+        return replay(options.series, min(options.count, IN_A_ROW), options.shrink)
+    began = time.monotonic()
+    played, stories = violations(options.count, options.seed, options.processes, options.violations)
     took = time.monotonic() - began
-    print("\n".join(report(played, documented(options.seed), options.seed, took)))
-    if played.violation:
-        print(f"VIOLATION: {played.violation}")
+    kinds = [kind.name for kind in KINDS]
+    print("\n".join(report(played, documented(options.seed), options.seed, took, kinds)))
+    for story in stories:
+        print(f"VIOLATION: {story}")
+    return int(bool(stories))
+
+
+def replay(seed: int, count: int, shrinks: bool) -> int:
+    """One series again; its violation, if it has one, and the least that leads to it."""
+    made = rounds(seed, count)
+    played = row(seed, made)
+    if played.violation and shrinks:
+        least = shrunk(made, played.violation, lambda fewer: row(seed, fewer).violation)
+        played = row(seed, least)
+        print("\n".join(f"{number}: {one}" for number, one in enumerate(least)))
+    print(f"VIOLATION: {played.violation}" if played.violation else f"{count} failovers of series {seed}: none wrong")
     return int(bool(played.violation))
 
 

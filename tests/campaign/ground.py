@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checks.plugin.config import Config
+from checks.probes import maintenance
 from remediate.events.remedy import Request
 from remediate.events.repair import repair
 from remediate.rehearsal.accounting import Places, disk_of, places
-from remediate.rehearsal.carp import State
-from remediate.rehearsal.clock import Clock, Completion
+from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.documented_hook import documented_hook
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.kernel import Kernel
-from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import SETTLE, layout_of
 from remediate.rehearsal.pair import Pair
@@ -34,23 +33,22 @@ from remediate.rehearsal.service import Clients
 from remediate.rehearsal.state import at_a_glance
 from remediate.rehearsal.writes import Cause, Fate
 from remediate.site import Site
+from remediate.state import failures
 from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
+from remediate.state.store import Store
+from tests.campaign.intruder import Intruder
+from tests.campaign.invariants import HEARS, Violation, Watch, holds_address, serves
 
 TOLD = r"^carp|^UFS|^hast|^fault|^Kernel|link state"
 """What the pair notes and a story needs: no messages of a boot."""
+EVERY = 5.0
+"""Seconds between two looks whether anybody serves."""
 WARM_UP = 35.0
 """Seconds that clients write before the first round: longer than UFS delays any name."""
-HEARS = 2.5
-"""Seconds after a network is whole again until CARP on both nodes has heard of the other: until then a node that was
-cut off from everybody, and the one that has taken over from it, are both MASTER, and nothing can be done about it."""
 GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN)
 """Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
 and a synchronisation that makes both copies the same after one of them was cut off."""
-
-
-class Violation(Exception):
-    """Something happened that must never happen."""
 
 
 class WatchedClock(Clock):
@@ -92,6 +90,10 @@ class Ground:
         """The orderly ones; a node whose shutdown is underway is not healthy, whatever it still serves."""
         self.came_back = [0.0]
         """When something that was cut or dead has come back."""
+        self.foreign: dict[str, tuple[Kernel, int]] = {}
+        """Nodes whose demotion something else has raised: in which boot, and by how much."""
+        self.intruders: dict[str, Intruder] = {}
+        """Local users that are logged in, by node."""
         self.repairs = Counter[str]()
         """What became of what monitoring asked for."""
         self.installed: Installed | None = None
@@ -103,7 +105,10 @@ class Ground:
         self.clock.advance(self.config.failover.boot_window)
         self.pair.link.on_heal.append(lambda: self.came_back.append(self.clock.now))
         self.clients = Clients(self.pair)
+        self.closed = False
+        self.watch = Watch(self)
         self.clock.watch = self._watch
+        self.clock.start(self._looks())
         self.clock.advance(WARM_UP)
 
     # --- monitoring ----------------------------------------------------------------------------------------------
@@ -124,16 +129,23 @@ class Ground:
     # --- what must never be so -----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Raises Violation when two nodes serve."""
-        answering = [node for node in self.pair.nodes.values() if node.nfs.answers("nfsd")]
-        if (
-            len(answering) > 1
-            and self.clock.now - self.came_back[-1] > HEARS
-            and all(serves(node) for node in answering)
-        ):
-            raise Violation("two nodes serve")
+        """Raises Violation."""
+        self.watch.look()
         if self.pair.hook_errors:
             raise Violation(f"a program of hastwatch ended with {self.pair.hook_errors[0]!r}")
+
+    def _looks(self) -> Steps[None]:
+        while not self.closed:
+            yield EVERY
+            self.watch.look_for_service()
+
+    def is_hindered(self, node: Node) -> bool:
+        """A human, or what hastwatch has to respect as one, keeps the node from being promoted."""
+        if self.state is None:
+            return False
+        store = Store(str(self.state / node.name))
+        failed = store.read(failures.NAME)
+        return bool(store.read(maintenance.NAME) or failed.get("failures") or failed.get("blocked"))
 
     def missing(self) -> set[Missing]:
         """Every acknowledged write that clients do not see now, and whose doing that is."""
@@ -205,7 +217,10 @@ class Ground:
 
     def close(self) -> None:
         """Let everything that runs end: nobody waits for it any more."""
-        self.clock.watch = lambda: None
+        self.closed, self.clock.watch = True, lambda: None
+        for intruder in self.intruders.values():
+            intruder.end()
+        self.intruders.clear()
         for node in self.pair.nodes.values():
             node.hung_commands.clear()
             node.power_off()
@@ -221,18 +236,3 @@ class Ground:
         told.sort(key=lambda line: line[0])
         lines = [f"{at - since:9.2f}  {text}" for at, text in told if at >= since - 1]
         return "\n".join([*lines, at_a_glance(self.pair)])
-
-
-def holds_address(node: Node) -> bool:
-    """A client that asks for the service address can reach this node."""
-    client = node.pair.layout.client
-    return any(
-        vhid.state is State.MASTER and node.pair.link.both_ways(client, node.name, Traffic.CLIENT)
-        for vhid in node.network.vhids()
-    )
-
-
-def serves(node: Node) -> bool:
-    """Primary, mounted, nfsd answers, and clients can reach it at the service address."""
-    primary = any(isinstance(each.worker, PrimaryWorker) for each in node.hastd.resources.values())
-    return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)

@@ -6,8 +6,13 @@ from remediate.failover.converge import Wish
 from remediate.rehearsal.node import Node
 from remediate.state import failures, marker
 from remediate.state.store import Store
-from tests.campaign.ground import Ground, serves
+from tests.campaign.ground import Ground
+from tests.campaign.hostile import log_out, resume_work, takes_back
+from tests.campaign.invariants import serves
 from tests.campaign.troubles import HELD_BACK, broken, resume
+
+ACCEPTED = 120.0
+"""Seconds for which a promotion may be the one whose loss a human has accepted."""
 
 
 def put_right(ground: Ground) -> None:
@@ -18,6 +23,9 @@ def put_right(ground: Ground) -> None:
         node.trouble.__init__()  # type: ignore[misc]  # as on the first day
         node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
         node.devd.drop_next = 0
+        log_out(ground, node)
+        resume_work(ground, node)
+        takes_back(ground, node)
         broken(ground, "carrier-on", node.name)
         resume(ground, node)
         for shutdown in ground.shutdowns:
@@ -47,6 +55,7 @@ def give_up_a_copy(ground: Ground) -> None:
         losing.run(f"hastctl create {resource.name}")
         losing.run(f"hastctl role secondary {resource.name}")
     keeping = ground.pair.peer(losing)
+    ground.watch.accepted_until = ground.clock.now + ACCEPTED
     if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
         ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,11 @@ from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.writes import Cause, Fate
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
-from tests.campaign.failovers import documented, play, recovered, refuse, series
-from tests.campaign.ground import Ground, Missing, Violation
-from tests.campaign.troubles import DISTURBANCES, KINDS, Event, Round, drawn
+from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
+from tests.campaign.ground import Ground, Missing
+from tests.campaign.invariants import Violation
+from tests.campaign.schedule import Event, Kind, Round
 
-BY_NAME = {kind.name: kind for kind in KINDS}
 DISTURBED = {disturbance.name: disturbance for disturbance in DISTURBANCES}
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
@@ -34,10 +33,10 @@ def test_the_same_seed_gives_the_same_failovers() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.planned], ids=lambda kind: kind.name)
-def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path: Path, kind: object) -> None:
-    ground, chance = Ground(1, tmp_path), random.Random(1)
+def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path: Path, kind: Kind) -> None:
+    ground = Ground(1, tmp_path)
     before = ground.active
-    play(ground, PLANNED._replace(kind=kind), chance)  # type: ignore[arg-type]  # one of KINDS
+    play(ground, PLANNED._replace(kind=kind))
     assert ground.active is not before
     assert recovered(ground) == ""
     assert ground.missing() == set()
@@ -47,7 +46,7 @@ def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path
 def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and_is_caught() -> None:
     ground = Ground(1, None)
     made = PLANNED._replace(kind=BY_NAME["demotion by hand"])
-    play(ground, made, random.Random(1))
+    play(ground, made)
     lost = ground.missing()
     assert {each.cause for each in lost} == {Cause.STEPS}
     with pytest.raises(Violation, match="the order of the steps"):
@@ -84,7 +83,7 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
     ground = Ground(1, tmp_path)
     standby = ground.pair.peer(ground.active)
     inflict(ground.pair, "clock-skew", standby.name, "300")
-    play(ground, PLANNED, random.Random(1))
+    play(ground, PLANNED)
     assert ground.active is standby
     inflict(ground.pair, "clock-skew", standby.name, "0")
     assert ground.installed is not None
@@ -96,15 +95,15 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
 
 
 def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clients_reach_both_nodes() -> None:
-    rounds = [drawn(random.Random(seed)) for seed in range(2000)]
-    assert {made.kind.name for made in rounds} == BY_NAME.keys()
-    assert {event.disturbance.name for made in rounds for event in made.events} == DISTURBED.keys()
-    cuts = [made for made in rounds if made.kind.name in ("link cut", "one way cut", "CARP cut")]
+    drawn = [one for seed in range(200) for one in rounds(seed)]
+    assert {made.kind.name for made in drawn} == BY_NAME.keys()
+    assert {event.disturbance.name for made in drawn for event in made.events} == DISTURBED.keys()
+    cuts = [made for made in drawn if made.kind.name in ("link cut", "one way cut", "CARP cut")]
     assert not [made for made in cuts for event in made.events if event.disturbance.name == "management cut"]
 
 
 def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:
-    asks = [ask for seed in range(2000) for ask in drawn(random.Random(seed)).asks]
+    asks = [ask for seed in range(200) for one in rounds(seed) for ask in one.asks]
     assert {(ask.request, ask.node) for ask in asks} == {(request, node) for request in REQUESTS for node in (0, 1)}
     assert min(ask.at for ask in asks) < 0 < 100 < max(ask.at for ask in asks)
 
@@ -113,7 +112,7 @@ def test_what_monitoring_asks_for_is_done_while_a_failover_goes_on(tmp_path: Pat
     ground = Ground(1, tmp_path)
     asks = (Ask(Request(Remedy.DEVD), 1.0, 1), Ask(Request(Remedy.DEVD, Held.DOWNTIME), 1.0, 0))
     inflict(ground.pair, "kill", ground.pair.peer(ground.active).name, "devd")
-    play(ground, PLANNED._replace(asks=asks), random.Random(1))
+    play(ground, PLANNED._replace(asks=asks))
     assert ground.repairs == {"devd: helped": 1, "devd: downtime": 1}
     assert recovered(ground) == "" and ground.missing() == set()
     ground.close()

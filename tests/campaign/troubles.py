@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 from remediate.failover.converge import silent
 from remediate.failover.outcome import StepFailed
@@ -18,8 +17,8 @@ from remediate.rehearsal.dying import Fate
 from remediate.rehearsal.fault_words import FaultError
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.node import Node
-from tests.campaign.asking import Ask, asked_after, asked_wrongly
 from tests.campaign.ground import Ground
+from tests.campaign.schedule import Disturbance, Kind
 
 HELD_BACK = 240
 """What the operator adds to net.inet.carp.demotion to move the address away by hand."""
@@ -66,18 +65,6 @@ def shut_down(ground: Ground, node: Node) -> None:
     ground.shutdowns.append(node.shut_down())
 
 
-class Kind(NamedTuple):
-    """A cause of a failover. `planned`: nothing may be lost as long as the link is up and nothing else dies."""
-
-    name: str
-    happens: Callable[[Ground, Node], None]
-    planned: bool = False
-    weight: int = 4
-    """How often it is drawn."""
-    not_with: frozenset[str] = frozenset()
-    """Disturbances that it is not drawn together with."""
-
-
 def _fault(name: str, *more: str) -> Callable[[Ground, Node], None]:
     return lambda ground, node: broken(ground, name, node.name, *more)
 
@@ -92,7 +79,7 @@ NOBODY_RETURNS = frozenset({"convergence killed", "process hangs"})
 """When the one convergence of a shutdown is killed, or hastd does not answer it, rc(8) goes on and stops hastd under
 the mount, and nobody is there to come again."""
 
-KINDS = (
+ORDINARY = (
     Kind("switchover", switched_over, planned=True),
     Kind("demotion by hand", demoted, planned=True),
     Kind("orderly shutdown", shut_down, planned=True, not_with=NOBODY_RETURNS),
@@ -107,16 +94,6 @@ KINDS = (
 
 
 # --- disturbances ------------------------------------------------------------------------------------------------
-
-
-class Disturbance(NamedTuple):
-    """Something else that happens about that time. `ends`: what puts it right after a while, None where nothing has to.
-    `harmless`: a planned handover must lose nothing all the same."""
-
-    name: str
-    begins: Callable[[Ground, Node, random.Random], None]
-    ends: Callable[[Ground, Node], None] | None = None
-    harmless: bool = False
 
 
 def _words(name: str, *more: str) -> Callable[[Ground, Node, random.Random], None]:
@@ -184,7 +161,7 @@ def _ended(name: str, *more: str) -> Callable[[Ground, Node], None]:
 
 ILL = Disturbance("daemon dies or hangs", _ill, resume, harmless=True)
 HASTD_DIES = Disturbance("hastd dies", _words("kill", "hastd"))
-DISTURBANCES = (
+INSIDE = (
     Disturbance("replication cut", _network("cut-replication"), _heal),
     Disturbance("management cut", _network("cut-management"), _heal, harmless=True),
     Disturbance("cable flaps", _words("carrier-off"), _ended("carrier-on")),
@@ -203,62 +180,3 @@ DISTURBANCES = (
     ILL,
     HASTD_DIES,
 )
-
-
-class Event(NamedTuple):
-    """A disturbance as it was drawn: when it begins (seconds from the cause of the failover), on which node (0 the
-    active one), and for how long."""
-
-    disturbance: Disturbance
-    at: float
-    node: int
-    seconds: float
-
-
-class Round(NamedTuple):
-    """One failover as it was drawn."""
-
-    kind: Kind
-    events: tuple[Event, ...]
-    pause: float
-    """Seconds before anything happens."""
-    watched: float
-    """Seconds from the cause until it is all put right."""
-    asks: tuple[Ask, ...] = ()
-    """None of them may do any harm, whenever it comes."""
-
-    @property
-    def lossless(self) -> bool:
-        """A planned handover with the link up and nobody dying."""
-        return self.kind.planned and all(event.disturbance.harmless for event in self.events)
-
-    def __str__(self) -> str:
-        events = [f"{each.disturbance.name} at {each.at:+.1f} s on {'ab'[each.node]}" for each in self.events]
-        asks = [f"{' '.join(each.request.words)} at {each.at:+.1f} s on {'ab'[each.node]}" for each in self.asks]
-        return ", ".join([self.kind.name, *events, *asks])
-
-
-def drawn(chance: random.Random) -> Round:
-    """A round by chance: half of them undisturbed, the others by up to three things; and in most of them monitoring
-    asks for repairs, rightly or not, also while everything is put right."""
-    kind = chance.choices(KINDS, [kind.weight for kind in KINDS])[0]
-    number = chance.choice((0, 0, 0, 1, 1, 2, 3))
-    events = []
-    for disturbance in chance.sample(DISTURBANCES, number):
-        if disturbance.name in kind.not_with:
-            continue
-        events.append(
-            Event(disturbance, chance.uniform(-3, 12), chance.randrange(2), chance.choice((1.0, 5.0, 20.0, 50.0)))
-        )
-    asks = asked_wrongly(chance)
-    if asks and chance.random() < 0.5:
-        at, node = chance.uniform(-3, 60), chance.randrange(2)
-        events.append(Event(chance.choice((ILL, ILL, ILL, HASTD_DIES)), at, node, 50.0))
-        asks += asked_after(chance, at, node)
-    return Round(
-        kind,
-        tuple(sorted(events, key=lambda event: event.at)),
-        chance.uniform(5, 40),
-        chance.uniform(45, 75),
-        tuple(sorted(asks, key=lambda ask: ask.at)),
-    )

@@ -1,0 +1,163 @@
+"""Disturbances that come from outside of a failover: foreign demotions, a dead state disk, a peer that is none, users.
+
+Each has its end in the table, and `putting_right.py` ends what is left. None of them takes anything away that a node
+needs to serve, so whatever else holds must hold under them: a planned handover loses nothing, never two nodes serve,
+and the pair comes back to health when they are over.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from remediate.rehearsal.lying_peer import Lie
+from remediate.rehearsal.node import Node
+from remediate.state import failures, maintenance
+from remediate.state.store import Store
+from tests.campaign.ground import Ground
+from tests.campaign.intruder import AGAIN, Intruder
+from tests.campaign.schedule import Disturbance, Kind
+from tests.campaign.troubles import broken, shut_down
+
+FOREIGN = (1, 100, 240, 480)
+"""What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""
+ALONE = (5.0, 40.0)
+"""Seconds, from and to, that the only node serves before it is rebooted: some of its writes lie in buffers only."""
+OFF = 10.0
+"""Seconds that a node is off between a shutdown and its boot."""
+
+
+# --- causes ------------------------------------------------------------------------------------------------------
+
+
+def rebooted_alone(ground: Ground, node: Node) -> None:
+    """The other node dies; a while later this one, the only one, is rebooted in order."""
+    broken(ground, "power-off", ground.pair.peer(node).name)
+    served = random.Random(ground.pair.random.getrandbits(32)).uniform(*ALONE)
+    ground.clock.after(served, lambda: _reboot(ground, node))
+
+
+def _reboot(ground: Ground, node: Node) -> None:
+    if not node.on:
+        return
+
+    def is_off() -> None:
+        ground.clock.after(OFF, lambda: broken(ground, "power-on", node.name))
+
+    gone = node.shut_down()
+    ground.shutdowns.append(gone)
+    gone.then(is_off)
+
+
+def shut_down_in_maintenance(ground: Ground, node: Node) -> None:
+    """`hastwatch maintenance on`, then shutdown -p now."""
+    suspend(ground, node, random.Random(0))
+    shut_down(ground, node)
+
+
+def shut_down_while_blocked(ground: Ground, node: Node) -> None:
+    """Promotions have failed here, nothing is done by itself any more; then shutdown -p now."""
+    store = _store(ground, node)
+    if store is not None:
+        for _ in range(failures.MOST):
+            failures.note(store, "home", node.now, "of the campaign")
+    shut_down(ground, node)
+
+
+# --- disturbances ------------------------------------------------------------------------------------------------
+
+
+def _store(ground: Ground, node: Node) -> Store | None:
+    return Store(str(ground.state / node.name)) if ground.state is not None else None
+
+
+def _demotes(ground: Ground, node: Node, chance: random.Random) -> None:
+    amount = chance.choice(FOREIGN)
+    if node.on and "carp" in node.kernel.modules and node.name not in ground.foreign:
+        ground.foreign[node.name] = node.kernel, amount
+        broken(ground, "demote", node.name, str(amount))
+
+
+def takes_back(ground: Ground, node: Node) -> None:
+    """What others added to the demotion goes, where the node was not booted since."""
+    kernel, amount = ground.foreign.pop(node.name, (None, 0))
+    if node.on and kernel is node.kernel:
+        broken(ground, "demote", node.name, str(-amount))
+
+
+def suspend(ground: Ground, node: Node, _: random.Random) -> None:
+    """`hastwatch maintenance on`."""
+    store = _store(ground, node)
+    if store is not None:
+        maintenance.begin(store, node.now, None, "of the campaign", "root")
+
+
+def resume_work(ground: Ground, node: Node) -> None:
+    """`hastwatch maintenance off`."""
+    store = _store(ground, node)
+    if store is not None:
+        maintenance.end(store)
+
+
+def _holds_up(ground: Ground, node: Node, _: random.Random) -> None:
+    if ground.state is None or node.name in ground.intruders:
+        return
+    intruder = ground.intruders[node.name] = Intruder(ground.state / node.name)
+
+    def again() -> None:
+        if ground.intruders.get(node.name) is intruder:
+            intruder.tries()
+            ground.clock.after(AGAIN, again)
+
+    again()
+
+
+def log_out(ground: Ground, node: Node) -> None:
+    """The local user goes, with all that he holds."""
+    intruder = ground.intruders.pop(node.name, None)
+    if intruder is not None:
+        intruder.end()
+
+
+def _devd_dies(ground: Ground, node: Node, _: random.Random) -> None:
+    broken(ground, "kill", node.name, "devd")
+
+
+def _devd_comes(ground: Ground, node: Node) -> None:
+    """It gets told all that happened meanwhile, as if it happened now."""
+    node.start_command("service devd onestart")
+
+
+def _lies(lie: Lie) -> Disturbance:
+    def begins(ground: Ground, node: Node, _: random.Random) -> None:
+        broken(ground, "peer-lies", node.name, lie.name.lower())
+
+    return Disturbance(f"peer answers: {lie.name.lower()}", begins, _words("peer-tells-the-truth"), harmless=True)
+
+
+def _words(name: str) -> Callable[[Ground, Node], None]:
+    return lambda ground, node: broken(ground, name, node.name)
+
+
+def _state(name: str, fault: str) -> Disturbance:
+    def begins(ground: Ground, node: Node, _: random.Random) -> None:
+        broken(ground, fault, node.name)
+
+    return Disturbance(name, begins, _words("state-ok"), harmless=True)
+
+
+LIES = frozenset(f"peer answers: {lie.name.lower()}" for lie in Lie)
+CAUSES = (
+    Kind("reboot of the only node", rebooted_alone, planned=True),
+    Kind("shutdown in maintenance", shut_down_in_maintenance, planned=True, weight=2),
+    Kind("shutdown while blocked", shut_down_while_blocked, planned=True, weight=2),
+)
+OUTSIDE = (
+    Disturbance("foreign demotion", _demotes, takes_back, harmless=True),
+    Disturbance("maintenance", suspend, resume_work, harmless=True),
+    Disturbance("user holds locks", _holds_up, log_out, harmless=True),
+    Disturbance("devd is told late", _devd_dies, _devd_comes, harmless=True),
+    _state("state read-only", "state-read-only"),
+    _state("state full", "state-full"),
+    *map(_lies, Lie),
+)

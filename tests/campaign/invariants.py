@@ -1,0 +1,178 @@
+"""What must never be so, looked at while a round of a campaign goes on: by what is so on the pair, not by what is said.
+
+* Two nodes never serve, but for the moment after a network is whole again in which neither has heard of the other.
+* A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
+  where it was cut off for so long that this one had to know.
+* While a node is there that could serve with all the data, somebody serves, but for BOUND seconds.
+* When everything is well nothing is held back any more, but a standby that is not to take the address back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.probes.hold import NAME, NO_FAILBACK, Held, from_values
+from remediate.rehearsal.accounting import disk_of
+from remediate.rehearsal.carp import State
+from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.state.store import Store
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.mounts import Mount
+    from remediate.rehearsal.node import Node
+    from tests.campaign.ground import Ground
+
+HEARS = 2.5
+"""Seconds after a network is whole again until CARP on both nodes has heard of the other: until then a node that was
+cut off from everybody, and the one that has taken over from it, are both MASTER, and nothing can be done about it."""
+UNNOTICED = 60.0
+"""Seconds for which a copy may lack what was acknowledged when its node is promoted and cannot ask the other one: until
+hastd notices that its primary is gone (20, hast-facts 3), and `stale_after`, and the promotion itself."""
+BOUND = 150.0
+"""Seconds without service while a good node is there: a boot's settling, hastd's timeouts, two calls by cron(8)."""
+
+
+class Violation(Exception):
+    """Something happened that must never happen."""
+
+
+class Lacking(NamedTuple):
+    """A resource was mounted on a node: of how many acknowledged writes the content is only on the other one's disk,
+    and how long ago the first of them was acknowledged."""
+
+    node: str
+    resource: str
+    writes: int
+    seconds: float
+
+
+class Watch:
+    """Looks at the pair of a campaign after every event of its clock."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._mounted: dict[str, Mount] = {}
+        """By name of the node: what was mounted there when it was last looked."""
+        self._given_up: set[int] = set()
+        """Numbers of writes that were lost to the served copy before: each is somebody's doing once."""
+        self._unserved_since: float | None = None
+        """Since when nobody has served although a good node was there."""
+        self.accepted_until = 0.0
+        """Until then a human has accepted the loss of what a copy lacks."""
+
+    def look(self) -> None:
+        """Raises Violation."""
+        self._at_two_that_serve()
+        self._at_new_mounts()
+
+    def look_for_service(self) -> None:
+        """The same for what takes longer to look at; once a second is enough. Raises Violation."""
+        ground, now = self._ground, self._ground.clock.now
+        good = [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
+        if not good or any(serves(node) for node in ground.pair.nodes.values()):
+            self._unserved_since = None
+        elif self._unserved_since is None:
+            self._unserved_since = now
+        elif now - self._unserved_since > BOUND:
+            raise Violation(f"nobody has served for {BOUND:g} s although {good[0].name} could, with all the data")
+
+    def _at_two_that_serve(self) -> None:
+        ground = self._ground
+        answering = [node for node in ground.pair.nodes.values() if node.nfs.answers("nfsd")]
+        if len(answering) < 2 or ground.clock.now - ground.came_back[-1] <= HEARS:
+            return
+        if all(serves(node) for node in answering):
+            raise Violation("two nodes serve")
+
+    def _at_new_mounts(self) -> None:
+        for name, node in self._ground.pair.nodes.items():
+            mounts = node.filesystems.mounts
+            if not mounts:
+                self._mounted.pop(name, None)
+                continue
+            mount = next(iter(mounts.values()))
+            if self._mounted.get(name) is not mount:
+                self._mounted[name] = mount
+                self._refuse_stale(node, mount)
+
+    def _refuse_stale(self, node: Node, mount: Mount) -> None:
+        lacking = self._lacking(node, mount)
+        ground = self._ground
+        if ground.installed is None or not lacking.writes or ground.clock.now < self.accepted_until:
+            return
+        peer = ground.pair.peer(node)
+        asked = ground.pair.manageable(node, peer) and node.trouble.peer_lies is None
+        if asked or lacking.seconds > UNNOTICED:
+            raise Violation(
+                f"{lacking.node} mounts a copy of {lacking.resource} that lacks {lacking.writes} acknowledged "
+                f"writes of {peer.name}, the first one {lacking.seconds:.0f} s old"
+                + (" (it could ask)" if asked else "")
+            )
+
+    def _lacking(self, node: Node, mount: Mount) -> Lacking:
+        ground, name = self._ground, mount.resource.name
+        here = disk_of(node, name).pieces()
+        there = disk_of(ground.pair.peer(node), name).pieces()
+        missing = [  # by what HAST replicates: names come late on every disk
+            write for write in ground.pair.ledger.of(name) if write.pieces[0] not in here and write.pieces[0] in there
+        ]
+        missing = [write for write in missing if write.number not in self._given_up]
+        self._given_up |= {write.number for write in missing}
+        oldest = min((ground.pair.ledger.acknowledged[write.number] for write in missing), default=ground.clock.now)
+        return Lacking(node.name, name, len(missing), ground.clock.now - oldest)
+
+
+def holds_address(node: Node) -> bool:
+    """A client that asks for the service address can reach this node."""
+    client = node.pair.layout.client
+    return any(
+        vhid.state is State.MASTER and node.pair.link.both_ways(client, node.name, Traffic.CLIENT)
+        for vhid in node.network.vhids()
+    )
+
+
+def serves(node: Node) -> bool:
+    """Primary, mounted, nfsd answers, and clients can reach it at the service address."""
+    primary = any(isinstance(each.worker, PrimaryWorker) for each in node.hastd.resources.values())
+    return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)
+
+
+def could_serve(ground: Ground, node: Node) -> bool:
+    """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere."""
+    pair, trouble, store = ground.pair, node.trouble, ground.state
+    if store is None or not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
+        return False
+    if any(each.stopped for each in node.processes.by_pid.values()) or ground.is_hindered(node):
+        return False
+    if trouble.failing_mounts or trouble.failing_services or trouble.hopeless or trouble.absent_devices:
+        return False
+    if trouble.peer_lies or trouble.state_error:
+        return False
+    if not pair.link.both_ways(pair.layout.client, node.name, Traffic.CLIENT):
+        return False
+    if not all(node.network.usable(vhid.interface) for vhid in pair.layout.vhids):
+        return False
+    return all(_has_all(ground, node, resource.name) for resource in pair.layout.resources)
+
+
+def _has_all(ground: Ground, node: Node, resource: str) -> bool:
+    here = disk_of(node, resource).pieces()
+    there = disk_of(ground.pair.peer(node), resource).pieces()
+    return not any(
+        there.issuperset(write.pieces) and not here.issuperset(write.pieces)
+        for write in ground.pair.ledger.of(resource)
+    )
+
+
+def held_back(ground: Ground) -> str:
+    """What of the demotion is left on nodes of a healthy pair, and should not be; empty where nothing is."""
+    said = []
+    for name, node in ground.pair.nodes.items():
+        demotion = node.kernel.integer("net.inet.carp.demotion")
+        values = Store(str(ground.state / name)).read(NAME) if ground.state is not None else {}
+        held = from_values(values) if values else Held()
+        kept_back = held.reasons == (NO_FAILBACK,) and node is not ground.active
+        if demotion != (held.amount if kept_back else 0):
+            said.append(f"{name} is demoted by {demotion} ({', '.join(held.reasons) or 'no reason'})")
+    return "; ".join(said)

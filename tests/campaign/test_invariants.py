@@ -1,0 +1,116 @@
+"""What a campaign must catch, made on purpose; and what it leaves out of a series that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from remediate.rehearsal.faults import inflict
+from tests.campaign.failovers import BY_NAME, play, recovered, row
+from tests.campaign.ground import Ground
+from tests.campaign.hostile import OUTSIDE
+from tests.campaign.intruder import Intruder
+from tests.campaign.invariants import BOUND, Violation, could_serve, held_back
+from tests.campaign.schedule import Event, Kind, Round
+from tests.campaign.shrink import shrunk
+
+SWITCHOVER = Round(BY_NAME["switchover"], (), 10.0, 60.0)
+OF_OUTSIDE = {each.name: each for each in OUTSIDE}
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(1, tmp_path)
+
+
+def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(ground: Ground) -> None:
+    active, standby = ground.active, ground.pair.peer(ground.active)
+    inflict(ground.pair, "cut-replication")
+    ground.clock.advance(40)
+    for node in ground.pair.nodes.values():
+        node.programs.clear()  # no hook interferes
+    active.run("service nfsd onestop; umount /hast/home; hastctl role secondary home")
+    standby.run("hastctl role primary home")
+    ground.clock.advance(11)
+    with pytest.raises(Violation, match=r"lacks \d+ acknowledged writes of nfs001, .* \(it could ask\)"):
+        standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
+    ground.close()
+
+
+def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(ground: Ground) -> None:
+    active = ground.active
+    for node in ground.pair.nodes.values():
+        node.hastwatch = None
+        node.programs.clear()
+    ground.pair.peer(active).power_off()
+    active.run("service nfsd onestop")
+    assert could_serve(ground, active)
+    assert ground.installed is not None
+    ground.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]  # no cron(8)
+    with pytest.raises(Violation, match="nobody has served for 150 s although nfs001 could"):
+        ground.clock.advance(BOUND + 20)
+    ground.close()
+
+
+def test_a_node_that_is_held_back_though_all_is_well_is_caught(ground: Ground) -> None:
+    assert held_back(ground) == ""
+    inflict(ground.pair, "demote", ground.pair.peer(ground.active).name, "7")
+    assert held_back(ground) == "nfs002 is demoted by 7 (no reason)"
+    with pytest.raises(Violation, match="130 s after all is well again nfs002 is demoted by 7"):
+        recovered(ground)
+    ground.close()
+
+
+@pytest.mark.parametrize("disturbance", OUTSIDE, ids=lambda disturbance: disturbance.name)
+def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(ground: Ground, disturbance: object) -> None:
+    events = tuple(Event(OF_OUTSIDE[disturbance.name], -2.0, node, 20.0, 1) for node in (0, 1))  # type: ignore[attr-defined]
+    play(ground, SWITCHOVER._replace(events=events))
+    assert recovered(ground) == ""
+    assert ground.missing() == set()
+    ground.close()
+
+
+def test_an_intruder_locks_what_everybody_may_read_and_nothing_else(tmp_path: Path) -> None:
+    for name, mode in (("open", 0o644), ("shut", 0o600)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    intruder = Intruder(tmp_path)
+    tmp_path.chmod(0o700)
+    intruder.tries()
+    assert intruder.holds == 0
+    tmp_path.chmod(0o755)
+    intruder.tries()
+    intruder.tries()
+    assert intruder.holds == 1
+    files = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    intruder.end()
+    assert intruder.holds == 0
+    assert not files or len(os.listdir("/proc/self/fd")) == files - 1
+
+
+def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
+    bad = Kind("bad", lambda ground, node: None)
+    events = tuple(Event(each, 0.0, 0, 1.0) for each in OUTSIDE[:3])
+    made = (*[SWITCHOVER] * 5, SWITCHOVER._replace(kind=bad, events=events), SWITCHOVER)
+    played = 0
+
+    def play_it(rounds: tuple[Round, ...]) -> str:
+        nonlocal played
+        played += 1
+        for number, one in enumerate(rounds):
+            if one.kind is bad and any(event.disturbance is OUTSIDE[1] for event in one.events):
+                return f"{played} writes are missing\nfailover {number} of series 1"
+        return ""
+
+    assert shrunk(made, "7 writes are missing\nfailover 5 of series 1", play_it) == (
+        SWITCHOVER._replace(kind=bad, events=events[1:2]),
+    )
+
+
+def test_the_same_series_goes_wrong_again_with_a_part_left_out() -> None:
+    rng = random.Random(3)
+    made = [SWITCHOVER._replace(pause=rng.uniform(5, 20)) for _ in range(3)]
+    assert row(1, made[1:]) == row(1, made[1:])
