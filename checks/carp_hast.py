@@ -10,7 +10,7 @@ from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
-from checks.probes import filesystem
+from checks.probes import filesystem, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import NotFound
 from checks.probes.hast_conf import ConfiguredResource
@@ -109,6 +109,10 @@ TABLE = Table(
     Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service"),
     Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
         "written by a local process while nothing was mounted: lost mail, hidden by the next mount"),
+    Row("standby-no-metadata", CRITICAL, "role secondary, and `hastctl dump` finds no metadata on the local disk",
+        "no redundancy: this node can neither follow nor take over until `hastctl create`"),
+    Row("standby-blank", CRITICAL, "role secondary, metadata just created and not yet connected to a primary",
+        "no redundancy: this copy holds nothing, and a takeover would serve an empty disk"),
     *(rule.row for rule in STANDING_BY),
     Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
@@ -122,10 +126,11 @@ PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the 
 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
-(`mount`), the NFS daemons (`ps`), and, where nothing is mounted, at the names under the mount point (`ls -A`). The
-first row below that fits a node's state of CARP, role, mount and NFS is its verdict; the others are judged besides.
-With --peer both nodes are judged, and the pair. Right after CARP has changed, the states on the way of a failover are
-WARNING for --grace seconds; the change is known from the run before, so the first run of all judges without grace."""
+(`mount`), the NFS daemons (`ps`), on a secondary at the metadata of its disk (`hastctl dump NAME`), and, where
+nothing is mounted, at the names under the mount point (`ls -A`). The first row below that fits a node's state of
+CARP, role, mount and NFS is its verdict; the others are judged besides. With --peer both nodes are judged, and the
+pair. Right after CARP has changed, the states on the way of a failover are WARNING for --grace seconds; the change is
+known from the run before, so the first run of all judges without grace."""
 
 
 class Judged(NamedTuple):
@@ -185,12 +190,17 @@ def _resource(
     since = seen_since(session.memory, kept_as, found.state.carp)
     passing = rule.passing and since is not None and since < session.options.grace
     judged.append(Judged(found.state.role, passing))
+    lacking = []
+    if found.state.role is SECONDARY:
+        lacking = list(session.guarded(subject, _copy(facts.node, resource.name, subject)))
+    ready = rule.row.severity is OK
     if passing:
         text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP seen to change {say_duration(since or 0)} ago"
         yield TABLE.finding("failover-in-progress", subject, text)
-    else:
+    elif not (ready and lacking):  # it isn't ready to take over where the copy isn't, or isn't known to be
         yield TABLE.finding(rule.row.reason, subject, _say(found, facts))
-    yield Number(f"{resource.name}_{facts.node.label}_well", int(rule.row.severity is OK), least=0, most=1)
+    yield from lacking
+    yield Number(f"{resource.name}_{facts.node.label}_well", int(ready and not lacking), least=0, most=1)
     missing = sorted({"statd", "lockd"} - facts.daemons)
     if found.state.carp is MASTER and found.state.nfs is Nfs.ALL and missing:
         yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
@@ -210,6 +220,18 @@ def _say(found: ResourceFacts, facts: NodeFacts) -> str:
     if found.state.mounted is Mounted.WRONG:
         said += f" ({found.device})"
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
+
+
+def _copy(node: Node, name: str, subject: str) -> Iterator[Finding]:
+    """What keeps a secondary from following and taking over: without metadata its worker ends as soon as a primary
+    connects (`secondary.c init_local()`), and so does that of a primary; with a resuid of 0 it has never followed."""
+    try:
+        metadata = hast.metadata(node, name)
+    except hast.MetadataUnreadable as error:
+        yield TABLE.finding("standby-no-metadata", subject, str(error))
+        return
+    if metadata.resuid == 0:
+        yield TABLE.finding("standby-blank", subject, "the metadata of its disk were just created (resuid 0)")
 
 
 def _underneath(node: Node, point: str, subject: str) -> Iterator[Finding]:

@@ -41,6 +41,9 @@ class Case(NamedTuple):
 
 LIST, DUMP, MOUNT, PS = "hastctl list home", "hastctl dump home", "mount", "ps -axww -o pid,ppid,command"
 SYSCTL, IFCONFIG, DF = "sysctl net.inet.carp", "ifconfig -a", "df -ik /hast/home"
+NO_METADATA = (
+    DUMP, "", "[ERROR] Unable to read metadata from /dev/vtbd1: No such file or directory.\nexit 255",
+)  # fmt: skip
 SECONDARY = (LIST, "role: primary", "role: secondary")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
 VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
@@ -103,6 +106,8 @@ CASES = (
     Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "/usr/sbin/mountd -r", "sleep"),)),
     Case("locking-stopped", "carp_hast", answers=((PS, "/usr/sbin/rpc.lockd", "sleep"),)),
     Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
+    Case("standby-no-metadata", "carp_hast", "nfs002", (NO_METADATA,)),
+    Case("standby-blank", "carp_hast", "nfs002", ((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
     Case("devd-pid-file", "devd", answers=(("cat /var/run/devd.pid", "", "1"),)),
     Case("devd-cpu-critical", "devd", answers=(SPINS,), options=("-c", "90")),
     Case("devd-no-vhid", "devd", answers=((IFCONFIG, "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n", ""),)),
@@ -202,6 +207,22 @@ def test_a_demotion_names_what_hastwatch_added_and_why(
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])
 def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert set(findings(Case("", module, node, peer=()), tmp_path, capfd).values()) == {"OK"}
+
+
+@pytest.mark.parametrize(
+    ("dump", "found"),
+    [
+        (NO_METADATA[2], "standby-no-metadata"),
+        ("[ERROR] Unable to open /dev/vtbd1: Input/output error.\nexit 255", "standby-no-metadata"),
+        ("[ERROR] Unable to open /dev/vtbd1: Permission denied.\nexit 255", "permission-denied"),
+        ("exit 124", "command-hangs"),
+    ],
+)
+def test_a_standby_whose_copy_is_none_or_not_known_is_not_called_ready(
+    dump: str, found: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = Case("", "carp_hast", "nfs002", ((DUMP, "", dump),), options=("-t", "3"))
+    assert list(findings(case, tmp_path, capfd)) == [found]
 
 
 def test_io_errors_that_are_no_longer_new_are_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,8 @@ TABLE = (
     *_nothing("check_carp_hast", "a hastd that is stuck is not killed under a file system", "hast-role-unknown"),
     *_nothing("check_carp_hast", "a human mounted it so, or a disk did", "carp-master-read-only",
               "wrong-device-mounted"),
+    *_nothing("check_carp_hast", "a disk is replaced by a human", "standby-no-metadata"),
+    *_nothing("check_carp_hast", "it is on its way when the nodes are connected", "standby-blank"),
     *_nothing("check_carp_hast", "the files are somebody's", "files-under-mount-point"),
     *_nothing("check_carp_hast", "it is on its way", "failover-in-progress"),
     *_nothing("check_carp_hast", "the configuration is a human's", "export-outside", "mount-point-missing"),
