@@ -42,3 +42,23 @@ def relation(first: Metadata, second: Metadata) -> Relation:
     if first_wrote:
         return Relation.FIRST_AHEAD
     return Relation.SECOND_AHEAD if second_wrote else Relation.IN_SYNC
+
+
+def wrote_nothing_alone(first: Metadata, second: Metadata) -> bool:
+    """Whether the counters prove that the second has completed no write that the first has not got.
+
+    A primary that is not connected raises its `localcnt` before it completes a write, if `localcnt` equals what it
+    knows of the other one's `remotecnt` (primary.c, write_complete()). A worker that has not been connected yet knows
+    0 of it (metadata.c, metadata_read() leaves it alone in the role primary): at a higher `localcnt` it raises nothing,
+    and its writes leave no trace in the counters. So only `localcnt` 0 proves it.
+
+    Not proven is what was underway when the connection was lost: with `replication fullsync` nothing of it was
+    acknowledged, with memsync and async (hast.conf(5)) some of it may have been, as in any failover. Nor does it say
+    whether a synchronisation of extents that were underway at a crash is through: that one changes no counter.
+    `prevrole` says nothing here: a node that gives up the role primary does not write it (metadata.c, metadata_write()
+    is called only where a counter or the ID changes), so that both nodes may have it.
+    """
+    found = relation(first, second)
+    if found is Relation.SECOND_BLANK:
+        return True
+    return found in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and second.localcnt == 0

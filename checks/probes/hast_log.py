@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import Failed, NotFound, NotUnderstood, ProbeError
+from checks.probes import log_time
+from checks.probes.errors import Failed, NotFound, NotUnderstood
 from checks.probes.node import Node
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ DECOMPRESS = {"": "cat", ".bz2": "bzcat", ".gz": "zcat", ".xz": "xzcat", ".zst":
 REPEATS = 90
 """Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
 MARKER_DIRECTORY = "/var/db/hastwatch"
-
-SYSLOG_TIME = (
-    r"(?a)(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) |"
-    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* "
-)
-"""syslogd(8): RFC 3164 (no year), or RFC 5424 with `-O rfc5424`."""
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 SIGNS = {
     "split-brain": r"Split-brain (detected, exiting|condition!)",
@@ -91,7 +85,7 @@ def signs(node: Node, resource: str) -> tuple[Sign, ...]:
     if wrong := [line for line in found.stdout.splitlines() if "hastd" not in line]:
         raise NotUnderstood("grep", wrong[0])
     lines = _with_signs(found.stdout.splitlines(), resource) or _with_signs(_rotated(node), resource)
-    return parse_signs(lines, resource, _now(node)) if lines else ()
+    return parse_signs(lines, resource, log_time.now(node)) if lines else ()
 
 
 def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
@@ -101,7 +95,7 @@ def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[
     for kind, pattern in SIGNS.items():
         matching = {line for line in telling if re.search(pattern, line)}
         if matching:
-            times = [when for when in (_time_of(line, now) for line in matching) if when]
+            times = [when for when in (log_time.of_line(line, now) for line in matching) if when]
             last = max(times, default=None)  # two logs are read, one after the other
             current = None if now is None or last is None else (now - last).total_seconds() <= REPEATS
             shown = last.strftime("%b %d %H:%M:%S") if last else "an unreadable time"
@@ -156,31 +150,3 @@ def _rotated(node: Node) -> list[str]:
             text = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}").stdout
             lines += [line for line in text.splitlines() if "hastd" in line]
     return lines
-
-
-def _now(node: Node) -> datetime | None:
-    """The node's own local time, in which its log is written."""
-    from datetime import datetime
-
-    try:
-        return datetime.strptime(node.run("date", "+%Y-%m-%dT%H:%M:%S").stdout.strip(), "%Y-%m-%dT%H:%M:%S")
-    except (ProbeError, ValueError):
-        return None
-
-
-def _time_of(line: str, now: datetime | None) -> datetime | None:
-    """When a line was written. The old format has no year: it is the last such day that is not in the future."""
-    from datetime import datetime, timedelta
-
-    found = re.match(SYSLOG_TIME, line)
-    if not found:
-        return None
-    try:
-        if found["iso"]:
-            return datetime.strptime(found["iso"], "%Y-%m-%dT%H:%M:%S")
-        year = now.year if now else 2000
-        month = MONTHS.index(found["month"]) + 1
-        when = datetime.fromisoformat(f"{year}-{month:02d}-{int(found['day']):02d}T{found['time']}")
-    except ValueError:
-        return None
-    return when if not now or when <= now + timedelta(days=1) else when.replace(year=year - 1)

@@ -6,7 +6,8 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 
 from __future__ import annotations
 
-from checks.probes import hast
+from checks.probes import carp, hast
+from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
@@ -15,12 +16,14 @@ from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
 from remediate.failover.hast_words import EVENTS, ROLES, refuse_wrong
+from remediate.failover.mastership import look
 from remediate.failover.observe import observe
 from remediate.failover.resource import places
 from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
+from remediate.state.store import StateError
 
 SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
@@ -46,6 +49,8 @@ def hast_event(site: Site, words: list[str]) -> str:
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
         ledger.record(site.store, name, Event.ROLE_PRIMARY, now, site.journal.node_name)
     ledger.record(site.store, name, EVENTS[kind], now, site.journal.node_name)
+    if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
+        _look_at_carp(site, name)
     _about_the_copies(site, resource, EVENTS[kind])
     return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
 
@@ -87,6 +92,16 @@ def _split_brain(site: Site, name: str) -> str:
                                      state.mounted.value), run=found.id)  # fmt: skip
     steps_down = found.losing and site.config.split_brain.policy != "none"
     return f"hastd split-brain {name}" if steps_down else ""
+
+
+def _look_at_carp(site: Site, name: str) -> None:
+    """See whether another node is MASTER while this one has no primary: if it stays so, it writes alone."""
+    node = site.here.node()
+    try:
+        look(site, carp.vhids(node), boot_mark(node))
+    except (ProbeError, StateError) as error:
+        site.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
+                           result=f"CARP was not looked at: {error}")  # fmt: skip
 
 
 def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None:

@@ -6,12 +6,11 @@ changes: a standby that was told that it is behind is not promoted.
 
 from __future__ import annotations
 
-from checks.probes import counters, hast
 from checks.probes.carp import CarpState
-from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.node_state import HastRole
+from remediate.failover import dumps
 from remediate.failover.observe import Seen
 from remediate.failover.peer import ASK
 from remediate.site import Site
@@ -76,11 +75,8 @@ def are_the_same(site: Site, name: str) -> bool:
         return False
     if _told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
         return False
-    try:
-        mine, theirs = hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(ASK), name)
-    except (hast.MetadataUnreadable, ProbeError):
-        return False
-    return counters.relation(mine, theirs) is Relation.IN_SYNC
+    both = dumps.read(site, name)
+    return both is not None and both.nobody_wrote_alone
 
 
 def tell(site: Site, name: str, known: Copy, node_name: str, again: bool = False) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.probes import carp, counters, hast
+from checks.probes import carp, hast
 from checks.probes.carp import CarpState
-from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
 from checks.probes.hold import MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import hold, peer
+from remediate.failover import dumps, hold, peer
 from remediate.failover.facts import Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -80,14 +79,8 @@ def _still(site: Site, name: str) -> str:
     """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
     nothing; empty where there was none."""
     before = next((why for why in STAYS if f"{name}: {why}" in hold.reasons(site.store)), "")
-    if not before or site.peer is None:
-        return before
-    try:
-        mine, theirs = hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(peer.ASK), name)
-    except (hast.MetadataUnreadable, ProbeError):
-        return before
-    lacks_nothing = counters.relation(mine, theirs) in (Relation.IN_SYNC, Relation.FIRST_AHEAD, Relation.SECOND_BLANK)
-    return "" if lacks_nothing else before
+    both = dumps.read(site, name) if before else None
+    return "" if both is not None and both.nothing_is_lacking else before
 
 
 def _gave_away(site: Site) -> bool:

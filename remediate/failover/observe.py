@@ -5,37 +5,30 @@ The other node is asked only where the answer decides something, because it may 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import carp, counters, filesystem, hast
-from checks.probes.booted import boot_mark, boot_time, same_boot
+from checks.probes import carp, filesystem, hast
+from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.counters import Relation
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import peer
+from remediate.failover import dumps, peer
+from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
 from remediate.failover.hold import shutting_down
+from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.peer import Standing
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
 from remediate.site import Site
-from remediate.state import events, failures, ledger, maintenance, marker
-from remediate.state.ledger import Copy
-from remediate.state.store import StateNotKept
+from remediate.state import events, failures, maintenance, marker
 
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
-BEHIND = {
-    Relation.SECOND_AHEAD: "the other node has writes that this copy lacks",
-    Relation.FIRST_BLANK: "this copy was just created and holds nothing",
-    Relation.OTHER_DISK: "the resource IDs of the two disks differ: these are not two copies of the same",
-    Relation.IMPOSSIBLE: "the counters of the two disks are such that hastd never makes them",
-}
 
 
 class Seen(NamedTuple):
@@ -73,10 +66,11 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     boot = boot_mark(node)
     leaving = leaving or shutting_down(site.store, boot)
     vhids = carp.vhids(node)
+    known = look(site, vhids, boot)
     uptime = max(now - boot_time(node), 0.0)
     young = uptime < policy.boot_window or not boot
     reading = _Reading(
-        site, node, vhids, filesystem.mounts(node), arrived, boot,
+        site, node, vhids, filesystem.mounts(node), known, boot,
         policy.boot_settle if young else policy.settle, bool(leaving),
     )  # fmt: skip
     found = places(node, site.config, only)
@@ -149,15 +143,16 @@ def _resource(
     there = filesystem.mounted_at(reading.mounts, place.point)
     mounted = mounted_as(there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
-    mastership = _mastership(reading, place) if wanted.state is CarpState.MASTER else None
-    _note_backup(reading, place)
-    master_at = mastership.since if mastership else None
+    mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
+    since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
+    master_at = since.since if since else None
     stale = split_said = ""
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     if going_up:
         seen = peer.look(site, place)
-        stale, split_said = _behind(reading, name, mastership, seen.asked)
+        heard = heard_until(site, mine, since) if since else None
+        stale, split_said = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
     apart = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
@@ -199,51 +194,6 @@ def takes_no_files(node: Node, point: str) -> bool:
     return is_protected(listing.stdout)
 
 
-class _Mastership(NamedTuple):
-    """Since when the resource's vhids are MASTER, the youngest of them. `told`: devd told of it, so that it is known;
-    `backup_at`: since when they were BACKUP before, and heard a master, where that is known."""
-
-    since: float
-    told: bool
-    backup_at: float | None
-
-
-def _mastership(reading: _Reading, place: Place) -> _Mastership:
-    """What is known of it; where devd did not tell, it is from now on, which is written down, so that the next look
-    knows it. Raises StateNotKept: where nothing can be written down, what the other node told of this copy was not
-    either, and nothing is promoted."""
-    now = reading.site.timing.wall()
-    since: list[float] = []
-    heard: list[float | None] = []
-    told = True
-    for vhid in [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]:
-        known = reading.arrived.vhids.get(vhid.name)
-        if known and known.state == vhid.state.value and same_boot(known.boot_id, reading.boot) and known.since <= now:
-            since.append(known.since)
-            heard.append(known.backup_at)
-            told = told and known.told
-        else:
-            if reading.boot:  # else no look would ever find the note of the one before
-                events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
-            since.append(now)
-            heard.append(None)
-            told = False
-    known_all = [at for at in heard if at is not None]
-    return _Mastership(max(since, default=now), told, max(known_all) if len(known_all) == len(heard) > 0 else None)
-
-
-def _note_backup(reading: _Reading, place: Place) -> None:
-    """Write down that a master is heard, where devd did not tell so: when this node becomes MASTER it matters. Where
-    that cannot be written down it is not known then, and nothing here depends on it."""
-    for vhid in reading.vhids if reading.boot else ():
-        known = reading.arrived.vhids.get(vhid.name)
-        mine = vhid.state is CarpState.BACKUP and place.vhid in ("", vhid.name)
-        if mine and not (known and known.state == "BACKUP" and same_boot(known.boot_id, reading.boot)):
-            with suppress(StateNotKept):
-                now = reading.site.timing.wall()
-                events.note(reading.site.store, vhid.name, vhid.state.value, now, reading.boot, told=False)
-
-
 def _marked(site: Site, name: str) -> Split:
     """What the marker of hastd's event says; one that does not say which side loses says that it may be this one."""
     found = marker.present(site.store, name)
@@ -255,40 +205,5 @@ def _marked(site: Site, name: str) -> Split:
 def _has_written_alone(reading: _Reading, name: str) -> bool:
     """Whether the counters on both disks say so; without the other node's nothing is known. Then giving up the role
     under the mount would lose what is in buffers and save nothing: the histories have parted already."""
-    return _relation(reading, name) in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)
-
-
-def _relation(reading: _Reading, name: str) -> Relation | None:
-    """How the copies stand to each other, None where one of the dumps cannot be had."""
-    if reading.site.peer is None:
-        return None
-    try:
-        return counters.relation(
-            hast.metadata(reading.node, name), hast.metadata(reading.site.peer.node(peer.ASK), name)
-        )
-    except (hast.MetadataUnreadable, ProbeError):
-        return None
-
-
-def _behind(reading: _Reading, name: str, mastership: _Mastership | None, ask: bool) -> tuple[str, str]:
-    """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks: by the
-    ledger, and by the counters on both disks where the other node can be asked. Empty where it is not known."""
-    site = reading.site
-    kept = ledger.read(site.store, name)
-    backup_at, master_at = (mastership.backup_at, mastership.since) if mastership and mastership.told else (None, None)
-    known = ledger.stale(kept, backup_at, master_at, site.config.failover.stale_after)
-    relation = _relation(reading, name) if ask else None
-    if relation is None:
-        return known or _blank(reading.node, name), ""
-    split = relation.value if relation is Relation.SPLIT_BRAIN else ""
-    if relation in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and kept.copy is not Copy.INCOMPLETE:
-        known = ""  # the other node has not written alone; whether a synchronisation is through the counters don't say
-    return BEHIND.get(relation, known), split
-
-
-def _blank(node: Node, name: str) -> str:
-    """Why this copy alone is known to hold nothing, or nothing."""
-    try:
-        return BEHIND[Relation.FIRST_BLANK] if hast.metadata(node, name).resuid == 0 else ""
-    except (hast.MetadataUnreadable, ProbeError):
-        return ""
+    both = dumps.read(reading.site, name)
+    return both is not None and both.relation in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)

@@ -1,12 +1,17 @@
-"""devd's CARP events as they arrived. They only say that something changed: what is true now is read, not remembered.
+"""devd's CARP events as they arrived, and what looks at CARP saw. What is true now is read, not remembered.
 
 Kept are a number that grows with every event, by which a convergence sees that a newer one has come, and since when
-each vhid is in its state. devd(8) waits for its hook: this is quick.
+each vhid is known to be in its state. devd(8) waits for its hook: this is quick.
+
+An event says that its state was reached, not when: the kernel keeps events while devd does not run (kern_devctl.c,
+devctl_queue()), so the time of its arrival is only the latest that it can have been. A look says what was so at its own
+time. So only looks prove how long a vhid was in a state.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.probes.booted import same_boot
@@ -19,18 +24,40 @@ SUBSYSTEM = r"(?a)(?P<vhid>[0-9]{1,3})@(?P<interface>[A-Za-z0-9_.:+-]{1,15})"
 STATES = ("MASTER", "BACKUP", "INIT")
 TOKEN = r"(?a)[A-Za-z0-9-]{1,64}"
 SELF_TESTS_KEPT = 10
+ROUNDED = 0.001
+"""Seconds by which a time in the file may be later than it was."""
+CLOCK_STEP = 2.0
+"""Seconds by which the wall clock may move against the one that never jumps, from one look to the next, without having
+been set: ntpd(8) slews by 0.5 ms a second at most."""
+
+
+class Heard(NamedTuple):
+    """The looks that saw a vhid BACKUP, which is so only while a master is heard: the first and the last one since it
+    became so. Seconds since 1970; `clock`: by how much the wall clock was ahead of the one that never jumps, at the
+    last look. Two times are only compared where that has not changed between them."""
+
+    first: float
+    last: float
+    clock: float
+
+    def seen_again(self, at: float, clock: float) -> Heard:
+        """After another look; begun anew where the clock was set meanwhile."""
+        begins = at if not self.is_of(clock) or at + ROUNDED < self.first else self.first
+        return Heard(begins, at, clock)
+
+    def is_of(self, clock: float) -> bool:
+        """Whether the clock has not been set since the last look."""
+        return abs(self.clock - clock) <= CLOCK_STEP
 
 
 class VhidSeen(NamedTuple):
-    """A vhid's last state, since when it was seen in it (seconds since 1970), and in which boot. `told`: devd(8) told
-    of the change, so that it is known when it was; else it was only found. `backup_at`: since when it was BACKUP and so
-    heard a master, before it became MASTER; None where it was not, or that is not known."""
+    """A vhid's last state, in which boot, and since when at the latest: when devd(8) told of it, or a look found it
+    (seconds since 1970). `heard`: the looks that saw it BACKUP, while it is, and after it became MASTER from that."""
 
     state: str
     since: float
     boot_id: str
-    told: bool = True
-    backup_at: float | None = None
+    heard: Heard | None = None
 
 
 class SelfTest(NamedTuple):
@@ -55,31 +82,62 @@ def valid(subsystem: str, type: str) -> bool:
     return found is not None and 1 <= int(found["vhid"]) <= 255 and type in STATES
 
 
-def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, told: bool = True) -> int:
-    """A CARP event arrived, or a change was found that devd did not tell of (`told` False); its number. Where the file
-    can't be read the numbers go on from the time in milliseconds, above every earlier one. Raises ValueError for what
-    is no CARP event, and StateNotKept."""
+def note(store: Store, subsystem: str, type: str, at: float, boot_id: str) -> int:
+    """devd told of a change; its number. Where the file can't be read the numbers go on from the time in milliseconds,
+    above every earlier one. Raises ValueError for what is no CARP event, and StateNotKept."""
     if not valid(subsystem, type):
         raise ValueError(f"{subsystem!r} {type!r} is no CARP event")
     numbers: list[int] = []
 
     def noted(values: Values) -> Values:
         seen = _seen(values)
-        last = seen.vhids.get(subsystem)
-        goes_on = last is not None and last.state == type and same_boot(last.boot_id, boot_id) and last.since <= at
-        now = last if last is not None and goes_on else VhidSeen(type, at, boot_id, told, _backup_at(last, type, at))
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
+        now = _after(seen.vhids.get(subsystem), type, at, boot_id)
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
     return numbers[0]
 
 
-def _backup_at(last: VhidSeen | None, type: str, at: float) -> float | None:
-    """When a vhid that is in a new state became BACKUP."""
-    if type == "BACKUP":
-        return at
-    return last.backup_at if last is not None and type == "MASTER" else None
+def looked(store: Store, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:
+    """A look at CARP saw these vhids in these states; `clock` as in `Heard`. A change that devd has not told of counts
+    as an event. All that is known then. Raises ValueError for what is no state of a vhid, and StateNotKept."""
+    for subsystem, state in states.items():
+        if not valid(subsystem, state):
+            raise ValueError(f"{subsystem!r} {state!r} is no state of CARP")
+    before = read(store)
+    found = [_looked(before, states, at, boot_id, clock)]
+    if found[0] == before:
+        return before
+
+    def noted(values: Values) -> Values:
+        found[:] = [_looked(_seen(values), states, at, boot_id, clock)]
+        return _values(found[0])
+
+    store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
+    return found[0]
+
+
+def _looked(seen: Seen, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:
+    """What is known after a look."""
+    vhids = {name: _after(seen.vhids.get(name), state, at, boot_id) for name, state in states.items()}
+    changed = sum(vhid != seen.vhids.get(name) for name, vhid in vhids.items())
+    for name, vhid in vhids.items():
+        if vhid.state == "BACKUP":
+            again = vhid.heard.seen_again(at, clock) if vhid.heard else Heard(at, at, clock)
+            vhids[name] = vhid._replace(heard=again)
+    seq = int(at * 1000) if seen.unreadable else seen.seq
+    return seen._replace(seq=seq + changed, vhids={**seen.vhids, **vhids}, unreadable="")
+
+
+def _after(last: VhidSeen | None, state: str, at: float, boot_id: str) -> VhidSeen:
+    """A vhid that is known to be in a state now."""
+    if last is None or not same_boot(last.boot_id, boot_id):
+        return VhidSeen(state, at, boot_id)
+    if last.state == state and last.since <= at + ROUNDED:
+        return last
+    became_master = state == "MASTER" and last.state in ("BACKUP", "MASTER")
+    return VhidSeen(state, at, boot_id, last.heard if became_master or last.state == state else None)
 
 
 def note_self_test(store: Store, token: str, at: float) -> None:
@@ -106,14 +164,26 @@ def read(store: Store) -> Seen:
 def _values(seen: Seen) -> Values:
     vhids = {
         name: {
-            **vhid._asdict(),
+            "state": vhid.state,
             "since": utc_milliseconds(vhid.since),
-            "backup_at": None if vhid.backup_at is None else utc_milliseconds(vhid.backup_at),
+            "boot_id": vhid.boot_id,
+            "heard": _heard_values(vhid.heard) if vhid.heard else None,
         }
         for name, vhid in seen.vhids.items()
     }
     self_tests = [{"token": test.token, "at": utc_milliseconds(test.at)} for test in seen.self_tests]
     return {"version": 1, "seq": seen.seq, "vhids": vhids, "self_tests": self_tests}
+
+
+def _heard_values(heard: Heard) -> Values:
+    times = {"first": utc_milliseconds(heard.first), "last": utc_milliseconds(heard.last)}
+    return {**times, "clock": round(heard.clock, 3)}
+
+
+def _heard(values: object) -> Heard | None:
+    if not isinstance(values, dict):
+        return None
+    return Heard(since_1970(values["first"]), since_1970(values["last"]), float(values["clock"]))
 
 
 def _seen(values: Values) -> Seen:
@@ -132,8 +202,7 @@ def _seen(values: Values) -> Seen:
                     str(vhid["state"]),
                     since_1970(vhid["since"]),
                     str(vhid["boot_id"]),
-                    vhid.get("told") is not False,
-                    None if vhid.get("backup_at") is None else since_1970(vhid["backup_at"]),
+                    _heard(vhid.get("heard")),
                 )
                 for name, vhid in vhids.items()
             },

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import NotFound
 from checks.probes.times import since_1970, utc, utc_milliseconds
+from remediate.state.events import Heard
 from remediate.state.store import STATE_DIRECTORY, StateUnreadable, Store, Values
 
 if TYPE_CHECKING:
@@ -199,20 +200,19 @@ def _parted(ledger: Ledger, event: Event, at: float) -> Ledger:
     return ledger
 
 
-def stale(ledger: Ledger, backup_at: float | None, master_at: float | None, limit: float) -> str:
+def stale(ledger: Ledger, heard: Heard | None, limit: float) -> str:
     """Why this copy is known to lack something; empty where that isn't known.
 
-    Either the ledger says so, or this node had no primary while it was BACKUP, and so heard the other one as MASTER,
-    for more than `limit` seconds: from `backup_at` until `master_at`, when it became MASTER (None: that isn't known).
-    The other one then wrote alone. A proof of completeness that came after the connection was lost counts from its own
-    time on.
+    Either the ledger says so, or this node had no primary while the other one is proven to have been MASTER (`heard`)
+    for more than `limit` seconds: that one then wrote alone. A proof of completeness that came after the connection was
+    lost counts from its own time on.
     """
     if ledger.copy is Copy.INCOMPLETE:
         return f"{ledger.why} (since {utc(ledger.since)})"
-    if ledger.disconnected_at is None or master_at is None or backup_at is None:
+    if ledger.disconnected_at is None or heard is None:
         return ""
     proven = ledger.last_complete if ledger.copy is Copy.COMPLETE and ledger.last_complete is not None else 0.0
-    alone = master_at - max(ledger.disconnected_at, proven, backup_at)
+    alone = heard.last - max(ledger.disconnected_at, proven, heard.first)
     if alone <= limit:
         return ""
     return f"the other node stayed MASTER for {alone:.0f} s after the connection was lost, and may have written alone"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.counters import Relation, relation
+from checks.probes.counters import Relation, relation, wrote_nothing_alone
 from checks.probes.hast import Metadata, Role
 
 
@@ -63,3 +63,22 @@ def test_it_says_what_the_conditions_of_hastd_say(primary: Metadata, secondary: 
     else:
         expected = Relation.IMPOSSIBLE
     assert relation(primary, secondary) is expected
+
+
+def test_equal_counters_above_zero_do_not_prove_that_nobody_wrote_alone() -> None:
+    """A worker that was never connected compares its localcnt with 0, and at 1 raises nothing."""
+    assert wrote_nothing_alone(dump(0, 0), dump(0, 0))
+    assert wrote_nothing_alone(dump(1, 0), dump(0, 0))
+    assert wrote_nothing_alone(dump(1, 0), dump(0, 0, resuid=0))
+    assert relation(dump(0, 1), dump(1, 0)) is Relation.IN_SYNC and not wrote_nothing_alone(dump(0, 1), dump(1, 0))
+    assert not wrote_nothing_alone(dump(0, 0), dump(1, 0))
+    assert not wrote_nothing_alone(dump(1, 0), dump(1, 0))
+    assert not wrote_nothing_alone(dump(0, 0, resuid=0), dump(0, 0))
+
+
+@given(dumps, dumps)
+def test_what_proves_that_the_other_wrote_nothing_alone_never_stands_beside_a_lead_of_it(
+    first: Metadata, second: Metadata
+) -> None:
+    if wrote_nothing_alone(first, second):
+        assert relation(first, second) in (Relation.IN_SYNC, Relation.FIRST_AHEAD, Relation.SECOND_BLANK)

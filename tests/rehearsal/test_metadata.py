@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from checks.probes.counters import Relation, relation, wrote_nothing_alone
+from checks.probes.hast import parse_dump
 from remediate.rehearsal.metadata import Metadata, Role, Verdict, decide, humanize
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.writes import Part, Piece
@@ -118,3 +120,18 @@ def test_create_on_a_running_primary_is_undone_by_its_next_write_of_metadata() -
 )
 def test_numbers_are_printed_for_people_as_hastctl_does(number: int, text: str) -> None:
     assert humanize(number) == text
+
+
+def test_a_primary_that_was_never_connected_writes_alone_without_a_trace_where_its_localcnt_is_not_0() -> None:
+    """primary.c, write_complete(): it compares localcnt with what it has not heard yet, which is 0."""
+    pair = Pair()
+    pair.power_on()
+    first, second = pair.nodes.values()
+    mine, theirs = first.disks["/dev/vtbd1"], second.disks["/dev/vtbd1"]
+    mine.metadata, theirs.metadata = metadata((7, 1, 0), Role.PRIMARY), metadata((7, 0, 1), Role.PRIMARY)
+    pair.must(first, "hastctl role primary home")
+    pair.clock.advance(30)
+    pair.must(first, "newfs -O2 -U -j /dev/hast/home")
+    assert first.disks["/dev/vtbd1"].active  # it has written
+    alone, other = (parse_dump(pair.must(node, "hastctl dump home"), "home") for node in (first, second))
+    assert relation(other, alone) is Relation.IN_SYNC and not wrote_nothing_alone(other, alone)

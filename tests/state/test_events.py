@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.probes import carp
 from remediate.state import events
-from remediate.state.events import SELF_TESTS_KEPT, Seen, SelfTest, VhidSeen
+from remediate.state.events import SELF_TESTS_KEPT, Heard, Seen, SelfTest, VhidSeen
 from remediate.state.store import Store
 from tests.state import child
 
@@ -26,27 +26,27 @@ def store(tmp_path: Path) -> Store:
 
 def test_an_event_is_counted_and_its_state_kept(store: Store) -> None:
     assert events.read(store) == Seen(0, {})
-    assert events.note(store, "2@em0", "MASTER", NOW, "b1") == 1
-    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "b1")})
+    assert events.note(store, "2@em0", "MASTER", NOW, "1000") == 1
+    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "1000")})
 
 
 def test_a_state_that_repeats_is_since_its_first_event(store: Store) -> None:
     for later in range(3):
-        events.note(store, "2@em0", "MASTER", NOW + later, "b1")
-    assert events.read(store) == Seen(3, {"2@em0": VhidSeen("MASTER", NOW, "b1")})
+        events.note(store, "2@em0", "MASTER", NOW + later, "1000")
+    assert events.read(store) == Seen(3, {"2@em0": VhidSeen("MASTER", NOW, "1000")})
 
 
 def test_a_state_that_changes_or_that_another_boot_saw_is_since_now(store: Store) -> None:
-    events.note(store, "2@em0", "MASTER", NOW, "b1")
-    events.note(store, "2@em0", "BACKUP", NOW + 1, "b1")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "b1", backup_at=NOW + 1)
-    events.note(store, "2@em0", "BACKUP", NOW + 2, "b2")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "b2", backup_at=NOW + 2)
+    events.note(store, "2@em0", "MASTER", NOW, "1000")
+    events.note(store, "2@em0", "BACKUP", NOW + 1, "1000")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "1000")
+    events.note(store, "2@em0", "BACKUP", NOW + 2, "2000")
+    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "2000")
 
 
 def test_vhids_are_apart_but_counted_together(store: Store) -> None:
-    assert events.note(store, "2@em0", "MASTER", NOW, "b1") == 1
-    assert events.note(store, "3@vlan0.100", "BACKUP", NOW + 1, "b1") == 2
+    assert events.note(store, "2@em0", "MASTER", NOW, "1000") == 1
+    assert events.note(store, "3@vlan0.100", "BACKUP", NOW + 1, "1000") == 2
     assert {name: seen.state for name, seen in events.read(store).vhids.items()} == {
         "2@em0": "MASTER",
         "3@vlan0.100": "BACKUP",
@@ -78,7 +78,7 @@ def test_these_are_subsystems(subsystem: str) -> None:
 def test_these_are_none(store: Store, subsystem: str) -> None:
     assert not events.valid(subsystem, "MASTER")
     with pytest.raises(ValueError, match="is no CARP event"):
-        events.note(store, subsystem, "MASTER", NOW, "b1")
+        events.note(store, subsystem, "MASTER", NOW, "1000")
     assert not events.valid("2@em0", subsystem)
     assert store.names() == []
 
@@ -92,19 +92,19 @@ def test_the_interface_is_one_that_ifconfig_would_print(subsystem: str) -> None:
 
 def test_a_damaged_record_is_begun_anew_with_numbers_above_the_old_ones(store: Store) -> None:
     for _ in range(3):
-        events.note(store, "2@em0", "MASTER", NOW, "b1")
+        events.note(store, "2@em0", "MASTER", NOW, "1000")
     for text in ("", "[", '{"version": 1}', '{"version": 1, "seq": true, "vhids": {}, "self_tests": []}'):
         Path(store.directory, "events.json").write_text(text)
         assert events.read(store).unreadable.startswith("events.json ")
-        number = events.note(store, "2@em0", "BACKUP", NOW, "b1")
+        number = events.note(store, "2@em0", "BACKUP", NOW, "1000")
         assert number > 3
-        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "b1", backup_at=NOW)})
+        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "1000")})
 
 
 def test_a_self_test_is_kept_but_no_event(store: Store) -> None:
-    events.note(store, "2@em0", "MASTER", NOW, "b1")
+    events.note(store, "2@em0", "MASTER", NOW, "1000")
     events.note_self_test(store, "a-1", NOW + 1)
-    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "b1")}, (SelfTest("a-1", NOW + 1),))
+    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "1000")}, (SelfTest("a-1", NOW + 1),))
     for number in range(SELF_TESTS_KEPT + 3):
         events.note_self_test(store, f"t{number}", NOW)
     assert len(events.read(store).self_tests) == SELF_TESTS_KEPT
@@ -152,9 +152,46 @@ def test_devds_hook_pays_for_nothing_that_it_does_not_use(store: Store) -> None:
     assert done.stdout == "[]\n['json']\n"
 
 
-def test_a_master_is_known_to_have_heard_another_one_while_it_was_backup(store: Store) -> None:
-    for state, at in (("INIT", NOW), ("BACKUP", NOW + 50), ("MASTER", NOW + 53)):
-        events.note(store, "2@em0", state, at, "b1")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 53, "b1", backup_at=NOW + 50)
-    events.note(store, "2@em0", "INIT", NOW + 60, "b1")
-    assert events.read(store).vhids["2@em0"].backup_at is None
+def heard(store: Store) -> Heard | None:
+    return events.read(store).vhids["2@em0"].heard
+
+
+def look(store: Store, state: str, at: float, boot: str = "1000", clock: float = 5.0) -> None:
+    events.looked(store, {"2@em0": state}, at, boot, clock)
+
+
+def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(store: Store) -> None:
+    events.note(store, "2@em0", "BACKUP", NOW, "1000")
+    assert heard(store) is None
+    for later in (10, 20, 30):
+        look(store, "BACKUP", NOW + later)
+    events.note(store, "2@em0", "MASTER", NOW + 500, "1000")
+    assert heard(store) == Heard(NOW + 10, NOW + 30, 5.0)
+    look(store, "MASTER", NOW + 501)
+    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 500, "1000", Heard(NOW + 10, NOW + 30, 5.0))
+
+
+def test_what_looks_proved_is_void_after_another_change_another_boot_and_a_step_of_the_clock(store: Store) -> None:
+    look(store, "BACKUP", NOW)
+    look(store, "BACKUP", NOW + 600, clock=605.0)
+    assert heard(store) == Heard(NOW + 600, NOW + 600, 605.0)
+    look(store, "BACKUP", NOW + 1, boot="2000")
+    assert heard(store) == Heard(NOW + 1, NOW + 1, 5.0)
+    for state in ("MASTER", "BACKUP"):
+        events.note(store, "2@em0", state, NOW + 2, "2000")
+    assert heard(store) is None
+    look(store, "INIT", NOW + 3, boot="2000")
+    look(store, "MASTER", NOW + 4, boot="2000")
+    assert heard(store) is None
+
+
+def test_a_look_counts_as_an_event_only_where_it_finds_a_change(store: Store) -> None:
+    look(store, "MASTER", NOW + 0.9996)
+    assert events.read(store).seq == 1
+    for _ in range(3):
+        look(store, "MASTER", NOW + 0.9996)  # its own time in the file is rounded up
+    look(store, "BACKUP", NOW + 2)
+    look(store, "BACKUP", NOW + 3)
+    assert events.read(store).seq == 2
+    with pytest.raises(ValueError, match="is no state"):
+        look(store, "PRIMARY", NOW)

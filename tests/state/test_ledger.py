@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediate.state import ledger as ledgers
+from remediate.state.events import Heard
 from remediate.state.ledger import NOTHING, SHUFFLE, TABLE, Copy, Event, Ledger, after, stale
 from remediate.state.store import StateNotKept, Store
 
@@ -198,46 +199,47 @@ def test_a_node_that_was_off_does_not_know_since_when_the_copies_are_apart() -> 
 
 def test_a_copy_known_to_be_behind_is_stale_whenever() -> None:
     behind = heard(FOLLOWING, Event.TOLD_INCOMPLETE)
-    assert stale(behind, T - 60, None, 10) == "nfs001 told that this copy is behind (since 2026-11-22T08:46:35Z)"
+    assert stale(behind, None, 10) == "nfs001 told that this copy is behind (since 2026-11-22T08:46:35Z)"
 
 
 def test_a_copy_is_stale_when_the_other_node_stayed_master_without_it() -> None:
     lost = heard(FOLLOWING, Event.DISCONNECT)
-    assert stale(lost, T - 60, T + 3, 10) == ""
-    assert stale(lost, T - 60, T + 10, 10) == ""
-    assert stale(lost, T - 60, T + 61, 10) == (
+    assert stale(lost, Heard(T - 60, T + 3, 0), 10) == ""
+    assert stale(lost, Heard(T - 60, T + 10, 0), 10) == ""
+    assert stale(lost, Heard(T - 60, T + 61, 0), 10) == (
         "the other node stayed MASTER for 61 s after the connection was lost, and may have written alone"
     )
-    assert stale(lost, T - 60, None, 10) == ""
-    assert stale(lost._replace(copy=Copy.UNKNOWN), T - 60, T + 61, 10) != ""
+    assert stale(lost, None, 10) == ""
+    assert stale(lost._replace(copy=Copy.UNKNOWN), Heard(T - 60, T + 61, 0), 10) != ""
 
 
 def test_a_copy_that_follows_or_of_which_nothing_is_known_is_not_known_to_be_stale() -> None:
     for ledger in (FOLLOWING, PRIMARY, NOTHING, UNKNOWN):
-        assert stale(ledger, T - 60, T, 0) == ""
+        assert stale(ledger, Heard(T - 60, T, 0), 0) == ""
 
 
 def test_a_proof_after_the_connection_was_lost_counts_from_its_time_on() -> None:
     proven = heard(heard(FOLLOWING, Event.DISCONNECT), Event.LOOKED_COMPLETE, at=T + 60)
-    assert stale(proven, T - 60, T + 65, 10) == ""
-    assert stale(proven, T - 60, T + 75, 10) != ""
+    assert stale(proven, Heard(T - 60, T + 65, 0), 10) == ""
+    assert stale(proven, Heard(T - 60, T + 75, 0), 10) != ""
 
 
 def test_a_node_that_gave_the_role_away_over_a_cut_link_and_stayed_behind_is_stale() -> None:
     """The other node served alone for an hour, then died; nobody told this one anything."""
     ledger = heard(PRIMARY, Event.ROLE_SECONDARY)
-    assert stale(ledger, T - 60, T + 3600, 10) != ""
+    assert stale(ledger, Heard(T - 60, T + 3600, 0), 10) != ""
 
 
 def test_a_node_that_heard_no_master_does_not_know_that_the_other_one_wrote_alone() -> None:
     lost = heard(FOLLOWING, Event.DISCONNECT)
-    assert stale(lost, None, T + 3600, 10) == ""
-    assert stale(lost, T + 3597, T + 3600, 10) == "", "BACKUP only for as long as it takes to find that nobody is there"
+    assert stale(lost, None, 10) == ""
+    while_nobody_was_there = Heard(T + 3597, T + 3600, 0)  # BACKUP for as long as it takes to find that out
+    assert stale(lost, while_nobody_was_there, 10) == ""
 
 
 def test_a_promotion_that_was_undone_does_not_make_a_stale_copy_fresh() -> None:
     ledger = heard(heard(ALONE, Event.ROLE_PRIMARY), Event.ROLE_SECONDARY, at=T + 5)
-    assert stale(ledger, T - 60, T + 3600, 10) != ""
+    assert stale(ledger, Heard(T - 60, T + 3600, 0), 10) != ""
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""Whether this node's copy lacks writes: by the ledger, and by the counters on both disks where they can be read.
+
+What the ledger concludes from the time alone is an assumption, that a node which stayed MASTER has written; the
+counters know it. So before a copy is refused for it both dumps are compared, whatever else the other node answers, and
+two nodes that each assume it of their own copy find out which of them lacks nothing (`counters.wrote_nothing_alone`).
+"""
+
+from __future__ import annotations
+
+from checks.probes import hast
+from checks.probes.counters import Relation
+from checks.probes.errors import ProbeError
+from remediate.failover import dumps
+from remediate.failover.dumps import Dumps
+from remediate.site import Site
+from remediate.state import ledger
+from remediate.state.events import Heard
+from remediate.state.ledger import Copy, Ledger
+
+BEHIND = {
+    Relation.SECOND_AHEAD: "the other node has writes that this copy lacks",
+    Relation.FIRST_BLANK: "this copy was just created and holds nothing",
+    Relation.OTHER_DISK: "the resource IDs of the two disks differ: these are not two copies of the same",
+    Relation.IMPOSSIBLE: "the counters of the two disks are such that hastd never makes them",
+}
+
+
+def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> tuple[str, str]:
+    """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks; empty
+    where it is not known. `heard`: when the other node is proven to have been MASTER; `asked`: it answers."""
+    kept = ledger.read(site.store, name)
+    known = ledger.stale(kept, heard, site.config.failover.stale_after)
+    both = dumps.read(site, name) if asked else None
+    if both is None and known:
+        both = dumps.read(site, name, dumps.PATIENT)
+    if both is None:
+        return known or _blank(site, name), ""
+    split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
+    return BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split
+
+
+def _refutes(both: Dumps, kept: Ledger) -> bool:
+    """Whether the counters prove that this copy lacks nothing. One that was told to be behind may be in the middle of
+    a synchronisation, which equal counters do not show; where this copy alone is ahead, that synchronisation copies
+    from here to there (secondary.c, init_remote(): HAST_SYNCSRC_SECONDARY)."""
+    return both.nothing_is_lacking and (kept.copy is not Copy.INCOMPLETE or both.relation is Relation.FIRST_AHEAD)
+
+
+def _blank(site: Site, name: str) -> str:
+    """Why this copy alone is known to hold nothing, or nothing."""
+    try:
+        return BEHIND[Relation.FIRST_BLANK] if hast.metadata(site.here.node(), name).resuid == 0 else ""
+    except (hast.MetadataUnreadable, ProbeError):
+        return ""

@@ -1,0 +1,48 @@
+"""The metadata of a resource on both nodes: `hastctl dump`, which works without hastd, and with it as well."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.probes import counters, hast
+from checks.probes.counters import Relation
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Metadata
+from remediate.failover.peer import ASK
+from remediate.site import Site
+
+PATIENT = 20.0
+"""Seconds for the other node's dump where a copy would be refused without it: nobody serves meanwhile, and an ssh to a
+busy machine took several seconds on a real pair."""
+
+
+class Dumps(NamedTuple):
+    """What is on the disk here, and on the other node's."""
+
+    mine: Metadata
+    theirs: Metadata
+
+    @property
+    def relation(self) -> Relation:
+        """How the copies stand to each other."""
+        return counters.relation(self.mine, self.theirs)
+
+    @property
+    def nothing_is_lacking(self) -> bool:
+        """The other node has completed no write that this copy lacks (`counters.wrote_nothing_alone`)."""
+        return counters.wrote_nothing_alone(self.mine, self.theirs)
+
+    @property
+    def nobody_wrote_alone(self) -> bool:
+        """Neither node has completed a write that the other one lacks."""
+        return self.nothing_is_lacking and counters.wrote_nothing_alone(self.theirs, self.mine)
+
+
+def read(site: Site, name: str, seconds: float = ASK) -> Dumps | None:
+    """Both dumps, None where one of them cannot be had in so many seconds."""
+    if site.peer is None:
+        return None
+    try:
+        return Dumps(hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(seconds), name))
+    except (hast.MetadataUnreadable, ProbeError):
+        return None

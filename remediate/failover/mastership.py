@@ -1,0 +1,81 @@
+"""Since when CARP is MASTER here, and for how long the other node is proven to have been it before.
+
+Proven by looks (`events.Heard`): a vhid is BACKUP only while a master is heard. The kernel's line in the log narrows
+when that ended; without one it is not known to have lasted longer than until the last look.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.probes import carp_log
+from checks.probes.booted import same_boot
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.errors import ProbeError
+from remediate.site import Site
+from remediate.state import events
+from remediate.state.events import ROUNDED, Heard, Seen
+from remediate.state.store import StateNotKept, Untouched
+
+
+class Mastership(NamedTuple):
+    """Since when the vhids of a resource are MASTER, the youngest of them, at the latest; and the looks that saw all of
+    them BACKUP before, where there were any."""
+
+    since: float
+    heard: Heard | None
+
+
+def look(site: Site, vhids: tuple[Vhid, ...], boot: str) -> Seen:
+    """Write down what this look at CARP saw; all that is known then. Raises StateNotKept where a vhid is newly MASTER:
+    where that cannot be written down, what the other node told of this copy was not either, and nothing is promoted.
+    Otherwise what cannot be written down is not known later, and nothing here depends on it. In a boot that has no
+    mark nothing is written: no look would ever find the note of the one before."""
+    now = site.timing.wall()
+    states = {vhid.name: vhid.state.value for vhid in vhids}
+    try:
+        store = site.store if boot else Untouched(site.store.directory)
+        return events.looked(store, states, now, boot, now - site.timing.now())
+    except StateNotKept:
+        known = events.read(site.store)
+        if any(vhid.state is CarpState.MASTER and not _is_known(known, vhid, boot, now) for vhid in vhids):
+            raise
+        return known
+
+
+def _is_known(known: Seen, vhid: Vhid, boot: str, now: float) -> bool:
+    seen = known.vhids.get(vhid.name)
+    return (
+        seen is not None
+        and seen.state == vhid.state.value
+        and same_boot(seen.boot_id, boot)
+        and seen.since <= now + ROUNDED
+    )
+
+
+def mastership(known: Seen, vhids: list[Vhid], now: float) -> Mastership:
+    """What is known of these vhids, all of them MASTER, after a look at them."""
+    seen = [known.vhids[vhid.name] for vhid in vhids]
+    heard = [vhid.heard for vhid in seen if vhid.heard is not None]
+    since = max((vhid.since for vhid in seen), default=now)
+    if not heard or len(heard) < len(seen):
+        return Mastership(since, None)
+    common = Heard(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)
+    agree = all(common.is_of(one.clock) for one in heard)
+    return Mastership(since, common if agree else None)
+
+
+def heard_until(site: Site, vhids: list[Vhid], found: Mastership) -> Heard | None:
+    """The span in which the other node is proven to have been MASTER, None where none is: the clock was set meanwhile,
+    or nobody looked. The kernel's lines of all the vhids make it longer, where each is from after the last look and
+    from before the change was known."""
+    now = site.timing.wall()
+    if found.heard is None or not found.heard.is_of(now - site.timing.now()):
+        return None
+    try:
+        ended = [carp_log.became_master(site.here.node(), vhid.name) for vhid in vhids]
+    except ProbeError:
+        return found.heard
+    times = [now - ago for ago in ended if ago is not None]
+    fits = len(times) == len(vhids) and all(found.heard.last <= at <= found.since for at in times)
+    return found.heard._replace(last=min(times)) if fits else found.heard

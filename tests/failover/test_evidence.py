@@ -1,0 +1,145 @@
+"""What proves that a copy lacks writes, and what does not: events that are told late, the counters on both disks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import converge
+from remediate.rehearsal.node import Node
+from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
+
+LATE = 121.0
+"""Seconds until a human sees that devd is dead, as on a real pair."""
+ALONE = 180.0
+
+
+def missed(pair: InstalledPair, *first: str) -> None:
+    """devd is dead on the standby when the active node loses power; nothing is started for two minutes."""
+    pair.breaks_all(first)
+    pair.breaks("kill", pair.standby.name, "devd")
+    pair.passes(5)
+    pair.active.power_off()
+    pair.passes(LATE)
+    assert master(pair.standby) and not pair.holds(pair.standby)
+
+
+@pytest.mark.parametrize("log", ["kept", "rotated away", "never written"])
+def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(state: Path, log: str) -> None:
+    """The kernel has kept the event, and devd tells it as if it were new."""
+    pair = installed_pair(state)
+    if log == "never written":
+        pair.breaks("kill", pair.standby.name, "syslogd")
+    missed(pair)
+    if log == "rotated away":
+        pair.standby.files.write("/var/log/messages", "", pair.standby.now)
+    pair.standby.run("service devd onestart")
+    pair.passes(30)
+    assert pair.serves(pair.standby), pair.story()
+    assert not pair.entries(pair.standby, "refused")
+
+
+def test_a_standby_without_syslog_and_cron_proves_nothing_by_the_time_and_serves(state: Path) -> None:
+    """Told late or at once: without a look at CARP or the kernel's line nobody knows how long the other one served."""
+    pair = installed_pair(state)
+    pair.breaks_all(("cut-management", f"kill {pair.standby.name} syslogd"))
+    pair.breaks("cut-replication")
+    pair.passes(25)
+    pair.active.power_off()
+    pair.passes(30)
+    assert pair.serves(pair.standby), pair.story()
+
+
+def test_looks_by_cron_prove_that_the_other_node_served_alone_whatever_devd_tells_later(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.looks_every_minute(pair.standby)
+    pair.breaks_all(("cut-management", "cut-replication"))
+    pair.passes(ALONE)
+    missed(pair, f"kill {pair.standby.name} syslogd")
+    pair.standby.run("service devd onestart")
+    pair.passes(30)
+    said = pair.entries(pair.standby, "refused")[-1].result
+    assert "the other node stayed MASTER for" in said and pair.rests(pair.standby), pair.story()
+
+
+def test_the_kernels_line_proves_it_where_nobody_looked(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks_all(("cut-management", "cut-replication"))
+    pair.passes(ALONE)
+    missed(pair)
+    pair.standby.run("service devd onestart")
+    pair.passes(30)
+    said = pair.entries(pair.standby, "refused")[-1].result
+    assert "the other node stayed MASTER for 16" in said and pair.rests(pair.standby), pair.story()
+
+
+def test_a_clock_that_was_set_meanwhile_proves_nothing(state: Path) -> None:
+    """Ten minutes forward between two looks are no ten minutes in which the other node served."""
+    pair = installed_pair(state)
+    pair.breaks_all(("cut-management", "cut-replication"))
+    pair.passes(25)
+    pair.breaks("clock-skew", pair.standby.name, "600")
+    pair.passes(1)
+    pair.active.power_off()
+    pair.passes(40)
+    assert pair.serves(pair.standby), pair.story()
+
+
+# --- both dumps ------------------------------------------------------------------------------------------------------
+
+
+BUSY = 7.0
+"""Seconds in which the other node answers no question about HAST: longer than it is asked for whether it is primary."""
+
+
+def is_busy(pair: InstalledPair, node: Node) -> None:
+    """Its machine has other things to do for a while."""
+    pair.breaks("hang-command", node.name, "hastctl")
+    pair.passes(BUSY)
+    pair.breaks("release-command", node.name, "hastctl")
+    pair.passes(30)
+
+
+def hastd_dies_and_the_address_moves_late(pair: InstalledPair) -> None:
+    """hastd is killed on the active node, nobody looks for 35 s, then a convergence there gives the address away."""
+    pair.breaks("kill", pair.active.name, "hastd")
+    pair.passes(35)
+    pair.begins(pair.active, lambda site: converge(site, TEST))
+    assert pair.until(lambda: master(pair.standby), 20)
+
+
+def test_a_copy_that_looks_stale_by_the_time_is_compared_before_it_is_refused(state: Path) -> None:
+    pair = installed_pair(state)
+    hastd_dies_and_the_address_moves_late(pair)
+    is_busy(pair, pair.active)
+    assert pair.serves(pair.standby), pair.story()
+    assert not pair.entries(pair.standby, "refused")
+
+
+def test_of_two_nodes_that_both_think_themselves_stale_one_serves(state: Path) -> None:
+    """The standby refuses, because it can't compare; then the address is back at the first one, whose hastd was
+    started again, and which finds the other one busy as well."""
+    pair = installed_pair(state)
+    hastd_dies_and_the_address_moves_late(pair)
+    pair.breaks("hang-command", pair.active.name, "hastctl")
+    pair.passes(40)
+    assert "may have written alone" in pair.entries(pair.standby, "refused")[-1].result
+    pair.breaks("release-command", pair.active.name, "hastctl")
+    pair.active.run("service hastd onestart")
+    pair.converges(pair.active)
+    assert pair.until(lambda: master(pair.active), 20)
+    is_busy(pair, pair.standby)
+    assert pair.serves(pair.active), pair.story()
+    assert pair.sound
+
+
+def test_a_copy_that_lacks_writes_by_the_counters_is_refused_though_the_time_proves_nothing(state: Path) -> None:
+    """The other node's hastd is dead and its address was given away at once; what it wrote alone is on its disk."""
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(25)
+    pair.breaks("kill", pair.active.name, "hastd")
+    pair.converges(pair.active)
+    pair.passes(30)
+    assert master(pair.standby) and not pair.holds(pair.standby), pair.story()
