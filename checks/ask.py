@@ -43,7 +43,7 @@ READS = (
     ("/sbin/mount", "-v", "its fsid"),
     ("/bin/df", "-ik <point>", "room at a mount point"),
     ("/bin/ls", "-A <point>", "names under a mount point"),
-    ("/bin/ps", "-axww -o pid,ppid,command", "which daemons run"),
+    ("/bin/ps", "-axww -o pid,ppid,jid,ruid,uid,lstart,comm", "which daemons run"),
     ("/bin/ps", "-o stat,%cpu -p <pid>", "whether devd is stopped or spins"),
     ("/usr/bin/nc", "-U -w 1 /var/run/devd.pipe", "whether devd takes a connection"),
     ("/bin/cat", "/var/run/devd.pid", "whether rc(8) can stop it"),

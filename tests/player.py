@@ -20,6 +20,7 @@ Beyond what is recorded word for word, each of these is true of the real thing:
 - `grep -h hastd LOG ...` are the lines of `grep -h hastd LOG ... | tail -60`; the status tells whether there are any.
 - `sysctl [-n] NAME ...` are lines of a longer listing.
 - `service X onestatus` is `service X status` of an enabled service (rc.subr(8)).
+- `ps` with the columns of PROCESSES is made of `ps -axww -o pid,ppid,command`: see `processes`.
 - `hostname` and `hostname -s` are the name of the folder.
 - `cat PATH` is the file `PATH` under `files/` in one of those folders, else under `files/NODE/` of the state or of all
   states.
@@ -33,6 +34,8 @@ import sys
 
 HANGS = 124
 PREFIXES = ("sudo", "doas", "env")
+PROCESSES = "pid,ppid,jid,ruid,uid,lstart,comm"
+WORKER_JAIL, WORKER_USER = 89, 845
 LOGS = ["/var/log/messages", "/var/log/daemon.log"]
 
 Answer = tuple[list[bytes], list[bytes], int]
@@ -137,6 +140,32 @@ def sysctl_values(folder: str, words: list[str]) -> "Answer | None":
     return ([values[name] for name in names], [], 0) if values.keys() >= set(names) else None
 
 
+def processes(folder: str, words: list[str]) -> "Answer | None":
+    """`ps -axww -o` with PROCESSES, out of the recorded `ps -axww -o pid,ppid,command`.
+
+    Every recorded process was root's and in no jail, but for hastd's workers (jail 89, uid 845: hast-facts, 40). The
+    name is the first word's last part (`/usr/sbin/mountd -r`), what stands in front of a colon (`nfsd: master (nfsd)`)
+    or in brackets (`[kernel]`). When each began was not recorded; `-` is what ps prints of a process that is swapped out.
+    """
+    if words != ["ps", "-axww", "-o", PROCESSES]:
+        return None
+    answer = recorded(folder, ["ps", "-axww", "-o", "pid,ppid,command"])
+    if not answer or not answer[0]:
+        return answer
+    lines = []
+    for number, line in enumerate(answer[0]):
+        fields = line.split(None, 2)
+        if number == 0 and fields == [b"PID", b"PPID", b"COMMAND"]:
+            lines.append(b"  PID  PPID JID RUID UID STARTED COMMAND")
+        elif len(fields) == 3:
+            jail, user = (WORKER_JAIL, WORKER_USER) if fields[2].startswith(b"hastd: ") else (0, 0)
+            shown = b"%5d %5d %3d %4d %3d -       " % (int(fields[0]), int(fields[1]), jail, user, user)
+            lines.append(shown + os.path.basename(fields[2].split(b" ")[0]).strip(b"[]").rstrip(b":"))
+        else:
+            lines.append(line)
+    return lines, answer[1], answer[2]
+
+
 def file_content(folder: str, words: list[str]) -> "bytes | None":
     """The recorded file behind `cat PATH`."""
     if words[:1] != ["cat"] or len(words) != 2:
@@ -171,7 +200,8 @@ def main(folder: str, line: str) -> int:
     answer = recorded(folder, words)
     if not answer and words in (["hostname"], ["hostname", "-s"]):
         answer = [os.fsencode(os.path.basename(folder))], [], 0
-    answer = answer or hast_section(folder, words) or log_lines(folder, words) or sysctl_values(folder, words)
+    for derived in (hast_section, log_lines, sysctl_values, processes):
+        answer = answer or derived(folder, words)
     if not answer:
         content = file_content(folder, words)
         if content is not None:

@@ -20,6 +20,7 @@ from checks.hast import ERRORS_STAY_NEW
 from checks.plugin.command import CheckCommand
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
+from checks.probes.processes import COLUMNS
 
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
@@ -39,7 +40,12 @@ class Case(NamedTuple):
     peer: tuple[tuple[str, str, str], ...] | None = None
 
 
-LIST, DUMP, MOUNT, PS = "hastctl list home", "hastctl dump home", "mount", "ps -axww -o pid,ppid,command"
+LIST, DUMP, MOUNT, PS = (
+    "hastctl list home",
+    "hastctl dump home",
+    "mount",
+    f"ps -axww -o {COLUMNS}",
+)
 SYSCTL, IFCONFIG, DF = "sysctl net.inet.carp", "ifconfig -a", "df -ik /hast/home"
 NO_METADATA = (
     DUMP, "", "[ERROR] Unable to read metadata from /dev/vtbd1: No such file or directory.\nexit 255",
@@ -103,8 +109,8 @@ CASES = (
     Case("carp-advbase-differs", "carp", peer=((IFCONFIG, "advbase 1", "advbase 2"),)),
     Case("carp-protocol-differs", "carp", peer=(VRRP,)),
     Case("hast-role-unknown", "carp_hast", answers=((LIST, "", "home:\n  error: 1\nstatus 1"),)),
-    Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "/usr/sbin/mountd -r", "sleep"),)),
-    Case("locking-stopped", "carp_hast", answers=((PS, "/usr/sbin/rpc.lockd", "sleep"),)),
+    Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "mountd", "sleep"),)),
+    Case("locking-stopped", "carp_hast", answers=((PS, "rpc.lockd", "sleep"),)),
     Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
     Case("standby-no-metadata", "carp_hast", "nfs002", (NO_METADATA,)),
     Case("standby-blank", "carp_hast", "nfs002", ((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from checks.probes.errors import Failed, NotFound, NotUnderstood
 from checks.probes.filesystem import refuse_missing
 from checks.probes.node import Node
-from checks.probes.processes import Process
+from checks.probes.processes import DEVD, Process, daemons
 
 PID_FILE = "/var/run/devd.pid"
 SOCKET = "/var/run/devd.pipe"
@@ -21,7 +21,6 @@ SOCKET = "/var/run/devd.pipe"
 MAIN_FILE = "/etc/devd.conf"
 DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 """`directory` in the devd.conf that FreeBSD ships; rules of one's own belong here, not into devd.conf."""
-DAEMON = r"(/sbin/)?devd\b(?!-)"
 TOKEN = r'(?s)\s+|#[^\n]*|//[^\n]*|/\*.*?\*/|"(?P<text>[^"]*)"|(?P<word>[A-Za-z0-9_.:-]+)|(?P<mark>[{};=])'
 POSIX_CLASSES = {
     "[:digit:]": "0-9",
@@ -64,7 +63,7 @@ def pid_in_file(node: Node) -> int | None:
 
 def find(found: tuple[Process, ...]) -> Process | None:
     """devd among the processes of a node."""
-    return next((process for process in found if re.match(DAEMON, process.command)), None)
+    return next(iter(daemons(found, DEVD)), None)
 
 
 def answers(node: Node) -> bool:

@@ -154,8 +154,8 @@ def _down_or_stuck(node: Node, why: str) -> NoState:
         return HastctlFailed(f"{refused}; whether it runs is not known: {error}")
     if daemon := processes.hastd(found):
         return HastctlFailed(f"{refused}, but it runs (process {daemon.pid}): it is stuck")
-    if worker := processes.hastd_worker(found):
-        return WorkerLeft(f"{refused}; process {worker.pid} ({worker.command[:60]}) is still there")
+    if workers := processes.hastd_workers(found):
+        return WorkerLeft(f"{refused}; process {workers[0].pid}, a worker of hastd, is still there")
     return HastdDown(refused)
 
 

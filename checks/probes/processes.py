@@ -1,31 +1,68 @@
-"""The processes of a node, as ps(1) lists them."""
+"""The processes of a node, as ps(1) lists them, and which of them are daemons of the system.
+
+A user chooses the name and the arguments of his processes, so neither says what a process is: a user may start his own
+`/usr/sbin/mountd`, and a jail runs its own rpcbind. A daemon of the system belongs to root, in fact and in effect
+(a set-user-ID program has the name of a hard link that a user may have made), and runs outside of every jail.
+Only then does its name count, `comm`: the last part of the path that was executed (kern_exec.c do_execve()).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.node import Node
 
+HASTD, DEVD, SSHD = "hastd", "devd", "sshd"
 NFS_DAEMONS = {
-    "rpcbind": r"/usr/sbin/rpcbind\b",
-    "statd": r"/usr/sbin/rpc\.statd\b",
-    "lockd": r"/usr/sbin/rpc\.lockd\b",
-    "mountd": r"/usr/sbin/mountd\b",
-    "nfsd": r"nfsd: (master|server)\b",
+    "rpcbind": "rpcbind",
+    "statd": "rpc.statd",
+    "lockd": "rpc.lockd",
+    "mountd": "mountd",
+    "nfsd": "nfsd",
 }
-"""How the daemons of an NFS server show in ps(1). nfsd(8) sets its title; the others keep their path."""
-HASTD, HASTD_WORKER = r"(/sbin/)?hastd\b(?!:)", r"hastd: "
-"""hastd and its workers in ps(1): `/sbin/hastd`, `hastd: home (primary) (hastd)` (hast-facts, 12)."""
+"""The daemons of an NFS server, as rc(8) calls them, and the names of their processes."""
+HAST_USER = 845
+"""The user of hastd's workers, `hast` in FreeBSD's master.passwd (hastd's subr.c drop_privs()). They run in a jail of
+their own (hast-facts, 40)."""
+COLUMNS = "pid,ppid,jid,ruid,uid,lstart,comm"
+"""`comm` comes last, because ps prints it as it is, line ends too (print.c ucomm()); nothing else here can hold one."""
+HEADER = ["PID", "PPID", "JID", "RUID", "UID", "STARTED", "COMMAND"]
+NOT_KNOWN = "-"
+"""The start of a process that is swapped out (13's print.c lstarted())."""
+LINE = re.compile(
+    r" *(?P<pid>\d+) +(?P<ppid>\d+) +(?P<jid>\d+) +(?P<ruid>\d+) +(?P<uid>\d+)"
+    r" (?P<started>-|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4,}) *",
+    re.ASCII,
+)
+"""The start is strftime(3)'s %c in the C locale."""
+ONE_BYTE = re.compile(r"\\x[0-9a-f]{2}")
+"""A byte that is no UTF-8, as `checks.probes.process` gives it."""
 
 
 class Process(NamedTuple):
-    """One line of ps."""
+    """One line of ps. `started` tells two processes apart that had the same pid one after the other; the kernel adds
+    it to the time of the boot, so it moves with a step of the clock (kern_proc.c fill_kinfo_proc_only())."""
 
     pid: int
     ppid: int
-    command: str
+    jid: int
+    ruid: int
+    uid: int
+    started: str
+    comm: str
+
+    @property
+    def of_the_system(self) -> bool:
+        """Root's, and in no jail: its name is root's choice."""
+        return self.ruid == self.uid == self.jid == 0
+
+    @property
+    def of_the_kernel(self) -> bool:
+        """A kernel process or init(8): nothing that a signal is for."""
+        return self.pid <= 1 or self.ppid == 0
 
 
 class ProcessState(NamedTuple):
@@ -42,10 +79,24 @@ class ProcessState(NamedTuple):
 
 def processes(node: Node) -> tuple[Process, ...]:
     """All processes of the node. Raises ProbeError."""
-    completed = node.run("ps", "-axww", "-o", "pid,ppid,command")
+    completed = node.run("ps", "-axww", "-o", COLUMNS)
     if completed.status != 0:
         raise Failed(f"`ps` ends with {completed.status}: {completed.words}")
     return parse_ps(completed.stdout)
+
+
+def titles(node: Node) -> dict[int, str]:
+    """What each process calls itself, by pid; a daemon of the system is not known by it. Raises ProbeError."""
+    completed = node.run("ps", "-axww", "-o", "pid,command")
+    if completed.status != 0:
+        raise Failed(f"`ps` ends with {completed.status}: {completed.words}")
+    found = {}
+    for line in completed.stdout.split("\n")[1:-1]:
+        pid, _, command = line.strip().partition(" ")
+        if not re.fullmatch(r"\d+", pid, re.ASCII):
+            raise NotUnderstood("ps", line)
+        found[int(pid)] = command
+    return found
 
 
 def state(node: Node, pid: int) -> ProcessState | None:
@@ -61,31 +112,58 @@ def state(node: Node, pid: int) -> ProcessState | None:
 
 
 def parse_ps(text: str) -> tuple[Process, ...]:
-    """The lines of `ps -o pid,ppid,command`. Raises NotUnderstood."""
-    found = []
-    lines = text.splitlines()
-    if not lines or lines[0].split() != ["PID", "PPID", "COMMAND"]:
-        raise NotUnderstood("ps", lines[0] if lines else "(empty)")
-    for line in lines[1:]:
-        fields = re.fullmatch(r"\s*(?P<pid>\d+)\s+(?P<ppid>\d+)\s?(?P<command>.*)", line, re.ASCII)
-        if not fields:
+    """The lines of `ps -o` with COLUMNS. Raises NotUnderstood.
+
+    Every column but the last is as wide as its widest value, and no narrower than its header (ps.c format_output(),
+    sizevars()), so a line begins its last field where the header does. A line that is too short for that is the rest
+    of a name with a line end in it, which nobody but a user makes: a name has 19 bytes (MAXCOMLEN), the columns before
+    it 22 at least.
+    """
+    header, *lines = text.split("\n")
+    if header.split() != HEADER:
+        raise NotUnderstood("ps", header or "(empty)")
+    name_at = header.index(HEADER[-1])
+    if not lines or lines.pop():
+        raise NotUnderstood("ps, whose last line is cut off", text.rpartition("\n")[2])
+    found: list[Process] = []
+    for line in lines:
+        if len(ONE_BYTE.sub("?", line)) < name_at:
+            if not found or found[-1].of_the_system:
+                raise NotUnderstood("ps", line)
+            found[-1] = found[-1]._replace(comm=f"{found[-1].comm}\n{line}")
+            continue
+        fields = LINE.match(line)
+        if not fields or fields.end() < name_at:
             raise NotUnderstood("ps", line)
-        found.append(Process(int(fields["pid"]), int(fields["ppid"]), fields["command"]))
+        pid, ppid, jid, ruid, uid = (int(fields[name]) for name in ("pid", "ppid", "jid", "ruid", "uid"))
+        found.append(Process(pid, ppid, jid, ruid, uid, fields["started"], line[name_at:]))
     return tuple(found)
 
 
-def hastd(found: tuple[Process, ...]) -> Process | None:
+def daemons(found: Iterable[Process], comm: str) -> tuple[Process, ...]:
+    """The daemons of the system that are named so. Of one and its children, which may have its name too (nfsd's
+    server, what hastd forks), only the first: the others end with it."""
+    named = {process.pid: process for process in found if process.of_the_system and process.comm == comm}
+    return tuple(process for process in named.values() if process.ppid not in named)
+
+
+def hastd(found: Iterable[Process]) -> Process | None:
     """The process of hastd(8), None where there is none."""
-    return next((process for process in found if re.match(HASTD, process.command)), None)
+    return next(iter(daemons(found, HASTD)), None)
 
 
-def hastd_worker(found: tuple[Process, ...]) -> Process | None:
-    """One of hastd's workers, None where there is none."""
-    return next((process for process in found if re.match(HASTD_WORKER, process.command)), None)
+def hastd_workers(found: Iterable[Process]) -> tuple[Process, ...]:
+    """The children of hastd, and workers that have outlived their hastd."""
+    found = tuple(found)
+    parents = {process.pid for process in daemons(found, HASTD)}
+    return tuple(process for process in found if process.ppid in parents or _is_worker(process))
 
 
-def running(found: tuple[Process, ...]) -> frozenset[str]:
+def _is_worker(process: Process) -> bool:
+    return process.comm == HASTD and process.ruid == process.uid == HAST_USER
+
+
+def running(found: Iterable[Process]) -> frozenset[str]:
     """Which daemons of an NFS server (the names of NFS_DAEMONS) are among the processes."""
-    return frozenset(
-        name for name, title in NFS_DAEMONS.items() if any(re.match(title, process.command) for process in found)
-    )
+    found = tuple(found)
+    return frozenset(name for name, comm in NFS_DAEMONS.items() if daemons(found, comm))

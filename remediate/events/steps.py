@@ -6,7 +6,6 @@ has steps of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -14,7 +13,6 @@ from typing import NamedTuple
 from checks.probes import devd, processes
 from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
-from checks.probes.processes import NFS_DAEMONS
 from remediate.events import troubles
 from remediate.events.remedy import Remedy
 from remediate.failover import copies, services
@@ -167,11 +165,10 @@ def _restart(
 
 
 def _reread(site: Site) -> str:
-    found = processes.processes(site.here.node())
-    pids = [str(each.pid) for each in found if re.match(NFS_DAEMONS["mountd"], each.command)]
-    if not pids:
+    found = services.pids(processes.processes(site.here.node()), "mountd")
+    if not found:
         raise StepFailed("mountd does not run any more")
-    site.here.act((KILL, "-HUP", *pids), services.STOPS)
+    site.here.act((KILL, "-HUP", *map(str, found)), services.STOPS)
     return _await_served(site, REREAD)
 
 

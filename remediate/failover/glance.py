@@ -23,7 +23,7 @@ from checks.probes.hold import Held
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from checks.probes.processes import Process, hastd, hastd_worker, processes, running
+from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
 from remediate.failover.observe import mounted_as, takes_no_files
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
@@ -272,8 +272,10 @@ class _Look:
             return HastRole.DOWN, None
         except (hast.NoState, ProbeError) as error:
             self.unread.append(str(error))
-        for process in self.running or ():
-            title = re.match(WORKER, process.command)
+        workers = hastd_workers(self.running or ())
+        called = (self._read(partial(titles, self.node)) or {}) if workers else {}
+        for process in workers:
+            title = re.match(WORKER, called.get(process.pid, ""))
             if title and title["name"] == name:
                 return HastRole(title["role"]), None
         return HastRole.NOT_KNOWN, None
@@ -285,7 +287,7 @@ class _Look:
             return True
         if self.running is None:
             return None
-        return hastd(self.running) is not None or hastd_worker(self.running) is not None
+        return hastd(self.running) is not None or bool(hastd_workers(self.running))
 
 
 def assumed(name: str, config: Config) -> Place:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from checks.probes.errors import Hangs, NotFound, ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.node import Node
-from checks.probes.processes import NFS_DAEMONS, Process, processes
+from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
@@ -54,7 +54,7 @@ and cannot be killed with SIGTERM or SIGQUIT"."""
 
 def running_daemons(node: Node) -> frozenset[str]:
     """Which of the five run. Raises ProbeError."""
-    return frozenset(_pids(processes(node)))
+    return running(processes(node))
 
 
 def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
@@ -146,10 +146,10 @@ def _begin(site: Site, name: str) -> None:
 def _end(site: Site, name: str) -> None:
     """End a daemon by its signal; where that does not help, by SIGKILL, and at last by rc(8)."""
     for signal in (DAEMONS[name].signal, "KILL"):
-        pids = _pids(processes(site.here.node())).get(name, [])
-        if not pids:
+        found = pids(processes(site.here.node()), name)
+        if not found:
             return
-        site.here.act((KILL, f"-{signal}", *map(str, pids)), STOPS)
+        site.here.act((KILL, f"-{signal}", *map(str, found)), STOPS)
         if site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS):
             return
     _service(site, name, "onestop")
@@ -170,15 +170,9 @@ def _is_so_already(site: Site, name: str, verb: str) -> bool:
     return runs is (verb == "onestart")
 
 
-def _pids(found: tuple[Process, ...]) -> dict[str, list[int]]:
-    """The processes of each daemon that runs; of nfsd only the master, which ends its servers itself."""
-    pids: dict[str, list[int]] = {}
-    for name, title in NFS_DAEMONS.items():
-        mine = [process for process in found if re.match(title, process.command)]
-        masters = [process for process in mine if process.command.startswith("nfsd: master")]
-        if mine:
-            pids[name] = [process.pid for process in masters or mine]
-    return pids
+def pids(found: tuple[Process, ...], name: str) -> tuple[int, ...]:
+    """The processes of a daemon that runs; of nfsd the master, which ends its servers itself."""
+    return tuple(process.pid for process in daemons(found, NFS_DAEMONS[name]))
 
 
 def _flags(node: Node, name: str) -> tuple[str, ...] | None:

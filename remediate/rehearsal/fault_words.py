@@ -51,13 +51,13 @@ def number(least: float, text: str) -> float:
 
 
 def processes_of(pair: Pair, node: str, process: str) -> list[Running]:
-    """By program name, or `worker` for the HAST workers, `worker:NAME` for one. Raises FaultError."""
+    """The system's, by program name, or `worker` for the HAST workers, `worker:NAME` for one. Raises FaultError."""
     table = node_named(pair, node).processes.by_pid.values()
     if process.split(":")[0] == "worker":
         wanted = process.partition(":")[2]
-        found = [each for each in table if each.title.startswith(f"hastd: {wanted}")]
+        found = [each for each in table if each.title.startswith(f"hastd: {wanted}") and each.user == "hast"]
     else:
-        found = [each for each in table if each.comm == process and not each.title.startswith("hastd: ")]
+        found = [each for each in table if each.comm == process and each.of_the_system]
     if not found:
         raise FaultError(f"no process {process} on {node}")
     return found

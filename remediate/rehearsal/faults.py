@@ -1,8 +1,8 @@
 """Everything that can be broken on the pair, by name, with one line each: `hastwatch pair fault --list`.
 
 A fault is one function; its parameters are the words after its name, and the first line of its docstring is its line in
-the list. Those that make one step of a failover fail are in `refusals.py`, those that
-come from outside of it in `outside_faults.py`.
+the list. Those that make one step of a failover fail are in `refusals.py`, those that come from outside of it in
+`outside_faults.py`, processes that pretend to be daemons in `pretenders.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import remediate.rehearsal.outside_faults
+import remediate.rehearsal.pretenders
 import remediate.rehearsal.refusals  # noqa: F401  (registers the faults of single steps)
 from remediate.rehearsal.fault_registry import FAULTS, Fault, fault, inflict, listing, usage
 from remediate.rehearsal.fault_words import (

@@ -232,6 +232,7 @@ class Hastd:
             self.clock.now,
             ppid=self.process.pid,
             user="hast",
+            jid=self.node.processes.new_jail(),
             own_title=True,
             on_signal=lambda number: self._worker_signal(resource, number),
         )

@@ -6,6 +6,7 @@ system away by force does not end it: it goes on with a file that nothing can be
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.processes import SIGINT, SIGKILL, SIGTERM
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     from remediate.rehearsal.processes import Running
 
 TITLE, COMM = "sleep 1000", "sleep"
+USER = "jane"
+"""Somebody who may log in, and nothing else."""
 WILLING = frozenset({SIGTERM, SIGINT, SIGKILL})
 STUBBORN = frozenset({SIGKILL})
 """The signals that end a process."""
 
 
-def begin_to_use(mount: Mount, ended_by: frozenset[int] = WILLING, seconds: float | None = None) -> Running:
-    """A new process that uses the file system until a signal of `ended_by` comes, or so many seconds have passed."""
+def begin_to_use(
+    mount: Mount,
+    ended_by: frozenset[int] = WILLING,
+    seconds: float | None = None,
+    command: str = TITLE,
+    user: str = "root",
+) -> Running:
+    """A new process that uses the file system until a signal of `ended_by` comes, or so many seconds have passed; with
+    a `command` and a `user` of one's own choice."""
     node = mount.node
     table = node.processes
 
@@ -35,7 +45,8 @@ def begin_to_use(mount: Mount, ended_by: frozenset[int] = WILLING, seconds: floa
         if number in ended_by:
             end()
 
-    process = table.spawn(TITLE, COMM, node.clock.now, on_signal=on_signal)
+    comm = COMM if command == TITLE else posixpath.basename(command)
+    process = table.spawn(command, comm, node.clock.now, on_signal=on_signal, user=user)
     mount.users.append(process)
     if seconds is not None:
         node.clock.after(seconds, end)

@@ -11,9 +11,18 @@ SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGSTOP, SIGCONT, SIGUSR1 = 1, 2, 9, 15, 17, 1
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "TERM": 15, "STOP": 17, "CONT": 19, "USR1": 30, "USR2": 31}
 
 
+UIDS = {"root": 0, "hast": 845, "nobody": 65534}
+"""FreeBSD's master.passwd."""
+ORDINARY = 1001
+"""The uid of every other user."""
+MAXCOMLEN = 19
+"""Bytes of a process's name (sys/param.h)."""
+
+
 @dataclass(slots=True)
 class Running:
-    """One process. `title` is what pgrep shows; ps adds `(comm)` to a title that the process set itself."""
+    """One process. `title` is what pgrep shows; ps adds `(comm)` to a title that the process set itself. `user` is the
+    effective one, `login` the real one where that is another (a set-user-ID program); `jid` 0 is no jail."""
 
     pid: int
     ppid: int
@@ -26,18 +35,38 @@ class Running:
     on_signal: Callable[[int], None] | None = None
     terminal: str = ""
     kernel: bool = False
+    jid: int = 0
+    login: str = ""
 
     @property
     def command(self) -> str:
-        """The COMMAND column of ps."""
-        return f"{self.title} ({self.comm})" if self.own_title else self.title
+        """The COMMAND column of ps, in which a line end is two characters (print.c command())."""
+        return (f"{self.title} ({self.comm})" if self.own_title else self.title).replace("\n", "\\n")
+
+    @property
+    def uid(self) -> int:
+        """Of the effective user."""
+        return UIDS.get(self.user, ORDINARY)
+
+    @property
+    def ruid(self) -> int:
+        """Of the real user."""
+        return UIDS.get(self.login or self.user, ORDINARY)
+
+    @property
+    def of_the_system(self) -> bool:
+        """Root's, outside of every jail."""
+        return self.ruid == self.uid == self.jid == 0
 
 
 @dataclass(slots=True)
 class ProcessTable:
-    """All processes; pids rise as on a freshly booted FreeBSD."""
+    """All processes; pids rise as on a freshly booted FreeBSD, or a new process gets the pid that was freed last."""
 
     next_pid: int = 560
+    next_jid: int = 1
+    reuses_pids: bool = False
+    freed: list[int] = field(default_factory=list)
     by_pid: dict[int, Running] = field(default_factory=dict)
 
     def spawn(
@@ -53,17 +82,35 @@ class ProcessTable:
         on_signal: Callable[[int], None] | None = None,
         terminal: str = "",
         kernel: bool = False,
+        jid: int = 0,
+        login: str = "",
     ) -> Running:
         """A new process; a given `pid` is that of the recordings for what the boot starts."""
-        number = self.next_pid if pid is None else pid
+        number = self._new_pid() if pid is None else pid
         self.next_pid = max(self.next_pid, number) + 1
-        process = Running(number, ppid, title, comm, now, user, own_title, False, on_signal, terminal, kernel)
+        process = Running(
+            number, ppid, title, comm[:MAXCOMLEN], now, user, own_title, False, on_signal, terminal, kernel, jid, login
+        )
         self.by_pid[number] = process
         return process
 
+    def _new_pid(self) -> int:
+        free = [pid for pid in self.freed if pid not in self.by_pid] if self.reuses_pids else []
+        return free[-1] if free else self.next_pid
+
+    def new_jail(self) -> int:
+        """The number of a jail that is made now."""
+        self.next_jid += 1
+        return self.next_jid - 1
+
     def end(self, process: Running) -> None:
-        """It is gone from the table."""
-        self.by_pid.pop(process.pid, None)
+        """It is gone from the table; its children are init's."""
+        if self.by_pid.get(process.pid) is process:
+            del self.by_pid[process.pid]
+            self.freed.append(process.pid)
+            for child in self.by_pid.values():
+                if child.ppid == process.pid:
+                    child.ppid = 1
 
     def skip_pids(self, count: int = 1) -> None:
         """Short-lived processes use up pids without being seen."""
@@ -81,8 +128,12 @@ class ProcessTable:
             self.end(process)
 
     def named(self, comm: str) -> list[Running]:
-        """By program name, lowest pid first."""
-        return [process for process in self.listed() if process.comm == comm]
+        """Those of the system by program name, and hastd's workers; lowest pid first."""
+        return [
+            process
+            for process in self.listed()
+            if process.comm == comm and (process.of_the_system or process.user == "hast")
+        ]
 
     def listed(self) -> list[Running]:
         """As ps lists them: those with a terminal last, each by pid."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from remediate.rehearsal.fault_registry import fault
 from remediate.rehearsal.fault_words import FaultError, mounts_of, node_named, number
-from remediate.rehearsal.local_users import STUBBORN, WILLING, begin_to_use
+from remediate.rehearsal.local_users import STUBBORN, USER, WILLING, begin_to_use
 from remediate.rehearsal.services import SCRIPTS
 from remediate.rehearsal.trouble import ENDLESS, Trouble
 
 if TYPE_CHECKING:
+    from remediate.rehearsal.mounts import Mount
     from remediate.rehearsal.pair import Pair
 
 
@@ -92,12 +93,16 @@ def service_works(pair: Pair, node: str, service: str) -> None:
     node_named(pair, node).trouble.failing_services.discard(_service(service))
 
 
-def _use(pair: Pair, node: str, resource: str, seconds: str, ended_by: frozenset[int]) -> None:
+def _mount(pair: Pair, node: str, resource: str) -> Mount:
     name = pair.resource_named(resource).name
     mount = next((each for each in mounts_of(pair, node) if each.resource.name == name), None)
     if mount is None:
         raise FaultError(f"{name} is not mounted on {node}")
-    begin_to_use(mount, ended_by, number(0, seconds) if seconds else None)
+    return mount
+
+
+def _use(pair: Pair, node: str, resource: str, seconds: str, ended_by: frozenset[int]) -> None:
+    begin_to_use(_mount(pair, node, resource), ended_by, number(0, seconds) if seconds else None)
 
 
 @fault
@@ -110,3 +115,9 @@ def busy(pair: Pair, node: str, resource: str, seconds: str = "") -> None:
 def busy_stubborn(pair: Pair, node: str, resource: str, seconds: str = "") -> None:
     """The same, and only SIGKILL ends it."""
     _use(pair, node, resource, seconds, STUBBORN)
+
+
+@fault
+def busy_as(pair: Pair, node: str, resource: str, command: str) -> None:
+    """A user's process, with a command and so a name of his choice, keeps the mounted file system busy."""
+    begin_to_use(_mount(pair, node, resource), command=command, user=USER)

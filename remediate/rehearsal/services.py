@@ -87,8 +87,20 @@ def _local_enabled(node: Node, path: str) -> bool:
 
 
 def processes_of(node: Node, script: Script) -> list[Running]:
-    """What `service X status` finds: no workers of hastd, but nfsd's master and server."""
-    return [process for process in node.processes.named(script.comm) if process.user != "hast"]
+    """What `service X status` finds: no workers of hastd, but nfsd's master and server.
+
+    Without a pid file rc.subr(8) believes the first word of a command, whoever's it is (check_process(),
+    _find_processes()); it leaves out other jails only.
+    """
+    if script.pidfile:
+        return [process for process in node.processes.named(script.comm) if process.user != "hast"]
+    words = {script.comm, f"{script.comm}:", f"({script.comm})", f"[{script.comm}]"}
+    words |= {f"{directory}/{script.comm}" for directory in ("/usr/sbin", "/usr/local/sbin")}
+    return [
+        process
+        for process in node.processes.listed()
+        if process.command.partition(" ")[0] in words and process.jid == 0
+    ]
 
 
 def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "") -> None:

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.devd import find, parse, rule_for
+from checks.probes.devd import parse, rule_for
 from checks.probes.errors import NotUnderstood
-from checks.probes.processes import Process
 
 OURS = """\
 # our own
@@ -99,20 +98,6 @@ def test_any_text_gives_rules_or_an_error_of_ours(text: str) -> None:
         parse(text, "x")
     except NotUnderstood as error:
         assert str(error).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("command", "is_devd"),
-    [
-        ("/sbin/devd", True),
-        ("/sbin/devd -q", True),
-        ("devd: x", True),
-        ("/bin/sh /usr/local/sbin/devd-tap", False),
-        ("devd-tap", False),
-    ],
-)
-def test_devd_is_told_from_what_only_sounds_like_it(command: str, is_devd: bool) -> None:
-    assert (find((Process(1, 0, command),)) is not None) is is_devd
 
 
 def test_a_program_may_stand_anywhere_in_the_actions() -> None:

@@ -1,4 +1,4 @@
-"""mount, df and ps as values."""
+"""mount and df as values."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
 from checks.probes.filesystem import Mount, Usage, belongs, mounted_at, parse_df, parse_mount
-from checks.probes.processes import NFS_DAEMONS, parse_ps, running
 from tests.probes.recorded import outputs
 
-MOUNTS, DFS, PS = outputs("mount"), outputs("df -k"), outputs("ps -axww -o pid,ppid,command")
+MOUNTS, DFS = outputs("mount"), outputs("df -k")
 
 ROOT = "/dev/gpt/rootfs on / (ufs, local, soft-updates)\n"
 HOME = "/dev/hast/home on /hast/home (ufs, NFS exported, local, soft-updates, journaled soft-updates)\n"
@@ -71,27 +70,15 @@ def test_what_df_does_not_print_is_not_understood(text: str) -> None:
 def test_every_recorded_output_is_understood() -> None:
     assert {len(parse_mount(text)) for text in MOUNTS} == {2, 3}
     assert all(parse_df(text, "/").used > 0 for text in DFS)
-    assert {frozenset(NFS_DAEMONS)} <= {running(parse_ps(text)) for text in PS}
-
-
-def test_a_process_that_only_names_a_daemon_is_none() -> None:
-    text = "PID PPID COMMAND\n 1 0 grep /usr/sbin/mountd\n 2 0 vi /usr/sbin/rpcbind\n 3 0 [nfsd: master]\n"
-    assert running(parse_ps(text)) == frozenset()
-
-
-@pytest.mark.parametrize("text", ["", "PID COMMAND\n", "PID PPID COMMAND\nx 1 y\n", "ps: illegal option\n"])
-def test_what_ps_does_not_print_is_not_understood(text: str) -> None:
-    with pytest.raises(NotUnderstood):
-        parse_ps(text)
 
 
 @settings(max_examples=300)
-@given(st.sampled_from([*MOUNTS, *DFS, *PS]), st.data())
+@given(st.sampled_from([*MOUNTS, *DFS]), st.data())
 def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
     garbled = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
-    for parse in (parse_mount, parse_ps, lambda text: parse_df(text, "/hast/home")):
+    for parse in (parse_mount, lambda text: parse_df(text, "/hast/home")):
         try:
             parse(garbled)
         except NotUnderstood as error:

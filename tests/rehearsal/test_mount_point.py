@@ -91,8 +91,9 @@ def test_fstat_and_fuser_name_who_uses_it(pair: Pair, node: Node) -> None:
         ["root", "sleep", pid, "3", "/hast/home"],
     ]
     assert node.run("fuser -c /hast/home") == (0, pid.rjust(6), "/hast/home:cw\n")
-    assert node.run("fstat -f /").out == header
     assert node.run("fstat -f /none").status == 1
+    absent = node.run("fuser -c /none")
+    assert (absent.status, absent.out) == (74, "") and absent.err.endswith("fuser: files not accessible\n")
 
 
 def test_a_line_of_fstat_has_the_recorded_columns(pair: Pair, node: Node) -> None:
@@ -127,6 +128,20 @@ def test_a_forced_unmount_writes_the_buffers_and_leaves_the_user_running(pair: P
     pair.must(node, "mount /dev/hast/home /hast/home")
     assert node.run("cat /hast/home/local").out == "text\n"
     assert len(node.run("fstat -f /hast/home").out.splitlines()) == 1
+
+
+def test_where_nothing_is_mounted_any_more_both_list_every_process_of_the_root_file_system(
+    pair: Pair, node: Node
+) -> None:
+    """hast-facts, 40."""
+    pair.must(node, "umount -f /hast/home")
+    everybody = {str(pid) for pid in node.processes.by_pid}
+    assert {
+        "1",
+        *(str(each.pid) for name in ("devd", "hastd", "sshd") for each in node.processes.named(name)),
+    } < everybody
+    assert set(node.run("fuser -c /hast/home").out.split()) == everybody
+    assert {line.split()[2] for line in node.run("fstat -f /hast/home").out.splitlines()[1:]} == everybody
 
 
 def test_there_is_nothing_to_keep_busy_where_nothing_is_mounted(pair: Pair) -> None:

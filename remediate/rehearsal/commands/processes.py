@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 from remediate.rehearsal.clock import Steps
@@ -15,6 +16,10 @@ command("service")(service)
 COLUMNS: dict[str, tuple[str, bool, Callable[[Call, Running], str]]] = {
     "pid": ("PID", True, lambda call, process: str(process.pid)),
     "ppid": ("PPID", True, lambda call, process: str(process.ppid)),
+    "jid": ("JID", True, lambda call, process: str(process.jid)),
+    "ruid": ("RUID", True, lambda call, process: str(process.ruid)),
+    "uid": ("UID", True, lambda call, process: str(process.uid)),
+    "lstart": ("STARTED", False, lambda call, process: _started(call, process)),
     "user": ("USER", False, lambda call, process: process.user),
     "stat": ("STAT", False, lambda call, process: "T" if process.stopped else "DL" if process.kernel else "Ss"),
     "state": ("STAT", False, lambda call, process: "T" if process.stopped else "Ss"),
@@ -30,6 +35,12 @@ COLUMNS: dict[str, tuple[str, bool, Callable[[Call, Running], str]]] = {
     "args": ("COMMAND", False, lambda call, process: process.command),
 }
 """Keyword of ps -o: header, right-aligned or not, value."""
+
+
+def _started(call: Call, process: Running) -> str:
+    """strftime(3)'s %c; the kernel adds it to the time of the boot, which a step of the clock moves."""
+    return time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(process.started + call.node.now - call.node.clock.now))
+
 
 WIDTHS = {"PPID": 4, "ELAPSED": 7}
 """Columns that are wider than their header at least, as recorded."""
@@ -117,7 +128,9 @@ def kill(call: Call) -> int:
         number, words = _signal_number(words[0]), words[1:]
     for word in words:
         process = call.node.processes.by_pid.get(int(word)) if word.isdigit() else None
-        if process is None or process.kernel:
+        if process is not None and process.pid == 1 and number:
+            call.node.clock.after(0, call.node.power_off)  # init(8) takes SIGTERM for a change to single-user mode
+        elif process is None or process.kernel:
             call.err(f"kill: {word}: No such process\n")
             status = 1
         elif number:
