@@ -145,7 +145,7 @@ def processes(folder: str, words: list[str]) -> "Answer | None":
 
     Every recorded process was root's and in no jail, but for hastd's workers (jail 89, uid 845: hast-facts, 40). The
     name is the first word's last part (`/usr/sbin/mountd -r`), what stands in front of a colon (`nfsd: master (nfsd)`)
-    or in brackets (`[kernel]`). When each began was not recorded; `-` is what ps prints of a process that is swapped out.
+    or in brackets (`[kernel]`). When each began was not recorded; `-` is what ps prints of one that is swapped out.
     """
     if words != ["ps", "-axww", "-o", PROCESSES]:
         return None

@@ -6,28 +6,27 @@ command said of itself.
 
 from __future__ import annotations
 
-import os
 import re
 
-from checks.probes.errors import Hangs, ProbeError
+from checks.probes.errors import Hangs
 from checks.probes.filesystem import Mount, belongs, mounted_at, mounts
 from checks.probes.identity import host_id_of
+from checks.probes.processes import Process
+from remediate.failover import users
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
 from remediate.site import Site
 
 FSTYP, FSCK, MOUNT, UMOUNT = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/mount", "/sbin/umount"
-CHFLAGS, FSTAT, KILL, ZPOOL = "/bin/chflags", "/usr/bin/fstat", "/bin/kill", "/sbin/zpool"
+CHFLAGS, ZPOOL = "/bin/chflags", "/sbin/zpool"
 LOOKS = 10.0
-"""Seconds for fstyp, chflags, fstat, kill."""
+"""Seconds for fstyp and chflags."""
 MOUNTS = 60.0
 """Seconds for a mount, an unmount, an import, an export."""
 AGAIN = 0.2
 """Seconds between two attempts to unmount what is busy."""
 IN_USE = r"(?m)^Last accessed by (?P<host>\S+)(?: \(hostid=(?P<hostid>[0-9a-f]{1,16})\))?"
 """zpool-import(8), of a pool that its last host did not export: `zpool_main.c do_import()`."""
-USER = r"(?a)\S+\s+(?P<command>\S.*?)\s+(?P<pid>\d+)\s+(?:\d+|[a-z]+)\*?\s"
-"""A line of fstat(1): who, the command, its pid, and the descriptor or what else it has the file for."""
 
 
 def kind(site: Site, place: Place) -> str:
@@ -119,20 +118,18 @@ def unmount(site: Site, place: Place) -> str:
     if there is None:
         return "nothing is mounted"
     budget, began = site.config.failover.unmount, site.timing.now()
-    asked: dict[int, str] = {}
+    ended: list[Process] = []
     while True:
         done = site.here.act(unmounting(there, place), MOUNTS)
         if _there(site, place) is None and not (there.kind == "zfs" and _pool_is_imported(site, place)):
-            return f"after these were ended: {_named(asked)}" if asked else "clean"
+            return f"after these were ended: {users.named(ended)}" if ended else "clean"
         spent = site.timing.now() - began
         if spent >= budget:
             break
-        users = users_to_end(site, place)
-        _signal(site, "KILL" if spent > budget / 2 else "TERM", users)
-        asked |= users
+        ended += users.end(site, there, "KILL" if spent > budget / 2 else "TERM")
         site.timing.sleep(AGAIN)
     forced = unmount_by_force(site, place)
-    return f"{forced}, because it stayed busy ({done.words}); in use by {_named(asked)}"
+    return f"{forced}, because it stayed busy ({done.words}); in use by {users.named(ended)}"
 
 
 def unmounting(there: Mount, place: Place) -> tuple[str, ...]:
@@ -177,28 +174,3 @@ def _pool_is_imported(site: Site, place: Place) -> bool:
         return site.here.act((ZPOOL, "list", "-H", "-o", "name", place.name), LOOKS).status == 0
     except Hangs:
         return True
-
-
-def users_to_end(site: Site, place: Place) -> dict[int, str]:
-    """Who has files open on the file system, by pid, as fstat(1) -f lists them; not the kernel, init or ourselves."""
-    try:
-        listing = site.here.act((FSTAT, "-f", place.point), LOOKS).stdout
-    except ProbeError:
-        return {}
-    ourselves = 0 if site.here.via else os.getpid()
-    return {pid: name for pid, name in users(listing).items() if pid > 1 and pid != ourselves}
-
-
-def users(listing: str) -> dict[int, str]:
-    """The processes of a listing of fstat(1), by pid; a command may be of several words."""
-    found = (re.match(USER, line) for line in listing.splitlines()[1:])
-    return {int(user["pid"]): user["command"] for user in found if user}
-
-
-def _signal(site: Site, signal: str, users: dict[int, str]) -> None:
-    if users:
-        site.here.act((KILL, f"-{signal}", *map(str, users)), LOOKS)
-
-
-def _named(users: dict[int, str]) -> str:
-    return ", ".join(f"{name} (pid {pid})" for pid, name in users.items()) or "nobody that fstat names"

@@ -169,6 +169,13 @@ def release_command(pair: Pair, node: str, command: str) -> None:
 
 
 @fault
+def at_command(pair: Pair, node: str, command: str, what: str) -> None:
+    """Another fault (in one word for the shell) happens right before the next call of a command on a node."""
+    name, *words = what.split()
+    node_named(pair, node).trouble.at_command[command] = lambda: inflict(pair, name, *words)
+
+
+@fault
 def drop_devd_event(pair: Pair, node: str, count: str = "1") -> None:
     """The next device events of a node get lost before devd sees them."""
     node_named(pair, node).devd.drop_next += int(number(1, count))

@@ -121,3 +121,12 @@ def busy_stubborn(pair: Pair, node: str, resource: str, seconds: str = "") -> No
 def busy_as(pair: Pair, node: str, resource: str, command: str) -> None:
     """A user's process, with a command and so a name of his choice, keeps the mounted file system busy."""
     begin_to_use(_mount(pair, node, resource), command=command, user=USER)
+
+
+@fault
+def forced_unmount(pair: Pair, node: str, resource: str) -> None:
+    """Somebody unmounts the file system by force; who used it goes on."""
+    mount = _mount(pair, node, resource)
+    mount.users.clear()
+    mount.flush()
+    mount.detach()

@@ -209,6 +209,9 @@ def _simple(environment: Environment, simple: Simple) -> Steps[int]:
 def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     """Run one command, already split into words."""
     node, name = environment.node, posixpath.basename(words[0])
+    happens = node.trouble.at_command.pop(name, None)
+    if happens is not None:
+        happens()
     if name in node.hung_commands:
         while name in node.hung_commands:
             yield 0.5

@@ -6,6 +6,7 @@ It belongs to no boot: a power cut changes nothing of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ class Trouble:
     failing_mounts: set[str] = field(default_factory=set)
     failing_preens: dict[str, float] = field(default_factory=dict)
     """Resource and how many more times `fsck -p` fails on it."""
+    at_command: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens right before the next call of a command, by its base name."""
     hopeless: set[str] = field(default_factory=set)
     """Resources that the full check can't repair either."""
     state_error: int = 0

@@ -178,7 +178,7 @@ DEMOTION: dict[str, tuple[tuple[str, ...], str, float]] = {
         ("busy nfs001 home",), r"after these were ended: sleep \(pid \d+\)", 5),
     "a stubborn one is killed": (("busy-stubborn nfs001 home",), r"after these were ended: sleep \(pid \d+\)", 15),
     "one that nobody names is left behind": (
-        ("busy nfs001 home", "hang-command nfs001 fstat"), r"by force.*nobody that fstat names", 30),
+        ("busy nfs001 home", "hang-command nfs001 fuser"), r"by force.*nobody that fuser names", 30),
     "nfsd is stopped": (("hang nfs001 nfsd",), r"stop-serving nfsd mountd.*done", 12),
     "mountd is stopped": (("hang nfs001 mountd",), r"stop-serving nfsd mountd.*done", 12),
 }  # fmt: skip

@@ -1,58 +1,175 @@
-"""Who is ended because a file system is to be unmounted: whoever fstat(1) lists, but not hastwatch itself."""
+"""Who is ended because a file system is to be unmounted: whoever uses it, nobody else, whatever a user does."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from checks.plugin.config import Config
-from checks.probes.memory import Memory
-from checks.probes.process import Completed
-from remediate.failover import filesystems
-from remediate.failover.resource import Place
-from remediate.site import Site, Way
-from remediate.state.journal import Journal
-from remediate.state.store import Store
-from remediate.timing import Timing
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-HEADER = "USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W\n"
-PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "", "", ())
+from checks.probes.filesystem import Mount, mounted_at, mounts
+from checks.probes.processes import Process
+from remediate.failover import users
+from remediate.rehearsal.processes import SIGKILL
+from remediate.site import Site
+from tests.failover.installed_pair import InstalledPair, installed_pair
 
-
-class Listed(Way):
-    """A node on which a program prints this, and that remembers what was run."""
-
-    def __init__(self, listing: str) -> None:
-        super().__init__((), Memory(None))
-        self.listing, self.ran = listing, list[tuple[str, ...]]()
-
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
-        self.ran.append(argv)
-        busy = {"umount": Completed(argv, 1, "", "umount: /hast/home: Device busy", 0.0)}
-        name = os.path.basename(argv[0])
-        return busy.get(name, Completed(argv, 0, self.listing if name == "fstat" else "", "", 0.0))
+BOOT = "Sun Nov 22 08:31:39 2026"
+DAEMONS = ("devd", "hastd", "sshd", "syslogd", "rpcbind", "rpc.statd", "rpc.lockd")
 
 
-def test_a_command_of_several_words_is_named_and_found() -> None:
-    listing = (
-        f"{HEADER}www      Web Content  4711   wd /hast/home      2 drwxr-xr-x     512  r\n"
-        "root     sh         812 text /hast/home     17 -r-xr-xr-x  168960  r\n"
-        "root     cp          813    3* /hast/home     19 -rw-r--r--    4096  w\n"
-    )
-    assert filesystems.users(listing) == {4711: "Web Content", 812: "sh", 813: "cp"}
+@pytest.fixture
+def pair(state: Path) -> InstalledPair:
+    """In service; NFS of the active node has stopped, as before an unmount."""
+    made = installed_pair(state)
+    made.pair.must(made.active, "service nfsd onestop; service mountd onestop")
+    return made
 
 
-def test_a_listing_of_nobody_is_of_nobody() -> None:
-    assert filesystems.users(HEADER) == {}
-    assert filesystems.users("") == {}
+def there(site: Site) -> Mount:
+    found = mounted_at(mounts(site.here.node()), "/hast/home")
+    assert found is not None
+    return found
 
 
-def test_hastwatch_does_not_end_itself_where_its_caller_works_in_the_file_system(tmp_path: Path) -> None:
-    ours = f"root     python3.11 {os.getpid()}   wd /hast/home      2 drwxr-xr-x     512  r\n"
-    others = "jane     vi         4711   wd /hast/home      2 drwxr-xr-x     512  r\n"
-    here = Listed(HEADER + ours + others)
-    store = Store(str(tmp_path))
-    journal = Journal(str(tmp_path / "journal.jsonl"), "nfs001", Timing(), lambda level, line: None)
-    site = Site(here, None, Config(), store, journal, Timing())
-    assert filesystems.users_to_end(site, PLACE) == {4711: "vi"}
-    assert here.ran == [("/usr/bin/fstat", "-f", "/hast/home")]
+def terminated(pair: InstalledPair) -> list[str]:
+    """Whom SIGTERM is sent to on the active node, now."""
+    mount = pair.does(pair.active, there)
+    return [process.comm for process in pair.does(pair.active, lambda site: users.end(site, mount, "TERM"))]
+
+
+def daemons(pair: InstalledPair) -> list[int]:
+    """The daemons of the active node, which have to be there afterwards."""
+    return [process.pid for name in DAEMONS for process in pair.active.processes.named(name)]
+
+
+def process(pid: int, comm: str, *, ppid: int = 1, jid: int = 0, uid: int = 0) -> Process:
+    return Process(pid, ppid, jid, uid, uid, BOOT, comm)
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["x %d wd", "a\n%d", "\n%6d", "%d", "x %d 3 -"])
+def test_the_name_of_a_user_s_process_is_never_taken_for_a_pid(pair: InstalledPair, what: str) -> None:
+    """`x 570 wd` read in fstat(1)'s columns is hastd."""
+    name = what % pair.active.processes.named("hastd")[0].pid
+    before = daemons(pair)
+    pair.breaks("busy-as", "nfs001", "home", name)
+    assert terminated(pair) == [name]
+    assert daemons(pair) == before and not pair.active.filesystems.mounts["/hast/home"].users
+
+
+def test_a_hostile_name_is_journalled_in_one_harmless_line(pair: InstalledPair) -> None:
+    assert users.named([process(7, "a\n|b\x1b[2J")]) == r"a\x0a\x7cb\x1b[2J (pid 7)"
+    many = users.named(process(pid, "x") for pid in range(100, 150))
+    assert many.endswith("x (pid 109), 40 more") and users.named([]) == "nobody that fuser names"
+
+
+@given(st.text(max_size=40))
+def test_fuser_s_words_are_pids_or_nobody(text: str) -> None:
+    assert sum(map(len, map(str, users.parse_fuser(text)))) <= len(text)
+    assert users.parse_fuser(f"{text}x") == frozenset()
+
+
+def test_pids_stand_in_columns_of_six() -> None:
+    assert users.parse_fuser("  1954") == {1954}
+    assert users.parse_fuser("  1954 12345     7") == {1954, 12345, 7}
+    assert users.parse_fuser("") == frozenset()
+
+
+# --- a mount that goes away ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["fuser", "ps", "mount"])
+def test_a_forced_unmount_while_users_are_looked_for_ends_nobody(pair: InstalledPair, command: str) -> None:
+    """fuser and fstat list every process of the root file system then: pid 1, hastd, devd, sshd (hast-facts, 40)."""
+    pair.breaks("busy", "nfs001", "home")
+    mount = pair.does(pair.active, there)
+    everybody = list(pair.active.processes.by_pid)
+    pair.breaks("at-command", "nfs001", command, "forced-unmount nfs001 home")
+    assert pair.does(pair.active, lambda site: users.end(site, mount, "KILL")) == ()
+    assert list(pair.active.processes.by_pid) == everybody and pair.active.on
+
+
+@pytest.mark.parametrize("command", ["fuser", "ps", "umount", "kill"])
+def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(state: Path, command: str) -> None:
+    """The kernel unmounts by force, in the middle of the demotion."""
+    pair = installed_pair(state)
+    pair.breaks("busy-stubborn", "nfs001", "home")
+    pair.passes(1)
+    kept = [each.pid for name in DAEMONS if name != "hastd" for each in pair.active.processes.named(name)]
+    pair.breaks("at-command", "nfs001", command, "kill nfs001 hastd")
+    pair.active.network.demote(100, "by a human")
+    pair.passes(60)
+    assert set(kept) <= set(pair.active.processes.by_pid) and pair.active.on, pair.story()
+
+
+def test_another_file_system_at_the_point_is_not_what_was_listed(pair: InstalledPair) -> None:
+    pair.breaks("busy", "nfs001", "home")
+    other = pair.does(pair.active, there)._replace(device="/dev/ada3")
+    assert pair.does(pair.active, lambda site: users.end(site, other, "TERM")) == ()
+
+
+# --- pids that are used again ----------------------------------------------------------------------------------------
+
+
+def test_a_process_that_has_got_the_pid_of_one_that_was_listed_is_not_ended(pair: InstalledPair) -> None:
+    pair.breaks("reuse-pids", "nfs001")
+    pair.breaks("busy", "nfs001", "home")
+    table, mount = pair.active.processes, pair.does(pair.active, there)
+    user, happens = table.named("sleep")[0], pair.active.trouble.at_command
+    pair.passes(2)
+
+    def replaced() -> None:
+        table.signal(user, SIGKILL)
+        assert table.spawn("/usr/local/bin/important", "important", pair.active.clock.now).pid == user.pid
+
+    happens["fuser"] = lambda: happens.update(ps=replaced)  # so before the ps that comes after fuser
+    assert pair.does(pair.active, lambda site: users.end(site, mount, "KILL")) == ()
+    assert table.named("important") and not table.named("sleep")
+
+
+def test_a_process_that_began_after_the_first_look_waits_for_the_next_one(pair: InstalledPair) -> None:
+    pair.passes(2)
+    pair.breaks("at-command", "nfs001", "fuser", "busy nfs001 home")
+    mount = pair.does(pair.active, there)
+    assert pair.does(pair.active, lambda site: users.end(site, mount, "TERM")) == ()
+    assert [each.comm for each in pair.does(pair.active, lambda site: users.end(site, mount, "TERM"))] == ["sleep"]
+
+
+# --- who is spared ---------------------------------------------------------------------------------------------------
+
+
+FOUND = (
+    process(0, "kernel", ppid=0),
+    process(1, "init", ppid=0),
+    process(9, "syncer", ppid=0),
+    process(384, "devd"),
+    process(654, "sshd"),
+    process(655, "sshd-session", ppid=654),
+    process(700, "sh", ppid=655),
+    process(964, "hastd"),
+    process(1029, "hastd", ppid=964, jid=89, uid=845),
+    process(1100, "hastd", uid=1001),
+    process(1101, "devd", jid=4),
+    process(1102, "sshd-session", ppid=655, uid=1001),
+    process(2000, "vi", uid=1001),
+    process(os.getpid() + 10**6, "python3.11", ppid=700),
+)
+
+
+def test_the_kernel_init_hastd_devd_sshd_and_our_own_line_are_never_ended() -> None:
+    spared = users.never_ended(FOUND, os.getpid() + 10**6)
+    assert spared == {0, 1, 9, 384, 654, 655, 700, 964, 1029, os.getpid() + 10**6}
+
+
+def test_on_another_machine_our_own_pid_is_somebody_else_s() -> None:
+    assert not users.never_ended(FOUND, 0) & {700, os.getpid() + 10**6}
+
+
+def test_a_process_without_a_parent_in_the_list_is_the_end_of_its_line() -> None:
+    assert users.never_ended((process(50, "x", ppid=49), process(51, "y", ppid=51)), 51) == {0, 1, 51}
+    assert users.never_ended((process(50, "x", ppid=49),), 50) == {0, 1, 49, 50}
