@@ -52,6 +52,11 @@ DAEMONS = {
 and cannot be killed with SIGTERM or SIGQUIT"."""
 
 
+PID_FILES = frozenset({"mountd"})
+"""Without a pid file rc(8) takes anybody's process of that name for the daemon, and does not start it (rc.subr
+check_process(), _find_processes()); hast-facts, 23."""
+
+
 def running_daemons(node: Node) -> frozenset[str]:
     """Which of the five run. Raises ProbeError."""
     return running(processes(node))
@@ -132,15 +137,26 @@ def _begin(site: Site, name: str) -> None:
     """Start a daemon that does not run, and wait until it does."""
     if name in running_daemons(site.here.node()):
         return
-    flags = None if site.config.failover.rc_start else _flags(site.here.node(), name)
-    if flags is None:  # wanted so, or a value that only a shell can read
+    flags = _flags(site.here.node(), name)
+    if flags is None:  # a value that only a shell can read
         _service(site, name, "onestart")
+    elif not site.config.failover.rc_start:
+        _start_directly(site, name, flags)
     else:
-        started = site.here.act((DAEMONS[name].program, *flags), STARTS)
-        if started.status != 0:
-            raise StepFailed(f"{name} could not be started: {started.words}")
+        try:
+            _service(site, name, "onestart")
+        except StepFailed:
+            if name in PID_FILES:
+                raise
+            _start_directly(site, name, flags)
     if not site.timing.until(lambda: name in running_daemons(site.here.node()), STARTS):
         raise StepFailed(f"{name} was started and does not run")
+
+
+def _start_directly(site: Site, name: str, flags: tuple[str, ...]) -> None:
+    started = site.here.act((DAEMONS[name].program, *flags), STARTS)
+    if started.status != 0:
+        raise StepFailed(f"{name} could not be started: {started.words}")
 
 
 def _end(site: Site, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.fault_registry import fault
 from remediate.rehearsal.fault_words import FaultError, node_named
 from remediate.rehearsal.local_users import USER
+from remediate.rehearsal.processes import SIGKILL
 from remediate.rehearsal.services import SCRIPTS
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ def jail_daemon(pair: Pair, node: str, service: str) -> None:
         raise FaultError(f"unknown service {service}; there are {', '.join(SCRIPTS)}")
     title = f"/usr/sbin/{script.comm}"
     here.processes.spawn(title, script.comm, here.clock.now, jid=here.processes.new_jail())
+
+
+@fault
+def users_leave(pair: Pair, node: str) -> None:
+    """All processes of users and of jails end."""
+    table = node_named(pair, node).processes
+    for process in list(table.by_pid.values()):
+        if USER in (process.user, process.login) or (process.jid and process.user == "root"):
+            table.signal(process, SIGKILL)
 
 
 @fault

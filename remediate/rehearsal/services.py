@@ -11,7 +11,7 @@ from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.metadata import Role
-from remediate.rehearsal.processes import Running
+from remediate.rehearsal.processes import SIGTERM, Running
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -86,6 +86,11 @@ def _local_enabled(node: Node, path: str) -> bool:
     return rc_conf(node).get(f"{path.removeprefix(LOCAL_RC)}_enable", "NO").upper() in ("YES", "TRUE", "ON", "1")
 
 
+def instances(node: Node, script: Script) -> list[Running]:
+    """The daemons of the system that a script is for."""
+    return [process for process in node.processes.named(script.comm) if process.user != "hast"]
+
+
 def processes_of(node: Node, script: Script) -> list[Running]:
     """What `service X status` finds: no workers of hastd, but nfsd's master and server.
 
@@ -93,7 +98,7 @@ def processes_of(node: Node, script: Script) -> list[Running]:
     _find_processes()); it leaves out other jails only.
     """
     if script.pidfile:
-        return [process for process in node.processes.named(script.comm) if process.user != "hast"]
+        return instances(node, script)
     words = {script.comm, f"{script.comm}:", f"({script.comm})", f"[{script.comm}]"}
     words |= {f"{directory}/{script.comm}" for directory in ("/usr/sbin", "/usr/local/sbin")}
     return [
@@ -141,8 +146,10 @@ def _stop_daemon(node: Node, script: Script) -> Steps[None]:
     elif script.name in node.nfs.daemons:
         node.nfs.stop(script.name)
     else:
-        for process in processes_of(node, script):
+        for process in instances(node, script):
             node.processes.end(process)
+    for process in processes_of(node, script):
+        node.processes.signal(process, SIGTERM)  # what only has the name
 
 
 def service(call: Call) -> Steps[int]:
@@ -216,7 +223,7 @@ def _start(call: Call, script: Script) -> Steps[int]:
     if script.name in node.trouble.failing_services:
         call.err(f"{script.comm}: {REFUSAL}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
-    faster = processes_of(node, script)
+    faster = instances(node, script)
     if faster:  # started by somebody else meanwhile: pidfile(3) lets only one in
         call.err(f"{script.comm}: already running, pid: {faster[0].pid}\n")
         call.err(f"/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")

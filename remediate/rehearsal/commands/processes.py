@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.processes import SIGNALS, SIGTERM, Running
-from remediate.rehearsal.services import REFUSAL, SCRIPTS, processes_of, service, start_daemon
+from remediate.rehearsal.services import REFUSAL, SCRIPTS, instances, service, start_daemon
 from remediate.rehearsal.shell import Call, command
 
 command("service")(service)
@@ -142,7 +142,7 @@ def _daemon(name: str) -> None:
     script = SCRIPTS[name]
 
     def start(call: Call) -> Steps[int]:
-        if processes_of(call.node, script):
+        if instances(call.node, script):
             call.err(f"{script.comm}: another instance is running\n")
             return 1
         yield call.node.pair.layout.costs.daemon_start

@@ -1,0 +1,81 @@
+"""Processes of users and jails that have the name of a daemon: they are in nobody's way, and nobody harms them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from checks.probes.processes import NFS_DAEMONS
+from remediate.events.remedy import Remedy, Request
+from remediate.events.repair import Ending, repair
+from tests.failover.installed_pair import InstalledPair, installed_pair, policy
+
+
+def moved(pair: InstalledPair) -> float:
+    """Seconds that a planned move takes, in which nothing is lost."""
+    began = pair.now
+    pair.active.network.demote(100, "by a human")
+    assert pair.until(lambda: pair.serves(pair.standby) and pair.rests(pair.active)), pair.story()
+    assert pair.lost() == 0 and pair.sound
+    return pair.now - began
+
+
+@pytest.mark.parametrize("command", ["/usr/sbin/mountd", "nfsd: server", "/usr/sbin/nfsd", "/sbin/hastd"])
+def test_a_daemon_of_a_user_keeps_no_node_from_stopping_and_is_let_alone(state: Path, command: str) -> None:
+    usual = moved(installed_pair(state / "usual"))
+    pair = installed_pair(state / "with")
+    pair.breaks("user-process", "nfs001", command)
+    users = [process for process in pair.active.processes.listed() if process.uid == 1001]
+    assert moved(pair) <= usual + 0.1
+    assert users and all(process in pair.active.processes.listed() for process in users)
+
+
+@pytest.mark.parametrize("service", NFS_DAEMONS)
+def test_the_daemons_of_a_jail_are_not_ended(state: Path, service: str) -> None:
+    pair = installed_pair(state)
+    pair.breaks("jail-daemon", "nfs001", service)
+    jailed = [process for process in pair.active.processes.listed() if process.jid and process.user == "root"]
+    moved(pair)
+    assert jailed and all(process in pair.active.processes.listed() for process in jailed)
+
+
+PRETENDERS = [
+    (fault, words)
+    for name in ("rpcbind", "mountd", "nfsd")
+    for fault, words in (("jail-daemon", name), ("user-process", f"/usr/sbin/{name}"), ("user-runs-as-root", name))
+]
+
+
+@pytest.mark.parametrize(("fault", "words"), PRETENDERS)
+@pytest.mark.parametrize("config", [Config(), policy(rc_start=True)], ids=["started directly", "started by rc"])
+def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
+    state: Path, fault: str, words: str, config: Config
+) -> None:
+    pair = installed_pair(state, config)
+    pair.pair.must(pair.standby, "service nfsd onestop; service mountd onestop; service lockd onestop;"
+                   " service statd onestop; service rpcbind onestop")  # fmt: skip
+    pair.breaks(fault, "nfs002", words)
+    pair.breaks("power-off", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+
+
+def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("jail-daemon", "nfs001", "rpcbind")
+    pair.breaks("kill", "nfs001", "rpcbind")
+    outcome = pair.does(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    assert outcome.ending is Ending.HELPED and pair.serves(pair.active), pair.story()
+
+
+def test_a_dead_devd_and_a_dead_hastd_are_repaired_although_users_have_their_own(state: Path) -> None:
+    pair = installed_pair(state)
+    for command in ("/sbin/devd", "/sbin/hastd"):
+        pair.breaks("user-process", "nfs002", command)
+    for daemon, remedy in (("devd", Remedy.DEVD), ("hastd", Remedy.HASTD)):
+        pair.breaks("kill", "nfs002", daemon)
+        outcome = pair.does(pair.standby, lambda site, remedy=remedy: repair(site, Request(remedy)))  # type: ignore[misc]
+        assert outcome.ending is Ending.HELPED, pair.story()
+    pair.breaks("users-leave", "nfs002")
+    assert not [process for process in pair.standby.processes.listed() if process.uid == 1001]
