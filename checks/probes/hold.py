@@ -24,8 +24,13 @@ PATH = f"/var/db/hastwatch/{NAME}"
 NO_FAILBACK = "no failback"
 """The reason of a healthy standby that would take the address back, and is not to (`failback`)."""
 NOT_CONNECTED = "not connected"
-MILD = (NO_FAILBACK, NOT_CONNECTED)
-"""Reasons of a standby that could serve if it had to."""
+"""The reason of a standby that no primary is connected to, and whose copy is not known to lack anything."""
+MAY_BE_BEHIND = "may be behind"
+"""The reason of a standby that does not know yet whether its copy lacks writes."""
+APART = "promoted while the other node was not heard"
+"""The reason of a node that serves, and must lose the election against a node that has served all the time."""
+MILD = (NO_FAILBACK, NOT_CONNECTED, APART)
+"""Reasons of a node that could serve if it had to."""
 
 
 class Held(NamedTuple):
@@ -41,7 +46,7 @@ class Held(NamedTuple):
 
     @property
     def is_mild(self) -> bool:
-        """Whether the node is a standby that could serve if it had to."""
+        """Whether the node could serve if it had to."""
         return bool(self.reasons) and all(reason.rpartition(": ")[2] in MILD for reason in self.reasons)
 
 

@@ -11,6 +11,7 @@ from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from checks.probes.hold import APART
 from remediate.failover import copies, hold, peer
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
@@ -18,7 +19,9 @@ from remediate.failover.facts import Peer
 from remediate.failover.hast_words import EVENTS, ROLES, refuse_wrong
 from remediate.failover.mastership import look
 from remediate.failover.observe import observe
+from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import places
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
@@ -51,8 +54,21 @@ def hast_event(site: Site, words: list[str]) -> str:
     ledger.record(site.store, name, EVENTS[kind], now, site.journal.node_name)
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(site, name)
+    if kind == "connect" and resource.role is Role.PRIMARY:
+        _joined(site, name)
     _about_the_copies(site, resource, EVENTS[kind])
     return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
+
+
+def _joined(site: Site, name: str) -> None:
+    """A node that was promoted while the other was not heard holds back no longer when that has connected: before it
+    tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
+    kept = set(hold.reasons(site.store))
+    if kept == {f"{name}: {APART}"}:
+        try:
+            hold.hold(site, this_boot(site), (), 0)
+        except (StepFailed, ProbeError) as error:
+            site.journal.entry("hold", why=f"{name} is connected", result=f"failed: {error}", severity=WARNING)
 
 
 def told(site: Site, name: str, copy: Copy, by: str) -> str:

@@ -17,6 +17,7 @@ from checks.probes.errors import ProbeError
 from remediate.failover import copies, fitness, hold, peer
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Peer
+from remediate.failover.giving_back import give_back
 from remediate.failover.guards import Decision, Rule, Target
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
@@ -111,6 +112,7 @@ class Run:
         self.id = os.urandom(4).hex()
         self.seq = events.read(site.store).seq
         self.steps = 0
+        self.unheard: frozenset[str] = frozenset()
 
     def rounds(self) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
@@ -135,6 +137,7 @@ class Run:
                 self._hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
                 self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
+            self.unheard |= self._unheard(seen, made)
             self._begins(seen, made)
             stopped = self._carry(seen, made)
             if stopped:
@@ -171,6 +174,11 @@ class Run:
         return any(
             self._goes_up(seen, name, made.decisions) and state.settled for name, state in seen.facts.resources.items()
         )
+
+    def _unheard(self, seen: Seen, made: Plan) -> frozenset[str]:
+        """What is to be promoted although the other node has not said itself that it has let go."""
+        going_up = [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
+        return frozenset(name for name in going_up if not seen.facts.said[name].peer_asked)
 
     def _carry(self, seen: Seen, made: Plan) -> tuple[str, ...]:
         """Carry out a plan; what has to stop the run, in sentences."""
@@ -262,7 +270,11 @@ class Run:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
         except StateError as error:
             return (str(error),)
-        return self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
+        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held, self.unheard), seen)
+        for name, decision in decisions.items():
+            if decision.rule.reason in fitness.STAYS and seen.facts.resources[name].carp is CarpState.MASTER:
+                give_back(self.site, seen, name, self.id)
+        return trouble
 
     def _hold_back(self, reasons: set[str], seen: Seen) -> tuple[str, ...]:
         try:

@@ -1,7 +1,13 @@
 """Whether a node may take the service address: the reasons to hold it back in CARP, as a function of what was seen.
 
-An active node has none: it serves, whatever was wrong before. For any other node every reason counts, so that a node
-that cannot serve does not take the address from one that does (hast-facts, 13).
+A node that serves has none, whatever was wrong before, but for one that was promoted while the other was not heard. For
+any other node every reason counts, so that a node that cannot serve does not take the address from one that does
+(hast-facts, 13).
+
+The amounts follow from ip_carp.c: what is compared is min(240, advskew + demotion) (DEMOTE_ADVSKEW, CARP_MAXSKEW), a
+BACKUP preempts a MASTER only where its own sum is smaller, and a MASTER gives way to one whose sum is smaller or equal
+(carp_input_c). So a node that holds back fully takes the address from nobody, whatever else demotes the other one, and
+one that holds back by half takes it from a node that is at 240.
 """
 
 from __future__ import annotations
@@ -12,17 +18,21 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
-from checks.probes.hold import MILD, NO_FAILBACK, NOT_CONNECTED
+from checks.probes.hold import APART, MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import dumps, hold, peer
-from remediate.failover.facts import Split
+from remediate.failover.facts import Peer, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
+from remediate.failover.resource import Place
 from remediate.site import Site
 from remediate.state import failures, ledger
 from remediate.state.ledger import Copy
 
 IN_USE = "still in use"
+DOWN, NO_ROLE = "hastd down", "role init"
+WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND)
+"""Reasons of a node to which nothing was replicated; after them it may be behind until it was connected."""
 FAILED = "failed promotion"
 HELD_THERE = "the other node has it"
 STAYS = ("split-brain", "stale")
@@ -30,13 +40,16 @@ STAYS = ("split-brain", "stale")
 compares the copies. Else two such nodes would throw the address at each other."""
 
 
-def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
-    """Why this node must not take the address; `held`: it holds itself back already. Raises nothing."""
+def reasons(
+    site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool, unheard: frozenset[str] = frozenset()
+) -> set[str]:
+    """Why this node must not take the address; `held`: it holds itself back already, `unheard`: the resources that were
+    promoted now without a word of the other node. Raises nothing."""
     facts = seen.facts
     if facts.leaving:
         return {facts.leaving}
-    if any(state.active and state.carp in (CarpState.MASTER, None) for state in facts.resources.values()):
-        return set()  # also where the vhids disagree: to move them would only take the service away
+    if any(_serves(state) for state in facts.resources.values()):
+        return _apart(site, seen, unheard)
     found = {"maintenance"} if facts.node.maintenance else set()
     found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
     for name in facts.resources:
@@ -45,6 +58,34 @@ def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: boo
     if not found and _is_kept_back(site, seen, held):
         return {NO_FAILBACK}
     return found
+
+
+def _serves(state: ResourceState) -> bool:
+    """Whether the address and the data are here, or may be: the other node cannot take a resource whose role is not
+    given up, so to move the address would only take the service away. So it is where the vhids disagree, where hastd
+    does not answer, and where the file system is read-only."""
+    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
+    return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
+
+
+def _apart(site: Site, seen: Seen, unheard: frozenset[str]) -> set[str]:
+    """A node that was promoted without a word of the other one may not be the only one that serves: where it meets the
+    other again as MASTER, it gives way to the one that had the clients before. While nobody else is heard it stays
+    MASTER all the same. It ends when the nodes are connected, or the other one says that it is no primary."""
+    kept = hold.reasons(site.store)
+    found = set()
+    for name, state in seen.facts.resources.items():
+        why = f"{name}: {APART}"
+        if state.active and (name in unheard or why in kept) and not _is_joined(site, seen, name):
+            found.add(why)
+    return found
+
+
+def _is_joined(site: Site, seen: Seen, name: str) -> bool:
+    if name in seen.resources and seen.resources[name].status is Status.COMPLETE:
+        return True
+    asked = peer.ask(site, seen.places[name])
+    return asked is not None and asked.peer is Peer.LET_GO
 
 
 def amount(reasons: set[str], most: int) -> int:
@@ -58,7 +99,7 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
     if state.split is Split.LOSING:
         return "split-brain"
     if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
-        return "hastd down" if state.role is HastRole.DOWN else "role not known"
+        return DOWN if state.role is HastRole.DOWN else "role not known"
     if rule.refuses:
         return rule.reason
     if state.carp is CarpState.MASTER:
@@ -67,12 +108,26 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
         return IN_USE
     if state.role is not HastRole.SECONDARY:
         return f"role {state.role.value}"
-    if ledger.read(site.store, name).copy is Copy.INCOMPLETE:
+    kept = ledger.read(site.store, name)
+    if kept.copy is Copy.INCOMPLETE:
         return "incomplete copy"
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    if connected:
-        return ""
-    return _still(site, name) or NOT_CONNECTED
+    was_off = bool({hold.BOOT, *(f"{name}: {why}" for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
+    if connected:  # without a way to the other node nobody would tell it that its copy is complete
+        return MAY_BE_BEHIND if was_off and kept.copy is Copy.UNKNOWN and site.peer is not None else ""
+    return _still(site, name) or _unconnected(site, seen.places[name], kept, was_off)
+
+
+def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -> str:
+    """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
+    no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
+    asked = peer.ask(site, place)
+    if asked is not None and asked.peer is Peer.LET_GO:
+        return NOT_CONNECTED
+    since = kept.disconnected_at
+    short = since is not None and site.timing.wall() - since <= site.config.failover.stale_after
+    followed = kept.role == "primary" or short  # it has just given up the role, and the event of it is to come
+    return NOT_CONNECTED if followed and not was_off else MAY_BE_BEHIND
 
 
 def _still(site: Site, name: str) -> str:

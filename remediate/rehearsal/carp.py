@@ -106,8 +106,7 @@ class Vhid:
         if advertisement.password != self.password or self.node.clock.now < self.deaf_until:
             return
         if self.state is State.MASTER:
-            mine, theirs = self.interval, advertisement.interval
-            if theirs < mine or (theirs == mine and advertisement.address > self.node.layout.address):
+            if advertisement.interval <= self.interval:  # of two equal ones the first that hears the other gives way
                 self._change(State.BACKUP, "more frequent advertisement received")
         elif self.state is State.BACKUP:
             if self.node.kernel.integer("net.inet.carp.preempt") and self.interval < advertisement.interval:

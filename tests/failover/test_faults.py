@@ -222,7 +222,7 @@ def test_an_unmount_that_hangs_leaves_the_service_where_it_was(state: Path, kind
 def test_what_cannot_be_proven_unmounted_counts_as_in_use(state: Path, fault: str, mended: str, says: str) -> None:
     pair = installed_pair(state)
     demoted(pair, fault)
-    assert pair.until(lambda: any("still in use" in reason for reason in pair.reasons(pair.active)), 90)
+    assert pair.until(lambda: any("still in use" in reason for reason in pair.reasons(pair.active)), 90), pair.story()
     assert pair.role(pair.standby) == "secondary"
     assert sum("failed" in entry.result for entry in pair.entries(pair.active, "step")) == 1
     pair.told_once(pair.active, says, "refused")

@@ -1,0 +1,91 @@
+"""A MASTER that finds itself unfit gives the address back to the node that it took it from.
+
+Holding back does that wherever the other node is held back less. Where that is demoted by 240 itself, such as by
+another CARP interface that is down, both sums are at the clamp of ip_carp.c, and nobody preempts: the unfit node would
+stay MASTER for ever, and the good one had given up its service for nothing.
+
+It is done once within `failover.window`, and not for a node that calls itself unfit too: so two nodes never throw the
+address at each other.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from checks.probes import carp, hast
+from checks.probes import hold as hold_probe
+from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
+from remediate.failover import fitness, peer
+from remediate.failover.observe import Seen
+from remediate.failover.resource import Place
+from remediate.site import Site
+from remediate.state import ledger
+from remediate.state.journal import WARNING
+from remediate.state.ledger import Copy
+from remediate.state.store import StateError
+
+NAME = "given_back.json"
+IFCONFIG = "/sbin/ifconfig"
+SETS = 5.0
+"""Seconds for one call of ifconfig(8)."""
+PREEMPTS, LOOK_AGAIN = 3.0, 0.2
+"""Seconds within which a node that is held back less has heard our advertisement, sent every 2 s at most
+(carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
+
+
+def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
+    """Give the address of a resource that this node refuses to serve to the other node, where that could serve. Raises
+    nothing: what cannot be done is journalled, and this node stays what it is."""
+    place = seen.places[name]
+    mine = [vhid for vhid in seen.vhids if _speaks(vhid, place) and vhid.state is CarpState.MASTER]
+    if site.timing.until(partial(_is_gone, site, place), PREEMPTS, LOOK_AGAIN) or not mine:
+        return
+    try:
+        if not _could_serve(site, place) or _recently(site):
+            return
+        site.store.write(NAME, {"version": 1, "at": site.timing.wall(), "resource": name})
+        for vhid in mine:
+            site.here.act((IFCONFIG, vhid.interface, "vhid", str(vhid.number), "state", "backup"), SETS)
+        gone = site.timing.until(partial(_is_gone, site, place), SETS, LOOK_AGAIN)
+        result = "the address was given back" if gone else "the address could not be given back"
+    except (StateError, ProbeError) as error:
+        result = f"the address is not given back: {error}"
+    site.journal.entry("give-back", resource=name, why="this node does not serve it, and the other node could",
+                       result=result, severity=WARNING, run=run)  # fmt: skip
+
+
+def _speaks(vhid: Vhid, place: Place) -> bool:
+    return vhid.protocol == "carp" and place.vhid in ("", vhid.name)
+
+
+def _is_gone(site: Site, place: Place) -> bool:
+    try:
+        return asked(carp.vhids(site.here.node()), place.vhid).state is not CarpState.MASTER
+    except ProbeError:
+        return False
+
+
+def _recently(site: Site) -> bool:
+    """Raises StateUnreadable."""
+    at = site.store.read(NAME).get("at")
+    window = site.config.failover.window
+    return at is not None and not (isinstance(at, float) and abs(site.timing.wall() - at) > window)
+
+
+def _could_serve(site: Site, place: Place) -> bool:
+    """Whether the other node waits for the address with a copy that it does not know to lack anything. Raises nothing:
+    what is not known is no reason to give anything away."""
+    if site.peer is None:
+        return False
+    unfit = {f"{place.name}: {rule}" for rule in fitness.STAYS} | {fitness.FAILED, "maintenance"}
+    try:
+        node = site.peer.node(peer.ASK)
+        waits = asked(carp.vhids(node), place.vhid).state is CarpState.BACKUP
+        role = hast.resource(node, place.name).role
+        complete = ledger.of_node(node, place.name).copy is not Copy.INCOMPLETE
+        fit = complete and not unfit.intersection(hold_probe.read(node).reasons)
+    except (ProbeError, hast.NoState):
+        return False
+    return waits and fit and role in (Role.PRIMARY, Role.SECONDARY)

@@ -1,0 +1,163 @@
+"""Who holds back in CARP, and how far: in every combination with others' demotions, the good copy goes on serving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from remediate.failover.converge import Wish
+from remediate.rehearsal.carp import State
+from remediate.rehearsal.own_pair import layout_of
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+GIVEN_BACK = "the address was given back"
+
+
+def looked_at_every_minute(state: Path) -> InstalledPair:
+    pair = installed_pair(state)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.passes(30)
+    return pair
+
+
+# --- a foreign demotion on the node that serves ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("management", [True, False])
+def test_a_dead_node_that_returns_takes_nothing_from_a_good_node_that_others_demoted(
+    state: Path, management: bool
+) -> None:
+    pair = looked_at_every_minute(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(60)
+    pair.breaks("demote", "nfs002", "240")
+    pair.breaks("cut-replication")
+    if not management:
+        pair.breaks("cut-management")
+    pair.boots(pair.active, 300)
+    assert pair.serves(pair.standby) and not master(pair.active), pair.story()
+    assert pair.share(pair.active) == 240
+    assert pair.reasons(pair.active) in (("home: may be behind",), ("home: incomplete copy",))
+    assert len(pair.clients.outages()) == 1, pair.story()
+    pair.breaks("heal")
+    pair.passes(120)
+    assert (pair.share(pair.active) < 240 and pair.serves(pair.standby)) or pair.serves(pair.active)
+    assert pair.sound
+
+
+def stale_master(pair: InstalledPair) -> None:
+    """The standby lacks writes, and has the address all the same; the good node is demoted by others, too."""
+    pair.breaks("cut-replication")
+    pair.passes(120)
+    assert "home: incomplete copy" in pair.reasons(pair.standby)
+    pair.breaks("demote", "nfs001", "240")
+    pair.passes(0.5)
+    pair.standby.run("ifconfig vtnet1 vhid 2 state master")
+
+
+def test_a_master_that_finds_itself_stale_gives_the_address_back_to_the_good_node(state: Path) -> None:
+    pair = looked_at_every_minute(state)
+    stale_master(pair)
+    assert pair.until(lambda: master(pair.active) and pair.serves(pair.active), 120), pair.story()
+    pair.passes(300)
+    assert pair.serves(pair.active) and not master(pair.standby)
+    assert [entry.result for entry in pair.entries(pair.standby, "give-back")] == [GIVEN_BACK], pair.story()
+    assert pair.sound
+
+
+def test_a_stale_master_that_nobody_could_relieve_stays_and_does_not_flap(state: Path) -> None:
+    pair = looked_at_every_minute(state)
+    pair.breaks("cut-replication")
+    pair.passes(120)
+    pair.active.power_off()
+    pair.passes(600)
+    assert master(pair.standby) and not pair.holds(pair.standby)
+    assert not pair.entries(pair.standby, "give-back")
+    changes = [note for note in pair.pair.notes if note.node == "nfs002" and "carp: 2@vtnet1:" in note.text]
+    assert sum("BACKUP -> MASTER" in note.text for note in changes) == 1
+
+
+# --- what is no reason to demote -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trigger", ["periodic", "human"])
+def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(state: Path, trigger: str) -> None:
+    pair = installed_pair(state)
+    pair.breaks("hang-command", "nfs001", "hastctl")
+    pair.converges(pair.active, Wish(trigger, promote=trigger != "periodic"))
+    assert pair.demotion(pair.active) == 0
+    pair.breaks("release-command", "nfs001", "hastctl")
+    pair.passes(120)
+    assert pair.serves(pair.active) and not pair.clients.outages()
+
+
+def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.run("mount -u -o ro /hast/home")
+    pair.converges(pair.active)
+    assert pair.demotion(pair.active) == 0 and master(pair.active)
+
+
+# --- after a cut -----------------------------------------------------------------------------------------------
+
+
+def cut_in_two(pair: InstalledPair) -> None:
+    """Neither hears anything of the other, so both serve."""
+    pair.breaks("cut")
+    pair.breaks("cut-management")
+    assert pair.until(lambda: pair.holds(pair.standby)), pair.story()
+    pair.passes(60)
+
+
+@pytest.mark.parametrize("skews", [(10, 10), (100, 0), (0, 100)])
+def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(state: Path, skews: tuple[int, int]) -> None:
+    pair = installed_pair(state)
+    cut_in_two(pair)
+    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
+        for vhid in node.network.vhids():
+            vhid.advskew = skew
+    assert pair.reasons(pair.standby) == ("home: promoted while the other node was not heard",)
+    assert pair.share(pair.standby) == 120 and pair.share(pair.active) == 0, pair.story()
+    pair.breaks("heal")
+    pair.passes(120)
+    assert pair.serves(pair.active) and not master(pair.standby), pair.story()
+    found = pair.split_brain(pair.standby)
+    assert found is not None and found.losing
+    masters = [note for note in pair.pair.notes if note.node == "nfs001" and "MASTER -> BACKUP" in note.text]
+    assert masters == []
+
+
+def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_serves(state: Path) -> None:
+    pair = installed_pair(state)
+    cut_in_two(pair)
+    for node in (pair.active, pair.standby):
+        node.power_off()
+        pair.passes(2)
+        pair.boots(node)
+    assert pair.share(pair.active) == pair.share(pair.standby) == 120
+    pair.breaks("heal")
+    pair.passes(180)
+    assert sum(pair.serves(node) for node in (pair.active, pair.standby)) == 1, pair.story()
+
+
+@pytest.mark.parametrize("skews", [(10, 10), (0, 100)])
+def test_after_a_death_the_node_that_took_over_lets_go_when_the_other_is_connected_and_keeps_the_address(
+    state: Path, skews: tuple[int, int]
+) -> None:
+    nodes = layout_of(Config(), 1).nodes
+    changed = tuple(replace(node, advskew=skew) for node, skew in zip(nodes, skews, strict=True))
+    pair = installed_pair(state, nodes=changed)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(10)
+    assert pair.share(pair.standby) == 120
+    pair.boots(pair.active, 150)
+    assert pair.share(pair.standby) == 0 and pair.serves(pair.standby), pair.story()
+    assert all(vhid.state is State.BACKUP for vhid in pair.active.network.vhids())
+    changes = [n for n in pair.pair.notes if n.node == "nfs002" and "MASTER -> BACKUP" in n.text and n.at > pair.began]
+    assert changes == [], pair.story()
