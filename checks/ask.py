@@ -99,21 +99,31 @@ STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 hastd waiting, and a stopped process does not even end by SIGALRM."""
 REFUSED, NOT_FOUND = 126, 127
 """What checks.probes.node takes for NotPermitted and for ToolMissing."""
+NOT_PRINTED = 74
 
 
 class Refused(Exception):
     """The line is none that the checks run; the text says why, in one line."""
 
 
+def shown(text: str) -> int:
+    """Print it, whole; the exit status, EX_IOERR of sysexits(3) where that is not possible."""
+    rest = text.encode()
+    try:
+        while rest:
+            rest = rest[os.write(1, rest) :]
+    except OSError:
+        return NOT_PRINTED
+    return 0
+
+
 def main() -> int:
     """Answer the command line or SSH_ORIGINAL_COMMAND; the exit status, where nothing was run."""
     words = sys.argv[1:]
     if words in (["-h"], ["--help"]):
-        sys.stdout.write(f"usage: hastwatch-ask LINE | --list\n\n{__doc__}")
-        return 0
+        return shown(f"usage: hastwatch-ask LINE | --list\n\n{__doc__}")
     if words == ["--list"]:
-        sys.stdout.write(listing())
-        return 0
+        return shown(listing())
     asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]
     try:
         if len(asked) != 1:

@@ -1,8 +1,8 @@
 """The console script `hastwatch`: finds the module of a subcommand and nothing else.
 
 Every subcommand is imported only when it is asked for, and `pair exec`, which stands in a `--via` prefix and is started
-for every probe command, before anything else. Exit status 2: no such subcommand; 130: interrupted from the keyboard;
-otherwise that of the subcommand.
+for every probe command, before anything else. Exit status 2: no such subcommand; 74: standard output is full or
+closed; 130: interrupted from the keyboard; otherwise that of the subcommand.
 """
 
 import sys
@@ -40,6 +40,12 @@ def main(words: list[str] | None = None) -> int:
         from remediate.rehearsal import exec_client
 
         return exec_client.main(words[2:])
+    from remediate.printing import printed
+
+    return printed(lambda: _called(words))
+
+
+def _called(words: list[str]) -> int:
     if words[:1] in (["-h"], ["--help"]):
         sys.stdout.write(help_text())
         return 0

@@ -260,6 +260,11 @@ class _Parser(argparse.ArgumentParser):
         write(f"{self.check.title} UNKNOWN - usage: {plain(message)} (see {self.prog} --help)")
         sys.exit(UNKNOWN.value)
 
+    def _print_message(self, message: str, file: object = None) -> None:
+        """What --help and --version print; a full or closed standard output is no reason for a traceback."""
+        if not write(message.rstrip("\n")):
+            sys.exit(UNKNOWN.value)
+
     def format_help(self) -> str:
         import shutil
 

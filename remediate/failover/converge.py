@@ -45,6 +45,10 @@ class Result(enum.Enum):
     """Nothing was left to do."""
     REFUSED = 1
     """The node is not where CARP wants it, and why is said."""
+    NOT_SEEN = 69
+    """The node could not be looked at (EX_UNAVAILABLE of sysexits(3)); this and the next too say why."""
+    NOT_KEPT = 73
+    """What was seen could not be written down, or what is remembered not be read (EX_CANTCREAT)."""
     BUSY = 75
     """Another one runs and takes it up (EX_TEMPFAIL of sysexits(3))."""
 
@@ -123,7 +127,8 @@ class Run:
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
                     seen = observe(self.site, self.wish.leaving)
             except (ProbeError, StateError) as error:
-                return self._ends(Result.REFUSED, (f"the node could not be looked at: {error}",), CRIT)
+                result = Result.NOT_KEPT if isinstance(error, StateError) else Result.NOT_SEEN
+                return self._ends(result, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
             copies.note(self.site, seen, again=self.wish.again)
             made = self.plan(seen)
@@ -301,7 +306,7 @@ class Run:
         known = refusals.same(self.site.store, said)
         if not self.wish.promote and known:
             return Outcome(result, self.steps, said)  # said before, and nothing has changed since
-        refusals.keep(self.site.store, said if result is Result.REFUSED else (), self.wish.promote)
+        refusals.keep(self.site.store, () if result is Result.IN_PLACE else said, self.wish.promote)
         if result is not Result.IN_PLACE or self.steps:
             self.site.journal.entry(
                 "converged" if result is Result.IN_PLACE else "refused", why=self.wish.trigger, run=self.id,

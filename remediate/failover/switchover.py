@@ -58,8 +58,10 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
 
 def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
     """The way to a node that can take over everything. Raises StepFailed with the reason where there is none."""
-    if seen.facts.node.maintenance or seen.facts.node.blocked:
-        raise StepFailed(seen.facts.maintenance or seen.facts.blocked)
+    if seen.facts.node.maintenance:
+        raise StepFailed(f"refused: this node is under maintenance: {seen.facts.maintenance}")
+    if seen.facts.node.blocked:
+        raise StepFailed(f"refused: this node is blocked: {seen.facts.blocked}")
     if not moving:
         raise StepFailed("nothing is served from this node: there is nothing to move")
     if site.peer is None:
@@ -68,7 +70,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         node = site.peer.node()
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(site.timing.wall()):
-            raise StepFailed(f"{node.name} is under maintenance: {suspended.reason}")
+            raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:

@@ -14,6 +14,7 @@ from checks.probes.errors import ProbeError
 from remediate import detached, local
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
+from remediate.printing import NotPrinted
 from remediate.site import Site
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError
@@ -48,9 +49,8 @@ def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts
         return refuse(prog, str(error), UNAVAILABLE)
     except (StepFailed, NotConfirmed) as error:
         return refuse(prog, str(error), REFUSED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REFUSED
+    except NotPrinted:
+        raise
     except OSError as error:
         return refuse(prog, error.strerror or str(error), NO_PROCESS)
     except Exception as error:

@@ -12,7 +12,6 @@ Exit status: 0 printed, 2 wrong usage, 74 it could not be printed as a whole.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
@@ -20,8 +19,6 @@ from remediate.arguments import Parser, like
 from remediate.contrib.placement import Placement
 
 PROG = "hastwatch contrib"
-NOT_WRITTEN = 74
-"""EX_IOERR of sysexits(3)."""
 PATH = like(r"(?a)/[A-Za-z0-9_./-]+", "an absolute path of plain characters")
 NAME = like(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name of plain characters")
 WORDS = like(r"(?a)[A-Za-z0-9_./ =-]*", "words of plain characters")
@@ -42,13 +39,7 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     made = text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by))
-    try:
-        sys.stdout.write(made)
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail at the exit
-        sys.stderr.write(f"{PROG}: not printed as a whole: {error.strerror}\n")
-        return NOT_WRITTEN
+    sys.stdout.write(made)
     return 0
 
 

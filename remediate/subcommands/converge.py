@@ -87,8 +87,8 @@ def act(site: Site, options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.result.value
-    if options.periodic and not options.verbose and outcome.result is not Result.REFUSED:
-        return 0 if outcome.result is Result.IN_PLACE else outcome.result.value
+    if options.periodic and not options.verbose and outcome.result in (Result.IN_PLACE, Result.BUSY):
+        return int(outcome.result.value)
     return end(PROG, outcome, progress)
 
 

@@ -50,9 +50,6 @@ def main(words: list[str] | None = None) -> int:
         return watch(site, options) if options.watch else show(site, options)
     except KeyboardInterrupt:
         return _leave(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_SERVED
 
 
 def parser() -> Parser:

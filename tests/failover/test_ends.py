@@ -1,0 +1,48 @@
+"""How a convergence and a switchover say that they did nothing: by the exit status that their help promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Result
+from remediate.failover.outcome import StepFailed
+from remediate.failover.switchover import switch
+from remediate.site import Site
+from remediate.state import failures, maintenance
+from tests.failover.installed_pair import InstalledPair, installed_pair
+
+
+def switches(pair: InstalledPair) -> object:
+    return pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+
+
+def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("hang-command", "nfs001", "ifconfig")
+    outcome = pair.converges(pair.active)
+    assert outcome.result is Result.NOT_SEEN and outcome.result.value == 69
+    assert "could not be looked at" in outcome.said[0]
+    assert pair.serves(pair.active)
+
+
+def test_a_switchover_under_maintenance_says_that_it_refuses(state: Path) -> None:
+    pair = installed_pair(state)
+
+    def suspends(site: Site) -> None:
+        maintenance.begin(site.store, pair.active.now, None, "new disks", "ada")
+
+    pair.does(pair.active, suspends)
+    with pytest.raises(StepFailed, match=r"^refused: this node is under maintenance: .*new disks"):
+        switches(pair)
+    assert pair.serves(pair.active)
+
+
+def test_a_switchover_of_a_blocked_node_says_that_it_refuses(state: Path) -> None:
+    pair = installed_pair(state)
+    for _ in range(2):
+        failures.note(pair.store(pair.active), "home", pair.active.now, "the mount fails")
+    with pytest.raises(StepFailed, match=r"^refused: this node is blocked: .*nothing is tried again"):
+        switches(pair)
+    assert pair.serves(pair.active)
