@@ -17,12 +17,12 @@ from remediate.rehearsal.filesystems import FileSystems
 from remediate.rehearsal.hastd import Hastd
 from remediate.rehearsal.kernel import Kernel
 from remediate.rehearsal.layout import NodeLayout, configuration_files
-from remediate.rehearsal.log import MESSAGES, stamp
 from remediate.rehearsal.network import Network
 from remediate.rehearsal.nfs import Nfs
 from remediate.rehearsal.processes import ProcessTable
 from remediate.rehearsal.programs import RECORDED, Program
 from remediate.rehearsal.shell import Environment, Output, Result, execute
+from remediate.rehearsal.syslogd import Syslogd
 from remediate.rehearsal.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Node:
         self.nfs = Nfs(self)
         self.hastd = Hastd(self)
         self.devd = Devd(self)
+        self.syslogd = Syslogd(self)
 
     @property
     def now(self) -> float:
@@ -211,13 +212,12 @@ class Node:
 
     def syslog(self, path: str, line: str) -> None:
         """One line of a log, if syslogd runs."""
-        if any(process.comm == "syslogd" for process in self.processes.by_pid.values()):
-            self.files.write(path, f"{stamp(self.now)} {self.name} {line}\n", self.now, append=True)
+        self.syslogd.say(path, line)
 
     def kernel_log(self, text: str) -> None:
         """The kernel's message buffer, and through syslogd /var/log/messages."""
         self.pair.note(self.name, text)
-        self.syslog(MESSAGES, f"kernel: {text}")
+        self.syslogd.kernel_says(text)
 
     def place_sockets(self, paths: tuple[str, ...]) -> None:
         """Sockets of a daemon that everybody may use."""

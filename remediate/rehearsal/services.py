@@ -120,8 +120,7 @@ def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "")
     elif name in node.nfs.daemons:
         node.nfs.start(name, pid=pid, title=title)
     elif name == "syslogd":
-        process = node.processes.spawn("/usr/sbin/syslogd -ss", "syslogd", node.clock.now, pid=pid)
-        node.files.write("/var/run/syslog.pid", str(process.pid), node.clock.now, mode="rw-------")
+        node.syslogd.start(pid=pid)
     elif name in OPTIONAL:
         node.processes.spawn(OPTIONAL[name], SCRIPTS[name].comm, node.clock.now)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from remediate.events.remedy import Remedy
 from remediate.failover.converge import converge
+from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.node import Node
+from tests.events.repairing import repairs
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
 
 LATE = 121.0
@@ -25,16 +29,33 @@ def missed(pair: InstalledPair, *first: str) -> None:
     assert master(pair.standby) and not pair.holds(pair.standby)
 
 
-@pytest.mark.parametrize("log", ["kept", "rotated away", "never written"])
-def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(state: Path, log: str) -> None:
+def onestart(pair: InstalledPair) -> None:
+    pair.pair.must(pair.standby, "service devd onestart")
+
+
+def restart(pair: InstalledPair) -> None:
+    pair.pair.must(pair.standby, "service devd onerestart")
+
+
+def repaired(pair: InstalledPair) -> None:
+    repairs(pair, pair.standby, Remedy.DEVD)
+
+
+@pytest.mark.parametrize("log", ["kept", "rotated away", "never written", "read late"])
+@pytest.mark.parametrize("remedy", [onestart, restart, repaired])
+def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(
+    state: Path, remedy: Callable[[InstalledPair], object], log: str
+) -> None:
     """The kernel has kept the event, and devd tells it as if it were new."""
     pair = installed_pair(state)
-    if log == "never written":
+    if log in ("never written", "read late"):
         pair.breaks("kill", pair.standby.name, "syslogd")
     missed(pair)
     if log == "rotated away":
-        pair.standby.files.write("/var/log/messages", "", pair.standby.now)
-    pair.standby.run("service devd onestart")
+        pair.standby.files.write(MESSAGES, "", pair.standby.now)
+    if log == "read late":
+        pair.pair.must(pair.standby, "service syslogd onestart")
+    remedy(pair)
     pair.passes(30)
     assert pair.serves(pair.standby), pair.story()
     assert not pair.entries(pair.standby, "refused")
