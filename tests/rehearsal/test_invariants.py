@@ -78,7 +78,7 @@ COMMANDS = [
 
 WORDS = {
     "node": NODES,
-    "process": st.sampled_from(["hastd", "worker", "devd", "mountd", "nfsd", "rpcbind"]),
+    "process": st.sampled_from(["hastd", "worker", "devd", "mountd", "nfsd", "rpcbind", "syslogd"]),
     "command": st.sampled_from(["hastctl", "fsck", "mount"]),
     "seconds": st.sampled_from(["-30", "4", "3600"]),
     "factor": st.sampled_from(["1", "20"]),
@@ -87,6 +87,9 @@ WORDS = {
     "resource": st.just("home"),
     "service": st.sampled_from(["mountd", "nfsd"]),
     "times": st.just("1"),
+    "what": st.sampled_from(["kill nfs001 hastd", "power-off nfs002"]),
+    "amount": st.sampled_from(["-100", "240"]),
+    "lie": st.sampled_from(["oneself", "stranger", "endless"]),
 }
 
 
