@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from remediate.events.remedy import Remedy
-from remediate.failover.converge import converge
+from remediate.failover.converge import Result, Wish, converge
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.writes import Cause
 from tests.events.repairing import repairs
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
 
@@ -164,3 +165,20 @@ def test_a_copy_that_lacks_writes_by_the_counters_is_refused_though_the_time_pro
     pair.converges(pair.active)
     pair.passes(30)
     assert master(pair.standby) and not pair.holds(pair.standby), pair.story()
+
+
+def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that_only_a_human_promotes(
+    state: Path,
+) -> None:
+    """Its end changes nothing on the standby that could be seen there (primary.c, sync_thread())."""
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    pair.breaks_all(("heal", "cut-management"))
+    pair.passes(120)
+    pair.active.power_off()
+    pair.passes(60)
+    assert "nfs001 told that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
+    assert pair.converges(pair.standby, Wish("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.serves(pair.standby)
+    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
