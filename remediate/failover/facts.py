@@ -47,7 +47,8 @@ class ResourceState(NamedTuple):
     mounted: Mounted
     exported: bool
     protected: bool
-    """The empty mount point takes no files (chflags schg), or there is none to protect."""
+    """The empty mount point takes no files (chflags schg), or there is none to protect, or it has refused the flag in
+    this boot."""
     settled: bool
     """CARP has been in its state long enough to be believed."""
     peer: Peer

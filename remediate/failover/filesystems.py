@@ -15,7 +15,11 @@ from checks.probes.processes import Process
 from remediate.failover import users
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
+from remediate.failover.this_boot import this_boot
 from remediate.site import Site
+from remediate.state import unprotected
+from remediate.state.journal import WARNING
+from remediate.state.store import StateError
 
 FSTYP, FSCK, MOUNT, UMOUNT = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/mount", "/sbin/umount"
 CHFLAGS, ZPOOL = "/bin/chflags", "/sbin/zpool"
@@ -155,7 +159,23 @@ def unmount_by_force(site: Site, place: Place) -> str:
 def protect(site: Site, place: Place, wanted: bool) -> str:
     """Set or clear the immutable flag of the empty mount point (chflags(1)); a failure is said and does no harm."""
     done = site.here.act((CHFLAGS, "schg" if wanted else "noschg", place.point), LOOKS)
-    return "" if done.status == 0 else f"could not: {done.words}"
+    if done.status == 0:
+        return ""
+    if wanted:
+        _give_up_protecting(site, place, done.words)
+    return f"could not: {done.words}"
+
+
+def _give_up_protecting(site: Site, place: Place, why: str) -> None:
+    """A mount point that refuses the flag is not asked again in this boot, and said to once: on a read-only or an NFS
+    root no flag can be set, and a step that can never be had must not come back with every look."""
+    try:
+        news = unprotected.give_up(site.store, place.point, this_boot(site))
+    except StateError:
+        return  # then it is tried and said again the next time, which disturbs nobody
+    if news:
+        result = f"{place.point} takes files while nothing is mounted there: {why}"
+        site.journal.entry("unprotected", resource=place.name, result=result, severity=WARNING)
 
 
 def is_protected(listing: str) -> bool:

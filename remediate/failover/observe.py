@@ -26,7 +26,7 @@ from remediate.failover.peer import Standing
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
 from remediate.site import Site
-from remediate.state import events, failures, maintenance, marker
+from remediate.state import events, failures, maintenance, marker, unprotected
 
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 
@@ -166,7 +166,9 @@ def _resource(
         apart=apart,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
-        protected=mounted is not Mounted.NOTHING or takes_no_files(reading.node, place.point),
+        protected=mounted is not Mounted.NOTHING
+        or takes_no_files(reading.node, place.point)
+        or unprotected.is_given_up(site.store, place.point, reading.boot),
         settled=master_at is not None and site.timing.wall() - master_at >= reading.settle,
         peer=seen.peer,
         split=split,

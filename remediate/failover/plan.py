@@ -30,6 +30,11 @@ Stage = tuple[Track, ...]
 Decide = Mapping[str, Decision]
 
 
+DISTURBS = frozenset({Do.MOUNT, Do.UNMOUNT, Do.UNMOUNT_BY_FORCE})
+"""Steps that NFS has to be stopped for, whatever else it serves: a file system comes or goes under its exports. What is
+done to a resource that is not mounted is nothing to the clients of another."""
+
+
 class Plan(NamedTuple):
     """The stages, and why: the decision on each resource."""
 
@@ -54,7 +59,7 @@ def arranged(
     """The plan for what was decided otherwise, such as to undo a promotion."""
     tracks = {name: tuple(_track(name, resources[name], decisions[name])) for name in resources}
     served = [name for name in resources if _is_served(resources[name], decisions[name])]
-    moving = any(tracks.values())
+    moving = any(step.do in DISTURBS for track in tracks.values() for step in track)
     running = node.serving | node.extra.intersection(policy.services)
     untouched = all(each.target is Target.AS_IT_IS for each in decisions.values())
     stop = bool(running) and not untouched and (moving or not served)

@@ -56,3 +56,11 @@ def peer_lies(pair: Pair, node: str, lie: str) -> None:
 def peer_tells_the_truth(pair: Pair, node: str) -> None:
     """The way to the other node leads there again."""
     node_named(pair, node).trouble.peer_lies = None
+
+
+@fault
+def no_flags(pair: Pair, node: str, point: str) -> None:
+    """A mount point whose file system has no flags, such as an NFS root: chflags(1) is refused while it is empty."""
+    here = node_named(pair, node)
+    here.files.find(point).immutable = False
+    here.trouble.without_flags.add(point)

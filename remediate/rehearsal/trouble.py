@@ -32,6 +32,8 @@ class Trouble:
     """What happens right before the next call of a command, by its base name."""
     hopeless: set[str] = field(default_factory=set)
     """Resources that the full check can't repair either."""
+    without_flags: set[str] = field(default_factory=set)
+    """Empty mount points on which no flag can be set."""
     state_error: int = 0
     """What writing into the state directory of hastwatch fails with (EROFS, ENOSPC), 0 where it works."""
     peer_lies: Lie | None = None

@@ -120,3 +120,34 @@ def test_without_a_mapping_a_node_that_has_all_vhids_is_promoted(state: Path) ->
     pair.passes(20)
     assert master(pair.standby) and pair.serves(pair.standby)
     assert pair.sound
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_mount_point_that_takes_no_flag_disturbs_the_clients_of_no_other_resource(
+    pair: InstalledPair, kept: bool
+) -> None:
+    before = pair.clients.outages()
+    pair.breaks("no-flags", "nfs001", "/hast/mail")
+    if not kept:
+        pair.breaks("state-read-only", "nfs001")
+    pair.looks_every_minute(pair.active)
+    daemons = pair.active.run("pgrep -x mountd; pgrep -x nfsd").out
+    pair.passes(300)
+    assert pair.active.run("pgrep -x mountd; pgrep -x nfsd").out == daemons
+    assert pair.serves(pair.active, "home") and pair.clients.outages() == before, pair.story()
+    if kept:
+        pair.told_once(pair.active, "/hast/mail takes files .* Operation not supported", "unprotected")
+        assert sum("could not" in entry.result for entry in pair.entries(pair.active, "step")) == 1
+        assert pair.converges(pair.active) == (Result.IN_PLACE, 0, ())
+
+
+def test_a_mount_point_that_took_no_flag_is_asked_again_after_a_boot(pair: InstalledPair) -> None:
+    pair.breaks("no-flags", "nfs002", "/hast/home")
+    pair.converges(pair.standby)
+    pair.standby.trouble.without_flags.clear()
+    pair.converges(pair.standby)
+    assert not pair.rests_with(pair.standby, "home")
+    pair.standby.power_off()
+    pair.passes(10)
+    pair.boots(pair.standby)
+    assert pair.rests_with(pair.standby, "home")

@@ -20,6 +20,9 @@ def chflags(call: Call) -> Steps[int]:
         if call.user != "root":
             call.err(f"chflags: {path}: Operation not permitted\n")
             return 1
+        if path in node.trouble.without_flags and found is None:
+            call.err(f"chflags: {path}: Operation not supported\n")
+            return 1
         if found is not None and not found[1]:
             written = found[0].flag_root(immutable)
             yield written
