@@ -1,7 +1,8 @@
 """What the metadata of the two nodes means when they meet: the rule of `sbin/hastd/secondary.c init_remote()`.
 
 A primary that is not connected raises its `localcnt` at the first write; the end of a synchronisation makes the
-counters of both nodes agree. So two dumps decide exactly, and they decide before the nodes meet.
+counters of both nodes agree. So two dumps decide what hastd will do when the nodes meet, before they meet. Whether a
+node has written alone they show almost always: see `wrote_nothing_alone`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> tuple[str
     kept = ledger.read(site.store, name)
     known = ledger.stale(kept, heard, site.config.failover.stale_after)
     both = dumps.read(site, name) if asked else None
-    if both is None and known:
+    if both is None and known and not site.config.failover.promote_stale:
         both = dumps.read(site, name, dumps.PATIENT)
     if both is None:
         return known or _blank(site, name), ""
