@@ -24,12 +24,15 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
     from checks.plugin.config import Config
 
-READS = (
+    Kinds = Mapping[str, Callable[[str, "Points"], bool]]
+
+Rows = tuple[tuple[str, str, str], ...]
+READS: Rows = (
     ("/bin/hostname", "", "which node this is"),
     ("/usr/bin/uname", "-r", "its release, for known bugs"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
@@ -71,7 +74,7 @@ Each row is a privilege of the monitoring user. Not among them: the role and cre
 which would mount it to look (df.c); for check_devd a --rules outside of the directories of devd, a --hook outside of
 /usr/local/sbin.
 """
-WRITES = (
+WRITES: Rows = (
     ("/usr/bin/mktemp", "<point>/.hastwatch.XXXXXXXX", "whether a file can be made (check_hast_mount --depth write)"),
     ("/usr/bin/fsync", "<made>", "and brought to the disk"),
     ("/bin/rm", "<made>", "and removed"),
@@ -170,25 +173,25 @@ class Points:
         return any(path == configured.for_resource(name).mount_point for name in configured.resource)
 
 
-def fits(argv: list[str], row: tuple[str, str, str], points: Points) -> bool:
-    """Whether a command is one of a row."""
+def fits(argv: list[str], row: tuple[str, str, str], points: Points, kinds: Kinds | None = None) -> bool:
+    """Whether a command is one of a row, with KINDS or other kinds of words."""
     program, pattern, _ = row
     wanted = pattern.split()
     return (
         argv[:1] == [program]
         and len(argv) == len(wanted) + 1
-        and all(word_fits(word, each, points) for word, each in zip(argv[1:], wanted, strict=True))
+        and all(word_fits(word, each, points, kinds or KINDS) for word, each in zip(argv[1:], wanted, strict=True))
     )
 
 
-def word_fits(word: str, pattern: str, points: Points) -> bool:
+def word_fits(word: str, pattern: str, points: Points, kinds: Kinds) -> bool:
     """Whether a word is one of a pattern, which has one `<kind>` at most."""
     before, mark, rest = pattern.partition("<")
     if not mark:
         return word == pattern
     kind, _, after = rest.partition(">")
     middle = word[len(before) : len(word) - len(after)]
-    return word.startswith(before) and word.endswith(after) and KINDS[kind](middle, points)
+    return word.startswith(before) and word.endswith(after) and kinds[kind](middle, points)
 
 
 def is_name(text: str) -> bool:
@@ -202,7 +205,7 @@ def is_made(text: str, points: Points) -> bool:
     return len(rest) == 8 and LETTERS.issuperset(rest) and point in points
 
 
-KINDS: dict[str, Callable[[str, Points], bool]] = {
+KINDS: Kinds = {
     "name": lambda text, points: is_name(text),
     "log": lambda text, points: text in ("messages", "daemon.log"),
     "pid": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,

@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
     "self-test": ("remediate.subcommands.self_test", "prove the wiring from the kernel to hastwatch"),
     "tree": ("remediate.subcommands.tree", "what the other node asks of a file system while it salvages"),
+    "answer": ("remediate.subcommands.answer", "answer what the other node asks, as the forced command of its key"),
     "submit": ("remediate.subcommands.submit", "run a check and send its result to Icinga, NRDP or Nagios"),
     "contrib": ("remediate.subcommands.contrib", "configuration for engines and least privilege, generated"),
     "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and see what the checks say"),

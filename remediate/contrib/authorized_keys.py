@@ -1,9 +1,11 @@
-"""What may be asked of a node through ssh: by the other node and the monitoring host, with a forced command each.
+"""What may be asked of a node through ssh: by the checks and hastwatch itself on the other node, and by the monitoring
+host, with a forced command each.
 
 sshd(8) gives the forced command to the user's shell, and what the caller wanted to run as SSH_ORIGINAL_COMMAND. The
 shell only expands it: in quotes, as the one argument of the gate; without, as words after `hastwatch`, which sudo(8) or
 doas(1) then hold against the lines that they permit. So the list of repairs exists once. A user who is root needs
-neither, and there is no list to hold words against: then no repair is offered.
+neither, and there is no list to hold words against: then no repair is offered. The root of the other node gets a line
+for root's authorized_keys: `hastwatch answer` holds what it asks and orders against a list of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from remediate.contrib.placement import Placement
 
 CHECKS_KEY, REPAIRS_KEY = "KEY-OF-THE-CHECKS", "KEY-OF-THE-REPAIRS"
+PEER_KEY = "KEY-OF-ROOT-ON-THE-OTHER-NODE"
 """What the administrator puts the public keys in for. sshd(8) ignores a line without a key."""
 
 ABOUT = """\
@@ -27,6 +30,11 @@ REPAIRS = """
 # only checks has no use for them. sudo or doas permits what `hastwatch contrib sudoers` or `doas` lists, nothing else.
 # ~/.ssh/config of the user of the engine there names the key (it has no passphrase), and the port where it is not 22.
 """
+PEER = """
+# hastwatch itself on the other node, which is root there (`peer`): append to /root/.ssh/authorized_keys
+# and set `PermitRootLogin forced-commands-only` in /etc/ssh/sshd_config. It gets what `hastwatch answer --list` prints
+# and nothing else: no shell, no role, no file of its own choice.
+"""
 NO_REPAIRS = """
 # No repairs: {user} is root here, so nothing would hold a request against the list of those that are permitted. Ask
 # for them as another user, with --by 'sudo -n'.
@@ -42,4 +50,5 @@ def text(placement: Placement) -> str:
     words = f"${{SSH_ORIGINAL_COMMAND#{path} }}"
     repairs = f'{REPAIRS}restrict,command="set -f; exec {hastwatch} {words}" {REPAIRS_KEY}\n'
     offered = repairs if placement.by else NO_REPAIRS.format(user=placement.user)
-    return ABOUT.format(user=placement.user) + checks + offered
+    peer = f'{PEER}restrict,command="exec {path} answer" {PEER_KEY}\n'
+    return ABOUT.format(user=placement.user) + checks + offered + peer

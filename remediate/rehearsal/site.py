@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from checks.ask import Refused
 from checks.plugin.config import Config
 from checks.probes.errors import Unreachable
 from checks.probes.memory import Memory
-from checks.probes.node import Node
+from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
 from remediate.rehearsal.clock import Process, Task, first_of
 from remediate.rehearsal.dying import Killed, Life
@@ -31,6 +32,7 @@ from remediate.rehearsal.shell import Output
 from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
+from remediate.subcommands import answer
 from remediate.timing import Timing
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     here = WayOfThePair(node, living, memory)
     return Site(
         here,
-        PeerWay(WayToThePeer(node, living, memory), here),
+        PeerWay(WayToThePeer(node, living, memory, config), here),
         config,
         MortalStore(str(directory), living, node),
         MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),
@@ -130,17 +132,28 @@ class MortalNode(NodeOfThePair):
 
 
 class PeerNode(MortalNode):
-    """The other node, as it is reached by ssh(1) over the management network."""
+    """The other node, as it is reached by ssh(1) over the management network, with a key whose forced command is
+    `hastwatch answer`: what that refuses is not run there."""
 
     def __init__(
-        self, asking: SimulatedNode, simulated: SimulatedNode, seconds: float, memory: Memory, life: Life
+        self,
+        asking: SimulatedNode,
+        simulated: SimulatedNode,
+        seconds: float,
+        memory: Memory,
+        life: Life,
+        config: Config,
     ) -> None:
         super().__init__(simulated, seconds, memory, life)
-        self._asking = asking
+        self._asking, self._config = asking, config
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """The other node's answer, or what arrives in its place. Raises what NodeOfThePair raises, and
         NotUnderstood."""
+        try:
+            answer.admitted(quoted((*ENV_C, *command)), lambda: self._config)
+        except Refused as error:
+            return Completed(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
         ask = partial(super().execute, command, until, shown)
         return answered(self._asking, self.simulated, shown, ask)
 
@@ -173,16 +186,16 @@ class WayOfThePair(Way):
 class WayToThePeer(WayOfThePair):
     """The way of a process to the other node."""
 
-    def __init__(self, asking: SimulatedNode, life: Life, memory: Memory) -> None:
+    def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: Config) -> None:
         super().__init__(asking.pair.peer(asking), life, memory)
-        self._asking = asking
+        self._asking, self._config = asking, config
 
     def node(self, seconds: float = LOOK) -> Node:
         """The simulated node, which may not be reachable, or be another one (`lying_peer.py`). Raises Killed."""
         self._life.check()
         oneself = self._asking.trouble.peer_lies is Lie.ONESELF
         there = self._asking if oneself else self.simulated
-        return PeerNode(self._asking, there, seconds, self._memory, self._life)
+        return PeerNode(self._asking, there, seconds, self._memory, self._life, self._config)
 
 
 def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:

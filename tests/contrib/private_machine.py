@@ -44,6 +44,7 @@ AuthorizedKeysFile {directory}/authorized_keys
 StrictModes no
 UsePAM no
 PidFile none
+PermitRootLogin forced-commands-only
 """
 
 
@@ -71,7 +72,10 @@ class Machine:
         (directory / "bin").mkdir()
         gate = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from checks.ask import main; sys.exit(main())"
         self.write("bin/hastwatch-ask", f"#!{PYTHON} -I\n{gate}\n", 0o755)
-        self.write("bin/hastwatch", '#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\nenv\n', 0o755)
+        own = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from remediate.command import main; sys.exit(main())"
+        self.write("bin/own.py", own)
+        answers = f'[ "$1" != answer ] || exec {PYTHON} -I {directory}/bin/own.py "$@"'
+        self.write("bin/hastwatch", f'#!/bin/sh\n{answers}\nfor word in "$@"; do echo "[$word]"; done\nenv\n', 0o755)
         tool = f'#!/bin/sh\nexec {PYTHON} -I -S {PLAYER} {NODE} "$(basename $0) $*"\n'
         for path in ("usr/bin/hostname", *(f"usr/sbin/{name}" for name in TOOLS)):
             self.write(f"over/{path}", tool, 0o755)
@@ -130,12 +134,13 @@ class Machine:
 
     @contextmanager
     def reachable(self) -> Iterator[Reached]:
-        """With an sshd of its own, which takes two keys."""
-        for name in ("host", "checks", "repairs"):
+        """With an sshd of its own, which takes three keys."""
+        for name in ("host", "checks", "repairs", "peer"):
             made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.directory / name)]
             subprocess.run(made, check=True, timeout=LIMIT)
         text = authorized_keys.text(self.placement)
-        for name, place in (("checks", authorized_keys.CHECKS_KEY), ("repairs", authorized_keys.REPAIRS_KEY)):
+        for name, place in (("checks", authorized_keys.CHECKS_KEY), ("repairs", authorized_keys.REPAIRS_KEY),
+                            ("peer", authorized_keys.PEER_KEY)):  # fmt: skip
             text = text.replace(place, (self.directory / f"{name}.pub").read_text().strip())
         self.write("authorized_keys", text)
         with socket.socket() as free:
@@ -163,7 +168,8 @@ class Reached:
         return [
             "ssh", "-F", "none", "-T", "-p", str(self.port), "-i", str(self.directory / key),
             "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
-            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", f"{USER}@127.0.0.1",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            f"{'root' if key == 'peer' else USER}@127.0.0.1",
         ]  # fmt: skip
 
     def ask(self, key: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from checks import VERSION
+from checks.probes import hast
+from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, quoted
 from remediate.contrib import authorized_keys, doas, sudoers
 from remediate.contrib.placement import Placement
 from remediate.events.remedy import REQUESTS, Request
+from remediate.site import Way
 from remediate.subcommands.contrib import GENERATED, text
-from tests.contrib.private_machine import NODE, Machine, Reached, why_not
+from tests.contrib.private_machine import LIMIT, NODE, Machine, Reached, why_not
 from tests.expected import expected_file, read, same_everywhere, script
 from tests.state.child import ROOT
 
@@ -110,7 +114,10 @@ def test_doas_judges_each_line_by_the_rules(place: Path) -> None:
 def test_a_user_who_is_root_is_offered_the_gate_and_no_repair() -> None:
     found = authorized_keys.text(Placement(user="root", by=""))
     lines = [each for each in found.splitlines() if each and not each.startswith("#")]
-    assert lines == ['restrict,command="exec /usr/local/hastwatch/bin/hastwatch-ask" KEY-OF-THE-CHECKS']
+    assert lines == [
+        'restrict,command="exec /usr/local/hastwatch/bin/hastwatch-ask" KEY-OF-THE-CHECKS',
+        'restrict,command="exec /usr/local/hastwatch/bin/hastwatch answer" KEY-OF-ROOT-ON-THE-OTHER-NODE',
+    ]
 
 
 # --- sudo and doas -------------------------------------------------------------------------------------------
@@ -193,9 +200,39 @@ def test_the_key_of_the_repairs_is_refused_everything_else(asked: list[str], rea
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_a_key_opens_no_way_into_the_network(reached: Reached) -> None:
+def test_hastwatch_of_the_other_node_gets_its_answers_through_ssh(reached: Reached, tmp_path: Path) -> None:
+    peer = Way(tuple(reached.way("peer")), Memory(str(tmp_path)))
+    assert hast.resource(peer.node(), "home").role is hast.Role.PRIMARY
+    assert hast.metadata(peer.node(), "home").localcnt == 0
+    program = f"{reached.directory}/bin/hastwatch"
+    assert peer.act((program, "--version"), LIMIT).stdout == f"hastwatch {VERSION}\n"
+    asked = peer.act((program, "reach", "127.0.0.1", "/hast/home"), LIMIT)
+    assert (asked.status, asked.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [["id"], [], ["sftp"], ["--", "id"], ["internal-sftp"], ["/bin/sh"], [line("/bin/sh", "-c", "id")],
+     [line("/bin/hostname") + "; id"], [line("/bin/hostname") + "$(id)"], [line("/bin/hostname") + "\nid"],
+     [line("/sbin/hastctl", "role", "primary", "home")], [line("/sbin/hastctl", "create", "home")],
+     [line("/bin/cat", "/etc/master.passwd")], [line("/bin/cat", "/var/db/hastwatch/../../../etc/passwd.json")],
+     [line("/sbin/sysctl", "net.inet.carp.demotion=-240")], [line("/usr/bin/touch", "/tmp/x")],
+     [line("/usr/local/hastwatch/bin/hastwatch", "promote", "--yes")],
+     [line("/usr/local/hastwatch/bin/hastwatch", "converge")],
+     [line("/usr/local/hastwatch/bin/hastwatch", "ledger", "home", "--told", "complete", "--by", "x", "--yes")],
+     [line("/usr/local/hastwatch/bin/hastwatch", "tree", "list", "/etc", "--limit", "10")],
+     [line("/usr/local/hastwatch/bin/hastwatch", "tree", "sha256", "/", "ZXRjL3Bhc3N3ZA==")]],
+)  # fmt: skip
+def test_the_key_of_the_other_node_s_root_is_refused_everything_else(asked: list[str], reached: Reached) -> None:
+    done = reached.ask("peer", *asked)
+    assert (done.returncode, done.stdout) == (126, "")
+    assert "hastwatch-ask: refused: " in done.stderr
+
+
+@pytest.mark.parametrize("key", ["checks", "repairs", "peer"])
+def test_a_key_opens_no_way_into_the_network(key: str, reached: Reached) -> None:
     done = subprocess.run(
-        [*reached.way("checks")[:-1], "-W", f"127.0.0.1:{reached.port}", reached.way("checks")[-1]],
+        [*reached.way(key)[:-1], "-W", f"127.0.0.1:{reached.port}", reached.way(key)[-1]],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (255, "")

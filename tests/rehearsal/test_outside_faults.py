@@ -73,7 +73,7 @@ def test_a_lock_can_be_had_on_a_full_disk_and_not_on_a_read_only_one(pair: Pair,
 
 def way_from(node: Node) -> Way:
     """What a process on the node has to the other one, before a look where that leads."""
-    return WayToThePeer(node, Life(), SimulatedMemory(node.clock))
+    return WayToThePeer(node, Life(), SimulatedMemory(node.clock), Config())
 
 
 def role(way: Way | None) -> str:
@@ -95,7 +95,7 @@ def test_a_stranger_has_another_name_other_disks_and_is_no_primary(pair: Pair) -
     assert node.name == "nfs103"
     assert "role: secondary" in role(way)
     own = pair.nodes["nfs001"]
-    assert own.layout.hostuuid not in node.run("sysctl", "-n", "kern.hostuuid").stdout
+    assert own.layout.hostuuid not in node.run("sysctl", "-n", "kern.hostuuid", "kern.hostid").stdout
     assert node.run("hastctl", "dump", "home").stdout != own.run("hastctl dump home").out
 
 

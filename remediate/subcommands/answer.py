@@ -1,0 +1,174 @@
+"""`hastwatch answer`: answer what the other node's root asks and orders, and nothing else.
+
+    restrict,command="exec /usr/local/hastwatch/bin/hastwatch answer" ssh-ed25519 AAAA... root@nfs002
+
+It is the forced command of a key in root's authorized_keys (sshd(8)), and takes the line from SSH_ORIGINAL_COMMAND: one
+that the checks run (`hastwatch-ask --list`), or one of the table below (--list), which hastwatch itself needs for a
+failover, a recovery and a post-mortem. No shell sees it, and every argument has its pattern. Everything else is refused
+and goes to syslog (auth.warning).
+
+What it does not answer: a role, a create, a shell, a file that is not in the table. A salvage on the other node
+(`salvage_to = "ssh://..."`) needs a key of its own there, of a user who can do nothing else.
+
+Exit status: that of the command; 126 refused, 127 the command is not on this node.
+
+It is started for every question of a failover: it imports what the question needs, and no more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from checks import ask
+from checks.ask import Points, Refused, Rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checks.plugin.config import Config
+    from remediate.arguments import Parser
+
+READS: Rows = (
+    ("/bin/cat", "/etc/exports", "what of a resource clients are given"),
+    ("/bin/cat", "/var/db/hastwatch/<name>.json", "what is remembered there: holds, failures, what is known of a copy"),
+    ("/bin/ls", "/dev/hast/<name>", "whether it has the device of a primary"),
+    ("/bin/ls", "-ldo <point>", "whether an empty mount point takes no files"),
+    ("/sbin/sysctl", "-n kern.boottime", "since when it runs (hastwatch status)"),
+    ("/usr/bin/tail", "-n 400 /var/db/hastwatch/journal.jsonl", "the last entry worth telling (hastwatch status)"),
+    ("/usr/sbin/service", "<service> onestatus", "whether a configured service runs"),
+)
+"""What remediation reads of the other node besides what the checks do."""
+ORDERS: Rows = (
+    ("hastwatch", "--version", "whether it answers: nothing is handed over to a node on which it does not"),
+    ("hastwatch", "reach <address> <path>", "whether clients are served there"),
+    ("hastwatch", "ledger <name> --told <copy> --by <node>", "to be told that the copy here is complete, or behind"),
+    ("hastwatch", "journal --json -n 2000", "its part of a post-mortem"),
+    ("hastwatch", "tree list <point> --limit <number>", "names, sizes and times of a file system, for a salvage"),
+    ("hastwatch", "tree list <point> --limit <number> --after <base64>", "the next page"),
+    ("hastwatch", "tree sha256 <point> <base64>...", "the hashes of some of its files"),
+)
+"""The subcommands of hastwatch that it runs. Only --told changes anything: what this node believes of its own copy, as
+the node says that has the other one (and which could as well write to this copy, by HAST)."""
+PATIENCE = {"list": 330, "sha256": 6 * 3600}
+"""Seconds for a subcommand of `tree`, at least what who asks waits (`recovery.remote_tree`); else `ask.PATIENCE`."""
+BASE64 = ask.LETTERS - {"_"} | frozenset("+/=-")
+ADDRESS = frozenset("0123456789abcdefABCDEF.:")
+LONGEST = 64 << 10
+"""Bytes of a line: well above `remote_tree.ARGUMENTS`."""
+PROG = "hastwatch"
+
+
+class Node(Points):
+    """The mount points and services of this node, as its configuration has them."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Those besides NFS. Raises Refused where the configuration cannot be read."""
+        return self._configuration().failover.services
+
+
+def _service(text: str, points: Points) -> bool:
+    return isinstance(points, Node) and text in points.services
+
+
+KINDS: Mapping[str, Callable[[str, Points], bool]] = {
+    **ask.KINDS,
+    "address": lambda text, points: 0 < len(text) <= 45 and ADDRESS.issuperset(text),
+    "base64": lambda text, points: len(text) > 0 and BASE64.issuperset(text) and not text.startswith("--"),
+    "copy": lambda text, points: text in ("complete", "incomplete"),
+    "node": lambda text, points: ask.is_name(text),
+    "number": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,
+    "path": lambda text, points: text.startswith("/"),
+    "service": _service,
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Answer SSH_ORIGINAL_COMMAND; the exit status."""
+    words = sys.argv[1:] if words is None else words
+    if words and parser().parse_args(words).list:
+        sys.stdout.write(listing())
+        return 0
+    line = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    argv = [PROG]
+    try:
+        argv = admitted(line, ask.own_configuration)
+        if argv[0] != PROG:
+            ask.execute(argv)
+        return _order(argv[1:])
+    except Refused as error:
+        return ask.refuse(str(error), line)
+    except FileNotFoundError:
+        return ask.say(f"{argv[0]}: not found", ask.NOT_FOUND)
+    except OSError as error:
+        return ask.say(f"{argv[0]}: {error.strerror}", ask.REFUSED)
+
+
+def parser() -> Parser:
+    """The command line."""
+    from remediate.arguments import Parser
+
+    made = Parser(prog="hastwatch answer", description=__doc__)
+    made.add_argument("--list", action="store_true", help="print what is answered")
+    return made
+
+
+def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
+    """The program and the arguments of a line; PROG for hastwatch itself. Raises Refused."""
+    if len(line) > LONGEST:
+        raise Refused("longer than any line of hastwatch")
+    try:
+        return ask.admitted(line, _without_leave_to_write(configuration))
+    except Refused:
+        words = line.split(" ")
+    if not ask.PLAIN.issuperset(line) or words[:2] != ask.ENV_C:
+        raise Refused("not a command line as hastwatch makes it")
+    argv, node = words[2:], Node(configuration)
+    if any(ask.fits(argv, row, node, KINDS) for row in READS):
+        return argv
+    program = argv[0] if argv else ""
+    if program.startswith("/") and program.endswith(f"/{PROG}"):  # where it is on this node, this node knows best
+        own = [PROG, *argv[1:]]
+        if any(ask.fits(own, _as_long_as(own, row), node, KINDS) for row in ORDERS):
+            return own
+    raise Refused("not among what hastwatch asks of the other node (see hastwatch answer --list)")
+
+
+def listing() -> str:
+    """The table, for people."""
+    lines = ["what the checks run (hastwatch-ask --list), and\n"]
+    lines += [f"{f'{program} {arguments}'.strip():<72} {what}\n" for program, arguments, what in READS + ORDERS]
+    return "".join(lines)
+
+
+def _without_leave_to_write(configuration: Callable[[], Config]) -> Callable[[], Config]:
+    """`ask_write` is for the monitoring user of this node."""
+    return lambda: configuration()._replace(ask_write=False)
+
+
+def _as_long_as(argv: list[str], row: tuple[str, str, str]) -> tuple[str, str, str]:
+    """A row that ends with `...` takes its last word as often as there are arguments, once at least."""
+    program, pattern, what = row
+    if not pattern.endswith("..."):
+        return row
+    *words, last = pattern.removesuffix("...").split()
+    return program, " ".join([*words, *[last] * max(len(argv) - 1 - len(words), 1)]), what
+
+
+def _order(words: list[str]) -> int:
+    """Run a subcommand in this process: no input, nothing of the caller's environment or signals."""
+    from remediate import command
+
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir("/")
+    os.environ.clear()
+    os.environ.update(ask.ENVIRONMENT)
+    signal.alarm(PATIENCE.get(words[1] if words[0] == "tree" else "", ask.PATIENCE))
+    return command.main(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
