@@ -12,11 +12,16 @@ from checks.probes.node import Node
 from checks.probes.process import Completed
 
 FIRST_LINE = 1200
-"""Characters of findings on the first line; more are counted there and shown by -v. Nagios reads 8 KB."""
+"""Characters of findings on the first line; more are counted there and shown by -v."""
+LINE = 8000
+"""Bytes of the first line with its performance data: Nagios reads 8 KB of a plugin (MAX_PLUGIN_OUTPUT_LENGTH), and half
+an item would be read as another number."""
+LONG_LINES = 500
+"""Further lines of -v; more are counted."""
 REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
 """How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
 EVIDENCE_OUTPUT = 4000
-"""Characters of a command's output kept in the JSON evidence."""
+"""Characters of a command's output, and of a finding's text, kept in the JSON object."""
 
 
 class Verdict(NamedTuple):
@@ -52,7 +57,20 @@ def status_line(verdict: Verdict) -> str:
         said.append(text)
     line = f"{verdict.title} {worst.name} - " + ("; ".join(said) or "nothing was found")
     line += "".join(f" [{node.in_brief()}]" for node in verdict.suspended)
-    return f"{line} | {' '.join(map(performance, verdict.numbers))}" if verdict.numbers else line
+    return _with_numbers(line, [performance(number) for number in verdict.numbers])
+
+
+def _with_numbers(line: str, items: list[str]) -> str:
+    """The line with as many items of performance data as fit, each of them whole; the others are counted."""
+    left = LINE - len(line.encode("utf-8", "backslashreplace")) - len(" (and 1000000 more numbers) | ")
+    fitting = 0
+    for item in items:
+        left -= len(item) + 1
+        if left < 0:
+            line += f" (and {len(items) - fitting} more numbers)"
+            break
+        fitting += 1
+    return f"{line} | {' '.join(items[:fitting])}" if fitting else line
 
 
 def performance(number: Number) -> str:
@@ -69,7 +87,7 @@ def long_lines(verdict: Verdict, verbosity: int) -> list[str]:
     lines += [f"note: {plain(remark)}" for remark in verdict.remarks]
     if verbosity > 1:
         lines += [plain(f"{node.label}: {_ran(entry)}") for node in verdict.nodes for entry in node.log]
-    return lines
+    return lines if len(lines) <= LONG_LINES else [*lines[:LONG_LINES], f"and {len(lines) - LONG_LINES} more lines"]
 
 
 def as_json(verdict: Verdict) -> str:
@@ -82,7 +100,7 @@ def as_json(verdict: Verdict) -> str:
             "state": verdict.severity.name,
             "exit_status": verdict.severity.value,
             "output": status_line(verdict),
-            "findings": [finding._asdict() | {"severity": finding.severity.name} for finding in verdict.findings],
+            "findings": list(map(_finding, verdict.findings)),
             "metrics": [number._asdict() for number in verdict.numbers],
             "evidence": [_evidence(node, entry) for node in verdict.nodes for entry in node.log],
             "remarks": verdict.remarks,
@@ -105,6 +123,11 @@ def write(text: str) -> bool:
 def _said(finding: Finding, with_meaning: bool) -> str:
     meaning = f" - {finding.means}" if with_meaning and finding.means else ""
     return f"{plain(finding.subject)}: {plain(finding.text)}{meaning} [{finding.reason}]"
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    texts = {"subject": finding.subject[:EVIDENCE_OUTPUT], "text": finding.text[:EVIDENCE_OUTPUT]}
+    return finding._asdict() | texts | {"severity": finding.severity.name}
 
 
 def _ran(entry: Completed | tuple[str, str]) -> str:

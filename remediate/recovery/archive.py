@@ -20,6 +20,9 @@ SAY_EVERY = 256 << 20
 """Bytes between two words about how far it is."""
 ENTRY, ENDS = 4096, 64 << 10
 """Bytes at most of the heads of an entry and its line in the manifest, without the path; of the ends of both."""
+LONGEST_HEADER = 1 << 20
+"""Bytes of an extended header, which holds a path, a target and a time."""
+KNOWN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.XHDTYPE)
 TYPES = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, SYMLINK: tarfile.SYMTYPE}
 
 
@@ -67,6 +70,19 @@ def write(sink: Sink, tree: Tree, kept: tuple[Kept, ...], watch: Callable[[str],
     )
 
 
+class _Header(tarfile.TarInfo):
+    """A header of an archive as `write` makes them. tarfile reads all of an extended header into memory, and those of
+    other formats are chains without an end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """Raises tarfile.ReadError."""
+        made = super().frombuf(buf, encoding, errors)
+        if made.type not in KNOWN or (made.type == tarfile.XHDTYPE and made.size > LONGEST_HEADER):
+            raise tarfile.ReadError("a header that no salvage has")
+        return made
+
+
 class Member(NamedTuple):
     """An entry of an archive, and its content where it has one; to be read before the next one is asked for."""
 
@@ -78,7 +94,12 @@ def members(source: Source, kept: Iterable[Kept]) -> Iterator[Member]:
     """The entries of an archive, which must be exactly those of its manifest. Raises StepFailed."""
     try:
         with tarfile.open(
-            fileobj=cast("IO[bytes]", source), mode="r|", bufsize=BLOCK, encoding="utf-8", errors="surrogateescape"
+            fileobj=cast("IO[bytes]", source),
+            mode="r|",
+            bufsize=BLOCK,
+            encoding="utf-8",
+            errors="surrogateescape",
+            tarinfo=_Header,
         ) as archive:
             for each in kept:
                 if not each.stored:
@@ -91,7 +112,7 @@ def members(source: Source, kept: Iterable[Kept]) -> Iterator[Member]:
                 _forget(archive)
             if archive.next() is not None:
                 raise StepFailed("the archive holds more than its manifest says")
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, RecursionError) as error:
         raise StepFailed(f"the archive cannot be read: {error}") from None
 
 

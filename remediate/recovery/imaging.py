@@ -15,13 +15,15 @@ from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
 from remediate.recovery import readonly, targets
 from remediate.recovery.readonly import Area
-from remediate.recovery.targets import BLOCK, IMAGE, MANIFEST, Target
+from remediate.recovery.targets import BLOCK, IMAGE, MANIFEST, Bounded, Source, Target
 from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
 LEVEL = 1
 """gzip(1), -1: free space is mostly zeros, and the disk is to stay the slowest part."""
 SPARE = 1.1
+MANIFEST_SIZE = 64 << 10
+"""Bytes at most of the manifest of an image."""
 SAY_EVERY = 1 << 30
 """Bytes between two words about how far it is."""
 
@@ -112,11 +114,11 @@ def _refuse_another(area: Area, target: Target, watch: Callable[[str], None]) ->
 def _kept(target: Target) -> tuple[int, str]:
     """Size and SHA-256 of the image by its manifest. Raises StepFailed."""
     with target.reading(MANIFEST) as source:
-        raw = source.read()
+        raw = Bounded(source, MANIFEST_SIZE, target.where).read()
     try:
         kept = json.loads(raw)
         return int(kept["size"]), str(kept["sha256"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise StepFailed(f"{target.where}: its manifest is not one") from None
 
 
@@ -127,15 +129,22 @@ def _verify(area: Area, target: Target, watch: Callable[[str], None]) -> None:
     try:
         with (
             target.reading(IMAGE) as source,
-            gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", source)) as packed,
+            gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", _bounded(source, area, target))) as packed,
         ):
             for chunk in _said(iter(lambda: packed.read(BLOCK), b""), area.size, "read back", watch):
                 made.update(chunk)
                 read += len(chunk)
+                if read > area.size:
+                    break
     except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]  # what gzip itself raises
         raise StepFailed(f"{target.where}: the image cannot be read back: {error}") from None
     if (read, made.hexdigest()) != (size, sha256) or size != area.size:
         raise StepFailed(f"{target.where}: the image is not what was kept")
+
+
+def _bounded(source: Source, area: Area, target: Target) -> Bounded:
+    """As much as gzip(1) makes of an area at most: a few bytes more for each block than there was (RFC 1951, 3.2.4)."""
+    return Bounded(source, area.size + area.size // 1000 + MANIFEST_SIZE, target.where)
 
 
 def _said(chunks: Iterator[bytes], total: int, what: str, watch: Callable[[str], None]) -> Iterator[bytes]:

@@ -17,6 +17,8 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
 
 VERSION = 1
+LARGEST, HASH = 256 << 20, 66
+"""Bytes of a manifest at most, some 700,000 files, and of a hash in it."""
 KINDS = (FILE, DIRECTORY, SYMLINK, OTHER)
 LOSING, WINNER = "losing", "winner"
 """The sides that have a file of that name."""

@@ -11,9 +11,10 @@ import re
 import select
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import IO
 
 from checks.plugin.text import plain
 from checks.probes.node import quoted
@@ -26,7 +27,9 @@ URL = (
     r"ssh://(?P<login>(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(?P<port>\d{1,5}))?(?P<path>/.*)"
 )
 STALLS = 120.0
-"""Seconds in which not one byte goes on before a connection is given up."""
+"""Seconds after which a connection is given up that has not sent or taken what one call wants: BLOCK bytes at most."""
+ANSWER, WORDS = 64 << 10, 4096
+"""Bytes at most of what a command there prints, and of the end of its error output that is kept."""
 FREE = r"\s(?P<free>-?\d+)\s+-?\d+%\s"
 """df(1) -P: the column before the capacity."""
 
@@ -112,39 +115,42 @@ class OverSsh:
         connection = _Connection((*self._argv, line))
         connection.end_of_input()
         try:
-            return connection.read().decode("utf-8", "backslashreplace")
+            said = connection.read(ANSWER + 1)
+            if len(said) > ANSWER:
+                raise StepFailed(f"{self._argv[-1]} says more than {ANSWER} bytes to a simple question")
+            return said.decode("utf-8", "backslashreplace")
         finally:
             connection.kill()
 
 
 class _Connection:
-    """One run of ssh. It is killed where nothing goes on for STALLS seconds."""
+    """One run of ssh, in which every call has a deadline, and of whose error output only the end is kept."""
 
     def __init__(self, argv: tuple[str, ...]) -> None:
         self._whom = argv[-2]
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill(), which every way out of here calls
+        self._words = bytearray()
         try:
             self._process = subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=subprocess.PIPE,
                 env=ENVIRONMENT,
                 start_new_session=True,
             )
         except OSError as error:
-            self._errors.close()
             raise StepFailed(f"{argv[0]}: {error.strerror}") from None
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._input, self._output = self._process.stdin, self._process.stdout
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self._input, self._output, self._errors = process.stdin, process.stdout, process.stderr
         os.set_blocking(self._input.fileno(), False)
 
     def write(self, data: bytes) -> None:
         """Raises StepFailed."""
-        rest = memoryview(data)
+        rest, deadline = memoryview(data), time.monotonic() + STALLS
         while rest:
-            if not select.select([], [self._input], [], STALLS)[1]:
-                raise StepFailed(f"{self._whom} has taken nothing for {STALLS:g} s")
+            if not self._wait_for(deadline, writing=[self._input]):
+                raise StepFailed(f"{self._whom} has taken too little for {STALLS:g} s")
             try:
                 rest = rest[os.write(self._input.fileno(), rest) :]
             except BlockingIOError:
@@ -160,10 +166,10 @@ class _Connection:
 
     def read(self, size: int = -1, /) -> bytes:
         """At most so many bytes, fewer at the end only; all for -1. Raises StepFailed, also where the command fails."""
-        found = bytearray()
+        found, deadline = bytearray(), time.monotonic() + STALLS
         while size < 0 or len(found) < size:
-            if not select.select([self._output], [], [], STALLS)[0]:
-                raise StepFailed(f"{self._whom} has sent nothing for {STALLS:g} s")
+            if not self._wait_for(deadline, reading=[self._output]):
+                raise StepFailed(f"{self._whom} has sent too little for {STALLS:g} s")
             chunk = os.read(self._output.fileno(), BLOCK if size < 0 else min(BLOCK, size - len(found)))
             if not chunk:
                 self.finish()
@@ -173,15 +179,36 @@ class _Connection:
 
     def finish(self) -> None:
         """Wait for its end. Raises StepFailed where it failed, with its words."""
+        deadline = time.monotonic() + STALLS
+        while self._hear(deadline):
+            pass
         try:
-            status = self._process.wait(STALLS)
+            status = self._process.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             raise StepFailed(f"{self._whom} does not end") from None
         if status != 0:
-            self._errors.seek(0)
-            lines = self._errors.read(4096).decode("utf-8", "backslashreplace").strip().splitlines()
+            lines = self._words.decode("utf-8", "backslashreplace").strip().splitlines()
             words = plain(lines[-1]) if lines else f"ssh ends with {status}"
             raise StepFailed(f"{self._whom}: {words}")
+
+    def _wait_for(self, deadline: float, reading: Sequence[IO[bytes]] = (), writing: Sequence[IO[bytes]] = ()) -> bool:
+        """Whether the way is free before the deadline; what is said on the error output meanwhile is taken."""
+        listening = [*reading, self._errors]
+        while (left := deadline - time.monotonic()) > 0:
+            ready, free, _ = select.select(listening, writing, [], left)
+            if self._errors in ready and not self._hear(deadline):
+                listening = [*reading]
+            if free or any(each in ready for each in reading):
+                return True
+        return False
+
+    def _hear(self, deadline: float) -> bool:
+        """Take some of the error output, of which the end is kept; False at its end or the deadline."""
+        if not select.select([self._errors], [], [], max(deadline - time.monotonic(), 0))[0]:
+            return False
+        chunk = os.read(self._errors.fileno(), BLOCK)
+        self._words = (self._words + chunk)[-WORDS:]
+        return bool(chunk)
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -18,6 +18,8 @@ PAGE = 4000
 """Items in an answer of the other node; with the longest names of PATH_MAX (1024) it is cut at PAGE_BYTES instead."""
 PAGE_BYTES = 2 << 20
 """Bytes after which an answer is ended, well below what is taken of a command (`process.OUTPUT_LIMIT`)."""
+PAGES = 100_000
+"""Pages at most: 400 million items, or as many as fill 200 GB."""
 ARGUMENTS = 32 << 10
 """Bytes of paths on one command line; ssh(1) and sh(1) take more, and FreeBSD's ARG_MAX is 512 KB."""
 LISTING, HASHING = 300.0, 60.0
@@ -35,19 +37,24 @@ class RemoteTree:
 
     def walk(self) -> Iterator[Item]:
         """See Tree."""
-        last: bytes | None = None
-        while True:
-            after = ("--after", encoded(last)) if last is not None else ()
+        last: Item | None = None
+        for _ in range(PAGES):
+            after = ("--after", encoded(last.path)) if last is not None else ()
             rows = self._ask("list", LISTING, "--limit", str(self._page), *after)
             more, vanished = read_ending(rows.pop() if rows else [])
+            before = last
             for row in rows:
-                yield read_row(row)
+                item = read_row(row)
+                if last is not None and item.key <= last.key:
+                    raise StepFailed("the list of the other node's files does not go on, or is in no order")
+                last = item
+                yield item
             self.vanished += vanished
             if not more:
                 return
-            if not rows:
-                raise StepFailed("the list of the other node's files does not go on")
-            last = read_row(rows[-1]).path
+            if last is before:
+                raise StepFailed("the list of the other node's files does not go on, or is in no order")
+        raise StepFailed(f"the list of the other node's files has no end: more than {PAGES} pages")
 
     def chunks(self, path: bytes) -> Iterator[bytes]:
         """See Tree."""
@@ -80,7 +87,7 @@ class RemoteTree:
             raise StepFailed(f"the other node's files cannot be read: {plain(done.words)}")
         try:
             rows = [json.loads(line) for line in done.stdout.splitlines()]
-        except ValueError:
+        except (ValueError, RecursionError):
             rows = [None]
         if not all(isinstance(row, list) and row for row in rows):
             raise StepFailed("what the other node says of its files is not understood")

@@ -22,7 +22,7 @@ from remediate.recovery import archive
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item, shown
 from remediate.recovery.manifest import Kept, Manifest
 from remediate.recovery.putting import Changed, Working, look
-from remediate.recovery.targets import BLOCK, FILES, Target
+from remediate.recovery.targets import BLOCK, FILES, Bounded, Target
 from remediate.recovery.trees import open_directory
 from remediate.recovery.workshop import ENTER, nameless, workshop
 
@@ -72,7 +72,8 @@ def put_back(
         links = _by_content(wanted)
         with workshop(top) as private, salvage.reading(FILES) as source:
             live = _Live(top, private, found, how)
-            for member in archive.members(source, found.files):
+            whole = Bounded(source, archive.size_of(found.files), salvage.where)
+            for member in archive.members(whole, found.files):
                 wants = links.get(member.kept.item.path, []) if member.kept.has_content else []
                 if wants:
                     yield from _of_one_content(live, wants, archive.contents(member))

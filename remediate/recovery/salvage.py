@@ -14,7 +14,7 @@ from remediate.recovery.differences import Difference, differences, first_differ
 from remediate.recovery.imaging import image
 from remediate.recovery.items import FILE, Item, Tree
 from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.targets import FILES, MANIFEST, Target
+from remediate.recovery.targets import FILES, MANIFEST, Bounded, Target
 from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
@@ -67,6 +67,7 @@ def salvage(
         resource, incident, site.journal.node_name, since if math.isfinite(since) else None, kept, target.where
     )
     _refuse_without_room(target, kept)
+    _refuse_too_many(made)
     try:
         target.begin()
         with target.writing(FILES) as sink:
@@ -92,7 +93,7 @@ def verify(site: Site, made: Manifest, ssh: tuple[str, ...] | None = None) -> Ve
         raise StepFailed(f"the manifest at {made.where} is not that of what was kept")
     files = size = others = 0
     with target.reading(FILES) as source:
-        for member in archive.members(source, kept.files):
+        for member in archive.members(Bounded(source, archive.size_of(kept.files), target.where), kept.files):
             read = sum(map(len, archive.contents(member)))
             files, size = files + member.kept.has_content, size + read
             others += not member.kept.has_content
@@ -104,7 +105,7 @@ def verify(site: Site, made: Manifest, ssh: tuple[str, ...] | None = None) -> Ve
 def read_manifest(target: Target) -> Manifest:
     """The manifest of a salvage. Raises StepFailed."""
     with target.reading(MANIFEST) as source:
-        return manifest.parse(source.read(), target.where)
+        return manifest.parse(Bounded(source, manifest.LARGEST, target.where).read(), target.where)
 
 
 def _linked(found: Iterable[Difference]) -> tuple[Kept, ...]:
@@ -142,6 +143,13 @@ def _refuse_without_room(target: Target, kept: tuple[Kept, ...]) -> None:
     needed, free = archive.size_of(each._replace(item=_in_archive(each)) for each in kept) * SPARE, target.room()
     if needed > free:
         raise StepFailed(f"{target.where}: {say_size(needed)} are needed, {say_size(free)} are free")
+
+
+def _refuse_too_many(made: Manifest) -> None:
+    """What cannot be read back is not begun."""
+    size = sum(len(line) + manifest.HASH for line in manifest.lines(made))
+    if size > manifest.LARGEST:
+        raise StepFailed(f"{len(made.files)} files are too many to be kept one by one: keep an image")
 
 
 def _in_archive(kept: Kept) -> Item:

@@ -43,6 +43,26 @@ class Source(Protocol):
         ...
 
 
+class Bounded:
+    """A source of which no more than `most` bytes are taken: the machine that keeps a salvage may send without end."""
+
+    def __init__(self, source: Source, most: int, where: str) -> None:
+        self._source, self._left, self._most, self._where = source, most, most, where
+
+    def read(self, size: int = -1, /) -> bytes:
+        """See Source. Raises StepFailed, also where there is more than there may be."""
+        found = bytearray()
+        while size < 0 or len(found) < size:
+            chunk = self._source.read(BLOCK if size < 0 else min(BLOCK, size - len(found)))
+            if not chunk:
+                break
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise StepFailed(f"{self._where}: more than {self._most} bytes, which is not what was kept")
+            found += chunk
+        return bytes(found)
+
+
 class Target(Protocol):
     """The place of one salvage."""
 

@@ -16,6 +16,9 @@ __all__ = [
     "open_directory", "shown",
 ]  # fmt: skip
 
+LEVELS = 512
+"""Directories within directories that are entered: no path that FreeBSD takes (PATH_MAX, 1024) has more, and each one
+is open while what is in it is read. What lies deeper counts as what could not be read."""
 KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: DIRECTORY, stat.S_IFLNK: SYMLINK}
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 """What a name gives that was there a moment ago, and now is not, or is something else."""
@@ -73,7 +76,9 @@ class DirectoryTree:
                     continue
                 if not passed:
                     yield item[0]
-                if item[0].kind == DIRECTORY and item[1] == device:
+                if item[0].kind == DIRECTORY and item[1] == device and len(stack) > LEVELS:
+                    self.vanished += 1
+                elif item[0].kind == DIRECTORY and item[1] == device:
                     below = self._enter(directory, prefix + name, name, device)
                     if below is not None:
                         inside = prefix + name + b"/"
@@ -87,16 +92,17 @@ class DirectoryTree:
         return self.part(path, 0, None)
 
     def part(self, path: bytes, offset: int, length: int | None) -> Iterator[bytes]:
-        """So many bytes of a file from an offset, all for None. Raises as `chunks`."""
+        """So many bytes of a file from an offset; for None all that it has when it is opened, as somebody may add to it
+        faster than it is read. Raises as `chunks`."""
         file = self._open_file(path)
         try:
-            left = length
-            while left is None or left > 0:
-                chunk = os.pread(file, CHUNK if left is None else min(CHUNK, left), offset)
+            left = os.fstat(file).st_size - offset if length is None else length
+            while left > 0:
+                chunk = os.pread(file, min(CHUNK, left), offset)
                 if not chunk:
                     return
                 offset += len(chunk)
-                left = None if left is None else left - len(chunk)
+                left -= len(chunk)
                 yield chunk
         except OSError as error:
             raise StepFailed(f"{shown(path)} cannot be read: {error.strerror}") from None
