@@ -21,6 +21,16 @@ from tests.campaign.troubles import broken, shut_down
 
 FOREIGN = (1, 100, 240, 480)
 """What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""
+PRETENDERS = (
+    ("user-process", "/usr/sbin/mountd"),
+    ("user-process", "/usr/sbin/rpcbind"),
+    ("user-process", "nfsd: master"),
+    ("user-process", "/sbin/hastd"),
+    ("user-runs-as-root", "/tmp/mountd"),
+    ("jail-daemon", "rpcbind"),
+    ("jail-daemon", "mountd"),
+)
+"""Faults, and whose name the process has."""
 ALONE = (5.0, 40.0)
 """Seconds, from and to, that the only node serves before it is rebooted: some of its writes lie in buffers only."""
 OFF = 10.0
@@ -119,6 +129,17 @@ def log_out(ground: Ground, node: Node) -> None:
         intruder.end()
 
 
+def _pretends(ground: Ground, node: Node, chance: random.Random) -> None:
+    """Processes with the names of daemons, one with a name that fstat(1) would print as hastd's line, on pids that are
+    used again."""
+    if node.on:
+        broken(ground, "reuse-pids", node.name)
+        for words in chance.sample(PRETENDERS, 3):
+            broken(ground, words[0], node.name, words[1])
+        for hastd in node.processes.named("hastd")[:1]:
+            broken(ground, "busy-as", node.name, "home", f"x {hastd.pid} wd")
+
+
 def _devd_dies(ground: Ground, node: Node, _: random.Random) -> None:
     broken(ground, "kill", node.name, "devd")
 
@@ -156,6 +177,7 @@ OUTSIDE = (
     Disturbance("foreign demotion", _demotes, takes_back, harmless=True),
     Disturbance("maintenance", suspend, resume_work, harmless=True),
     Disturbance("user holds locks", _holds_up, log_out, harmless=True),
+    Disturbance("users pretend to be daemons", _pretends, _words("users-leave"), harmless=True),
     Disturbance("devd is told late", _devd_dies, _devd_comes, harmless=True),
     _state("state read-only", "state-read-only"),
     _state("state full", "state-full"),

@@ -26,6 +26,7 @@ def put_right(ground: Ground) -> None:
         log_out(ground, node)
         resume_work(ground, node)
         takes_back(ground, node)
+        broken(ground, "users-leave", node.name)
         broken(ground, "carrier-on", node.name)
         resume(ground, node)
         for shutdown in ground.shutdowns:
