@@ -7,7 +7,10 @@ of its own. What happened in the minutes around those entries belongs to it too,
 from __future__ import annotations
 
 import json
+import math
+from collections import deque
 from collections.abc import Iterable
+from itertools import chain, islice
 from typing import NamedTuple
 
 from checks.plugin.text import plain, say_duration
@@ -23,6 +26,8 @@ TOGETHER = 60.0
 and clocks differ."""
 ASKED = 30.0
 """Seconds for the other node's journal."""
+MOST, SHOWN = 10_000, 20
+"""Entries of an incident at most, and incidents that are named where the one that was asked for is not known."""
 LAST = "last"
 INCIDENTS = ("split-brain", "recovery")
 """Events whose `run` is the id of an incident."""
@@ -48,19 +53,34 @@ def ids(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 def gather(site: Site, own: Iterable[Entry], wanted: str) -> Incident:
-    """An incident, `last` for the youngest one. Raises NoIncident."""
-    mine = list(own)
+    """An incident, `last` for the youngest one; `own` is read several times, and never held as a whole. Raises
+    NoIncident."""
     found, missing = _of_peer(site, site.peer) if site.peer is not None else ([], ("no way to the other node",))
-    together = sorted([*mine, *found], key=lambda entry: entry.time)
-    known = ids(together)
+    telling = deque((entry for entry in chain(own, found) if entry.event in INCIDENTS and entry.run), MOST)
+    known = ids(sorted(telling, key=_time))
     name = known[-1] if wanted == LAST and known else wanted
     if name not in known:
-        raise NoIncident(f"no incident {name}; there are {', '.join(known) or 'none'}")
-    names = _names(together, name)
-    bearing = [entry.time for entry in together if entry.run in names]
-    first, last = bearing[0] - BEFORE, bearing[-1] + AFTER
-    entries = tuple(entry for entry in together if first <= entry.time <= last)
-    return Incident(name, entries, missing, tuple(sorted(names - {name})))
+        raise NoIncident(f"no incident {name}; there are {', '.join(known[-SHOWN:]) or 'none'}")
+    names = _names(telling, name)
+    first, last = _span(chain(own, found), names)
+    around = (entry for entry in chain(own, found) if first - BEFORE <= entry.time <= last + AFTER)
+    entries = sorted(islice(around, MOST), key=_time)
+    if any(True for _ in around):
+        missing = (*missing, f"more than {MOST} entries: those after {utc(entries[-1].time)}")
+    return Incident(name, tuple(entries), missing, tuple(sorted(names - {name})))
+
+
+def _time(entry: Entry) -> float:
+    return entry.time
+
+
+def _span(entries: Iterable[Entry], names: set[str]) -> tuple[float, float]:
+    """When an incident began and ended, by the entries that bear one of its names."""
+    first, last = math.inf, -math.inf
+    for entry in entries:
+        if entry.run in names:
+            first, last = min(first, entry.time), max(last, entry.time)
+    return first, last
 
 
 def _names(entries: Iterable[Entry], name: str) -> set[str]:

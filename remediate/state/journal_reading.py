@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
@@ -17,16 +18,29 @@ ARCHIVE = r"\.(?P<number>[0-9]{1,3})(?P<ending>|\.gz|\.bz2|\.xz|\.zst)"
 named as unread: hastwatch's own entry of newsyslog.conf asks for J."""
 
 
-class Reading:
-    """The entries of a journal. Iterating gives all, oldest first; afterwards `new` those that were appended since.
+MOST_READ = 16 << 20
+"""Bytes of a file that are read where not all is asked for: sixteen times what newsyslog(8) lets it have by our entry
+of newsyslog.conf. A journal that nobody rotates grows without an end."""
+MOST_ARCHIVES = 32
+"""Three times what our entry of newsyslog.conf keeps."""
+LONGEST, PIECE = 2 << 20, 1 << 16
+"""Bytes of an entry, above what `journal.Entry` can have; what is longer is none. Bytes that are read at a time."""
 
+
+class Reading:
+    """The entries of a journal, one after the other, in constant memory. Iterating gives them oldest first, each time
+    from the beginning; afterwards `new` those that were appended since.
+
+    `most`: the bytes at the end of each file that are read, None for all. `left_out` says what was not read for that.
     `skipped` counts the lines that are no entries: one that a power cut tore, or newsyslog's own where its flag B is
     not set. `unread` names the files that could not be read, and why.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, most: int | None = None) -> None:
         self.path = os.path.abspath(path)
         self.unread: list[str] = []
+        self.left_out: list[str] = []
+        self._most = most
         self._skipped = 0
         self._file: IO[bytes] | None = None
         self._torn = b""
@@ -37,7 +51,13 @@ class Reading:
         return self._skipped + bool(self._torn)
 
     def __iter__(self) -> Iterator[Entry]:
-        for archive in archives(self.path):
+        self.close()
+        self.unread, self.left_out, self._skipped = [], [], 0
+        found = archives(self.path)
+        if self._most is not None and len(found) > MOST_ARCHIVES:
+            self.left_out.append(f"{len(found) - MOST_ARCHIVES} older files than {found[-MOST_ARCHIVES]}")
+            found = found[-MOST_ARCHIVES:]
+        for archive in found:
             yield from self._archived(archive)
         yield from self.new()
 
@@ -66,24 +86,51 @@ class Reading:
             self._file = open(self.path, "rb")  # noqa: SIM115 - held over several calls, see close()
         except FileNotFoundError:
             return False
+        self._skip_to_the_end(self._file, self.path)
         return True
+
+    def _skip_to_the_end(self, file: IO[bytes], path: str) -> None:
+        """To the first line that begins in the last bytes of the file. Raises OSError."""
+        size = os.fstat(file.fileno()).st_size
+        if self._most is not None and size > self._most:
+            file.seek(size - self._most)
+            while (piece := file.readline(PIECE)) and not piece.endswith(b"\n"):
+                pass
+            self.left_out.append(f"{path}: all but the last {self._most >> 20} MB of it")
 
     def _rest(self) -> Iterator[Entry]:
         """A line without an end is kept for the next time: its writer may not have finished."""
         assert self._file is not None
-        for line in self._file:
-            self._torn += line
-            if self._torn.endswith(b"\n"):
+        while piece := self._file.readline(PIECE):
+            self._torn += piece if len(self._torn) < LONGEST else piece[-1:]
+            if piece.endswith(b"\n"):
                 line, self._torn = self._torn, b""
                 yield from self._entry(line)
 
     def _archived(self, archive: str) -> Iterator[Entry]:
         try:
             with _decompressed(archive) as file:
-                for line in file:
-                    yield from self._entry(line)
+                if isinstance(file, io.BufferedReader):
+                    self._skip_to_the_end(file, archive)
+                yield from self._entries(file, archive)
         except (OSError, EOFError, ImportError, ValueError, zlib.error) as error:
             self._unread(archive, error)
+
+    def _entries(self, file: IO[bytes], archive: str) -> Iterator[Entry]:
+        """Those of an archive, no more of it than is to be read, whatever it is compressed from. Raises what reading
+        does."""
+        line, read = b"", 0
+        while piece := file.readline(PIECE):
+            read += len(piece)
+            if self._most is not None and read > self._most:
+                self.left_out.append(f"{archive}: all but the first {self._most >> 20} MB of it")
+                return
+            line += piece if len(line) < LONGEST else piece[-1:]
+            if line.endswith(b"\n"):
+                yield from self._entry(line)
+                line = b""
+        if line:
+            yield from self._entry(line)
 
     def _entry(self, line: bytes) -> Iterator[Entry]:
         try:
@@ -116,12 +163,12 @@ def archives(path: str) -> list[str]:
     return [found[number] for number in sorted(found, reverse=True)]
 
 
-def _decompressed(path: str) -> AbstractContextManager[Iterable[bytes]]:
+def _decompressed(path: str) -> AbstractContextManager[IO[bytes]]:
     """The file, opened for reading without its compression. Raises OSError, ImportError, ValueError."""
     if path.endswith(".gz"):
         import gzip
 
-        return gzip.open(path, "rb")
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # a stream of bytes as well
     if path.endswith(".bz2"):
         import bz2
 

@@ -21,13 +21,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from checks.plugin.text import plain
 from remediate import local
 from remediate.arguments import Parser
 from remediate.site import Site
 from remediate.state.journal import ERR, NAME, WARNING, Entry
-from remediate.state.journal_reading import Reading
+from remediate.state.journal_reading import MOST_READ, Reading
 from remediate.state.maintenance import duration
 from remediate.state.store import STATE_DIRECTORY
 from remediate.subcommands import caller
@@ -37,6 +38,8 @@ POLL = 0.25
 """Seconds between two looks for new entries; no event tells of them on every system."""
 RED, YELLOW, DIM = "31", "33", "2"
 COLUMNS = 4
+KEPT, SAMPLE = 2000, 1000
+"""Entries that are held at the same time, and those by which the columns are as wide as they are."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -69,10 +72,12 @@ def incident_of(site: Site, options: argparse.Namespace) -> int:
     """Write a post-mortem; the exit status."""
     from remediate.recovery.incident import NoIncident, as_json, as_markdown, gather
 
+    reading = Reading(os.path.join(site.store.directory, NAME), MOST_READ)
     try:
-        found = gather(site, Reading(os.path.join(site.store.directory, NAME)), options.incident)
+        found = gather(site, reading, options.incident)
     except NoIncident as error:
         return caller.refuse("hastwatch journal", str(error), 1)
+    found = found._replace(missing=(*found.missing, *reading.unread, *reading.left_out))
     sys.stdout.write(as_json(found) if options.json else as_markdown(found))
     return 0
 
@@ -80,15 +85,21 @@ def incident_of(site: Site, options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace, timing: Timing) -> int:
     """Write the entries asked for to standard output, and what is wrong with the journal to standard error."""
     since = None if options.since is None else timing.wall() - options.since
-    reading = Reading(os.path.join(options.state_dir or STATE_DIRECTORY, NAME))
-    wanted = deque(_wanted(reading, options.resource, since), options.last or None)
+    few = 0 < options.last <= KEPT
+    reading = Reading(os.path.join(options.state_dir or STATE_DIRECTORY, NAME), MOST_READ if few else None)
+    wanted = _last(reading, options.last, options.resource, since)
+    sample = list(islice(wanted, SAMPLE))
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    page = Page(list(wanted), terminal, options.verbose)
-    for entry in wanted:
+    page = Page(sample, terminal, options.verbose)
+    shown = 0
+    for entry in chain(sample, wanted):
         _write(entry, page, options.json)
-    if not wanted and not options.json and not options.follow:
+        shown += 1
+    if not (shown or options.json or options.follow or reading.unread):
         sys.stdout.write("no entries\n")
     sys.stdout.flush()
+    if shown < options.last and reading.left_out:
+        reading.unread += [f"not looked at (see -n 0): {left}" for left in reading.left_out]
     _complain(reading)
     while options.follow:
         for entry in _wanted(reading.new(), options.resource, None):
@@ -96,6 +107,16 @@ def show(options: argparse.Namespace, timing: Timing) -> int:
         sys.stdout.flush()
         timing.sleep(POLL)
     return 1 if reading.unread else 0
+
+
+def _last(reading: Reading, last: int, resource: str | None, since: float | None) -> Iterator[Entry]:
+    """The last entries that are wanted, 0 for all. No more than KEPT of them are held: for more the journal is read
+    twice, for all it is written as it is read."""
+    if 0 < last <= KEPT:
+        yield from deque(_wanted(reading, resource, since), last)
+        return
+    skipped = max(sum(1 for _ in _wanted(reading, resource, since)) - last, 0) if last else 0
+    yield from islice(_wanted(reading, resource, since), skipped, None)
 
 
 class Page:

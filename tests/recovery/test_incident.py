@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from checks.probes.errors import Unreachable
 from checks.probes.memory import Memory
 from checks.probes.process import Completed
-from remediate.recovery.incident import AFTER, BEFORE, NoIncident, as_json, as_markdown, gather, ids
+from remediate.recovery.incident import AFTER, BEFORE, MOST, NoIncident, as_json, as_markdown, gather, ids
 from remediate.recovery.keeping import Mode
 from remediate.site import PeerWay, Site, Way
 from remediate.state.journal import ALERT, INFO, Entry
@@ -162,3 +162,20 @@ def test_a_recovery_on_a_pair_leaves_an_incident_that_tells_all_of_it() -> None:
     assert {"salvage", "salvage-verified", "hold"} <= {each.event for each in found.entries}
     assert {each.node for each in found.entries} == {"nfs001", "nfs002"}
     assert "each has writes that the other lacks" in as_markdown(found)
+
+
+def test_a_post_mortem_of_a_long_journal_holds_no_more_than_it_shows() -> None:
+    """An entry of the incident comes first and last: the span is the whole journal."""
+
+    class Long:
+        """A journal of which no more than a part is ever held."""
+
+        def __iter__(self) -> Iterator[Entry]:
+            yield entry(0, "split-brain", "i1")
+            for number in range(3 * MOST):
+                yield entry(number / MOST, "step", why=str(number))
+            yield entry(4, "released", "i1")
+
+    found = gather(site(), Long(), "i1")
+    assert len(found.entries) == MOST
+    assert found.missing[-1].startswith(f"more than {MOST} entries: those after ")

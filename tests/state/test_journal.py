@@ -24,7 +24,7 @@ from remediate.state.journal import (
     parse,
     system_syslog,
 )
-from remediate.state.journal_reading import archives, read
+from remediate.state.journal_reading import LONGEST, MOST_ARCHIVES, Reading, archives, read
 from remediate.timing import Timing
 from tests.state import child
 
@@ -300,3 +300,83 @@ def test_without_a_journal_there_are_no_entries(path: Path) -> None:
     path.mkdir(parents=True)
     reading = read(str(path))
     assert (list(reading), reading.unread) == ([], [f"{path}: Is a directory"])
+
+
+# --- a journal that nobody rotates -----------------------------------------------------------------------------------
+
+ENTRIES = 200_000
+READ_ALL = """
+import re, sys
+from remediate.subcommands.journal import main
+status = main(["--state-dir", sys.argv[1], "--json", *sys.argv[2:]])
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+sys.stderr.write(f"{status} {int(peak[1]) // 1024}")
+"""
+MEGABYTES = 100
+"""What Python and the command take, and 2,000 entries; the journal is some 80 MB, and was read into 160."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory with a journal that was never rotated."""
+    directory = tmp_path_factory.mktemp("large")
+    line = journal(directory / "journal.jsonl").entry("step", why="x" * 150, resource="home", run="r").line()
+    with (directory / "journal.jsonl").open("w") as file:
+        for number in range(ENTRIES):
+            file.write(line.replace("xxxxxxxx", f"{number:08d}", 1) + "\n")
+    return directory
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's proc(5) to see the memory used")
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [((), 50), (("-n", "2000"), 2000), (("-n", "150000"), 150_000), (("-n", "0"), ENTRIES)],
+)
+def test_a_journal_of_any_length_is_shown_in_constant_memory(large: Path, words: tuple[str, ...], shown: int) -> None:
+    with child.start(READ_ALL, large, *words) as reader:
+        out, err = reader.communicate(timeout=120)
+    status, megabytes = map(int, err.split())
+    lines = out.splitlines()
+    assert (status, len(lines)) == (0, shown)
+    assert parse(lines[-1]).why.startswith(f"{ENTRIES - 1:08d}")
+    assert megabytes < MEGABYTES
+
+
+def test_where_less_was_read_than_was_asked_for_it_is_said(large: Path) -> None:
+    with child.start(READ_ALL, large, "-r", "mail") as reader:
+        out, err = reader.communicate(timeout=60)
+    assert out == "" and f"{large}/journal.jsonl: all but the last 16 MB of it" in err and err.split()[-2] == "1"
+
+
+def test_an_archive_that_unpacks_without_an_end_is_read_no_further_than_the_others(path: Path) -> None:
+    line = journal(path).entry("step").line() + "\n"
+    path.with_name("journal.jsonl.0.bz2").write_bytes(bz2.compress(line.encode() * 100_000))
+    reading = Reading(str(path), 1 << 20)
+    assert sum(1 for _ in reading) < 10_000
+    assert reading.left_out == [f"{path}.0.bz2: all but the first 1 MB of it"]
+
+
+def test_only_so_many_archives_are_read(path: Path) -> None:
+    line = journal(path).entry("step").line() + "\n"
+    for number in range(100):
+        path.with_name(f"journal.jsonl.{number}").write_text(line)
+    reading = Reading(str(path), 1 << 20)
+    assert sum(1 for _ in reading) == MOST_ARCHIVES + 1
+    assert reading.left_out == [f"{100 - MOST_ARCHIVES} older files than {path}.{MOST_ARCHIVES - 1}"]
+
+
+def test_a_line_without_an_end_is_no_entry_and_not_kept(path: Path) -> None:
+    line = journal(path).entry("step").line()
+    path.write_bytes(b"x" * (3 * LONGEST) + b"\n" + line.encode() + b"\n")
+    reading = read(str(path))
+    assert [entry.event for entry in reading] == ["step"]
+    assert reading.skipped == 1
+
+
+def test_a_journal_is_read_anew_each_time_it_is_asked_for(path: Path) -> None:
+    made = journal(path)
+    made.entry("step", why="1")
+    reading = read(str(path))
+    assert [[entry.why for entry in reading] for _ in range(2)] == [["1"], ["1"]]
+    made.entry("step", why="2")
+    assert [entry.why for entry in reading.new()] == ["2"]
