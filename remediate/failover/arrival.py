@@ -26,7 +26,7 @@ from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
-from remediate.state.store import StateError
+from remediate.state.store import StateError, StateNotKept
 
 SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
@@ -43,15 +43,15 @@ def hast_event(site: Site, words: list[str]) -> str:
         return _split_brain(site, name)
     now = site.timing.wall()
     if kind == "role":
-        ledger.record(site.store, name, ROLES[more[1]], now, site.journal.node_name)
+        copies.write_down(site, name, ROLES[more[1]], now, site.journal.node_name)
         return f"hastd role {name} {more[1]}" if more[1] == "init" else ""
     try:
         resource = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         raise Refused(f"what {kind} of {name} means is not known: {error}") from None
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
-        ledger.record(site.store, name, Event.ROLE_PRIMARY, now, site.journal.node_name)
-    ledger.record(site.store, name, EVENTS[kind], now, site.journal.node_name)
+        copies.write_down(site, name, Event.ROLE_PRIMARY, now, site.journal.node_name)
+    copies.write_down(site, name, EVENTS[kind], now, site.journal.node_name)
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(site, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
@@ -100,7 +100,12 @@ def _split_brain(site: Site, name: str) -> str:
     serving = state.active and state.carp is CarpState.MASTER
     before = marker.present(site.store, name)
     losing = None if before is not None and before.losing is not None else not serving
-    found = marker.record(site.store, name, seen.facts.name, seen.facts.boot_id, site.timing.wall(), losing)
+    try:
+        found = marker.record(site.store, name, seen.facts.name, seen.facts.boot_id, site.timing.wall(), losing)
+    except StateNotKept as error:
+        result = f"no marker could be left, so nothing is promoted here until one can: {error}"
+        site.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
+        return "" if serving else f"hastd split-brain {name}"
     if found.events == 1:
         side = "this node does not serve, and steps down" if found.losing else "this node serves the clients"
         site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
@@ -128,12 +133,12 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None
         if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:
             known = Copy.COMPLETE
             _end_split_brain(site, name, "a synchronisation was completed")
-        if known is not Copy.UNKNOWN:
-            copies.tell(site, name, known, site.journal.node_name)
+        if known is not Copy.UNKNOWN:  # after a synchronisation again: what is remembered there may be damaged
+            copies.tell(site, name, known, site.journal.node_name, again=event is Event.SYNCDONE)
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
         asked = peer.ask(site, places(site.here.node(), site.config)[name])
         if asked is not None and asked.peer is Peer.HOLDS:
-            ledger.record(site.store, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.says.partition(" ")[0])
+            copies.write_down(site, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.says.partition(" ")[0])
 
 
 def _after_a_look(site: Site, name: str) -> Copy:

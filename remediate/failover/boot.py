@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from remediate.failover import hold
+from remediate.failover import copies, hold
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
@@ -24,15 +24,15 @@ def hold_back(site: Site) -> hold.Held:
 
 def begin(site: Site, watch: Callable[[str], None]) -> Outcome:
     """After hastd has started: what was written while this node was off is not known to it; then converge. Raises
-    StateError, ProbeError."""
+    ProbeError."""
     node = site.here.node()
     if hold.shutting_down(site.store, this_boot(site)):
         hold_back(site)  # the shutdown was called off
     for name in places(node, site.config):
-        ledger.record(site.store, name, ledger.Event.STARTED, site.timing.wall(), node.name)
+        copies.write_down(site, name, ledger.Event.STARTED, site.timing.wall(), node.name)
     return converge(site, Wish("boot"), watch)
 
 
 def end(site: Site, watch: Callable[[str], None]) -> Outcome:
-    """At a shutdown: the address to the other node, a clean unmount, the role. Raises StateError."""
+    """At a shutdown: the address to the other node, a clean unmount, the role."""
     return converge(site, Wish(hold.SHUTDOWN, leaving=hold.SHUTDOWN), watch)

@@ -19,10 +19,11 @@ from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place
-from remediate.failover.steps import Do, Step
+from remediate.failover.steps import PROMOTES, Do, Step
 from remediate.site import Site
 from remediate.state import maintenance
 from remediate.state.journal import ERR, INFO
+from remediate.state.store import StateUnreadable
 
 SETTLES = 0.1
 """Seconds between two looks whether CARP is still MASTER."""
@@ -84,9 +85,7 @@ class Carrier:
 
     def _refuse_superseded(self, step: Step) -> None:
         """Raise Superseded where what the plan was made for is not so any more."""
-        suspended = maintenance.current(self.site.store, self.site.timing.wall())
-        if suspended is not None:
-            raise Superseded(f"before {step}: maintenance: {suspended.reason}")
+        self._refuse_in_maintenance(step)
         try:
             vhids = carp.vhids(self.site.here.node())
         except ProbeError as error:
@@ -96,6 +95,18 @@ class Carrier:
             was = self.seen.facts.resources[name].carp
             if now is not was:
                 raise Superseded(f"before {step}: CARP of {name} was {_say(was)} and is {_say(now)}")
+
+    def _refuse_in_maintenance(self, step: Step) -> None:
+        """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,
+        and everything else does."""
+        try:
+            suspended = maintenance.begun(self.site.store, self.site.timing.wall())
+        except StateUnreadable as error:
+            if step.do in PROMOTES and not self.seen.facts.unsure:
+                raise Superseded(f"before {step}: {error}") from None
+            return
+        if suspended is not None:
+            raise Superseded(f"before {step}: maintenance: {suspended.reason}")
 
     def _do(self, step: Step) -> str:
         """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""

@@ -83,11 +83,16 @@ def silent(step: str) -> None:
 
 
 def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
-    """Converge until the node is in place, or why it is not is known. Raises StateNotKept where no lock can be had."""
+    """Converge until the node is in place, or why it is not is known. Raises nothing: where no lock can be had, what
+    must not be served here is stopped, and nothing is promoted."""
     everything = wish.promote and not wish.only
     while True:
         lock = Lock(site.store, LOCK, wish.trigger if everything else f"{wish.trigger}{IN_PART}", site.timing)
-        if not lock.acquire(0):
+        try:
+            free = lock.acquire(0)
+        except StateError as error:
+            return _without_lock(site, wish, watch, error)
+        if not free:
             holder = lock.holder()
             in_part = holder is None or holder.purpose.endswith(IN_PART)  # None: it has not said yet what it is for
             if not (everything and in_part and lock.acquire(PART_LASTS)):
@@ -97,6 +102,16 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
             outcome = run.rounds()
         if events.read(site.store).seq == run.seq:  # else one came when nobody would have heard of it
             return outcome
+
+
+def _without_lock(site: Site, wish: Wish, watch: Callable[[str], None], error: StateError) -> Outcome:
+    """Two demotions at once do no harm: what one has done fails for the other, or does nothing."""
+    run = Run(site, wish, watch)
+    run.promote = False
+    outcome = run.rounds()
+    said = f"no lock can be had, so nothing is promoted: {error}"
+    site.journal.entry("refused", why=wish.trigger, result=said, run=run.id, severity=CRIT)
+    return outcome._replace(result=Result.NOT_KEPT, said=(*outcome.said, said))
 
 
 def would(site: Site, wish: Wish) -> tuple[Seen, Plan]:
@@ -126,9 +141,8 @@ class Run:
                 seen = observe(self.site, self.wish.leaving)
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
                     seen = observe(self.site, self.wish.leaving)
-            except (ProbeError, StateError) as error:
-                result = Result.NOT_KEPT if isinstance(error, StateError) else Result.NOT_SEEN
-                return self._ends(result, (f"the node could not be looked at: {error}",), CRIT)
+            except ProbeError as error:
+                return self._ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
             copies.note(self.site, seen, again=self.wish.again)
             made = self.plan(seen)
@@ -249,7 +263,7 @@ class Run:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
             seen = observe(self.site, self.wish.leaving)
-        except (ProbeError, StateError) as error:
+        except ProbeError as error:
             return (f"the node could not be looked at: {error}",)
         facts = seen.facts
         decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
@@ -273,8 +287,8 @@ class Run:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
         try:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
-        except StateError as error:
-            return (str(error),)
+        except StateError:
+            held = True  # it may be: then it stays so
         trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held, self.unheard), seen)
         for name, decision in decisions.items():
             if decision.rule.reason in fitness.STAYS and seen.facts.resources[name].carp is CarpState.MASTER:

@@ -36,14 +36,23 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
             if resource.role is Role.SECONDARY:
                 connected = resource.status is not Status.ABSENT
                 event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
-                ledger.record(site.store, name, event, site.timing.wall(), seen.facts.name)
+                write_down(site, name, event, site.timing.wall(), seen.facts.name)
             elif resource.role is Role.PRIMARY:
-                ledger.record(site.store, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
+                write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
                 speaks = seen.facts.resources[name].carp is CarpState.MASTER
                 if speaks and (known := of_peer(resource)) is not Copy.UNKNOWN:
                     tell(site, name, known, seen.facts.name, again)
         except StateError as error:
             _not_written(site, name, error)
+
+
+def write_down(site: Site, name: str, event: Event, at: float, by: str) -> None:
+    """Write down what became known. Raises nothing: what has to be done about it does not wait for the note, and while
+    nothing can be written down nothing is promoted."""
+    try:
+        ledger.record(site.store, name, event, at, by)
+    except StateError as error:
+        _not_written(site, name, error)
 
 
 def _not_written(site: Site, name: str, error: StateError) -> None:

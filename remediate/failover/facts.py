@@ -103,3 +103,5 @@ class Facts(NamedTuple):
     maintenance: str = ""
     blocked: str = ""
     leaving: str = ""
+    unsure: str = ""
+    """What is remembered of the node and cannot be read, or cannot be kept: nothing is promoted."""

@@ -34,6 +34,7 @@ DOWN, NO_ROLE = "hastd down", "role init"
 WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND)
 """Reasons of a node to which nothing was replicated; after them it may be behind until it was connected."""
 FAILED = "failed promotion"
+UNSURE = "state not known"
 HELD_THERE = "the other node has it"
 STAYS = ("split-brain", "stale")
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
@@ -52,6 +53,7 @@ def reasons(
         return _apart(site, seen, unheard)
     found = {"maintenance"} if facts.node.maintenance else set()
     found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
+    found |= {UNSURE} if facts.unsure else set()
     for name in facts.resources:
         why = _of_resource(site, seen, decisions[name], name)
         found |= {f"{name}: {why}"} if why else set()

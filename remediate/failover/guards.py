@@ -76,7 +76,7 @@ RULES = (
          and state.connected, refuses=True),
     Rule("split-brain", "a split-brain is not resolved, and this copy is the losing one or may be", Target.STEPPED_DOWN,
          lambda state, node, policy: state.split is Split.LOSING, refuses=True),
-    Rule("stale", "this copy is known to lack writes", Target.STANDBY,
+    Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=True),
     Rule("master", "the service address is here", Target.ACTIVE, lambda state, node, policy: True),
 )  # fmt: skip

@@ -10,6 +10,7 @@ A demoted node still takes over when nobody else advertises (hast-facts, 13): ho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from checks.probes import carp
 from checks.probes.booted import PATH, same_boot
@@ -43,14 +44,15 @@ def current(store: Store, boot: str, demotion: int) -> Held:
 
 def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
-    where it is so already. One at a time: what two add at once would be written down once. Raises StepFailed, and
-    ProbeError where the counter cannot be read or set."""
+    where it is so already. One at a time: what two add at once would be written down once. Where nothing can be written
+    down the node is held back all the same, and not let go. Raises StepFailed, and ProbeError where the counter cannot
+    be read or set."""
     lock = Lock(site.store, LOCK, ", ".join(wanted := tuple(wanted)), site.timing)
     try:
         if not lock.acquire(2 * SETS):
             raise StepFailed("the demotion of CARP is left as it is: another process has been changing it for too long")
-    except StateError as error:
-        raise StepFailed(f"the demotion of CARP is left as it is, because it cannot be written down: {error}") from None
+    except StateError:
+        return _hold(site, boot, wanted, amount)  # what raises the counter does nothing when it is done twice
     with lock:
         return _hold(site, boot, wanted, amount)
 
@@ -65,9 +67,9 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
             raise StepFailed(f"this node cannot hold itself back: {error}; load it at boot (loader.conf)") from None
         return Held(boot=boot)
     if not boot:
-        return _hold_unrecorded(site, reasons, target, demotion)
+        return _hold_unrecorded(site, reasons, target, demotion, f"{PATH} cannot be read or made")
     try:
-        held = current(site.store, boot, demotion)
+        held = _begun(site, boot, demotion)
         if target != held.amount:
             since = utc(site.timing.wall())
             return _change(site, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
@@ -76,22 +78,43 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
             site.journal.entry("hold", why=_why(reasons), result="the reasons have changed", severity=INFO)
         return held._replace(reasons=reasons)
     except StateError as error:
-        raise StepFailed(f"the demotion of CARP is left as it is, because it cannot be written down: {error}") from None
+        return _hold_unrecorded(site, reasons, target, demotion, str(error))
 
 
-def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion: int) -> Held:
-    """In a boot that has no mark (`this_boot`) nobody can tell what of the counter is ours: it is raised to what is
-    wanted, which done twice is as done once, and never lowered."""
-    if not reasons and demotion > 0:
-        raise StepFailed(f"{OID} is left at {demotion}: which boot this is, and so what of it is ours, is not known")
+def _begun(site: Site, boot: str, demotion: int) -> Held:
+    """What of ours is in the counter. A record that cannot be read is begun anew: nothing of what is there is ours.
+    Raises StateError where nothing can be written down."""
+    try:
+        return current(site.store, boot, demotion)
+    except StateUnreadable as error:
+        site.store.remove(NAME)
+        left = f"{OID} is {demotion}, and what of it is from hastwatch is not known; `sysctl {OID}=-N` takes N back"
+        site.journal.entry("hold", why=str(error), result=left, severity=WARNING)
+        return Held(boot=boot)
+
+
+def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion: int, why: str) -> Held:
+    """Nobody can tell later what of the counter is ours, because it cannot be written down or the boot has no mark
+    (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. Raises
+    StepFailed, and ProbeError."""
+    if not reasons:
+        if demotion > 0:
+            raise StepFailed(f"{OID} is left at {demotion}: what of it is from hastwatch is not known: {why}")
+        return Held()
     if demotion < target:
-        step = target - demotion
-        done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
-        if done.status != 0:
-            raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
-        result = f"{OID} is {target}; that is not taken back by hastwatch: {PATH} cannot be read or made"
+        _add(site, target - demotion)
+        result = f"{OID} is {target}; that is not taken back by hastwatch: {why}"
         site.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
-    return Held(reasons, target, target, 0)
+    return Held(reasons, target, target)
+
+
+def unreadable(store: Store) -> str:
+    """Why it is not known what this node is held back for, as when it shuts down; empty where it is."""
+    try:
+        _read(store)
+    except StateUnreadable as error:
+        return str(error)
+    return ""
 
 
 def reasons(store: Store) -> tuple[str, ...]:
@@ -116,11 +139,10 @@ def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
     """Write down, do, look, write down."""
     _write(site.store, way)
     step = way.target - way.amount
-    done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
+    _add(site, step)
     seen = carp.settings(site.here.node()).demotion
-    if done.status != 0:
-        raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
-    _write(site.store, way._replace(amount=way.target))
+    with suppress(StateError):  # what was written down before tells it too, by what the counter is (`share`)
+        _write(site.store, way._replace(amount=way.target))
     expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
     site.journal.entry(
         "hold" if way.target else "release",
@@ -129,6 +151,13 @@ def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
         severity=WARNING if expected else NOTICE,
     )
     return way._replace(amount=way.target)
+
+
+def _add(site: Site, step: int) -> None:
+    """Raises StepFailed, and ProbeError."""
+    done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
+    if done.status != 0:
+        raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
 
 
 def _why(reasons: tuple[str, ...]) -> str:

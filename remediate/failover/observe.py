@@ -23,10 +23,12 @@ from remediate.failover.filesystems import is_protected
 from remediate.failover.hold import shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.peer import Standing
+from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
 from remediate.site import Site
-from remediate.state import events, failures, maintenance, marker, unprotected
+from remediate.state import events, marker, unprotected
+from remediate.state.store import StateNotKept, Untouched
 
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 
@@ -55,23 +57,33 @@ class _Reading(NamedTuple):
     boot: str
     settle: float
     leaving: bool
+    remembered: Remembered
 
 
 def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
-    """Everything a decision depends on. `leaving`: why this node gives its service away. Raises ProbeError, and
-    StateNotKept where a change of CARP that devd did not tell of cannot be written down."""
+    """Everything a decision depends on. `leaving`: why this node gives its service away. Raises ProbeError.
+
+    What is remembered and cannot be read, or a state directory that cannot be written, makes a promotion one of a copy
+    that may be stale, and keeps nobody from stopping to serve.
+    """
     now, policy = site.timing.wall(), site.config.failover
     arrived = events.read(site.store)
     node = site.here.node()
     boot = boot_mark(node)
+    remembered = Remembered(site, now)
     leaving = leaving or shutting_down(site.store, boot)
     vhids = carp.vhids(node)
-    known = look(site, vhids, boot)
+    try:
+        known = look(site, vhids, boot)
+    except StateNotKept as error:
+        remembered.doubt(error)
+        known = look(site._replace(store=Untouched(site.store.directory)), vhids, boot)
     uptime = max(now - boot_time(node), 0.0)
     young = uptime < policy.boot_window or not boot
     reading = _Reading(
         site, node, vhids, filesystem.mounts(node), known, boot,
         policy.boot_settle if young else policy.settle, bool(leaving),
+        remembered,
     )  # fmt: skip
     found = places(node, site.config, only)
     found = {name: with_address(place, vhids) for name, place in found.items()}
@@ -84,8 +96,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         states[name], said[name] = state, sentences
         if master_at is not None and not state.settled:
             settles[name] = site.timing.now() + max(0.0, master_at + reading.settle - site.timing.wall())
-    suspended = maintenance.current(site.store, now)
-    stopped = failures.blocked(site.store, now, policy.window)
+    suspended, stopped = remembered.maintenance, remembered.blocked
     daemons = running_daemons(node)
     facts = Facts(
         name=node.name,
@@ -105,6 +116,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         maintenance=suspended.reason if suspended else "",
         blocked=stopped,
         leaving=leaving,
+        unsure=remembered.trouble,
     )
     return Seen(facts, found, resources, vhids, arrived.seq, settles)
 
@@ -154,6 +166,7 @@ def _resource(
         heard = heard_until(site, mine, since) if since else None
         stale, split_said = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
+        stale = stale or reading.remembered.against_a_promotion()
     apart = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:

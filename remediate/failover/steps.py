@@ -34,6 +34,11 @@ class Do(enum.Enum):
     PROTECT = "let the empty mount point take no files: a local process would write under it"
 
 
+PROMOTES = frozenset({Do.AWAIT_PEER, Do.SETTLE, Do.BECOME_PRIMARY, Do.AWAIT_DEVICE, Do.CHECK, Do.UNPROTECT, Do.MOUNT})
+"""The steps of a promotion up to the mount. Starting what is served is also what ends a demotion beside another
+resource that stays."""
+
+
 class Step(NamedTuple):
     """One step; without a resource it concerns the whole node. `names`: the daemons and services it is about."""
 

@@ -52,8 +52,9 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     living = life or Life()
     node.bears(living)
     directory = state / node.name
+    if not directory.exists():
+        directory.mkdir(0o700, parents=True)
     node.keep_state_in(directory)
-    directory.chmod(0o755)
     timing, memory, pid = PairTiming(node, living), SimulatedMemory(node.clock), node.processes.next_pid
     node.processes.skip_pids()
 

@@ -15,6 +15,10 @@ class StateUnreadable(StateError):
         self.name, self.why = name, why
 
 
+class StateUntrusted(StateUnreadable):
+    """Whatever there may be, it lies where others may have put it: nothing at all is known of what was kept."""
+
+
 class StateNotKept(StateError):
     """Nothing was written; what was kept before still is."""
 

@@ -50,6 +50,16 @@ def recent(store: Store, now: float, window: float) -> tuple[Failure, ...]:
     return _within(_read(store), now, window)
 
 
+def unreadable(store: Store) -> str:
+    """Why it is not known which promotions failed; empty where it is. Then nothing may be promoted, but a node that
+    must not serve still stops, which a block of its own does not do."""
+    try:
+        _strictly(store.read(NAME))
+    except StateUnreadable as error:
+        return str(error)
+    return ""
+
+
 def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
     """Why no promotion may be tried, empty where one may: `most` failed within `window` seconds. Once that was seen
     it is written down, and holds until `clear`."""
@@ -113,6 +123,14 @@ def _values(kept: _Kept) -> Values:
 
 
 def _kept(values: Values) -> _Kept:
+    try:
+        return _strictly(values)
+    except StateUnreadable as error:
+        return _kept(_as_blocked(error))
+
+
+def _strictly(values: Values) -> _Kept:
+    """Raises StateUnreadable."""
     if not values:
         return _Kept()
     try:
@@ -125,4 +143,4 @@ def _kept(values: Values) -> _Kept:
             None if away is None else since_1970(away),
         )
     except (ValueError, KeyError, TypeError):
-        return _kept(_as_blocked(StateUnreadable(NAME, "it is no record of version 1")))
+        raise StateUnreadable(NAME, "it is no record of version 1") from None

@@ -208,7 +208,7 @@ def stale(ledger: Ledger, heard: Heard | None, limit: float) -> str:
     lost counts from its own time on.
     """
     if ledger.copy is Copy.INCOMPLETE:
-        return f"{ledger.why} (since {utc(ledger.since)})"
+        return f"{ledger.why} (since {utc(ledger.since)})" if ledger.since else ledger.why
     if ledger.disconnected_at is None or heard is None:
         return ""
     proven = ledger.last_complete if ledger.copy is Copy.COMPLETE and ledger.last_complete is not None else 0.0
@@ -219,7 +219,8 @@ def stale(ledger: Ledger, heard: Heard | None, limit: float) -> str:
 
 
 def read(store: Store, resource: str) -> Ledger:
-    """The ledger of a resource. One that can't be read knows nothing, and says why."""
+    """The ledger of a resource. One that can't be read says that the copy is incomplete, the worst it could say, and
+    why."""
     try:
         values = store.read(_name(resource))
     except StateUnreadable as error:
@@ -228,7 +229,8 @@ def read(store: Store, resource: str) -> Ledger:
 
 
 def of_node(node: Node, resource: str) -> Ledger:
-    """The ledger that another node keeps; one that isn't there knows nothing. Raises ProbeError."""
+    """The ledger that another node keeps; one that isn't there knows nothing, one that is damaged as in `read`. Raises
+    ProbeError."""
     import json
 
     try:
@@ -243,8 +245,8 @@ def of_node(node: Node, resource: str) -> Ledger:
 
 
 def record(store: Store, resource: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
-    """Write down what became known; the ledger before and after. One that can't be read is begun anew. Raises
-    StateNotKept."""
+    """Write down what became known; the ledger before and after. One that can't be read is begun anew as that of an
+    incomplete copy, until something says that it is complete. Raises StateNotKept."""
     seen: list[Ledger] = []
 
     def changed(values: Values) -> Values:
@@ -274,7 +276,7 @@ def as_values(ledger: Ledger) -> Values:
 
 
 def from_values(values: Values, resource: str) -> Ledger:
-    """The ledger out of that object; one that is none knows nothing, and says why."""
+    """The ledger out of that object; for one that is none see `read`."""
     try:
         if values["version"] != 1 or values["since"] is None:
             raise ValueError("not version 1")
@@ -292,9 +294,9 @@ def from_values(values: Values, resource: str) -> Ledger:
             role=str(values["role"]),
             parted_at=parted_at,
         )
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return _unreadable(f"{_name(resource)} is no ledger of version 1")
 
 
 def _unreadable(why: str) -> Ledger:
-    return NOTHING._replace(why=why)
+    return NOTHING._replace(copy=Copy.INCOMPLETE, why=f"whether this copy is complete cannot be told: {why}")

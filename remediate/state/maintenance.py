@@ -18,12 +18,21 @@ US = "hastwatch"
 
 def current(store: Store, now: float) -> Maintenance | None:
     """The maintenance in force; None where there is none or it is over. A file that can't be read counts as one
-    without an end, whose reason says so: nothing is done automatically until a human looks."""
+    without an end, whose reason says so: nothing is repaired automatically until a human looks."""
     try:
-        values = store.read(NAME)
-        found = from_values(values) if values else None
-    except (StateUnreadable, NotUnderstood) as error:
+        return begun(store, now)
+    except StateUnreadable as error:
         return Maintenance(now, None, f"whether there is maintenance is not known: {error}", US)
+
+
+def begun(store: Store, now: float) -> Maintenance | None:
+    """The maintenance that a human has begun, None where there is none or it is over. Raises StateUnreadable: then
+    nothing may be promoted, but a node that must not serve still stops."""
+    values = store.read(NAME)
+    try:
+        found = from_values(values) if values else None
+    except NotUnderstood:
+        raise StateUnreadable(NAME, "it is no record of version 1") from None
     return None if found is None or found.is_over(now) else found
 
 

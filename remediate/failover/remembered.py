@@ -1,0 +1,50 @@
+"""Whether what this node should remember can be read, and what becomes known can be written down.
+
+Where not, nothing is promoted: what speaks against it may be just what is missing. Nothing else waits for it: a node
+that must not serve stops, whatever its state directory is like.
+"""
+
+from __future__ import annotations
+
+from checks.probes.maintenance import Maintenance
+from remediate.failover import hold
+from remediate.site import Site
+from remediate.state import events, failures, maintenance
+from remediate.state.store import StateNotKept, StateUnreadable
+
+
+class Remembered:
+    """What one look at a node finds of it: the maintenance and the block that are in force, and what is wrong. Looks at
+    several resources at the same time share it."""
+
+    def __init__(self, site: Site, now: float) -> None:
+        self._store = site.store
+        self.maintenance: Maintenance | None = None
+        self.blocked = ""
+        read = (failures.unreadable(site.store), hold.unreadable(site.store), events.read(site.store).unreadable)
+        self._troubles = [why for why in read if why]
+        try:
+            self.maintenance = maintenance.begun(site.store, now)
+        except StateUnreadable as error:
+            self.doubt(error)
+        if not self._troubles:
+            self.blocked = failures.blocked(site.store, now, site.config.failover.window)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in a sentence; empty where nothing is known to be."""
+        return "; ".join(dict.fromkeys(self._troubles))
+
+    def doubt(self, error: StateNotKept | StateUnreadable) -> None:
+        """Something could not be read, or written down."""
+        self._troubles.append(str(error))
+
+    def against_a_promotion(self) -> str:
+        """Why nothing may be promoted, whatever is known of the copy; empty where nothing speaks against it. Looks
+        whether something can be written down now."""
+        if not self._troubles:
+            try:
+                self._store.refuse_unwritable()
+            except StateNotKept as error:
+                self.doubt(error)
+        return self.trouble

@@ -1,0 +1,193 @@
+"""A state directory that is damaged, read-only, full or somebody else's: what makes the pair safer happens all the
+same, a promotion does not, and what cannot be read is taken for the worst that it could say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from remediate.failover import hold
+from remediate.failover.converge import Result, Wish
+from remediate.rehearsal.node import Node
+from remediate.state import ledger
+from remediate.state.ledger import Copy
+from remediate.state.store import Store
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+from tests.failover.test_ledger_in_failover import ALONE, behind
+from tests.state.child import NOBODY
+
+Harm = Callable[[InstalledPair, Node], None]
+DAMAGE = ("", "{", "{}", '{"version": 2, "copy": "complete"}')
+REMEMBERED = ("failures.json", "maintenance.json", "hold.json", "events.json", "home.ledger.json")
+
+
+def directory(pair: InstalledPair, node: Node) -> Path:
+    return Path(pair.store(node).directory)
+
+
+def read_only(pair: InstalledPair, node: Node) -> None:
+    pair.breaks("state-read-only", node.name)
+
+
+def full(pair: InstalledPair, node: Node) -> None:
+    pair.breaks("state-full", node.name)
+
+
+def somebody_elses(pair: InstalledPair, node: Node) -> None:
+    os.chown(directory(pair, node), NOBODY, NOBODY)
+
+
+def others_write(pair: InstalledPair, node: Node) -> None:
+    directory(pair, node).chmod(0o777)
+
+
+def no_lock_at_all(pair: InstalledPair, node: Node) -> None:
+    """Neither there nor in the second place."""
+    somebody_elses(pair, node)
+    shutil.rmtree(f"{directory(pair, node)}.run")
+    Path(f"{directory(pair, node)}.run").write_text("")
+
+
+HARMS = (read_only, full, somebody_elses, others_write, no_lock_at_all)
+
+
+def damaged(name: str, text: str = "") -> Harm:
+    def harm(pair: InstalledPair, node: Node) -> None:
+        (directory(pair, node) / name).write_text(text)
+
+    harm.__name__ = f"{name} is {text!r}"
+    return harm
+
+
+@pytest.mark.parametrize("harm", [*HARMS, *map(damaged, REMEMBERED)], ids=lambda harm: harm.__name__)
+def test_a_node_that_must_not_serve_stops_whatever_its_state_directory_is_like(state: Path, harm: Harm) -> None:
+    pair = installed_pair(state)
+    harm(pair, pair.active)
+    pair.breaks("demote", pair.active.name, "240")
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    assert pair.rests(pair.active) and pair.sound, pair.story()
+    assert pair.lost() == 0
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+def test_a_node_that_shuts_down_stops_and_loses_nothing_whatever_its_state_directory_is_like(
+    state: Path, harm: Harm
+) -> None:
+    pair = installed_pair(state)
+    harm(pair, pair.active)
+    pair.pair.clock.wait(pair.active.shut_down())
+    pair.passes(30)
+    assert pair.serves(pair.standby) and pair.sound, pair.story()
+    assert pair.lost() == 0
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+def test_nothing_is_promoted_where_nothing_can_be_written_down(state: Path, harm: Harm) -> None:
+    pair = installed_pair(state)
+    harm(pair, pair.standby)
+    pair.active.power_off()
+    pair.passes(60)
+    assert master(pair.standby) and not pair.holds(pair.standby) and pair.sound, pair.story()
+    outcome = pair.converges(pair.standby)
+    assert outcome.result in (Result.REFUSED, Result.NOT_KEPT) and outcome.said
+
+
+@pytest.mark.parametrize("name", ["failures.json", "maintenance.json"])
+def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(state: Path, name: str) -> None:
+    pair = installed_pair(state)
+    damaged(name)(pair, pair.standby)
+    pair.active.power_off()
+    pair.passes(60)
+    assert master(pair.standby) and not pair.holds(pair.standby), pair.story()
+    assert f"{name} cannot be read" in pair.entries(pair.standby, "refused")[-1].result
+    (directory(pair, pair.standby) / name).unlink()
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.serves(pair.standby)
+
+
+@pytest.mark.parametrize("harm", [read_only, full, damaged("hold.json")], ids=lambda harm: harm.__name__)
+def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Path, harm: Harm) -> None:
+    pair = installed_pair(state)
+    harm(pair, pair.standby)
+    for _ in range(3):
+        pair.does(pair.standby, lambda site: hold.hold(site, "1", {"a test"}, 240))
+        assert pair.demotion(pair.standby) == 240
+
+
+def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> None:
+    """Found by an attack: 110 acknowledged writes stranded on the other disk."""
+    for number, text in enumerate(DAMAGE):
+        place = state / str(number)
+        place.mkdir()
+        pair = installed_pair(place)
+        pair.breaks("cut-replication")
+        pair.passes(ALONE)
+        assert ledger.read(pair.store(pair.standby), "home").copy is Copy.INCOMPLETE
+        damaged("home.ledger.json", text)(pair, pair.standby)
+        pair.active.power_off()
+        pair.passes(60)
+        assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+        said = pair.entries(pair.standby, "refused")[-1].result
+        assert "whether this copy is complete cannot be told: home.ledger.json" in said
+
+
+def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -> None:
+    pair = behind(state)
+    damaged("home.ledger.json")(pair, pair.standby)
+    assert pair.converges(pair.standby, Wish("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.serves(pair.standby)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+
+
+@pytest.mark.parametrize("harm", [read_only, full, somebody_elses], ids=lambda harm: harm.__name__)
+def test_a_human_promotes_a_node_whose_state_directory_is_lost(state: Path, harm: Harm) -> None:
+    pair = installed_pair(state)
+    harm(pair, pair.standby)
+    pair.active.power_off()
+    pair.passes(60)
+    assert not pair.holds(pair.standby)
+    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert pair.serves(pair.standby), pair.story()
+
+
+def test_a_synchronisation_mends_a_damaged_ledger(state: Path) -> None:
+    pair = installed_pair(state)
+    damaged("home.ledger.json")(pair, pair.standby)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.INCOMPLETE
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    pair.breaks("heal")
+    pair.passes(60)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    pair.active.power_off()
+    pair.passes(30)
+    assert pair.serves(pair.standby)
+
+
+def test_a_losing_side_that_can_leave_no_marker_promotes_nothing(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut")
+    pair.breaks("cut-management")
+    pair.passes(90)
+    full(pair, pair.standby)
+    pair.breaks("heal")
+    pair.passes(60)
+    assert pair.serves(pair.active) and not pair.holds(pair.standby), pair.story()
+    pair.active.power_off()
+    pair.passes(60)
+    assert master(pair.standby) and not pair.holds(pair.standby)
+
+
+def test_what_was_damaged_is_a_store_again_after_the_first_note(state: Path) -> None:
+    pair = installed_pair(state)
+    for name in ("events.json", "hold.json"):
+        damaged(name)(pair, pair.standby)
+    pair.converges(pair.standby)
+    pair.breaks("demote", pair.active.name, "240")
+    assert pair.until(lambda: pair.serves(pair.standby), 120), pair.story()
+    store = Store(str(directory(pair, pair.standby)))
+    assert store.read("events.json") and hold.unreadable(store) == ""
