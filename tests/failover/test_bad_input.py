@@ -37,7 +37,7 @@ def test_an_entry_that_the_journal_has_no_room_for_is_in_syslog(state: Path) -> 
     pair.active.power_off()
     pair.passes(30)
     assert pair.serves(pair.standby)
-    lines = [line for line in pair.standby.files.read(MESSAGES).splitlines() if "home: promoted" in line]
+    lines = [line for line in pair.standby.files.read(MESSAGES).splitlines() if "home: promoted: devd" in line]
     assert len(lines) == 1 and "journal not written" in lines[0]
 
 
