@@ -30,6 +30,9 @@ class Piece:
     number: int
     part: Part
 
+    def __hash__(self) -> int:
+        return 2 * self.number + (self.part is Part.NAME)  # of all that a campaign does, this is done most often
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -46,11 +49,12 @@ class Write:
     at: float
     append: bool = True
     """False: the file was truncated first, what it had before is meant to be gone."""
+    pieces: tuple[Piece, Piece] = field(init=False, compare=False, repr=False)
+    """What must be on a disk for this write to survive a crash."""
 
-    @property
-    def pieces(self) -> tuple[Piece, Piece]:
-        """What must be on a disk for this write to survive a crash."""
-        return Piece(self.number, Part.CONTENT), Piece(self.creation, Part.NAME)
+    def __post_init__(self) -> None:
+        pieces = Piece(self.number, Part.CONTENT), Piece(self.creation, Part.NAME)
+        object.__setattr__(self, "pieces", pieces)
 
 
 class Cause(Enum):
