@@ -38,19 +38,28 @@ class Lie(Enum):
     ENDLESS = "text that never ends"
 
 
+WRONG_WAYS = frozenset({Lie.ONESELF, Lie.STRANGER})
+"""Where a way leads is in the configuration, which a process reads once, and ssh(1) knows hosts by their keys: a way
+that a process has leads to the same host as long as the process lives."""
 Ask = Callable[[], Completed]
 
 
-def answered(asking: Node, asked: Node, shown: str, ask: Ask) -> Completed:
-    """The answer to a question that one node has for the other, or what it gets instead. Raises what `ask` raises, and
-    NotUnderstood."""
+def way_of(asking: Node) -> Lie | None:
+    """Where the way to the other node leads of a process that begins now; None where it leads there."""
+    return asking.trouble.peer_lies if asking.trouble.peer_lies in WRONG_WAYS else None
+
+
+def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -> Completed:
+    """The answer to a question that one node has for the other, or what it gets instead, by the way of its process.
+    Raises what `ask` raises, and NotUnderstood."""
     trouble = asking.trouble
-    if trouble.peer_lies is Lie.OLD and shown in trouble.heard:
+    lie = way or (None if trouble.peer_lies in WRONG_WAYS else trouble.peer_lies)
+    if lie is Lie.OLD and shown in trouble.heard:
         return trouble.heard[shown]
     found = ask()
-    if trouble.peer_lies in (None, Lie.OLD):
+    if lie in (None, Lie.OLD):
         trouble.heard[shown] = found
-    return found if trouble.peer_lies is None else _instead(trouble.peer_lies, found, asked, shown)
+    return found if lie is None else _instead(lie, found, asked, shown)
 
 
 def _instead(lie: Lie, found: Completed, asked: Node, shown: str) -> Completed:

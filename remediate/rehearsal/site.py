@@ -26,7 +26,7 @@ from remediate.rehearsal.clock import Process, Task, first_of
 from remediate.rehearsal.dying import Killed, Life
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
-from remediate.rehearsal.lying_peer import Lie, answered
+from remediate.rehearsal.lying_peer import Lie, answered, way_of
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.shell import Output
 from remediate.site import LOOK, PeerWay, Site, Way
@@ -134,19 +134,13 @@ class MortalNode(NodeOfThePair):
 
 class PeerNode(MortalNode):
     """The other node, as it is reached by ssh(1) over the management network, with a key whose forced command is
-    `hastwatch answer`: what that refuses is not run there."""
+    `hastwatch answer`: what that refuses is not run there. Or what a wrong `way` leads to."""
 
     def __init__(
-        self,
-        asking: SimulatedNode,
-        simulated: SimulatedNode,
-        seconds: float,
-        memory: Memory,
-        life: Life,
-        config: Config,
+        self, asking: SimulatedNode, way: Lie | None, seconds: float, memory: Memory, life: Life, config: Config
     ) -> None:
-        super().__init__(simulated, seconds, memory, life)
-        self._asking, self._config = asking, config
+        super().__init__(asking if way is Lie.ONESELF else asking.pair.peer(asking), seconds, memory, life)
+        self._asking, self._way, self._config = asking, way, config
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """The other node's answer, or what arrives in its place. Raises what NodeOfThePair raises, and
@@ -156,7 +150,7 @@ class PeerNode(MortalNode):
         except Refused as error:
             return Completed(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
         ask = partial(super().execute, command, until, shown)
-        return answered(self._asking, self.simulated, shown, ask)
+        return answered(self._asking, self.simulated, self._way, shown, ask)
 
     def begin(self, line: str, output: Output) -> Process[int]:
         """Raises Unreachable: at once where nobody listens, else when ssh(1) gives up; and Killed."""
@@ -189,14 +183,12 @@ class WayToThePeer(WayOfThePair):
 
     def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: Config) -> None:
         super().__init__(asking.pair.peer(asking), life, memory)
-        self._asking, self._config = asking, config
+        self._asking, self._way, self._config = asking, way_of(asking), config
 
     def node(self, seconds: float = LOOK) -> Node:
         """The simulated node, which may not be reachable, or be another one (`lying_peer.py`). Raises Killed."""
         self._life.check()
-        oneself = self._asking.trouble.peer_lies is Lie.ONESELF
-        there = self._asking if oneself else self.simulated
-        return PeerNode(self._asking, there, seconds, self._memory, self._life, self._config)
+        return PeerNode(self._asking, self._way, seconds, self._memory, self._life, self._config)
 
 
 def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:
@@ -214,7 +206,7 @@ class MortalStore(Store):
         self._life, self._simulated = life, node
 
     def ready(self) -> None:
-        """A lock needs a file that is open for writing. Raises StateNotKept."""
+        """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
         refuse_write(self._simulated, self.directory, (errno.EROFS,))
         super().ready()
 
