@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from remediate.monitoring.result import CheckResult
 from remediate.state import whole
-from remediate.state.directory import replaceable_in
 from remediate.state.lock import Lock
 from remediate.state.store import Store
 from remediate.timing import Timing
@@ -163,13 +162,14 @@ class Spool:
             self._refuse_what_others_can_move()
 
     def _refuse_what_others_can_move(self) -> None:
-        """Raises SpoolError."""
-        try:
-            above = replaceable_in(self._root)
-        except OSError as error:
-            raise self._error(error) from None
-        if above:
-            raise SpoolError(f"{self._root}: others than root can change {above}, so root keeps nothing there")
+        """Whoever can rename a directory above the spool puts a link there while root writes. Raises SpoolError."""
+        above = os.path.realpath(self._root)
+        while above != "/":
+            above = os.path.dirname(above)
+            found = os.stat(above)
+            sticky = found.st_mode & stat.S_ISVTX
+            if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
+                raise SpoolError(f"{self._root}: others than root can change {above}, so root keeps nothing there")
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from remediate.failover.outcome import StepFailed
-from remediate.state.directory import replaceable_in
 from remediate.state.store import without_waiting
 from remediate.state.whole import sync_directory
 
@@ -122,7 +121,6 @@ class Directory:
             with suppress(FileExistsError):
                 os.mkdir(self.where, 0o700)
             refuse_untrusted(self.where)
-            self._refuse_what_others_can_move()
             os.chmod(self.where, 0o700)
             self._clear()
         except OSError as error:
@@ -162,17 +160,10 @@ class Directory:
         path = self._path(name)
         try:
             refuse_untrusted(self.where)
-            self._refuse_what_others_can_move()
             with open(path, "rb", opener=without_waiting) as file:
                 yield file
         except OSError as error:
             raise self._failed(error, path) from None
-
-    def _refuse_what_others_can_move(self) -> None:
-        """Raises StepFailed, OSError."""
-        above = replaceable_in(self.where) if os.geteuid() == 0 else ""
-        if above:
-            raise StepFailed(f"{self.where}: others than root can change {above}, so root keeps no salvage there")
 
     def _clear(self) -> None:
         for name in NAMES:

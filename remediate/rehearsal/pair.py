@@ -14,6 +14,7 @@ Everything random comes from one seed, everything timed from one clock.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from remediate.rehearsal.client import Client
@@ -22,6 +23,7 @@ from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.link import Link, Traffic
 from remediate.rehearsal.mounts import Mount
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.processes import Running
 from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
@@ -58,6 +60,8 @@ class Pair:
         self.notes: list[Note] = []
         self.hook_errors: list[BaseException] = []
         """Exceptions that Python hooks raised."""
+        self.on_kill: list[Callable[[Node, Running], None]] = []
+        """Told of each process that kill(1) sends a signal to, before it does."""
         self.nodes: dict[str, Node] = {}
         for each in self.layout.nodes:
             self.nodes[each.name] = Node(self, each)

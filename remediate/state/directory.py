@@ -51,18 +51,6 @@ def refuse_untrusted(path: str, owners: set[int]) -> os.stat_result:
     return found
 
 
-def replaceable_in(path: str) -> str:
-    """The first directory above in which somebody else than root can rename what leads to `path`, and so put a link
-    there while root writes; empty where there is none. Raises OSError."""
-    above = os.path.realpath(path)
-    while above != "/":
-        above = os.path.dirname(above)
-        found = os.stat(above)
-        if found.st_uid != 0 or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
-            return above
-    return ""
-
-
 def is_private(file: int) -> bool:
     """Whether an open file is one that only this user could ever open. Raises OSError."""
     found = os.fstat(file)

@@ -86,7 +86,7 @@ def row(seed: int, made: Sequence[Round]) -> Played:
             began = ground.clock.now
             try:
                 play(ground, one)
-                help_was_needed = recovered(ground)
+                help_was_needed = recovered(ground, one.order)
                 now = ground.missing()
                 refuse(one, now - known)
             except Violation as error:
@@ -162,10 +162,10 @@ def refuse(made: Round, lost: set[Missing]) -> None:
         raise Violation(f"{len(lost)} acknowledged writes are missing after a planned handover: {sorted(lost)[0]}")
 
 
-def recovered(ground: Ground) -> str:
-    """Put everything right and wait for health; what a human had to decide, or nothing. Raises Violation where there is
-    none and nobody could say why, and where a node is held back when all is well."""
-    put_right(ground)
+def recovered(ground: Ground, seed: int = 0) -> str:
+    """Put everything right, in an order that `seed` gives, and wait for health; what a human had to decide, or nothing.
+    Raises Violation where there is none and nobody could say why, and where a node is held back when all is well."""
+    put_right(ground, random.Random(seed))
     help_was_needed = ""
     if not _comes_to_health(ground):
         if not ground.is_split():

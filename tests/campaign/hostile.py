@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from remediate.rehearsal.control_socket import PENDING
 from remediate.rehearsal.lying_peer import Lie
 from remediate.rehearsal.node import Node
 from remediate.state import failures, maintenance
@@ -17,20 +18,19 @@ from remediate.state.store import Store
 from tests.campaign.ground import Ground
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind
-from tests.campaign.troubles import broken, shut_down
+from tests.campaign.troubles import broken, resume, shut_down
 
 FOREIGN = (1, 100, 240, 480)
 """What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""
 PRETENDERS = (
-    ("user-process", "/usr/sbin/mountd"),
-    ("user-process", "/usr/sbin/rpcbind"),
-    ("user-process", "nfsd: master"),
-    ("user-process", "/sbin/hastd"),
-    ("user-runs-as-root", "/tmp/mountd"),
-    ("jail-daemon", "rpcbind"),
-    ("jail-daemon", "mountd"),
+    "/usr/sbin/mountd",
+    "nfsd: master",
+    "nfsd: server",
+    "/usr/sbin/rpcbind",
+    "hastd: home (primary)",
+    "x 1 wd",
 )
-"""Faults, and whose name the process has."""
+"""What a user's process may be called."""
 ALONE = (5.0, 40.0)
 """Seconds, from and to, that the only node serves before it is rebooted: some of its writes lie in buffers only."""
 OFF = 10.0
@@ -112,7 +112,7 @@ def resume_work(ground: Ground, node: Node) -> None:
 def _holds_up(ground: Ground, node: Node, _: random.Random) -> None:
     if ground.state is None or node.name in ground.intruders:
         return
-    intruder = ground.intruders[node.name] = Intruder(ground.state / node.name)
+    intruder = ground.intruders[node.name] = Intruder(ground.state / node.name, ground.state / f"{node.name}.run")
 
     def again() -> None:
         if ground.intruders.get(node.name) is intruder:
@@ -130,14 +130,12 @@ def log_out(ground: Ground, node: Node) -> None:
 
 
 def _pretends(ground: Ground, node: Node, chance: random.Random) -> None:
-    """Processes with the names of daemons, one with a name that fstat(1) would print as hastd's line, on pids that are
-    used again."""
-    if node.on:
-        broken(ground, "reuse-pids", node.name)
-        for words in chance.sample(PRETENDERS, 3):
-            broken(ground, words[0], node.name, words[1])
-        for hastd in node.processes.named("hastd")[:1]:
-            broken(ground, "busy-as", node.name, "home", f"x {hastd.pid} wd")
+    """A user's processes, and a jail's, with the names of daemons; one of them in the mounted file system."""
+    for command in chance.sample(PRETENDERS, 3):
+        broken(ground, "user-process", node.name, command)
+    broken(ground, "jail-daemon", node.name, chance.choice(("rpcbind", "mountd", "nfsd", "hastd")))
+    if chance.random() < 0.5:
+        broken(ground, "busy-as", node.name, "home", chance.choice(PRETENDERS))
 
 
 def _devd_dies(ground: Ground, node: Node, _: random.Random) -> None:
@@ -147,6 +145,22 @@ def _devd_dies(ground: Ground, node: Node, _: random.Random) -> None:
 def _devd_comes(ground: Ground, node: Node) -> None:
     """It gets told all that happened meanwhile, as if it happened now."""
     node.start_command("service devd onestart")
+
+
+def _refuses(ground: Ground, node: Node, _: random.Random) -> None:
+    """hastd is stuck, and so many calls wait for it that it refuses the next (hast-facts, 41)."""
+    broken(ground, "hang", node.name, "hastd")
+    calls = [node.start_command("hastctl status") for _ in range(PENDING + 2)]
+    for call in calls:
+        call.kill()
+
+
+def _boots_with_a_wrong_clock(ground: Ground, node: Node, chance: random.Random) -> None:
+    """The battery of its clock is empty; ntpd(8) -g steps the clock while the boot goes on, or after it."""
+    broken(ground, "power-off", node.name)
+    broken(ground, "clock-skew", node.name, str(chance.choice((-1e6, -3600.0, 600.0, 1e6))))
+    broken(ground, "power-on", node.name)
+    ground.clock.after(chance.uniform(10, 45), lambda: broken(ground, "clock-skew", node.name, "0"))
 
 
 def _lies(lie: Lie) -> Disturbance:
@@ -177,8 +191,10 @@ OUTSIDE = (
     Disturbance("foreign demotion", _demotes, takes_back, harmless=True),
     Disturbance("maintenance", suspend, resume_work, harmless=True),
     Disturbance("user holds locks", _holds_up, log_out, harmless=True),
-    Disturbance("users pretend to be daemons", _pretends, _words("users-leave"), harmless=True),
+    Disturbance("user's daemons", _pretends, harmless=True),
     Disturbance("devd is told late", _devd_dies, _devd_comes, harmless=True),
+    Disturbance("hastd refuses", _refuses, resume),
+    Disturbance("boot with a wrong clock", _boots_with_a_wrong_clock),
     _state("state read-only", "state-read-only"),
     _state("state full", "state-full"),
     *map(_lies, Lie),

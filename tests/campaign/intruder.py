@@ -1,7 +1,7 @@
 """A local user who locks whatever he can open: flock(2) needs no more than a descriptor that is open for reading.
 
-He tries every file of a node's state directory again and again, as one who is neither root nor of its group. What the
-modes of the directory and of the file refuse him he does not get; everything else he locks, and does not give back.
+He tries every file of the directories where a node keeps state and locks again and again, as one who is neither root
+nor of its group. What the modes of directory and file refuse him he does not get; the rest he locks for good.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ AGAIN = 0.5
 class Intruder:
     """The user on one node. It lasts from `begin` to `end`; `tries` is to be called every AGAIN seconds."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, *directories: Path) -> None:
+        self.directories = directories
         self._held: dict[int, int] = {}
         """Inode and open descriptor."""
 
     def tries(self) -> None:
         """Lock what is free."""
-        if not stat.S_IMODE(self.directory.stat().st_mode) & stat.S_IXOTH:
-            return
-        for path in self.directory.iterdir():
+        for path in filter(_is_open, self.directories):
+            self._tries(path)
+
+    def _tries(self, directory: Path) -> None:
+        for path in directory.iterdir():
             with suppress(OSError):  # gone meanwhile
                 found = path.lstat()
                 if found.st_mode & stat.S_IROTH and stat.S_ISREG(found.st_mode) and found.st_ino not in self._held:
@@ -53,3 +55,8 @@ class Intruder:
         held, self._held = self._held, {}
         for file in held.values():
             os.close(file)
+
+
+def _is_open(directory: Path) -> bool:
+    """Others get into it."""
+    return directory.is_dir() and bool(stat.S_IMODE(directory.stat().st_mode) & stat.S_IXOTH)

@@ -4,6 +4,7 @@
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know.
 * While a node is there that could serve with all the data, somebody serves, but for BOUND seconds.
+* No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
 * When everything is well nothing is held back any more, but a standby that is not to take the address back.
 """
 
@@ -21,6 +22,7 @@ from remediate.state.store import Store
 if TYPE_CHECKING:
     from remediate.rehearsal.mounts import Mount
     from remediate.rehearsal.node import Node
+    from remediate.rehearsal.processes import Running
     from tests.campaign.ground import Ground
 
 HEARS = 2.5
@@ -29,6 +31,8 @@ cut off from everybody, and the one that has taken over from it, are both MASTER
 UNNOTICED = 60.0
 """Seconds for which a copy may lack what was acknowledged when its node is promoted and cannot ask the other one: until
 hastd notices that its primary is gone (20, hast-facts 3), and `stale_after`, and the promotion itself."""
+MAY_END = frozenset({"rpcbind", "rpc.statd", "rpc.lockd", "mountd", "nfsd", "devd"})
+"""What hastwatch may send a signal to; hastd is service(8)'s business."""
 BOUND = 150.0
 """Seconds without service while a good node is there: a boot's settling, hastd's timeouts, two calls by cron(8)."""
 
@@ -60,17 +64,23 @@ class Watch:
         """Since when nobody has served although a good node was there."""
         self.accepted_until = 0.0
         """Until then a human has accepted the loss of what a copy lacks."""
+        self._victim = ""
+        """A process that was sent a signal, and is none of those that may be."""
+        ground.pair.on_kill.append(self._at_a_kill)
 
     def look(self) -> None:
         """Raises Violation."""
+        if self._victim:
+            raise Violation(f"a signal is sent to {self._victim}")
         self._at_two_that_serve()
         self._at_new_mounts()
 
     def look_for_service(self) -> None:
         """The same for what takes longer to look at; once a second is enough. Raises Violation."""
         ground, now = self._ground, self._ground.clock.now
-        good = [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
-        if not good or any(serves(node) for node in ground.pair.nodes.values()):
+        served = any(serves(node) for node in ground.pair.nodes.values())
+        good = [] if served else [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
+        if not good:
             self._unserved_since = None
         elif self._unserved_since is None:
             self._unserved_since = now
@@ -84,6 +94,11 @@ class Watch:
             return
         if all(serves(node) for node in answering):
             raise Violation("two nodes serve")
+
+    def _at_a_kill(self, node: Node, process: Running) -> None:
+        busy = any(process in mount.users for mount in node.filesystems.mounts.values())
+        if not busy and not (process.of_the_system and process.comm in MAY_END):
+            self._victim = f"{process.title!r} of {process.user}, pid {process.pid}, jail {process.jid} of {node.name}"
 
     def _at_new_mounts(self) -> None:
         for name, node in self._ground.pair.nodes.items():

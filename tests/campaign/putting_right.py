@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
+
 from remediate.failover.converge import Wish
 from remediate.rehearsal.node import Node
 from remediate.state import failures, marker
@@ -11,35 +14,29 @@ from tests.campaign.hostile import log_out, resume_work, takes_back
 from tests.campaign.invariants import serves
 from tests.campaign.troubles import HELD_BACK, broken, resume
 
+PAUSES, LONGEST = 2, 90.0
+"""How often somebody takes his time between two steps, and how many seconds at most."""
 ACCEPTED = 120.0
 """Seconds for which a promotion may be the one whose loss a human has accepted."""
 
 
-def put_right(ground: Ground) -> None:
-    """Everything works again, and who had died is started; what hastwatch has to do afterwards is its own business."""
-    pair = ground.pair
-    pair.link.heal()
-    for node in pair.nodes.values():
-        node.trouble.__init__()  # type: ignore[misc]  # as on the first day
-        node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
-        node.devd.drop_next = 0
-        log_out(ground, node)
-        resume_work(ground, node)
-        takes_back(ground, node)
-        broken(ground, "users-leave", node.name)
-        broken(ground, "carrier-on", node.name)
-        resume(ground, node)
-        for shutdown in ground.shutdowns:
-            pair.clock.wait(shutdown)
-        pair.clock.wait(node.power_on())
-        for mount in node.filesystems.mounts.values():
-            for process in list(mount.users):
-                node.processes.signal(process, 9)
-        _start_again(ground, node)
-        _give_back(ground, node)
+def put_right(ground: Ground, chance: random.Random) -> None:
+    """Everything works again, and who had died is started: in an order by chance, and not at once, as humans and
+    machines do it. What hastwatch has to do meanwhile and afterwards is its own business."""
+    nodes = list(ground.pair.nodes.values())
+    todo = [partial(_heal, ground), *(partial(each, ground, node) for each in STEPS for node in nodes)]
+    chance.shuffle(todo)
+    pauses = [chance.uniform(0, LONGEST) if number in chance.sample(range(len(todo)), PAUSES) else 0.0
+              for number in range(len(todo))]  # fmt: skip
+    for step, pause in zip(todo, pauses, strict=True):
+        step()
+        ground.clock.advance(pause)
+    for node in nodes:  # what an earlier step had to wait for, as a daemon that could not be started yet
+        for each in STEPS:
+            each(ground, node)
     ground.clock.advance(1)
     if ground.installed is not None:
-        for node in pair.nodes.values():
+        for node in nodes:
             cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
             if cleared:
                 ground.installed.start_worker(node, Wish("human clear"))
@@ -61,10 +58,40 @@ def give_up_a_copy(ground: Ground) -> None:
         ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
 
 
+def _heal(ground: Ground) -> None:
+    ground.pair.link.heal()
+
+
+def _works(ground: Ground, node: Node) -> None:
+    node.trouble.__init__()  # type: ignore[misc]  # as on the first day
+    node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
+    node.devd.drop_next = 0
+
+
+def _plugs_in(ground: Ground, node: Node) -> None:
+    broken(ground, "carrier-on", node.name)
+
+
+def _powers_on(ground: Ground, node: Node) -> None:
+    for shutdown in ground.shutdowns:
+        ground.clock.wait(shutdown)
+    ground.clock.wait(node.power_on())
+
+
+def _users_leave(ground: Ground, node: Node) -> None:
+    broken(ground, "users-leave", node.name)
+
+
+def _ends_users(ground: Ground, node: Node) -> None:
+    for mount in node.filesystems.mounts.values():
+        for process in list(mount.users):
+            node.processes.signal(process, 9)
+
+
 def _start_again(ground: Ground, node: Node) -> None:
     """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody."""
     for name in ("devd", "hastd"):
-        if node.run(f"service {name} onestatus").status:
+        if node.on and node.run(f"service {name} onestatus").status:
             node.run(f"service {name} onestart")
             if ground.installed is not None:
                 ground.installed.start_worker(node, Wish("human converge"))
@@ -74,3 +101,19 @@ def _give_back(ground: Ground, node: Node) -> None:
     """Take back what a human added to the demotion, where the node was not booted since."""
     if ground.by_hand.pop(node.name, None) is node.kernel:
         node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
+
+
+STEPS = (
+    _works,
+    _plugs_in,
+    resume,
+    log_out,
+    resume_work,
+    takes_back,
+    _give_back,
+    _powers_on,
+    _ends_users,
+    _users_leave,
+    _start_again,
+)
+"""What a human does on each node."""

@@ -63,6 +63,8 @@ class Round(NamedTuple):
     """Seconds from the cause until it is all put right."""
     asks: tuple[Ask, ...] = ()
     """None of them may do any harm, whenever it comes."""
+    order: int = 0
+    """The seed of the order in which all is put right."""
 
     @property
     def lossless(self) -> bool:
@@ -104,4 +106,5 @@ def drawn(
         chance.uniform(5, 40),
         chance.uniform(45, 75),
         tuple(sorted(asks, key=lambda ask: ask.at)),
+        chance.getrandbits(32),
     )

@@ -73,8 +73,8 @@ def _fault_of_the_pair(name: str) -> Callable[[Ground, Node], None]:
     return lambda ground, node: broken(ground, name)
 
 
-CUT_OFF = frozenset({"management cut"})
-"""See above: both networks at once."""
+CUT_OFF = frozenset({"management cut", "peer answers: old"})
+"""See above: both networks at once. An old answer over the one that is left is no better than none."""
 NOBODY_RETURNS = frozenset({"convergence killed", "process hangs"})
 """When the one convergence of a shutdown is killed, or hastd does not answer it, rc(8) goes on and stops hastd under
 the mount, and nobody is there to come again."""

@@ -302,25 +302,6 @@ def test_a_place_that_cannot_be_trusted_or_is_not_there_is_refused(
     assert not (tmp_path / "files.tar").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away, and only root is held to it")
-@pytest.mark.parametrize(("owner", "mode", "kept"), [(65534, 0o755, False), (0, 0o777, False), (0, 0o1777, True)])
-def test_root_keeps_no_salvage_where_another_user_can_put_a_link(
-    site: Site, tmp_path: Path, owner: int, mode: int, kept: bool
-) -> None:
-    two(tmp_path, {b"a": b"one"}, {})
-    (tmp_path / "kept").chmod(mode)
-    os.chown(tmp_path / "kept", owner, -1)
-    if kept:
-        assert keep(site, tmp_path).files
-        (tmp_path / "kept").chmod(0o777)
-        with pytest.raises(StepFailed, match="others than root can change"):
-            read_manifest(targets.Directory(str(tmp_path / "kept"), "home-i1"))
-    else:
-        with pytest.raises(StepFailed, match="others than root can change"):
-            keep(site, tmp_path)
-        assert os.listdir(tmp_path / "kept") == []
-
-
 def test_nothing_is_kept_where_the_next_mount_would_hide_it(site: Site, tmp_path: Path) -> None:
     losing, winner = two(tmp_path, {b"a": b"one"}, {})
     (tmp_path / "way").symlink_to("/hast/home/kept")

@@ -128,6 +128,9 @@ def kill(call: Call) -> int:
         number, words = _signal_number(words[0]), words[1:]
     for word in words:
         process = call.node.processes.by_pid.get(int(word)) if word.isdigit() else None
+        if process is not None and number:
+            for tell in call.node.pair.on_kill:
+                tell(call.node, process)
         if process is not None and process.pid == 1 and number:
             call.node.clock.after(0, call.node.power_off)  # init(8) takes SIGTERM for a change to single-user mode
         elif process is None or process.kernel:
