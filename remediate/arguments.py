@@ -13,10 +13,13 @@ USAGE = 2
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with an error of one line, and without guesses at abbreviated options."""
+    """argparse with an error of one line, and without guesses at abbreviated options. `exits` says the exit statuses
+    (`exits.said`), and stands at the end of the description."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, exits: str = "", **settings: object) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
+        if exits:
+            settings["description"] = f"{str(settings['description']).rstrip()}\n\n{exits}\n"
         super().__init__(**{"formatter_class": formatter, "allow_abbrev": False, **settings})  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:

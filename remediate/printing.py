@@ -11,8 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO, cast
 
-NOT_PRINTED = 74
-"""EX_IOERR of sysexits(3)."""
+from remediate.exits import NOT_PRINTED
 
 
 class NotPrinted(Exception):

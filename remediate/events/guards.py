@@ -11,6 +11,7 @@ from checks.plugin.text import plain, say_duration
 from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.times import utc
+from remediate import exits
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.failover import hold
 from remediate.site import Site
@@ -22,7 +23,7 @@ LOCK = "repair"
 PATIENCE, LOOK_AGAIN = 120.0, 0.2
 """Seconds that a repair waits for one of another kind, and for a convergence, and between two looks whether it has
 ended: an engine calls its handler when a state changes, and not again because nothing came of it."""
-DONE, STAYS, BUSY = 0, 1, 75
+DONE, STAYS, BUSY = 0, 1, exits.BUSY
 """Exit statuses: the engine's own word is no failure; EX_TEMPFAIL of sysexits(3) where another one is at work."""
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
+from remediate import exits
 from remediate.failover import copies, fitness, hold, peer
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Peer
@@ -45,11 +46,11 @@ class Result(enum.Enum):
     """Nothing was left to do."""
     REFUSED = 1
     """The node is not where CARP wants it, and why is said."""
-    NOT_SEEN = 69
+    NOT_SEEN = exits.UNAVAILABLE
     """The node could not be looked at (EX_UNAVAILABLE of sysexits(3)); this and the next too say why."""
-    NOT_KEPT = 73
+    NOT_KEPT = exits.CANNOT_KEEP
     """What was seen could not be written down, or what is remembered not be read (EX_CANTCREAT)."""
-    BUSY = 75
+    BUSY = exits.BUSY
     """Another one runs and takes it up (EX_TEMPFAIL of sysexits(3))."""
 
 

@@ -7,14 +7,14 @@
     hastwatch pair state --dir /tmp/pair
     hastwatch pair down --dir /tmp/pair
 
-The pair that `up` starts is healthy: every check says OK. Exit status: 0 done, 2 wrong usage (also a fault that there
-is not), 73 no pair could be started, 255 no pair answers; that of `exec` is the command's.
+The pair that `up` starts is healthy: every check says OK. The exit status of `exec` is the command's.
 """
 
 from __future__ import annotations
 
 import sys
 
+from remediate import exits
 from remediate.rehearsal import exec_client
 
 TYPE_CHECKING = False  # without typing, which imports re: `exec` is started for every command of a probe
@@ -27,6 +27,12 @@ SUBCOMMANDS = {
     "fault": "break or mend something",
     "state": "show both nodes",
     "down": "end the pair",
+}
+EXITS = {
+    0: "done",
+    exits.USAGE: "wrong usage (also a fault that there is not)",
+    exits.CANNOT_KEEP: "no pair could be started",
+    255: "no pair answers",
 }
 
 
@@ -59,7 +65,7 @@ def parser() -> Parser:
     from remediate.arguments import Parser
     from remediate.rehearsal.arguments import CONFIG, speed
 
-    made = Parser(prog="hastwatch pair", description=__doc__)
+    made = Parser(prog="hastwatch pair", description=__doc__, exits=exits.said(EXITS))
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in SUBCOMMANDS.items()}
     for name, one in each.items():

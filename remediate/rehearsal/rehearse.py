@@ -2,8 +2,7 @@
 
 Two nodes with HAST, CARP, devd and NFS are simulated in this process; nothing outside it is touched. A scenario breaks
 something, shows what every check says, repairs it as documented, and tells how long the clients had no service, which
-acknowledged writes are missing and whose doing that is. Exit status: 0 every scenario ended as it must, 1 one did not,
-2 wrong usage.
+acknowledged writes are missing and whose doing that is.
 
 The checks are the real ones; check_nfs_export speaks to the network itself and is not among them, a simulated NFS
 client that writes a new file every second stands for it. In the scenarios whose name ends in -automatic, -repaired or
@@ -27,6 +26,7 @@ from typing import TextIO
 from checks import VERSION
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import say_duration
+from remediate import exits
 from remediate.arguments import Parser
 from remediate.rehearsal import telling
 from remediate.rehearsal.arguments import CONFIG, speed
@@ -126,7 +126,7 @@ class Rehearsal:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch rehearse", description=__doc__)
+    made = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.said(EXITS))
     made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
     made.add_argument("--list", action="store_true", help="name all scenarios")
     made.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
@@ -173,6 +173,9 @@ def listing() -> list[str]:
 def catalogue() -> list[dict[str, str]]:
     """The same for programs."""
     return [{"name": scenario.name, "about": scenario.line} for scenario in SCENARIOS]
+
+
+EXITS = {0: "every scenario ended as it must", 1: "one did not"}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import detached, local
+from remediate import detached, exits, local
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.printing import NotPrinted
@@ -21,9 +21,8 @@ from remediate.state.store import StateError
 from remediate.subcommands import afresh
 from remediate.subcommands.who import who as who
 
-REFUSED, UNAVAILABLE, INTERNAL, NO_PROCESS, CANNOT_KEEP, NOT_PERMITTED, CONFIG = 1, 69, 70, 71, 73, 77, 78
-"""Done nothing, with the reason; and sysexits(3): EX_UNAVAILABLE (the node cannot be looked at), EX_SOFTWARE, EX_OSERR,
-EX_CANTCREAT, EX_NOPERM, EX_CONFIG."""
+REFUSED = 1
+"""Done nothing, with the reason."""
 
 
 class NotConfirmed(Exception):
@@ -35,26 +34,26 @@ def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts
     root may do unless the options name another way to it."""
     if acts and os.geteuid() != 0 and not (options.via or options.state_dir):
         return refuse(prog, "only root may do this (or name a way to the node, --via, and a --state-dir of your own)",
-                      NOT_PERMITTED)  # fmt: skip
+                      exits.NOT_PERMITTED)  # fmt: skip
     try:
         site = local.site(local.where(options))
         if acts:
             _see_it_through(site)
         return act(site)
     except ConfigError as error:
-        return refuse(prog, str(error), CONFIG)
+        return refuse(prog, str(error), exits.CONFIG)
     except StateError as error:
-        return refuse(prog, str(error), CANNOT_KEEP)
+        return refuse(prog, str(error), exits.CANNOT_KEEP)
     except ProbeError as error:
-        return refuse(prog, str(error), UNAVAILABLE)
+        return refuse(prog, str(error), exits.UNAVAILABLE)
     except (StepFailed, NotConfirmed) as error:
         return refuse(prog, str(error), REFUSED)
     except NotPrinted:
         raise
     except OSError as error:
-        return refuse(prog, error.strerror or str(error), NO_PROCESS)
+        return refuse(prog, error.strerror or str(error), exits.NO_PROCESS)
     except Exception as error:
-        return refuse(prog, _internal(prog, options, error), INTERNAL)
+        return refuse(prog, _internal(prog, options, error), exits.INTERNAL)
 
 
 def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:

@@ -4,17 +4,13 @@
 
 After two failed promotions nothing is done automatically (`failover.window`), and the node holds itself back in CARP.
 This forgets the failures and converges: a node that is fit lets go of its hold, one that is MASTER is promoted.
-
-Exit status: 0 cleared (or there was nothing) and in place, 1 cleared, but not in place and the reason is said, 2 wrong
-usage, 69 the node cannot be looked at, 73 the state directory can't be written, 75 another convergence runs and goes
-on, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
 
 import sys
 
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover.converge import Wish, converge
 from remediate.site import Site
@@ -25,6 +21,11 @@ from remediate.subcommands.progress import Progress, end, on_a_terminal
 from remediate.subcommands.who import who
 
 PROG = "hastwatch clear"
+EXITS = {
+    0: "cleared (or there was nothing) and in place",
+    1: "cleared, but not in place and the reason is said",
+    75: "another convergence runs and goes on",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     local.add_options(made)
     return made
 

@@ -6,8 +6,6 @@
 It prints to standard output and writes nothing. The files in contrib/ are what it prints with the defaults. Rules of
 sudo or doas are put in place only after `visudo -c -f FILE` or `doas -C FILE` has accepted them: a file that is not
 whole (a full disk) locks everybody out.
-
-Exit status: 0 printed, 2 wrong usage, 74 it could not be printed as a whole.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.contrib.placement import Placement
 
@@ -33,6 +32,9 @@ GENERATED = {
     "director": ("icinga2/director-basket.json", "Icinga Director: the same commands and the services as a basket"),
 }
 """Name: its file below contrib/, one line; the module of the same name in `remediate.contrib` has its `text`."""
+EXITS = {
+    0: "printed",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -46,7 +48,7 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     default = Placement()
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS))
     choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
     made.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
     made.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",

@@ -7,10 +7,6 @@
 It reads CARP, HAST, mounts and services now, plans, carries out step by step, looks at the effect of each, until
 nothing is left to do. devd's hook, the rc.d script and cron call it; a human may at any time. --dry-run changes nothing
 and prints what would be done and why, with the command lines.
-
-Exit status: 0 in place (--dry-run: could be looked at, whatever there is to do), 1 refused and the reason is said, 2
-wrong usage, 69 the node cannot be looked at, 71 no process could be started, 73 the state directory can't be written,
-75 another one runs and takes it up, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ import sys
 from collections.abc import Callable
 
 from checks.plugin.text import plain
-from remediate import detached, local, worker
+from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import carry
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
@@ -36,6 +32,11 @@ from remediate.subcommands.who import who
 PROG = "hastwatch converge"
 
 Watch = Callable[[str], None]
+EXITS = {
+    0: "in place (--dry-run: could be looked at, whatever there is to do)",
+    1: "refused and the reason is said",
+    75: "another one runs and takes it up",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
     made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip

@@ -6,9 +6,6 @@
 A node that must not take the service address raises net.inet.carp.demotion by its own share, and takes exactly that
 back when it is fit. --boot is for the rc.d script that runs before the network. --release takes the share back whatever
 the reason was; the next convergence holds again where there still is one.
-
-Exit status: 0 done, 1 could not be done and the reason is said, 2 wrong usage, 69 the node cannot be looked at, 73 the
-state directory can't be read, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ import sys
 from checks.plugin.text import plain
 from checks.probes import carp
 from checks.probes.booted import boot_mark
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover import boot, hold
 from remediate.failover.outcome import StepFailed
@@ -30,6 +27,10 @@ from remediate.subcommands import caller
 from remediate.subcommands.who import who
 
 PROG = "hastwatch hold"
+EXITS = {
+    0: "done",
+    1: "could not be done and the reason is said",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -40,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     what = made.add_mutually_exclusive_group()
     what.add_argument("--boot", action="store_true", help="hold back until this boot has been looked at")
     what.add_argument("--release", action="store_true", help="take hastwatch's share back, whatever it is for")

@@ -9,8 +9,7 @@
 --incident prints the timeline of a split-brain and its recovery out of the journals of both nodes, evidence included,
 as Markdown or with --json as one object; ID is in the marker and in the journal, `last` is the youngest.
 
-Times are local, in --json UTC. Rotated files are read too. Exit status: 0 shown, 1 some of it could not be read or
-written, 2 wrong usage.
+Times are local, in --json UTC. Rotated files are read too.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from checks.plugin.text import plain
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.site import Site
 from remediate.state.journal import ERR, NAME, WARNING, Entry
@@ -40,6 +39,10 @@ RED, YELLOW, DIM = "31", "33", "2"
 COLUMNS = 4
 KEPT, SAMPLE = 2000, 1000
 """Entries that are held at the same time, and those by which the columns are as wide as they are."""
+EXITS = {
+    0: "shown",
+    1: "some of it could not be read or written",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -55,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch journal", description=__doc__)
+    made = Parser(prog="hastwatch journal", description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
     made.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
     made.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
     made.add_argument("-n", "--last", type=_count, default=50, metavar="N",

@@ -6,9 +6,6 @@
 
 A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
 --told on the standby, through `peer` in its configuration, when that changes.
-
-Exit status: 0 shown, or noted, 1 refused and the reason is said, 2 wrong usage, 69 the node cannot be looked at, 71 no
-process could be started, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
-from remediate import detached, local, worker
+from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover.arrival import told
 from remediate.failover.converge import Wish, converge
@@ -34,6 +31,10 @@ from remediate.subcommands import caller
 PROG = "hastwatch ledger"
 ENDING = ".ledger.json"
 COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
+EXITS = {
+    0: "shown, or noted",
+    1: "refused and the reason is said",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -47,7 +48,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("resource", nargs="?", type=_resource, metavar="RES", help="only this resource (default: all)")
     made.add_argument("--told", choices=COPIES, metavar="|".join(COPIES), help="note that the copy here is that")
     made.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")

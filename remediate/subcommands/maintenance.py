@@ -4,8 +4,7 @@
     hastwatch maintenance status
     hastwatch maintenance off
 
-Maintenance survives reboots and shows in every check. Without --for it lasts until `off`. Exit status: 0 done, 2 wrong
-usage, 73 the state directory can't be written, 77 not root.
+Maintenance survives reboots and shows in every check. Without --for it lasts until `off`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import sys
 from checks.plugin.text import plain, say_duration
 from checks.probes.maintenance import Maintenance
 from checks.probes.times import utc
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.state import maintenance
 from remediate.state.journal import NOTICE, Journal
@@ -25,8 +24,12 @@ from remediate.state.store import STATE_DIRECTORY, StateNotKept, Store
 from remediate.subcommands.who import who
 from remediate.timing import Timing
 
-CANNOT_KEEP, NOT_PERMITTED = 73, 77
+CANNOT_KEEP, NOT_PERMITTED = exits.CANNOT_KEEP, exits.NOT_PERMITTED
 """sysexits(3): EX_CANTCREAT, EX_NOPERM."""
+COMMON = (*exits.OF_EVERY_SUBCOMMAND, exits.CANNOT_KEEP, exits.NOT_PERMITTED)
+EXITS = {
+    0: "done",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -47,7 +50,11 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch maintenance", description=__doc__)
+    made = Parser(
+        prog="hastwatch maintenance",
+        description=__doc__,
+        exits=exits.said(EXITS, COMMON),
+    )
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"on": "suspend automatic action", "off": "allow it again", "status": "say whether it is suspended"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}

@@ -7,10 +7,6 @@ The service address has to be here already. --accept-data-loss promotes a copy t
 lacks is lost as soon as it is written to, and is nowhere once the other copy follows this one. It asks for the
 resource's name first. Nothing else is overridden: maintenance, a split-brain and a peer that holds the resource still
 count.
-
-Exit status: 0 in place, 1 refused, not confirmed, or failed, and the reason is said, 2 wrong usage, 69 the node cannot
-be looked at, 73 the state directory can't be written, 75 another convergence runs, 77 not root, 78 the configuration is
-refused.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ import argparse
 import sys
 
 from checks.probes.carp import CarpState
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover.converge import Wish, converge
 from remediate.failover.facts import Split
@@ -31,6 +27,11 @@ from remediate.subcommands.progress import Progress, end, on_a_terminal
 from remediate.subcommands.who import who
 
 PROG = "hastwatch promote"
+EXITS = {
+    0: "in place",
+    1: "refused, not confirmed, or failed, and the reason is said",
+    75: "another convergence runs",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
     made.add_argument("--accept-data-loss", action="store_true", help="also a copy that is known to lack writes")

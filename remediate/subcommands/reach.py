@@ -3,7 +3,7 @@
     hastwatch reach 10.1.101.5 /hast/home
 
 The export list says nothing of that: it names what is served stale or not at all. `hastwatch switchover` on the other
-node asks here with it. Exit status: 0 served, 1 not, and why is said in one line, 2 wrong usage.
+node asks here with it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ import argparse
 import sys
 
 from checks.plugin.text import plain
+from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.reach import answer
 from remediate.timing import Timing
+
+EXITS = {
+    0: "served",
+    1: "not, and why is said in one line",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -28,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch reach", description=__doc__)
+    made = Parser(prog="hastwatch reach", description=__doc__, exits=exits.said(EXITS))
     made.add_argument("address", metavar="ADDRESS", help="the service address")
     made.add_argument("path", type=_path, metavar="PATH", help="an exported directory")
     return made

@@ -13,9 +13,6 @@ role. A blank disk on the standby and one of another pair are recovered in the s
 
 Interrupted, it is run again and goes on where it was. Nothing passes the guard: the node must not be MASTER, primary,
 mounted or serving, and the other one must be all of that, as several independent sources say.
-
-Exit status: 0 recovered (--dry-run: may be), 1 refused or failed and the reason is said, 2 wrong usage, 69 the node
-cannot be looked at, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ import json
 import sys
 
 from checks.plugin.text import plain
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover.outcome import StepFailed
 from remediate.recovery.evidence import Evidence
@@ -40,6 +37,10 @@ from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, on_a_terminal
 
 PROG = "hastwatch recover"
+EXITS = {
+    0: "recovered (--dry-run: may be)",
+    1: "refused or failed and the reason is said",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
     modes = made.add_mutually_exclusive_group()
     modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(

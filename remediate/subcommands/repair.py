@@ -14,10 +14,6 @@
 It believes nobody: it looks at the node, and what is not called for is not done. Maintenance, a repair or convergence
 that runs, the same repair a short while ago, too many of them in an hour, and a node that cannot be looked at hold it
 back; `hastwatch journal` has every call. --held only writes down that the monitoring engine holds it back itself.
-
-Exit status: 0 repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown), 1 held back,
-or did not help, and why is said, 2 wrong usage, 71 no process could be started, 73 the state directory can't be
-written, 75 another repair or a convergence runs, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +24,7 @@ import signal
 import sys
 
 from checks.plugin.text import plain
-from remediate import detached, local
+from remediate import detached, exits, local
 from remediate.arguments import Parser
 from remediate.events import guards, repair
 from remediate.events.remedy import Held, Remedy, Request
@@ -43,6 +39,11 @@ PATIENCE = 120
 kill a process of root. What works in the background is another process, and its time is its own (alarm(3), fork(2))."""
 DETACHED = "{}: looks in the background whether it is called for; hastwatch journal has what came of it\n"
 """NRPE takes a command that prints nothing for one that failed (status 3)."""
+EXITS = {
+    0: "repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown)",
+    1: "held back, or did not help, and why is said",
+    75: "another repair or a convergence runs",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -64,7 +65,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("remedy", choices=[remedy.value for remedy in Remedy], metavar="REPAIR", help=(
         f"one of {', '.join(remedy.value for remedy in Remedy)}"
     ))  # fmt: skip

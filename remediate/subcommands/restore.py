@@ -8,8 +8,7 @@ Without --to-live it lists the files: size, time, path, and why each was kept. `
 NAME.salvaged-INCIDENT and overwrites nothing. `over` puts it back as NAME, and keeps the present file as
 NAME.before-restore-INCIDENT; it asks first. Either is done on the node where the resource is active, and is journalled.
 Patterns are those of a shell; the name of a directory stands for all that is in it. A salvage on another machine is
-brought here first. Exit status: 0 done, 1 some of it could not be, 2 wrong usage, 69 the resource is not active here,
-77 not root.
+brought here first.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import belongs, mounted_at, mounts
 from checks.probes.hast import Role
+from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
@@ -38,12 +38,20 @@ from remediate.recovery.targets import Target
 from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
-FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, 2, 69, 77
+FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, exits.USAGE, exits.UNAVAILABLE, exits.NOT_PERMITTED
 """The last two as in sysexits(3): EX_UNAVAILABLE, EX_NOPERM."""
 
 
 class NotActive(Exception):
     """The resource is not served from here: what is written would be lost, or hidden."""
+
+
+COMMON = (*exits.OF_EVERY_SUBCOMMAND, exits.NOT_PERMITTED)
+EXITS = {
+    0: "done",
+    1: "some of it could not be",
+    69: "the resource is not active here",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -67,7 +75,11 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch restore", description=__doc__)
+    made = Parser(
+        prog="hastwatch restore",
+        description=__doc__,
+        exits=exits.said(EXITS, COMMON),
+    )
     made.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
     made.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")
     made.add_argument("--to-live", choices=[how.value for how in How], help="put them back into the live file system")

@@ -5,8 +5,6 @@
 Makes a loopback interface (lo9123) and unmakes it: devd tells the same hook of it that it tells of a change of CARP.
 Says of each link of the chain whether it holds, and which one is broken; then whether the set-up is the documented one:
 CARP, what rc(8) starts, the hook of hast.conf, the other node. Changes nothing else and starts no convergence.
-
-Exit status: 0 all of it holds, 1 something does not, 2 wrong usage, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from collections.abc import Iterator
 from checks.devd import HOOK
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import local, wiring
+from remediate import exits, local, wiring
 from remediate.arguments import Parser, seconds
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
@@ -30,6 +28,10 @@ from remediate.wiring import Chain, Link
 
 PROG = "hastwatch self-test"
 GREEN, RED = "32", "31"
+EXITS = {
+    0: "all of it holds",
+    1: "something does not",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -40,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("--wait", type=seconds(0, 600), default=10.0, metavar="SECONDS",
                       help="how long the event may take (default: %(default)g)")  # fmt: skip
     made.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")

@@ -4,8 +4,7 @@
     hastwatch status --watch
     hastwatch status --json -r home | jq .headline
 
-Changes nothing, and says what it could not read; root sees most. In --watch ^C ends it. Exit status: 0 each resource is
-served by one node, 1 not so or not known, 2 wrong usage, 3 nothing could be read.
+Changes nothing, and says what it could not read; root sees most. In --watch ^C ends it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import USAGE, Parser, like, seconds
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
 from remediate.failover.state_there import StateThere
@@ -35,6 +34,11 @@ SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
 RESOURCE = like(RESOURCE_NAME, "the name of a HAST resource")
 EVERY = 2.0
 """Seconds between two looks of --watch."""
+EXITS = {
+    0: "each resource is served by one node",
+    1: "not so or not known",
+    3: "nothing could be read",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -54,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch status", description=__doc__)
+    made = Parser(prog="hastwatch status", description=__doc__, exits=exits.said(EXITS))
     made.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
     made.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",

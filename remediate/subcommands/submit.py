@@ -13,9 +13,7 @@ one that the server refuses for what it is (no such service) is set aside in `re
 
 With --ttl SECONDS Icinga itself complains when no new result comes in that time.
 
-Exit status: 0 submitted; 65 the server refuses this result; 73 neither submitted nor kept, or the text file was not
-written; 75 not submitted yet, it waits in the spool; 2 wrong usage; 70 a fault of hastwatch; 78 the configuration is
-refused. One line says why.
+One line says why a result was not submitted.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from checks.plugin.submission import NAME, WAYS, Submission
 from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import detached, local
+from remediate import detached, exits, local
 from remediate.arguments import USAGE, Parser, like, seconds
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
@@ -39,8 +37,14 @@ from remediate.monitoring.result import CheckResult, Names, check, named
 from remediate.timing import Timing
 
 PROG = "hastwatch submit"
-REFUSED, CANNOT_KEEP, WAITS, CONFIG = 65, 73, 75, 78
-"""sysexits(3): EX_DATAERR, EX_CANTCREAT, EX_TEMPFAIL, EX_CONFIG."""
+REFUSED, CANNOT_KEEP, WAITS, CONFIG = 65, exits.CANNOT_KEEP, exits.BUSY, exits.CONFIG
+"""The first is EX_DATAERR of sysexits(3)."""
+EXITS = {
+    0: "submitted",
+    REFUSED: "the server refuses this result",
+    CANNOT_KEEP: "neither submitted nor kept, or the text file was not written",
+    WAITS: "not submitted yet, it waits in the spool",
+}
 CHECK_TIME = 60.0
 LONGEST_SAID = 1000
 
@@ -68,6 +72,7 @@ def parser() -> Parser:
     made = Parser(
         prog=PROG,
         description=__doc__,
+        exits=exits.said(EXITS, (*exits.OF_EVERY_SUBCOMMAND, exits.INTERNAL, exits.CONFIG)),
         usage="%(prog)s [options] -- CHECK [ARGUMENT ...]\n       %(prog)s [options] --flush | --push",
     )
     made.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")

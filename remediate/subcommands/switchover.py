@@ -7,9 +7,6 @@ Everything that is active here moves. It begins only when the other node is read
 connected, CARP there BACKUP, hastwatch there answering, no maintenance. The file systems are unmounted cleanly while
 both nodes are connected, so that nothing is lost. Where the other node does not serve within a minute, the service is
 taken back.
-
-Exit status: 0 served by the other node, 1 refused, not confirmed, or taken back, and the reason is said, 2 wrong usage,
-69 the node cannot be looked at, 73 the state directory can't be written, 77 not root, 78 the configuration is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from remediate import local
+from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover.switchover import switch
 from remediate.site import Site
@@ -26,6 +23,10 @@ from remediate.subcommands.progress import Progress, end, on_a_terminal
 from remediate.subcommands.who import who
 
 PROG = "hastwatch switchover"
+EXITS = {
+    0: "served by the other node",
+    1: "refused, not confirmed, or taken back, and the reason is said",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     caller.add_yes(made)
     local.add_options(made)
     return made

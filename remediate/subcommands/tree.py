@@ -5,8 +5,7 @@
     hastwatch tree read POINT PATH --offset N --limit N
 
 Only reads. Paths are base64, `-` is the empty one; each line of the answer is a JSON array, and the answer to `list`
-ends with a line that says whether there is more (`recovery/remote_tree.py`). Exit status: 0 answered, 1 the files
-can't be read, 2 wrong usage.
+ends with a line that says whether there is more (`recovery/remote_tree.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +16,17 @@ import sys
 from collections.abc import Iterator
 
 from checks.plugin.text import plain
+from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.outcome import StepFailed
 from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, encoded, ending, row
 from remediate.recovery.trees import CHUNK, DirectoryTree, digest
 
 UNREADABLE = 1
+EXITS = {
+    0: "answered",
+    1: "the files can't be read",
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -41,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch tree", description=__doc__)
+    made = Parser(prog="hastwatch tree", description=__doc__, exits=exits.said(EXITS))
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"list": "every file below a directory", "sha256": "what some files hold", "read": "a part of a file"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
