@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.writes import Cause, Fate, Piece, Write
 
 if TYPE_CHECKING:
@@ -120,24 +122,41 @@ def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
         buffered = not set(write.pieces) <= here
         if event is Event.CLEAN_HANDOVER and linked:
             continue
-        if buffered and event is Event.ROLE_FIRST and linked:
-            cause = Cause.STEPS
-        elif buffered:
-            cause = Cause.UFS_DELAY
-        else:
+        if not buffered or event is Event.CLEAN_HANDOVER:
             cause = Cause.REPLICATION
+        elif event is Event.ROLE_FIRST:
+            cause = of_the_steps(node, primary_worker(node, resource), linked)
+        else:
+            cause = Cause.UFS_DELAY
         risks.append(Risk(write, cause))
     return risks
 
 
+def saved_by_an_unmount(pair: Pair, resource: str) -> list[Write]:
+    """The acknowledged writes that a clean unmount on the serving node would bring to a disk now: those in its buffers,
+    where its device takes them."""
+    serving = serving_mount(pair, resource)
+    worker = primary_worker(serving[0], resource) if serving is not None else None
+    if serving is None or worker is None or worker.stopped or not worker.started:
+        return []
+    buffered = serving[1].buffered.keys()
+    return [write for write in pair.ledger.of(resource) if not buffered.isdisjoint(write.pieces)]
+
+
+def primary_worker(node: Node, resource: str) -> PrimaryWorker | None:
+    """hastd's worker behind the device of a resource, if there is one."""
+    known = node.hastd.resources.get(resource)
+    return known.worker if known is not None and isinstance(known.worker, PrimaryWorker) else None
+
+
 def _replicating(node: Node, peer: Node, resource: str) -> bool:
     """What is written on `node` now gets to `peer` before a handover is through."""
-    known = node.hastd.resources.get(resource)
-    worker = known.worker if known is not None else None
+    worker = primary_worker(node, resource)
     return (
         worker is not None
-        and getattr(worker, "connected", False)
+        and worker.connected
         and peer.on
+        and node.hastd.reachable
         and node.pair.link.both_ways(node.name, peer.name, Traffic.HAST)
     )
 

@@ -7,6 +7,7 @@ network, one between hastd and NFS. rc(8) waits for each.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.boot_messages import boot_messages
@@ -15,6 +16,7 @@ from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.processes import boot_processes
 from remediate.rehearsal.services import SCRIPTS, enabled, start_daemon
+from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 HOLD_SCRIPT = "/usr/local/etc/rc.d/hastwatch_hold"
 CONVERGE_SCRIPT = "/usr/local/etc/rc.d/hastwatch"
 
-RC_SHUTDOWN = 60.0
-"""Seconds that an orderly shutdown waits for the local script (rc.conf(5) has 90 for all scripts together)."""
+RC_SHUTDOWN = 90.0
+"""Seconds for all of rc.shutdown, then its watchdog kills it (rc.conf(5), rcshutdown_timeout; rc.shutdown)."""
 
 BOOT_PIDS = {"devd": 384, "syslogd": 557, "hastd": 570, "rpcbind": 577, "statd": 584, "lockd": 588}
 BOOT_PIDS |= {"mountd": 616, "nfsd": 625}
@@ -61,10 +63,25 @@ def booting(node: Node) -> Steps[None]:
 
 
 def shutting_down(node: Node) -> Steps[None]:
-    """rc.shutdown: the local script, NFS, hastd, each asked to end; then the power goes."""
-    yield first_of(_local_script(node, CONVERGE_SCRIPT, "stop"), node.clock.timeout(RC_SHUTDOWN))
-    for name in (*reversed(NFS_DAEMONS), "hastd"):
-        yield node.start_command(f"service {name} onestop")
+    """rc.shutdown, or as much of it as its watchdog lets it do; then init ends every process, hastd too, and the
+    kernel unmounts by force what is on its devices (init.c, death(); 4). Then the power goes."""
+    scripts = node.clock.start(_rc_shutdown(node))
+    yield first_of(scripts, node.clock.timeout(RC_SHUTDOWN))
+    scripts.kill()
+    node.hastd.die(Cause.STEPS)
+
+
+def _rc_shutdown(node: Node) -> Steps[None]:
+    """The scripts in the reverse order of rcorder(8). Its order stands on what every installed script requires, and
+    nothing on that: NFS is stopped before the local script (as seen on a real pair), after it, or not at all."""
+    daemons = [f"service {name} onestop" for name in reversed(NFS_DAEMONS)]
+    before = random.Random(f"{node.pair.layout.seed} {node.name} {node.clock.now}").choice((True, False, None))
+    for command in daemons if before is True else ():
+        yield node.start_command(command)
+    yield _local_script(node, CONVERGE_SCRIPT, "stop")
+    for command in daemons if before is False else ():
+        yield node.start_command(command)
+    yield node.start_command("service hastd onestop")
 
 
 def _local_script(node: Node, path: str, verb: str) -> Completion[int]:

@@ -29,6 +29,7 @@ TOLD = frozenset(
         "clear",
         "repair",
         "held-back",
+        "shutdown",
     )
 )
 """Events of the journal that a story needs; the others are for whoever reads the journal itself."""

@@ -33,6 +33,12 @@ class FileSystems:
         for device in node.files.glob("/dev/*.nop"):
             node.files.remove(device)
         self.root_exported = False
+        self.others: list[tuple[str, str]] = []
+        """Directories that nullfs shows elsewhere, as (directory, point), in the order in which they were mounted."""
+
+    def beneath(self, point: str) -> bool:
+        """Something else is mounted over the file system at this point, or in it: it is busy, for umount -f too."""
+        return any(other == point or other.startswith(f"{point}/") for _, other in self.others)
 
     def under(self, path: str) -> tuple[Mount, str] | None:
         """The mount a path lies in and the name below it, None for the root file system."""
@@ -75,6 +81,7 @@ class FileSystems:
             mount.discard(Cause.UFS_DELAY)
         self.mounts.clear()
         self.pools.clear()
+        self.others.clear()
         self.root_exported = False
 
     def make(self, resource: ResourceLayout) -> Completion[bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.control_socket import ControlSocket
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
@@ -147,7 +148,7 @@ class Hastd:
                 pid, role = resource.worker.process.pid, resource.role
                 text = f"Terminating worker process (resource={name}, role={role}, pid={pid})."
                 self.log(Level.INFO, text)
-        self.die(Cause.UFS_DELAY)
+        self.die(Cause.STEPS)
 
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
@@ -269,15 +270,14 @@ class Hastd:
         worker, resource.worker = resource.worker, None
         if worker is not None:
             linked = is_primary(worker) and worker.connected and self._peer_answers(worker)
+            if cause is Cause.STEPS:
+                cause = of_the_steps(self.node, worker if is_primary(worker) else None, linked)
             worker.end()
-        else:
-            linked = False
         if resource.role is Role.PRIMARY:
             resource.role = Role.INIT
             self._serve_orphans(resource)
             self._remove_device(resource.conf.name)
-            lost_to = cause if linked or cause is not Cause.STEPS else Cause.UFS_DELAY
-            self.node.filesystems.device_gone(resource.conf.name, lost_to)
+            self.node.filesystems.device_gone(resource.conf.name, cause)
 
     def _remove_device(self, name: str) -> None:
         files = self.node.files

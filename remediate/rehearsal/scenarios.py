@@ -167,7 +167,7 @@ def boot_flap(stage: Stage) -> None:
     stage.breaks("power-on", booting.name)
     stage.waits(45, f"{booting.name} boots, hears no advertisement at first, and its hook promotes")
     stage.looks("two primaries", "hast-both-primary")
-    stage.expects_loss(besides=(Cause.UFS_DELAY, Cause.OVERWRITTEN))
+    stage.expects_loss(besides=(Cause.STEPS, Cause.OVERWRITTEN))
     stage.waits(60, "it hears the real master; the hook is told BACKUP when it is done with MASTER")
     stage.looks("BACKUP again", "splitbrain")
     stage.tells(f"the copy of {booting.name} is given up")

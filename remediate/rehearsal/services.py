@@ -127,6 +127,8 @@ def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "")
 
 def _stop_hastd(node: Node) -> Steps[None]:
     """rc.d/hastd: first `hastctl role init all`."""
+    while node.hastd.stopped:
+        yield 1.0  # hastctl(8) waits for an answer without end
     for resource in list(node.hastd.resources.values()):
         yield from node.hastd.set_role(resource, Role.INIT)
     yield node.pair.layout.costs.hastd_stop

@@ -20,6 +20,7 @@ WHOSE = {
     Cause.UFS_DELAY: "UFS: acknowledged by NFS, not yet on the device",
     Cause.REPLICATION: "HAST: on one disk and not on the other",
     Cause.STEPS: "the steps: the role was given up under the mount",
+    Cause.ONE_HISTORY: "given up instead of a split-brain: the other node had the service",
     Cause.OVERWRITTEN: "the recovery: overwritten from the copy that was kept",
     Cause.DISK: "a disk that failed or was replaced",
 }
@@ -27,6 +28,7 @@ SHORT = {
     Cause.UFS_DELAY: "UFS",
     Cause.REPLICATION: "HAST",
     Cause.STEPS: "the steps",
+    Cause.ONE_HISTORY: "one history",
     Cause.OVERWRITTEN: "the recovery",
     Cause.DISK: "the disk",
 }

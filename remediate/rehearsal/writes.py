@@ -62,7 +62,8 @@ class Cause(Enum):
 
     UFS_DELAY = "delayed writes of the file system: acknowledged, and not yet on the device"
     REPLICATION = "the replication: on one disk, and not on the other"
-    STEPS = "the order of the steps: the device was taken away under a mounted file system"
+    STEPS = "the order of the steps: a clean unmount at that moment would have saved it"
+    ONE_HISTORY = "given up so that the copies stay one history: saving it would have made a split-brain"
     OVERWRITTEN = "a synchronisation from the other node, whose data was kept"
     DISK = "a disk that failed or was replaced"
 

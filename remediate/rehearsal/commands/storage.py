@@ -34,6 +34,9 @@ def mount(call: Call) -> Steps[int]:
         call.err("usage: mount [-adflpruvw] [-F fstab] [-o options] [-t ufs | external_type] special node\n")
         return 1
     device, directory = words
+    if "nullfs" in options:
+        node.filesystems.others.append((device, directory.rstrip("/")))
+        return 0
     provider = provider_of(node, device)
     if provider is not None:
         return (yield from _mount_view(call, provider, directory, options))
@@ -121,6 +124,8 @@ def _list_mounts(call: Call, verbose: bool) -> None:
     for each in node.filesystems.mounts.values():
         options = [each.fstype, *(["NFS exported"] if each.exported else []), *each.options]
         line(each.source, each.resource.mountpoint, ", ".join(options), _fsid(each))
+    for directory, point in node.filesystems.others:
+        line(directory, point, "nullfs, local", "00ff000101000000")
 
 
 def _fsid(mount: Mount) -> str:
@@ -133,12 +138,19 @@ def _fsid(mount: Mount) -> str:
 def umount(call: Call) -> Steps[int]:
     """umount(8), -f."""
     force, target, node = "-f" in call.argv, call.argv[-1].rstrip("/"), call.node
+    over = [other for other in node.filesystems.others if other[1] == target]
+    if over:
+        node.filesystems.others.remove(over[-1])
+        return 0
     mounted = node.filesystems.mounts.get(target)
     if mounted is None:
         by_device = [each for each in node.filesystems.mounts.values() if each.source == target]
         mounted = by_device[0] if by_device else None
     if mounted is None:
         call.err(f"umount: {target}: not a file system root directory\n")
+        return 1
+    if node.filesystems.beneath(mounted.resource.mountpoint):
+        call.err(f"umount: unmount of {mounted.resource.mountpoint} failed: Device busy\n")
         return 1
     if force:
         mounted.users.clear()

@@ -1,0 +1,39 @@
+"""Whose doing it is that buffers are lost when a device is taken away under its mount, on a node that has power.
+
+A clean unmount at that moment would have brought all of them to the node's own disk, linked or not. So the steps are to
+blame, whatever the state of the link, but for one excuse: this node had not written alone, and the other one, which was
+alive, had the service or was about to have it. The unmount would then have been the first write of a second history
+(primary.c, write_complete), and what it saved would have been in the copy that loses.
+
+This module knows the truth of both nodes; who acted had to prove it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remediate.rehearsal.carp import State
+from remediate.rehearsal.metadata import Role
+from remediate.rehearsal.writes import Cause
+
+if TYPE_CHECKING:
+    from remediate.rehearsal.node import Node
+    from remediate.rehearsal.replication import PrimaryWorker
+
+
+def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
+    """The cause of a loss by a role that was given up, or a hastd that was stopped, under a mount."""
+    if worker is None or worker.stopped or not worker.started:
+        return Cause.UFS_DELAY  # no unmount gets anything to such a device
+    return Cause.ONE_HISTORY if not linked and saves_a_split_brain(node, worker) else Cause.STEPS
+
+
+def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
+    """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
+    peer = node.pair.peer(node)
+    if worker.metadata.localcnt != worker.remote_remotecnt or not (peer.on and peer.hastd.running):
+        return False
+    theirs = peer.hastd.resources.get(worker.resource.conf.name)
+    return theirs is not None and (
+        theirs.role is Role.PRIMARY or all(vhid.state is not State.MASTER for vhid in node.network.vhids())
+    )
