@@ -209,10 +209,15 @@ def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
 
 
 def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
-    """What rc.shutdown(8) calls, as patiently. Raises StateError."""
+    """What rc.shutdown(8) calls, as patiently; and whatever becomes of it, nothing stays mounted. Raises StateError."""
     from remediate.failover import boot, hold
 
-    return patiently(site, hold.SHUTDOWN, lambda: boot.end(site, watch))
+    try:
+        boot.give_away(site)
+        return patiently(site, hold.SHUTDOWN, lambda: boot.end(site, watch))
+    finally:
+        if said := boot.leave_nothing_mounted(site):
+            site.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
 
 
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:

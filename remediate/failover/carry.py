@@ -13,16 +13,17 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from remediate.failover import filesystems, peer, reach, roles, services
-from remediate.failover.facts import Peer
+from remediate.failover import filesystems, parting, peer, reach, roles, services
+from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place
 from remediate.failover.steps import PROMOTES, Do, Step
 from remediate.site import Site
-from remediate.state import maintenance
+from remediate.state import ledger, maintenance
 from remediate.state.journal import ERR, INFO
+from remediate.state.ledger import Copy
 from remediate.state.store import StateUnreadable
 
 SETTLES = 0.1
@@ -43,11 +44,13 @@ class Carrier:
         self.steps = 0
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
-        """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP says
-        meanwhile changes nothing, as when a promotion is undone. Raises Superseded."""
+        """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP or a
+        human says meanwhile changes nothing, as when a promotion is undone. A node that shuts down is heedless, and
+        goes on: an unmount helps, whatever else failed. Raises Superseded."""
+        goes_down = self.seen.facts.node.leaving is Leaving.GOES_DOWN
         for stage in plan.stages:
-            self._stage(stage, heedless)
-            if self.failed:
+            self._stage(stage, heedless or goes_down)
+            if self.failed and not goes_down:
                 return
 
     def _stage(self, stage: Stage, heedless: bool) -> None:
@@ -125,19 +128,33 @@ class Carrier:
         done: dict[Do, Callable[[], str | None]] = {
             Do.AWAIT_PEER: lambda: self._await_peer(place),
             Do.SETTLE: lambda: self._settle(place),
-            Do.BECOME_PRIMARY: lambda: roles.become_primary(site, place, self.seen.facts),
+            Do.BECOME_PRIMARY: lambda: self._become_primary(place),
             Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
             Do.CHECK: lambda: filesystems.check(site, place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self._refuse_superseded, Step(do, place.name))),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
-            Do.BECOME_SECONDARY: lambda: roles.become(site, place, Role.SECONDARY),
-            Do.BECOME_INIT: lambda: roles.become(site, place, Role.INIT),
+            Do.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
+            Do.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
             Do.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(site, place),
             Do.PROTECT: lambda: filesystems.protect(site, place, True),
         }
         return done[do]() or ""
+
+    def _become_primary(self, place: Place) -> str:
+        """Unless the other node has said, while it was waited for, that this copy lacks what it has written."""
+        kept = ledger.read(self.site.store, place.name)
+        if kept.copy is Copy.INCOMPLETE and not self.site.config.failover.promote_stale:
+            raise Superseded(f"before {place.name} becomes primary: {kept.why}")
+        return roles.become_primary(self.site, place, self.seen.facts)
+
+    def _give_up(self, place: Place, role: Role) -> None:
+        """Under a mount only while the proof still stands (`parting`): what NFS took until it was stopped, and what UFS
+        writes by itself, may have reached the device meanwhile."""
+        if self.seen.facts.resources[place.name].role_first and parting.has_written_alone(self.site, place.name):
+            raise Superseded(f"before the role of {place.name} is given up: this node has written alone meanwhile")
+        roles.become(self.site, place, role)
 
     def _is_up(self, name: str) -> bool:
         """Whether the resource is served here when the plan is through: it is not, where the address is not here."""

@@ -17,7 +17,7 @@ from checks.probes.errors import ProbeError
 from remediate import exits
 from remediate.failover import copies, fitness, hold, peer
 from remediate.failover.carry import Carrier
-from remediate.failover.facts import Peer
+from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import Decision, Rule, Target
 from remediate.failover.observe import Seen, observe
@@ -221,7 +221,8 @@ class Run:
             return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
             return self._undo(seen, going_up, carrier.failed)
-        self._hold_back({f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}, seen)
+        in_use = {f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}
+        self._hold_back(in_use | ({seen.facts.leaving} if seen.facts.leaving else set()), seen)
         return tuple(carrier.failed.values())
 
     def _promoted(self, names: list[str]) -> None:
@@ -270,8 +271,9 @@ class Run:
         decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
         decisions |= {name: Decision(Target.STANDBY, UNDONE) for name in names}
         resources = {  # the mount has written already: giving up the role under it would save nothing, and lose buffers
-            name: state._replace(apart=True) if name in names else state for name, state in facts.resources.items()
+            name: state._replace(role_first=False) for name, state in facts.resources.items()
         }
+        seen = seen._replace(facts=facts._replace(resources=resources))
         carrier = Carrier(self.site, seen, self.id, self.watch)
         carrier.carry(arranged(facts.node, resources, decisions, self.site.config.failover), heedless=True)
         self.steps += carrier.steps
@@ -340,6 +342,8 @@ UNDONE = Rule("undone", "a promotion has failed and is taken back", Target.STAND
 
 def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
     """Why resources are not served here although the address is here, in sentences."""
+    if seen.facts.node.leaving is Leaving.GOES_DOWN:
+        return ()
     sentences = []
     for name, decision in made.decisions.items():
         state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts

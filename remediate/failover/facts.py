@@ -42,8 +42,8 @@ class ResourceState(NamedTuple):
     role: HastRole
     connected: bool
     """A worker replicates, and the other node's hastd answers: a clean unmount reaches both disks."""
-    apart: bool
-    """This node is known to have written alone already: its localcnt is raised, and no unmount raises it again."""
+    role_first: bool
+    """Proven: giving up the role under the mount saves a split-brain (`parting`). Otherwise it only loses buffers."""
     mounted: Mounted
     exported: bool
     protected: bool
@@ -61,6 +61,14 @@ class ResourceState(NamedTuple):
         return self.role is HastRole.PRIMARY and self.mounted is Mounted.WRITABLE
 
 
+class Leaving(enum.Enum):
+    """Whether this node gives its service away, and what for."""
+
+    NO = "it stays"
+    MOVES = "a switchover runs"
+    GOES_DOWN = "it shuts down: soon nothing runs here, and what is mounted then loses its device"
+
+
 class NodeState(NamedTuple):
     """What concerns all resources of the node."""
 
@@ -73,8 +81,7 @@ class NodeState(NamedTuple):
     maintenance: bool
     blocked: bool
     """Two promotions have failed: nothing is done until a human says so."""
-    leaving: bool
-    """This node gives its service away: it shuts down, or a switchover runs."""
+    leaving: Leaving
 
 
 class Said(NamedTuple):

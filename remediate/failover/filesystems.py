@@ -116,21 +116,25 @@ def _is_of_the_pair(place: Place, host: str, hostid: str) -> bool:
 
 
 def unmount(site: Site, place: Place) -> str:
-    """A clean unmount, repeated; who uses the file system is ended within the budget, force comes only at its end.
-    What was done, for the journal. Raises StepFailed, ProbeError."""
-    there = _there(site, place)
-    if there is None:
+    """A clean unmount of everything that is mounted there, repeated; who uses the file system is ended within the
+    budget, force comes only at its end. What was done, for the journal. Raises StepFailed, ProbeError."""
+    stack = _stack(site, place)
+    if not stack:
         return "nothing is mounted"
     budget, began = site.config.failover.unmount, site.timing.now()
     ended: list[Process] = []
     while True:
-        done = site.here.act(unmounting(there, place), MOUNTS)
-        if _there(site, place) is None and not (there.kind == "zfs" and _pool_is_imported(site, place)):
+        for there in stack:
+            done = site.here.act(unmounting(there, place), MOUNTS)
+        left = _stack(site, place)
+        if not left and not (_has_pool(stack, place) and _pool_is_imported(site, place)):
             return f"after these were ended: {users.named(ended)}" if ended else "clean"
+        stack = left or stack[-1:]
         spent = site.timing.now() - began
         if spent >= budget:
             break
-        ended += users.end(site, there, "KILL" if spent > budget / 2 else "TERM")
+        for there in left:
+            ended += users.end(site, there, "KILL" if spent > budget / 2 else "TERM")
         site.timing.sleep(AGAIN)
     forced = unmount_by_force(site, place)
     return f"{forced}, because it stayed busy ({done.words}); in use by {users.named(ended)}"
@@ -138,20 +142,22 @@ def unmount(site: Site, place: Place) -> str:
 
 def unmounting(there: Mount, place: Place) -> tuple[str, ...]:
     """umount(8), or zpool-export(8)."""
-    return (ZPOOL, "export", place.name) if there.kind == "zfs" else (UMOUNT, place.point)
+    return (ZPOOL, "export", place.name) if _has_pool((there,), place) else (UMOUNT, there.point)
 
 
 def unmount_by_force(site: Site, place: Place) -> str:
     """Take away what is still mounted, buffers or not; what was done. Raises StepFailed where it is still there."""
-    there = _there(site, place)
-    if there is None:
+    stack, words = _stack(site, place), ""
+    if not stack:
         return "the kernel has unmounted it with the device; what was in buffers is lost"
-    command = (ZPOOL, "export", "-f", place.name) if there.kind == "zfs" else (UMOUNT, "-f", place.point)
-    try:
-        words = site.here.act(command, MOUNTS).words
-    except Hangs as error:
-        words = str(error)
-    if _there(site, place) is not None or (there.kind == "zfs" and _pool_is_imported(site, place)):
+    for there in stack:
+        pool = _has_pool((there,), place)
+        command = (ZPOOL, "export", "-f", place.name) if pool else (UMOUNT, "-f", there.point)
+        try:
+            words = site.here.act(command, MOUNTS).words
+        except Hangs as error:
+            words = str(error)
+    if _stack(site, place) or (_has_pool(stack, place) and _pool_is_imported(site, place)):
         raise StepFailed(f"{place.point} cannot be proven unmounted, it counts as in use: {words}")
     return "unmounted by force; what was in buffers may be lost"
 
@@ -186,6 +192,18 @@ def is_protected(listing: str) -> bool:
 
 def _there(site: Site, place: Place) -> Mount | None:
     return mounted_at(mounts(site.here.node()), place.point)
+
+
+def _stack(site: Site, place: Place) -> tuple[Mount, ...]:
+    """What is mounted at the mount point and below it, in the order in which it has to be unmounted: what came last,
+    first; of a pool only its own file system, the export takes the others."""
+    there = [each for each in mounts(site.here.node()) if each.point == place.point or
+             (each.point.startswith(f"{place.point}/") and not _has_pool((each,), place))]  # fmt: skip
+    return tuple(reversed(there))
+
+
+def _has_pool(found: tuple[Mount, ...], place: Place) -> bool:
+    return any(each.kind == "zfs" and belongs(each, place.device, place.name) for each in found)
 
 
 def _pool_is_imported(site: Site, place: Place) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import NodeState, ResourceState, Split
+from remediate.failover.facts import Leaving, NodeState, ResourceState, Split
 
 
 class Target(enum.Enum):
@@ -22,6 +22,7 @@ class Target(enum.Enum):
     ACTIVE = "primary, mounted, exported, served"
     STANDBY = "secondary, not mounted, nothing served"
     STEPPED_DOWN = "role init, not mounted, nothing served"
+    OFF = "not mounted, nothing served, no primary"
     AS_IT_IS = "left alone"
 
 
@@ -48,6 +49,8 @@ def _master(state: ResourceState) -> bool:
 
 
 RULES = (
+    Rule("goes-down", "this node shuts down: hastd takes the device away from whatever is still mounted", Target.OFF,
+         lambda state, node, policy: node.leaving is Leaving.GOES_DOWN),
     Rule("maintenance", "maintenance: automatic action is suspended", Target.AS_IT_IS,
          lambda state, node, policy: node.maintenance),
     Rule("blocked", "promotions have failed before: nothing is done until a human has looked", Target.AS_IT_IS,
@@ -63,7 +66,7 @@ RULES = (
     Rule("read-only", "mounted read-only, by a human or after an error of the disk", Target.AS_IT_IS,
          lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=True),
     Rule("leaving", "this node gives its service away", Target.STANDBY,
-         lambda state, node, policy: node.leaving),
+         lambda state, node, policy: node.leaving is Leaving.MOVES),
     Rule("not-master", "the service address is not here", Target.STANDBY,
          lambda state, node, policy: not _master(state) and state.split is not Split.LOSING),
     Rule("split-brain-served", "a split-brain whose losing side this node may be, but clients are served here",

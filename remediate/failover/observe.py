@@ -11,16 +11,15 @@ from typing import NamedTuple
 from checks.probes import carp, filesystem, hast
 from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid, asked
-from checks.probes.counters import Relation
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import dumps, peer
+from remediate.failover import parting, peer
 from remediate.failover.behind import behind
-from remediate.failover.facts import BASE, SERVING, Facts, NodeState, Peer, ResourceState, Said, Split
+from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
-from remediate.failover.hold import shutting_down
+from remediate.failover.hold import SHUTDOWN, shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
@@ -56,7 +55,7 @@ class _Reading(NamedTuple):
     arrived: events.Seen
     boot: str
     settle: float
-    leaving: bool
+    leaving: Leaving
     remembered: Remembered
 
 
@@ -82,7 +81,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     young = uptime < policy.boot_window or not boot
     reading = _Reading(
         site, node, vhids, filesystem.mounts(node), known, boot,
-        policy.boot_settle if young else policy.settle, bool(leaving),
+        policy.boot_settle if young else policy.settle, _purpose(leaving),
         remembered,
     )  # fmt: skip
     found = places(node, site.config, only)
@@ -109,7 +108,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
             extra=running_services(node, policy.services),
             maintenance=suspended is not None,
             blocked=bool(stopped),
-            leaving=bool(leaving),
+            leaving=reading.leaving,
         ),
         resources=states,
         said=said,
@@ -119,6 +118,12 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         unsure=remembered.trouble,
     )
     return Seen(facts, found, resources, vhids, arrived.seq, settles)
+
+
+def _purpose(leaving: str) -> Leaving:
+    if not leaving:
+        return Leaving.NO
+    return Leaving.GOES_DOWN if leaving == SHUTDOWN else Leaving.MOVES
 
 
 def _demotion(node: Node) -> int | None:
@@ -167,16 +172,16 @@ def _resource(
         stale, split_said = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or reading.remembered.against_a_promotion()
-    apart = False
-    going_down = wanted.state is not CarpState.MASTER or reading.leaving
+    role_first = False
+    going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
         worker = worker and peer.hastd_answers(site, resources[name].remoteaddr)
-        apart = not worker and _has_written_alone(reading, name)
+        role_first = not worker and parting.role_first(site, resources[name], wanted.state)
     state = ResourceState(
         carp=wanted.state,
         role=role,
         connected=worker,
-        apart=apart,
+        role_first=role_first,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING
@@ -215,10 +220,3 @@ def _marked(site: Site, name: str) -> Split:
     if found is None:
         return Split.NONE
     return Split.WINNING if found.losing is False else Split.LOSING
-
-
-def _has_written_alone(reading: _Reading, name: str) -> bool:
-    """Whether the counters on both disks say so; without the other node's nothing is known. Then giving up the role
-    under the mount would lose what is in buffers and save nothing: the histories have parted already."""
-    both = dumps.read(reading.site, name)
-    return both is not None and both.relation in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)

@@ -5,10 +5,12 @@ Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
 * a file system is looked at only once the device is there, whoever has taken the role;
 * the role primary is taken only as CARP MASTER, believed, and after the other node has let go or is known to be gone;
 * NFS is started only when everything that is to be served here is mounted, and stopped before anything is unmounted;
-* while the other node is connected, or this one is known to have written alone, a file system is unmounted before the
-  role is given up, otherwise after it: then its localcnt does not rise;
+* a file system is unmounted cleanly before the role is given up: that loses nothing that was acknowledged. Only where
+  it is proven that the other order saves a split-brain (`parting`) the role goes first, so that localcnt does not rise;
+* a node that shuts down stops serving and unmounts everything, whatever else is so: hastd's stop would take the device
+  away under the mount;
 * what is as it should be is not touched: after the plan has had its effect the next plan is empty;
-* under maintenance, and after promotions have failed, the plan is empty.
+* otherwise under maintenance, and after promotions have failed, the plan is empty.
 
 A plan is a sequence of stages. The tracks of a stage are independent of each other and go at the same time; the steps
 of a track follow one another.
@@ -99,7 +101,7 @@ def _track(name: str, state: ResourceState, decision: Decision) -> Iterator[Step
     """The steps of one resource."""
     if decision.target is Target.ACTIVE:
         yield from (Step(do, name) for do in _up(state))
-    elif decision.target in (Target.STANDBY, Target.STEPPED_DOWN):
+    elif decision.target is not Target.AS_IT_IS:
         yield from (Step(do, name) for do in _down(state, decision.target))
 
 
@@ -120,15 +122,23 @@ def _up(state: ResourceState) -> Iterator[Do]:
 
 
 def _down(state: ResourceState, target: Target) -> Iterator[Do]:
-    wanted = HastRole.INIT if target is Target.STEPPED_DOWN else HastRole.SECONDARY
-    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
-    give_up = Do.BECOME_INIT if target is Target.STEPPED_DOWN else Do.BECOME_SECONDARY
-    role = [give_up] if state.role not in (wanted, HastRole.DOWN) else []
-    if mounted and (state.connected or state.apart):
-        yield from (Do.UNMOUNT, *role, Do.PROTECT)
-    elif mounted:
-        yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)
-    else:
+    role = _given_up(state.role, target)
+    if state.mounted is Mounted.NOTHING:
         yield from role
         if not state.protected:
             yield Do.PROTECT
+    elif state.role_first or state.role is HastRole.DOWN:  # without hastd there is no device to write to
+        yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)
+    else:
+        yield from (Do.UNMOUNT, *role, Do.PROTECT)
+
+
+def _given_up(role: HastRole, target: Target) -> tuple[Do, ...]:
+    """The step that leaves the role as the target has it, if one is needed and hastd is there to do it."""
+    if role is HastRole.DOWN:
+        return ()
+    if target is Target.OFF:
+        return (Do.BECOME_SECONDARY,) if role is HastRole.PRIMARY else ()
+    if target is Target.STEPPED_DOWN:
+        return () if role is HastRole.INIT else (Do.BECOME_INIT,)
+    return () if role is HastRole.SECONDARY else (Do.BECOME_SECONDARY,)

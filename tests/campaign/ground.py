@@ -46,9 +46,10 @@ EVERY = 5.0
 """Seconds between two looks whether anybody serves."""
 WARM_UP = 35.0
 """Seconds that clients write before the first round: longer than UFS delays any name."""
-GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN)
+GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN, Cause.ONE_HISTORY)
 """Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
-and a synchronisation that makes both copies the same after one of them was cut off."""
+a synchronisation that makes both copies the same after one of them was cut off, and a role that was given up first,
+where the clean unmount would have made a split-brain. What a clean unmount would have saved is none of these."""
 
 
 class WatchedClock(Clock):
@@ -158,22 +159,20 @@ class Ground:
 
     def _cause(self, place: Places) -> Cause:
         """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
-        account; no disk fails here. And where the nodes were apart when the role was given up, or shortly before, the
-        node had looked for its peer in vain, and the order of its steps was right."""
+        account; no disk fails here. And where the nodes had come together a moment before the role was given up, the
+        proof that it saves a split-brain was of the moment before."""
         known = self.pair.ledger.discarded.get(place.write.number)
         if place.cause is Cause.DISK and known is None:
             return Cause.UFS_DELAY
-        if place.cause is Cause.STEPS and known and self._were_apart(known.at):
-            return Cause.UFS_DELAY
+        if place.cause is Cause.STEPS and known and self._had_just_met(known.at):
+            return Cause.ONE_HISTORY
         return place.cause or Cause.REPLICATION
 
-    def _were_apart(self, at: float) -> bool:
-        """Whether the nodes were without each other at this moment, or had come together shortly before it: something
-        had come back, hastd had connected, or a cable was out, which the account does not see on the other node."""
-        notes = [note for note in self.pair.notes if note.at <= at]
-        connected = [note.at for note in notes if note.text.startswith("hast connect")]
-        cables = {note.node: note.text.endswith("DOWN") for note in notes if "link state changed" in note.text}
-        return any(cables.values()) or any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
+    def _had_just_met(self, at: float) -> bool:
+        """Whether something had come back shortly before, or hastd had connected, while both nodes were on."""
+        connected = [note.at for note in self.pair.notes if note.text.startswith("hast connect")]
+        met = any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
+        return met and all(node.on for node in self.pair.nodes.values())
 
     # --- what is so ----------------------------------------------------------------------------------------------
 

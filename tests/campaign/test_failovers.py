@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
 from tests.campaign.ground import Ground, Missing
 from tests.campaign.invariants import Violation
+from tests.campaign.putting_right import put_right
 from tests.campaign.schedule import Event, Kind, Round
 
 DISTURBED = {disturbance.name: disturbance for disturbance in DISTURBANCES}
@@ -52,6 +54,28 @@ def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, lost)
     assert sum(documented(seed=1, count=2).missing.values()) > 20
+    ground.close()
+
+
+def test_the_last_node_shuts_down_and_loses_nothing(tmp_path: Path) -> None:
+    ground = Ground(1, tmp_path)
+    play(ground, PLANNED._replace(kind=BY_NAME["last node shuts down"]))
+    assert recovered(ground) == ""
+    assert ground.missing() == set()
+    ground.close()
+
+
+def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_what_it_loses() -> None:
+    """Without hastwatch rc(8) stops hastd under the mount. No delay of UFS hides that any more."""
+    ground = Ground(1, None)
+    made = PLANNED._replace(kind=BY_NAME["last node shuts down"])
+    play(ground, made)
+    put_right(ground, random.Random(1))
+    ground.clock.advance(60)
+    lost = ground.missing()
+    assert Cause.STEPS in {each.cause for each in lost}
+    with pytest.raises(Violation, match="the order of the steps"):
+        refuse(made, {each for each in lost if each.cause is Cause.STEPS})
     ground.close()
 
 

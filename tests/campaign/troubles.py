@@ -65,6 +65,12 @@ def shut_down(ground: Ground, node: Node) -> None:
     ground.shutdowns.append(node.shut_down())
 
 
+def shut_down_alone(ground: Ground, node: Node) -> None:
+    """The same, on the only node that is left."""
+    broken(ground, "power-off", ground.pair.peer(node).name)
+    ground.clock.after(ALONE, lambda: shut_down(ground, node))
+
+
 def _fault(name: str, *more: str) -> Callable[[Ground, Node], None]:
     return lambda ground, node: broken(ground, name, node.name, *more)
 
@@ -75,14 +81,17 @@ def _fault_of_the_pair(name: str) -> Callable[[Ground, Node], None]:
 
 CUT_OFF = frozenset({"management cut", "peer answers: old"})
 """See above: both networks at once. An old answer over the one that is left is no better than none."""
-NOBODY_RETURNS = frozenset({"convergence killed", "process hangs"})
-"""When the one convergence of a shutdown is killed, or hastd does not answer it, rc(8) goes on and stops hastd under
-the mount, and nobody is there to come again."""
+ALONE = 5.0
+"""Seconds for which the last node goes on alone."""
+NOBODY_RETURNS = frozenset({"convergence killed"})
+"""When the one convergence of a shutdown is killed, rc(8) goes on and stops hastd under the mount, and nobody is there
+to come again."""
 
 ORDINARY = (
     Kind("switchover", switched_over, planned=True),
     Kind("demotion by hand", demoted, planned=True),
     Kind("orderly shutdown", shut_down, planned=True, not_with=NOBODY_RETURNS),
+    Kind("last node shuts down", shut_down_alone, weight=2, not_with=NOBODY_RETURNS),
     Kind("power cut", _fault("power-off")),
     Kind("cable pulled", _fault("carrier-off")),
     Kind("isolated", _fault("isolate"), weight=1),

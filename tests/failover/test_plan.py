@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState, Split
+from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
 from remediate.failover.steps import Do, Step, node_after, resource_after
@@ -25,11 +25,11 @@ POLICIES = (Failover(), Failover(promote_stale=True, services=("ctld",)))
 CARP = (None, *CarpState)
 FLAG = (False, True)
 NODES = tuple(
-    NodeState(frozenset(serving), frozenset(base), frozenset(extra), *flags)
+    NodeState(frozenset(serving), frozenset(base), frozenset(extra), maintenance, blocked, leaving)
     for serving in ((), ("mountd",), ("nfsd",), SERVING)
     for base in ((), BASE)
     for extra in ((), ("ctld",))
-    for flags in itertools.product(FLAG, repeat=3)
+    for maintenance, blocked, leaving in itertools.product(FLAG, FLAG, Leaving)
 )
 
 
@@ -38,7 +38,9 @@ def resources() -> Iterator[ResourceState]:
     for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG):
         made = ResourceState(*state)
         mounted = made.mounted is not Mounted.NOTHING
-        if (made.exported and not mounted) or (mounted and not made.protected) or (made.connected and made.apart):
+        if (made.exported and not mounted) or (mounted and not made.protected):
+            continue
+        if made.role_first and (made.connected or not mounted):
             continue
         yield made
 
@@ -63,7 +65,8 @@ def end(made: Plan, node: NodeState, state: ResourceState) -> tuple[NodeState, R
 def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[str]:
     """What the plan for a state does that it must not."""
     made = plan(node, {"home": state}, policy)
-    if (node.maintenance or node.blocked) and made.steps:
+    goes_down = node.leaving is Leaving.GOES_DOWN
+    if (node.maintenance or node.blocked) and not goes_down and made.steps:
         yield "something is done under maintenance or after failed promotions"
     promoted = awaited = False
     for step, before, seen in walk(made, node, state):
@@ -84,23 +87,29 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "NFS started before the mount"
         if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.BECOME_SECONDARY, Do.BECOME_INIT) and before.serving:
             yield "NFS runs while the file system or the role is taken away"
-        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and (seen.connected or seen.apart) and seen.active:
-            yield "the role given up under a mount that could be unmounted cleanly"
-        if step.do is Do.UNMOUNT and not (seen.connected or seen.apart):
-            yield "a clean unmount with the link down: localcnt rises"
+        given_up = step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT)
+        if given_up and seen.mounted is not Mounted.NOTHING and not seen.role_first:
+            yield "the role given up under a mount without a proof that this saves a split-brain"
+        if step.do is Do.UNMOUNT and seen.role_first:
+            yield "a clean unmount where it is proven to make a split-brain"
+        if step.do is Do.UNMOUNT_BY_FORCE and seen.role is HastRole.PRIMARY:
+            yield "force instead of a clean unmount, with the device there"
         if step.do is Do.MOUNT and before.serving:
             yield "NFS answers before the mount"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
-    if promoted and node.leaving:
+    if promoted and node.leaving is not Leaving.NO:
         yield "promoted while the service is given away"
     after, reached = end(made, node, state)
     if plan(after, {"home": reached}, policy).steps:
         yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
+    left = after.serving or reached.mounted is not Mounted.NOTHING
+    if goes_down and (left or after.extra.intersection(policy.services) or reached.role is HastRole.PRIMARY):
+        yield "a node that shuts down leaves something to hastd's stop"
     target = made.decisions["home"].target
     if target is Target.ACTIVE and not (reached.active and reached.exported and after.serving == frozenset(SERVING)):
         yield "not active in the end"
-    if target in (Target.STANDBY, Target.STEPPED_DOWN) and (after.serving or reached.mounted is not Mounted.NOTHING):
+    if target in (Target.STANDBY, Target.STEPPED_DOWN, Target.OFF) and left:
         yield "something is left in the end"
     if decide(state, node, policy).target is Target.ACTIVE and state.active and state.exported and not (
         set(SERVING) - node.serving or set(BASE) - node.base or set(policy.services) - node.extra

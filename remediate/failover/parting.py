@@ -1,0 +1,52 @@
+"""Whether the role should be given up under a mount: only where that is proven to save a split-brain.
+
+hastd raises localcnt at the first write that completes while the other node is not connected (sbin/hastd/primary.c,
+write_complete). A clean unmount is such a write; giving up the role first is none, but the kernel then unmounts by
+force, and what NFS acknowledged and UFS still had in buffers is lost (hast-facts, 25 and 26). So the clean unmount is
+the rule: it loses nothing, whatever comes of it. The role goes first only if all of this is known:
+
+* the other node is not connected: otherwise the unmount reaches both disks and raises nothing;
+* this node has written nothing alone, else the histories have parted already. Its localcnt is what the other disk has
+  as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
+  peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
+* the other node writes alone, or will: it says itself, now, that it is primary; or the address is not here, and its
+  hastd answers there. Without that word it may be dead, and this copy the only one that goes on.
+"""
+
+from __future__ import annotations
+
+from checks.probes import counters, hast
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role, Status
+from remediate.failover import dumps
+from remediate.failover.peer import ASK
+from remediate.site import Site
+
+
+def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
+    """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
+    known is no proof."""
+    if _has_more(here) or site.peer is None:
+        return False
+    try:
+        there = hast.resource(site.peer.node(ASK), here.name).role
+    except (hast.NoState, ProbeError):
+        return False
+    if there is not Role.PRIMARY and carp not in (CarpState.BACKUP, CarpState.INIT):
+        return False
+    both = dumps.read(site, here.name)
+    return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
+
+
+def has_written_alone(site: Site, name: str) -> bool:
+    """Whether this node has written since, or that is not known: then the proof is void. Raises nothing."""
+    try:
+        return _has_more(hast.resource(site.here.node(), name))
+    except (hast.NoState, ProbeError):
+        return True
+
+
+def _has_more(here: Resource) -> bool:
+    """While hastd still takes the other node for connected, a write that waits for it is dirty and raises nothing."""
+    return here.status is not Status.COMPLETE and here.dirty > 0

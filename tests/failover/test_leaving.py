@@ -1,0 +1,228 @@
+"""What is acknowledged survives the end of a node: an orderly shutdown, a demotion, alone or not, whatever is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Result, Wish, converge
+from remediate.failover.hold import SHUTDOWN
+from remediate.failover.switchover import SWITCHOVER
+from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.writes import Cause
+from remediate.state import failures, maintenance
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+UNDERWAY = 1.5
+"""Seconds between two writes of the clients, and a bit: the last ones are in buffers."""
+ZFS = ResourceLayout(kind="zfs")
+
+
+def reboots(pair: InstalledPair) -> None:
+    """An orderly shutdown of the active node, and its boot."""
+    pair.pair.clock.wait(pair.active.shut_down())
+    assert not pair.active.on
+    pair.passes(5)
+    pair.boots(pair.active, 120)
+
+
+def unmounted_cleanly(pair: InstalledPair) -> bool:
+    """No device was taken away under a mount on the active node."""
+    return not any("forcibly unmounting" in note.text for note in pair.pair.notes if note.node == pair.active.name)
+
+
+# --- alone -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.0, 4.0, 30.0, 90.0])
+def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(state: Path, seconds: float) -> None:
+    """As seen on a real pair: 219 of 271 were lost (hast-facts, 36)."""
+    pair = installed_pair(state)
+    pair.standby.power_off()
+    pair.passes(seconds)
+    reboots(pair)
+    assert pair.serves(pair.active), pair.story()
+    assert pair.lost() == 0 and pair.sound and unmounted_cleanly(pair)
+
+
+def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut-management")
+    pair.standby.power_off()
+    pair.passes(UNDERWAY)
+    reboots(pair)
+    assert pair.lost() == 0 and pair.sound and unmounted_cleanly(pair)
+
+
+def test_a_node_that_wrote_alone_unmounts_cleanly_when_the_address_goes(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(30)
+    pair.active.network.demote(240, "by a human")
+    assert pair.until(lambda: not pair.mounted(pair.active), 10) and unmounted_cleanly(pair), pair.story()
+    pair.passes(60)
+    assert pair.lost() == 0 and pair.sound, pair.story()
+
+
+def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_alone(state: Path) -> None:
+    """The other node says itself that it lives: the role goes first, and localcnt does not rise."""
+    pair = installed_pair(state)
+    pair.breaks("carrier-off", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.breaks("carrier-on", "nfs001")
+    pair.passes(60)
+    assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
+    assert pair.split_brain(pair.active) is None and pair.sound
+    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.ONE_HISTORY, Cause.OVERWRITTEN}
+
+
+def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(state: Path) -> None:
+    """Nobody says that he goes on: a clean unmount, and the same copy is served when the cable is back."""
+    pair = installed_pair(state)
+    pair.standby.power_off()
+    pair.passes(UNDERWAY)
+    pair.breaks("carrier-off", "nfs001")
+    pair.passes(20)
+    assert not pair.mounted(pair.active) and unmounted_cleanly(pair)
+    pair.breaks("carrier-on", "nfs001")
+    pair.passes(60)
+    assert pair.serves(pair.active) and pair.lost() == 0, pair.story()
+
+
+# --- whatever is wrong -------------------------------------------------------------------------------------------
+
+
+def under_maintenance(pair: InstalledPair) -> None:
+    maintenance.begin(pair.store(pair.active), pair.active.now, 3600, "a new disk", "a human")
+
+
+def blocked(pair: InstalledPair) -> None:
+    for _ in range(2):
+        failures.note(pair.store(pair.active), "home", pair.active.now, "a test")
+
+
+def of_two_minds(pair: InstalledPair) -> None:
+    """No vhid speaks for the resource any more."""
+    pair.active.run("ifconfig vtnet1 inet 10.1.101.5/32 -alias")
+
+
+def carried_over(pair: InstalledPair) -> None:
+    pair.active.run("mount -t nullfs /var /hast/home")
+
+
+def mounted_below(pair: InstalledPair) -> None:
+    pair.active.run("mount -t nullfs /var /hast/home/var")
+
+
+def hastd_hangs(pair: InstalledPair) -> None:
+    pair.breaks("hang", "nfs001", "hastd")
+
+
+def held_by_a_process(pair: InstalledPair) -> None:
+    pair.breaks("busy", "nfs001", "home")
+
+
+WRONG = {
+    "maintenance": under_maintenance,
+    "promotions that have failed": blocked,
+    "no vhid": of_two_minds,
+    "something over the mount": carried_over,
+    "something below the mount": mounted_below,
+    "a hastd that hangs": hastd_hangs,
+    "a process that uses it": held_by_a_process,
+}
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["with the other node", "alone"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_shutdown_stops_nfs_and_unmounts_everything_whatever_is_wrong(state: Path, wrong: str, alone: bool) -> None:
+    pair = installed_pair(state)
+    if alone:
+        pair.standby.power_off()
+        pair.passes(UNDERWAY)
+    WRONG[wrong](pair)
+    pair.passes(UNDERWAY)
+    mounted: list[bool] = []
+    gone = pair.active.shut_down()
+    while not gone.done:
+        if not pair.active.nfs.running("nfsd"):
+            mounted.append(pair.mounted(pair.active))
+        pair.passes(0.05)
+    assert mounted and not mounted[-1] and unmounted_cleanly(pair), pair.story()
+    maintenance.end(pair.store(pair.active))
+    failures.clear(pair.store(pair.active), "a test")
+    pair.boots(pair.active, 120)
+    if not alone and not pair.serves(pair.active):
+        assert pair.serves(pair.standby), pair.story()
+    assert pair.lost() == 0 and pair.sound, pair.story()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("resource", [ResourceLayout(), ZFS], ids=["ufs", "zfs"])
+def test_a_shutdown_loses_nothing_whether_rc_stops_nfs_before_our_script_after_it_or_never(
+    state: Path, seed: int, resource: ResourceLayout
+) -> None:
+    pair = installed_pair(state, seed=seed, resources=(resource,))
+    pair.standby.power_off()
+    pair.passes(UNDERWAY + seed / 10)
+    reboots(pair)
+    assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()
+
+
+def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_itself(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("hang-command", "nfs001", "showmount")
+    pair.begins(pair.active, lambda site: converge(site, Wish("test")))
+    reboots(pair)
+    assert pair.lost() == 0 and pair.sound
+
+
+# --- one plan ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leaving", [SWITCHOVER, SHUTDOWN])
+def test_what_a_node_gives_away_itself_supersedes_no_plan(state: Path, leaving: str) -> None:
+    pair = installed_pair(state)
+    if leaving == SWITCHOVER:
+        task = pair.moves()
+        pair.passes(30)
+        assert task.done and task.value is not None and task.value.result is Result.IN_PLACE
+    else:
+        pair.pair.clock.wait(pair.active.shut_down())
+        pair.passes(30)
+    assert pair.serves(pair.standby) and pair.lost() == 0
+    for node in pair.pair.nodes.values():
+        assert not pair.entries(node, "superseded"), pair.story()
+        assert len(pair.entries(node, "plan")) == 1, pair.story()
+
+
+def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(state: Path) -> None:
+    """That is somebody else's doing: the other node is gone."""
+    pair = installed_pair(state)
+    pair.breaks("hang", "nfs001", "nfsd")  # so that it takes some seconds to stop NFS, and to unmount
+    pair.breaks("busy-stubborn", "nfs001", "home")
+
+    def watch(step: str) -> None:
+        if step.startswith("unmount"):
+            assert not master(pair.active)
+            pair.breaks("carrier-off", "nfs002")
+
+    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=SWITCHOVER), watch))
+    pair.passes(30)
+    superseded = pair.entries(pair.active, "superseded")
+    assert superseded and superseded[0].why.endswith("was BACKUP and is MASTER"), pair.story()
+
+
+def test_a_cable_that_is_pulled_during_a_switchover_supersedes_the_plan(state: Path) -> None:
+    pair = installed_pair(state)
+
+    def watch(step: str) -> None:
+        if step.startswith("stop-serving"):
+            pair.breaks("carrier-off", "nfs001")
+
+    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=SWITCHOVER), watch))
+    pair.passes(30)
+    superseded = pair.entries(pair.active, "superseded")
+    assert superseded and superseded[0].why.endswith("is INIT"), pair.story()
+    assert not pair.mounted(pair.active) and pair.sound
