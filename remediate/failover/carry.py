@@ -13,7 +13,7 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from remediate.failover import filesystems, parting, peer, reach, roles, services
+from remediate.failover import filesystems, hold, parting, peer, reach, roles, services
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
@@ -42,6 +42,8 @@ class Carrier:
         self.refused = False
         """The first step that failed was one that only waits: nothing was done for that resource."""
         self.steps = 0
+        self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
+        """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
         """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP or a
@@ -95,9 +97,18 @@ class Carrier:
             raise Superseded(f"before {step}: CARP cannot be read: {error}") from None
         for name in [step.resource] if step.resource else list(self.seen.places):
             now = asked(vhids, self.seen.places[name].vhid).state
-            was = self.seen.facts.resources[name].carp
-            if now is not was:
+            was = self._carp[name]
+            if now is was:
+                continue
+            if not self._is_given_away(was, now):
                 raise Superseded(f"before {step}: CARP of {name} was {_say(was)} and is {_say(now)}")
+            self._carp[name] = now
+
+    def _is_given_away(self, was: CarpState | None, now: CarpState | None) -> bool:
+        """Whether the change is what this node's own hold was for: the address has gone where the plan wants it. Once
+        it is gone, every further change is somebody else's doing."""
+        leaving, moved = self.seen.facts.leaving, was is CarpState.MASTER and now is CarpState.BACKUP
+        return bool(leaving) and moved and leaving in hold.reasons(self.site.store)
 
     def _refuse_in_maintenance(self, step: Step) -> None:
         """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,
