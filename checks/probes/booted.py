@@ -36,6 +36,14 @@ def same_boot(one: str, other: str) -> bool:
     return bool(one) and one == other
 
 
+def uptime(node: Node) -> float:
+    """For how many seconds the node has been up, both instants by its own clock. Raises ProbeError."""
+    text = node.run("date", "+%s").stdout.strip()
+    if not re.fullmatch(r"\d{1,12}", text):
+        raise NotUnderstood("date", text or "(empty)")
+    return max(float(text) - boot_time(node), 0.0)
+
+
 def boot_time(node: Node) -> int:
     """When the node was booted by its present clock, seconds since 1970: for its uptime, which a step of the clock does
     not change. Raises ProbeError."""

@@ -133,8 +133,9 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None
         if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:
             known = Copy.COMPLETE
             _end_split_brain(site, name, "a synchronisation was completed")
-        if known is not Copy.UNKNOWN:  # after a synchronisation again: what is remembered there may be damaged
-            copies.tell(site, name, known, site.journal.node_name, again=event is Event.SYNCDONE)
+        if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
+            again = event in (Event.CONNECT, Event.SYNCDONE)
+            copies.tell(site, name, known, site.journal.node_name, again)
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
         asked = peer.ask(site, places(site.here.node(), site.config)[name])
         if asked is not None and asked.peer is Peer.HOLDS:

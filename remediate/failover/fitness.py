@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Status
+from checks.probes.hast import Role, Status
 from checks.probes.hold import APART, MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import dumps, hold, peer
@@ -115,9 +115,23 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
         return "incomplete copy"
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
     was_off = bool({hold.BOOT, *(f"{name}: {why}" for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
-    if connected:  # without a way to the other node nobody would tell it that its copy is complete
-        return MAY_BE_BEHIND if was_off and kept.copy is Copy.UNKNOWN and site.peer is not None else ""
+    if connected:
+        return (
+            MAY_BE_BEHIND if was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(site, name) else ""
+        )
     return _still(site, name) or _unconnected(site, seen.places[name], kept, was_off)
+
+
+def _primary_has_none_dirty(site: Site, name: str) -> bool:
+    """Whether the primary says that everything is on this disk too; so it is taken where there is no way to ask, as
+    then nobody would ever tell this node."""
+    if site.peer is None:
+        return True
+    try:
+        there = hast.resource(site.peer.node(peer.ASK), name)
+    except (ProbeError, hast.NoState):
+        return False
+    return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
 def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -> str:

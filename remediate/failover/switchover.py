@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import hast, maintenance
-from checks.probes.carp import CarpState, asked, vhids
+from checks.probes import carp, hast, maintenance
+from checks.probes.booted import uptime
+from checks.probes.carp import CarpState, Vhid, asked, vhids
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
+from checks.probes.node import Node
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.copies import of_peer
 from remediate.failover.observe import Seen, observe
@@ -29,14 +31,18 @@ SERVED = 60.0
 """Seconds until clients must be served by the other node; after that the service is taken back."""
 WIRED = 4.0
 """Seconds for the other node's hastwatch to answer."""
+LOOK_AGAIN = 5.0
+"""Seconds between two looks whether the other node was booted long enough ago."""
+MOST = 240
+"""ip_carp.c, CARP_MAXSKEW: advskew and demotion together count for no more."""
 
 
 def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
     that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
-    seen = observe(site)
-    moving = [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
-    peer = _refuse_unready(site, seen, moving)
+    seen, moving, peer = _ready(site)
+    if _await_settled(site, peer, trigger, watch):
+        seen, moving, peer = _ready(site)
     site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
     given = converge(site, Wish(trigger, leaving=SWITCHOVER), watch)
     if given.result is not Result.IN_PLACE:
@@ -54,6 +60,55 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     left = converge(site, Wish(trigger), watch)  # what holds this node back now is no switchover any more
     site.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
     return Outcome(Result.IN_PLACE, given.steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
+
+
+def _ready(site: Site) -> tuple[Seen, list[str], Way]:
+    """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
+    seen = observe(site)
+    moving = [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
+    return seen, moving, _refuse_unready(site, seen, moving)
+
+
+def _await_settled(site: Site, peer: Way, trigger: str, watch: Callable[[str], None]) -> bool:
+    """A node that was booted a short while ago believes CARP late (`boot_window`, `boot_settle`): that time is waited
+    here, while clients are still served. Whether there was anything to wait for. Raises StepFailed where it is not over
+    then, because the node was booted again, and where that is not known."""
+    window = site.config.failover.boot_window
+
+    def left() -> float:
+        return window - uptime(peer.node(ASK))
+
+    try:
+        seconds = left()
+        if seconds <= 0:
+            return False
+        says = f"the other node was booted a short while ago, and would promote late for {seconds:.0f} s more"
+        watch(f"await-settled {seconds:.0f} s")
+        site.journal.entry("switchover", why=trigger, result=f"waits, serving: {says}", severity=NOTICE)
+        site.timing.until(lambda: left() <= 0, seconds + 1, LOOK_AGAIN)
+        seconds = left()
+    except ProbeError as error:
+        raise StepFailed(f"how long ago the other node was booted is not known: {error}") from None
+    if seconds > 0:
+        raise StepFailed(f"the other node was booted again, and would promote late for {seconds:.0f} s more")
+    return True
+
+
+def _sum(vhid: Vhid, demotion: int) -> int:
+    """ip_carp.c, DEMOTE_ADVSKEW."""
+    return min(MOST, max(0, vhid.advskew + demotion))
+
+
+def _refuse_slower(site: Site, node: Node, seen: Seen) -> None:
+    """Raise StepFailed where the other node would not preempt this one although that holds back with all it has: where
+    something demotes it as much. Raises ProbeError."""
+    demotion = carp.settings(node).demotion
+    theirs = {vhid.number: vhid for vhid in carp.vhids(node)}
+    ours = (seen.facts.demotion or 0) + site.config.failover.demotion
+    for vhid in seen.vhids:
+        other = theirs.get(vhid.number)
+        if other is not None and vhid.state is CarpState.MASTER and _sum(other, demotion) >= _sum(vhid, ours):
+            raise StepFailed(f"{node.name} is demoted by {demotion} in CARP: it would not take the address")
 
 
 def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
@@ -81,7 +136,8 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
             if asked(vhids(node), seen.places[name].vhid).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
-    except (ProbeError, hast.NoState) as error:
+        _refuse_slower(site, node, seen)
+    except (ProbeError, hast.NoState, carp.CarpNotLoaded) as error:
         raise StepFailed(f"whether the other node is ready is not known: {error}") from None
     try:
         wired = site.peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)

@@ -62,5 +62,7 @@ def peer_tells_the_truth(pair: Pair, node: str) -> None:
 def no_flags(pair: Pair, node: str, point: str) -> None:
     """A mount point whose file system has no flags, such as an NFS root: chflags(1) is refused while it is empty."""
     here = node_named(pair, node)
+    if not here.files.exists(point):
+        raise FaultError(f"{point} is not there on {node}")
     here.files.find(point).immutable = False
     here.trouble.without_flags.add(point)

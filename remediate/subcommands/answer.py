@@ -36,7 +36,8 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/<name>.json", "what is remembered there: holds, failures, what is known of a copy"),
     ("/bin/ls", "/dev/hast/<name>", "whether it has the device of a primary"),
     ("/bin/ls", "-ldo <point>", "whether an empty mount point takes no files"),
-    ("/sbin/sysctl", "-n kern.boottime", "since when it runs (hastwatch status)"),
+    ("/sbin/sysctl", "-n kern.boottime", "since when it runs (hastwatch status and switchover)"),
+    ("/bin/date", "+%s", "by which clock that is (hastwatch switchover)"),
     ("/usr/bin/tail", "-n 400 /var/db/hastwatch/journal.jsonl", "the last entry worth telling (hastwatch status)"),
     ("/usr/sbin/service", "<service> onestatus", "whether a configured service runs"),
 )

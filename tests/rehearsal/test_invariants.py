@@ -89,6 +89,7 @@ WORDS = {
     "times": st.just("1"),
     "what": st.sampled_from(["kill nfs001 hastd", "power-off nfs002"]),
     "amount": st.sampled_from(["-100", "240"]),
+    "point": st.just("/hast/home"),
     "lie": st.sampled_from(["oneself", "stranger", "endless"]),
 }
 
