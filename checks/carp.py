@@ -12,7 +12,7 @@ from checks.plugin.text import name_list
 from checks.probes import carp, hold
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid
-from checks.probes.errors import ProbeError
+from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
 from checks.probes.node import Node
 
 TABLE = Table(
@@ -113,7 +113,12 @@ def _demotion(node: Node, vhids: tuple[Vhid, ...], demotion: int) -> Iterator[Fi
     """The demotion, and how much of it hastwatch added on this node, and why. Raises ProbeError."""
     if demotion <= 0:
         return
-    ours = _ours(node, demotion)
+    try:
+        ours = _ours(node, demotion)
+    except ProbeError as error:
+        said = f"net.inet.carp.demotion is {demotion}, how much of it from hastwatch is not known: {error}"
+        yield TABLE.finding("carp-demoted", node.label, said)
+        return
     why = ", ".join(ours.reasons)
     standby = bool(vhids) and all(vhid.state is CarpState.BACKUP for vhid in vhids)
     if ours.amount == demotion and ours.is_mild and standby:
@@ -127,10 +132,13 @@ def _demotion(node: Node, vhids: tuple[Vhid, ...], demotion: int) -> Iterator[Fi
 
 
 def _ours(node: Node, demotion: int) -> hold.Held:
-    """What hastwatch added in this boot; nothing where that cannot be read, as on a node without hastwatch."""
+    """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and NotUnderstood
+    where there is something that cannot be read."""
     try:
         kept = hold.read(node)
         return hold.share(kept, boot_mark(node), demotion) if kept.amount or kept.target else hold.Held()
+    except (NotPermitted, NotUnderstood):
+        raise
     except ProbeError:
         return hold.Held()
 

@@ -11,7 +11,7 @@ from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Numbe
 from checks.plugin.text import name_list
 from checks.probes import hast, hast_log
 from checks.probes.counters import Relation, relation
-from checks.probes.errors import ProbeError
+from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
 from checks.probes.hast_log import Marker, Sign
 from checks.probes.node import Node
@@ -21,6 +21,8 @@ TABLE = Table(
         "both copies hold writes the other lacks: do not promote, recover the losing one"),
     Row("splitbrain-seen", CRITICAL, "hastd reports one now; the dumps could not be compared",
         "both copies probably hold writes the other lacks: do not promote, compare both dumps"),
+    Row("splitbrain-marker-unread", CRITICAL, "a marker of a split-brain is there and cannot be understood; the dumps "
+        "could not be compared", "it counts as a split-brain: promotions stay blocked; compare both dumps"),
     Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
         "hastd refuses the connection: one disk belongs to another pair or was created anew"),
     Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary and have met",
@@ -68,6 +70,10 @@ class Seen(NamedTuple):
     node: Node
     metadata: Metadata | None
     marker: Marker | None
+    damaged: str
+    """Why the marker that is there cannot be understood; empty where there is none, or it can."""
+    marker_lost: ProbeError | None
+    """Why it is not known whether there is a marker."""
     signs: tuple[Sign, ...] | None
     unread: tuple[str, ...]
     lost: str
@@ -107,6 +113,9 @@ def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding |
         found = _by_counters(name, first, second, first.metadata, second.metadata)
         session.memory.put(kept_as, {"at": time.time(), "reason": found.reason, "text": found.text})
         yield found
+        for one in seen:
+            if one.marker_lost and found.severity is OK:
+                yield TABLE.could_not_look(f"the marker of {name} on {one.node.label}", one.marker_lost)
     else:
         yield from _by_signs(name, seen, _last_compared(session.memory.get(kept_as)) if second else "")
 
@@ -122,9 +131,15 @@ def _seen(node: Node, name: str, has_hook: bool) -> Seen:
     except ProbeError as error:
         unread.append(f"dump not read: {error}")
     left: Marker | None = None
+    damaged = ""
+    marker_lost: ProbeError | None = None
     try:
         left = hast_log.marker(node, name)
+    except NotUnderstood as error:
+        damaged = str(error)
+        unread.append(f"marker not read: {error}")
     except ProbeError as error:
+        marker_lost = error
         unread.append(f"marker not read: {error}")
         has_hook = False
     signs: tuple[Sign, ...] | None = None
@@ -132,7 +147,7 @@ def _seen(node: Node, name: str, has_hook: bool) -> Seen:
         signs = hast_log.signs(node, name)
     except ProbeError as error:
         unread.append(f"log not read: {error}")
-    return Seen(node, found, left, signs, tuple(unread), lost, has_hook)
+    return Seen(node, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
 
 
 def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
@@ -175,7 +190,7 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
         return TABLE.finding(reason, subject, text)
     if found is Relation.BOTH_BLANK:
         return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
-    if first.marker or second.marker:
+    if first.marker or second.marker or first.damaged or second.damaged:
         return TABLE.finding("splitbrain-marker-left", subject, f"{counters}; {_markers(first, second)}")
     return TABLE.finding("splitbrain-none", subject, f"both dumps agree ({counters})")
 
@@ -232,6 +247,8 @@ def _by_signs(name: str, seen: list[Seen], before: str) -> Iterator[Finding]:
         yield TABLE.finding(
             "splitbrain-seen", subject, f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}{before}"
         )
+    elif any(one.damaged for one in seen):
+        yield TABLE.finding("splitbrain-marker-unread", subject, f"{_markers(*seen)}{before}")
     elif not read:
         yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}{before}")
     elif undated:
@@ -283,7 +300,7 @@ def _markers(*seen: Seen) -> str:
         f"{one.node.label}: marker of {one.marker.first:%Y-%m-%d %H:%M} UTC, {one.marker.events} events"
         for one in seen
         if one.marker
-    )
+    ) or "; ".join(f"{one.node.label}: {one.damaged}" for one in seen if one.damaged)
 
 
 def _role(node: Node, name: str) -> Role | None:

@@ -96,6 +96,7 @@ CASES = (
     Case("splitbrain", "hast_splitbrain", answers=(WROTE, OLD_SIGN), peer=(WROTE,)),
     Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE,)),
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
+    Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
     Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),

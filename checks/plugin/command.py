@@ -20,7 +20,7 @@ from checks.plugin.maintenance import Suspended, suspended
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
-from checks.probes.errors import NoResource, NotTheOther, ProbeError, Unreachable
+from checks.probes.errors import NoResource, NotPermitted, NotTheOther, ProbeError, Unreachable
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
@@ -188,9 +188,20 @@ class Run:
             raise
         except Exception as error:  # the last line of defence: never a traceback, never an OK
             self.add(self.failed(f"{type(error).__name__}: {error}"))
-        self.suspended = suspended(self.session.nodes, self.session.wall(), self.session.remarks)
+        self.look_for_maintenance()
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
+
+    def look_for_maintenance(self) -> None:
+        """A damaged file keeps the node from being promoted, which is never OK; one that this user may not read is a
+        note, as maintenance changes no verdict."""
+        unknown: list[tuple[str, ProbeError]] = []
+        self.suspended = suspended(self.session.nodes, self.session.wall(), unknown)
+        for label, error in unknown:
+            if isinstance(error, NotPermitted):
+                self.session.remarks.append(f"whether {label} is under maintenance is not known: {error}")
+            else:
+                self.add(self.check.table.could_not_look(f"maintenance of {label}", error))
 
     def add_all(self, seen: Iterable[Finding | Number]) -> None:
         for one in seen:

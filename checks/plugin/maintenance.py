@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from checks.plugin.text import plain
 from checks.probes import maintenance
-from checks.probes.errors import NotUnderstood, ProbeError
+from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.times import utc
@@ -51,16 +51,17 @@ class Suspended(NamedTuple):
         return {"node": self.node, **self.found._asdict(), "since": utc(self.found.since), "until": until}
 
 
-def suspended(nodes: list[Node], now: float, remarks: list[str]) -> list[Suspended]:
-    """The nodes under maintenance, of those that were read; a file that is none of ours becomes a remark."""
+def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError]]) -> list[Suspended]:
+    """The nodes under maintenance, of those that were read. `unknown` gets those of which it cannot be told: the file
+    is damaged, and nothing is promoted there, or whoever asks may not read it."""
     found = []
     for node in nodes:
         if not node.log:
             continue
         try:
             kept = maintenance.read(node)
-        except NotUnderstood as error:
-            remarks.append(f"whether {node.label} is under maintenance is not known: {error}")
+        except (NotUnderstood, NotPermitted) as error:
+            unknown.append((node.label, error))
         except ProbeError:
             continue
         else:

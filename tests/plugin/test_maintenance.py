@@ -92,14 +92,24 @@ def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: p
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"version": 2}', "\x1b[2J"])
-def test_a_file_that_is_none_of_ours_is_a_remark(text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    _, lines = said("carp", tmp_path, capfd, (FILE, "", text), more="-v")
+def test_a_damaged_file_keeps_the_node_from_being_promoted_and_is_never_ok(
+    text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, line = said("carp", tmp_path, capfd, (FILE, "", text))
+    assert status == 3 and "maintenance of nfs001: " in line and line.isprintable()
+
+
+def test_an_ordinary_user_who_may_not_read_it_is_told_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It changes no verdict; what does is asked through hastwatch-ask."""
+    refused = (FILE, "", "cat: /var/db/hastwatch/maintenance.json: Permission denied\nexit 1")
+    status, lines = said("carp", tmp_path, capfd, refused, more="-v")
     first, *_, last = lines.splitlines()
-    assert first == said("carp", tmp_path, capfd)[1]
-    assert last.startswith("note: whether nfs001 is under maintenance is not known: ") and last.isprintable()
+    assert (status, first) == said("carp", tmp_path, capfd)
+    path = "/var/db/hastwatch/maintenance.json"
+    assert last == f"note: whether nfs001 is under maintenance is not known: {path}: permission denied"
 
 
-@pytest.mark.parametrize("answer", ["cat: Permission denied\nexit 1", "sh: cat: not found\nexit 127", "exit 255"])
+@pytest.mark.parametrize("answer", ["sh: cat: not found\nexit 127", "exit 255"])
 def test_a_node_that_does_not_answer_says_nothing(
     answer: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
