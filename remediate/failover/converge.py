@@ -15,11 +15,12 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import copies, fitness, hold, peer
+from remediate.failover import copies, fitness, hearing, hold, peer
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import Decision, Rule, Target
+from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.plan import Plan, arranged, plan
@@ -280,11 +281,13 @@ class Run:
         return tuple(carrier.failed.values())
 
     def _peer_could_take(self, seen: Seen, name: str) -> bool:
-        """Whether the other node could serve the resource: it says that it has a role, or its hastd answers."""
+        """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
         asked = peer.ask(self.site, seen.places[name])
         if asked is not None:
             return asked.peer is Peer.HOLDS or "secondary" in asked.says
-        return name in seen.resources and peer.hastd_answers(self.site, seen.resources[name].remoteaddr)
+        if name not in seen.resources:
+            return False
+        return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS
 
     def _hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""

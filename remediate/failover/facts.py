@@ -41,7 +41,7 @@ class ResourceState(NamedTuple):
     carp: CarpState | None
     role: HastRole
     connected: bool
-    """A worker replicates, and the other node's hastd answers: a clean unmount reaches both disks."""
+    """A worker replicates, and the other node is not silent: a clean unmount reaches both disks."""
     role_first: bool
     """Proven: giving up the role under the mount saves a split-brain (`parting`). Otherwise it only loses buffers."""
     mounted: Mounted

@@ -15,10 +15,11 @@ from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import parting, peer
+from remediate.failover import hearing, parting, peer
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
+from remediate.failover.hearing import Heard
 from remediate.failover.hold import SHUTDOWN, shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.peer import Standing
@@ -175,7 +176,7 @@ def _resource(
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
-        worker = worker and peer.hastd_answers(site, resources[name].remoteaddr)
+        worker = worker and hearing.hastd(site.here, resources[name].remoteaddr) is not Heard.SILENT
         role_first = not worker and parting.role_first(site, resources[name], wanted.state)
     state = ResourceState(
         carp=wanted.state,

@@ -10,7 +10,7 @@ the rule: it loses nothing, whatever comes of it. The role goes first only if al
   as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
   peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
 * the other node writes alone, or will: it says itself, now, that it is primary; or the address is not here, and its
-  hastd answers there. Without that word it may be dead, and this copy the only one that goes on.
+  hastd answers `hastctl`. Without that word it may be dead, and this copy the only one that goes on.
 """
 
 from __future__ import annotations

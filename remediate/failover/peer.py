@@ -3,24 +3,22 @@
 The worker of a dead primary's secondary lingers for some 15 s after CARP has moved (hast-facts, 3); waiting for it is
 most of a failover. It is not waited for when the other node says itself that it is no primary, or when two independent
 signs say that it is not there: its hastd, which lies on the replication's network, and its management address, or the
-way to ask it, which lie on another.
+way to ask it, which lie on another. A sign is silence and nothing else (`hearing`): what refuses is there.
 """
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Role, Status
+from remediate.failover import hearing
 from remediate.failover.facts import Peer
-from remediate.failover.resource import PORT, Place
-from remediate.site import Site, Way
+from remediate.failover.hearing import Heard
+from remediate.failover.resource import Place
+from remediate.site import Site
 
-NC, PING = "/usr/bin/nc", "/sbin/ping"
-SIGN = 1
-"""Seconds that a sign of life may take on a network where failovers are wanted."""
 ASK = 4.0
 """Seconds for one question to the other node."""
 EVERY = 0.1
@@ -28,8 +26,6 @@ EVERY = 0.1
 SOON, TIGHTLY, RARELY = 5.0, 0.02, 0.5
 """Seconds in which a node lets go that does what it should, and seconds between two looks in that time and later: each
 look is a login on the other node."""
-REMOTE = r"(?:tcp[46]?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/]+)(?::(?P<port>\d{1,5}))?"
-"""hast.conf(5), `remote`; hastctl prints it so."""
 
 
 class Standing(NamedTuple):
@@ -54,8 +50,9 @@ def look(site: Site, place: Place) -> Standing:
     def ask_it() -> None:
         try:
             found[0] = _answer(site, place)
-        except (Unreachable, Hangs, OutOfTime):
-            silent.append("it cannot be asked")
+        except (Unreachable, Hangs, OutOfTime) as error:
+            if hearing.is_silence(error):
+                silent.append("it cannot be asked")
         except ProbeError as error:  # somebody answers, so that this is no sign that the other node is gone
             misled.append(f"the other node could not be asked: {error}")
 
@@ -68,14 +65,14 @@ def look(site: Site, place: Place) -> Standing:
 
     def ask_witness() -> None:
         witness = site.config.failover.witness
-        if witness and not _succeeds(site.here, pinging(witness)):
+        if witness and hearing.machine(site.here, witness) is not Heard.ALIVE:
             cut_off.append(f"the witness {witness} does not answer: this node may be the one that is cut off")
 
     site.timing.together([ask_it, see_signs, ask_witness])
     if not here:
         return Standing(Peer.LINGERS, f"the state of the resource here is not known: {trouble[0]}", False)
     asked = found[0]
-    if asked is not None and asked.asked:
+    if asked is not None:
         return asked
     if not site.config.failover.management:
         gone += silent
@@ -83,8 +80,6 @@ def look(site: Site, place: Place) -> Standing:
         return Standing(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
         return Standing(Peer.GONE, " and ".join(gone), False)
-    if asked is not None:
-        return asked
     if here[0].role is Role.SECONDARY and here[0].status is not Status.ABSENT:
         worker = f"the secondary worker {here[0].workerpid} still runs"
         return Standing(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
@@ -119,33 +114,12 @@ def _answer(site: Site, place: Place) -> Standing | None:
     return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True)
 
 
-def hastd_answers(site: Site, remoteaddr: str) -> bool:
-    """Whether something listens where the other node's hastd should. Never raises: an error is a no."""
-    found = re.fullmatch(REMOTE, remoteaddr)
-    if not found:
-        return False
-    command = (NC, "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
-    return _succeeds(site.here, command)
-
-
 def _signs(site: Site, remoteaddr: str) -> list[str]:
     """The signs that the other node is not there, in words; looked for at the same time."""
     management = site.config.failover.management
-    calls = [lambda: "" if hastd_answers(site, remoteaddr) else f"its hastd does not answer at {remoteaddr}"]
+    looks = [lambda: hearing.hastd(site.here, remoteaddr)]
+    says = [f"its hastd does not answer at {remoteaddr}"]
     if management:
-        calls.append(
-            lambda: "" if _succeeds(site.here, pinging(management)) else f"its address {management} does not answer"
-        )
-    return [sign for sign in site.timing.together(calls) if sign]
-
-
-def pinging(address: str) -> tuple[str, ...]:
-    """ping(8): one packet, one answer."""
-    return PING, "-c", "1", "-t", str(SIGN), address
-
-
-def _succeeds(way: Way, command: tuple[str, ...]) -> bool:
-    try:
-        return way.act(command, SIGN + 2).status == 0
-    except ProbeError:
-        return False
+        looks.append(lambda: hearing.machine(site.here, management))
+        says.append(f"its address {management} does not answer")
+    return [sign for heard, sign in zip(site.timing.together(looks), says, strict=True) if heard is Heard.SILENT]

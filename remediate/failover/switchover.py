@@ -15,11 +15,13 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
 from checks.probes.node import Node
+from remediate.failover import hearing
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.copies import of_peer
+from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed
-from remediate.failover.peer import ASK, EVERY, hastd_answers
+from remediate.failover.peer import ASK, EVERY
 from remediate.failover.reach import DENIED
 from remediate.failover.resource import Place
 from remediate.site import Site, Way
@@ -130,7 +132,8 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
                 raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
-            if not hastd_answers(site, seen.resources[name].remoteaddr):  # a worker looks alive for long (3)
+            heard = hearing.hastd(site.here, seen.resources[name].remoteaddr)
+            if heard is not Heard.LISTENS:  # a worker looks alive for long (3)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")

@@ -25,9 +25,10 @@ def connect(worker: PrimaryWorker) -> Role | None:
     there = here.pair.node_at(worker.resource.conf.remote)
     if there is None or there is here or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST):
         return None
-    if not (there.on and there.hastd.running and not there.hastd.stopped):
+    if not (there.on and there.hastd.running and mine.reachable and there.hastd.reachable):
         return None
-    if not (mine.reachable and there.hastd.reachable):
+    if there.hastd.stopped:
+        there.hastd.takes_tcp_connection()  # it waits in the queue, also when this worker has given it up
         return None
     return _accept(there.hastd, worker)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
-from remediate.rehearsal.control_socket import ControlSocket
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
 from remediate.rehearsal.handshake import connect
 from remediate.rehearsal.hastconf import HastConf, ResourceConf, parse
 from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.listening import ControlSocket, ListenQueue
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES, Level
 from remediate.rehearsal.metadata import Metadata, Role
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
@@ -58,7 +58,7 @@ class Hastd:
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
         self._reloads_waiting = 0
-        self._control = ControlSocket()
+        self._control, self._port = ControlSocket(), ListenQueue()
 
     @property
     def clock(self) -> Clock:
@@ -94,6 +94,14 @@ class Hastd:
         if self.stuck():
             return self._control.connects(self.stopped)
         self._control.emptied()
+        return self.running
+
+    def takes_tcp_connection(self) -> bool:
+        """Whether a connection to the port stays open, accepted or not. A daemon that waits for a worker is stuck from
+        the first call of hastctl on."""
+        if self.stopped or (self.stuck() and self._control.busy):
+            return self._port.takes_one()
+        self._port.emptied()
         return self.running
 
     # --- the daemon itself ---------------------------------------------------------------------------------
@@ -154,6 +162,7 @@ class Hastd:
         """Nothing of it runs any more, and nothing that it had planned happens."""
         self.process, self.resources = None, {}
         self._control.emptied()
+        self._port.emptied()
 
     def die(self, cause: Cause) -> None:
         """The daemon is gone, and its workers and devices with it (4)."""
@@ -162,6 +171,7 @@ class Hastd:
         self.node.processes.end(self.process)
         self.process = None
         self._control.emptied()
+        self._port.emptied()
         for resource in self.resources.values():
             self.end_worker(resource, cause)
         self.resources = {}

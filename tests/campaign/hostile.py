@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from remediate.rehearsal.control_socket import PENDING
+from remediate.rehearsal.listening import PENDING
 from remediate.rehearsal.lying_peer import Lie
 from remediate.rehearsal.node import Node
 from remediate.state import failures, maintenance
@@ -148,9 +148,10 @@ def _devd_comes(ground: Ground, node: Node) -> None:
 
 
 def _refuses(ground: Ground, node: Node, _: random.Random) -> None:
-    """hastd is stuck, and so many calls wait for it that it refuses the next (hast-facts, 41)."""
+    """hastd is stuck, and so many calls and connections wait for it that it takes no more (hast-facts, 41)."""
     broken(ground, "hang", node.name, "hastd")
-    calls = [node.start_command("hastctl status") for _ in range(PENDING + 2)]
+    knocking = f"nc -z -w 1 {node.layout.address} 8457"
+    calls = [node.start_command(words) for words in ("hastctl status", knocking) for _ in range(PENDING + 2)]
     for call in calls:
         call.kill()
 

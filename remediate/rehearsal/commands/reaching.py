@@ -16,6 +16,10 @@ TCP_PATIENCE = 75.0
 """Seconds until connect(2) gives up by itself (net.inet.tcp.keepinit)."""
 LISTENING = 0.5
 """Seconds between two looks of a listener whether devd is still there."""
+HASTD_PORT = "8457"
+RESET = "Connection reset by peer"
+"""What a full queue comes to: the SYN cache completes the connection, and the kernel resets it for want of a socket
+(tcp_input.c, V_tcp_sc_rst_sock_fail). nc(1) may look before the reset arrives; here it never does."""
 LOCALHOST = ("127.0.0.1", "localhost")
 
 
@@ -56,9 +60,10 @@ def ping(call: Call) -> Steps[int]:
 
 @command("nc")
 def nc(call: Call) -> Steps[int]:
-    """nc(1): -U [-w SECONDS] for devd's event stream, -z [-w SECONDS] HOST PORT to see whether something listens.
+    """nc(1): -U [-w SECONDS] for devd's event stream, -z [-v] [-w SECONDS] HOST PORT to see whether something listens.
 
-    A host that is there and where nothing listens refuses at once; one that is not there is waited for.
+    A host that is there and where nothing listens refuses at once; one that is not there is waited for. Why it failed
+    is said with -v only (netcat.c, remote_connect()), and the exit status is 1 for all.
     """
     words = call.argv[1:]
     given = float(words[words.index("-w") + 1]) if "-w" in words else None
@@ -66,18 +71,22 @@ def nc(call: Call) -> Steps[int]:
         return (yield from _event_stream(call, words[-1], given))
     host, port = words[-2:]
     other = _answering(call, host)
+    why = "Connection refused"
     if other is None and host != call.node.pair.layout.client_address:
         yield TCP_PATIENCE if given is None else given
-        return 1
-    if other is not None and port in _open_ports(other):
-        call.err(f"Connection to {host} {port} port [tcp/*] succeeded!\n")
-        return 0
-    call.err(f"nc: connect to {host} port {port} (tcp) failed: Connection refused\n")
+        why = "Operation timed out"
+    elif other is not None and port in _open_ports(other):
+        if port != HASTD_PORT or other.hastd.takes_tcp_connection():
+            call.err(f"Connection to {host} {port} port [tcp/*] succeeded!\n")
+            return 0
+        why = RESET
+    if "-v" in words:
+        call.err(f"nc: connect to {host} port {port} (tcp) failed: {why}\n")
     return 1
 
 
 def _open_ports(node: Node) -> set[str]:
-    listens = {"22": node.sshd_runs, "8457": node.hastd.running}
+    listens = {"22": node.sshd_runs, HASTD_PORT: node.hastd.running}
     listens |= {"2049": node.nfs.running("nfsd"), "111": node.nfs.running("rpcbind")}
     return {port for port, open_there in listens.items() if open_there}
 

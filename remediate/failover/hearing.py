@@ -1,0 +1,88 @@
+"""What answers at an address of the other node: a process that takes connections, its kernel alone, or nothing.
+
+Only silence is a sign that a machine is gone. A refusal or a reset is an answer of its kernel: nothing listens on the
+port, or what listens is stuck and its queue full. hastd listens with a backlog of 8 (sbin/hastd/proto_tcp.c,
+tcp_server()); the 14th connection that it doesn't accept is completed by the SYN cache and then reset, or left alone
+where net.inet.tcp.syncache.rst_on_sock_fail is 0 (sys/kern/uipc_socket.c, sonewconn(), solisten_clone() in 15;
+sys/netinet/tcp_syncache.c, syncache_socket(); tcp_input.c). So a connection that was completed does not prove either
+that hastd does anything.
+
+nc(1) and ping(8) say why they failed in words only; these are strerror(3)'s in the C locale, which every command is run
+in (lib/libc/gen/errlst.c). What is none of the words of silence, such as a fault of this node's own network, is none.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+from checks.probes.errors import ProbeError
+from checks.probes.process import Completed
+from remediate.failover.resource import PORT
+from remediate.site import Way
+
+NC, PING = "/usr/bin/nc", "/sbin/ping"
+SIGN = 1
+"""Seconds that a sign of life may take on a network where failovers are wanted."""
+REMOTE = r"(?:tcp[46]?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/]+)(?::(?P<port>\d{1,5}))?"
+"""hast.conf(5), `remote`; hastctl prints it so."""
+TIMED_OUT, HOST_DOWN = "Operation timed out", "Host is down"
+"""ETIMEDOUT, and EHOSTDOWN: nobody answers ARP (sys/netinet/if_ether.c, arpresolve_full())."""
+ALIVE = ("Connection refused", "Connection reset by peer")
+"""ECONNREFUSED, ECONNRESET."""
+NO_ECHO = 2
+"""ping(8): the request was sent, and no answer came."""
+FROM_SOMEBODY = " bytes from "
+"""ping(8) prints so of every answer: also of one that is no echo, such as `Destination Host Unreachable`."""
+
+
+class Heard(enum.Enum):
+    """What was heard of an address."""
+
+    LISTENS = "the kernel completes connections to the port, as long as something listens"
+    ALIVE = "its machine answers"
+    SILENT = "nothing answers"
+    NOT_KNOWN = "whether anything answers is not known"
+
+
+def hastd(here: Way, remoteaddr: str) -> Heard:
+    """What answers where the other node's hastd should listen, asked from this node. Raises nothing."""
+    found = re.fullmatch(REMOTE, remoteaddr)
+    if not found:
+        return Heard.NOT_KNOWN
+    command = (NC, "-v", "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
+    done = _done(here, command)
+    if done is None or done.status == 0:
+        return Heard.NOT_KNOWN if done is None else Heard.LISTENS
+    why = _reasons(done.stderr)
+    if why.intersection(ALIVE):
+        return Heard.ALIVE
+    return Heard.SILENT if why and why <= {TIMED_OUT, HOST_DOWN} else Heard.NOT_KNOWN
+
+
+def machine(here: Way, address: str) -> Heard:
+    """Whether an address answers one packet of ping(8) from this node: ALIVE, or not. Raises nothing."""
+    done = _done(here, (PING, "-c", "1", "-t", str(SIGN), address))
+    if done is not None and done.status == 0:
+        return Heard.ALIVE
+    if done is None or done.status != NO_ECHO or FROM_SOMEBODY in done.stdout:
+        return Heard.NOT_KNOWN
+    return Heard.SILENT if _reasons(done.stderr) <= {HOST_DOWN} else Heard.NOT_KNOWN
+
+
+def is_silence(error: ProbeError) -> bool:
+    """Whether the way to the other node failed as it does where no machine answers, in the words of ssh(1). One that
+    refuses, or admits and then hangs, is a machine that runs."""
+    return str(error).endswith((f": {TIMED_OUT}", f": {HOST_DOWN}"))
+
+
+def _reasons(stderr: str) -> set[str]:
+    """The ends of all lines: one for each address that a name has."""
+    return {line.rpartition(": ")[2].strip() for line in stderr.splitlines() if line.strip()}
+
+
+def _done(here: Way, command: tuple[str, ...]) -> Completed | None:
+    try:
+        return here.act(command, SIGN + 2)
+    except ProbeError:
+        return None

@@ -1,0 +1,200 @@
+"""What is taken for a sign that the other node is gone: silence, and nothing that its kernel or anybody else says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from checks.probes.errors import Hangs, ToolMissing, Unreachable
+from checks.probes.memory import Memory
+from checks.probes.process import Completed
+from remediate.failover import hearing, peer
+from remediate.failover.facts import Peer
+from remediate.failover.hearing import Heard
+from remediate.failover.observe import observe
+from remediate.failover.peer import Standing
+from remediate.rehearsal.node import Node
+from remediate.site import Site, Way
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+CONNECT = "nc: connect to 10.1.101.3 port 8457 (tcp) failed: "
+"""netcat.c, remote_connect()."""
+
+
+def fill_the_port(pair: InstalledPair, node: Node, asking: Node) -> int:
+    """Connection after connection to the port of a node's hastd; how many were completed before one was reset."""
+    for taken in range(20):
+        said = asking.run(f"nc -v -z -w 1 {node.layout.address} 8457")
+        if said.status != 0:
+            assert said.err.endswith("failed: Connection reset by peer\n")
+            return taken
+    return -1
+
+
+def standing(pair: InstalledPair, asked: bool = True) -> Standing:
+    """What the standby takes the other node for."""
+
+    def look(site: Site) -> Standing:
+        place = observe(site).places["home"]
+        return peer.look(site if asked else site._replace(peer=None), place)
+
+    return pair.does(pair.standby, look)
+
+
+@pytest.fixture
+def pair(state: Path) -> InstalledPair:
+    return installed_pair(state)
+
+
+def test_a_stuck_hastd_s_port_resets_connections_after_thirteen(pair: InstalledPair) -> None:
+    pair.breaks("hang", "nfs001", "hastd")
+    assert fill_the_port(pair, pair.active, pair.standby) == 13
+    pair.breaks("resume", "nfs001", "hastd")
+    assert pair.standby.run(f"nc -z -w 1 {pair.active.layout.address} 8457").status == 0
+
+
+def test_connections_of_a_primary_fill_the_port_of_the_other_node_s_stuck_hastd_too(pair: InstalledPair) -> None:
+    pair.breaks("kill", "nfs002", "worker")
+    pair.breaks("hang", "nfs002", "hastd")
+    pair.passes(60)
+    assert fill_the_port(pair, pair.standby, pair.active) < 10
+
+
+def test_a_primary_whose_stuck_hastd_resets_connections_is_not_taken_for_gone(pair: InstalledPair) -> None:
+    """Its worker replicates all the time: whoever gets the role while it still writes makes two primaries."""
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks("hang", "nfs001", "hastd")
+    fill_the_port(pair, pair.active, pair.standby)
+    pair.breaks("cut-management")
+    pair.active.network.demote(100, "by a human")
+    assert pair.until(lambda: master(pair.standby), 5)
+    found = standing(pair)
+    assert found.peer is Peer.LINGERS and "the secondary worker" in found.says
+    pair.passes(30)
+    assert (pair.role(pair.active), pair.role(pair.standby)) == ("primary", "secondary")
+    pair.breaks("resume", "nfs001", "hastd")
+    pair.passes(150)
+    assert sum(pair.serves(node) for node in pair.pair.nodes.values()) == 1, pair.story()
+    assert pair.lost() == 0 and pair.sound
+
+
+def test_a_machine_that_refuses_is_not_gone_and_one_that_has_lost_its_power_is(state: Path) -> None:
+    for fault, expected in (("kill nfs001 hastd", Peer.LET_GO), ("power-off nfs001", Peer.GONE)):
+        pair = installed_pair(state / fault.split()[0])
+        pair.breaks("drop-devd-event", "nfs002")
+        pair.breaks_all(("cut-management", fault))
+        pair.passes(3)
+        found = standing(pair, asked=False)
+        assert found.peer is expected, found
+
+
+def test_an_ssh_that_is_refused_is_no_second_sign(state: Path) -> None:
+    """Without `management` the way to the other node is the second one."""
+    for fault, expected in (("sshd", Peer.LINGERS), ("management", Peer.GONE)):
+        pair = installed_pair(state / fault)
+        for name, config in pair.installed.configs.items():
+            pair.installed.configs[name] = config._replace(failover=config.failover._replace(management=""))
+        pair.breaks("drop-devd-event", "nfs002")
+        if fault == "sshd":
+            (sshd,) = pair.active.processes.named("sshd")
+            pair.active.processes.end(sshd)
+        else:
+            pair.breaks("cut-management")
+        pair.breaks("cut")
+        pair.passes(5)
+        assert master(pair.standby)
+        found = standing(pair)
+        assert found.peer is expected, found
+
+
+def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
+    """ssh(1) to another address works, and hastctl hangs there: the primary may be stuck with writes in its buffers."""
+    pair.breaks("drop-devd-event", "nfs002")
+    pair.breaks("hang", "nfs001", "hastd")
+    pair.installed.configs["nfs002"] = with_management(pair, "10.0.2.99")
+    pair.breaks("cut")
+    assert pair.until(lambda: master(pair.standby), 5)
+    found = standing(pair)
+    assert found.peer is Peer.LINGERS and found.says.startswith("the other node cannot say what it is"), found
+
+
+def with_management(pair: InstalledPair, address: str) -> Config:
+    """The configuration of the standby with another second sign."""
+    config = pair.installed.configs[pair.standby.name]
+    return config._replace(failover=config.failover._replace(management=address))
+
+
+class Saying(Way):
+    """A way on which every command ends alike."""
+
+    def __init__(self, status: int, stdout: str = "", stderr: str = "") -> None:
+        super().__init__((), Memory("/nonexistent"))
+        self._said = Completed((), status, stdout, stderr, 0.0)
+
+    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+        """As it was told; a command that is not there has status 127."""
+        if self._said.status == 127:
+            raise ToolMissing(f"{argv[0]}: not found")
+        return self._said
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "heard"),
+    [
+        (0, "Connection to 10.1.101.3 8457 port [tcp/*] succeeded!\n", Heard.LISTENS),
+        (1, f"{CONNECT}Connection refused\n", Heard.ALIVE),
+        (1, f"{CONNECT}Connection reset by peer\n", Heard.ALIVE),
+        (1, f"{CONNECT}Operation timed out\n{CONNECT}Connection refused\n", Heard.ALIVE),
+        (1, f"{CONNECT}Operation timed out\n", Heard.SILENT),
+        (1, f"{CONNECT}Host is down\n{CONNECT}Operation timed out\n", Heard.SILENT),
+        (1, f"{CONNECT}No route to host\n", Heard.NOT_KNOWN),
+        (1, f"{CONNECT}Network is unreachable\n", Heard.NOT_KNOWN),
+        (1, f"{CONNECT}Operation timed out\n{CONNECT}Network is down\n", Heard.NOT_KNOWN),
+        (1, "nc: getaddrinfo: Name does not resolve\n", Heard.NOT_KNOWN),
+        (1, "", Heard.NOT_KNOWN),
+        (127, "", Heard.NOT_KNOWN),
+    ],
+)
+def test_only_silence_of_a_port_is_heard_as_silence(status: int, stderr: str, heard: Heard) -> None:
+    assert hearing.hastd(Saying(status, stderr=stderr), "tcp4://10.1.101.3:8457") is heard
+
+
+PING = "PING 10.0.2.15 (10.0.2.15): 56 data bytes\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "stderr", "heard"),
+    [
+        (0, f"{PING}64 bytes from 10.0.2.15: icmp_seq=0 ttl=64 time=0.3 ms\n", "", Heard.ALIVE),
+        (2, PING, "", Heard.SILENT),
+        (2, PING, "ping: sendto: Host is down\n", Heard.SILENT),
+        (2, PING, "ping: sendto: No route to host\n", Heard.NOT_KNOWN),
+        (2, PING, "ping: sendto: Network is down\n", Heard.NOT_KNOWN),
+        (2, f"{PING}92 bytes from 10.0.2.15: Communication prohibited by filter\n", "", Heard.NOT_KNOWN),
+        (68, "", "ping: cannot resolve nfs001: Unknown host\n", Heard.NOT_KNOWN),
+        (127, "", "", Heard.NOT_KNOWN),
+    ],
+)
+def test_only_silence_of_a_machine_is_heard_as_silence(status: int, stdout: str, stderr: str, heard: Heard) -> None:
+    assert hearing.machine(Saying(status, stdout, stderr), "10.0.2.15") is heard
+
+
+@pytest.mark.parametrize("remoteaddr", ["", "uds:///var/run/other", "tcp4://"])
+def test_of_an_address_that_is_none_nothing_is_known(remoteaddr: str) -> None:
+    assert hearing.hastd(Saying(0), remoteaddr) is Heard.NOT_KNOWN
+
+
+@pytest.mark.parametrize(
+    ("words", "silent"),
+    [
+        ("Operation timed out", True), ("Host is down", True), ("Connection refused", False),
+        ("No route to host", False), ("Connection reset by peer", False),
+    ],
+)  # fmt: skip
+def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool) -> None:
+    error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}")
+    assert hearing.is_silence(error) is silent
+    assert not hearing.is_silence(Hangs("`hostname` did not end in 4.0 s and was killed"))
