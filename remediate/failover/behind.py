@@ -7,6 +7,8 @@ two nodes that each assume it of their own copy find out which of them lacks not
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
@@ -25,18 +27,27 @@ BEHIND = {
 }
 
 
-def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> tuple[str, str]:
-    """Why this copy is known to lack writes, and why each copy is known to have writes that the other lacks; empty
-    where it is not known. `heard`: when the other node is proven to have been MASTER; `asked`: it answers."""
+class Compared(NamedTuple):
+    """What is known of this copy: why it is known to lack writes, and why each copy is known to have writes that the
+    other lacks, both empty where that is not known; and whether both dumps were compared for it."""
+
+    stale: str
+    split: str
+    dumps: bool
+
+
+def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
+    """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
+    answers."""
     kept = ledger.read(site.store, name)
     known = ledger.stale(kept, heard, site.config.failover.stale_after)
     both = dumps.read(site, name) if asked else None
     if both is None and known and not site.config.failover.promote_stale:
         both = dumps.read(site, name, dumps.PATIENT)
     if both is None:
-        return known or _blank(site, name), ""
+        return Compared(known or _blank(site, name), "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
-    return BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split
+    return Compared(BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split, True)
 
 
 def _refutes(both: Dumps, kept: Ledger) -> bool:

@@ -14,6 +14,7 @@ from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from remediate.failover import filesystems, hold, parting, peer, reach, roles, services
+from remediate.failover.behind import behind
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
@@ -44,6 +45,8 @@ class Carrier:
         self.steps = 0
         self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
+        self._answers: set[str] = set()
+        """Resources for which the other node, waited for, has answered at last."""
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
         """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP or a
@@ -154,10 +157,14 @@ class Carrier:
         return done[do]() or ""
 
     def _become_primary(self, place: Place) -> str:
-        """Unless the other node has said, while it was waited for, that this copy lacks what it has written."""
-        kept = ledger.read(self.site.store, place.name)
-        if kept.copy is Copy.INCOMPLETE and not self.site.config.failover.promote_stale:
+        """Unless it has become known meanwhile that this copy lacks what the other node has written."""
+        kept, heedless = ledger.read(self.site.store, place.name), self.site.config.failover.promote_stale
+        if kept.copy is Copy.INCOMPLETE and not heedless:
             raise Superseded(f"before {place.name} becomes primary: {kept.why}")
+        if place.name in self._answers and not self.seen.facts.said[place.name].compared:
+            found = behind(self.site, place.name, None, asked=True)
+            if found.split or (found.stale and not heedless):
+                raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")
         return roles.become_primary(self.site, place, self.seen.facts)
 
     def _give_up(self, place: Place, role: Role) -> None:
@@ -180,6 +187,7 @@ class Carrier:
             nonlocal last
             self._refuse_superseded(step)
             last = peer.look(self.site, place)
+            (self._answers.add if last.asked else self._answers.discard)(place.name)
             return last.peer in (Peer.LET_GO, Peer.GONE)
 
         until, longest = self.site.timing.until, self.site.config.failover.let_go

@@ -94,6 +94,8 @@ class Said(NamedTuple):
     peer: str = ""
     peer_asked: bool = False
     """The other node said so itself: it can be asked again."""
+    compared: bool = False
+    """What is said of the copies was seen on both disks."""
 
 
 class Facts(NamedTuple):

@@ -165,12 +165,13 @@ def _resource(
     since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
     master_at = since.since if since else None
     stale = split_said = ""
+    compared = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     if going_up:
         seen = peer.look(site, place)
         heard = heard_until(site, mine, since) if since else None
-        stale, split_said = behind(site, name, heard, seen.asked)
+        stale, split_said, compared = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or reading.remembered.against_a_promotion()
     role_first = False
@@ -193,7 +194,7 @@ def _resource(
         split=split,
         stale=bool(stale),
     )
-    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked), master_at
+    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked, compared), master_at
 
 
 def mounted_as(there: filesystem.Mount | None, place: Place) -> Mounted:

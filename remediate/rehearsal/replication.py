@@ -46,6 +46,10 @@ class PrimaryWorker:
         self.inflight: dict[int, int] = {}
         """Extents of writes that the peer has not confirmed yet, with how many."""
         self.remote_localcnt = self.remote_remotecnt = 0
+        self.reads_remotely = False
+        """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
+        them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()
+        begins at 1 and ends before 1, so they get into none, and the unit of ggate(4) has no timeout."""
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
         self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
@@ -139,6 +143,7 @@ class PrimaryWorker:
         assert peer is not None
         self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
         self.dirty |= dirty
+        self.reads_remotely = from_secondary
         self.hastd.event(self.resource, "connect")
         self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
 

@@ -53,6 +53,7 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
         primary.disk.settle(primary.dirty | primary.inflight.keys())
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
+    primary.reads_remotely = False
     peer = secondary.disk.metadata
     assert peer is not None
     primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)

@@ -104,3 +104,22 @@ def test_a_write_is_delivered_when_the_link_is_back_before_the_timeout(pair: Pai
     assert writing.done
     assert "localcnt: 0" in pair.nodes["nfs001"].run("hastctl dump home").out
     assert "complete" in pair.nodes["nfs001"].run("hastctl status").out
+
+
+def test_a_read_is_lost_while_the_secondary_has_the_newer_copy_and_answered_after_the_synchronisation(
+    pair: Pair,
+) -> None:
+    """primary.c, ggate_recv_thread(): with HAST_SYNCSRC_SECONDARY the request gets into no send queue."""
+    first, second = pair.nodes.values()
+    second.power_off()
+    pair.clock.advance(30)
+    pair.must(first, "dd if=/dev/random of=/hast/home/big bs=1m count=100")
+    pair.must(first, "umount /hast/home; hastctl role secondary home")
+    pair.clock.wait(second.power_on())
+    pair.must(second, "hastctl role primary home")
+    pair.clock.advance(0.5)
+    assert " dirty: 0 " not in pair.must(second, "hastctl list home")
+    lost = second.start_command("fstyp /dev/hast/home")
+    pair.clock.advance(120)
+    assert " dirty: 0 " in pair.must(second, "hastctl list home") and not lost.done
+    assert pair.must(second, "fstyp /dev/hast/home") == "ufs\n"

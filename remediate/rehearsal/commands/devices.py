@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.clock import FOREVER, Steps
 from remediate.rehearsal.disk import OnDisk, Superblock
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.replication import PrimaryWorker
@@ -47,7 +47,10 @@ def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
 
 
 def served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
-    """Read the device: wait while its worker is stopped or waits for the peer (20); False is EIO."""
+    """Read the device: wait while its worker is stopped or waits for the peer (20), and for ever where the worker loses
+    the request (`PrimaryWorker.reads_remotely`); False is EIO."""
     while (worker := worker_of(node, resource)) is not None and (worker.stopped or not worker.started):
         yield 0.25
+    if worker is not None and worker.reads_remotely:
+        yield FOREVER
     return worker is not None and not worker.read_fails(extent)

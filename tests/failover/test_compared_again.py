@@ -1,0 +1,70 @@
+"""What was not known of the copies when a promotion was planned is looked at again right before the role is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.rehearsal.writes import Cause
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+WROTE_ALONE = 60.0
+"""Seconds for which the last node served alone."""
+OFF = 10.0
+
+
+def all_dark(state: Path) -> InstalledPair:
+    """The active node, which CARP prefers, dies; the other one takes over, serves alone, and is shut down in order."""
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.passes(WROTE_ALONE)
+    pair.pair.clock.wait(pair.standby.shut_down())
+    pair.passes(OFF)
+    return pair
+
+
+def boots_first(pair: InstalledPair) -> None:
+    """The long-dead node boots, and has the address: it settles."""
+    pair.active.power_on()
+    assert pair.until(lambda: master(pair.active), 60), pair.story()
+
+
+@pytest.mark.parametrize("later", [7.8, 8.0])
+def test_a_copy_that_is_behind_is_not_promoted_when_the_node_that_is_ahead_has_booted_meanwhile(
+    state: Path, later: float
+) -> None:
+    """Its network is up before the settling is over, and CARP gives it the address only afterwards."""
+    pair = all_dark(state)
+    boots_first(pair)
+    pair.passes(later)
+    pair.standby.power_on()
+    pair.passes(150)
+    assert pair.serves(pair.standby), pair.story()
+    assert pair.sound, pair.story()
+    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}  # by the power cut
+    assert not pair.entries(pair.active, "promoted")
+
+
+def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its_copy_is_complete(state: Path) -> None:
+    """Another interface of CARP is down on the node that is ahead: with a sum of 240 it loses the address to whoever
+    holds back less."""
+    pair = all_dark(state)
+    boots_first(pair)
+    pair.standby.power_on()
+    assert pair.until(lambda: bool(pair.standby.network.vhids()), 40)
+    pair.breaks("demote", pair.standby.name, "480")
+    pair.passes(150)
+    assert len(pair.entries(pair.standby, "promoted")) == 2, pair.story()
+    complete = [entry for entry in pair.entries(pair.active, "ledger") if "this copy is complete" in entry.result]
+    assert all(entry.time > complete[-1].time for entry in pair.entries(pair.active, "promoted")), pair.story()
+    assert pair.sound and any(pair.serves(node) for node in pair.pair.nodes.values())
+    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+
+
+def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
+    """Nothing more is asked then: `peer` says that the other node is gone."""
+    pair = all_dark(state)
+    boots_first(pair)
+    assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
