@@ -31,12 +31,14 @@ from remediate.state.ledger import Copy
 
 IN_USE = "still in use"
 DOWN, NO_ROLE = "hastd down", "role init"
-WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND)
-"""Reasons of a node to which nothing was replicated; after them it may be behind until it was connected."""
+STALE = "stale"
+WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND, STALE)
+"""Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
+connected says that it has nothing dirty."""
 FAILED = "failed promotion"
 UNSURE = "state not known"
 HELD_THERE = "the other node has it"
-STAYS = ("split-brain", "stale")
+STAYS = ("split-brain", STALE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
 
