@@ -3,7 +3,8 @@
 `remediate.failover.hold` leaves a file in the state directory, one JSON object
 
     {"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0,
-     "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}
+     "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z",
+     "number": 7}
 
 written before the counter is changed and again afterwards. The counter begins at 0 with every boot, so what was written
 down in another boot is void.
@@ -35,7 +36,8 @@ MILD = (NO_FAILBACK, NOT_CONNECTED, APART)
 
 class Held(NamedTuple):
     """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
-    when the counter stood at `before`. `boot`: the mark of the boot that it is of (`booted`)."""
+    when the counter stood at `before`. `boot`: the mark of the boot that it is of (`booted`). `number` rises with every
+    record: of two, the higher one is the newer."""
 
     reasons: tuple[str, ...] = ()
     amount: int = 0
@@ -43,6 +45,7 @@ class Held(NamedTuple):
     before: int = 0
     boot: str = ""
     since: str = ""
+    number: int = 0
 
     @property
     def is_mild(self) -> bool:
@@ -81,6 +84,7 @@ def from_values(values: object) -> Held:
             int(str(values["before"])),
             str(values["boot"]),
             str(values["since"]),
+            int(str(values.get("number", 0))),
         )
     except (ValueError, KeyError):
         raise NotUnderstood(NAME, repr(values)) from None

@@ -102,7 +102,7 @@ def repair(
 
 def would(site: Site, request: Request) -> Shown:
     """What `repair` would do now; changes nothing."""
-    looking, remedy = site._replace(store=Untouched(site.store.directory)), request.remedy
+    looking, remedy = site._replace(store=Untouched(site.store.directory, site.store.run)), request.remedy
     guarded = _guarded(looking, request)
     held = () if guarded is None else (guarded,)
     try:

@@ -118,7 +118,7 @@ def _without_lock(site: Site, wish: Wish, watch: Callable[[str], None], error: S
 
 def would(site: Site, wish: Wish) -> tuple[Seen, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
-    looking = site._replace(store=Untouched(site.store.directory))
+    looking = site._replace(store=Untouched(site.store.directory, site.store.run))
     seen = observe(looking, wish.leaving)
     return seen, Run(looking, wish, silent).plan(seen)
 

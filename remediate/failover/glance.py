@@ -24,6 +24,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
+from remediate.failover.hold import kept
 from remediate.failover.observe import mounted_as, takes_no_files
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
@@ -206,9 +207,8 @@ class _Look:
     def _remembered(self) -> None:
         now = self.site.timing.wall()
         try:
-            values = self.store.read(hold.NAME)
-            self.kept = hold.from_values(values) if values else Held()
-        except (StateUnreadable, NotUnderstood) as error:
+            self.kept = kept(self.store)
+        except StateUnreadable as error:
             self.unread.append(str(error))
         self.suspended = maintenance.current(self.store, now)
         most = failures.MOST_KEPT + 1  # never reached: what a convergence wrote down is shown, and nothing written

@@ -2,7 +2,9 @@
 
 net.inet.carp.demotion is shared: interfaces that are down add to it too. So what was added by us is written down before
 it is added and looked at afterwards; it is there exactly once while there is a reason, and is taken back exactly once.
-The counter begins at 0 with every boot, and what was written down in another boot is void.
+The counter begins at 0 with every boot, and what was written down in another boot is void. Where the state directory
+takes no record, because its disk is full or read-only, a second directory does (`Store.second`): without any record the
+share could neither be taken back nor be told from somebody else's, and would be added again.
 
 A demoted node still takes over when nobody else advertises (hast-facts, 13): holding back costs no service.
 """
@@ -22,7 +24,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
-from remediate.state.store import StateError, StateUnreadable, Store, Values
+from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store, Values
 
 SYSCTL = "/sbin/sysctl"
 OID = "net.inet.carp.demotion"
@@ -39,7 +41,7 @@ def current(store: Store, boot: str, demotion: int) -> Held:
     What cannot be told counts as not ours: the node is then held back for too long, which a human sees, but nobody
     else's share is ever taken away.
     """
-    return share(_read(store), boot, demotion)
+    return share(kept(store), boot, demotion)
 
 
 def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
@@ -73,6 +75,9 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
         if target != held.amount:
             since = utc(site.timing.wall())
             return _change(site, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
+        if reasons == held.reasons and not _is_in_its_place(site.store, held):
+            with suppress(StateError):  # it is written down, if not where the checks look
+                _write(site.store, held)
         if reasons != held.reasons:
             _write(site.store, held._replace(reasons=reasons))
             site.journal.entry("hold", why=_why(reasons), result="the reasons have changed", severity=INFO)
@@ -87,7 +92,8 @@ def _begun(site: Site, boot: str, demotion: int) -> Held:
     try:
         return current(site.store, boot, demotion)
     except StateUnreadable as error:
-        site.store.remove(NAME)
+        for store in _places(site.store):
+            store.remove(NAME)
         left = f"{OID} is {demotion}, and what of it is from hastwatch is not known; `sysctl {OID}=-N` takes N back"
         site.journal.entry("hold", why=str(error), result=left, severity=WARNING)
         return Held(boot=boot)
@@ -111,7 +117,7 @@ def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion
 def unreadable(store: Store) -> str:
     """Why it is not known what this node is held back for, as when it shuts down; empty where it is."""
     try:
-        _read(store)
+        kept(store)
     except StateUnreadable as error:
         return str(error)
     return ""
@@ -120,19 +126,18 @@ def unreadable(store: Store) -> str:
 def reasons(store: Store) -> tuple[str, ...]:
     """Why this node holds itself back, as last written down; for people."""
     try:
-        kept = _read(store)
+        return kept(store).reasons
     except StateUnreadable as error:
         return (str(error),)
-    return kept.reasons
 
 
 def shutting_down(store: Store, boot: str) -> str:
     """SHUTDOWN where this boot of the node is at its end, so that nothing is promoted any more; else empty."""
     try:
-        kept = _read(store)
+        held = kept(store)
     except StateUnreadable:
         return ""
-    return SHUTDOWN if SHUTDOWN in kept.reasons and same_boot(kept.boot, boot) else ""
+    return SHUTDOWN if SHUTDOWN in held.reasons and same_boot(held.boot, boot) else ""
 
 
 def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
@@ -164,7 +169,17 @@ def _why(reasons: tuple[str, ...]) -> str:
     return ", ".join(reasons) or "none"
 
 
-def _read(store: Store) -> Held:
+def _places(store: Store) -> list[Store]:
+    second = store.second()
+    return [store] if second is None else [store, second]
+
+
+def kept(store: Store) -> Held:
+    """The newest record. Raises StateUnreadable."""
+    return max(map(_record, _places(store)), key=lambda held: held.number)
+
+
+def _record(store: Store) -> Held:
     values = store.read(NAME)
     try:
         return from_values(values) if values else Held()
@@ -172,6 +187,19 @@ def _read(store: Store) -> Held:
         raise StateUnreadable(NAME, "it is no record of version 1") from None
 
 
+def _is_in_its_place(store: Store, held: Held) -> bool:
+    return _record(store).number == held.number
+
+
 def _write(store: Store, held: Held) -> None:
+    """In the first place that takes it. Raises StateError where none does."""
+    held = held._replace(number=kept(store).number + 1)
     values: Values = {"version": 1, **held._asdict(), "reasons": list(held.reasons)}
-    store.write(NAME, values)
+    for place in _places(store):
+        try:
+            place.write(NAME, values)
+        except StateNotKept as error:
+            trouble = error
+        else:
+            return
+    raise trouble

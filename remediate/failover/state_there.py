@@ -15,6 +15,7 @@ class StateThere(Store):
 
     def __init__(self, way: Way) -> None:
         super().__init__(STATE_DIRECTORY)
+        self.run = ""  # what is kept there while the disk fails concerns that node alone
         self._way = way
 
     def read(self, name: str) -> Values:

@@ -205,6 +205,10 @@ class MortalStore(Store):
         super().__init__(directory, f"{directory}.run")
         self._life, self._simulated = life, node
 
+    def second(self) -> Store | None:
+        """In a file system in memory: the disk's troubles are none of its."""
+        return MortalSecondStore(self.run, self._life) if self.run else None
+
     def ready(self) -> None:
         """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
         refuse_write(self._simulated, self.directory, (errno.EROFS,))
@@ -239,6 +243,24 @@ class MortalStore(Store):
         self._life.begin_write()
         refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
         super().append(name, line)
+
+
+class MortalSecondStore(Store):
+    """The directory beside it, of the same user."""
+
+    def __init__(self, directory: str, life: Life) -> None:
+        super().__init__(directory)
+        self._life = life
+
+    def write(self, name: str, values: Mapping[str, object]) -> None:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        super().write(name, values)
+
+    def remove(self, name: str) -> bool:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        return super().remove(name)
 
 
 class MortalJournal(Journal):

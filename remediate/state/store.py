@@ -101,6 +101,11 @@ class Store:
         """See that something can be kept now: there is room, and the file system takes writes. Raises StateNotKept."""
         self.write(ROOM, {"version": 1})
 
+    def second(self) -> Store | None:
+        """The same in the directory that can be used while this one cannot, and that is emptied with every boot; None
+        where there is none."""
+        return Store(self.run) if self.run else None
+
     def names(self) -> list[str]:
         """The names under which something is kept, sorted. Raises StateUnreadable."""
         try:
@@ -218,6 +223,10 @@ class Store:
 
 class Untouched(Store):
     """A state directory that is only read, whoever asks for more: for showing what would be done."""
+
+    def second(self) -> Store | None:
+        """The other directory is only read too."""
+        return Untouched(self.run) if self.run else None
 
     def write(self, name: str, values: Mapping[str, object]) -> None:
         """Nothing is written."""

@@ -118,6 +118,39 @@ def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Pa
         assert pair.demotion(pair.standby) == 240
 
 
+@pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("before", [(), ("an earlier reason",)], ids=["held back anew", "held back before"])
+def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
+    state: Path, harm: Harm, before: tuple[str, ...]
+) -> None:
+    pair = installed_pair(state)
+    node, mark = pair.standby, pair.standby.boot_mark
+    pair.does(node, lambda site: hold.hold(site, mark, before, 120))
+    harm(pair, node)
+    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
+    pair.breaks("demote", node.name, "100")
+    assert pair.demotion(node) == 340
+    pair.breaks("state-ok", node.name)
+    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
+    assert pair.demotion(node) == 340 and pair.share(node) == 240 and pair.reasons(node) == ("a test",)
+    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    assert pair.demotion(node) == 100 and pair.share(node) == 0
+
+
+@pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
+def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(state: Path, harm: Harm) -> None:
+    pair = installed_pair(state)
+    node, mark = pair.standby, pair.standby.boot_mark
+    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
+    pair.breaks("demote", node.name, "240")
+    harm(pair, node)
+    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    assert pair.demotion(node) == 240
+    pair.breaks("state-ok", node.name)
+    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    assert pair.demotion(node) == 240 and pair.share(node) == 0
+
+
 def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> None:
     """Found by an attack: 110 acknowledged writes stranded on the other disk."""
     for number, text in enumerate(DAMAGE):
