@@ -10,7 +10,7 @@ from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list
 from checks.probes import hast, hast_log
-from checks.probes.counters import Relation, relation
+from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
 from checks.probes.hast_log import Marker, Sign
@@ -45,7 +45,10 @@ TABLE = Table(
     Row("no-evidence", UNKNOWN, "neither dumps nor marker nor log could be read", "nothing is known of a split-brain"),
     Row("splitbrain-not-compared", UNKNOWN, "no sign in the sources named, but a dump that was asked for was not read",
         "only both dumps prove that there is none"),
-    Row("splitbrain-none", OK, "the counters of both dumps agree", "the copies are of one history"),
+    Row("splitbrain-none", OK, "the counters of both dumps agree, and prove that neither node has written alone",
+        "the copies are of one history"),
+    Row("splitbrain-not-counted", OK, "the counters of both dumps agree, but not at localcnt 0",
+        "hastd finds no split-brain; what a primary wrote that was never connected in this role is not counted"),
     Row("splitbrain-no-sign", OK, "no sign in the sources named; without --peer the dumps are not compared",
         "only both dumps prove that there is none"),
 )  # fmt: skip
@@ -62,6 +65,9 @@ while hastd is dead: two dumps decide exactly, by the rule of hastd itself, and 
 (/var/log/messages, /var/log/daemon.log, and the last rotated ones) shows a secondary's worker ending with exit code 78
 every 10 s, or two primaries refusing each other. Without --peer the dumps cannot be compared, and OK means no more
 than that no sign was seen. The dump needs the right to read the disk: root, or hastwatch-ask (--via)."""
+
+AGREED = ("splitbrain-none", "splitbrain-not-counted")
+"""What is found where the counters agree."""
 
 
 class Seen(NamedTuple):
@@ -192,7 +198,10 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
         return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
     if first.marker or second.marker or first.damaged or second.damaged:
         return TABLE.finding("splitbrain-marker-left", subject, f"{counters}; {_markers(first, second)}")
-    return TABLE.finding("splitbrain-none", subject, f"both dumps agree ({counters})")
+    if neither_wrote_alone(one, two):
+        return TABLE.finding("splitbrain-none", subject, f"both dumps agree ({counters})")
+    said = f"both dumps agree ({counters}); only at localcnt 0 that proves that neither has written alone"
+    return TABLE.finding("splitbrain-not-counted", subject, said)
 
 
 def _split(name: str, subject: str, first: Seen, second: Seen, counters: str) -> Finding:
@@ -227,7 +236,7 @@ def _last_compared(kept: dict[str, object]) -> str:
     """What the counters said when both dumps were last read, where that was not that all is well: whoever is about to
     promote the only node in reach has to know that its copy was behind."""
     at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
-    if reason in (None, "splitbrain-none") or not isinstance(at, int | float):
+    if reason in (None, *AGREED) or not isinstance(at, int | float):
         return ""
     return f"; when last compared, {time.strftime('%b %d %H:%M', time.localtime(at))}: {text} ({reason})"
 

@@ -95,6 +95,7 @@ CASES = (
     Case("two-primaries", "hast_splitbrain", answers=REFUSED, peer=((LIST, "role: secondary", "role: primary"),)),
     Case("splitbrain", "hast_splitbrain", answers=(WROTE, OLD_SIGN), peer=(WROTE,)),
     Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE,)),
+    Case("splitbrain-not-counted", "hast_splitbrain", answers=(WROTE,), peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
@@ -296,6 +297,8 @@ def test_an_address_that_moves_between_two_looks_is_looked_at_again(
         f"first = 'ifconfig' in sys.argv[-1] and not os.path.exists({str(once)!r})\n"
         f"open({str(once)!r}, 'w').close() if first else None\n"
         "print(answer.stdout.replace('carp: BACKUP', 'carp: MASTER') if first else answer.stdout, end='')\n"
+        "sys.stderr.write(answer.stderr)\n"
+        "sys.exit(answer.returncode)\n"
     )
     here = " ".join([*PLAYER, str(RECORDINGS / "made-healthy-pair" / "nfs001")])
     words = ["--via", here, "--peer", f"{sys.executable} {tmp_path / 'moving'}", "--state-dir", str(tmp_path / "kept")]

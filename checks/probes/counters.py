@@ -15,7 +15,7 @@ from checks.probes.hast import Metadata
 class Relation(enum.Enum):
     """How two copies stand to each other. It does not depend on which of the nodes is asked first."""
 
-    IN_SYNC = "neither has written without the other"
+    IN_SYNC = "the counters agree: they count no writes that one has and the other lacks"
     FIRST_AHEAD = "the first has writes that the second lacks"
     SECOND_AHEAD = "the second has writes that the first lacks"
     SPLIT_BRAIN = "each has writes that the other lacks"
@@ -63,3 +63,8 @@ def wrote_nothing_alone(first: Metadata, second: Metadata) -> bool:
     if found is Relation.SECOND_BLANK:
         return True
     return found in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and second.localcnt == 0
+
+
+def neither_wrote_alone(first: Metadata, second: Metadata) -> bool:
+    """Whether the counters prove it of both."""
+    return wrote_nothing_alone(first, second) and wrote_nothing_alone(second, first)

@@ -35,7 +35,7 @@ class Dumps(NamedTuple):
     @property
     def nobody_wrote_alone(self) -> bool:
         """Neither node has completed a write that the other one lacks."""
-        return self.nothing_is_lacking and counters.wrote_nothing_alone(self.theirs, self.mine)
+        return counters.neither_wrote_alone(self.mine, self.theirs)
 
 
 def read(site: Site, name: str, seconds: float = ASK) -> Dumps | None:

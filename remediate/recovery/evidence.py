@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, hast_log
 from checks.probes.carp import CarpState, asked
-from checks.probes.counters import Relation, relation
+from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
 from checks.probes.node import Node
@@ -83,6 +83,13 @@ class Evidence(NamedTuple):
         if self.here.metadata is None or self.there.metadata is None:
             return None
         return relation(self.here.metadata, self.there.metadata)
+
+    @property
+    def nobody_wrote_alone(self) -> bool:
+        """Whether the counters on both disks prove that neither copy has writes that the other lacks."""
+        if self.here.metadata is None or self.there.metadata is None:
+            return False
+        return neither_wrote_alone(self.here.metadata, self.there.metadata)
 
 
 def collect(site: Site, place: Place) -> Evidence:

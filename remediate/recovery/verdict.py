@@ -51,9 +51,8 @@ KINDS: dict[Relation | None, Kind] = {
     Relation.OTHER_DISK: Kind.OTHER_DISK,
     Relation.FIRST_BLANK: Kind.BLANK,
     Relation.SECOND_AHEAD: Kind.BEHIND,
-    Relation.IN_SYNC: Kind.IN_STEP,
 }
-"""Of this node's metadata against the other's; everything else is Kind.UNKNOWN."""
+"""Of this node's metadata against the other's; where they agree see `judge`, everything else is Kind.UNKNOWN."""
 
 REFUSALS = (
     Refusal("not-read", "this node could not be read", lambda seen: bool(seen.here.unread)),
@@ -91,10 +90,13 @@ REFUSALS = (
 
 
 def judge(seen: Evidence) -> Verdict:
-    """The verdict on this node's copy."""
+    """The verdict on this node's copy. Counters that agree prove that it is in step only where they prove that neither
+    node has written alone (`counters.wrote_nothing_alone`)."""
     refused = tuple(refusal for refusal in REFUSALS if refusal.holds(seen))
     if seen.here.blank and not seen.here.unread:
         return Verdict(Kind.BLANK, refused)
+    if seen.nobody_wrote_alone:
+        return Verdict(Kind.IN_STEP, refused)
     return Verdict(KINDS.get(seen.relation, Kind.UNKNOWN), refused)
 
 

@@ -39,6 +39,8 @@ DUMPS: dict[Relation | None, tuple[Metadata | None, Metadata | None]] = {
     Relation.IMPOSSIBLE: (dump(7, 0, 2), dump(7, 0, 0)),
     None: (None, dump(7, 1, 0)),
 }
+EQUAL_ABOVE_ZERO = [(dump(7, 3, 5), dump(7, 5, 3)), (dump(7, 0, 1), dump(7, 1, 0)), (dump(7, 1, 0), dump(7, 0, 1))]
+"""Relation.IN_SYNC as well; what a primary wrote that was never connected in its role is in none of these counters."""
 
 HERE = Side("nfs001", CarpState.BACKUP, HastRole.INIT)
 THERE = Side("nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=Mounted.WRITABLE, exported=True, daemons=ALL)
@@ -83,6 +85,14 @@ def all_evidence() -> Iterator[Evidence]:
             yield evidence(here, some[index * 37 % len(some)], relation, answered)
         for there in some:
             yield evidence(HERE, there, relation, answered)
+    for (mine, theirs), there in itertools.product(EQUAL_ABOVE_ZERO, some):
+        yield Evidence(HERE._replace(metadata=mine), there._replace(metadata=theirs), "")
+
+
+NO_BETTER = (
+    Relation.IN_SYNC, Relation.FIRST_AHEAD, Relation.SECOND_BLANK, Relation.BOTH_BLANK, Relation.IMPOSSIBLE,
+)  # fmt: skip
+"""Where the other copy is not known to be the better one."""
 
 
 def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
@@ -98,7 +108,7 @@ def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
         yield "created on a node that serves, or served"
     if not there.serves or seen.answered == "no answer" or there.incomplete:
         yield "created beside a node that does not serve a complete copy"
-    if seen.relation in (Relation.FIRST_AHEAD, Relation.SECOND_BLANK, Relation.BOTH_BLANK, Relation.IMPOSSIBLE):
+    if seen.relation in NO_BETTER:
         yield "created although the other copy is no better"
     if not kept and not here.blank and here.metadata is not None and here.metadata.resuid != 0:
         yield "created before anything was kept"
@@ -153,6 +163,13 @@ def test_one_source_that_lies_does_not_make_a_dead_node_serve(source: str) -> No
 )  # fmt: skip
 def test_what_has_happened_is_told_by_the_two_dumps(relation: Relation | None, kind: Kind) -> None:
     assert judge(evidence(HERE, THERE, relation)).kind is kind
+
+
+@pytest.mark.parametrize(("mine", "theirs"), EQUAL_ABOVE_ZERO)
+def test_counters_that_agree_above_zero_do_not_tell_that_nothing_is_lost(mine: Metadata, theirs: Metadata) -> None:
+    seen = Evidence(HERE._replace(metadata=mine), THERE._replace(metadata=theirs), "")
+    assert seen.relation is Relation.IN_SYNC and judge(seen).kind is Kind.UNKNOWN
+    assert may_create(seen, True) == (Kind.UNKNOWN.value,)
 
 
 def test_every_refusal_refuses_some_evidence_alone() -> None:
