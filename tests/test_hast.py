@@ -38,7 +38,10 @@ def say(tmp_path: Path, capfd: pytest.CaptureFixture[str], dirty: int, status: s
     """What the check says of a primary with so many dirty bytes."""
     (tmp_path / "answer").write_text(LISTING.format(dirty=dirty, status=status))
     answer = f"open({str(tmp_path / 'answer')!r}).read()"
-    (tmp_path / "way").write_text(f"import sys\nprint('nfs001' if 'hostname' in sys.argv[-1] else {answer})")
+    (tmp_path / "way").write_text(
+        f"import sys\nif 'cat ' in sys.argv[-1]:\n    sys.exit('cat: No such file or directory')\n"
+        f"print('nfs001' if 'hostname' in sys.argv[-1] else {answer})"
+    )
     words = ["-r", "home", "--role", "any", "--state-dir", str(tmp_path / "kept")]
     code = CHECK.main([*words, "--via", f"{sys.executable} -I -S {tmp_path / 'way'}"])
     return code, capfd.readouterr().out.partition(" | ")[0].rstrip("\n")
