@@ -58,8 +58,11 @@ def _refutes(both: Dumps, kept: Ledger) -> bool:
 
 
 def _blank(site: Site, name: str) -> str:
-    """Why this copy alone is known to hold nothing, or nothing."""
+    """Why this copy alone is known to hold nothing, or nothing. A disk without metadata, or one that cannot be read, is
+    no copy: hastd refuses the role primary for it (sbin/hastd/primary.c, init_local())."""
     try:
         return BEHIND[Relation.FIRST_BLANK] if hast.metadata(site.here.node(), name).resuid == 0 else ""
-    except (hast.MetadataUnreadable, ProbeError):
+    except hast.MetadataUnreadable as error:
+        return f"the disk of this node has no metadata that can be read: {error}"
+    except ProbeError:
         return ""

@@ -29,6 +29,42 @@ def behind(state: Path, config: Config | None = None, *cuts: str) -> InstalledPa
     return pair
 
 
+# --- no copy at all ---------------------------------------------------------------------------------------------
+
+
+def without_the_active_node(state: Path, *commands: str) -> InstalledPair:
+    """The standby's disk was replaced; then the active node lost power."""
+    pair = installed_pair(state)
+    pair.breaks("cut-management")  # or the other node would have told it that it is behind
+    pair.pair.must(pair.standby, "service hastd onestop")
+    pair.breaks("new-disk", pair.standby.name)
+    for command in commands:
+        pair.pair.must(pair.standby, command)
+    pair.pair.must(pair.standby, "service hastd onestart")
+    pair.passes(5)
+    pair.active.power_off()
+    pair.passes(30)
+    assert master(pair.standby)
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [
+        ((), "the disk of this node has no metadata that can be read: `hastctl dump home`: Unable to read metadata"),
+        (("hastctl create home",), "this copy was just created and holds nothing"),
+    ],
+)
+def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
+    state: Path, commands: tuple[str, ...], reason: str
+) -> None:
+    pair = without_the_active_node(state, *commands)
+    said = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
+    assert reason in said
+    assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
+    assert not pair.blocked(pair.standby) and pair.role(pair.standby) != "primary" and pair.sound
+
+
 # --- a stale copy ------------------------------------------------------------------------------------------------
 
 
