@@ -12,7 +12,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import APART
-from remediate.failover import copies, hold, peer
+from remediate.failover import alone, copies, hold, peer
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
@@ -64,6 +64,8 @@ def _joined(site: Site, name: str) -> None:
     """A node that was promoted while the other was not heard holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
     kept = set(hold.reasons(site.store))
+    if f"{name}: {APART}" in kept:
+        alone.joined(site, this_boot(site), [name])
     if kept == {f"{name}: {APART}"}:
         try:
             hold.hold(site, this_boot(site), (), 0)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import copies, fitness, hearing, hold, peer
+from remediate.failover import alone, copies, fitness, hearing, hold, peer
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
@@ -133,7 +133,6 @@ class Run:
         self.id = os.urandom(4).hex()
         self.seq = events.read(site.store).seq
         self.steps = 0
-        self.unheard: frozenset[str] = frozenset()
 
     def rounds(self) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
@@ -158,7 +157,7 @@ class Run:
                 self._hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
                 self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
-            self.unheard |= self._unheard(seen, made)
+            alone.begins(self.site, seen, self._going_up(seen, made))
             self._begins(seen, made)
             stopped = self._carry(seen, made)
             if stopped:
@@ -196,10 +195,8 @@ class Run:
             self._goes_up(seen, name, made.decisions) and state.settled for name, state in seen.facts.resources.items()
         )
 
-    def _unheard(self, seen: Seen, made: Plan) -> frozenset[str]:
-        """What is to be promoted although the other node has not said itself that it has let go."""
-        going_up = [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
-        return frozenset(name for name in going_up if not seen.facts.said[name].peer_asked)
+    def _going_up(self, seen: Seen, made: Plan) -> list[str]:
+        return [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
 
     def _carry(self, seen: Seen, made: Plan) -> tuple[str, ...]:
         """Carry out a plan; what has to stop the run, in sentences."""
@@ -211,7 +208,7 @@ class Run:
             return ()
         finally:
             self.steps += carrier.steps
-        going_up = [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
+        going_up = self._going_up(seen, made)
         if not carrier.failed:
             if going_up:
                 self._promoted(going_up)
@@ -295,7 +292,7 @@ class Run:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
         except StateError:
             held = True  # it may be: then it stays so
-        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held, self.unheard), seen)
+        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
         for name, decision in decisions.items():
             if decision.rule.reason in fitness.STAYS and seen.facts.resources[name].carp is CarpState.MASTER:
                 give_back(self.site, seen, name, self.id)

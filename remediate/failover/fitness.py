@@ -18,9 +18,9 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import APART, MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
+from checks.probes.hold import MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import dumps, hold, peer
+from remediate.failover import alone, dumps, hold, peer
 from remediate.failover.facts import Peer, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -43,16 +43,13 @@ STAYS = ("split-brain", STALE)
 compares the copies. Else two such nodes would throw the address at each other."""
 
 
-def reasons(
-    site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool, unheard: frozenset[str] = frozenset()
-) -> set[str]:
-    """Why this node must not take the address; `held`: it holds itself back already, `unheard`: the resources that were
-    promoted now without a word of the other node. Raises nothing."""
+def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
+    """Why this node must not take the address; `held`: it holds itself back already. Raises nothing."""
     facts = seen.facts
     if facts.leaving:
         return {facts.leaving}
     if any(_serves(state) for state in facts.resources.values()):
-        return _apart(site, seen, unheard)
+        return alone.reasons(site, seen)
     found = {"maintenance"} if facts.node.maintenance else set()
     found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
     found |= {UNSURE} if facts.unsure else set()
@@ -70,26 +67,6 @@ def _serves(state: ResourceState) -> bool:
     does not answer, and where the file system is read-only."""
     mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
-
-
-def _apart(site: Site, seen: Seen, unheard: frozenset[str]) -> set[str]:
-    """A node that was promoted without a word of the other one may not be the only one that serves: where it meets the
-    other again as MASTER, it gives way to the one that had the clients before. While nobody else is heard it stays
-    MASTER all the same. It ends when the nodes are connected, or the other one says that it is no primary."""
-    kept = hold.reasons(site.store)
-    found = set()
-    for name, state in seen.facts.resources.items():
-        why = f"{name}: {APART}"
-        if state.active and (name in unheard or why in kept) and not _is_joined(site, seen, name):
-            found.add(why)
-    return found
-
-
-def _is_joined(site: Site, seen: Seen, name: str) -> bool:
-    if name in seen.resources and seen.resources[name].status is Status.COMPLETE:
-        return True
-    asked = peer.ask(site, seen.places[name])
-    return asked is not None and asked.peer is Peer.LET_GO
 
 
 def amount(reasons: set[str], most: int) -> int:

@@ -75,8 +75,8 @@ def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
         if target != held.amount:
             since = utc(site.timing.wall())
             return _change(site, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
-        if reasons == held.reasons and not _is_in_its_place(site.store, held):
-            with suppress(StateError):  # it is written down, if not where the checks look
+        if reasons == held.reasons and not _is_settled(site.store, held):
+            with suppress(StateError):  # it is written down, if not where the checks look, or as one that was begun
                 _write(site.store, held)
         if reasons != held.reasons:
             _write(site.store, held._replace(reasons=reasons))
@@ -187,8 +187,11 @@ def _record(store: Store) -> Held:
         raise StateUnreadable(NAME, "it is no record of version 1") from None
 
 
-def _is_in_its_place(store: Store, held: Held) -> bool:
-    return _record(store).number == held.number
+def _is_settled(store: Store, held: Held) -> bool:
+    """Whether it is in its place, as what is so. A change that was begun and killed can be told from what others did
+    only while they have not changed the counter. Raises StateUnreadable."""
+    record = _record(store)
+    return record.number == held.number and record.amount == record.target
 
 
 def _write(store: Store, held: Held) -> None:
