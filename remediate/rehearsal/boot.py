@@ -15,7 +15,7 @@ from remediate.rehearsal.clock import Completion, Steps, finished, first_of
 from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.processes import boot_processes
-from remediate.rehearsal.services import SCRIPTS, enabled, start_daemon
+from remediate.rehearsal.services import SCRIPTS, enabled, instances, start_daemon
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _daemon(node: Node, name: str) -> None:
     script = SCRIPTS[name]
     if not enabled(node, script) or (script.required_file and not node.files.exists(script.required_file)):
         return
+    if instances(node, script):
+        return  # somebody was faster: rc.subr(8) finds it running
     if name in node.trouble.failing_services:
         node.syslog(MESSAGES, f"root: /etc/rc.d/{name}: WARNING: failed to start {name}")
         return

@@ -278,10 +278,11 @@ class Hastd:
     def end_worker(self, resource: Resource, cause: Cause) -> None:
         """End a worker and what hangs on it: the device, and the file system that is mounted on it (4)."""
         worker, resource.worker = resource.worker, None
+        primary = worker if worker is not None and is_primary(worker) else None
+        if cause is Cause.STEPS:  # also for one that was killed, and is not back yet
+            linked = primary is not None and primary.connected and self._peer_answers(primary)
+            cause = of_the_steps(self.node, primary, linked)
         if worker is not None:
-            linked = is_primary(worker) and worker.connected and self._peer_answers(worker)
-            if cause is Cause.STEPS:
-                cause = of_the_steps(self.node, worker if is_primary(worker) else None, linked)
             worker.end()
         if resource.role is Role.PRIMARY:
             resource.role = Role.INIT
