@@ -53,8 +53,18 @@ def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
 def _refutes(both: Dumps, kept: Ledger) -> bool:
     """Whether the counters prove that this copy lacks nothing. One that was told to be behind may be in the middle of
     a synchronisation, which equal counters do not show; where this copy alone is ahead, that synchronisation copies
-    from here to there (secondary.c, init_remote(): HAST_SYNCSRC_SECONDARY)."""
-    return both.nothing_is_lacking and (kept.copy is not Copy.INCOMPLETE or both.relation is Relation.FIRST_AHEAD)
+    from here to there (secondary.c, init_remote(): HAST_SYNCSRC_SECONDARY). Nor is there one where this copy was
+    complete until the connection was lost, and none has come since: the other node told that it may be behind, and has
+    completed no write since then."""
+    if not both.nothing_is_lacking:
+        return False
+    return kept.copy is not Copy.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(kept)
+
+
+def _was_whole(kept: Ledger) -> bool:
+    """Whether this copy was known to be complete when its primary was lost, which has not connected again."""
+    gone, whole = kept.disconnected_at, kept.last_complete
+    return gone is not None and whole is not None and whole >= gone
 
 
 def _blank(site: Site, name: str) -> str:

@@ -159,9 +159,8 @@ class Carrier:
     def _become_primary(self, place: Place) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written."""
         kept, heedless = ledger.read(self.site.store, place.name), self.site.config.failover.promote_stale
-        if kept.copy is Copy.INCOMPLETE and not heedless:
-            raise Superseded(f"before {place.name} becomes primary: {kept.why}")
-        if place.name in self._answers and not self.seen.facts.said[place.name].compared:
+        told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
+        if told or (place.name in self._answers and not self.seen.facts.said[place.name].compared):
             found = behind(self.site, place.name, None, asked=True)
             if found.split or (found.stale and not heedless):
                 raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")
