@@ -76,7 +76,7 @@ def _joined(site: Site, name: str) -> None:
 def told(site: Site, name: str, copy: Copy, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
-    if ledger.read(site.store, name).role == Role.PRIMARY.value:
+    if ledger.read(site.store, name).role == Role.PRIMARY.value and not _is_secondary(site, name):
         site.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}", severity=WARNING,
                            result="not written down: this node is primary itself")  # fmt: skip
         return ""
@@ -87,6 +87,18 @@ def told(site: Site, name: str, copy: Copy, by: str) -> str:
     if copy is Copy.COMPLETE:
         _end_split_brain(site, name, f"{by} says that both copies are the same")
     return _fit_again(site, f"{by} told {copy.value}")
+
+
+def _is_secondary(site: Site, name: str) -> bool:
+    """Whether hastd has another role than the ledger, which could not be written when that was given; then it is now.
+    Raises StateError."""
+    try:
+        secondary = hast.resource(site.here.node(), name).role is Role.SECONDARY
+    except (hast.NoState, ProbeError):
+        return False
+    if secondary:
+        ledger.record(site.store, name, Event.ROLE_SECONDARY, site.timing.wall(), site.journal.node_name)
+    return secondary
 
 
 def _fit_again(site: Site, trigger: str) -> str:

@@ -33,7 +33,10 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
                 _not_written(site, name, error)
     for name, resource in seen.resources.items():
         try:
-            if resource.role is Role.SECONDARY:
+            if resource.role is Role.INIT:
+                write_down(site, name, Event.ROLE_INIT, site.timing.wall(), seen.facts.name)
+            elif resource.role is Role.SECONDARY:
+                write_down(site, name, Event.ROLE_SECONDARY, site.timing.wall(), seen.facts.name)
                 connected = resource.status is not Status.ABSENT
                 event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
                 write_down(site, name, event, site.timing.wall(), seen.facts.name)

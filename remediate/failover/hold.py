@@ -17,7 +17,7 @@ from contextlib import suppress
 from checks.probes import carp
 from checks.probes.booted import PATH, same_boot
 from checks.probes.errors import NotUnderstood
-from checks.probes.hold import NAME, from_values, share
+from checks.probes.hold import MILD, NAME, from_values, share
 from checks.probes.hold import Held as Held
 from checks.probes.times import utc
 from remediate.failover.outcome import StepFailed
@@ -101,12 +101,14 @@ def _begun(site: Site, boot: str, demotion: int) -> Held:
 
 def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion: int, why: str) -> Held:
     """Nobody can tell later what of the counter is ours, because it cannot be written down or the boot has no mark
-    (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. Raises
-    StepFailed, and ProbeError."""
+    (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. A node that
+    could serve is not held back for that price. Raises StepFailed, and ProbeError."""
     if not reasons:
         if demotion > 0:
             raise StepFailed(f"{OID} is left at {demotion}: what of it is from hastwatch is not known: {why}")
         return Held()
+    if all(reason.rpartition(": ")[2] in MILD for reason in reasons):
+        raise StepFailed(f"{OID} is left at {demotion}, because it cannot be written down ({_why(reasons)}): {why}")
     if demotion < target:
         _add(site, target - demotion)
         result = f"{OID} is {target}; that is not taken back by hastwatch: {why}"

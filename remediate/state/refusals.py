@@ -1,12 +1,15 @@
 """What a convergence refused, in sentences: so that a periodic one says it once, and tries it again.
 
 A refused promotion gets no second event from devd(8): CARP is MASTER already. Whoever looks once a minute takes it up
-when what stood in its way is gone.
+when what stood in its way is gone. That may be a state directory that takes nothing: then it is written down in the
+second one, whose copy is the newer one as long as there is one.
 """
 
 from __future__ import annotations
 
-from remediate.state.store import StateError, StateUnreadable, Store
+from contextlib import suppress
+
+from remediate.state.store import StateError, StateUnreadable, Store, Values
 
 NAME = "refused.json"
 
@@ -14,7 +17,7 @@ NAME = "refused.json"
 def same(store: Store, said: tuple[str, ...]) -> bool:
     """Whether exactly this was said last."""
     try:
-        return store.read(NAME).get("said", []) == list(said)
+        return _kept(store).get("said", []) == list(said)
     except StateUnreadable:
         return False
 
@@ -22,7 +25,7 @@ def same(store: Store, said: tuple[str, ...]) -> bool:
 def pending(store: Store) -> bool:
     """Whether a convergence that was asked for by an event or a human ended with a refusal."""
     try:
-        return bool(store.read(NAME).get("asked"))
+        return bool(_kept(store).get("asked"))
     except StateUnreadable:
         return False
 
@@ -30,10 +33,22 @@ def pending(store: Store) -> bool:
 def keep(store: Store, said: tuple[str, ...], asked: bool) -> None:
     """Write down what was refused, or that nothing is any more. `asked`: an event or a human wanted it. What cannot be
     written down is said again the next time."""
+    second = store.second()
+    values: Values = {"version": 1, "said": list(said), "asked": asked or pending(store)} if said else {}
     try:
-        if said:
-            store.write(NAME, {"version": 1, "said": list(said), "asked": asked or pending(store)})
-        else:
-            store.remove(NAME)
+        store.write(NAME, values)
+        instead: Values = {}
     except StateError:
-        return
+        instead = values
+    if second is not None:
+        with suppress(StateError):
+            if instead:
+                second.write(NAME, instead)
+            else:
+                second.remove(NAME)
+
+
+def _kept(store: Store) -> Values:
+    """Raises StateUnreadable."""
+    second = store.second()
+    return (second.read(NAME) if second is not None else {}) or store.read(NAME)
