@@ -35,7 +35,7 @@ from checks.plugin.config import Config
 from checks.plugin.policy import Repair
 from remediate.rehearsal.node import Node
 from tests.campaign.ground import GIVEN_UP, Ground, Missing
-from tests.campaign.hostile import OUTSIDE
+from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, held_back
 from tests.campaign.played import NOTHING, Played, report
 from tests.campaign.putting_right import give_up_a_copy, put_right
@@ -43,7 +43,7 @@ from tests.campaign.schedule import Round, drawn
 from tests.campaign.shrink import shrunk
 from tests.campaign.troubles import HASTD_DIES, ILL, INSIDE, ORDINARY
 
-KINDS = ORDINARY
+KINDS = (*ORDINARY, *CAUSES)
 DISTURBANCES = (*INSIDE, *OUTSIDE)
 BY_NAME = {kind.name: kind for kind in KINDS}
 ILLNESSES = (ILL, ILL, ILL, HASTD_DIES)
@@ -175,6 +175,7 @@ def recovered(ground: Ground, seed: int = 0) -> str:
         help_was_needed = "split-brain"
         if not _comes_to_health(ground):
             raise Violation(f"not healthy {HEALTH:g} s after a human has decided on a split-brain")
+    ground.misled.clear()
     ends = ground.clock.now + RELEASED
     while (left := held_back(ground)) and ground.clock.now < ends:
         ground.clock.advance(LOOKS)

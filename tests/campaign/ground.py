@@ -93,6 +93,9 @@ class Ground:
         """When something that was cut or dead has come back."""
         self.foreign: dict[str, tuple[Kernel, int]] = {}
         """Nodes whose demotion something else has raised: in which boot, and by how much."""
+        self.misled: set[str] = set()
+        """Nodes that may not know what they need to serve, until all is well: the other one's old answers told them
+        something else, or the one process that was to promote them was killed."""
         self.intruders: dict[str, Intruder] = {}
         """Local users that are logged in, by node."""
         self.repairs = Counter[str]()
@@ -142,8 +145,8 @@ class Ground:
 
     def is_hindered(self, node: Node) -> bool:
         """A human, or what hastwatch has to respect as one, keeps the node from being promoted."""
-        if self.state is None:
-            return False
+        if self.state is None or node.name in self.misled:
+            return node.name in self.misled
         store = Store(str(self.state / node.name))
         failed = store.read(failures.NAME)
         return bool(store.read(maintenance.NAME) or failed.get("failures") or failed.get("blocked"))

@@ -18,7 +18,7 @@ from remediate.state.store import Store
 from tests.campaign.ground import Ground
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind
-from tests.campaign.troubles import broken, resume, shut_down
+from tests.campaign.troubles import NOBODY_RETURNS, broken, resume, shut_down
 
 FOREIGN = (1, 100, 240, 480)
 """What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""
@@ -167,6 +167,8 @@ def _boots_with_a_wrong_clock(ground: Ground, node: Node, chance: random.Random)
 def _lies(lie: Lie) -> Disturbance:
     def begins(ground: Ground, node: Node, _: random.Random) -> None:
         broken(ground, "peer-lies", node.name, lie.name.lower())
+        if lie is Lie.OLD:
+            ground.misled.add(node.name)
 
     return Disturbance(f"peer answers: {lie.name.lower()}", begins, _words("peer-tells-the-truth"), harmless=True)
 
@@ -184,9 +186,9 @@ def _state(name: str, fault: str) -> Disturbance:
 
 LIES = frozenset(f"peer answers: {lie.name.lower()}" for lie in Lie)
 CAUSES = (
-    Kind("reboot of the only node", rebooted_alone, planned=True),
-    Kind("shutdown in maintenance", shut_down_in_maintenance, planned=True, weight=2),
-    Kind("shutdown while blocked", shut_down_while_blocked, planned=True, weight=2),
+    Kind("reboot of the only node", rebooted_alone, planned=True, not_with=NOBODY_RETURNS),
+    Kind("shutdown in maintenance", shut_down_in_maintenance, planned=True, weight=2, not_with=NOBODY_RETURNS),
+    Kind("shutdown while blocked", shut_down_while_blocked, planned=True, weight=2, not_with=NOBODY_RETURNS),
 )
 OUTSIDE = (
     Disturbance("foreign demotion", _demotes, takes_back, harmless=True),

@@ -146,6 +146,7 @@ def _killed_worker(ground: Ground, node: Node, chance: random.Random) -> None:
         moment = chance.randrange(1, 60)
         fates = (Fate(before_command=moment), Fate(during_command=moment), Fate(before_write=moment % 12 + 1))
         ground.installed.fates[node.name] = chance.choice(fates)
+        ground.misled.add(node.name)
 
 
 def _busy(ground: Ground, node: Node, chance: random.Random) -> None:
