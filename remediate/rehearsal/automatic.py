@@ -30,7 +30,7 @@ def power_loss_automatic(stage: Stage) -> None:
     stage.breaks("power-off", old.name)
     stage.waits(15, "CARP notices, and the other node takes over at once: two signs say that its peer is gone")
     stage.looks("served by one node", "carp-hast-active", "hast-degraded", "node-unreachable")
-    stage.ends("hast-degraded", "node-unreachable", "splitbrain-not-compared")
+    stage.ends("hast-degraded", "node-unreachable", "splitbrain-not-compared", "carp-demoted")
 
 
 def preferred_node_returns(stage: Stage) -> None:

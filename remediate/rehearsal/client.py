@@ -1,7 +1,10 @@
 """The NFS client: it mounts the service address, writes with commit, and repeats what is not answered (`hard`).
 
-What a client gets is decided by the node that it reaches under the service address: no answer, ESTALE, EIO, or an
-acknowledgement, which is when a write enters the account of `writes.py` as one that must not be lost.
+It speaks TCP (`tcp.py`) as the client of FreeBSD does: a call that nothing acknowledges is sent again, one that was
+acknowledged is waited for; a connection that was closed or reset is made anew at once and the call repeated; a refused
+one is tried again after a pause (hast-facts 33, 34). What a client gets is decided by the node that it reaches under
+the service address: no answer, ESTALE, EIO, or an acknowledgement, which is when a write enters the account of
+`writes.py` as one that must not be lost.
 """
 
 from __future__ import annotations
@@ -9,16 +12,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from remediate.rehearsal.clock import FOREVER, Completion, Process, Steps
-from remediate.rehearsal.costs import CLIENT_RETRY
-from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.clock import FOREVER, Completion, Process, Steps, first_of
+from remediate.rehearsal.tcp import Arrival, Connection, retransmissions
 from remediate.rehearsal.writes import Write
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.pair import Pair
+
+CALL_TIMEOUT = 300.0
+"""Seconds after which a call that was sent is given up, and its connection (NFS_TCPTIMEO, sys/fs/nfs/nfs.h)."""
+FIRST_PAUSE, PAUSE = 1.0, 3.0
+"""Seconds from a refused connection to the next attempt: the first by the source (`tsleep(…, "rpccon", hz)` in
+clnt_reconnect_call(), clnt_rc.c), the others as seen: a server that was away for 1.5 s cost 4.4 s (34). Linux waits
+3 s and doubles (XS_TCP_INIT_REEST_TO)."""
+SYN_RETRANSMISSIONS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 12.0)
+"""Seconds after each SYN that nothing answers: doubled from TCPTV_RTOBASE on, TCPTV_KEEP_INIT (75 s) together."""
+LOOK_AGAIN = 0.25
+"""Seconds between two looks of the simulation whether a stopped nfsd goes on; no figure of FreeBSD."""
 
 
 class Answer(Enum):
@@ -49,16 +62,11 @@ class Client:
     def __init__(self, pair: Pair, resource: str, address: str) -> None:
         self.pair, self.resource, self.address = pair, resource, address
         self.operations: list[Operation] = []
+        self.connection: Connection | None = None
 
     def server(self) -> Node | None:
         """The node that answers under the service address; with two masters the one that took it last."""
-        found: list[tuple[float, str, Node]] = []
-        for node in self.pair.nodes.values():
-            vhid = node.network.masters(self.address) if node.on else None
-            link, name = self.pair.link, self.pair.layout.client
-            if vhid is not None and link.both_ways(name, node.name, Traffic.CLIENT):
-                found.append((vhid.master_since, node.name, node))
-        return max(found)[2] if found else None
+        return self.pair.sockets.holder(self.address)
 
     def mount(self) -> str | None:
         """A fresh MNT of the export: the words of mount_nfs on failure, None when it succeeded."""
@@ -75,11 +83,96 @@ class Client:
             return f"{where}: Permission denied"
         return None if node.nfs.serves(identity) == "ok" else "mount_nfs: nmount: /mnt/t: Stale NFS file handle"
 
+    # --- one call ------------------------------------------------------------------------------------------------
+
     def attempt(self, file: str, text: str, append: bool, until: float = FOREVER) -> Steps[tuple[Answer, Write | None]]:
-        """One try of a committed write, without repetition; NONE where nothing has come at the instant `until`."""
-        node = self.server()
-        if node is None or not node.nfs.answers("nfsd"):
+        """One try of a committed write; NONE where the connection ended, or the instant `until` has come."""
+        sockets = self.pair.sockets
+        connection = self.connection
+        if connection is None or connection.ended.done:
+            connection = self.connection = yield from self._connecting(until)
+        if connection is None or not (yield from self._sending(connection, until)):
             return Answer.NONE, None
+        answered: Completion[tuple[Answer, Write | None]] = Completion()
+        self.pair.clock.start(self._handling(connection, file, text, append, answered))
+        yield from self._waiting(CALL_TIMEOUT, until, answered, connection.ended)
+        if answered.value is not None:
+            return answered.value
+        sockets.give_up(connection)
+        return Answer.NONE, None
+
+    def _waiting(self, seconds: float, until: float, *events: Completion[Any]) -> Steps[None]:
+        """Until one of the events, so long at most, and no longer than the instant `until`."""
+        clock = self.pair.clock
+        either = first_of(*events)
+        timer = clock.after(min(seconds, until - clock.now), either.finish)
+        yield either
+        timer.cancel()
+
+    def _connecting(self, until: float) -> Steps[Connection | None]:
+        """A new connection; None where there is none at the instant `until`."""
+        clock, refused = self.pair.clock, 0
+        while True:
+            arrival: Connection | Arrival = Arrival.SILENT
+            for pause in SYN_RETRANSMISSIONS:
+                arrival = self.pair.sockets.connect(self.address)
+                if isinstance(arrival, Connection):
+                    return arrival
+                if arrival is Arrival.RESET or clock.now >= until:
+                    break
+                yield from self._waiting(pause, until)
+            refused += 1
+            yield from self._waiting(FIRST_PAUSE if refused == 1 or arrival is Arrival.SILENT else PAUSE, until)
+            if clock.now >= until:
+                return None
+
+    def _sending(self, connection: Connection, until: float) -> Steps[bool]:
+        """Send the call until it is acknowledged; False where the connection ended, or the instant `until` has come."""
+        for pause in retransmissions():
+            arrival = self.pair.sockets.send(connection)
+            if arrival is not Arrival.SILENT:
+                return arrival is Arrival.ACCEPTED
+            yield from self._waiting(pause, until, connection.ended)
+            if connection.ended.done or self.pair.clock.now >= until:
+                break
+        self.pair.sockets.give_up(connection)
+        return False
+
+    # --- at the server -------------------------------------------------------------------------------------------
+
+    def _handling(
+        self,
+        connection: Connection,
+        file: str,
+        text: str,
+        append: bool,
+        answered: Completion[tuple[Answer, Write | None]],
+    ) -> Steps[None]:
+        """What nfsd does with a call that has arrived, up to the arrival of the answer."""
+        if not (yield from self._nfsd_goes_on(connection)):
+            return
+        answer, write = yield from self._performing(connection.node, file, text, append)
+        yield self.pair.layout.costs.nfs_call
+        for pause in retransmissions():
+            if not (yield from self._nfsd_goes_on(connection)) or connection.ended.done:
+                return
+            if self.pair.sockets.hears(connection.node):
+                break
+            yield pause
+        else:
+            return
+        if answer is Answer.OK and write is not None:
+            self.pair.ledger.acknowledge(write, self.pair.clock.now)
+        answered.finish((answer, write))
+
+    def _nfsd_goes_on(self, connection: Connection) -> Steps[bool]:
+        """Wait as long as nfsd is stopped; False where the connection is not known there any more."""
+        while connection.known_there and not connection.node.nfs.answers("nfsd"):
+            yield LOOK_AGAIN
+        return connection.known_there
+
+    def _performing(self, node: Node, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
+        """The write itself, by the file system that the client's handle means there."""
         verdict = node.nfs.serves(self.resource)
         if verdict != "ok":
             return (Answer.STALE if verdict == "stale" else Answer.EIO), None
@@ -88,27 +181,10 @@ class Client:
             write, written = mount.write(file, text, append=append, commit=True)
         except OSError as error:
             return (Answer.NOT_PERMITTED if isinstance(error, PermissionError) else Answer.NO_SPACE), None
-        yield from self._awaiting(node, written, until)
-        good = written.value
-        if not (written.done and self._served_by(node)):
-            return Answer.NONE, write
-        if not good:
-            return Answer.EIO, write
-        self.pair.ledger.acknowledge(write, self.pair.clock.now)
-        return Answer.OK, write
+        good = yield written
+        return (Answer.OK if good else Answer.EIO), write
 
-    def _served_by(self, node: Node) -> bool:
-        return node.on and self.server() is node and node.nfs.answers("nfsd")
-
-    def _awaiting(self, node: Node, written: Completion[bool], until: float) -> Steps[None]:
-        """Wait for an answer as long as the server is there; one whose device hangs, or that lost it, gives none."""
-        clock = self.pair.clock
-        while not written.done and self._served_by(node) and clock.now < until:
-            either: Completion[None] = Completion()
-            written.then(either.finish)
-            retry = clock.after(CLIENT_RETRY, either.finish)
-            yield either
-            retry.cancel()
+    # --- writing -------------------------------------------------------------------------------------------------
 
     def write(self, file: str, text: str = "", *, append: bool = True, patience: float = 300.0) -> Process[Operation]:
         """Write, repeating while nothing answers, for `patience` seconds at most."""
@@ -120,7 +196,6 @@ class Client:
             answer, write = yield from self.attempt(file, text, append, began + patience)
             if answer is not Answer.NONE or self.pair.clock.now - began >= patience:
                 break
-            yield CLIENT_RETRY
         operation = Operation(file, began, self.pair.clock.now, answer, write)
         self.operations.append(operation)
         return operation

@@ -38,6 +38,7 @@ OTHER_VALUES = {
     "kern.osrelease": "13.2-RELEASE",
     "kern.osreldate": "1302001",
     "hw.bus.devctl_queue": "1000",
+    "net.inet.tcp.blackhole": "0",
 }
 
 MODULES = {

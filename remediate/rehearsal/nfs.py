@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.exports import Export, read_exports
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
+from remediate.rehearsal.tcp import Connection
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -76,6 +77,8 @@ class Nfs:
         self.daemons = daemons()
         self.server: Running | None = None
         """`nfsd: server`, the child of the master."""
+        self.connections: list[Connection] = []
+        """nfsd's end of the clients' TCP connections."""
         self.registrations: list[Registration] = []
         self.ports: dict[tuple[str, str], str] = {}
         """Service and netid: the port a daemon listens on, known to rpcbind or not."""
@@ -98,6 +101,20 @@ class Nfs:
         process = self.daemons[name].process
         there = process is not None and not process.stopped
         return there and (name != "nfsd" or self.server is not None)
+
+    @property
+    def listens(self) -> bool:
+        """nfsd's port is open: its master, stopped or not, accepts connections."""
+        return self.running("nfsd")
+
+    def _server_ends(self) -> None:
+        """In whatever way: the kernel closes its connections."""
+        if self.server is not None:
+            self.node.processes.end(self.server)
+            self.server = None
+        closed, self.connections = self.connections, []
+        for connection in closed:
+            self.node.pair.sockets.hang_up(connection)
 
     # --- starting and stopping ---------------------------------------------------------------------------------
 
@@ -150,9 +167,8 @@ class Nfs:
         self.node.processes.end(daemon.process)
         daemon.process = None
         self._ending.discard(name)
-        if name == "nfsd" and self.server is not None:
-            self.node.processes.end(self.server)
-            self.server = None
+        if name == "nfsd":
+            self._server_ends()
         if name == "rpcbind":
             self.registrations = []
         elif not killed:
@@ -164,6 +180,7 @@ class Nfs:
         """None of the daemons is there any more."""
         for daemon in self.daemons.values():
             daemon.process = None
+        self.connections = []
 
     def _on_signal(self, name: str, number: int) -> None:
         daemon = self.daemons[name]
@@ -191,9 +208,8 @@ class Nfs:
 
     def _server_signal(self, number: int) -> None:
         """The child in the kernel ends by SIGKILL and SIGUSR1, and the master does not start another (nfsd.c)."""
-        if number in (SIGKILL, SIGUSR1) and self.server is not None:
-            self.node.processes.end(self.server)
-            self.server = None
+        if number in (SIGKILL, SIGUSR1):
+            self._server_ends()
 
     def _later(self, daemon: Daemon, action: Callable[[], None]) -> None:
         """What a daemon does when it has already gone into the background (recorded: within a second)."""

@@ -27,6 +27,7 @@ from remediate.rehearsal.processes import Running
 from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.tcp import ClientSockets
 from remediate.rehearsal.writes import Ledger
 
 HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
@@ -57,6 +58,7 @@ class Pair:
         self.link = Link()
         self.link.on_heal.append(self.retransmit)
         self.ledger = Ledger()
+        self.sockets = ClientSockets(self)
         self.notes: list[Note] = []
         self.hook_errors: list[BaseException] = []
         """Exceptions that Python hooks raised."""

@@ -8,6 +8,7 @@ from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.devd import PIPES
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.shell import Call, command
+from remediate.rehearsal.tcp import BLACKHOLE, SYN_ONLY
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -62,8 +63,9 @@ def ping(call: Call) -> Steps[int]:
 def nc(call: Call) -> Steps[int]:
     """nc(1): -U [-w SECONDS] for devd's event stream, -z [-v] [-w SECONDS] HOST PORT to see whether something listens.
 
-    A host that is there and where nothing listens refuses at once; one that is not there is waited for. Why it failed
-    is said with -v only (netcat.c, remote_connect()), and the exit status is 1 for all.
+    A host that is there and where nothing listens refuses at once, unless it drops what comes to closed ports; one that
+    is not there is waited for. Why it failed is said with -v only (netcat.c, remote_connect()), and the exit status is
+    1 for all.
     """
     words = call.argv[1:]
     given = float(words[words.index("-w") + 1]) if "-w" in words else None
@@ -72,10 +74,12 @@ def nc(call: Call) -> Steps[int]:
     host, port = words[-2:]
     other = _answering(call, host)
     why = "Connection refused"
-    if other is None and host != call.node.pair.layout.client_address:
+    open_there = other is not None and port in _open_ports(other)
+    dropped = other is not None and not open_there and other.kernel.integer(BLACKHOLE) >= SYN_ONLY
+    if dropped or (other is None and host != call.node.pair.layout.client_address):
         yield TCP_PATIENCE if given is None else given
         why = "Operation timed out"
-    elif other is not None and port in _open_ports(other):
+    elif other is not None and open_there:
         if port != HASTD_PORT or other.hastd.takes_tcp_connection():
             call.err(f"Connection to {host} {port} port [tcp/*] succeeded!\n")
             return 0
