@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from checks.probes.times import utc
-from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item, Tree, shown
+from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item, Listed, shown
 
 MISSING = "missing on the other copy"
 ANOTHER_KIND = "of another kind on the other copy"
@@ -40,7 +40,7 @@ class Difference(NamedTuple):
 
 
 def differences(
-    losing: Tree, winner: Tree, since: float, watch: Callable[[str], None] = lambda _: None
+    losing: Listed, winner: Listed, since: float, watch: Callable[[str], None] = lambda _: None
 ) -> Iterator[Difference]:
     """Everything of the losing copy that the other one lacks or has otherwise, or that was changed at or after `since`
     (seconds since 1970), in the order of the tree. Where `since` is not finite all contents are compared. Directories
@@ -59,7 +59,7 @@ def differences(
     yield from _decided(losing, winner, waiting)
 
 
-def first_difference(losing: Tree, winner: Tree) -> str:
+def first_difference(losing: Listed, winner: Listed) -> str:
     """The first thing of the losing copy that is not the same on the other one, in a few words; empty where all of it
     is: every content was compared. Raises StepFailed, ProbeError."""
     found = next(differences(losing, winner, math.inf), None)
@@ -68,7 +68,7 @@ def first_difference(losing: Tree, winner: Tree) -> str:
     return f"{losing.vanished} names could not be read" if losing.vanished else ""
 
 
-def unchanged_since(tree: Tree, since: float, margin: float) -> str:
+def unchanged_since(tree: Listed, since: float, margin: float) -> str:
     """Empty where it is proven that nothing of a copy was changed since `since` (seconds since 1970) less `margin`
     seconds for clocks that differ; else the first thing that speaks against it. Raises StepFailed.
 
@@ -89,7 +89,7 @@ def unchanged_since(tree: Tree, since: float, margin: float) -> str:
     return f"{tree.vanished} names could not be read" if tree.vanished else ""
 
 
-def of_users(tree: Tree) -> Iterator[Item]:
+def of_users(tree: Listed) -> Iterator[Item]:
     """The items of a tree without the file system's own journal."""
     for item in tree.walk():
         if not (item.path == JOURNAL and item.uid == 0 and item.mode == READ_ONLY and item.kind == FILE):
@@ -130,7 +130,7 @@ def _compared(item: Item, there: Item | None, since: float) -> tuple[list[str], 
 
 
 def _decided(
-    losing: Tree, winner: Tree, waiting: list[tuple[Item, Item | None, list[str], bool]]
+    losing: Listed, winner: Listed, waiting: list[tuple[Item, Item | None, list[str], bool]]
 ) -> Iterator[Difference]:
     """Read what has to be read, and give what is kept. Where one side vanished meanwhile it counts as different."""
     to_read = [(item, there) for item, there, _, read in waiting if read and there is not None]

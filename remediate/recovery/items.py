@@ -38,8 +38,8 @@ class Item(NamedTuple):
         return self.path.split(b"/")
 
 
-class Tree(Protocol):
-    """Read access to the files of one copy."""
+class Listed(Protocol):
+    """What files one copy has, and their hashes."""
 
     vanished: int
     """How many names were gone when they were looked at: 0 on a file system that nobody writes to."""
@@ -48,13 +48,17 @@ class Tree(Protocol):
         """Every item, the root first. Raises StepFailed."""
         ...
 
-    def chunks(self, path: bytes) -> Iterator[bytes]:
-        """The content of a regular file. Raises StepFailed, FileNotFoundError where there is no such file any more."""
-        ...
-
     def digests(self, items: Sequence[Item]) -> Iterator[str]:
         """The SHA-256 of each of these files, in their order; empty for one that is not there any more. Raises
         StepFailed."""
+        ...
+
+
+class Tree(Listed, Protocol):
+    """Read access to the files of one copy."""
+
+    def chunks(self, path: bytes) -> Iterator[bytes]:
+        """The content of a regular file. Raises StepFailed, FileNotFoundError where there is no such file any more."""
         ...
 
 

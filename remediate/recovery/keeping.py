@@ -15,7 +15,7 @@ from checks.probes.times import utc
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
 from remediate.recovery import readonly, salvage
-from remediate.recovery.trees import DirectoryTree, RemoteTree, Tree
+from remediate.recovery.trees import DirectoryTree, Listed, RemoteTree, Tree
 from remediate.site import Site
 
 MARGIN = 60.0
@@ -42,7 +42,7 @@ class Keeper:
         """The losing copy, mounted read-only at `point` on this node."""
         return DirectoryTree(point)
 
-    def winner(self, site: Site, place: Place) -> Tree:
+    def winner(self, site: Site, place: Place) -> Listed:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
         if site.peer is None:
             raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import errno
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.plugin.text import plain
 from remediate.failover.outcome import StepFailed
-from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item
+from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
 from remediate.site import Way
 
 PAGE = 4000
@@ -29,14 +28,14 @@ SLOWEST = 5e6
 
 
 class RemoteTree:
-    """A directory of a node that is reached by a way, read there by `hastwatch tree` (`subcommands/tree.py`)."""
+    """A directory of a node that is reached by a way, listed there by `hastwatch tree` (`subcommands/tree.py`)."""
 
     def __init__(self, way: Way, command: str, point: str, page: int = PAGE) -> None:
         self.vanished = 0
         self._way, self._command, self._point, self._page = way, command, point, page
 
     def walk(self) -> Iterator[Item]:
-        """See Tree."""
+        """See Listed."""
         last: Item | None = None
         for _ in range(PAGES):
             after = ("--after", encoded(last.path)) if last is not None else ()
@@ -56,21 +55,8 @@ class RemoteTree:
                 raise StepFailed("the list of the other node's files does not go on, or is in no order")
         raise StepFailed(f"the list of the other node's files has no end: more than {PAGES} pages")
 
-    def chunks(self, path: bytes) -> Iterator[bytes]:
-        """See Tree."""
-        offset = 0
-        while True:
-            rows = self._ask("read", HASHING, "--offset", str(offset), "--limit", str(CHUNK), encoded(path))
-            if rows == [[None]]:
-                raise FileNotFoundError(errno.ENOENT, "no such file any more")
-            chunk = decoded(rows[0][0] if rows else None)
-            if not chunk:
-                return
-            yield chunk
-            offset += len(chunk)
-
     def digests(self, items: Sequence[Item]) -> Iterator[str]:
-        """See Tree."""
+        """See Listed."""
         for batch in _batches(items):
             seconds = HASHING + sum(item.size for item in batch) / SLOWEST
             rows = self._ask("sha256", seconds, *(encoded(item.path) for item in batch))

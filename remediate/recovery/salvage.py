@@ -12,7 +12,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery import archive, manifest, targets
 from remediate.recovery.differences import Difference, differences, first_difference, unchanged_since
 from remediate.recovery.imaging import image
-from remediate.recovery.items import FILE, Item, Tree
+from remediate.recovery.items import FILE, Item, Listed, Tree
 from remediate.recovery.manifest import Kept, Manifest
 from remediate.recovery.targets import FILES, MANIFEST, Bounded, Target
 from remediate.site import Site
@@ -41,7 +41,7 @@ def salvage(
     site: Site,
     resource: str,
     losing: Tree,
-    winner: Tree,
+    winner: Listed,
     since: float,
     place: str,
     incident: str,

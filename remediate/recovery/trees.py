@@ -8,11 +8,11 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from remediate.failover.outcome import StepFailed
-from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item, Tree, digest, shown
+from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item, Listed, Tree, digest, shown
 from remediate.recovery.remote_tree import RemoteTree
 
 __all__ = [
-    "CHUNK", "DIRECTORY", "FILE", "OTHER", "SYMLINK", "DirectoryTree", "Item", "RemoteTree", "Tree", "digest",
+    "CHUNK", "DIRECTORY", "FILE", "OTHER", "SYMLINK", "DirectoryTree", "Item", "Listed", "RemoteTree", "Tree", "digest",
     "open_directory", "shown",
 ]  # fmt: skip
 
@@ -88,20 +88,14 @@ class DirectoryTree:
                 os.close(directory)
 
     def chunks(self, path: bytes) -> Iterator[bytes]:
-        """See Tree."""
-        return self.part(path, 0, None)
-
-    def part(self, path: bytes, offset: int, length: int | None) -> Iterator[bytes]:
-        """So many bytes of a file from an offset; for None all that it has when it is opened, as somebody may add to it
-        faster than it is read. Raises as `chunks`."""
+        """See Tree. All that the file has when it is opened: somebody may add to it faster than it is read."""
         file = self._open_file(path)
         try:
-            left = os.fstat(file).st_size - offset if length is None else length
+            left = os.fstat(file).st_size
             while left > 0:
-                chunk = os.pread(file, min(CHUNK, left), offset)
+                chunk = os.read(file, min(CHUNK, left))
                 if not chunk:
                     return
-                offset += len(chunk)
                 left -= len(chunk)
                 yield chunk
         except OSError as error:

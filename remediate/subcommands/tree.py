@@ -2,7 +2,6 @@
 
     hastwatch tree list POINT [--after PATH] [--limit N]
     hastwatch tree sha256 POINT PATH ...
-    hastwatch tree read POINT PATH --offset N --limit N
 
 Only reads. Paths are base64, `-` is the empty one; each line of the answer is a JSON array, and the answer to `list`
 ends with a line that says whether there is more (`recovery/remote_tree.py`).
@@ -19,8 +18,8 @@ from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.outcome import StepFailed
-from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, encoded, ending, row
-from remediate.recovery.trees import CHUNK, DirectoryTree, digest
+from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, ending, row
+from remediate.recovery.trees import DirectoryTree, digest
 
 UNREADABLE = 1
 EXITS = {
@@ -32,7 +31,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    answers = {"list": _list, "sha256": _sha256, "read": _read}
+    answers = {"list": _list, "sha256": _sha256}
     try:
         for line in answers[options.command](DirectoryTree(options.point), options):
             sys.stdout.write(line)
@@ -47,16 +46,13 @@ def parser() -> Parser:
     """The command line."""
     made = Parser(prog="hastwatch tree", description=__doc__, exits=exits.said(EXITS))
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
-    lines = {"list": "every file below a directory", "sha256": "what some files hold", "read": "a part of a file"}
+    lines = {"list": "every file below a directory", "sha256": "what some files hold"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
         one.add_argument("point", metavar="POINT", help="the directory")
     each["list"].add_argument("--after", type=_path, metavar="PATH", help="only what comes behind it")
     each["list"].add_argument("--limit", type=int, default=PAGE, metavar="N", help="items (default: %(default)s)")
     each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH")
-    each["read"].add_argument("path", type=_path, metavar="PATH")
-    each["read"].add_argument("--offset", type=int, default=0, metavar="N", help="bytes")
-    each["read"].add_argument("--limit", type=int, default=CHUNK, metavar="N", help="bytes (default: %(default)s)")
     return made
 
 
@@ -75,13 +71,6 @@ def _list(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
 def _sha256(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
     for path in options.paths:
         yield _line([digest(tree, path)])
-
-
-def _read(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
-    try:
-        yield _line([encoded(b"".join(tree.part(options.path, options.offset, min(options.limit, CHUNK))))])
-    except FileNotFoundError:
-        yield _line([None])
 
 
 def _line(values: list[object]) -> str:

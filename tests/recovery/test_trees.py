@@ -65,8 +65,6 @@ def test_the_other_node_gives_the_same_items_and_hashes_in_pages(copy: Mapping[b
         assert list(there.walk()) == items
         files = [item for item in items if item.kind == FILE]
         assert list(there.digests(files)) == list(here.digests(files))
-        for item in files:
-            assert b"".join(there.chunks(item.path)) == b"".join(here.chunks(item.path))
 
 
 @given(COPIES)
@@ -98,7 +96,6 @@ def test_the_other_node_is_asked_by_its_own_program(tmp_path: Path) -> None:
     program.chmod(0o755)
     tree = RemoteTree(Way((), Memory(None)), str(program), str(tmp_path / "copy"))
     assert [item.path for item in tree.walk()] == [b"", b"a"]
-    assert b"".join(tree.chunks(b"a")) == b"one"
     missing = RemoteTree(Way((), Memory(None)), str(program), str(tmp_path / "nowhere"))
     with pytest.raises(StepFailed, match="nowhere cannot be read: No such file"):
         list(missing.walk())
