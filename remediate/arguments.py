@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from checks.plugin.text import plain
-
-USAGE = 2
+from remediate.exits import USAGE
 
 
 class Parser(argparse.ArgumentParser):

@@ -32,7 +32,7 @@ SUBCOMMANDS = {
 }
 """Name: the module whose `main(words)` it is, one line."""
 
-USAGE, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 def main(words: list[str] | None = None) -> int:
@@ -57,6 +57,8 @@ def _called(words: list[str]) -> int:
         sys.stdout.write(f"hastwatch {VERSION}\n")
         return 0
     if not words or words[0] not in SUBCOMMANDS:
+        from remediate.exits import USAGE
+
         said = f"no subcommand {words[0]!r}" if words else "a subcommand is needed"
         sys.stderr.write(f"hastwatch: {said}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
         return USAGE

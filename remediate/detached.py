@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable
 
 from checks.probes.errors import ProbeError
+from remediate.exits import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.carp_arrival import Refused
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import CRIT, ERR
 from remediate.state.store import StateError
 
-USAGE, INTERNAL, NO_PROCESS, CANNOT_KEEP = 64, 70, 71, 73
-"""sysexits(3): EX_USAGE, EX_SOFTWARE, EX_OSERR, EX_CANTCREAT."""
 DEEPEST = 6
 """Places of a program that an internal error is told with."""
 

@@ -15,7 +15,8 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local
-from remediate.detached import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE, detach, internal
+from remediate.detached import detach, internal
+from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.carp_arrival import Refused, carp_event
 from remediate.local import Where
 from remediate.site import Site
@@ -25,8 +26,6 @@ from remediate.state.store import StateError
 if TYPE_CHECKING:
     from remediate.failover.converge import Outcome
 
-CONFIG = 78
-"""EX_CONFIG of sysexits(3)."""
 OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir": "state_dir"}
 """Those of every subcommand (`local.add_options`), read without argparse, which takes a tenth of a hook's time."""
 PATIENCE, LOOK_AGAIN = 60.0, 0.2
@@ -62,10 +61,11 @@ HAST_USAGE = """role RESOURCE OLD NEW
 
 What hastd(8) runs on its events (hast.conf(5), exec): keeps account of which copy is complete, and steps down in a
 split-brain where this node does not serve."""
-MORE = """
+MORE = f"""
 options: --config FILE, --state-dir DIR, --via PREFIX, --peer PREFIX, as hastwatch converge has them
-exit status: 0 noted; 64 wrong arguments; 70 a fault of hastwatch; 71 no process could be started; 73 not written down,
-the convergence is started all the same; 78 the configuration is refused, nothing was done
+exit status: 0 noted; {USAGE} wrong arguments; {INTERNAL} a fault of hastwatch; {NO_PROCESS} no process could be
+started; {CANNOT_KEEP} not written down, the convergence is started all the same; {CONFIG} the configuration is refused,
+nothing was done
 """
 
 

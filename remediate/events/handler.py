@@ -10,9 +10,6 @@ itself whether the repair is called for, so that it does no harm when an event i
 
 SOFT attempt 1 asks for nothing but the step-down in a split-brain, OK and UNKNOWN never ask; a downtime or flapping is
 told to the node, for its journal, instead. One line says what was decided, on standard output and to syslog.
-
-Exit status: 0 nothing to ask for, or asked for; 1 the node refused, and says why; 2 wrong usage, also a macro that the
-engine left empty: nothing was asked for; 69 the node was not reached.
 """
 
 from __future__ import annotations
@@ -28,17 +25,24 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
 from checks.probes.process import Completed, run
+from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.events.decision import Event, decide
 from remediate.events.remedy import HASTWATCH, Request
 from remediate.events.table import CHECKS, TABLE, Since
+from remediate.exits import UNAVAILABLE, USAGE
 from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog
 
 PROG = "hastwatch-event-handler"
 DEADLINE = 25.0
 """Seconds for the node to take the request; Nagios ends a handler after 30 (nagios.cfg, event_handler_timeout)."""
-UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits(3)."""
+REFUSED = 1
+EXITS = {
+    0: "nothing to ask for, or asked for",
+    REFUSED: "the node refused, and says why",
+    USAGE: "wrong usage, also a macro that the engine left empty: nothing was asked for",
+    UNAVAILABLE: "the node was not reached",
+}
 FLAPS = 20.0
 """Per cent of change from which on a service of Nagios flaps (nagios.cfg, high_service_flap_threshold), which has no
 macro for flapping itself."""
@@ -88,7 +92,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__)
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, ()))
     made.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
     made.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
     made.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
@@ -139,7 +143,7 @@ def status_of(done: Completed, options: argparse.Namespace) -> int:
     if done.status == 0:
         return 0
     lost = {"nrpe": NRPE_UNKNOWN, "ssh": 255}.get("nrpe" if options.nrpe else "ssh" if options.ssh else "")
-    return UNAVAILABLE if done.status == lost else 1
+    return UNAVAILABLE if done.status == lost else REFUSED
 
 
 def asked(request: Request) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
-from remediate import worker
+from remediate import exits, worker
 from remediate.failover import arrival, boot
 from remediate.failover.converge import Wish, converge, silent
 from remediate.failover.outcome import StepFailed
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from remediate.rehearsal.pair import Pair
     from remediate.site import Site
 
-FAILED, USAGE = 1, 2
+FAILED = 1
 ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
 """rc.conf(5): its two scripts."""
 
@@ -153,7 +153,7 @@ class Installed:
             if trigger:
                 self._start_patient_worker(node, trigger)
             return 0
-        return 0 if words == ["--version"] else USAGE
+        return 0 if words == ["--version"] else exits.USAGE
 
     def _recover(self, node: Node, name: str) -> int:
         """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import plain
-from remediate.arguments import USAGE
+from remediate.exits import CANNOT_KEEP, USAGE
 from remediate.rehearsal import exec_client
 from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
@@ -23,8 +23,6 @@ STATE = "state"
 """Below the pair's directory: what hastwatch remembers, a directory for each node."""
 END_LIMIT = 30.0
 """Real seconds that a pair may take to end."""
-CANNOT = 73
-"""EX_CANTCREAT: no pair could be started."""
 NOT_ENDED = 1
 
 
@@ -47,7 +45,7 @@ def up(arguments: argparse.Namespace) -> int:
             return 0
         return _in_the_background(server, directory / "pair.log")
     except OSError as error:
-        return _said(f"{error.filename or directory}: {error.strerror or error}", CANNOT)
+        return _said(f"{error.filename or directory}: {error.strerror or error}", CANNOT_KEEP)
     except KeyboardInterrupt:
         return 130
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from remediate.arguments import USAGE
+from remediate.exits import USAGE
 from remediate.rehearsal.clock import Completion, Process, Steps, finished
 from remediate.rehearsal.exec_client import SOCKET
 from remediate.rehearsal.fault_words import FaultError

@@ -22,7 +22,8 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
 from remediate import exits, local
-from remediate.arguments import USAGE, Parser, like, seconds
+from remediate.arguments import Parser, like, seconds
+from remediate.exits import USAGE
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
 from remediate.failover.state_there import StateThere
 from remediate.failover.verdict import Verdict, serves, verdict

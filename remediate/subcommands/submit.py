@@ -28,7 +28,8 @@ from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local
-from remediate.arguments import USAGE, Parser, like, seconds
+from remediate.arguments import Parser, like, seconds
+from remediate.exits import USAGE
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
 from remediate.monitoring.delivery import Delivered, deliver, waiting_in_words
@@ -63,7 +64,7 @@ def main(words: list[str] | None = None) -> int:
     except (ConfigError, ProbeError) as error:
         return _say(str(error), CONFIG)
     except Exception as error:
-        return _say(detached.internal(error), detached.INTERNAL)
+        return _say(detached.internal(error), exits.INTERNAL)
 
 
 def parser() -> Parser:

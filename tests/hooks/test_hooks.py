@@ -105,9 +105,9 @@ def test_an_event_of_hastd_is_the_workers_work(place: Place) -> None:
         ("hast_event", ["split-brain"]),
     ],
 )
-def test_wrong_arguments_are_64_one_entry_and_one_line_of_syslog(place: Place, hook: str, words: list[str]) -> None:
+def test_wrong_arguments_are_2_one_entry_and_one_line_of_syslog(place: Place, hook: str, words: list[str]) -> None:
     called = place.hook(hook, *words)
-    assert (called.returncode, called.stdout) == (64, "")
+    assert (called.returncode, called.stdout) == (2, "")
     assert called.stderr.startswith(f"{NAMES[hook]}: ")
     assert (called.stderr.count("\n"), called.stderr[:-1].isprintable()) == (1, True)
     (line,) = place.said(1)
@@ -119,7 +119,7 @@ def test_wrong_arguments_are_64_one_entry_and_one_line_of_syslog(place: Place, h
 @pytest.mark.parametrize("hook", HOOKS)
 def test_without_arguments_the_usage_is_said_and_nothing_done(place: Place, hook: str) -> None:
     called = place.bare(hook)
-    assert (called.returncode, called.stdout) == (64, "")
+    assert (called.returncode, called.stdout) == (2, "")
     assert called.stderr.startswith(f"usage: {NAMES[hook]} [options] ")
     assert called.stderr.count("\n") == 1
     assert place.said(0) == []

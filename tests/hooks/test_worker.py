@@ -11,7 +11,7 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import Hangs
-from remediate import detached, worker
+from remediate import detached, exits, worker
 from remediate.failover.carp_arrival import Refused
 from remediate.failover.converge import Outcome, Result
 from remediate.failover.outcome import StepFailed
@@ -80,20 +80,20 @@ print(os.getsid(0))
 @pytest.mark.parametrize(
     ("error", "status", "result"),
     [
-        (Refused("hast.conf has no resource x"), detached.USAGE, "hast.conf has no resource x"),
+        (Refused("hast.conf has no resource x"), exits.USAGE, "hast.conf has no resource x"),
         (
             StateNotKept("No space left on device", "/x"),
-            detached.CANNOT_KEEP,
+            exits.CANNOT_KEEP,
             "nothing is done: cannot keep /x: No space",
         ),
-        (Hangs("`ifconfig` hangs"), detached.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
-        (StepFailed("sysctl ends with 1"), detached.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
+        (Hangs("`ifconfig` hangs"), exits.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
+        (StepFailed("sysctl ends with 1"), exits.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
         (
             ZeroDivisionError("a\nb"),
-            detached.INTERNAL,
+            exits.INTERNAL,
             r"internal error: ZeroDivisionError: a\x0ab (at test_worker.py:",
         ),
-        (SystemExit(0), detached.INTERNAL, "internal error: SystemExit: 0 (at "),
+        (SystemExit(0), exits.INTERNAL, "internal error: SystemExit: 0 (at "),
     ],
 )
 def test_whatever_ends_a_worker_is_one_entry_and_one_line(
@@ -120,7 +120,7 @@ def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: p
         raise KeyError(words[0])
 
     status = worker.run(Hook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
-    assert status == detached.INTERNAL
+    assert status == exits.INTERNAL
     assert capsys.readouterr().err.startswith("a-hook: internal error: KeyError: 'word' (at test_worker.py:")
     (entry,) = read(str(tmp_path / "state" / "journal.jsonl"))
     assert (entry.event, entry.severity.name) == ("hook", "CRIT")
@@ -139,7 +139,7 @@ def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair
     lock = Lock(site.store, "converge", "another", site.timing)
     assert lock.acquire(0)
     pair.clock.after(5.0, lock.release)
-    noted = worker.Noted("devd 2@vtnet1 MASTER", detached.CANNOT_KEEP)
+    noted = worker.Noted("devd 2@vtnet1 MASTER", exits.CANNOT_KEEP)
     began = pair.clock.now
     outcome = as_task(pair, lambda: noted.converge(site))
     assert outcome.result is Result.IN_PLACE
@@ -155,7 +155,7 @@ def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, 
 def test_no_process_to_be_had_is_71(tmp_path: Path) -> None:
     program = """
 import contextlib, json, os, resource, sys, syslog, tomllib
-from remediate import detached, worker
+from remediate import detached, exits, worker
 os.setuid(65534)
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 def act(site, words):

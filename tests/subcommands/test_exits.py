@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -59,3 +60,18 @@ def test_what_looks_at_a_node_says_every_status_that_its_frame_ends_with(name: s
 @pytest.mark.parametrize("name", ["converge", "clear", "promote"])
 def test_a_convergence_ends_with_what_its_help_says(name: str) -> None:
     assert {result.value for result in Result} <= said(SUBMODULES[name]).keys()
+
+
+def test_no_module_has_a_status_of_the_table_of_its_own() -> None:
+    """Simulated commands of FreeBSD have the statuses of FreeBSD."""
+    table = {name for name, value in vars(exits).items() if isinstance(value, int) and value in exits.MEANS}
+    remediate = Path(exits.__file__).parent
+    own = []
+    for path in remediate.rglob("*.py"):
+        if path == Path(exits.__file__) or path.is_relative_to(remediate / "rehearsal" / "commands"):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).strip("()").replace(", ", "").isdigit():
+                names = {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+                own += [f"{path.relative_to(remediate)}: {name}" for name in names & table]
+    assert own == []
