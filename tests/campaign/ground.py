@@ -95,7 +95,7 @@ class Ground:
         """Nodes whose demotion something else has raised: in which boot, and by how much."""
         self.misled: set[str] = set()
         """Nodes that may not know what they need to serve, until all is well: the other one's old answers told them
-        something else, or the one process that was to promote them was killed."""
+        something else, the event of their promotion was lost, or the one process that was to make it was killed."""
         self.intruders: dict[str, Intruder] = {}
         """Local users that are logged in, by node."""
         self.repairs = Counter[str]()

@@ -125,6 +125,12 @@ def _ill(ground: Ground, node: Node, chance: random.Random) -> None:
     broken(ground, chance.choice(("kill", "hang")), node.name, chance.choice(DAEMONS))
 
 
+def _drop_event(ground: Ground, node: Node, chance: random.Random) -> None:
+    """Nobody but monitoring makes up for it: cron(8) promotes nothing that was not asked for (periodic_promotion)."""
+    broken(ground, "drop-devd-event", node.name)
+    ground.misled.add(node.name)
+
+
 def _forget_exports(ground: Ground, node: Node, chance: random.Random) -> None:
     for mount in node.filesystems.mounts.values():
         mount.exported = False
@@ -177,7 +183,7 @@ INSIDE = (
     Disturbance("cable flaps", _words("carrier-off"), _ended("carrier-on")),
     Disturbance("process killed", _kill),
     Disturbance("process hangs", _hang, resume),
-    Disturbance("event dropped", _words("drop-devd-event"), harmless=True),
+    Disturbance("event dropped", _drop_event, harmless=True),
     Disturbance("fsck -p fails", _words("fsck-fails", "home", "1"), harmless=True),
     Disturbance("fsck slow", _words("slow-fsck", "30"), _ended("slow-fsck", "1"), harmless=True),
     Disturbance("mount fails", _words("mount-fails", "home"), _ended("mount-works", "home"), harmless=True),
