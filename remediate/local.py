@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.config import PATH, load, prefix_words
+from checks.plugin.config import PATH, Config, load, prefix_words
 from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
@@ -63,6 +63,15 @@ def site(said: Where) -> Site:
         Journal(os.path.join(store.directory, NAME), here.node().label, timing, system_syslog, _Boot(here)),
         timing,
     )
+
+
+def bare(said: Where) -> Site:
+    """The site without a configuration, for what must be done whatever that is like. Raises ConfigError and ProbeError
+    where the options themselves are wrong."""
+    timing, memory = Timing(), Memory(None)
+    store = Store(said.state_dir or STATE_DIRECTORY)
+    here = Way(prefix_words(said.via or ""), memory)
+    return Site(here, None, Config(), store, own_journal(said.state_dir), timing)
 
 
 def own_journal(state_dir: str | None) -> Journal:

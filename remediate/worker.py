@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir": "state_dir"}
 """Those of every subcommand (`local.add_options`), read without argparse, which takes a tenth of a hook's time."""
+SHUTDOWN, GIVING_UP = 60.0, 40.0
+"""Seconds for everything at a shutdown, and of these for the convergence: all scripts together have
+rcshutdown_timeout, 90 s (rc.conf(5)), then rc.shutdown is killed, and hastd with all processes (init(8))."""
 PATIENCE, LOOK_AGAIN = 60.0, 0.2
 """Seconds that a worker waits for another one to end, and between two looks whether it has."""
 
@@ -211,13 +214,23 @@ def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
 def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
     """What rc.shutdown(8) calls, as patiently; and whatever becomes of it, nothing stays mounted. Raises StateError."""
     from remediate.failover import boot, hold
+    from remediate.hurry import within
 
+    began = site.timing.now()
+    hurried = within(site, began + GIVING_UP)
     try:
-        boot.give_away(site)
-        return patiently(site, hold.SHUTDOWN, lambda: boot.end(site, watch))
+        boot.give_away(hurried)
+        return patiently(hurried, hold.SHUTDOWN, lambda: boot.end(hurried, watch))
     finally:
-        if said := boot.leave_nothing_mounted(site):
-            site.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
+        leave_nothing_mounted(within(site, began + SHUTDOWN))
+
+
+def leave_nothing_mounted(site: Site) -> None:
+    """What is left to a shutdown that could not converge. Raises nothing."""
+    from remediate.failover import boot
+
+    if said := boot.leave_nothing_mounted(site):
+        site.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
 
 
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from checks.probes.errors import ProbeError
-from checks.probes.filesystem import belongs, mounts
+from checks.probes.filesystem import mounts
 from remediate.failover import copies, filesystems, hold, services
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.facts import SERVING
@@ -18,9 +18,14 @@ from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
 from remediate.failover.this_boot import this_boot
+from remediate.hurry import within
 from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.journal import CRIT
+
+DEVICES = "/dev/hast"
+STOPS = 10.0
+"""Seconds for mountd and nfsd to end, in what is left of a shutdown after its convergence."""
 
 
 def hold_back(site: Site) -> hold.Held:
@@ -56,30 +61,51 @@ def end(site: Site, watch: Callable[[str], None]) -> Outcome:
 
 def leave_nothing_mounted(site: Site) -> tuple[str, ...]:
     """After that, whatever became of it: hastd's stop is next, and takes the device away from under what is still
-    mounted (rc.d/hastd, `hastctl role init all`). Needs neither CARP nor hastd nor anything written down. What was
-    left to do, in sentences; empty where nothing was. Raises nothing."""
+    mounted (rc.d/hastd, `hastctl role init all`). Needs neither CARP nor hastd, no configuration and no hast.conf: what
+    counts is what the system shows. What was left to do, in sentences; empty where nothing was. Raises nothing."""
+    said = _stop_serving(within(site, site.timing.now() + STOPS))
     try:
         left = _still_mounted(site)
-        serving = running_daemons(site.here.node()).intersection(SERVING) if left else ()
     except ProbeError as error:
-        return (f"what is still mounted is not known: {error}",)
-    calls = {f"unmount {place.point}": partial(filesystems.unmount, site, place) for place in left}
-    if serving:
-        calls = {f"stop {' '.join(serving)}": partial(services.stop, site, tuple(serving))} | calls
-    said = []
-    for what, call in calls.items():
-        try:
-            said.append(f"{what}: {call() or 'done'}")
-        except (StepFailed, ProbeError) as error:
-            said.append(f"{what}: failed: {error}")
-    return tuple(said)
+        return (*said, f"what is still mounted is not known: {error}")
+    calls = [partial(_said, f"unmount {place.point}", partial(filesystems.unmount, site, place)) for place in left]
+    return (*said, *site.timing.together(calls))
+
+
+def _stop_serving(site: Site) -> list[str]:
+    try:
+        serving = tuple(running_daemons(site.here.node()).intersection(SERVING))
+    except ProbeError as error:  # what is mounted can be unmounted all the same: a mount is not busy for nfsd
+        return [f"whether NFS is served is not known: {error}"]
+    return [_said(f"stop {' '.join(serving)}", partial(services.stop, site, serving))] if serving else []
+
+
+def _said(what: str, call: Callable[[], str]) -> str:
+    try:
+        return f"{what}: {call() or 'done'}"
+    except (StepFailed, ProbeError) as error:
+        return f"{what}: failed: {error}"
 
 
 def _still_mounted(site: Site) -> list[Place]:
-    """The places where something is mounted, of a resource that is mounted elsewhere that one. Raises ProbeError."""
-    found, left = mounts(site.here.node()), []
-    for place in places(site.here.node(), site.config).values():
-        points = {each.point for each in found if belongs(each, place.device, place.name)}
-        points |= {place.point for each in found if f"{each.point}/".startswith(f"{place.point}/")}
-        left += [place._replace(point=point) for point in sorted(points, reverse=True)]
-    return left
+    """Where something is mounted from a device of HAST, as a place of its own each; of a pool its uppermost mount, as
+    its export takes the others. Raises ProbeError."""
+    found = mounts(site.here.node())
+    names = _devices(site) if any(each.kind == "zfs" for each in found) else []
+    places: dict[str, Place] = {}
+    for each in found:
+        name = each.device.removeprefix(f"{DEVICES}/") if each.device.startswith(f"{DEVICES}/") else ""
+        pool = each.device.partition("/")[0] if each.kind == "zfs" and not name else ""
+        if name or pool in names:
+            key = pool or each.point
+            places.setdefault(key, Place(name or pool, f"{DEVICES}/{name or pool}", each.point, "", "", "", ()))
+    return list(places.values())
+
+
+def _devices(site: Site) -> list[str]:
+    """The resources that have a device here. Without one a pool on it is suspended, and not to be exported any more."""
+    try:
+        listed = site.here.node().run("ls", DEVICES)
+    except ProbeError:
+        return []
+    return listed.stdout.split() if listed.status == 0 else []

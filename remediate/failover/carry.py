@@ -94,6 +94,8 @@ class Carrier:
     def _refuse_superseded(self, step: Step) -> None:
         """Raise Superseded where what the plan was made for is not so any more."""
         self._refuse_in_maintenance(step)
+        if step.do in PROMOTES and hold.shutting_down(self.site.store, self.seen.facts.boot_id):
+            raise Superseded(f"before {step}: this node shuts down")
         try:
             vhids = carp.vhids(self.site.here.node())
         except ProbeError as error:

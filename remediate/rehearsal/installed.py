@@ -137,8 +137,10 @@ class Installed:
             site = self.site(node)
             self._as_task(node, lambda: worker.begin_boot(site, silent))
             return 0
-        site = self.site(node)
-        return worker.end_boot(site, silent).result.value
+        try:
+            return worker.end_boot(self.site(node, self.fates.pop(node.name, NEVER)), silent).result.value
+        except Killed:  # the script runs it once more
+            return worker.end_boot(self.site(node), silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
         """What the other node calls, `ledger` and `--version`; and what a human types, `recover`."""

@@ -15,8 +15,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
+from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import carry
@@ -24,6 +27,7 @@ from remediate.failover.converge import Outcome, Result, Wish, converge, would
 from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen
 from remediate.failover.plan import Plan
+from remediate.hurry import within
 from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, as_json, end, on_a_terminal
@@ -47,7 +51,17 @@ def main(words: list[str] | None = None) -> int:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if options.resource and (options.boot or options.shutdown):
         made.error("--boot and --shutdown are about the whole node, not about a --resource")
-    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    status = caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    if options.shutdown and not options.dry_run and status not in (0, Result.REFUSED.value, exits.NOT_PERMITTED):
+        _shut_down_all_the_same(options)
+    return status
+
+
+def _shut_down_all_the_same(options: argparse.Namespace) -> None:
+    """With a configuration that is refused, or after a fault of ours: hastd's stop comes next."""
+    with suppress(ConfigError, ProbeError):  # the options are wrong, which was said
+        site = local.bare(local.where(options))
+        worker.leave_nothing_mounted(within(site, site.timing.now() + worker.SHUTDOWN - worker.GIVING_UP))
 
 
 def parser() -> Parser:

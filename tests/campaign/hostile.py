@@ -18,7 +18,7 @@ from remediate.state.store import Store
 from tests.campaign.ground import Ground
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind
-from tests.campaign.troubles import NOBODY_RETURNS, broken, resume, shut_down
+from tests.campaign.troubles import broken, resume, shut_down
 
 FOREIGN = (1, 100, 240, 480)
 """What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""
@@ -186,9 +186,9 @@ def _state(name: str, fault: str) -> Disturbance:
 
 LIES = frozenset(f"peer answers: {lie.name.lower()}" for lie in Lie)
 CAUSES = (
-    Kind("reboot of the only node", rebooted_alone, planned=True, not_with=NOBODY_RETURNS),
-    Kind("shutdown in maintenance", shut_down_in_maintenance, planned=True, weight=2, not_with=NOBODY_RETURNS),
-    Kind("shutdown while blocked", shut_down_while_blocked, planned=True, weight=2, not_with=NOBODY_RETURNS),
+    Kind("reboot of the only node", rebooted_alone, planned=True),
+    Kind("shutdown in maintenance", shut_down_in_maintenance, planned=True, weight=2),
+    Kind("shutdown while blocked", shut_down_while_blocked, planned=True, weight=2),
 )
 OUTSIDE = (
     Disturbance("foreign demotion", _demotes, takes_back, harmless=True),

@@ -83,15 +83,12 @@ CUT_OFF = frozenset({"management cut", "peer answers: old"})
 """See above: both networks at once. An old answer over the one that is left is no better than none."""
 ALONE = 5.0
 """Seconds for which the last node goes on alone."""
-NOBODY_RETURNS = frozenset({"convergence killed"})
-"""When the one convergence of a shutdown is killed, rc(8) goes on and stops hastd under the mount, and nobody is there
-to come again."""
 
 ORDINARY = (
     Kind("switchover", switched_over, planned=True),
     Kind("demotion by hand", demoted, planned=True),
-    Kind("orderly shutdown", shut_down, planned=True, not_with=NOBODY_RETURNS),
-    Kind("last node shuts down", shut_down_alone, weight=2, not_with=NOBODY_RETURNS),
+    Kind("orderly shutdown", shut_down, planned=True),
+    Kind("last node shuts down", shut_down_alone, weight=2),
     Kind("power cut", _fault("power-off")),
     Kind("cable pulled", _fault("carrier-off")),
     Kind("isolated", _fault("isolate"), weight=1),

@@ -238,6 +238,12 @@ def test_rc_calls_converge(tmp_path: Path, verb: str, called: str) -> None:
     assert rc.run(verb).returncode == 1
 
 
+def test_a_shutdown_that_was_killed_is_run_once_more(tmp_path: Path) -> None:
+    rc = Rc(tmp_path, "hastwatch")
+    rc.program("hastwatch", f"test -e {tmp_path}/again && exit 0; touch {tmp_path}/again; kill -9 $$")
+    assert (rc.run("stop").returncode, rc.called) == (0, ["hastwatch converge --shutdown"] * 2)
+
+
 @pytest.mark.parametrize("name", OURS_TO_START)
 def test_rc_does_not_start_what_is_ours_to_start(name: str) -> None:
     """rc.subr(8) reads /etc/rc.conf.d/NAME, with NAME of the script and not of its variable."""

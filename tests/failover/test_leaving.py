@@ -11,7 +11,7 @@ from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import SWITCHOVER
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.writes import Cause
-from remediate.state import failures, maintenance
+from remediate.state import failures, maintenance, marker
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 UNDERWAY = 1.5
@@ -123,6 +123,27 @@ def held_by_a_process(pair: InstalledPair) -> None:
     pair.breaks("busy", "nfs001", "home")
 
 
+def disk_read_only(pair: InstalledPair) -> None:
+    pair.breaks("state-read-only", "nfs001")
+
+
+def disk_full(pair: InstalledPair) -> None:
+    pair.breaks("state-full", "nfs001")
+
+
+def served_in_a_split_brain(pair: InstalledPair) -> None:
+    """This node may be the losing side, and has the clients: it is left alone."""
+    marker.record(pair.store(pair.active), "home", "nfs001", pair.active.boot_mark, pair.active.now, losing=True)
+
+
+def mounted_read_only(pair: InstalledPair) -> None:
+    pair.active.filesystems.mounts["/hast/home"].options = ("local", "read-only")  # type: ignore[misc]
+
+
+def no_hast_conf(pair: InstalledPair) -> None:
+    pair.active.files.write("/etc/hast.conf", "resource home {", pair.active.now)
+
+
 WRONG = {
     "maintenance": under_maintenance,
     "promotions that have failed": blocked,
@@ -131,6 +152,11 @@ WRONG = {
     "something below the mount": mounted_below,
     "a hastd that hangs": hastd_hangs,
     "a process that uses it": held_by_a_process,
+    "a state directory that is read-only": disk_read_only,
+    "a state directory that is full": disk_full,
+    "a split-brain that is served": served_in_a_split_brain,
+    "a mount that is read-only": mounted_read_only,
+    "a hast.conf that is torn": no_hast_conf,
 }
 
 
@@ -141,6 +167,7 @@ def test_a_shutdown_stops_nfs_and_unmounts_everything_whatever_is_wrong(state: P
     if alone:
         pair.standby.power_off()
         pair.passes(UNDERWAY)
+    hast_conf = pair.active.files.read("/etc/hast.conf")
     WRONG[wrong](pair)
     pair.passes(UNDERWAY)
     mounted: list[bool] = []
@@ -150,6 +177,9 @@ def test_a_shutdown_stops_nfs_and_unmounts_everything_whatever_is_wrong(state: P
             mounted.append(pair.mounted(pair.active))
         pair.passes(0.05)
     assert mounted and not mounted[-1] and unmounted_cleanly(pair), pair.story()
+    pair.breaks("state-ok", "nfs001")
+    pair.active.files.write("/etc/hast.conf", hast_conf, pair.active.now)
+    marker.clear(pair.store(pair.active), "home")
     maintenance.end(pair.store(pair.active))
     failures.clear(pair.store(pair.active), "a test")
     pair.boots(pair.active, 120)

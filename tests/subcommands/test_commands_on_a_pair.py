@@ -281,3 +281,18 @@ def test_the_self_test_says_each_link(pair: RunningPair) -> None:
         "all of it holds",
         *["devd: devd is not running (service devd start)"] * 2,
     ]
+
+
+# --- a shutdown ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["[failover\n", "[failover]\nno_such = 1\n"])
+def test_a_refused_configuration_keeps_nothing_mounted_at_a_shutdown(
+    pair: RunningPair, tmp_path: Path, text: str
+) -> None:
+    config = tmp_path / "hastwatch.toml"
+    config.write_text(text)
+    done = pair.hastwatch("nfs001", "converge", "--shutdown", "--config", str(config))
+    assert done.returncode == 78 and "hastwatch.toml" in done.stderr
+    assert "/dev/hast/" not in pair.on("nfs001", "mount")
+    assert pair.on("nfs001", "pgrep -x mountd; pgrep -x nfsd") == ""
