@@ -5,7 +5,8 @@
 It is the last word of a prefix (--via, --peer, or `via` in the configuration): sudo(8) or doas(1) make it root, and it
 takes one argument, the command line that a check runs. Or it is the forced command of a key in authorized_keys
 (sshd(8)): then it takes no argument, and the line from SSH_ORIGINAL_COMMAND. A line of the table below (--list) is run
-without a shell, with an environment of its own; everything else is refused and goes to syslog (auth.warning).
+without a shell, with an environment of its own; everything else is refused and goes to syslog (auth.warning). Several
+lines can be asked in one call, `--batch SECONDS -- COMMAND -- COMMAND`: the answers are one JSON object.
 
 Every line of the table only reads, and none reads a file or a directory that the caller may choose: a resource, a
 process, a log and a file of rules are named by one plain word, a mount point is /hast/NAME or one that this node's
@@ -127,10 +128,16 @@ def main() -> int:
         return shown(f"usage: hastwatch-ask LINE | --list\n\n{__doc__}")
     if words == ["--list"]:
         return shown(listing())
+    if words[:1] == ["--batch"]:  # a login shell has split the line
+        words = [" ".join([*ENV_C, sys.argv[0], *words])]
     asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]
     try:
         if len(asked) != 1:
             raise Refused("one argument is needed, a command line (see hastwatch-ask --help)")
+        if questions := several(asked[0]):
+            from checks import batch
+
+            return batch.answer(questions, lambda line: admitted(line, own_configuration))
         argv = admitted(asked[0], own_configuration)
         refuse_what_is_no_file(argv)
         execute(argv)
@@ -140,6 +147,13 @@ def main() -> int:
         return say(f"{argv[0]}: not found", NOT_FOUND)
     except OSError as error:
         return say(f"{argv[0]}: {error.strerror}", REFUSED)
+
+
+def several(line: str) -> list[str]:
+    """The words from `--batch` on of a line that asks several questions (`checks.probes.ahead`), none of another."""
+    words = line.split(" ")
+    ours = PLAIN.issuperset(line) and words[:2] == ENV_C and words[3:4] == ["--batch"]
+    return words[3:] if ours and words[2].rpartition("/")[2] == "hastwatch-ask" else []
 
 
 def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list
-from checks.probes import carp, hold
+from checks.probes import booted, carp, hold
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
@@ -226,5 +226,9 @@ def _say(vhid: Vhid) -> str:
     return f"{vhid.name} ({name_list(list(vhid.addresses))})"
 
 
-CHECK = CheckCommand("check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True)
+QUESTIONS = (("ifconfig", "-a"), ("sysctl", "net.inet.carp"), ("cat", hold.PATH), ("cat", booted.PATH))
+
+CHECK = CheckCommand(
+    "check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True, questions=QUESTIONS
+)
 main = CHECK.main

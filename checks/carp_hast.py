@@ -10,7 +10,7 @@ from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
-from checks.probes import filesystem, hast
+from checks.probes import filesystem, hast, processes
 from checks.probes.carp import CarpState
 from checks.probes.errors import NotFound
 from checks.probes.hast_conf import ConfiguredResource
@@ -262,5 +262,15 @@ def _below(point: str, parents: list[str]) -> bool:
     return any(point == parent or point.startswith(f"{parent}/") for parent in parents)
 
 
-CHECK = CheckCommand("check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True)
+QUESTIONS = (
+    ("ps", "-axww", "-o", processes.COLUMNS),
+    ("ifconfig", "-a"),
+    ("mount",),
+    ("hastctl", "list", "{name}"),
+    ("hastctl", "dump", "{name}"),
+)
+
+CHECK = CheckCommand(
+    "check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True, questions=QUESTIONS
+)
 main = CHECK.main

@@ -144,5 +144,14 @@ def _program(node: Node, program: str) -> Iterator[Finding]:
         yield TABLE.finding("devd-hook-not-executable", node.label, f"{program} does not exist")
 
 
-CHECK = CheckCommand("check_devd", "DEVD", ABOUT, TABLE, PERFDATA, look, add_options)
+QUESTIONS = (
+    ("ps", "-axww", "-o", processes.COLUMNS),
+    ("cat", devd.PID_FILE),
+    ("nc", "-U", "-w", "1", devd.SOCKET),
+    *(("ls", directory) for directory in devd.DIRECTORIES),
+    ("cat", "/etc/devd.conf"),
+    ("ifconfig", "-a"),
+)
+
+CHECK = CheckCommand("check_devd", "DEVD", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

@@ -267,5 +267,7 @@ def _bug_292322(session: Session) -> str:
     return f" (perhaps {BUG_292322})" if fits else ""
 
 
-CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options)
+QUESTIONS = (("ifconfig", "-a"), ("hastctl", "list", "{name}"))
+
+CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

@@ -194,5 +194,7 @@ def _deeper(session: Session, mount: Mount, subject: str, said: list[str]) -> It
         yield TABLE.finding("mount-broken", subject, str(error))
 
 
-CHECK = CheckCommand("check_hast_mount", "HAST MOUNT", ABOUT, TABLE, PERFDATA, look, add_options)
+QUESTIONS = (("mount",), ("mount", "-v"), ("hastctl", "list", "{name}"))
+
+CHECK = CheckCommand("check_hast_mount", "HAST MOUNT", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

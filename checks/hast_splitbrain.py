@@ -320,5 +320,14 @@ def _role(node: Node, name: str) -> Role | None:
         return None
 
 
-CHECK = CheckCommand("check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look, uses_peer=True)
+QUESTIONS = (
+    ("hastctl", "dump", "{name}"),
+    ("cat", f"{hast_log.MARKER_DIRECTORY}/{{name}}.split-brain"),
+    ("grep", "-h", "hastd", *hast_log.LOGS),
+    ("ls", "/var/log"),
+)
+
+CHECK = CheckCommand(
+    "check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look, uses_peer=True, questions=QUESTIONS
+)
 main = CHECK.main

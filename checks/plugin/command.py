@@ -20,6 +20,7 @@ from checks.plugin.maintenance import Suspended, suspended
 from checks.plugin.output import Verdict, as_json, long_lines, status_line, write
 from checks.plugin.text import name_list, plain, size_range
 from checks.plugin.threshold import is_range
+from checks.probes.ahead import is_worth_it
 from checks.probes.errors import NoResource, NotPermitted, NotTheOther, ProbeError, Unreachable
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
@@ -121,6 +122,8 @@ class CheckCommand(NamedTuple):
     look: Callable[[Session], Iterable[Finding | Number]]
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
     uses_peer: bool = False
+    questions: tuple[tuple[str, ...], ...] = ()
+    """What it asks of each node, as far as that is known before it looks (`checks.plugin.ahead`)."""
 
     def main(self, argv: list[str] | None = None) -> int:
         """Run the check as its console script does: one line on standard output, the state as exit status."""
@@ -179,6 +182,10 @@ class Run:
     def look(self) -> None:
         """Take what the check finds; an error of its own is a finding too, after what was found before it."""
         try:
+            if any(is_worth_it(node.via) for node in self.session.nodes):
+                from checks.plugin.ahead import ask_ahead
+
+                ask_ahead(self.session, self.check)
             if self.check.uses_peer:
                 self.add_all(self.session.without_itself_as_peer())
             self.add_all(self.check.look(self.session))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from checks.probes import ahead
 from checks.probes.errors import (
     Failed,
     Hangs,
@@ -101,6 +102,7 @@ class Node:
         self.log: list[Completed | tuple[str, str]] = []
         self._host_name = ""
         self._lost: ProbeError | None = None
+        self._ahead: dict[tuple[str, ...], Completed | Hangs] = {}
 
     @property
     def name(self) -> str:
@@ -137,10 +139,13 @@ class Node:
         """
         if self._lost:
             raise self._lost
-        until, whole_share = self.deadline.for_one_command()
         shown = " ".join((tool, *arguments))
+        asked = self._ahead.get((tool, *arguments))
+        until, whole_share = (0.0, True) if asked else self.deadline.for_one_command()
         try:
-            completed = self.execute((TOOLS[tool], *arguments), until, shown)
+            if isinstance(asked, Hangs):
+                raise asked
+            completed = asked or self.execute((TOOLS[tool], *arguments), until, shown)
             self.log.append(completed._replace(argv=(tool, *arguments)))
             if self.via:
                 _refuse_failed_way(completed, shown)
@@ -152,6 +157,35 @@ class Node:
                 self._lost = error  # hostname(1) asks nobody: where it hangs, the way to the node does
             raise
         return completed
+
+    def ask_ahead(self, questions: Iterable[tuple[str, ...]]) -> None:
+        """Ask in one call what is going to be asked: `run` then answers from it. A tool that is asked twice within a
+        check gives the same answer. Nothing is raised: what could not be asked so is asked when it is needed, and a way
+        that does not work is known as lost."""
+        wanted = [each for each in dict.fromkeys(questions) if each not in self._ahead][: ahead.MOST]
+        if self._lost or len(wanted) < 2 or not ahead.is_worth_it(self.via):
+            return
+        shown = f"{len(wanted)} questions in one call"
+        try:
+            until, _ = self.deadline.for_one_command()
+            seconds = max(until - self.deadline.now() - RESERVE, LEAST)
+            command = ahead.command([(TOOLS[tool], *more) for tool, *more in wanted], seconds)
+            completed = self.execute(command, until, shown)
+            _refuse_failed_way(completed, shown)
+            answers = ahead.answers(completed.stdout, len(wanted))
+        except (Unreachable, Hangs) as error:
+            self._lost = error
+            self.log.append((shown, str(error)))
+        except ProbeError as error:  # no hastwatch-ask there, or one of another version
+            self.log.append((shown, str(error)))
+        else:
+            for question, answer in zip(wanted, answers, strict=True):
+                if isinstance(answer, ahead.Answer):
+                    self._ahead[question] = Completed(question, *answer, completed.seconds)
+                elif answer is not None:
+                    self._ahead[question] = Hangs(
+                        f"`{' '.join(question)}` did not end in {seconds:.1f} s and was killed"
+                    )
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """Bring a command line to the node and wait for its end, `until` at most. Raises what process.run raises, and

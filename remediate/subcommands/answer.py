@@ -96,6 +96,10 @@ def main(words: list[str] | None = None) -> int:
     line = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     argv = [PROG]
     try:
+        if questions := ask.several(_refuse_long(line)):
+            from checks import batch
+
+            return batch.answer(questions, lambda one: _read_only(admitted(one, ask.own_configuration)))
         argv = admitted(line, ask.own_configuration)
         if argv[0] != PROG:
             ask.execute(argv)
@@ -119,8 +123,7 @@ def parser() -> Parser:
 
 def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
     """The program and the arguments of a line; PROG for hastwatch itself. Raises Refused."""
-    if len(line) > LONGEST:
-        raise Refused("longer than any line of hastwatch")
+    _refuse_long(line)
     try:
         return ask.admitted(line, _without_leave_to_write(configuration))
     except Refused:
@@ -136,6 +139,20 @@ def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
         if any(ask.fits(own, _as_long_as(own, row), node, KINDS) for row in ORDERS):
             return own
     raise Refused("not among what hastwatch asks of the other node (see hastwatch answer --list)")
+
+
+def _refuse_long(line: str) -> str:
+    """The line, where it is no longer than any of ours. Raises Refused."""
+    if len(line) > LONGEST:
+        raise Refused("longer than any line of hastwatch")
+    return line
+
+
+def _read_only(argv: list[str]) -> list[str]:
+    """A question among several; an order comes by itself. Raises Refused."""
+    if argv[0] == PROG:
+        raise Refused("an order is not one of several questions")
+    return argv
 
 
 def listing() -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from checks import VERSION
-from checks.probes import hast
+from checks.probes import ahead, hast
+from checks.probes.errors import ProbeError
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, quoted
 from remediate.contrib import authorized_keys, doas, sudoers
@@ -168,6 +174,18 @@ def test_a_check_gets_its_answers_through_ssh(check: str, reached: Reached, tmp_
     assert_as_recorded(check, subprocess.run(words, capture_output=True, text=True, check=False))
 
 
+@pytest.mark.parametrize("key", ["checks", "peer"])
+def test_several_questions_are_answered_in_one_login_and_what_is_no_question_is_refused(
+    key: str, reached: Reached
+) -> None:
+    asked = [("/sbin/hastctl", "list", "home"), ("/sbin/hastctl", "role", "primary", "home"), ("/sbin/mount",)]
+    done = reached.ask(key, line(*ahead.command(asked, 20.0)))
+    listed, ordered, mounted = ahead.answers(done.stdout, len(asked))
+    assert isinstance(listed, ahead.Answer) and "role: primary" in listed.stdout
+    assert isinstance(ordered, ahead.Answer) and ordered.status == 126
+    assert isinstance(mounted, ahead.Answer) and mounted.status == 0
+
+
 @pytest.mark.parametrize(
     "asked",
     [["id"], ["hastctl role primary home"], [line("/bin/hostname") + "; id"], [line("/bin/hostname") + '"; id; "'],
@@ -250,3 +268,47 @@ def assert_as_recorded(check: str, done: subprocess.CompletedProcess[str]) -> No
     """The check says what it says of the recording itself."""
     (block,) = [each for each in read(expected_file(NODE)) if each.command == check]
     assert (same_everywhere(done.stdout).strip(), done.returncode) == (block.output, block.status), done.stderr
+
+
+# --- one login for many calls ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def connected(reached: Reached, place: Path) -> Iterator[list[str]]:
+    """The words of ssh(1) with contrib/ssh/config; the control connection ends with the test."""
+    lines = (ROOT / "contrib" / "ssh" / "config").read_text().replace("Host nfs001 nfs002", "Host 127.0.0.1")
+    config, socket = place / "config", place / f"{reached.port}-%C"
+    config.write_text(lines.replace("~/.ssh/hastwatch-%C", str(socket)))
+    plain = reached.way("peer")
+    words = ["ssh", "-F", str(config), *plain[plain.index("none") + 1 :]]
+    yield words
+    subprocess.run([*words[:-1], "-O", "exit", words[-1]], capture_output=True, check=False, timeout=60)
+
+
+def master(words: list[str]) -> int:
+    """The process that holds the connection, 0 where there is none."""
+    done = subprocess.run([*words[:-1], "-O", "check", words[-1]], capture_output=True, text=True, check=False)
+    found = re.search(r"Master running \(pid=(\d+)\)", done.stderr)
+    return int(found[1]) if found else 0
+
+
+def test_one_login_serves_the_calls_that_follow(connected: list[str], tmp_path: Path) -> None:
+    peer = Way(tuple(connected), Memory(str(tmp_path)))
+    assert hast.metadata(peer.node(), "home").localcnt == 0
+    first = master(connected)
+    assert hast.metadata(peer.node(), "home").localcnt == 0
+    assert first and master(connected) == first
+
+
+def test_a_dead_control_connection_hangs_no_call(connected: list[str], tmp_path: Path) -> None:
+    peer = Way(tuple(connected), Memory(str(tmp_path)))
+    hast.metadata(peer.node(), "home")
+    holder = master(connected)
+    os.kill(holder, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(ProbeError):
+        peer.act(("/bin/hostname",), 1.0)
+    assert time.monotonic() - began < 10
+    os.kill(holder, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(holder)] if psutil.pid_exists(holder) else [], timeout=10)
+    assert hast.metadata(peer.node(), "home").localcnt == 0

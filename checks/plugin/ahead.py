@@ -1,0 +1,56 @@
+"""What a check is going to ask of its nodes, asked ahead: each node once, both at the same time.
+
+Nothing is judged here, and nothing depends on it: what was not asked ahead is asked when it is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from checks.probes import hast_conf, maintenance
+from checks.probes.ahead import is_worth_it
+from checks.probes.errors import ProbeError
+
+if TYPE_CHECKING:
+    from checks.plugin.command import CheckCommand, Session
+
+Questions = tuple[tuple[str, ...], ...]
+"""Command lines of `checks.probes.node.TOOLS`; in them {name} is each resource, {point} its mount point."""
+OF_ALL: Questions = (("hostname",), ("cat", hast_conf.PATH), ("cat", maintenance.PATH))
+
+
+def ask_ahead(session: Session, check: CheckCommand) -> None:
+    """Ask the nodes that the check looks at. Raises nothing."""
+    questions = check.questions
+    asked = [node for node in session.nodes if is_worth_it(node.via)] if questions else []
+    if session.here in asked:  # its hast.conf names the resources
+        session.here.ask_ahead(_filled(questions, session, []))
+    names = _names(session)
+    threads = [threading.Thread(target=node.ask_ahead, args=(_filled(questions, session, names),)) for node in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _names(session: Session) -> list[str]:
+    """The resources that the check is about, as far as that is known without the other node."""
+    try:
+        return session.options.resource or list(hast_conf.configured(session.here))
+    except ProbeError:
+        return []
+
+
+def _filled(questions: Questions, session: Session, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The questions with names and mount points in the place of their marks; without names those that have no mark."""
+    filled = list(OF_ALL)
+    for question in questions:
+        if not any("{" in word for word in question):
+            filled.append(question)
+            continue
+        for name in names:
+            point = session.config.for_resource(name).mount_point
+            filled.append(tuple(word.replace("{name}", name).replace("{point}", point) for word in question))
+    return filled
