@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "status": ("remediate.subcommands.status", "both nodes at a glance"),
     "converge": ("remediate.subcommands.converge", "bring this node to what CARP says"),
     "switchover": ("remediate.subcommands.switchover", "move the service to the other node"),
+    "take-over": ("remediate.subcommands.take_over", "take over from the other node, which runs this itself"),
     "promote": ("remediate.subcommands.promote", "bring the service up here, as a human decides"),
     "maintenance": ("remediate.subcommands.maintenance", "suspend automatic action: on, off, status"),
     "recover": ("remediate.subcommands.recover", "recover from a split-brain, on the node whose copy is given up"),

@@ -6,7 +6,7 @@ the place of a real one and no other code knows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import Config
 from checks.probes.given_up import GivenUpCommands
@@ -18,6 +18,9 @@ from checks.probes.process import Completed
 from remediate.state.journal import Journal
 from remediate.state.store import Store
 from remediate.timing import Timing
+
+if TYPE_CHECKING:
+    from remediate.session import Line
 
 LOOK = 20.0
 """Seconds that one look at a node may take; a single command of it 40 % of that (`checks.probes.node.SHARE`)."""
@@ -38,6 +41,12 @@ class Way:
         """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""
         node = self.node(seconds)
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
+
+    def talk(self, argv: tuple[str, ...]) -> Line:
+        """Start a command line on the node and keep its input and output open. Raises ProbeError."""
+        from remediate.session import begin
+
+        return begin(self.node().brought(argv))
 
 
 class PeerWay(Way):
@@ -61,6 +70,11 @@ class PeerWay(Way):
             self._host_name = made.host_name
         made.known_as(self._host_name)
         return made
+
+    def talk(self, argv: tuple[str, ...]) -> Line:
+        """As Way does it, with the other node alone."""
+        self.node()
+        return self._way.talk(argv)
 
 
 class Site(NamedTuple):

@@ -214,11 +214,13 @@ def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
 def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
     """What rc.shutdown(8) calls, as patiently; and whatever becomes of it, nothing stays mounted. Raises StateError."""
     from remediate.failover import boot, hold
+    from remediate.failover.switchover import hand_over_at_shutdown
     from remediate.hurry import within
 
     began = site.timing.now()
     hurried = within(site, began + GIVING_UP)
     try:
+        hand_over_at_shutdown(hurried, watch)
         boot.give_away(hurried)
         return patiently(hurried, hold.SHUTDOWN, lambda: boot.end(hurried, watch))
     finally:

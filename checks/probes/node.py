@@ -190,13 +190,17 @@ class Node:
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """Bring a command line to the node and wait for its end, `until` at most. Raises what process.run raises, and
         StillHangs."""
-        argv = (*self.via, quoted((*ENV_C, *command))) if self.via else command
+        argv = self.brought(command)
         self.given_up.refuse_if_still_hanging(argv, shown)
         try:
             return run(argv, until, shown=shown)
         except GivenUp as error:
             self.given_up.note(argv, error.pid)
             raise
+
+    def brought(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """What is run on this machine to run a command line on the node."""
+        return (*self.via, quoted((*ENV_C, *command))) if self.via else command
 
     def read(self, path: str) -> str:
         """The text of a file. Raises NotFound, NotPermitted and the errors of `run`."""

@@ -66,23 +66,7 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
     """
     started = time.monotonic()
     shown = shown or " ".join(argv)
-    _have_its_end_told(argv[0])
-    try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise ToolMissing(f"{argv[0]}: not found") from None
-    except PermissionError:
-        raise NotPermitted(f"{argv[0]}: may not be run by uid {os.geteuid()}") from None
-    except (OSError, ValueError) as error:
-        raise Failed(f"{argv[0]}: could not be started: {error}") from None
-    RUNNING.add(process.pid)
+    process = start(argv)
     output = _Output(process, limit)
     ended = False
     alive = False
@@ -100,6 +84,41 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
     if alive:
         raise GivenUp(f"`{shown}` did not end in {seconds:.1f} s and cannot be killed", process.pid)
     raise Hangs(f"`{shown}` did not end in {seconds:.1f} s and was killed")
+
+
+def start(argv: tuple[str, ...], talking: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start `argv` with pipes for its output and error output; `talking`: what its input is. Whoever starts it ends it.
+
+    Raises ToolMissing, NotPermitted, Failed.
+    """
+    _have_its_end_told(argv[0])
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=talking,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ToolMissing(f"{argv[0]}: not found") from None
+    except PermissionError:
+        raise NotPermitted(f"{argv[0]}: may not be run by uid {os.geteuid()}") from None
+    except (OSError, ValueError) as error:
+        raise Failed(f"{argv[0]}: could not be started: {error}") from None
+    RUNNING.add(process.pid)
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Wait a moment for the end of a process whose pipes are closed, and kill what is left of its group."""
+    try:
+        process.wait(KILL_GRACE)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+    finally:
+        RUNNING.discard(process.pid)
 
 
 def _have_its_end_told(program: str) -> None:

@@ -34,14 +34,27 @@ LONG = 1.0
 
 
 class Carrier:
-    """Carries out one plan for what was seen. `watch` is told of every step before it is done, for progress."""
+    """Carries out one plan for what was seen. `watch` is told of every step before it is done, for progress. `heed` is
+    called before every step and raises Superseded where the plan is not wanted any more; by default CARP is read."""
 
-    def __init__(self, site: Site, seen: Seen, run: str, watch: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        seen: Seen,
+        run: str,
+        watch: Callable[[str], None],
+        heed: Callable[[Step], None] | None = None,
+    ) -> None:
         self.site, self.seen, self.run, self.watch = site, seen, run, watch
+        self._heed = heed or self._refuse_other_carp
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
         self.refused = False
         """The first step that failed was one that only waits: nothing was done for that resource."""
+        self.told: Callable[[Step, float], None] | None = None
+        """Told of every step that was done, with the seconds that it took."""
+        self.superseded = ""
+        """Why the plan was dropped, where it was."""
         self.steps = 0
         self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
@@ -64,7 +77,7 @@ class Carrier:
     def _track(self, track: Track, heedless: bool) -> None:
         for step in track:
             if not heedless:
-                self._refuse_superseded(step)
+                self.refuse_superseded(step)
             began = self.site.timing.now()
             self.watch(str(step))
             try:
@@ -72,12 +85,14 @@ class Carrier:
             except (StepFailed, ProbeError) as error:
                 self._journal(step, f"failed: {error}", began)
                 if not heedless:
-                    self._refuse_superseded(step)  # then it is no failure of the step
+                    self.refuse_superseded(step)  # then it is no failure of the step
                 self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self.failed[step.resource] = f"{step}: {error}"
                 return
             self.steps += 1
             self._journal(step, result or "done", began)
+            if self.told is not None:
+                self.told(step, self.site.timing.now() - began)
 
     def _journal(self, step: Step, result: str, began: float) -> None:
         self.site.journal.entry(
@@ -91,11 +106,15 @@ class Carrier:
             run=self.run,
         )
 
-    def _refuse_superseded(self, step: Step) -> None:
+    def refuse_superseded(self, step: Step) -> None:
         """Raise Superseded where what the plan was made for is not so any more."""
         self._refuse_in_maintenance(step)
         if step.do in PROMOTES and hold.shutting_down(self.site.store, self.seen.facts.boot_id):
             raise Superseded(f"before {step}: this node shuts down")
+        self._heed(step)
+
+    def _refuse_other_carp(self, step: Step) -> None:
+        """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""
         try:
             vhids = carp.vhids(self.site.here.node())
         except ProbeError as error:
@@ -149,7 +168,7 @@ class Carrier:
             Do.CHECK: lambda: filesystems.check(site, place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place),
-            Do.VERIFY: lambda: reach.verify(site, place, partial(self._refuse_superseded, Step(do, place.name))),
+            Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
             Do.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
             Do.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
@@ -186,7 +205,7 @@ class Carrier:
 
         def let_go() -> bool:
             nonlocal last
-            self._refuse_superseded(step)
+            self.refuse_superseded(step)
             last = peer.look(self.site, place)
             (self._answers.add if last.asked else self._answers.discard)(place.name)
             return last.peer in (Peer.LET_GO, Peer.GONE)
@@ -204,7 +223,7 @@ class Carrier:
         seconds = max(0.0, ends - self.site.timing.now())
 
         def settled() -> bool:
-            self._refuse_superseded(step)
+            self.refuse_superseded(step)
             return self.site.timing.now() >= ends
 
         every = (seconds + 0.001) / (seconds // SETTLES + 1)  # so that the last look is not late

@@ -149,17 +149,17 @@ class Run:
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:
-                trouble = self._hold(seen, made.decisions)
+                trouble = self.hold(seen, made.decisions)
                 if events.read(self.site.store).seq != self.seq:
                     continue
                 return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
             if self.wish.leaving:
-                self._hold(seen, made.decisions)
+                self.hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
                 self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
             alone.begins(self.site, seen, self._going_up(seen, made))
-            self._begins(seen, made)
-            stopped = self._carry(seen, made)
+            self.begins(seen, made)
+            stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
             if stopped:
                 return self._ends(Result.REFUSED, stopped, ALERT)
         return self._ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
@@ -198,12 +198,13 @@ class Run:
     def _going_up(self, seen: Seen, made: Plan) -> list[str]:
         return [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
 
-    def _carry(self, seen: Seen, made: Plan) -> tuple[str, ...]:
-        """Carry out a plan; what has to stop the run, in sentences."""
-        carrier = Carrier(self.site, seen, self.id, self.watch)
+    def carry(self, carrier: Carrier, made: Plan) -> tuple[str, ...]:
+        """Carry out a plan for what the carrier has seen; what has to stop the run, in sentences."""
+        seen = carrier.seen
         try:
             carrier.carry(made)
         except Superseded as newer:
+            carrier.superseded = str(newer)
             self.site.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
             return ()
         finally:
@@ -286,7 +287,7 @@ class Run:
             return False
         return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS
 
-    def _hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
+    def hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
         try:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
@@ -308,7 +309,8 @@ class Run:
             return (str(error),)
         return ()
 
-    def _begins(self, seen: Seen, made: Plan) -> None:
+    def begins(self, seen: Seen, made: Plan) -> None:
+        """Write down what is going to be done, and why."""
         for name, decision in made.decisions.items():
             state, said = seen.facts.resources[name], seen.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",

@@ -1,7 +1,8 @@
 """A planned move of the service to the other node: ready there, given up here in order, served there.
 
-The address is given away first, so that the other node looks, settles and waits while this one unmounts; it is promoted
-when this node says that it has let go. Nothing is lost: the file system is unmounted cleanly while both are connected.
+Nothing is lost: the file system is unmounted cleanly while both are connected. It goes over a session (`handover`,
+`take_over`). Where the other node offers none, as an older hastwatch does, the address is given away first, so that the
+other node looks, settles and waits while this one unmounts; it is promoted when this node says that it has let go.
 """
 
 from __future__ import annotations
@@ -18,19 +19,25 @@ from checks.probes.node import Node
 from remediate.failover import hearing
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.copies import of_peer
+from remediate.failover.handover import End, hand_over, prepare
 from remediate.failover.hearing import Heard
+from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK, EVERY
 from remediate.failover.reach import DENIED
 from remediate.failover.resource import Place
+from remediate.hurry import within
 from remediate.site import Site, Way
-from remediate.state.journal import CRIT, NOTICE
+from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import Copy
 
 SWITCHOVER = "switchover"
 SERVED = 60.0
 """Seconds until clients must be served by the other node; after that the service is taken back."""
+AT_SHUTDOWN = 10.0
+"""Seconds for a look at this node, for the other one to be ready, and again to serve, while rc.shutdown(8) waits: the
+shutdown has to give the service up by itself where one of them takes longer."""
 WIRED = 4.0
 """Seconds for the other node's hastwatch to answer."""
 LOOK_AGAIN = 5.0
@@ -45,8 +52,16 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     seen, moving, peer = _ready(site)
     if _await_settled(site, peer, trigger, watch):
         seen, moving, peer = _ready(site)
+    line = prepare(site, trigger, moving, watch)
     site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
-    given = converge(site, Wish(trigger, leaving=SWITCHOVER), watch)
+    wish = Wish(trigger, leaving=SWITCHOVER)
+    if line is not None:
+        handed = hand_over(site, wish, line, moving, SERVED, watch)
+        if handed.end is End.SERVED:
+            return _done(site, trigger, moving, handed.steps, watch)
+        if handed.end is not End.NOT_KNOWN:
+            return _taken_back(site, trigger, handed.said, watch)
+    given = converge(site, wish, watch)  # the whole of it without a session, nothing after one that ended too early
     if given.result is not Result.IN_PLACE:
         return _taken_back(site, trigger, given.said, watch)
     watch("await-service")
@@ -59,15 +74,43 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
 
     if not site.timing.until(decided, SERVED, EVERY) or missing:
         return _taken_back(site, trigger, (f"not served by the other node: {missing}",), watch)
-    left = converge(site, Wish(trigger), watch)  # what holds this node back now is no switchover any more
+    return _done(site, trigger, moving, given.steps, watch)
+
+
+def hand_over_at_shutdown(site: Site, watch: Callable[[str], None]) -> None:
+    """Move everything that is active here to a node that is ready to take it, where there is one; otherwise nothing is
+    done, and the shutdown goes on by itself. Raises nothing."""
+    try:
+        seen = observe(within(site, site.timing.now() + AT_SHUTDOWN))
+        moving = _active(seen)
+        if site.peer is None or seen.facts.node.maintenance or not moving:
+            return
+        line = prepare(site, SHUTDOWN, moving, watch, AT_SHUTDOWN)
+        if line is None:
+            return
+        handed = hand_over(site, Wish(SHUTDOWN, leaving=SHUTDOWN), line, moving, AT_SHUTDOWN, watch)
+        severity = NOTICE if handed.end is End.SERVED else CRIT
+        site.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
+    except (StepFailed, ProbeError) as error:
+        result = f"nothing is handed over, the shutdown gives the service away: {error}"
+        site.journal.entry("switchover", why=SHUTDOWN, result=result, severity=WARNING)
+
+
+def _active(seen: Seen) -> list[str]:
+    return [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
+
+
+def _done(site: Site, trigger: str, moving: list[str], steps: int, watch: Callable[[str], None]) -> Outcome:
+    """The other node serves: what holds this node back now is no switchover any more."""
+    left = converge(site, Wish(trigger), watch)
     site.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
-    return Outcome(Result.IN_PLACE, given.steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
+    return Outcome(Result.IN_PLACE, steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
 
 
 def _ready(site: Site) -> tuple[Seen, list[str], Way]:
     """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
     seen = observe(site)
-    moving = [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
+    moving = _active(seen)
     return seen, moving, _refuse_unready(site, seen, moving)
 
 

@@ -16,6 +16,7 @@ from remediate import exits, worker
 from remediate.failover import arrival, boot
 from remediate.failover.converge import Wish, converge, silent
 from remediate.failover.outcome import StepFailed
+from remediate.failover.take_over import take_over
 from remediate.recovery import automatic
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.pair import Pair
+    from remediate.session import Line
     from remediate.site import Site
 
 FAILED = 1
@@ -56,6 +58,7 @@ class Installed:
             node.files.write("/etc/rc.conf", ENABLED, node.clock.now, append=True)
             site_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
             node.hastwatch = PythonHook(self._command)
+            node.session = self._session
             node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
             node.install(CONVERGE_SCRIPT, PythonHook(self._converge_script))
 
@@ -156,6 +159,13 @@ class Installed:
                 self._start_patient_worker(node, trigger)
             return 0
         return 0 if words == ["--version"] else exits.USAGE
+
+    def _session(self, node: Node, argv: list[str], line_of: Callable[[Life], Line]) -> None:
+        """`hastwatch take-over`, which the other node talks to."""
+        life = Life(self.fates.pop(node.name, NEVER))
+        site, line = site_of(node, self.state, self.configs[node.name], life), line_of(life)
+        self.workers.append(life)
+        self._as_task(node, lambda: take_over(site, line))
 
     def _recover(self, node: Node, name: str) -> int:
         """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""

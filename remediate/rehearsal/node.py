@@ -28,6 +28,7 @@ from remediate.rehearsal.trouble import Trouble
 if TYPE_CHECKING:
     from remediate.rehearsal.dying import Life
     from remediate.rehearsal.pair import Pair
+    from remediate.rehearsal.sessions import Session
     from remediate.rehearsal.writes import Cause, Piece
 
 TIMED_OUT = 124
@@ -59,6 +60,8 @@ class Node:
         self.trouble = Trouble()
         self.hastwatch: Program | None = None
         """The command hastwatch, where it is installed."""
+        self.session: Session | None = None
+        """The same for `hastwatch take-over`, which is talked to; an older hastwatch has none."""
         self.hung_commands: set[str] = set()
         """Base names of commands that hang while they are in here (a fault)."""
         self.programs: dict[str, Program] = dict(RECORDED)

@@ -27,6 +27,7 @@ from remediate.rehearsal.processes import Running
 from remediate.rehearsal.programs import Hook, PythonHook
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.sessions import SimulatedLine
 from remediate.rehearsal.tcp import ClientSockets
 from remediate.rehearsal.writes import Ledger
 
@@ -64,6 +65,8 @@ class Pair:
         """Exceptions that Python hooks raised."""
         self.on_kill: list[Callable[[Node, Running], None]] = []
         """Told of each process that kill(1) sends a signal to, before it does."""
+        self.lines: list[SimulatedLine] = []
+        """The sessions between the nodes that were begun, each by the end of the node that began it."""
         self.nodes: dict[str, Node] = {}
         for each in self.layout.nodes:
             self.nodes[each.name] = Node(self, each)

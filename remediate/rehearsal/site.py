@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from checks.ask import Refused
 from checks.plugin.config import Config
-from checks.probes.errors import Unreachable
+from checks.probes.errors import NotPermitted, Unreachable
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
@@ -28,7 +28,9 @@ from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.lying_peer import Lie, answered, way_of
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
+from remediate.rehearsal.sessions import SimulatedLine, opened
 from remediate.rehearsal.shell import Output
+from remediate.session import Line
 from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
@@ -153,6 +155,11 @@ class PeerNode(MortalNode):
         return answered(self._asking, self.simulated, self._way, shown, ask)
 
     def begin(self, line: str, output: Output) -> Process[int]:
+        """Raises what `reach` raises."""
+        self.reach()
+        return super().begin(line, output)
+
+    def reach(self) -> None:
         """Raises Unreachable: at once where nobody listens, else when ssh(1) gives up; and Killed."""
         self._life.check()
         pair, here, there = self._asking.pair, self._asking, self.simulated
@@ -162,7 +169,6 @@ class PeerNode(MortalNode):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out")
         if not pair.manageable(here, there):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused")
-        return super().begin(line, output)
 
 
 class WayOfThePair(Way):
@@ -189,6 +195,22 @@ class WayToThePeer(WayOfThePair):
         """The simulated node, which may not be reachable, or be another one (`lying_peer.py`). Raises Killed."""
         self._life.check()
         return PeerNode(self._asking, self._way, seconds, self._memory, self._life, self._config)
+
+    def talk(self, argv: tuple[str, ...]) -> Line:
+        """A session with the other node. One that lies ends it, as what it says is no message. Raises Unreachable,
+        NotPermitted, Killed."""
+        node = PeerNode(self._asking, self._way, LOOK, self._memory, self._life, self._config)
+        node.reach()
+        try:
+            words = answer.admitted(quoted((*ENV_C, *argv)), lambda: self._config)
+        except Refused as error:
+            raise NotPermitted(str(error)) from None
+        begun: list[SimulatedLine] = []
+        other = node.simulated
+        self._life.begin_command(lambda: begun.append(opened(self._asking, other, self._life, words)))
+        if self._asking.trouble.peer_lies is not None:
+            begun[0].break_off()
+        return begun[0]
 
 
 def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:

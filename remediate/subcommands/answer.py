@@ -46,13 +46,18 @@ ORDERS: Rows = (
     ("hastwatch", "--version", "whether it answers: nothing is handed over to a node on which it does not"),
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
     ("hastwatch", "ledger <name> --told <copy> --by <node>", "to be told that the copy here is complete, or behind"),
+    ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
     ("hastwatch", "journal --json -n 2000", "its part of a post-mortem"),
     ("hastwatch", "tree list <point> --limit <number>", "names, sizes and times of a file system, for a salvage"),
     ("hastwatch", "tree list <point> --limit <number> --after <base64>", "the next page"),
     ("hastwatch", "tree sha256 <point> <base64>...", "the hashes of some of its files"),
 )
-"""The subcommands of hastwatch that it runs. Only --told changes anything: what this node believes of its own copy, as
-the node says that has the other one (and which could as well write to this copy, by HAST)."""
+"""The subcommands of hastwatch that it runs. Two change anything. --told: what this node believes of its own copy, as
+the node says that has the other one (and which could as well write to this copy, by HAST). take-over: this node may
+become primary, as for an event of CARP, only as CARP MASTER and where the rules of the failover allow it; that the
+other node has released the resources is taken from that node, as the answer to a question is."""
+SESSION = "take-over"
+"""The one that is talked to: it keeps its input, and has deadlines of its own."""
 PATIENCE = {"list": 330, "sha256": 6 * 3600}
 """Seconds for a subcommand of `tree`, at least what who asks waits (`recovery.remote_tree`); else `ask.PATIENCE`."""
 BASE64 = ask.LETTERS - {"_"} | frozenset("+/=-")
@@ -180,10 +185,12 @@ def _order(words: list[str]) -> int:
     """Run a subcommand in this process: no input, nothing of the caller's environment or signals."""
     from remediate import command
 
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir("/")
     os.environ.clear()
     os.environ.update(ask.ENVIRONMENT)
+    if words == [SESSION]:
+        return command.main(words)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.alarm(PATIENCE.get(words[1] if words[0] == "tree" else "", ask.PATIENCE))
     return command.main(words)
 

@@ -82,11 +82,19 @@ def switched_over(pair: InstalledPair, fate: Fate) -> Life:
     return life
 
 
+def taken_over(pair: InstalledPair, fate: Fate) -> Life:
+    """`hastwatch take-over` is killed, on the node that the service is handed to."""
+    pair.installed.fates[pair.standby.name] = fate
+    switched_over(pair, Fate())
+    return _next_worker(pair, pair.standby, fate)
+
+
 TRANSITIONS = {
     "promoted after a power cut": Transition(promoted_after_a_power_cut, "nfs002"),
     "demoted in a planned move": Transition(demoted_in_a_planned_move, "nfs001", HUMAN),
     "promoted in a planned move": Transition(promoted_in_a_planned_move, "nfs002", HUMAN),
     "switched over": Transition(switched_over, "nfs001", may_stay=True),
+    "taken over": Transition(taken_over, "nfs002", may_stay=True),
 }
 
 

@@ -1,0 +1,224 @@
+"""What the node does that hands its service to the other one, over a session that is open before anything is stopped.
+
+    session, "ready" | the node's share in CARP's demotion, NFS, unmount, role | "yours" | the other node serves
+
+Until "ready" clients are served as always, however slow the way to the other node is. From the first step on nothing is
+asked of anybody. The lock of a convergence is held until the other node serves or is known not to: what devd tells
+meanwhile is looked at afterwards, by an ordinary convergence.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.carp import CarpState, asked, vhids
+from checks.probes.errors import ProbeError
+from remediate.failover.carry import Carrier
+from remediate.failover.converge import LOCK, Run, Wish
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.plan import Plan
+from remediate.failover.steps import Do, Step
+from remediate.failover.take_over import ARRIVES
+from remediate.session import Ended, Line, Message, Reason, Say
+from remediate.site import Site
+from remediate.state.journal import INFO, NOTICE, WARNING
+from remediate.state.lock import Lock
+from remediate.state.store import StateError
+
+SUBCOMMAND = "take-over"
+READY = 40.0
+"""Seconds for the start of hastwatch there, and for what it does before it is ready: it may wait for its lock, and look
+at both disks."""
+LOCKS = 20.0
+"""Seconds that a convergence of this node may go on before the handover is given up."""
+LOOKS = 1.0
+"""Seconds of silence of the other node after which this one looks whether the address has come back."""
+
+
+class End(enum.Enum):
+    """How a handover ended that was begun."""
+
+    SERVED = "the other node serves"
+    NOT_GIVEN = "a step failed here, or was not wanted any more"
+    NOT_TAKEN = "the other node says that it does not serve"
+    CAME_BACK = "the address came back to this node"
+    NOT_KNOWN = "everything was given away, and the other node says no more"
+
+
+class Handed(NamedTuple):
+    """The end of a handover, its steps on this node, and sentences for people."""
+
+    end: End
+    steps: int
+    said: tuple[str, ...]
+
+
+class Refused(StepFailed):
+    """The other node says that it does not take over: nothing was done."""
+
+    def __init__(self, reason: Reason, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
+def prepare(
+    site: Site, trigger: str, names: list[str], watch: Callable[[str], None], seconds: float = READY
+) -> Line | None:
+    """A session in which the other node waits for these resources, ready within so many seconds; None where it offers
+    none, as an older hastwatch does, which is journalled. Raises Refused."""
+    if site.peer is None:
+        return None
+    watch("open-session")
+    began = site.timing.now()
+    line: Line | None = None
+    try:
+        line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND))
+        line.say(Message(Say.PREPARE, by=site.journal.node_name, resources=tuple(names)))
+        answer = line.hear(seconds)
+    except (Ended, ProbeError) as error:
+        trouble, answer = str(error), None
+    else:
+        trouble = f"{answer.say.value} is no answer to that" if answer else f"it was not ready within {seconds:g} s"
+    if line is not None and answer is not None and answer.say is Say.READY:
+        site.journal.entry("session", why=trigger, result="the other node is ready, and waits", severity=INFO,
+                           seconds=site.timing.now() - began)  # fmt: skip
+        return line
+    if line is not None:
+        line.close()
+    if answer is not None and answer.say is Say.REFUSED and answer.reason is not None:
+        raise Refused(answer.reason, f"the other node refuses: {answer.reason.value}: {answer.words}")
+    _say_without(site, trigger, trouble)
+    return None
+
+
+def _say_without(site: Site, trigger: str, why: str) -> None:
+    result = f"there is no session with the other node ({why}): the handover goes on without one, and takes longer"
+    site.journal.entry("session", why=trigger, result=result, severity=WARNING)
+
+
+def hand_over(
+    site: Site, wish: Wish, line: Line, names: list[str], seconds: float, watch: Callable[[str], None]
+) -> Handed:
+    """Give the resources away and wait until the other node serves them, for so many seconds at most. The session ends
+    with it. Raises StepFailed and ProbeError where nothing was done."""
+    lock = Lock(site.store, LOCK, wish.trigger, site.timing)
+    try:
+        if not lock.acquire(LOCKS):
+            raise StepFailed("another convergence runs on this node")
+    except (StepFailed, StateError) as error:
+        line.close()
+        raise StepFailed(f"nothing was done: {error}") from None
+    with lock:
+        try:
+            return _Giving(site, wish, line, names, watch).done(seconds)
+        finally:
+            line.close()
+
+
+class _Giving:
+    """One handover, under the lock."""
+
+    def __init__(self, site: Site, wish: Wish, line: Line, names: list[str], watch: Callable[[str], None]) -> None:
+        self.site, self.wish, self.line, self.names, self.watch = site, wish, line, names, watch
+        self.left = False
+        """The address was seen to be elsewhere."""
+
+    def done(self, seconds: float) -> Handed:
+        """Raises StepFailed, ProbeError."""
+        run = Run(self.site, self.wish, self.watch)
+        seen = observe(self.site, self.wish.leaving)
+        self._refuse_other(seen)
+        made = run.plan(seen)
+        before, after = _apart(made)
+        carrier = Carrier(self.site, seen, run.id, self._watch, heed=self._heed)
+        run.begins(seen, made)
+        run.hold(seen, made.decisions)
+        stopped = run.carry(carrier, before)
+        if carrier.superseded or carrier.failed:
+            return Handed(End.NOT_GIVEN, run.steps, stopped or (carrier.superseded,))
+        given = True
+        try:
+            self.line.say(Message(Say.YOURS, resources=tuple(self.names)))
+        except Ended as ended:
+            given, why = False, str(ended)
+        stopped = run.carry(carrier, after)  # an empty mount point that takes files keeps nobody waiting
+        end, said = self._await_service(seen, seconds) if given else (End.NOT_KNOWN, why)
+        return Handed(end, run.steps, (said, *stopped))
+
+    def _refuse_other(self, seen: Seen) -> None:
+        """Raise StepFailed where what was to be moved is not served here any more, or not replicated: nothing was
+        stopped yet."""
+        for name in self.names:
+            state = seen.facts.resources.get(name)
+            if state is None or not state.active or state.carp is not CarpState.MASTER or not state.connected:
+                raise StepFailed(f"{name} is not served from here any more, or the other node is not connected")
+
+    def _watch(self, step: str) -> None:
+        """Progress for people here, and a sign of life for the other node."""
+        self.watch(step)
+        try:
+            self.line.say(Message(Say.STEP, words=step))
+        except Ended:
+            return  # `_heed` finds that out, where it matters
+
+    def _heed(self, step: Step) -> None:
+        """CARP is not asked: this node's own share moves the address. What counts is that the other node still waits
+        for what it is to be given. Raises Superseded."""
+        if step.do is Do.PROTECT:
+            return
+        try:
+            message = self.line.hear(0)
+        except Ended as ended:
+            raise Superseded(f"before {step}: {ended}") from None
+        if message is not None:
+            why = message.reason.value if message.reason else message.say.value
+            raise Superseded(f"before {step}: the other node says: {why}: {message.words}")
+
+    def _await_service(self, seen: Seen, seconds: float) -> tuple[End, str]:
+        """What becomes of it there."""
+        self.watch("await-service")
+        began = self.site.timing.now()
+        ends = began + seconds
+        while self.site.timing.now() < ends:
+            try:
+                message = self.line.hear(min(LOOKS, max(ends - self.site.timing.now(), 0)))
+            except Ended as ended:
+                return End.NOT_KNOWN, str(ended)
+            if message is None:
+                if self._is_here(seen) and (self.left or self.site.timing.now() - began > ARRIVES + LOOKS):
+                    return End.CAME_BACK, "the address came back before the other node served"
+            elif message.say is Say.STEP:
+                self._note(message)
+            elif message.say is Say.SERVED:
+                return End.SERVED, f"served by the other node: {', '.join(self.names)}"
+            else:
+                why = message.reason.value if message.reason else message.say.value
+                return End.NOT_TAKEN, f"the other node does not serve: {why}: {message.words}"
+        return End.NOT_KNOWN, f"the other node has not said within {seconds:g} s that it serves"
+
+    def _note(self, message: Message) -> None:
+        self.watch(f"there: {message.words}")
+        self.site.journal.entry("there", step=message.words, result="done by the other node", seconds=message.seconds,
+                                severity=NOTICE)  # fmt: skip
+
+    def _is_here(self, seen: Seen) -> bool:
+        try:
+            here = vhids(self.site.here.node())
+        except ProbeError:
+            return False
+        found = any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
+        self.left = self.left or not found
+        return found
+
+
+def _apart(made: Plan) -> tuple[Plan, Plan]:
+    """The plan without what can wait until the other node has the resources, and that."""
+    parts = []
+    for wanted in (lambda step: step.do is not Do.PROTECT, lambda step: step.do is Do.PROTECT):
+        stages = (tuple(tuple(filter(wanted, track)) for track in stage) for stage in made.stages)
+        kept = (tuple(track for track in stage if track) for stage in stages)
+        parts.append(made._replace(stages=tuple(stage for stage in kept if stage)))
+    return parts[0], parts[1]

@@ -1,0 +1,294 @@
+"""What the node does that a service is handed to: get ready, say so, wait for "yours", serve, and say that too.
+
+Everything slow comes before `ready`: the node is read, the rules of the failover are asked, what NFS stands on is
+started. From then on this process holds the lock of a convergence, so that devd's event is only noted. Between "yours"
+and "served" nobody is asked anything: the other node has said itself that it has let go.
+
+However the session ends, the lock is released and an ordinary convergence follows, which decides by CARP alone.
+"""
+
+from __future__ import annotations
+
+from checks.probes import carp
+from checks.probes.carp import CarpState, asked
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role, Status
+from remediate.failover import alone, peer, services
+from remediate.failover.behind import behind
+from remediate.failover.carry import Carrier
+from remediate.failover.converge import LOCK, NOT_ASKED, Run, Wish, converge
+from remediate.failover.facts import BASE, SERVING, Peer, Split
+from remediate.failover.guards import Decision, Target, decide
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.plan import Plan, arranged
+from remediate.failover.remembered import Remembered
+from remediate.failover.steps import Do, Step
+from remediate.session import Ended, Line, Message, Reason, Say
+from remediate.site import Site
+from remediate.state.journal import NOTICE, WARNING
+from remediate.state.lock import Lock
+from remediate.state.store import StateError
+
+ASKED = 10.0
+"""Seconds from the start of the session to its first message."""
+LOCKS = 10.0
+"""Seconds that another convergence may go on before this node says that it is busy."""
+GIVEN = 90.0
+"""Seconds for the other node to give the service away: its lock, an unmount that stays busy, the role."""
+SILENT, EVERY = 2.0, 0.5
+"""Seconds without a word from the other node after which this node looks whether it is still there, and between two
+looks."""
+ARRIVES, ARRIVAL = 5.0, 0.05
+"""Seconds for the address to arrive once the service is given away, and between two looks. A node whose demotion is
+raised advertises at once (ip_carp.c, carp_demote_adj()), and a BACKUP that is preferred preempts at once
+(carp_input_c())."""
+
+
+class Refusal(Exception):
+    """This node does not take over; for the other node the reason, for people the words."""
+
+    def __init__(self, reason: Reason, words: str) -> None:
+        super().__init__(words)
+        self.reason, self.words = reason, words
+
+
+def take_over(site: Site, line: Line) -> bool:
+    """Take over what the other node hands to this one; whether clients are served. Raises nothing but StateError."""
+    try:
+        first = _first(line)
+    except Ended as ended:
+        _journal(site, "take-over", f"not begun: {ended}")
+        return False
+    trigger = f"handed over by {first.by}"
+    lock = Lock(site.store, LOCK, trigger, site.timing)
+    try:
+        if not lock.acquire(LOCKS):
+            raise Refusal(Reason.BUSY, "another convergence runs")
+    except (Refusal, StateError) as error:
+        reason = error.reason if isinstance(error, Refusal) else Reason.NOT_KNOWN
+        _tell(site, line, trigger, Message(Say.REFUSED, reason=reason, words=str(error)))
+        return False
+    try:
+        with lock:
+            return _Taking(site, line, first, trigger).done()
+    finally:
+        line.close()
+        converge(site, Wish(trigger))
+
+
+def _first(line: Line) -> Message:
+    message = line.hear(ASKED)
+    if message is None or message.say is not Say.PREPARE or not message.resources:
+        raise Ended("the other node has not said what it hands over")
+    return message
+
+
+def _journal(site: Site, trigger: str, result: str) -> None:
+    site.journal.entry("take-over", why=trigger, result=result, severity=WARNING)
+
+
+def _tell(site: Site, line: Line, trigger: str, message: Message) -> None:
+    """Say that this node does not take over."""
+    _journal(site, trigger, message.words)
+    try:
+        line.say(message)
+    except Ended:
+        return  # whoever does not hear it finds the end of the session
+
+
+class _Taking:
+    """One session, under the lock."""
+
+    def __init__(self, site: Site, line: Line, first: Message, trigger: str) -> None:
+        self.site, self.line, self.trigger = site, line, trigger
+        self.names = first.resources
+        self.giver = first.by
+        self.heard_at = site.timing.now()
+        self.listens = True
+        self.begun: set[Step] = set()
+
+    def done(self) -> bool:
+        """Get ready, wait, serve; whether clients are served."""
+        say = Say.REFUSED
+        try:
+            seen, made = self._ready()
+            self.line.say(Message(Say.READY))
+            say = Say.FAILED
+            self._await_yours(seen)
+            self._serve(seen, made)
+        except Refusal as refusal:
+            _tell(self.site, self.line, self.trigger, Message(say, reason=refusal.reason, words=str(refusal)[:900]))
+        except Ended as ended:
+            _journal(self.site, self.trigger, f"not given to this node: {ended}")
+        else:
+            return True
+        return False
+
+    # --- before anything is stopped there ------------------------------------------------------------------------
+
+    def _ready(self) -> tuple[Seen, Plan]:
+        """What there will be when the address has come, and the plan for that. Raises Refusal."""
+        try:
+            seen = observe(self.site)
+            self._refuse_no_standby(seen)
+            seen = self._as_master(seen)
+            return self._warm(seen)
+        except (ProbeError, StepFailed, StateError) as error:
+            raise Refusal(Reason.NOT_KNOWN, str(error)) from None
+
+    def _refuse_no_standby(self, seen: Seen) -> None:
+        for name in self.names:
+            state, found = seen.facts.resources.get(name), seen.resources.get(name)
+            if state is None or found is None:
+                raise Refusal(Reason.NOT_STANDBY, f"{name} is not known here, or hastd does not say what it is")
+            if found.role is not Role.SECONDARY or found.status is Status.ABSENT:
+                raise Refusal(Reason.NOT_STANDBY, f"{name} is {found.role.value} here, and no primary is connected")
+            if state.carp is not CarpState.BACKUP:
+                raise Refusal(Reason.NOT_STANDBY, f"CARP is not BACKUP for {name} here")
+
+    def _as_master(self, seen: Seen) -> Seen:
+        """The same node when the address is here and the other one has let go."""
+        doubt = Remembered(self.site, self.site.timing.wall()).against_a_promotion()
+        states, said = dict(seen.facts.resources), dict(seen.facts.said)
+        for name in self.names:
+            stale, split, compared = behind(self.site, name, None, asked=False)
+            states[name] = states[name]._replace(
+                carp=CarpState.MASTER,
+                settled=True,
+                peer=Peer.LET_GO,
+                stale=bool(stale or doubt),
+                split=Split.LOSING if split and states[name].split is not Split.WINNING else states[name].split,
+            )
+            # it says so by giving the resource away, and is not asked again on the way of the clients
+            let_go = f"{self.giver} gives it away"
+            said[name] = said[name]._replace(
+                stale=stale or doubt, split=split, peer=let_go, peer_asked=False, compared=compared
+            )
+        return seen._replace(facts=seen.facts._replace(resources=states, said=said))
+
+    def _decisions(self, seen: Seen) -> dict[str, Decision]:
+        """What is decided by the rules of every promotion. Raises Refusal."""
+        found = {}
+        for name, state in seen.facts.resources.items():
+            if name not in self.names:
+                found[name] = Decision(Target.AS_IT_IS, NOT_ASKED)
+                continue
+            decision = decide(state, seen.facts.node, self.site.config.failover)
+            if decision.target is not Target.ACTIVE:
+                said = seen.facts.said[name]
+                detail = said.stale or said.split or seen.facts.maintenance or seen.facts.blocked
+                words = f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else "")
+                raise Refusal(Reason.UNFIT, words)
+            found[name] = decision
+        return found
+
+    def _warm(self, seen: Seen) -> tuple[Seen, Plan]:
+        """Do what can be done before the resources come: what NFS stands on runs, and on a node that serves nothing
+        what must not run there does not. Raises Refusal, StepFailed, ProbeError."""
+        decisions, node = self._decisions(seen), seen.facts.node
+        alone.joined(self.site, seen.facts.boot_id, self.names)
+        if lacking := tuple(name for name in BASE if name not in node.base):
+            services.start(self.site, lacking, ())
+        if not any(state.active for state in seen.facts.resources.values()):
+            running = node.serving | node.extra.intersection(self.site.config.failover.services)
+            if running:
+                order = tuple(reversed((*SERVING, *self.site.config.failover.services)))
+                services.stop(self.site, tuple(name for name in order if name in running))
+            node = node._replace(serving=frozenset(), extra=frozenset())
+        node = node._replace(base=frozenset(BASE))
+        seen = seen._replace(facts=seen.facts._replace(node=node))
+        return seen, arranged(node, seen.facts.resources, decisions, self.site.config.failover)
+
+    # --- while the other node gives it away ----------------------------------------------------------------------
+
+    def _await_yours(self, seen: Seen) -> None:
+        """Raises Ended, Refusal."""
+        ends, looked = self.site.timing.now() + GIVEN, self.site.timing.now()
+        while self.site.timing.now() < ends:
+            message = self.line.hear(EVERY)
+            now = self.site.timing.now()
+            if message is None:
+                self._refuse_other_wish(seen)
+                if now - max(self.heard_at, looked) >= SILENT:
+                    self._refuse_without_giver(seen)
+                    looked = self.site.timing.now()
+            elif message.say is Say.YOURS:
+                if set(message.resources) != set(self.names):
+                    raise Ended("what is given away is not what was to be handed over")
+                return
+            elif message.say is Say.STEP:
+                self.heard_at = now
+            else:
+                raise Ended(f"{message.say.value} is not expected now")
+        raise Refusal(Reason.NOT_GIVEN, f"the other node has not given the service away within {GIVEN:g} s")
+
+    def _refuse_other_wish(self, seen: Seen) -> None:
+        """Raise Refusal where a human, or a shutdown, wants something else of this node now."""
+        try:
+            Carrier(self.site, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Do.BECOME_PRIMARY))
+        except Superseded as newer:
+            raise Refusal(Reason.SUPERSEDED, str(newer)) from None
+
+    def _refuse_without_giver(self, seen: Seen) -> None:
+        """A node that has lost power ends no session, nor does a network that is cut. Once the address is here, and
+        the other node is known to be gone or to have let go, an ordinary promotion waits for nothing more. Raises
+        Refusal."""
+        if not self._is_master(seen):
+            return
+        found = [peer.look(self.site, seen.places[name]) for name in self.names]
+        if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in found):
+            raise Refusal(Reason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}")
+
+    def _is_master(self, seen: Seen) -> bool:
+        try:
+            vhids = carp.vhids(self.site.here.node())
+        except ProbeError:
+            return False
+        return all(asked(vhids, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
+
+    # --- on the way of the clients ---------------------------------------------------------------------------------
+
+    def _serve(self, seen: Seen, made: Plan) -> None:
+        """Carry out the plan, and say what becomes of it. Raises Refusal."""
+        if not self.site.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
+            raise Refusal(Reason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
+        run = Run(self.site, Wish(self.trigger), _ignored)
+        run.begins(seen, made)
+        carrier = Carrier(self.site, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
+        carrier.told = self._tell_step
+        stopped = run.carry(carrier, made)
+        if carrier.superseded:
+            raise Refusal(Reason.SUPERSEDED, carrier.superseded)
+        if carrier.failed:
+            raise Refusal(Reason.STEP, "; ".join(stopped or carrier.failed.values()))
+        self._tell_quietly(Message(Say.SERVED))
+        self.site.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE)
+
+    def _heed(self, seen: Seen, step: Step) -> None:
+        """CARP is read again before clients get answers, and where a step fails or has to wait; until then a change
+        does no harm, as the other node is no primary any more."""
+        again = step in self.begun
+        self.begun.add(step)
+        if (again or step.do is Do.START_SERVING) and not self._is_master(seen):
+            raise Superseded(f"before {step}: the service address is not here any more")
+
+    def _tell_step(self, step: Step, seconds: float) -> None:
+        self._tell_quietly(Message(Say.STEP, words=str(step), seconds=seconds))
+
+    def _tell_quietly(self, message: Message) -> None:
+        """The service is this node's now, whether anybody hears of it or not."""
+        if not self.listens:
+            return
+        try:
+            self.line.say(message)
+        except Ended:
+            self.listens = False
+
+
+def _ignored(step: str) -> None:
+    """Nobody watches."""
+
+
+def _nothing(step: Step) -> None:
+    """Nothing is looked at."""

@@ -1,0 +1,268 @@
+"""The session in which one node hands its service to the other: JSON lines in both directions, over the way to it.
+
+    -> {"version": 1, "say": "prepare", "by": "nfs001", "resources": ["home"]}
+    <- {"version": 1, "say": "ready"}                       or "refused", with a reason
+    -> {"version": 1, "say": "yours", "resources": ["home"], "clients": [["10.1.101.9", 812]]}
+    <- {"version": 1, "say": "step", "words": "mount home", "seconds": 0.21, "processes": 1}
+    <- {"version": 1, "say": "served"}                      or "failed", with a reason
+
+The node that gives is left of the arrows, and began the session; the one that takes runs `hastwatch take-over`. `words`
+are for people: what a node does depends on `say` and `reason` alone. A line of another version, with a key that is not
+known, too long or not JSON ends the session, and so does the end of input: before `yours` it means "not yours".
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from checks.plugin.text import plain
+from checks.probes.process import end, start
+
+VERSION = 1
+LONGEST = 256 << 10
+"""Bytes of one line: some thousands of clients."""
+WRITES = 2.0
+"""Seconds that the other end may take to accept a line."""
+MOST_SAID, MOST_NAMED = 1000, 5000
+"""Characters of a text, and items of a list, in a message that is taken."""
+
+
+class Say(enum.Enum):
+    """What a message says."""
+
+    PREPARE = "prepare"
+    """Get ready to take these resources over; nothing is stopped yet."""
+    READY = "ready"
+    """Everything is warm, and this node waits."""
+    REFUSED = "refused"
+    """This node cannot take over, and has done nothing."""
+    YOURS = "yours"
+    """The resources are released: take them."""
+    STEP = "step"
+    """A step was done."""
+    SERVED = "served"
+    """Clients are served."""
+    FAILED = "failed"
+    """The promotion has failed and was taken back, or was not begun."""
+
+
+class Reason(enum.Enum):
+    """Why a node does not take over."""
+
+    BUSY = "another convergence runs"
+    NOT_KNOWN = "the node could not be looked at"
+    NOT_STANDBY = "the resource is not a connected standby here"
+    UNFIT = "the rules of the failover forbid a promotion"
+    NOT_GIVEN = "the service was not given away in time"
+    NOT_MASTER = "the service address did not come"
+    SUPERSEDED = "CARP or a human said something else meanwhile"
+    STEP = "a step failed"
+
+
+class Message(NamedTuple):
+    """One line. Each `say` uses some of the fields."""
+
+    say: Say
+    by: str = ""
+    """The host name of the node that gives."""
+    resources: tuple[str, ...] = ()
+    clients: tuple[tuple[str, int], ...] = ()
+    """Address and port of each client that is connected to NFS on the node that gives."""
+    reason: Reason | None = None
+    words: str = ""
+    seconds: float = 0.0
+    processes: int = 0
+    """How many processes the step has started."""
+
+    def line(self) -> str:
+        """The message as it is sent; pure ASCII, one line."""
+        import json
+
+        kept: dict[str, object] = {"version": VERSION, "say": self.say.value}
+        kept |= {key: value for key, value in self._asdict().items() if key not in ("say", "reason") and value}
+        if self.reason is not None:
+            kept["reason"] = self.reason.name
+        return json.dumps(kept, allow_nan=False) + "\n"
+
+
+class Ended(Exception):
+    """The other end is gone, did not take what was said to it, or said what is not understood."""
+
+
+def parse(line: str) -> Message:
+    """A message out of its line. Raises Ended."""
+    import json
+
+    try:
+        kept = json.loads(line)
+        if not isinstance(kept, dict) or kept.pop("version", None) != VERSION:
+            raise ValueError("not version 1")
+        say, reason = Say(kept.pop("say")), kept.pop("reason", None)
+        if not kept.keys() <= _FIELDS.keys():
+            raise ValueError("a key that is not known")
+        fields = {key: _FIELDS[key](value) for key, value in kept.items()}
+        return Message(say, reason=None if reason is None else Reason[reason], **fields)  # type: ignore[arg-type]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Ended(f"not understood ({error}): {plain(line, 120)}") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MOST_SAID:
+        raise ValueError("no text, or too long")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list) or len(value) > MOST_NAMED:
+        raise ValueError("no list, or too long")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(_text(each) for each in _list(value))
+
+
+def _clients(value: object) -> tuple[tuple[str, int], ...]:
+    found = []
+    for each in _list(value):
+        address, port = _list(each)
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 1 << 16:
+            raise ValueError("no port")
+        found.append((_text(address), port))
+    return tuple(found)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        raise ValueError("no seconds")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    return int(_seconds(value))
+
+
+_FIELDS: dict[str, Callable[[object], object]] = {
+    "by": _text, "resources": _texts, "clients": _clients, "words": _text, "seconds": _seconds, "processes": _count,
+}  # fmt: skip
+
+
+class Line:
+    """One end of a session."""
+
+    def say(self, message: Message) -> None:
+        """Send a message. Raises Ended."""
+        raise NotImplementedError
+
+    def hear(self, seconds: float) -> Message | None:
+        """The next message, None where none comes in so many seconds. Raises Ended."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The other end finds the end of input."""
+
+
+class PipeLine(Line):
+    """A session over two descriptors; `errors` is a third one, whose first words tell why the way there failed."""
+
+    def __init__(self, reads: int, writes: int, errors: int | None = None) -> None:
+        self._reads, self._writes, self._errors = reads, writes, errors
+        self._buffer, self._said = bytearray(), bytearray()
+        self._over = False
+        self._selector = selectors.DefaultSelector()
+        for number in (reads,) if errors is None else (reads, errors):
+            self._selector.register(number, selectors.EVENT_READ)
+        for number in (reads, writes):
+            os.set_blocking(number, False)
+
+    def say(self, message: Message) -> None:
+        rest, ends = message.line().encode(), time.monotonic() + WRITES
+        while rest:
+            try:
+                rest = rest[os.write(self._writes, rest) :]
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise Ended(f"the other node has taken nothing for {WRITES:g} s") from None
+                self._await_room(ends)
+            except OSError as error:
+                raise Ended(self._why(error.strerror or str(error))) from None
+
+    def hear(self, seconds: float) -> Message | None:
+        ends = time.monotonic() + seconds
+        while True:
+            line, found, _ = self._buffer.partition(b"\n")
+            if found:
+                del self._buffer[: len(line) + 1]
+                return parse(line.decode("ascii", "backslashreplace"))
+            if len(self._buffer) > LONGEST:
+                raise Ended(f"a line of more than {LONGEST} bytes")
+            if self._over:
+                raise Ended(self._why("the other node has ended the session"))
+            left = ends - time.monotonic()
+            ready = self._selector.select(max(left, 0))
+            if not ready and left <= 0:
+                return None
+            for key, _ in ready:
+                self._take(key.fd)
+
+    def close(self) -> None:
+        self._selector.close()
+        for number in {self._reads, self._writes, self._errors} - {None}:
+            with suppress(OSError):
+                os.close(number)  # type: ignore[arg-type]  # None is not among them
+
+    def _take(self, number: int) -> None:
+        try:
+            chunk = os.read(number, 1 << 16)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._selector.unregister(number)
+            self._over = self._over or number == self._reads
+        elif number == self._reads:
+            self._buffer += chunk
+        else:
+            self._said = (self._said + chunk)[:MOST_SAID]
+
+    def _await_room(self, ends: float) -> None:
+        with selectors.DefaultSelector() as room:
+            room.register(self._writes, selectors.EVENT_WRITE)
+            room.select(max(ends - time.monotonic(), 0))
+
+    def _why(self, otherwise: str) -> str:
+        """The first line of what the way there said of itself."""
+        if self._errors is not None and self._errors in self._selector.get_map():
+            for key, _ in self._selector.select(0):
+                if key.fd == self._errors:
+                    self._take(key.fd)
+        lines = self._said.decode("utf-8", "backslashreplace").strip().splitlines()
+        return plain(lines[0], 300) if lines else otherwise
+
+
+class ProcessLine(PipeLine):
+    """A session with a process of this machine, such as ssh(1), which ends with it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self._process = process
+        super().__init__(process.stdout.fileno(), process.stdin.fileno(), process.stderr.fileno())
+
+    def close(self) -> None:
+        """The process gets the end of its input; what does not end by that is killed."""
+        self._selector.close()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with suppress(OSError):
+                stream.close()  # type: ignore[union-attr]  # all three are pipes
+        end(self._process)
+
+
+def begin(argv: tuple[str, ...]) -> Line:
+    """Start a program and talk to it. Raises what `checks.probes.process.start` raises."""
+    return ProcessLine(start(argv, talking=subprocess.PIPE))

@@ -1,0 +1,48 @@
+"""`hastwatch take-over`: take over what the other node hands to this one, in a session over standard input and output.
+
+    hastwatch take-over
+
+A planned handover (`hastwatch switchover`, or an orderly shutdown) runs it on the node that is to serve, over the way
+to the peer; nobody types it. Both ends speak JSON, a message a line, each with its version (docs/failover.md). This
+node gets ready while the other one still serves, says so, and waits; told that the resources are its own it serves
+them, and reports each step. Until then the end of input means that nothing was given away. However the session ends,
+an ordinary convergence follows, which decides by CARP.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from remediate import exits, local
+from remediate.arguments import Parser
+from remediate.failover.take_over import take_over
+from remediate.session import PipeLine
+from remediate.site import Site
+from remediate.subcommands import caller
+
+PROG = "hastwatch take-over"
+EXITS = {
+    0: "clients are served by this node",
+    1: "not taken over, and the reason is in the session and in the journal",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    return caller.run(PROG, parser().parse_args(words), act)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    local.add_options(made)
+    return made
+
+
+def act(site: Site) -> int:
+    """Take over; the exit status. Raises what `caller.run` tells of."""
+    return 0 if take_over(site, PipeLine(0, 1)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""A planned handover over a session: nothing is stopped before the other node is ready, and whatever becomes of the
+session, of either program or of either node, exactly one node serves in the end and no lock is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import LOCK, Result, Wish
+from remediate.failover.handover import SUBCOMMAND, Refused
+from remediate.failover.hold import SHUTDOWN
+from remediate.failover.switchover import switch
+from remediate.rehearsal.dying import Life
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.site import PairTiming
+from remediate.session import Message, Reason, Say
+from remediate.site import Site
+from remediate.state import failures, ledger, maintenance
+from remediate.state.lock import Lock
+from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+
+OVER = 3.0
+"""Seconds in which a handover is over on the simulated pair."""
+EVERY = 0.15
+PREPARED = Message(Say.PREPARE, by="nfs001", resources=("home",))
+MOMENTS = [round(EVERY * number, 2) for number in range(1, int(OVER / EVERY) + 1)]
+
+
+def unlocked(pair: InstalledPair, node: Node) -> bool:
+    """Nobody holds the lock of a convergence on the node."""
+    lock = Lock(pair.store(node), LOCK, "a test", PairTiming(node, Life()))
+    free = lock.acquire(0)
+    lock.release()
+    return free
+
+
+def steps(pair: InstalledPair, node: Node) -> list[str]:
+    return [entry.step for entry in pair.entries(node, "step")]
+
+
+def when(pair: InstalledPair, node: Node, event: str, pattern: str = "") -> float:
+    """When the node journalled it first."""
+    return next(entry.time for entry in pair.entries(node, event) if re.search(pattern, entry.sentence()))
+
+
+# --- as it should be ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_stopped_before_the_other_node_is_ready(state: Path) -> None:
+    pair = installed_pair(state)
+    task = pair.moves()
+    assert pair.until(lambda: task.done, 30) and pair.serves(pair.standby), pair.story()
+    assert task.value is not None and task.value.result is Result.IN_PLACE
+    assert when(pair, pair.active, "session", "is ready") <= when(pair, pair.active, "hold")
+    assert pair.lost() == 0 and pair.sound
+    assert unlocked(pair, pair.active) and unlocked(pair, pair.standby)
+
+
+def test_the_other_node_begins_as_soon_as_the_role_is_given_up(state: Path) -> None:
+    """No settling, and no question: it was told."""
+    pair = installed_pair(state)
+    pair.moves()
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    given = when(pair, pair.active, "step", "become-secondary")
+    plan = when(pair, pair.standby, "plan")
+    assert plan - given < 0.01
+    assert not {"await-peer home", "settle home"}.intersection(steps(pair, pair.standby))
+
+
+def test_an_orderly_shutdown_of_the_active_node_is_a_handover(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.shut_down()
+    assert pair.until(lambda: not pair.active.on, 60) and pair.serves(pair.standby), pair.story()
+    assert when(pair, pair.active, "switchover", "served by the other node")
+    pair.passes(10)
+    assert pair.lost() == 0 and pair.sound
+    assert when(pair, pair.standby, "take-over", "served") - when(pair, pair.active, "hold") < 3.0
+    pair.boots(pair.active)
+    assert pair.serves(pair.standby) and pair.rests(pair.active)
+
+
+def test_each_step_there_is_told_here(state: Path) -> None:
+    pair = installed_pair(state)
+    shown: list[str] = []
+    pair.does(pair.active, lambda site: switch(site, "human", shown.append))
+    assert [step.removeprefix("there: ") for step in shown if step.startswith("there: ")] == steps(pair, pair.standby)
+
+
+# --- the other node has no session, or does not take over ----------------------------------------------------------
+
+
+def test_a_node_with_an_older_hastwatch_is_handed_to_without_a_session(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.standby.session = None
+    task = pair.moves()
+    assert pair.until(lambda: task.done, 60) and pair.serves(pair.standby), pair.story()
+    assert "there is no session with the other node" in pair.entries(pair.active, "session")[0].result
+    assert pair.lost() == 0 and pair.sound
+
+
+def is_busy(pair: InstalledPair) -> Reason:
+    Lock(pair.store(pair.standby), LOCK, "a convergence", PairTiming(pair.standby, Life())).acquire(0)
+    return Reason.BUSY
+
+
+def is_behind(pair: InstalledPair) -> Reason:
+    ledger.record(pair.store(pair.standby), "home", ledger.Event.TOLD_INCOMPLETE, pair.standby.now, "nfs001")
+    return Reason.UNFIT
+
+
+def is_blocked(pair: InstalledPair) -> Reason:
+    for _ in range(2):
+        failures.note(pair.store(pair.standby), "home", pair.standby.now, "a test")
+    return Reason.UNFIT
+
+
+def keeps_nothing(pair: InstalledPair) -> Reason:
+    pair.breaks("state-read-only", pair.standby.name)
+    return Reason.UNFIT
+
+
+@pytest.mark.parametrize("wrong", [is_busy, is_behind, is_blocked, keeps_nothing])
+def test_what_speaks_against_a_promotion_there_stops_nothing_here(
+    state: Path, wrong: Callable[[InstalledPair], Reason]
+) -> None:
+    pair = installed_pair(state)
+    reason = wrong(pair)
+    task = pair.moves()
+    pair.passes(40)
+    assert isinstance(task.error, Refused) and task.error.reason is reason, pair.story()
+    assert pair.serves(pair.active) and not pair.clients.outages() and not steps(pair, pair.active)
+    assert pair.demotion(pair.active) == 0
+
+
+def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(state: Path) -> None:
+    pair = installed_pair(state)
+    is_blocked(pair)
+    pair.active.shut_down()
+    assert pair.until(lambda: not pair.active.on, 60)
+    assert "nothing is handed over" in pair.entries(pair.active, "switchover")[0].result
+    assert pair.entries(pair.active, "converged")[0].why == SHUTDOWN
+    assert not any("forcibly" in note.text for note in pair.pair.notes)
+
+
+def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(state: Path) -> None:
+    pair = installed_pair(state)
+    task = pair.moves()
+    pair.passes(0.25)
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, 3600, "a new disk", "a human")
+    assert pair.until(lambda: task.done, 60), pair.story()
+    pair.passes(30)
+    assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()
+
+
+def test_a_promotion_that_fails_there_is_taken_back(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.standby.trouble.failing_mounts.add("home")
+    task = pair.moves()
+    assert pair.until(lambda: task.done and pair.serves(pair.active), 90), pair.story()
+    assert task.value is not None and task.value.result is Result.REFUSED
+    assert any("a step failed" in said for said in task.value.said)
+    assert pair.lost() == 0 and pair.sound
+
+
+# --- whatever ends, at any moment ----------------------------------------------------------------------------------
+
+
+def the_session(pair: InstalledPair) -> None:
+    for line in pair.pair.lines:
+        line.break_off()
+
+
+def the_management_network(pair: InstalledPair) -> None:
+    pair.breaks("cut-management")
+
+
+def the_giving_node(pair: InstalledPair) -> None:
+    pair.active.power_off()
+
+
+def the_taking_node(pair: InstalledPair) -> None:
+    pair.standby.power_off()
+
+
+ENDS = {each.__name__.replace("_", " "): each for each in (
+    the_session, the_management_network, the_giving_node, the_taking_node,
+)}  # fmt: skip
+BEGINS = {"a switchover": lambda pair: pair.moves(), "a shutdown": lambda pair: pair.active.shut_down()}
+
+
+def trouble(begins: str, ends: str, moment: float) -> list[str]:
+    """What is wrong after something has ended at a moment of a handover."""
+    with state_directory() as state:
+        pair = installed_pair(state)
+        BEGINS[begins](pair)
+        pair.passes(moment)
+        ENDS[ends](pair)
+        pair.passes(100)
+        alive = [node for node in (pair.active, pair.standby) if node.on]
+        found = [f"{node.name} is locked" for node in alive if not unlocked(pair, node)]
+        serving = [node.name for node in alive if pair.serves(node)]
+        if len(serving) != min(len(alive), 1):
+            found.append(f"served by {serving or 'nobody'}")
+        if pair.twice:
+            found.append(f"both are primary and mounted at {pair.twice[0]:.2f}")
+        if pair.pair.hook_errors:
+            found.append(f"a hook failed: {pair.pair.hook_errors[0]!r}")
+        if ends in ("the session", "the management network") and pair.lost():
+            found.append(f"{pair.lost()} acknowledged writes are lost")
+        found += [
+            f"{node.name}: converged again: {again}"
+            for node in alive
+            if (again := pair.converges(node, Wish("again"))).result is not Result.IN_PLACE or again.steps
+        ]
+        return [*found, pair.story()] if found else []
+
+
+@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("begins", BEGINS)
+def test_exactly_one_node_serves_whatever_ends_at_any_moment(begins: str, ends: str) -> None:
+    assert {moment: found for moment in MOMENTS[::2] if (found := trouble(begins, ends, moment))} == {}
+
+
+# --- a giver that does what it should not ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (),
+        (Message(Say.YOURS, resources=("home",)),),
+        (Message(Say.PREPARE, by="nfs001"),),
+        (PREPARED, PREPARED),
+        (PREPARED, Message(Say.SERVED)),
+        (PREPARED, Message(Say.YOURS)),
+        (PREPARED, Message(Say.YOURS, resources=("home", "mail"))),
+        (PREPARED, Message(Say.YOURS, resources=("home",))),
+        (Message(Say.PREPARE, by="nfs001", resources=("mail",)), Message(Say.YOURS, resources=("mail",))),
+    ],
+)
+def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[Message, ...]) -> None:
+    """The last but one says "yours" properly, and is still MASTER and primary."""
+    pair = installed_pair(state)
+
+    def talk(site: Site) -> None:
+        assert site.peer is not None
+        line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND))
+        for message in said:
+            line.say(message)
+            site.timing.sleep(2)
+
+    pair.begins(pair.active, talk)
+    pair.passes(40)
+    assert pair.serves(pair.active) and pair.rests(pair.standby) and pair.sound, pair.story()
+    assert unlocked(pair, pair.standby) and not pair.clients.outages()

@@ -1,0 +1,146 @@
+"""A session between the nodes: what is a message and what is none, and deadlines and bounds on what is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes.errors import ToolMissing
+from remediate.session import LONGEST, MOST_NAMED, Ended, Message, PipeLine, Reason, Say, begin, parse
+
+TEXT = st.text(max_size=200)
+MESSAGES = st.builds(
+    Message,
+    st.sampled_from(Say),
+    by=TEXT,
+    resources=st.lists(TEXT, max_size=5).map(tuple),
+    clients=st.lists(st.tuples(TEXT, st.integers(1, 65535)), max_size=5).map(tuple),
+    reason=st.none() | st.sampled_from(Reason),
+    words=TEXT,
+    seconds=st.floats(0, 1e6),
+    processes=st.integers(0, 1000),
+)
+
+
+def pipes() -> tuple[PipeLine, PipeLine]:
+    """The two ends of a session."""
+    (here, to_here), (there, to_there) = os.pipe(), os.pipe()
+    return PipeLine(here, to_there), PipeLine(there, to_here)
+
+
+@given(MESSAGES)
+def test_what_is_said_is_heard(message: Message) -> None:
+    line = message.line()
+    assert line.isascii() and line.count("\n") == 1
+    assert parse(line) == message
+
+
+def test_both_ends_speak_and_the_end_is_heard() -> None:
+    here, there = pipes()
+    here.say(Message(Say.PREPARE, by="nfs001", resources=("home",)))
+    here.say(Message(Say.YOURS))
+    assert [there.hear(1), there.hear(1), there.hear(0)] == [
+        Message(Say.PREPARE, by="nfs001", resources=("home",)), Message(Say.YOURS), None,
+    ]  # fmt: skip
+    there.say(Message(Say.READY))
+    there.close()
+    assert here.hear(1) == Message(Say.READY)
+    with pytest.raises(Ended, match="ended the session"):
+        here.hear(1)
+    with pytest.raises(Ended):
+        here.say(Message(Say.YOURS))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": 2}, {"version": "1"}, {"version": None}, {"say": "yours!"}, {"say": None}, {"more": 1},
+        {"resources": "home"}, {"resources": [1]}, {"clients": [["10.0.0.1"]]}, {"clients": [["10.0.0.1", 0]]},
+        {"clients": [["10.0.0.1", True]]}, {"clients": [["10.0.0.1", 70000]]}, {"clients": [[5, 5]]},
+        {"words": "x" * 2000}, {"resources": ["r"] * (MOST_NAMED + 1)}, {"reason": "none of them"}, {"reason": []},
+        {"seconds": -1}, {"seconds": "1"}, {"seconds": True},
+    ],
+)  # fmt: skip
+def test_what_is_no_message_ends_the_session(changed: dict[str, object]) -> None:
+    whole: dict[str, object] = {"version": 1, "say": "yours"}
+    assert parse(json.dumps(whole)).say is Say.YOURS
+    with pytest.raises(Ended):
+        parse(json.dumps(whole | changed))
+
+
+@given(st.text())
+def test_no_text_is_a_message_by_chance(text: str) -> None:
+    with pytest.raises(Ended):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "1", "[]", '{"version": 1, "say": "step", "seconds": NaN}'])
+def test_json_that_is_no_message_ends_the_session(text: str) -> None:
+    with pytest.raises(Ended):
+        parse(text)
+
+
+def test_a_line_without_end_is_given_up() -> None:
+    """Before all of the machine's memory is full of it."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.close(reads)
+            while True:
+                os.write(writes, b"y" * 65536)
+        finally:
+            os._exit(0)
+    os.close(writes)
+    line = PipeLine(reads, os.open(os.devnull, os.O_WRONLY))
+    with pytest.raises(Ended, match=f"more than {LONGEST} bytes"):
+        line.hear(30)
+    line.close()
+    os.waitpid(child, 0)
+
+
+def test_nobody_is_waited_for_longer_than_was_said() -> None:
+    here, _ = pipes()
+    began = time.monotonic()
+    assert here.hear(0.2) is None
+    assert 0.2 <= time.monotonic() - began < 2
+
+
+def test_an_end_that_takes_nothing_is_given_up() -> None:
+    here, _ = pipes()
+    with pytest.raises(Ended, match="taken nothing"):
+        for _ in range(100):
+            here.say(Message(Say.YOURS, resources=("x" * 900,) * 100))
+
+
+def test_a_program_says_itself_why_there_is_no_session() -> None:
+    """As an older hastwatch does, or ssh(1)."""
+    line = begin((sys.executable, "-c", "import sys; sys.exit('no subcommand take-over')"))
+    with pytest.raises(Ended, match=r"^no subcommand take-over$"):
+        line.hear(20)
+    line.close()
+
+
+def test_a_program_is_talked_to_and_ends_with_the_session() -> None:
+    line = begin(("/bin/cat",))
+    line.say(Message(Say.READY))
+    assert line.hear(10) == Message(Say.READY)
+    line.close()
+
+
+def test_a_program_that_does_not_end_with_its_input_is_killed() -> None:
+    line = begin(("/bin/sleep", "1000"))
+    began = time.monotonic()
+    line.close()
+    assert time.monotonic() - began < 5
+
+
+def test_a_program_that_is_not_there_is_said_to_be() -> None:
+    with pytest.raises(ToolMissing):
+        begin(("/nonexistent/ssh",))
