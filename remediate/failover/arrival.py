@@ -12,7 +12,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import APART
-from remediate.failover import alone, copies, hold, peer
+from remediate.failover import alone, copies, hold, own_copy, peer
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
@@ -23,7 +23,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import ledger, marker
+from remediate.state import marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
 from remediate.state.store import StateError, StateNotKept
@@ -76,12 +76,12 @@ def _joined(site: Site, name: str) -> None:
 def told(site: Site, name: str, copy: Copy, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
-    if ledger.read(site.store, name).role == Role.PRIMARY.value and not _is_secondary(site, name):
+    if own_copy.known(site, name).role == Role.PRIMARY.value and not _is_secondary(site, name):
         site.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}", severity=WARNING,
                            result="not written down: this node is primary itself")  # fmt: skip
         return ""
     event = Event.TOLD_COMPLETE if copy is Copy.COMPLETE else Event.TOLD_INCOMPLETE
-    before, now = ledger.record(site.store, name, event, site.timing.wall(), by)
+    before, now = own_copy.record(site, name, event, site.timing.wall(), by)
     if before.copy is not now.copy:
         site.journal.entry("ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=INFO)
     if copy is Copy.COMPLETE:
@@ -97,7 +97,7 @@ def _is_secondary(site: Site, name: str) -> bool:
     except (hast.NoState, ProbeError):
         return False
     if secondary:
-        ledger.record(site.store, name, Event.ROLE_SECONDARY, site.timing.wall(), site.journal.node_name)
+        own_copy.record(site, name, Event.ROLE_SECONDARY, site.timing.wall(), site.journal.node_name)
     return secondary
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
-from remediate.failover import dumps
+from remediate.failover import dumps, own_copy
 from remediate.failover.dumps import Dumps
 from remediate.site import Site
 from remediate.state import ledger
@@ -39,7 +39,7 @@ class Compared(NamedTuple):
 def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
     answers."""
-    kept = ledger.read(site.store, name)
+    kept = own_copy.known(site, name)
     known = ledger.stale(kept, heard, site.config.failover.stale_after)
     both = dumps.read(site, name) if asked else None
     if both is None and known and not site.config.failover.promote_stale:

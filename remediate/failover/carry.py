@@ -13,7 +13,7 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from remediate.failover import filesystems, hold, parting, peer, reach, roles, services
+from remediate.failover import filesystems, hold, own_copy, parting, peer, reach, roles, services
 from remediate.failover.behind import behind
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
@@ -22,7 +22,7 @@ from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place
 from remediate.failover.steps import PROMOTES, Do, Step
 from remediate.site import Site
-from remediate.state import ledger, maintenance
+from remediate.state import maintenance
 from remediate.state.journal import ERR, INFO
 from remediate.state.ledger import Copy
 from remediate.state.store import StateUnreadable
@@ -179,7 +179,7 @@ class Carrier:
 
     def _become_primary(self, place: Place) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written."""
-        kept, heedless = ledger.read(self.site.store, place.name), self.site.config.failover.promote_stale
+        kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
         if told or (place.name in self._answers and not self.seen.facts.said[place.name].compared):
             found = behind(self.site, place.name, None, asked=True)

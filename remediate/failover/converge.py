@@ -15,7 +15,7 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import alone, copies, fitness, hearing, hold, peer
+from remediate.failover import alone, copies, fitness, hearing, hold, own_copy, peer
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
@@ -26,8 +26,9 @@ from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import events, failures, ledger, refusals
+from remediate.state import events, failures, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
+from remediate.state.ledger import Event
 from remediate.state.lock import Lock
 from remediate.state.store import StateError, Untouched
 
@@ -232,7 +233,7 @@ class Run:
             failures.clear(self.site.store, "a promotion that succeeded")
             for name in names if self.wish.accept_loss else ():
                 at = self.site.timing.wall()
-                ledger.record(self.site.store, name, ledger.Event.LOSS_ACCEPTED, at, self.site.journal.node_name)
+                own_copy.record(self.site, name, Event.LOSS_ACCEPTED, at, self.site.journal.node_name)
         except StateError as error:
             self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 

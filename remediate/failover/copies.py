@@ -10,11 +10,10 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.node_state import HastRole
-from remediate.failover import dumps
+from remediate.failover import dumps, own_copy
 from remediate.failover.observe import Seen
 from remediate.failover.peer import ASK
 from remediate.site import Site
-from remediate.state import ledger
 from remediate.state.journal import INFO, WARNING
 from remediate.state.ledger import Copy, Event
 from remediate.state.store import StateError, Values
@@ -53,7 +52,7 @@ def write_down(site: Site, name: str, event: Event, at: float, by: str) -> None:
     """Write down what became known. Raises nothing: what has to be done about it does not wait for the note, and while
     nothing can be written down nothing is promoted."""
     try:
-        ledger.record(site.store, name, event, at, by)
+        own_copy.record(site, name, event, at, by)
     except StateError as error:
         _not_written(site, name, error)
 
@@ -66,9 +65,9 @@ def note_dead(site: Site, name: str, event: Event) -> None:
     """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
     that copy must not be promoted for what was known of it before. A primary itself lacks nothing until now. Raises
     StateError."""
-    known, now = ledger.read(site.store, name), site.timing.wall()
+    known, now = own_copy.known(site, name), site.timing.wall()
     alive = [at for at in (known.connected_at, known.last_complete) if at is not None and known.role != "primary"]
-    ledger.record(site.store, name, event, min(max(alive, default=now), now), site.journal.node_name)
+    own_copy.record(site, name, event, min(max(alive, default=now), now), site.journal.node_name)
 
 
 def of_peer(resource: Resource) -> Copy:
@@ -83,7 +82,7 @@ def are_the_same(site: Site, name: str) -> bool:
     """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
     (one that was just created has such counters too). So it is after a handover (hast-facts, 9)."""
-    if site.peer is None or ledger.read(site.store, name).copy is not Copy.COMPLETE:
+    if site.peer is None or own_copy.known(site, name).copy is not Copy.COMPLETE:
         return False
     if _told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
         return False

@@ -20,7 +20,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hold import MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import alone, dumps, hold, peer
+from remediate.failover import alone, dumps, hold, own_copy, peer
 from remediate.failover.facts import Peer, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -89,7 +89,7 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
         return IN_USE
     if state.role is not HastRole.SECONDARY:
         return f"role {state.role.value}"
-    kept = ledger.read(site.store, name)
+    kept = own_copy.known(site, name)
     if kept.copy is Copy.INCOMPLETE:
         return "incomplete copy"
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT

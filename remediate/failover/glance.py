@@ -259,7 +259,7 @@ class _Look:
             mounted=mounted,
             exported=None if self.mounts is None else there is not None and there.exported,
             protected=self._read(partial(takes_no_files, self.node, place.point)) if empty else None,
-            copy=ledger.read(self.store, place.name),
+            copy=ledger.in_boot(ledger.read(self.store, place.name), self.boot),
             split=marker.present(self.store, place.name),
         )
 

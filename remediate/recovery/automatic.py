@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from checks.probes.errors import ProbeError
 from checks.probes.times import since_1970, utc
+from remediate.failover import own_copy
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import places
 from remediate.recovery import progress
 from remediate.recovery.keeping import Keeper, Mode
 from remediate.recovery.recover import Recovery, Refused
 from remediate.site import Site
-from remediate.state import ledger, marker
+from remediate.state import marker
 from remediate.state.journal import ALERT
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
@@ -45,7 +46,7 @@ def recover_losing(site: Site, keeping: Keeping = Keeper) -> None:
         found = marker.present(site.store, name)
         if found is not None and found.losing and not found.unreadable:
             recover(site, name, keeping)
-        elif found is None and ledger.read(site.store, name).copy is Copy.COMPLETE:
+        elif found is None and own_copy.known(site, name).copy is Copy.COMPLETE:
             progress.end(site, name)
 
 

@@ -18,7 +18,7 @@ from checks.probes import carp, hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import hold, roles
+from remediate.failover import hold, own_copy, roles
 from remediate.failover.converge import LOCK, Wish, converge
 from remediate.failover.observe import with_address
 from remediate.failover.outcome import StepFailed
@@ -186,7 +186,7 @@ class Recovery:
         """Keep what only this copy has, and read it back; where it is, or why there is nothing. Raises StepFailed."""
         if seen.here.metadata is None:
             return HELD_NOTHING
-        since = ledger.read(self.site.store, self.name).parted_at
+        since = own_copy.known(self.site, self.name).parted_at
         return self.keeper.keep(self.site, self.place, seen.here.metadata, since, incident, self.watch)
 
     def _create(self, before: Side, now: Progress) -> None:
@@ -211,7 +211,7 @@ class Recovery:
 
     def _note_incomplete(self) -> None:
         now, node = self.site.timing.wall(), self.site.journal.node_name
-        ledger.record(self.site.store, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
+        own_copy.record(self.site, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
 
     def _follow(self, seen: Evidence, now: Progress) -> Progress:
         """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into

@@ -11,6 +11,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from checks.probes.booted import same_boot
 from checks.probes.errors import NotFound
 from checks.probes.times import since_1970, utc, utc_milliseconds
 from remediate.state.events import Heard
@@ -59,7 +60,8 @@ class Ledger(NamedTuple):
     last known complete. `disconnected_at`: since when this node, while no primary, has had none connected to it; None
     while it has one, is one itself, or nothing is known. `connected_at`: when a primary last connected; `role`: the
     one given last, empty where unknown. `parted_at`: since when the two copies have been apart, whichever of the nodes
-    was primary; None while they are connected, and where it isn't known.
+    was primary; None while they are connected, and where it isn't known. `boot`: the mark of the boot in which this was
+    written down, empty where that isn't known.
     """
 
     copy: Copy
@@ -71,9 +73,12 @@ class Ledger(NamedTuple):
     connected_at: float | None = None
     role: str = ""
     parted_at: float | None = None
+    boot: str = ""
 
 
 NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
+
+BOOTED = "this node was booted after this copy was known to be complete, and what was written meanwhile is not known"
 
 Link = Callable[[Ledger, float], Ledger]
 
@@ -187,6 +192,26 @@ def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
     return linked._replace(copy=row.copy, since=at, why=row.why.format(by=by), by=by)
 
 
+def in_boot(ledger: Ledger, boot: str) -> Ledger:
+    """What a ledger says in the boot with this mark. One of another boot says what it would if hastd's start had been
+    written down (Event.STARTED), right after what was known last. Where it isn't known which boot this is, no copy is
+    known to be complete, and the role is believed."""
+    if same_boot(ledger.boot, boot):
+        return ledger
+    times = (ledger.since, ledger.last_complete, ledger.connected_at, ledger.disconnected_at)
+    last = max(at or 0.0 for at in times)
+    started = ledger
+    if boot:  # without any time nothing was heard of the connection that could be wrong now
+        started = (
+            after(ledger, Event.STARTED, last, ledger.by)
+            if last
+            else ledger._replace(role="", connected_at=None, parted_at=None)
+        )
+    if ledger.copy is Copy.COMPLETE:
+        started = started._replace(copy=Copy.UNKNOWN, since=last, why=BOOTED)
+    return started._replace(boot=boot)
+
+
 def _parted(ledger: Ledger, event: Event, at: float) -> Ledger:
     """The earliest loss of the connection since the copies were last together; unknown rather than too late. A node
     that was off, or whose hastd was, does not know when the copies parted."""
@@ -244,14 +269,15 @@ def of_node(node: Node, resource: str) -> Ledger:
     return from_values(values, resource) if isinstance(values, dict) else _unreadable(f"{_name(resource)} is no object")
 
 
-def record(store: Store, resource: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
-    """Write down what became known; the ledger before and after. One that can't be read is begun anew as that of an
-    incomplete copy, until something says that it is complete. Raises StateNotKept."""
+def record(store: Store, resource: str, event: Event, at: float, by: str, boot: str = "") -> tuple[Ledger, Ledger]:
+    """Write down what became known in this boot; the ledger before and after. One that can't be read is begun anew as
+    that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
     seen: list[Ledger] = []
 
     def changed(values: Values) -> Values:
         unreadable = values.get("unreadable")
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
+        before = in_boot(before, boot)
         seen[:] = [before, after(before, event, at, by)]
         return as_values(seen[1])
 
@@ -293,6 +319,7 @@ def from_values(values: Values, resource: str) -> Ledger:
             connected_at=connected_at,
             role=str(values["role"]),
             parted_at=parted_at,
+            boot=str(values.get("boot", "")),
         )
     except (ValueError, KeyError, TypeError):
         return _unreadable(f"{_name(resource)} is no ledger of version 1")

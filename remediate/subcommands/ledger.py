@@ -21,10 +21,10 @@ from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
+from remediate.failover import own_copy
 from remediate.failover.arrival import told
 from remediate.failover.converge import Wish, converge
 from remediate.site import Site
-from remediate.state import ledger
 from remediate.state.ledger import Copy, Ledger, as_values
 from remediate.subcommands import caller
 
@@ -68,7 +68,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
             )
         return 0
     kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
-    found = {name: ledger.read(site.store, name) for name in ([options.resource] if options.resource else kept)}
+    found = {name: own_copy.known(site, name) for name in ([options.resource] if options.resource else kept)}
     if options.json:
         sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
         return 0

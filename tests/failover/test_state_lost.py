@@ -215,6 +215,29 @@ def test_a_losing_side_that_can_leave_no_marker_promotes_nothing(state: Path) ->
     assert master(pair.standby) and not pair.holds(pair.standby)
 
 
+@pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
+def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_could_note_the_boot(
+    state: Path, harm: Harm
+) -> None:
+    """The disk of the state fails until the node is up, and nobody can tell the node what it lacks."""
+    pair = installed_pair(state)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    pair.standby.power_off()
+    pair.passes(300)
+    pair.breaks("cut-management")
+    harm(pair, pair.standby)
+    pair.boots(pair.standby)
+    pair.breaks("state-ok", pair.standby.name)
+    pair.converges(pair.standby)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.UNKNOWN
+    assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
+    pair.breaks("heal")
+    pair.converges(pair.active, Wish("periodic", again=True))
+    pair.passes(10)
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()
+
+
 def test_what_was_damaged_is_a_store_again_after_the_first_note(state: Path) -> None:
     pair = installed_pair(state)
     for name in ("events.json", "hold.json"):

@@ -284,3 +284,41 @@ def test_a_ledger_that_cannot_be_kept_is_an_error(store: Store) -> None:
     Path(store.directory, ".home.ledger.json.lock").mkdir()
     with pytest.raises(StateNotKept):
         ledgers.record(store, "home", Event.CONNECT, T, "nfs002")
+
+
+# --- another boot ----------------------------------------------------------------------------------------------
+
+BEFORE, NOW = "1" * 32, "2" * 32
+
+
+@pytest.mark.parametrize("boot", [NOW, ""], ids=["another boot", "which one is not known"])
+@pytest.mark.parametrize("written", [BEFORE, ""], ids=["of a boot", "of none that is known"])
+def test_a_copy_that_was_complete_before_a_boot_is_not_known_to_be_so_after_it(boot: str, written: str) -> None:
+    found = ledgers.in_boot(FOLLOWING._replace(boot=written), boot)
+    assert (found.copy, found.why, found.last_complete) == (Copy.UNKNOWN, ledgers.BOOTED, T - 500)
+    assert ledgers.in_boot(INCOMPLETE._replace(boot=written), boot).copy is Copy.INCOMPLETE
+
+
+@given(LEDGER, st.sampled_from([BEFORE, ""]))
+def test_after_a_boot_a_ledger_is_as_after_the_note_that_hastd_was_started(ledger: Ledger, written: str) -> None:
+    found = ledgers.in_boot(ledger._replace(boot=written), NOW)
+    noted = heard(ledger, Event.STARTED)
+    assert (found.copy, found.connected_at, found.last_complete) == (
+        noted.copy,
+        noted.connected_at,
+        noted.last_complete,
+    )
+    assert found.role != "primary" and ledgers.in_boot(found, NOW) == found
+
+
+@given(LEDGER)
+def test_within_a_boot_a_ledger_is_what_was_written(ledger: Ledger) -> None:
+    of_now = ledger._replace(boot=NOW)
+    assert ledgers.in_boot(of_now, NOW) == of_now == ledgers.from_values(ledgers.as_values(of_now), "home")
+
+
+def test_what_is_heard_first_in_a_boot_makes_nothing_of_before_complete_again(store: Store) -> None:
+    ledgers.record(store, "home", Event.TOLD_COMPLETE, T, "nfs001", BEFORE)
+    before, now = ledgers.record(store, "home", Event.LOOKED_CONNECTED, T + 60, "nfs002", NOW)
+    assert before.copy is now.copy is ledgers.read(store, "home").copy is Copy.UNKNOWN
+    assert ledgers.record(store, "home", Event.TOLD_COMPLETE, T + 61, "nfs001", NOW)[1].copy is Copy.COMPLETE

@@ -1,0 +1,28 @@
+"""What is known in this boot of this node's own copy, and what becomes known of it.
+
+What was written down in another boot counts as after a start of hastd (`ledger.in_boot`), also where nobody could write
+down that it was started: the state directory may have been read-only then.
+"""
+
+from __future__ import annotations
+
+from checks.probes.booted import boot_mark
+from checks.probes.errors import ProbeError
+from remediate.failover.this_boot import this_boot
+from remediate.site import Site
+from remediate.state import ledger
+from remediate.state.ledger import Event, Ledger
+
+
+def known(site: Site, name: str) -> Ledger:
+    """What is known of the copy of a resource. Raises nothing."""
+    try:
+        boot = boot_mark(site.here.node())
+    except ProbeError:
+        boot = ""
+    return ledger.in_boot(ledger.read(site.store, name), boot)
+
+
+def record(site: Site, name: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
+    """Write down what became known; what was known before and is after. Raises StateNotKept."""
+    return ledger.record(site.store, name, event, at, by, this_boot(site))
