@@ -60,6 +60,7 @@ READS: Rows = (
     ("/bin/cat", "/etc/hast.conf", "the resources"),
     ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether a human works on the node"),
     ("/bin/cat", "/var/db/hastwatch/hold.json", "how far hastwatch holds it back in CARP"),
+    ("/bin/cat", "/var/db/hastwatch/silence.json", "whether it drops segments to closed ports for a failover"),
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
     ("/bin/ls", "/var/log", "which log was rotated last"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
-from checks.probes import filesystem, hast, processes
+from checks.probes import filesystem, hast, processes, silence
 from checks.probes.carp import CarpState
 from checks.probes.errors import NotFound
 from checks.probes.hast_conf import ConfiguredResource
@@ -25,6 +26,7 @@ from checks.probes.node_state import (
     read_node,
     read_resource,
 )
+from checks.probes.times import utc
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
 PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
@@ -118,6 +120,8 @@ TABLE = Table(
         "clients wait; critical when it has not passed by then"),
     Row("export-outside", WARNING, "nfsd runs, and a file system that is no resource's is NFS exported",
         "whoever guesses a file handle reads it: mountd exports the root where nothing is mounted"),
+    Row("ports-silent", WARNING, "hastwatch has dropped segments to closed TCP ports for longer than --grace, as it"
+        " does while a failover runs", "a failover was killed, and no convergence has run since: cron(8), devd(8)?"),
     Row("locking-stopped", WARNING, "MASTER, NFS runs, but statd or lockd not running", "clients cannot lock files"),
     Row("mount-point-missing", WARNING, "the mount point does not exist", "this node cannot mount when it takes over"),
 )  # fmt: skip
@@ -127,10 +131,11 @@ PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
 (`mount`), the NFS daemons (`ps`), on a secondary at the metadata of its disk (`hastctl dump NAME`), and, where
-nothing is mounted, at the names under the mount point (`ls -A`). The first row below that fits a node's state of
-CARP, role, mount and NFS is its verdict; the others are judged besides. With --peer both nodes are judged, and the
-pair. Right after CARP has changed, the states on the way of a failover are WARNING for --grace seconds; the change is
-known from the run before, so the first run of all judges without grace."""
+nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover has left its setting behind
+(`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS is its verdict; the others
+are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has changed, the states on the way
+of a failover are WARNING for --grace seconds; the change is known from the run before, so the first run of all judges
+without grace."""
 
 
 class Judged(NamedTuple):
@@ -171,6 +176,7 @@ def _node(
     session: Session, node: Node, resources: dict[str, ConfiguredResource], judged: dict[str, list[Judged]]
 ) -> Iterator[Finding | Number]:
     facts = read_node(node)
+    yield from session.guarded(node.label, _silent(session, node))
     for name, resource in resources.items():
         yield from session.guarded(f"{name} on {node.label}", _resource(session, facts, resource, judged[name]))
     points = [session.config.for_resource(name).mount_point for name in resources]
@@ -206,6 +212,22 @@ def _resource(
         yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
     if found.state.mounted is Mounted.NOTHING:
         yield from _underneath(facts.node, settings.mount_point, subject)
+
+
+def _silent(session: Session, node: Node) -> Iterator[Finding]:
+    """Whether a transition has left its setting behind. Raises ProbeError."""
+    record = silence.read(node)
+    if record is None:
+        return
+    kept_as, now, began = f"check_carp_hast-{node.name}-silence", time.time(), utc(record.since)
+    kept = session.memory.get(kept_as)
+    seen = kept.get("since") if kept.get("began") == began else None
+    if not isinstance(seen, int | float) or seen > now:
+        session.memory.put(kept_as, {"began": began, "since": now})
+        seen = now
+    if now - seen >= session.options.grace:
+        said = f"{silence.OID} was set to {silence.SILENT} at {began} by hastwatch, and was {record.before} before"
+        yield TABLE.finding("ports-silent", node.label, said)
 
 
 def judge(state: State) -> Rule:
@@ -266,6 +288,7 @@ QUESTIONS = (
     ("ps", "-axww", "-o", processes.COLUMNS),
     ("ifconfig", "-a"),
     ("mount",),
+    ("cat", silence.PATH),
     ("hastctl", "list", "{name}"),
     ("hastctl", "dump", "{name}"),
 )

@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "hold": ("remediate.subcommands.hold", "how this node holds itself back in CARP, and why"),
     "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
     "tickle": ("remediate.subcommands.tickle", "wake NFS clients that wait for a node that is gone"),
+    "clients": ("remediate.subcommands.clients", "the NFS clients that are woken when the service comes to this node"),
     "self-test": ("remediate.subcommands.self_test", "prove the wiring from the kernel to hastwatch"),
     "tree": ("remediate.subcommands.tree", "what the other node asks of a file system while it salvages"),
     "answer": ("remediate.subcommands.answer", "answer what the other node asks, as the forced command of its key"),

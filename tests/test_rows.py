@@ -78,6 +78,11 @@ HELD = (
     '{"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0,'
     ' "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}',
 )
+SILENT = (
+    "cat /var/db/hastwatch/silence.json",
+    "",
+    '{"version": 1, "before": 0, "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}',
+)
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
 CASES = (
@@ -114,6 +119,7 @@ CASES = (
     Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "mountd", "sleep"),)),
     Case("locking-stopped", "carp_hast", answers=((PS, "rpc.lockd", "sleep"),)),
     Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
+    Case("ports-silent", "carp_hast", answers=(SILENT,), options=("--grace", "0")),
     Case("standby-no-metadata", "carp_hast", "nfs002", (NO_METADATA,)),
     Case("standby-blank", "carp_hast", "nfs002", ((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
     Case("devd-pid-file", "devd", answers=(("cat /var/run/devd.pid", "", "1"),)),

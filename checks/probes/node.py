@@ -41,6 +41,7 @@ TOOLS = {
     "mktemp": "/usr/bin/mktemp",
     "mount": "/sbin/mount",
     "nc": "/usr/bin/nc",
+    "netstat": "/usr/bin/netstat",
     "ps": "/bin/ps",
     "rm": "/bin/rm",
     "sysctl": "/sbin/sysctl",

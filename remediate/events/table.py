@@ -74,6 +74,7 @@ TABLE = (
     *_nothing("check_carp_hast", "it is on its way when the nodes are connected", "standby-blank"),
     *_nothing("check_carp_hast", "the files are somebody's", "files-under-mount-point"),
     *_nothing("check_carp_hast", "it is on its way", "failover-in-progress"),
+    *_nothing("check_carp_hast", "every convergence restores it, and cron(8) calls one every minute", "ports-silent"),
     *_nothing("check_carp_hast", "the configuration is a human's", "export-outside", "mount-point-missing"),
 
     *_calls("check_hast", Remedy.HASTD, Since.SOFT, "without hastd there is no copy on this node", "hastd-down"),

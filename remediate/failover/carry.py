@@ -13,7 +13,7 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from remediate.failover import filesystems, hold, own_copy, parting, peer, reach, roles, services
+from remediate.failover import filesystems, hold, own_copy, parting, peer, reach, roles, services, silence, waking
 from remediate.failover.behind import behind
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
@@ -149,6 +149,8 @@ class Carrier:
     def _do(self, step: Step) -> str:
         """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""
         site, do = self.site, step.do
+        if do is Do.SILENCE:
+            return silence.begin(site)
         if do is Do.STOP_SERVING:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
@@ -169,6 +171,7 @@ class Carrier:
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
+            Do.WAKE: lambda: waking.wake(site, place, self.seen.vhids),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
             Do.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
             Do.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
@@ -248,6 +251,8 @@ def _command_lines(step: Step, place: Place | None) -> list[str]:
         return services.stop_lines(step.names)
     if step.do in (Do.START_BASE, Do.START_SERVING):
         return services.start_lines(step.names)
+    if step.do is Do.SILENCE:
+        return silence.lines()
     if place is None:
         return []
     ufs, zfs = "where it is ufs:", "where it is zfs:"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import alone, copies, fitness, hearing, hold, own_copy, peer
+from remediate.failover import alone, clients, copies, fitness, hearing, hold, own_copy, peer, silence
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
@@ -78,7 +78,7 @@ class Wish(NamedTuple):
     only: tuple[str, ...] = ()
     """The resources it is about; the others are left alone. All where none is named."""
     again: bool = False
-    """Tell the other node of its copy even where it was told the same before."""
+    """Called regularly: tell the other node of its copy even where it was told the same, and note the clients."""
 
 
 def silent(step: str) -> None:
@@ -150,11 +150,14 @@ class Run:
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:
+                if self.wish.again:
+                    clients.note(self.site, seen)
                 trouble = self.hold(seen, made.decisions)
                 if events.read(self.site.store).seq != self.seq:
                     continue
                 return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
             if self.wish.leaving:
+                clients.note_leaving(self.site, seen)
                 self.hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
                 self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
@@ -323,6 +326,8 @@ class Run:
             )  # fmt: skip
 
     def _ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+        if self.wish.leaving != hold.SHUTDOWN:  # clients of a node that goes down meet silence to the end
+            silence.end(self.site)
         known = refusals.same(self.site.store, said)
         if not self.wish.promote and known:
             return Outcome(result, self.steps, said)  # said before, and nothing has changed since

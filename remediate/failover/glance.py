@@ -24,6 +24,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
+from remediate.failover import silence
 from remediate.failover.hold import kept
 from remediate.failover.observe import mounted_as, takes_no_files
 from remediate.failover.resource import Place, places
@@ -86,6 +87,8 @@ class NodeGlance(NamedTuple):
     resources: dict[str, ResourceGlance] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     last: Entry | None = None
     unread: tuple[str, ...] = ()
+    silent: bool = False
+    """Segments to closed ports are dropped, as while a failover runs: one runs, or was killed."""
 
 
 class Glance(NamedTuple):
@@ -149,6 +152,7 @@ class _Look:
         self.blocked = ""
         self.last: Entry | None = None
         self.services: frozenset[str] | None = None
+        self.silent = False
 
     def all(self, name: str) -> NodeGlance:
         """Everything, what the resources depend on before them."""
@@ -174,6 +178,7 @@ class _Look:
             resources=dict(zip(self.places, looked, strict=True)),
             last=self.last,
             unread=tuple(dict.fromkeys(self.unread)),
+            silent=self.silent,
         )
 
     def _read(self, read: Callable[[], T]) -> T | None:
@@ -208,6 +213,10 @@ class _Look:
         now = self.site.timing.wall()
         try:
             self.kept = kept(self.store)
+        except StateUnreadable as error:
+            self.unread.append(str(error))
+        try:
+            self.silent = silence.kept(self.store) is not None
         except StateUnreadable as error:
             self.unread.append(str(error))
         self.suspended = maintenance.current(self.store, now)

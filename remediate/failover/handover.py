@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState, asked, vhids
 from checks.probes.errors import ProbeError
+from remediate.failover import clients
 from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, Run, Wish
 from remediate.failover.observe import Seen, observe
@@ -134,6 +135,7 @@ class _Giving:
         made = run.plan(seen)
         before, after = _apart(made)
         carrier = Carrier(self.site, seen, run.id, self._watch, heed=self._heed)
+        clients.note_leaving(self.site, seen)
         run.begins(seen, made)
         run.hold(seen, made.decisions)
         stopped = run.carry(carrier, before)

@@ -9,6 +9,8 @@ Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
   it is proven that the other order saves a split-brain (`parting`) the role goes first, so that localcnt does not rise;
 * a node that shuts down stops serving and unmounts everything, whatever else is so: hastd's stop would take the device
   away under the mount;
+* clients meet a silent port from before NFS is stopped, or a promotion begins, and those that still wait are woken
+  when NFS serves;
 * what is as it should be is not touched: after the plan has had its effect the next plan is empty;
 * otherwise under maintenance, and after promotions have failed, the plan is empty.
 
@@ -22,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from checks.plugin.policy import Failover
+from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
 from remediate.failover.guards import Decision, Target, decide
@@ -70,13 +73,20 @@ def arranged(
     start = tuple(_started(left, resources, served, policy)) if served and not untouched else ()
     base = tuple(name for name in BASE if name not in node.base) if served and not untouched else ()
     stages: list[Stage] = []
+    beside: list[Track] = [(Step(Do.START_BASE, names=base),)] if base else []
+    here = any(state.carp is CarpState.MASTER for state in resources.values())
     if stop:
-        stages.append(((Step(Do.STOP_SERVING, names=stopping),),))
-    beside = ((Step(Do.START_BASE, names=base),),) if base else ()
+        silence: list[Stage] = [((Step(Do.SILENCE),),)] if here else []  # else segments of clients arrive elsewhere
+        stages += [*silence, ((Step(Do.STOP_SERVING, names=stopping),),)]
+    elif any(step.do is Do.MOUNT for track in tracks.values() for step in track):
+        beside.append((Step(Do.SILENCE),))
     stages.append((*(track for track in tracks.values() if track), *beside))
     if start:
         stages.append(((Step(Do.START_SERVING, names=start),),))
-        stages.append(tuple((Step(Do.VERIFY, name),) for name in served))
+        woken = served if "nfsd" in start else []
+        stages.append(
+            tuple((Step(do, name),) for do, names in ((Do.VERIFY, served), (Do.WAKE, woken)) for name in names)
+        )
     return Plan(tuple(stage for stage in stages if stage), dict(decisions))
 
 

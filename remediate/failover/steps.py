@@ -16,6 +16,7 @@ from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceSta
 class Do(enum.Enum):
     """What a step does; the sentence says what for."""
 
+    SILENCE = "drop segments to closed ports until it is over: clients wait instead of being refused, and backing off"
     STOP_SERVING = "stop the other services and NFS, in reverse order: clients wait instead of getting errors"
     AWAIT_PEER = "wait until the other node has let go of the resource, or is known not to be there"
     SETTLE = "wait until CARP has been MASTER long enough to be believed"
@@ -27,6 +28,7 @@ class Do(enum.Enum):
     START_BASE = "start what NFS stands on"
     START_SERVING = "start NFS, mountd anew after the mount, then the other services"
     VERIFY = "look that clients are served at the service address: MNT and GETATTR, not the export list"
+    WAKE = "wake the clients that still wait for an answer of the other node"
     UNMOUNT = "unmount cleanly, so that what is in buffers reaches the disks"
     BECOME_SECONDARY = "take the role secondary"
     BECOME_INIT = "give up any role: nothing is replicated from or to this copy"

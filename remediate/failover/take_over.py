@@ -13,7 +13,7 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from remediate.failover import alone, peer, services
+from remediate.failover import alone, peer, services, silence
 from remediate.failover.behind import behind
 from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, NOT_ASKED, Run, Wish, converge
@@ -196,6 +196,7 @@ class _Taking:
                 order = tuple(reversed((*SERVING, *self.site.config.failover.services)))
                 services.stop(self.site, tuple(name for name in order if name in running))
             node = node._replace(serving=frozenset(), extra=frozenset())
+        silence.begin(self.site)  # the address comes before the resources do
         node = node._replace(base=frozenset(BASE))
         seen = seen._replace(facts=seen.facts._replace(node=node))
         return seen, arranged(node, seen.facts.resources, decisions, self.site.config.failover)

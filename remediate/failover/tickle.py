@@ -60,6 +60,21 @@ def every_privileged_port(address: str) -> Iterator[Client]:
     return (Client(address, port) for port in PRIVILEGED)
 
 
+def every(clients: Iterable[Client | str]) -> Iterator[Client]:
+    """All connections of these clients: those that are known first, then what those may have of whom only the address
+    is known."""
+    found = list(clients)
+    yield from (each for each in found if isinstance(each, Client))
+    for each in found:
+        if isinstance(each, str):
+            yield from every_privileged_port(each)
+
+
+def in_a_word(client: Client) -> str:
+    """A client's end of a connection as `hastwatch tickle` takes it."""
+    return f"[{client.address}]:{client.port}" if ":" in client.address else f"{client.address}:{client.port}"
+
+
 def segment(service: str, client: Client, port: int = NFS_PORT) -> bytes:
     """The TCP segment of a tickle: an ACK with sequence and acknowledgement number 0. Raises ValueError where an
     address is none, or the two are of different families."""

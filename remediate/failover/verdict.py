@@ -132,6 +132,8 @@ NODE_RULES = (
              lambda node: node.demotion is not None and node.demotion > node.held.amount),
     NodeRule(Level.WRONG, "NFS runs on {node}, where nothing is mounted",
              lambda node: bool(node.daemons and node.daemons & set(SERVING)) and _nothing_mounted(node)),
+    NodeRule(Level.NOTE, "{node} drops segments to closed ports: a failover runs, or the next convergence ends that",
+             lambda node: node.silent),
     NodeRule(Level.NOTE, "maintenance on {node}", lambda node: node.maintenance is not None),
     NodeRule(Level.NOTE, "{node} could not be read in part", lambda node: bool(node.unread)),
 )  # fmt: skip

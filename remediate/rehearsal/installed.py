@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
-from remediate.failover import arrival, boot
+from remediate.failover import arrival, boot, clients
 from remediate.failover.converge import Wish, converge, silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.take_over import take_over
@@ -26,6 +26,7 @@ from remediate.rehearsal.dying import NEVER, Fate, Killed, Life
 from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
+from remediate.state import clients as remembered
 from remediate.state.journal import ERR
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
@@ -146,7 +147,7 @@ class Installed:
             return worker.end_boot(self.site(node), silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
-        """What the other node calls, `ledger` and `--version`; and what a human types, `recover`."""
+        """What the other node calls, `ledger`, `clients` and `--version`; and what a human types, `recover`."""
         words = argv[1:]
         if words[:1] == ["recover"] and words[2:] == ["--yes"]:
             return self._recover(node, words[1])
@@ -158,7 +159,24 @@ class Installed:
             if trigger:
                 self._start_patient_worker(node, trigger)
             return 0
+        if words[:1] == ["clients"]:
+            return self._clients(node, words[1:])
         return 0 if words == ["--version"] else exits.USAGE
+
+    def _clients(self, node: Node, words: list[str]) -> int:
+        """`hastwatch clients --told ADDRESS CLIENT...`, as the other node calls it, and `--keep POINT`."""
+        site = self.site(node)
+        try:
+            if words[:1] == ["--told"] and len(words) > 1:
+                clients.told(site, words[1], words[2:])
+                return 0
+            if words[:1] == ["--keep"] and len(words) == 2:
+                text = clients.text(remembered.read(site.store)).decode()
+                node.clock.wait(node.clock.start(node.write_file(f"{words[1]}/{clients.FILE}", text)))
+                return 0
+        except (ValueError, StateError, OSError):
+            return FAILED
+        return exits.USAGE
 
     def _session(self, node: Node, argv: list[str], line_of: Callable[[Life], Line]) -> None:
         """`hastwatch take-over`, which the other node talks to."""

@@ -107,7 +107,8 @@ class PairTiming(Timing):
             return [call() for call in calls]
         tasks: list[Task[T]] = [self._clock.run_task(call) for call in calls]
         for task in tasks:
-            self._clock.wait(task)
+            self._clock.wait(first_of(task, self._life.ended))
+            self._life.check()  # a killed process has no thread left that waits for another
         errors = [task.error for task in tasks if task.error is not None]
         for error in sorted(errors, key=lambda error: not isinstance(error, Killed)):
             raise error

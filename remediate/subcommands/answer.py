@@ -47,21 +47,29 @@ ORDERS: Rows = (
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
     ("hastwatch", "ledger <name> --told <copy> --by <node>", "to be told that the copy here is complete, or behind"),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
+    (
+        "hastwatch",
+        "clients --told <address> <client>...",
+        "to be told of the clients, which are woken after a failover",
+    ),
     ("hastwatch", "journal --json -n 2000", "its part of a post-mortem"),
     ("hastwatch", "tree list <point> --limit <number>", "names, sizes and times of a file system, for a salvage"),
     ("hastwatch", "tree list <point> --limit <number> --after <base64>", "the next page"),
     ("hastwatch", "tree sha256 <point> <base64>...", "the hashes of some of its files"),
 )
-"""The subcommands of hastwatch that it runs. Two change anything. --told: what this node believes of its own copy, as
-the node says that has the other one (and which could as well write to this copy, by HAST). take-over: this node may
-become primary, as for an event of CARP, only as CARP MASTER and where the rules of the failover allow it; that the
-other node has released the resources is taken from that node, as the answer to a question is."""
+"""The subcommands of hastwatch that it runs. Three change anything. --told: what this node believes of its own copy, as
+the node says that has the other one (and which could as well write to this copy, by HAST), and to which addresses
+packets are sent when the service comes here. take-over: this node may become primary, as for an event of CARP, only as
+CARP MASTER and where the rules of the failover allow it; that the other node has released the resources is taken from
+that node, as the answer to a question is."""
 SESSION = "take-over"
 """The one that is talked to: it keeps its input, and has deadlines of its own."""
 PATIENCE = {"list": 330, "sha256": 6 * 3600}
 """Seconds for a subcommand of `tree`, at least what who asks waits (`recovery.remote_tree`); else `ask.PATIENCE`."""
 BASE64 = ask.LETTERS - {"_"} | frozenset("+/=-")
 ADDRESS = frozenset("0123456789abcdefABCDEF.:")
+MOST_PORTS = 16
+"""Of one client (`state.clients`)."""
 LONGEST = 64 << 10
 """Bytes of a line: well above `remote_tree.ARGUMENTS`."""
 PROG = "hastwatch"
@@ -80,10 +88,30 @@ def _service(text: str, points: Points) -> bool:
     return isinstance(points, Node) and text in points.services
 
 
+def _is_address(text: str) -> bool:
+    if not (0 < len(text) <= 45 and ADDRESS.issuperset(text)):
+        return False
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_client(text: str) -> bool:
+    """ADDRESS[,PORT]..., as `hastwatch clients --told` takes it."""
+    address, *ports = text.split(",")
+    digits = all(port.isascii() and port.isdigit() and len(port) <= 5 for port in ports)
+    return digits and len(ports) <= MOST_PORTS and _is_address(address)
+
+
 KINDS: Mapping[str, Callable[[str, Points], bool]] = {
     **ask.KINDS,
-    "address": lambda text, points: 0 < len(text) <= 45 and ADDRESS.issuperset(text),
+    "address": lambda text, points: _is_address(text),
     "base64": lambda text, points: len(text) > 0 and BASE64.issuperset(text) and not text.startswith("--"),
+    "client": lambda text, points: _is_client(text),
     "copy": lambda text, points: text in ("complete", "incomplete"),
     "node": lambda text, points: ask.is_name(text),
     "number": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,

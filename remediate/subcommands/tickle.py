@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import sys
-from collections.abc import Iterator
 
 from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
-from remediate.failover.tickle import Client, every_privileged_port, wake
+from remediate.failover.tickle import Client, every, wake
 from remediate.timing import Timing
 
 EXITS = {
@@ -31,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     try:
-        sent = wake(options.address, _all(options.clients), Timing(), SECONDS)
+        sent = wake(options.address, every(options.clients), Timing(), SECONDS)
         count, trouble = sent.segments, sent.trouble
     except OSError as error:
         count, trouble = 0, f"no packet could be sent from {options.address}: {error.strerror or error}"
@@ -72,14 +71,6 @@ def _address(text: str) -> str:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{plain(text)!r} is not a numeric address") from None
     return text
-
-
-def _all(clients: list[Client | str]) -> Iterator[Client]:
-    """Known connections first: they are woken at once."""
-    yield from (each for each in clients if isinstance(each, Client))
-    for each in clients:
-        if isinstance(each, str):
-            yield from every_privileged_port(each)
 
 
 if __name__ == "__main__":

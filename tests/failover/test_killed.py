@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from checks.probes.silence import OID
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
 from remediate.rehearsal.dying import Fate, Life
@@ -141,6 +142,8 @@ def _trouble(pair: InstalledPair, transition: Transition) -> Iterator[str]:
         others = transition.others if node is pair.active else 0
         if node.on and pair.demotion(node) - others != pair.share(node):
             yield f"{node.name}: demotion {pair.demotion(node)}, of which {pair.share(node)} is recorded"
+        if node.on and (dropped := node.kernel.integer(OID)):
+            yield f"{node.name}: {OID} is left at {dropped}"
         if node.on and (again := pair.converges(node)) != (Result.IN_PLACE, 0, ()):
             yield f"{node.name}: converged again: {again}"
 

@@ -67,6 +67,8 @@ def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, lis
     node, begun = pair.pair.nodes[name], list[str]()
 
     def watch(step: str) -> None:
+        if step == "silence":
+            return  # it goes on beside the others
         begun.append(step)
         if len(begun) == number:
             pair.pair.clock.after(MIDDLE, lambda: pair.standby.network.demote(240, "by a human"))

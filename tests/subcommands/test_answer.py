@@ -29,13 +29,15 @@ CONFIG = Config(
 SAMPLES = {
     "name": "home", "point": "/hast/home", "service": "ctld", "address": "10.1.101.5", "path": "/hast/home/mail",
     "copy": "incomplete", "node": "nfs001", "number": "4000", "base64": "bWFpbC8rYQ==",
+    "client": "10.1.101.20,876,1023",
 }  # fmt: skip
 
 
 def line_of(row: tuple[str, str, str]) -> str:
     """A command line of a row."""
     program, pattern, _ = row
-    words = re.sub("<([a-z0-9]+)>", lambda kind: SAMPLES[kind[1]], pattern.replace("...", " -")).split()
+    pattern = re.sub(r"(<[a-z0-9]+>)\.\.\.", r"\1 \1", pattern.replace("<base64>...", "<base64> -"))
+    words = re.sub("<([a-z0-9]+)>", lambda kind: SAMPLES[kind[1]], pattern).split()
     return quoted((*ENV_C, PROGRAM if program == answer.PROG else program, *words))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.commands.sockets import tickle
 from remediate.rehearsal.nfs import Nfs, Registration
 from remediate.rehearsal.shell import Call, command
 
@@ -138,6 +139,8 @@ def _null_call(call: Call, server: Nfs | None, words: list[str]) -> Steps[int]:
 def hastwatch(call: Call) -> Steps[int]:
     """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
     is `installed.py`'s."""
+    if len(call.argv) > 3 and call.argv[1] == "tickle":
+        return tickle(call)
     if len(call.argv) != 4 or call.argv[1] != "reach":
         if call.node.hastwatch is not None:
             status = yield call.node.hastwatch.start(call.node, call.argv)

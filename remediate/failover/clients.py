@@ -1,0 +1,192 @@
+"""Who the NFS clients are: looked for on the node that serves, and known to the one that takes over.
+
+At each periodic look, and right before the service is given away, the established connections of nfsd are noted
+(netstat(1)), kept in the state directory, told to the other node where they have changed, and kept on the replicated
+file system, which reaches the other node where no message does. So after a power cut what is known of connections is a
+minute old at most. All of it only serves to wake clients (`waking`): nothing else depends on it, and what goes wrong
+here is said and harms nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from checks.probes import tcp
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Status
+from remediate.failover.observe import Seen
+from remediate.failover.reach import HASTWATCH
+from remediate.failover.resource import Place
+from remediate.failover.tickle import NFS_PORT
+from remediate.site import Site
+from remediate.state import clients
+from remediate.state.clients import Client, Clients
+from remediate.state.directory import FILE_MODE
+from remediate.state.journal import INFO, WARNING
+from remediate.state.store import LARGEST, StateError
+
+TELLS = 8.0
+"""Seconds for the message to the other node, which nobody waits for but the next look."""
+KEEPS = 5.0
+"""Seconds for a file of the replicated file system to be written, or read."""
+FILE, NEW = ".hastwatch.clients", ".hastwatch.clients.new"
+"""In the root of the file system of a resource, root's alone, and its next version."""
+FIND = "/usr/bin/find"
+WHY = "clients that wait are woken when the other node serves"
+TOLD = "clients_told.json"
+
+
+def note(site: Site, seen: Seen) -> None:
+    """Look, write down, tell the other node, and keep it on the file systems. Raises nothing."""
+    known = note_leaving(site, seen)
+    for name in _served(seen) if known else ():
+        if seen.resources[name].status is Status.COMPLETE:  # alone, a write of ours would part the copies
+            _keep(site, seen.places[name], known)
+
+
+def note_leaving(site: Site, seen: Seen) -> Clients:
+    """The same without the file systems, which are about to be unmounted; who is known. Raises nothing."""
+    if not _served(seen) or "nfsd" not in seen.facts.node.serving:
+        return ()
+    try:
+        known = look(site, seen)
+    except (ProbeError, StateError) as error:
+        site.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
+        return ()
+    tell(site, known)
+    return known
+
+
+def _served(seen: Seen) -> list[str]:
+    states = seen.facts.resources.items()
+    return [name for name, state in states if state.active and state.carp is CarpState.MASTER]
+
+
+def look(site: Site, seen: Seen) -> Clients:
+    """Who is connected now; all that is known then. Raises ProbeError, StateNotKept."""
+    found = tcp.connections(site.here.node()).established
+    now = site.timing.wall()
+    services = [address for place in seen.places.values() for address in addresses(place, seen.vhids)]
+    ports: dict[tuple[str, str], list[int]] = {}
+    for each in found:
+        if each.port == NFS_PORT and each.local in services:
+            ports.setdefault((each.local, each.remote), []).append(each.remote_port)
+    connected = tuple(Client(*who, tuple(sorted(which)[: clients.MOST_PORTS]), now) for who, which in ports.items())
+    return clients.note(site.store, connected, services, now)
+
+
+def addresses(place: Place, vhids: Iterable[Vhid]) -> tuple[str, ...]:
+    """The service addresses of a resource: the configured one, and those of its vhid."""
+    mine = [vhid for vhid in vhids if place.vhid in ("", vhid.name)]
+    found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
+    return tuple(dict.fromkeys([*([place.address] if place.address else []), *found]))
+
+
+def messages(known: Clients) -> Iterator[tuple[str, ...]]:
+    """The words of the messages that tell of them, one for each service address: ADDRESS CLIENT[,PORT]..."""
+    for service in dict.fromkeys(each.service for each in known):
+        yield service, *(clients.words(each) for each in known if each.service == service)
+
+
+def told(site: Site, service: str, words: Iterable[str]) -> None:
+    """The other node tells of the clients of a service address. Raises ValueError, StateNotKept."""
+    now = site.timing.wall()
+    clients.note(site.store, tuple(clients.of_word(service, word, now) for word in words), [service], now)
+
+
+def tell(site: Site, known: Clients) -> None:
+    """Let the other node know, where it was told something else last. Raises nothing."""
+    if site.peer is None:
+        return
+    now = [list(message) for message in messages(known)]
+    try:
+        if site.store.read(TOLD).get("told") == now:
+            return
+        trouble = ""
+        for message in now:
+            done = site.peer.act((site.config.failover.peer_hastwatch, "clients", "--told", *message), TELLS)
+            trouble = trouble or (f"exit {done.status}: {done.words}" if done.status else "")
+    except (ProbeError, StateError) as error:
+        trouble = str(error)
+    _journal_told(site, trouble)
+    try:
+        site.store.write(TOLD, {"version": 1, "told": None if trouble else now, "trouble": trouble})
+    except StateError:
+        return  # told again at the next look
+
+
+def _journal_told(site: Site, trouble: str) -> None:
+    """That it cannot be told is said once."""
+    try:
+        before = site.store.read(TOLD).get("trouble", "")
+    except StateError:
+        before = ""
+    if bool(trouble) != bool(before):
+        result = f"the other node could not be told: {trouble}" if trouble else "the other node was told"
+        site.journal.entry("clients", why=WHY, result=result, severity=WARNING if trouble else INFO)
+
+
+# --- on the replicated file system -----------------------------------------------------------------------------------
+
+
+def _keep(site: Site, place: Place, known: Clients) -> None:
+    """Write it where it is not there yet, in a process of its own: a device that hangs must not hang this one, which
+    holds the lock of the convergences. Raises nothing."""
+    try:
+        if list(messages(kept(site, place))) == list(messages(known)):
+            return
+        done = site.here.act((HASTWATCH, "clients", "--keep", place.point), KEEPS)
+        trouble = done.words if done.status else ""
+    except ProbeError as error:
+        trouble = str(error)
+    if trouble:
+        result = f"not kept on {place.point}: {trouble}"
+        site.journal.entry("clients", resource=place.name, why=WHY, result=result, severity=WARNING)
+
+
+def kept(site: Site, place: Place) -> Clients:
+    """What the file system of a resource has of its clients, none where it has nothing that can be used: a client that
+    is root there may have written it. Raises ProbeError."""
+    done = site.here.act(reading(place), KEEPS)
+    if done.status != 0 or len(done.stdout) > LARGEST:
+        return ()
+    try:
+        values = json.loads(done.stdout)
+    except (ValueError, RecursionError):
+        return ()
+    return clients.from_values(values) if isinstance(values, dict) else ()
+
+
+def reading(place: Place) -> tuple[str, ...]:
+    """find(1), because cat(1) alone would follow a link, and wait for the writer of a pipe."""
+    test = ("-maxdepth", "0", "-type", "f", "-user", "root", "-links", "1", "-size", f"-{LARGEST}c")
+    return (FIND, f"{place.point}/{FILE}", *test, "-exec", "/bin/cat", "{}", ";")
+
+
+def keep(point: str, known: Clients) -> None:
+    """Write the file of a file system that is mounted at `point`, on this machine: never through a link, whatever
+    others put there. Raises OSError."""
+    directory = os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(directory).st_dev == os.stat("..", dir_fd=directory).st_dev:
+            raise OSError(errno.ENXIO, "nothing is mounted there")
+        with suppress(FileNotFoundError):
+            os.unlink(NEW, dir_fd=directory)
+        file = os.open(NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE, dir_fd=directory)
+        with open(file, "wb") as new:
+            new.write(text(known))
+            new.flush()
+            os.fsync(file)
+        os.rename(NEW, FILE, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def text(known: Clients) -> bytes:
+    """The content of the file."""
+    return f"{json.dumps(clients.as_values(known))}\n".encode()

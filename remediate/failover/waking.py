@@ -1,0 +1,118 @@
+"""Wake the clients of a resource as soon as nfsd serves here: known connections first, then whoever else is known.
+
+A client whose call the other node had acknowledged and not answered waits for its own time-out, 60 s or 300 s, though
+the service is back (hast-facts, 33); `tickle` says how it is woken. What is known comes from this node's own looks,
+from the other node's messages, and from the replicated file system (`clients`).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterable
+
+from checks.probes.carp import Vhid
+from checks.probes.errors import ProbeError
+from remediate.failover import clients, tickle
+from remediate.failover.hearing import NC
+from remediate.failover.reach import HASTWATCH
+from remediate.failover.resource import Place
+from remediate.failover.tickle import NFS_PORT, Sent
+from remediate.site import Site
+from remediate.state import clients as remembered
+from remediate.state.clients import Client, Clients
+
+LISTENS, LOOK_AGAIN, CONNECTS = 10.0, 0.02, 0.2
+"""Seconds from the start of nfsd until it listens, between two looks, and for one connection: a segment to a port that
+is still closed is dropped on 13 (`silence`). A tickle that comes before has no effect."""
+SENDS = 5.0
+"""Seconds for all segments of a service address in one round to be sent."""
+TOGETHER = 200
+"""Clients in one command line, where the node is reached through a prefix."""
+
+
+def wake(site: Site, place: Place, vhids: Iterable[Vhid]) -> str:
+    """Wake them; how many segments were sent to whom, for the journal. Raises nothing: who is not woken waits as long
+    as he would without it."""
+    services = clients.addresses(place, vhids)
+    known = _of(services, remembered.read(site.store))
+    first = _sent(site, services, known, connections)
+    known += _of(services, _in_the_file(site, place))
+    then = _sent(site, services, known, every_port)
+    count = len({each.address for each in known})
+    says = f"{first.segments} segments to known connections, then {then.segments} to all ports of {count} clients"
+    trouble = "; ".join(dict.fromkeys(each.trouble for each in (first, then) if each.trouble))
+    return f"failed in part: {trouble}; {says}" if trouble else says
+
+
+def connections(client: Client) -> list[tickle.Client | str]:
+    """The connections that are known."""
+    return [tickle.Client(client.address, port) for port in client.ports]
+
+
+def every_port(client: Client) -> list[tickle.Client | str]:
+    """The client as one whose ports are not known, and those that are known and no privileged ones."""
+    return [client.address, *(tickle.Client(client.address, port) for port in client.ports if port > 1023)]
+
+
+def _of(services: Iterable[str], found: Clients) -> list[Client]:
+    return [each for each in found if each.service in services]
+
+
+def _in_the_file(site: Site, place: Place) -> Clients:
+    try:
+        return remembered.merged(clients.kept(site, place), site.timing.wall())
+    except ProbeError:
+        return ()
+
+
+def _sent(
+    site: Site, services: Iterable[str], known: list[Client], ends: Callable[[Client], list[tickle.Client | str]]
+) -> Sent:
+    """A round over all service addresses."""
+    count, trouble = 0, ""
+    for service in services:
+        woken = list(dict.fromkeys(end for each in known if each.service == service for end in ends(each)))
+        if not woken:
+            continue
+        if not site.timing.until(lambda service=service: _listens(site, service), LISTENS, LOOK_AGAIN):  # type: ignore[misc]
+            trouble = trouble or f"nfsd does not listen at {service}"
+            continue
+        sent = _through(site, service, woken) if site.here.via else _directly(site, service, woken)
+        count, trouble = count + sent.segments, trouble or sent.trouble
+    return Sent(count, trouble)
+
+
+def _listens(site: Site, service: str) -> bool:
+    """Whether nfsd takes connections at a service address of this node."""
+    if site.here.via:
+        try:
+            return site.here.act((NC, "-z", "-w", "1", service, str(NFS_PORT)), CONNECTS + 2).status == 0
+        except ProbeError:
+            return False
+    try:
+        socket.create_connection((service, NFS_PORT), CONNECTS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _directly(site: Site, service: str, woken: list[tickle.Client | str]) -> Sent:
+    try:
+        return tickle.wake(service, tickle.every(woken), site.timing, SENDS)
+    except (OSError, ValueError) as error:
+        return Sent(0, f"{service}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
+
+
+def _through(site: Site, service: str, woken: list[tickle.Client | str]) -> Sent:
+    """By `hastwatch tickle` on the node."""
+    count, trouble = 0, ""
+    for begin in range(0, len(woken), TOGETHER):
+        words = [each if isinstance(each, str) else tickle.in_a_word(each) for each in woken[begin : begin + TOGETHER]]
+        try:
+            done = site.here.act((HASTWATCH, "tickle", service, *words), SENDS + 2)
+        except ProbeError as error:
+            return Sent(count, str(error))
+        said = re.match(r"(?a)\d+", done.stdout)
+        count, trouble = count + (int(said[0]) if said else 0), trouble or (done.words if done.status else "")
+    return Sent(count, trouble)

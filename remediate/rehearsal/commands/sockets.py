@@ -1,0 +1,41 @@
+"""netstat(1) of TCP connections, and `hastwatch tickle`, whose packets reach the simulated client."""
+
+from __future__ import annotations
+
+from remediate.failover.tickle import PRIVILEGED
+from remediate.rehearsal.shell import Call, command
+from remediate.subcommands.tickle import client
+
+HEADER = "Active Internet connections\nProto Recv-Q Send-Q Local Address          Foreign Address        (state)\n"
+
+
+@command("netstat")
+def netstat(call: Call) -> int:
+    """netstat(1) -nW -p tcp: the connections of nfsd, nothing at all where there are none."""
+    if call.argv[1:] != ["-nW", "-p", "tcp"]:
+        call.err(f"netstat: {' '.join(call.argv[1:])} is not simulated\n")
+        return 1
+    rows = [
+        f"tcp4       0      0 {f'{each.service}.2049':<22} {f'{each.address}.{each.port}':<22} ESTABLISHED\n"
+        for each in call.node.nfs.connections
+    ]
+    call.out("".join([HEADER, *rows]) if rows else "")
+    return 0
+
+
+def tickle(call: Call) -> int:
+    """`hastwatch tickle ADDRESS CLIENT[:PORT]...`, as root on the node."""
+    service, sent = call.argv[2], 0
+    for word in call.argv[3:]:
+        known = client(word)
+        address, ports = (known, PRIVILEGED) if isinstance(known, str) else (known.address, [known.port])
+        for port in ports:
+            try:
+                call.node.pair.sockets.tickle(call.node, service, address, port)
+            except OSError as error:
+                call.out(f"{sent} tickles sent from {service}\n")
+                call.err(f"hastwatch tickle: no packet could be sent from {service}: {error.strerror}\n")
+                return 1
+            sent += 1
+    call.out(f"{sent} tickles sent from {service}\n")
+    return 0

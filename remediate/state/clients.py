@@ -1,0 +1,122 @@
+"""The NFS clients of a node, or of the other one as that told: who was connected at the last look, and who was before.
+
+Addresses come from TCP connections that were established, which a stranger cannot fake from elsewhere, or from the
+other node. Everything is bounded, and an address that cannot be a client's is left out: packets are sent to each.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from checks.probes.times import since_1970, utc
+from remediate.state.store import StateUnreadable, Store, Values
+
+NAME = "clients.json"
+KEPT = 7 * 86400.0
+"""Seconds after which a client that was not connected any more is forgotten."""
+MOST_CLIENTS, MOST_PORTS = 512, 16
+"""Clients of all service addresses together, the last seen first; connections of one (`nconnect`, nfs(5) of Linux: 16
+at most)."""
+
+
+class Client(NamedTuple):
+    """A client of a service address; `ports` of the connections that were established when it was seen last, at `at`
+    (seconds since 1970), none where it was not connected at the last look."""
+
+    service: str
+    address: str
+    ports: tuple[int, ...]
+    at: float
+
+
+Clients = tuple[Client, ...]
+
+
+def read(store: Store) -> Clients:
+    """What is known, the last seen first. Raises nothing: who cannot be read is woken by nobody, and waits for his own
+    time-out."""
+    try:
+        return from_values(store.read(NAME))
+    except StateUnreadable:
+        return ()
+
+
+def note(store: Store, connected: Clients, services: Iterable[str], now: float) -> Clients:
+    """A look at the services saw these clients, each with its connections, and no others; what is known then. Raises
+    StateNotKept."""
+    looked = set(services)
+
+    def noted(values: Values) -> Values:
+        before = [each._replace(ports=()) if each.service in looked else each for each in from_values(values)]
+        return as_values(merged((*connected, *before), now))
+
+    return from_values(store.update(NAME, noted, instead=lambda error: {}))
+
+
+def merged(found: Iterable[Client], now: float) -> Clients:
+    """Each client once, by the last look at it, within the bounds and not older than KEPT. A time ahead of `now`, as of
+    another clock, counts as now."""
+    latest: dict[tuple[str, str], Client] = {}
+    for client in sorted(found, key=lambda each: (min(each.at, now), bool(each.ports)), reverse=True):
+        if now - client.at <= KEPT and _is_possible(client):
+            latest.setdefault((client.service, client.address), client._replace(at=min(client.at, now)))
+    return tuple(latest.values())[:MOST_CLIENTS]
+
+
+def as_values(clients: Clients) -> Values:
+    """The object in the file."""
+    kept = [{**each._asdict(), "ports": list(each.ports), "at": utc(each.at)} for each in clients]
+    return {"version": 1, "clients": kept}
+
+
+def from_values(values: Mapping[str, object]) -> Clients:
+    """The clients out of that object; none out of another one, and what in it is no client is left out."""
+    listed = values.get("clients")
+    if values.get("version") != 1 or not isinstance(listed, list):
+        return ()
+    found = [_client(each) for each in listed[:MOST_CLIENTS]]
+    return tuple(each for each in found if each is not None)
+
+
+def words(client: Client) -> str:
+    """A client in one word that needs no quoting: ADDRESS[,PORT]..."""
+    return ",".join([client.address, *map(str, client.ports)])
+
+
+def of_word(service: str, word: str, at: float) -> Client:
+    """The client of such a word. Raises ValueError."""
+    address, *ports = word.split(",")
+    if not all(port.isascii() and port.isdigit() and len(port) <= 5 for port in ports):
+        raise ValueError(f"{word[:80]!r} is no client")
+    client = Client(service, address, tuple(map(int, ports)), at)
+    if not _is_possible(client):
+        raise ValueError(f"{word[:80]!r} is no client")
+    return client
+
+
+def _client(values: object) -> Client | None:
+    if not isinstance(values, dict):
+        return None
+    try:
+        ports = values["ports"]
+        if not isinstance(ports, list) or not all(type(port) is int for port in ports):
+            return None
+        client = Client(str(values["service"]), str(values["address"]), tuple(ports), since_1970(values["at"]))
+    except (KeyError, ValueError):
+        return None
+    return client if _is_possible(client) else None
+
+
+def _is_possible(client: Client) -> bool:
+    """Whether both addresses are unicast addresses of one family, and the ports are ports, not too many."""
+    try:
+        service, address = ipaddress.ip_address(client.service), ipaddress.ip_address(client.address)
+    except ValueError:
+        return False
+    if "%" in client.service + client.address:  # of one link, which has another name on the other node
+        return False
+    odd = address.is_multicast or address.is_unspecified or address.is_loopback or int(address) == 0xFFFFFFFF
+    ports = len(client.ports) <= MOST_PORTS and all(0 < port < 65536 for port in client.ports)
+    return service.version == address.version and address != service and not odd and ports

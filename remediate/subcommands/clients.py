@@ -1,0 +1,79 @@
+"""`hastwatch clients`: the NFS clients that are woken when the service comes to this node.
+
+    hastwatch clients
+
+The node that serves notes its established NFS connections every minute, and tells the other node, which calls this
+command with --told. With --keep they are written into a mounted file system of a resource, as a file of root's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from checks.plugin.text import plain
+from checks.probes.times import utc
+from remediate import exits, local
+from remediate.arguments import Parser
+from remediate.failover import clients
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state import clients as remembered
+from remediate.subcommands import caller
+
+PROG = "hastwatch clients"
+EXITS = {
+    0: "shown, noted, or kept",
+    1: "refused and the reason is said",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options), acts=bool(options.told or options.keep))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--told", nargs="+", metavar="ADDRESS", help=(
+        "note the clients of a service address, each as CLIENT[,PORT]..., as the other node tells them"
+    ))  # fmt: skip
+    what.add_argument("--keep", metavar="POINT", help="write what is known into the file system that is mounted there")
+    what.add_argument("--json", action="store_true", help="for programs")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Note, keep or show; the exit status. Raises what `caller.run` tells of."""
+    known = remembered.read(site.store)
+    if options.told:
+        service, *words = options.told
+        try:
+            clients.told(site, service, words)
+        except ValueError as error:
+            raise StepFailed(str(error)) from None
+    elif options.keep:
+        try:
+            clients.keep(options.keep, known)
+        except OSError as error:
+            raise StepFailed(f"{options.keep}: {error.strerror or error}") from None
+    elif options.json:
+        sys.stdout.write(json.dumps(remembered.as_values(known), indent=2) + "\n")
+    else:
+        lines = [f"{each.address} of {each.service}: {_ports(each)}, seen {utc(each.at)}" for each in known]
+        sys.stdout.write("".join(f"{plain(line)}\n" for line in lines or ["no client is known"]))
+    return 0
+
+
+def _ports(client: remembered.Client) -> str:
+    return f"port{'s' if len(client.ports) > 1 else ''} {' '.join(map(str, client.ports))}" if client.ports else \
+        "not connected at the last look"  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
