@@ -79,6 +79,11 @@ class Clients:
         """Seconds since the client that waits longest had its last acknowledgement."""
         return max((self.pair.clock.now - _good(self.began, client)[-1] for client in self.clients.values()), default=0)
 
+    def unanswered_for(self) -> float:
+        """Seconds since the client that waits longest had its last answer, whatever it was."""
+        last = [max([self.began, *(each.ended for each in client.operations)]) for client in self.clients.values()]
+        return max((self.pair.clock.now - at for at in last), default=0.0)
+
     def outages(self) -> tuple[float, ...]:
         """Seconds of each time without service, up to now; of several resources, of the one that had least of it."""
         found: list[tuple[float, ...]] = []

@@ -4,8 +4,10 @@
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know.
 * While a node is there that could serve with all the data, somebody serves, but for BOUND seconds.
+* No client hangs: while a good node serves, each gets an answer, but for HANGS seconds.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
-* When everything is well nothing is held back any more, but a standby that is not to take the address back.
+* When everything is well nothing is held back any more, but a standby that is not to take the address back; and nothing
+  of what a transition sets is left.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.hold import NAME, NO_FAILBACK, Held, from_values
+from checks.probes.silence import OID
 from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import Traffic
@@ -35,6 +38,10 @@ MAY_END = frozenset({"rpcbind", "rpc.statd", "rpc.lockd", "mountd", "nfsd", "dev
 """What hastwatch may send a signal to; hastd is service(8)'s business."""
 BOUND = 150.0
 """Seconds without service while a good node is there: a boot's settling, hastd's timeouts, two calls by cron(8)."""
+
+HANGS = 90.0
+"""Seconds in which a client is answered whose server is well: a SYN is repeated for 75 s, a segment every 64 s at least
+(tcp_timer.h), and cron(8) has told of each client within a minute. One that nobody wakes waits for 300 s."""
 
 
 class Violation(Exception):
@@ -62,6 +69,8 @@ class Watch:
         """Numbers of writes that were lost to the served copy before: each is somebody's doing once."""
         self._unserved_since: float | None = None
         """Since when nobody has served although a good node was there."""
+        self._steady: tuple[str, float] = ("", 0.0)
+        """Which good node serves, and since when."""
         self.accepted_until = 0.0
         """Until then a human has accepted the loss of what a copy lacks."""
         self._victim = ""
@@ -79,6 +88,7 @@ class Watch:
         """The same for what takes longer to look at; once a second is enough. Raises Violation."""
         ground, now = self._ground, self._ground.clock.now
         served = any(serves(node) for node in ground.pair.nodes.values())
+        self._at_clients_that_hang()
         good = [] if served else [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
         if not good:
             self._unserved_since = None
@@ -86,6 +96,15 @@ class Watch:
             self._unserved_since = now
         elif now - self._unserved_since > BOUND:
             raise Violation(f"nobody has served for {BOUND:g} s although {good[0].name} could, with all the data")
+
+    def _at_clients_that_hang(self) -> None:
+        ground, now = self._ground, self._ground.clock.now
+        well = [node.name for node in ground.pair.nodes.values() if serves(node) and could_serve(ground, node)]
+        if well[:1] != [self._steady[0]]:
+            self._steady = (well[0] if well else "", now)
+        waited = min(ground.clients.unanswered_for(), now - self._steady[1])
+        if well and waited > HANGS:
+            raise Violation(f"a client has waited for {waited:.0f} s although {well[0]} serves")
 
     def _at_two_that_serve(self) -> None:
         ground = self._ground
@@ -181,9 +200,12 @@ def _has_all(ground: Ground, node: Node, resource: str) -> bool:
 
 
 def held_back(ground: Ground) -> str:
-    """What of the demotion is left on nodes of a healthy pair, and should not be; empty where nothing is."""
+    """What of the demotion, and of what a transition sets, is left on nodes of a healthy pair, and should not be; empty
+    where nothing is."""
     said = []
     for name, node in ground.pair.nodes.items():
+        if dropped := node.kernel.integer(OID):
+            said.append(f"{name} has {OID}={dropped}")
         demotion = node.kernel.integer("net.inet.carp.demotion")
         values = Store(str(ground.state / name)).read(NAME) if ground.state is not None else {}
         held = from_values(values) if values else Held()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.service import RHYTHM
 from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE
@@ -72,6 +73,21 @@ def test_a_node_that_is_held_back_though_all_is_well_is_caught(ground: Ground) -
     assert held_back(ground) == "nfs002 is demoted by 7 (no reason)"
     with pytest.raises(Violation, match="130 s after all is well again nfs002 is demoted by 7"):
         recovered(ground)
+    ground.close()
+
+
+def test_a_setting_that_a_transition_left_is_caught(ground: Ground) -> None:
+    ground.pair.nodes["nfs002"].run("sysctl net.inet.tcp.blackhole=2")
+    assert held_back(ground) == "nfs002 has net.inet.tcp.blackhole=2"
+    ground.close()
+
+
+def test_a_client_that_nobody_wakes_is_caught(ground: Ground) -> None:
+    ground.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
+    ground.clock.advance(RHYTHM + 0.02 - ground.clients.unanswered_for())  # the next call has arrived at the server
+    ground.active.power_off()
+    with pytest.raises(Violation, match=r"a client has waited for 9. s although nfs002 serves"):
+        ground.clock.advance(200)
     ground.close()
 
 
