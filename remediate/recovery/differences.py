@@ -8,11 +8,14 @@ counts as unchanged without being read only where both sides' ctime is from befo
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from checks.probes.times import utc
+from remediate.failover import clients
 from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item, Listed, shown
+from remediate.state.directory import FILE_MODE
 
 MISSING = "missing on the other copy"
 ANOTHER_KIND = "of another kind on the other copy"
@@ -26,9 +29,9 @@ TOGETHER, TOGETHER_BYTES = 400, 1 << 30
 """Files, and bytes of them, that are hashed on both sides at a time."""
 SAY_EVERY = 10_000
 """Items between two words about how far it is."""
-JOURNAL = b".sujournal"
-"""What UFS itself keeps in its root: the journal of soft updates (tunefs(8), -j), root's, with the mode READ_ONLY."""
-READ_ONLY = 0o400
+NOBODYS = {b".sujournal": 0o400} | dict.fromkeys(map(os.fsencode, (clients.FILE, clients.NEW)), FILE_MODE)
+"""Files of root's in the root of a file system that are no user's, with their modes: the journal of soft updates, which
+UFS keeps (tunefs(8), -j), and whom hastwatch wakes after a failover."""
 
 
 class Difference(NamedTuple):
@@ -90,9 +93,9 @@ def unchanged_since(tree: Listed, since: float, margin: float) -> str:
 
 
 def of_users(tree: Listed) -> Iterator[Item]:
-    """The items of a tree without the file system's own journal."""
+    """The items of a tree without what is nobody's."""
     for item in tree.walk():
-        if not (item.path == JOURNAL and item.uid == 0 and item.mode == READ_ONLY and item.kind == FILE):
+        if not (item.uid == 0 and item.kind == FILE and NOBODYS.get(item.path) == item.mode):
             yield item
 
 

@@ -161,6 +161,17 @@ def test_the_journal_of_ufs_is_no_users_file_and_one_of_its_name_is(site: Site, 
     assert found == ({b"d/.sujournal"} if os.geteuid() == 0 else {b".sujournal", b"d/.sujournal"})
 
 
+def test_what_hastwatch_keeps_of_clients_is_no_users_file(tmp_path: Path) -> None:
+    two(tmp_path, {b".hastwatch.clients": b"1", b"d/.hastwatch.clients": b"1"}, {b"d": None})
+    for path in (".hastwatch.clients", "d/.hastwatch.clients"):
+        (tmp_path / "losing" / path).chmod(0o600)
+    losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
+    found = {found.item.path for found in differences.differences(losing, winner, UNKNOWN)}
+    assert found == (
+        {b"d/.hastwatch.clients"} if os.geteuid() == 0 else {b".hastwatch.clients", b"d/.hastwatch.clients"}
+    )
+
+
 def test_a_snapshot_of_the_file_system_is_told_and_not_stored() -> None:
     assert kind_of(stat.S_IFREG | 0o400, stat.SF_SNAPSHOT | stat.SF_IMMUTABLE) == OTHER
     assert kind_of(stat.S_IFREG | 0o400, stat.SF_IMMUTABLE) == FILE
