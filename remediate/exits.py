@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 
 USAGE, UNAVAILABLE, INTERNAL, NO_PROCESS, CANNOT_KEEP, NOT_PRINTED, BUSY, NOT_PERMITTED, CONFIG = (
@@ -32,6 +31,8 @@ WIDTH = 118
 
 def said(own: Mapping[int, str], common: tuple[int, ...] = OF_EVERY_SUBCOMMAND) -> str:
     """A paragraph for a help: what a subcommand says of itself, and what is common to several."""
+    import textwrap
+
     statuses = {status: MEANS[status] for status in common} | dict(own)
     listed = ", ".join(f"{status} {statuses[status]}" for status in sorted(statuses))
     return textwrap.fill(f"Exit status: {listed}.", WIDTH, break_on_hyphens=False)
