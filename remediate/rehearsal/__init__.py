@@ -2,7 +2,7 @@
 
 Start reading at `pair.py`. From the bottom up:
 
-* time and costs: `clock`, `costs`; how the pair is configured: `layout`;
+* time and costs: `clock`, `costs`, `processor`; how the pair is configured: `layout`;
 * the data: `writes` (numbered writes and the account), `disk`, `accounting` (where is what, what would be lost);
 * replication: `metadata` (the decision table), `hastconf`, `hastd`, `reloading`, `handshake`, `replication` (the
   primary), `secondary`, `synchronisation`, `statistics`;

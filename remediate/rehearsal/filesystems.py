@@ -57,7 +57,7 @@ class FileSystems:
         yield write_device(
             self.node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=False))]
         )
-        yield self.node.pair.layout.costs.mount
+        yield self.node.processor.use(self.node.pair.layout.costs.mount)
         if self.node.files.exists(resource.device) and resource.mountpoint not in self.mounts:
             self.attach(UfsMount(self.node, resource, disk))
 

@@ -199,7 +199,7 @@ class Hastd:
         if resource.role is role:
             return
         if resource.worker is not None:
-            yield self.costs.worker_stop
+            yield self.node.processor.use(self.costs.worker_stop)
         if self.running and resource.role is not role:
             self.change(resource, role)
 

@@ -76,8 +76,14 @@ class Installed:
         life = Life(self.fates.pop(node.name, NEVER))
         site = site_of(node, self.state, self.configs[node.name], life)
         self.workers.append(life)
-        self._as_task(node, lambda: call(site))
+        self._as_task(node, lambda: call(self._started(node, site, node.pair.layout.costs.python_worker)))
         return life
+
+    def _started(self, node: Node, site: Site, seconds: float) -> Site:
+        """The site, as soon as the program that has it is up. Raises Killed."""
+        node.clock.wait(node.begins(seconds))
+        site.timing.now()  # the power may be gone
+        return site
 
     def _own(self, node: Node, config: Config) -> Config:
         policy = config.failover._replace(management=self.pair.peer(node).layout.management)
@@ -93,7 +99,7 @@ class Installed:
         task.then(ended)
 
     def _carp_event(self, node: Node, argv: list[str]) -> int:
-        site = self.site(node)
+        site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
         try:
             noted = worker.note_carp(site, argv[1:])
         except arrival.Refused as error:
@@ -104,7 +110,7 @@ class Installed:
         return noted.status
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
-        site = self.site(node)
+        site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
         try:
             trigger = arrival.hast_event(site, argv[1:])
         except (arrival.Refused, StateError, ProbeError) as error:
@@ -131,7 +137,7 @@ class Installed:
 
     def _hold_script(self, node: Node, argv: list[str]) -> int:
         try:
-            boot.hold_back(self.site(node))
+            boot.hold_back(self._started(node, self.site(node), node.pair.layout.costs.python_worker))
         except (StepFailed, ProbeError, StateError):
             return FAILED
         return 0
@@ -139,16 +145,20 @@ class Installed:
     def _converge_script(self, node: Node, argv: list[str]) -> int:
         if argv[1:] == ["start"]:
             site = self.site(node)
-            self._as_task(node, lambda: worker.begin_boot(site, silent))
+            seconds = node.pair.layout.costs.python_worker
+            self._as_task(node, lambda: worker.begin_boot(self._started(node, site, seconds), silent))
             return 0
+        seconds = node.pair.layout.costs.python_worker
         try:
-            return worker.end_boot(self.site(node, self.fates.pop(node.name, NEVER)), silent).result.value
+            site = self.site(node, self.fates.pop(node.name, NEVER))
+            return worker.end_boot(self._started(node, site, seconds), silent).result.value
         except Killed:  # the script runs it once more
-            return worker.end_boot(self.site(node), silent).result.value
+            return worker.end_boot(self._started(node, self.site(node), seconds), silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
         """What the other node calls, `ledger`, `clients` and `--version`; and what a human types, `recover`."""
         words = argv[1:]
+        self._started(node, self.site(node), node.pair.layout.costs.python_worker)
         if words[:1] == ["recover"] and words[2:] == ["--yes"]:
             return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:

@@ -96,6 +96,8 @@ class PairLayout:
     metadelay: int = 28
     carp_loaded: bool = True
     costs: Costs = field(default_factory=Costs)
+    control_connection: bool = True
+    """ssh(1) to the other node goes over a connection that is there already (ssh_config(5), ControlMaster)."""
     seed: int = 1
 
     def peer(self, node: NodeLayout) -> NodeLayout:

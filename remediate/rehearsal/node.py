@@ -20,6 +20,7 @@ from remediate.rehearsal.layout import NodeLayout, configuration_files
 from remediate.rehearsal.network import Network
 from remediate.rehearsal.nfs import Nfs
 from remediate.rehearsal.processes import ProcessTable
+from remediate.rehearsal.processor import Processor
 from remediate.rehearsal.programs import RECORDED, Program
 from remediate.rehearsal.shell import Environment, Output, Result, execute
 from remediate.rehearsal.syslogd import Syslogd
@@ -62,6 +63,8 @@ class Node:
         """The command hastwatch, where it is installed."""
         self.session: Session | None = None
         """The same for `hastwatch take-over`, which is talked to; an older hastwatch has none."""
+        self.started = 0
+        """How many processes have been started on it; who counts sets it back."""
         self.hung_commands: set[str] = set()
         """Base names of commands that hang while they are in here (a fault)."""
         self.programs: dict[str, Program] = dict(RECORDED)
@@ -85,6 +88,7 @@ class Node:
     def _cold(self) -> None:
         """Everything that is memory."""
         self.processes = ProcessTable()
+        self.processor = Processor(self.clock)
         self.kernel = Kernel(self, carp='carp_load="YES"' in self.files.read("/boot/loader.conf"))
         self.network = Network(self)
         self.filesystems = FileSystems(self)
@@ -162,6 +166,7 @@ class Node:
             life.end()
         for command in list(self._commands):
             command.kill()
+        self.processor.stop()
         self.filesystems.power_lost()
         for resource in self.hastd.resources.values():
             if resource.worker is not None:
@@ -210,6 +215,11 @@ class Node:
         program = self.programs.get(path)
         if program is not None:
             program.start(self, [path, *words])
+
+    def begins(self, seconds: float) -> Completion[None]:
+        """A process is started; happens when it has had so much of the processor."""
+        self.started += 1
+        return self.processor.use(seconds)
 
     # --- files and logs ------------------------------------------------------------------------------------------
 

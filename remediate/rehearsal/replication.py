@@ -93,7 +93,7 @@ class PrimaryWorker:
         if self.metadata.resuid == 0:
             self.update(localcnt=0, remotecnt=0)
         self.dirty = set(self.disk.active)
-        yield self.hastd.costs.device_appears
+        yield self.hastd.node.processor.use(self.hastd.costs.device_appears)
         while self.alive and self.resource.conf.name in self.hastd.node.trouble.absent_devices:
             yield PEER_WAIT_STEP
         if not self.alive:

@@ -139,7 +139,7 @@ def _stop_daemon(node: Node, script: Script) -> Steps[None]:
     if script.name == "hastd":
         yield from _stop_hastd(node)
         return
-    yield node.pair.layout.costs.service_stop
+    yield node.processor.use(node.pair.layout.costs.service_stop)
     while script.name in ("devd", *node.nfs.daemons) and any(each.stopped for each in processes_of(node, script)):
         yield 1.0  # rc.subr(8), wait_for_pids: a stopped process takes no SIGTERM
     if script.name == "devd":
@@ -193,7 +193,7 @@ def service(call: Call) -> Steps[int]:
 
 
 def _status(call: Call, script: Script) -> Steps[int]:
-    yield call.node.pair.layout.costs.service_status
+    yield call.node.processor.use(call.node.pair.layout.costs.service_status)
     running = processes_of(call.node, script)
     if not running:
         call.out(f"{script.name} is not running.\n")
@@ -219,7 +219,7 @@ def _start(call: Call, script: Script) -> Steps[int]:
     for name in script.depends:
         if not processes_of(node, SCRIPTS[name]):
             yield from _start(call, SCRIPTS[name])
-    yield node.pair.layout.costs.service_start
+    yield node.processor.use(node.pair.layout.costs.service_start)
     call.out(f"Starting {script.name}.\n")
     if script.name in node.trouble.failing_services:
         call.err(f"{script.comm}: {REFUSAL}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
@@ -261,7 +261,7 @@ def _reload(call: Call, script: Script) -> Steps[int]:
         note = f" (check {script.pidfile})" if script.pidfile else ""
         call.err(f"{script.name} not running?{note}.\n")
         return 1
-    yield call.node.pair.layout.costs.service_status
+    yield call.node.processor.use(call.node.pair.layout.costs.service_status)
     for process in running[:1]:
         call.node.processes.signal(process, 1)
     return 0

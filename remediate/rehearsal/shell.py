@@ -97,6 +97,27 @@ Command = Callable[[Call], "int | Steps[int]"]
 
 COMMANDS: dict[str, Command] = {}
 
+BUILT_IN = frozenset(
+    {
+        ":",
+        "[",
+        "cd",
+        "command",
+        "echo",
+        "env",
+        "exit",
+        "export",
+        "false",
+        "kill",
+        "printf",
+        "read",
+        "set",
+        "test",
+        "true",
+    }
+)
+"""What sh(1) does itself, and env(1), which becomes the command that it starts."""
+
 
 def command(*names: str) -> Callable[[Command], Command]:
     """Register a function as the commands of these names."""
@@ -223,6 +244,8 @@ def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     if function is None:
         environment.output.write("err", f"sh: {words[0]}: not found\n")
         return 127
+    if name not in BUILT_IN:
+        yield node.begins(node.pair.layout.costs.process)
     node.processes.skip_pids()
     call = Call(node, words, environment.stdin, environment.user, environment, environment.output.write)
     outcome = function(call)

@@ -22,7 +22,7 @@ from checks.probes.errors import NotPermitted, Unreachable
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
-from remediate.rehearsal.clock import Process, Task, first_of
+from remediate.rehearsal.clock import Process, Steps, Task, first_of
 from remediate.rehearsal.dying import Killed, Life
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
@@ -170,6 +170,20 @@ class PeerNode(MortalNode):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out")
         if not pair.manageable(here, there):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused")
+        here.clock.wait(first_of(here.clock.start(login(here, there)), self._life.ended))
+        self._life.check()
+
+
+def login(here: SimulatedNode, there: SimulatedNode) -> Steps[None]:
+    """What ssh(1) costs both nodes, up to the start of the forced command, which is a Python."""
+    costs = here.pair.layout.costs
+    yield here.begins(costs.process)
+    if here.pair.layout.control_connection:
+        yield here.processor.use(costs.ssh_multiplexed)
+    else:
+        yield here.processor.use(costs.ssh_client)
+        yield there.processor.use(costs.ssh_server)
+    yield there.begins(costs.python_hook)
 
 
 class WayOfThePair(Way):

@@ -118,7 +118,7 @@ class UfsMount(Mount):
 
         Raises OSError (16) while local processes use it: its buffers are on the device then all the same.
         """
-        yield self.node.pair.layout.costs.unmount
+        yield self.node.processor.use(self.node.pair.layout.costs.unmount)
         yield self.flush()
         if self.users and self.attached:
             raise OSError(16, "Device busy", self.resource.mountpoint)

@@ -94,7 +94,7 @@ class UfsView(ReadOnly, UfsMount):
 
     def unmount(self) -> Steps[bool]:
         """The superblock stays as it was. Raises OSError (16) while local processes use it."""
-        yield self.node.pair.layout.costs.unmount
+        yield self.node.processor.use(self.node.pair.layout.costs.unmount)
         if self.users and self.attached:
             raise OSError(16, "Device busy", self.resource.mountpoint)
         self.detach()

@@ -146,7 +146,7 @@ class Pool:
         """Mount the dataset, making the directory where it is missing; nothing where it is not to be mounted."""
         if self.label.mountpoint in UNMOUNTED:
             return
-        yield self.node.pair.layout.costs.mount
+        yield self.node.processor.use(self.node.pair.layout.costs.mount)
         if self.suspended:
             yield FOREVER
         if self.imported and self.mount is None:
@@ -256,7 +256,7 @@ class ZfsMount(Mount):
 
         Raises OSError (16) while local processes use it.
         """
-        yield self.node.pair.layout.costs.unmount
+        yield self.node.processor.use(self.node.pair.layout.costs.unmount)
         if self.pool.suspended:
             yield FOREVER
         if self.users and self.attached:

@@ -46,7 +46,7 @@ PROMOTION = {
     ),
     "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 15,
                               ("mount-works nfs002 home",)),
-    "mountd hangs": Broken(("hang-command nfs002 mountd",), r"mountd -r` did not end in 10\.0 s", 25,
+    "mountd hangs": Broken(("hang-command nfs002 mountd",), r"mountd -r` did not end in 10\.0 s", 28,
                            ("release-command nfs002 mountd",)),
     "nfsd does not start": Broken(("service-fails nfs002 nfsd",), r"nfsd could not be started", 15,
                                   ("service-works nfs002 nfsd",)),

@@ -130,14 +130,14 @@ def test_a_client_of_a_suspended_pool_waits_and_is_served_by_the_node_that_takes
     pair, first, second = healthy()
     write_records(pair, 3)
     pair.must(first, "hastctl role secondary home")
-    waiting = pair.client().write("mail")
+    waiting = pair.client().write("mail", patience=400)
     pair.clock.advance(10)
     assert not waiting.done
     become_primary(pair, second)
     pair.must(second, f"{IMPORT} -f home")
     pair.must(second, "service mountd restart")
     first.power_off()
-    pair.clock.wait(waiting, 30)
+    pair.clock.wait(waiting, 301)  # the dead node had acknowledged the call, so the client waits for its time-out
     assert waiting.value is not None and waiting.value.answer is Answer.OK
     assert fates(pair) == [Fate.SERVED] * 4
     serving = serving_mount(pair, "home")

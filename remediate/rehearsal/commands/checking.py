@@ -36,7 +36,10 @@ def fsck(call: Call) -> Steps[int]:
         call.err(f"{device}: NO WRITE ACCESS\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n")
         return 8
     full = "y" in options and "p" not in options
-    yield (costs.fsck_full if full else costs.fsck_clean) * node.fsck_slowness
+    if full:
+        yield costs.fsck_full * node.fsck_slowness
+    else:
+        yield node.processor.use(costs.fsck_clean * node.fsck_slowness)
     if not node.files.exists(resource.device):
         call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
         return 8

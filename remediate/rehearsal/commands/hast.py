@@ -91,7 +91,7 @@ def hastctl(call: Call) -> Steps[int]:
     except UsageError:
         call.err(USAGE)
         return EX_USAGE
-    yield call.node.pair.layout.costs.hastctl
+    yield call.node.processor.use(call.node.pair.layout.costs.hastctl)
     try:
         conf = call.node.hastd.read_conf(arguments.config)
     except HastConfError as error:
@@ -283,7 +283,7 @@ def hastd(call: Call) -> Steps[int]:
     try:
         daemon.read_conf(path)
         if daemon.process is None:
-            yield call.node.pair.layout.costs.daemon_start
+            yield call.node.processor.use(call.node.pair.layout.costs.daemon_start)
         if daemon.process is not None:  # perhaps one that was started meanwhile
             pid = daemon.process.pid
             call.err(f"[ERROR] Another hastd is already running, pidfile: /var/run/hastd.pid, pid: {pid}.\n")

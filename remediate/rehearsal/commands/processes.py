@@ -148,7 +148,7 @@ def _daemon(name: str) -> None:
         if instances(call.node, script):
             call.err(f"{script.comm}: another instance is running\n")
             return 1
-        yield call.node.pair.layout.costs.daemon_start
+        yield call.node.processor.use(call.node.pair.layout.costs.daemon_start)
         if name in call.node.trouble.failing_services:
             call.err(f"{script.comm}: {REFUSAL}\n")
             return 1

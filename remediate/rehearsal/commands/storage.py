@@ -63,7 +63,7 @@ def mount(call: Call) -> Steps[int]:
         )
         return 1
     if resource.name in node.trouble.failing_mounts:
-        yield node.pair.layout.costs.mount
+        yield node.processor.use(node.pair.layout.costs.mount)
         call.err(f"mount: {device}: Input/output error\n")
         return 1
     yield from node.filesystems.mount(resource)
@@ -73,7 +73,7 @@ def mount(call: Call) -> Steps[int]:
 def _mount_view(call: Call, provider: Provider, directory: str, options: list[str]) -> Steps[int]:
     """A part of a local disk: read-only, clean or not, and not while hastd has the disk open."""
     node, device = call.node, provider.device
-    yield node.pair.layout.costs.mount
+    yield node.processor.use(node.pair.layout.costs.mount)
     if not isinstance(provider.found, Superblock):
         call.err(f"mount: {device}: Invalid fstype: Invalid argument\n")
     elif not node.is_directory(directory):
