@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.failover_time import EVENTS, LETS_GO, PHASES, Event, measured, total
+from tests.bench.failover_time import EVENTS, PHASES, ByHand, Documented, Event, Hastwatch, Way, measured, table
+
+A_FIFTH = 0.2
+BY_HAND = 1.51
+"""Seconds that the necessary commands of a planned handover took (hast-facts 34): 0.70 and 0.81."""
+HANDOVER, POWER_CUT, REBOOT = EVENTS
+
+
+@pytest.mark.parametrize("event", (HANDOVER, POWER_CUT), ids=lambda event: event.name)
+def test_the_simulated_documented_hook_takes_what_the_recorded_one_took(event: Event) -> None:
+    assert measured(event, Documented(event.fsck)).gap == pytest.approx(event.hook, rel=A_FIFTH)
+
+
+def test_the_floor_is_what_the_commands_took_by_hand() -> None:
+    found = measured(HANDOVER, ByHand())
+    assert found.gap - found.phases["the client waits"] == pytest.approx(BY_HAND, rel=A_FIFTH)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_hastwatch_takes_a_fraction_of_the_documented_hooks_time(event: Event) -> None:
-    theirs, ours = measured(event, automatic=False, shift=0.5), measured(event, automatic=True, shift=0.5)
-    assert total(ours) < total(theirs) / 2
-    assert set(PHASES) <= ours.keys()
-    assert all(seconds >= 0 for seconds in (*ours.values(), *theirs.values()))
+def test_hastwatch_is_between_the_floor_and_the_documented_hook(event: Event) -> None:
+    theirs, now, floor = (measured(event, way) for way in ways(event))
+    assert floor.gap < now.gap < theirs.gap
+    assert floor.processes < now.processes
+    lines = list(table(event, theirs, now, floor))
+    assert all(any(line.strip().startswith(phase) for line in lines) for phase in PHASES)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_the_simulated_documented_hook_takes_about_as_long_as_the_recorded_one(event: Event) -> None:
-    assert total(measured(event, automatic=False, shift=0.5)) == pytest.approx(event.recorded, rel=0.2)
-
-
-def test_the_old_node_lets_go_while_the_new_one_waits_for_it() -> None:
-    handover, _ = (measured(event, automatic=True, shift=0.5) for event in EVENTS)
-    assert handover[LETS_GO] < handover["CARP moves"] + handover["waiting for the peer"]
+def ways(event: Event) -> tuple[Way, ...]:
+    return Documented(event.fsck), Hastwatch(), ByHand()

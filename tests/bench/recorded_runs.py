@@ -1,0 +1,170 @@
+"""What ran on the real pair: version 0.1.0, by phase, with the processes that each phase started.
+
+Taken from the journals, the system logs and the client's records of the runs; one processor a machine. How many
+commands 0.1.0 started in a phase is counted in that version's code; what ran beside it is in the journals (hastd's own
+events, each a hook and a worker that told the other node of its copy). A phase ends with the entry of the journal that
+names it; the first one begins when the node became MASTER, which the kernel's log has to the second. Steps of less than
+half a second are put together with the next one. `replay.py` plays all this
+with the costs of the simulated pair.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Work(NamedTuple):
+    """What a phase does, one thing after the other."""
+
+    commands: int = 0
+    """Small commands, a process each."""
+    hooks: int = 0
+    workers: int = 0
+    """Pythons: hooks, and workers or subcommands."""
+    asks: int = 0
+    """Questions to the other node: ssh(1), and a Python there."""
+    costs: tuple[str, ...] = ()
+    """Further work for the processor, by the names of `Costs`."""
+    waits: float = 0.0
+    """Seconds in which nothing is done: time-outs, what is polled for."""
+
+
+class Phase(NamedTuple):
+    """One phase of one node, and what it set going beside itself."""
+
+    name: str
+    recorded: float
+    """Seconds."""
+    work: Work
+    beside: tuple[Work, ...] = ()
+    """Each begins with the phase, and shares the processor until it is done."""
+
+
+class Run(NamedTuple):
+    """A recorded run of 0.1.0."""
+
+    name: str
+    gap: float
+    """Seconds between two answers that the client got."""
+    gives: tuple[Phase, ...]
+    """The node that gives the service away, from its raised CARP share on; nothing where it is dead."""
+    takes: tuple[Phase, ...]
+    """The node that takes over, from the moment it is MASTER."""
+    control_connection: bool = True
+    """ssh(1) went over a connection that was there already."""
+    leads: tuple[Work, ...] = ()
+    """What the giving node does from the beginning, beside its phases."""
+    later: float = 0.0
+    """Seconds from the beginning to the entry of the journal with which those begin."""
+
+
+EVENT = Work(hooks=1, workers=1, commands=20)
+"""One of hastd's own events: a hook, and a worker that reads the node and then waits for the one that runs."""
+TELLING = Work(hooks=1, workers=1, commands=22, asks=1)
+"""The same, and the worker tells the other node of its copy."""
+BACKUP = (Work(hooks=1, workers=1, commands=10),)
+"""devd's event of the lost address on the node that gives it away."""
+
+PLAN = Work(hooks=1, workers=1, commands=24, costs=("hastctl",) * 4)
+ROLE = Work(commands=14, costs=("hastctl", "hastctl", "worker_stop", "device_appears"))
+CHECK = Work(commands=4, costs=("fsck_clean",))
+MOUNT = Work(commands=7, costs=("mount",))
+SERVE = Work(commands=28, costs=("daemon_start", "daemon_start"), waits=0.5)
+STOP = Work(commands=11, waits=0.15)
+UNMOUNT = Work(commands=9, costs=("unmount",))
+LET_GO = Work(commands=15, costs=("worker_stop",))
+Beside = dict[str, tuple[Work, ...]]
+"""What begins with a phase, by its name."""
+
+
+def _gives(plan: float, unmount: float, secondary: float, stops: bool) -> tuple[Phase, ...]:
+    stop = Work(STOP.commands + UNMOUNT.commands, costs=UNMOUNT.costs, waits=STOP.waits) if stops else UNMOUNT
+    return (
+        Phase("plan, made twice", plan, Work(commands=26)),
+        Phase("stop-serving, unmount" if stops else "unmount", unmount, stop),
+        Phase("become-secondary, protect", secondary, LET_GO, (EVENT,)),
+    )
+
+
+def _takes(
+    plan: Work, seconds: tuple[float, ...], waiting: Work | None, beside: Beside, taste: float = 0.0
+) -> tuple[Phase, ...]:
+    """The phases of a promotion. `taste`: seconds that GEOM's taste of the device waits for the attempt to connect to a
+    dead peer (hast-facts 32)."""
+    works = {
+        "plan": plan,
+        "await-peer": waiting,
+        "become-primary": ROLE._replace(waits=taste),
+        "check": CHECK,
+        "mount": MOUNT,
+        "start-serving, verify": SERVE,
+    }
+    there = [(name, work) for name, work in works.items() if work is not None]
+    return tuple(
+        Phase(name, each, work, beside.get(name, ())) for (name, work), each in zip(there, seconds, strict=True)
+    )
+
+
+RUNS = (
+    Run(
+        "planned handover",
+        23.70,
+        _gives(1.18, 1.55, 1.73, stops=True),
+        _takes(
+            PLAN._replace(asks=2),
+            (6.3, 5.04, 4.54, 2.38, 2.10, 3.55),
+            Work(commands=8, asks=3),
+            {"await-peer": (EVENT,), "become-primary": (EVENT,) * 2 + (TELLING,) * 3},
+        ),
+        control_connection=False,
+        leads=BACKUP,
+        later=0.7,
+    ),
+    Run(
+        "planned handover, with a control connection",
+        17.55,
+        _gives(0.89, 0.95, 1.46, stops=True),
+        _takes(
+            PLAN._replace(asks=1),
+            (2.66, 1.88, 5.77, 1.96, 1.77, 2.76),
+            Work(commands=12, asks=1),
+            {"await-peer": (EVENT,), "become-primary": (EVENT,) * 2 + (TELLING,) * 3},
+        ),
+        leads=BACKUP,
+        later=1.35,
+    ),
+    Run(
+        "power cut",
+        18.77,
+        (),
+        _takes(
+            PLAN._replace(waits=1.0), (3.3, 10.58, 0.32, 0.34, 1.54), None, {"become-primary": (EVENT,)}, taste=10.0
+        ),
+    ),
+    Run(
+        "power cut, with short delays",
+        19.30,
+        (),
+        _takes(
+            PLAN._replace(waits=1.0), (3.3, 10.79, 0.42, 0.35, 1.69), None, {"become-primary": (EVENT,)}, taste=10.0
+        ),
+    ),
+    Run(
+        "reboot of the active node",
+        18.57,
+        _gives(0.78, 0.39, 1.47, stops=False),
+        _takes(
+            PLAN,
+            (2.2, 2.07, 2.80, 2.19, 1.72, 4.94),
+            Work(commands=15, waits=1.0),
+            {
+                "await-peer": (EVENT,),
+                "become-primary": (EVENT,) * 2,
+                "check": (EVENT,) * 3,
+                "start-serving, verify": (EVENT,),
+            },
+        ),
+        leads=BACKUP,
+        later=1.2,
+    ),
+)
