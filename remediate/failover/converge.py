@@ -144,7 +144,7 @@ class Run:
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
                     seen = observe(self.site, self.wish.leaving)
             except ProbeError as error:
-                return self._ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
+                return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
             copies.note(self.site, seen, again=self.wish.again)
             made = self.plan(seen)
@@ -155,7 +155,7 @@ class Run:
                 trouble = self.hold(seen, made.decisions)
                 if events.read(self.site.store).seq != self.seq:
                     continue
-                return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
+                return self.ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
             if self.wish.leaving:
                 clients.note_leaving(self.site, seen)
                 self.hold(seen, made.decisions)
@@ -165,8 +165,8 @@ class Run:
             self.begins(seen, made)
             stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
             if stopped:
-                return self._ends(Result.REFUSED, stopped, ALERT)
-        return self._ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
+                return self.ends(Result.REFUSED, stopped, ALERT)
+        return self.ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
 
     def plan(self, seen: Seen) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
@@ -223,7 +223,7 @@ class Run:
             self._hold_back({f"{name}: {fitness.IN_USE if left else fitness.HELD_THERE}" for name in going_up}, seen)
             return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
-            return self._undo(seen, going_up, carrier.failed)
+            return self.undo(seen, going_up, carrier.failed)
         in_use = {f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}
         self._hold_back(in_use | ({seen.facts.leaving} if seen.facts.leaving else set()), seen)
         return tuple(carrier.failed.values())
@@ -240,7 +240,7 @@ class Run:
         except StateError as error:
             self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 
-    def _undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again."""
         why = "; ".join(failed.values())
@@ -325,7 +325,8 @@ class Run:
                 run=self.id, severity=NOTICE,
             )  # fmt: skip
 
-    def _ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+    def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+        """Write down how it ended, where that is news."""
         if self.wish.leaving != hold.SHUTDOWN:  # clients of a node that goes down meet silence to the end
             silence.end(self.site)
         known = refusals.same(self.site.store, said)
