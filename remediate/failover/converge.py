@@ -15,7 +15,7 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import alone, clients, copies, fitness, hearing, hold, own_copy, peer, silence
+from remediate.failover import afterwards, alone, clients, copies, fitness, hearing, hold, own_copy, peer, silence
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
@@ -23,10 +23,12 @@ from remediate.failover.guards import Decision, Rule, Target
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan, arranged, plan
+from remediate.failover.telling import Telling
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import events, failures, refusals
+from remediate.state import events, failures, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
@@ -86,15 +88,29 @@ def silent(step: str) -> None:
 
 
 def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
-    """Converge until the node is in place, or why it is not is known. Raises nothing: where no lock can be had, what
-    must not be served here is stopped, and nothing is promoted."""
+    """Converge until the node is in place, or why it is not is known; then do what was left for afterwards. Raises
+    nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
+    telling = Telling()
+    outcome = brought(site, wish, telling, watch)
+
+    def again(trigger: str, telling: Telling) -> Outcome:
+        return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
+
+    if outcome.result is not Result.BUSY and wish.leaving != hold.SHUTDOWN:
+        afterwards.settle(site, telling, again)
+    return outcome
+
+
+def brought(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None] = silent) -> Outcome:
+    """The same without what comes afterwards, `afterwards.settle`, which has to follow."""
     everything = wish.promote and not wish.only
     while True:
-        lock = Lock(site.store, LOCK, wish.trigger if everything else f"{wish.trigger}{IN_PART}", site.timing)
+        purpose = wish.trigger if everything else f"{wish.trigger}{IN_PART}"
+        lock = Lock(site.store, LOCK, purpose, site.timing, heeds=noted.HASTD)
         try:
             free = lock.acquire(0)
         except StateError as error:
-            return _without_lock(site, wish, watch, error)
+            return _without_lock(site, wish, telling, watch, error)
         if not free:
             holder = lock.holder()
             in_part = holder is None or holder.purpose.endswith(IN_PART)  # None: it has not said yet what it is for
@@ -102,16 +118,16 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
                 return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
             run = Run(site, wish, watch)
-            outcome = run.rounds()
+            outcome = run.rounds(telling)
         if events.read(site.store).seq == run.seq:  # else one came when nobody would have heard of it
             return outcome
 
 
-def _without_lock(site: Site, wish: Wish, watch: Callable[[str], None], error: StateError) -> Outcome:
+def _without_lock(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None], error: StateError) -> Outcome:
     """Two demotions at once do no harm: what one has done fails for the other, or does nothing."""
     run = Run(site, wish, watch)
     run.promote = False
-    outcome = run.rounds()
+    outcome = run.rounds(telling)
     said = f"no lock can be had, so nothing is promoted: {error}"
     site.journal.entry("refused", why=wish.trigger, result=said, run=run.id, severity=CRIT)
     return outcome._replace(result=Result.NOT_KEPT, said=(*outcome.said, said))
@@ -135,10 +151,11 @@ class Run:
         self.seq = events.read(site.store).seq
         self.steps = 0
 
-    def rounds(self) -> Outcome:
+    def rounds(self, telling: Telling) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
         said: tuple[str, ...] = ()
         for _ in range(ROUNDS):
+            afterwards.write_down(self.site)
             try:
                 seen = observe(self.site, self.wish.leaving)
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
@@ -146,7 +163,7 @@ class Run:
             except ProbeError as error:
                 return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
-            copies.note(self.site, seen, again=self.wish.again)
+            copies.note(self.site, seen, telling, again=self.wish.again)
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:

@@ -32,6 +32,7 @@ from remediate.site import Site
 from remediate.state import events
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
+from remediate.state.noted import HASTD
 from remediate.state.store import StateError
 
 ASKED = 10.0
@@ -67,7 +68,7 @@ def take_over(site: Site, line: Line) -> bool:
         _journal(site, "take-over", f"not begun: {ended}")
         return False
     trigger = f"handed over by {first.by}"
-    lock = Lock(site.store, LOCK, trigger, site.timing)
+    lock = Lock(site.store, LOCK, trigger, site.timing, heeds=HASTD)
     try:
         if not lock.acquire(LOCKS):
             raise Refusal(Reason.BUSY, "another convergence runs")

@@ -28,7 +28,7 @@ CONFIG = Config(
 )
 SAMPLES = {
     "name": "home", "point": "/hast/home", "service": "ctld", "address": "10.1.101.5", "path": "/hast/home/mail",
-    "copy": "incomplete", "node": "nfs001", "number": "4000", "base64": "bWFpbC8rYQ==",
+    "copies": "complete,incomplete", "names": "home,mail", "node": "nfs001", "number": "4000", "base64": "bWFpbC8rYQ==",
     "client": "10.1.101.20,876,1023",
 }  # fmt: skip
 
@@ -89,6 +89,7 @@ def test_leave_to_write_is_none_for_the_other_node() -> None:
         of_hastwatch("ledger", "home"),
         of_hastwatch("ledger", "home", "--told", "complete", "--by", "nfs001", "--state-dir", "/tmp"),
         of_hastwatch("ledger", "home", "--told", "unknown", "--by", "nfs001"),
+        of_hastwatch("ledger", "home,", "--told", "complete,", "--by", "nfs001"),
         of_hastwatch("ledger", "home", "--told", "complete", "--by", "--via"),
         of_hastwatch("journal", "--json", "-n", "2000", "--state-dir", "/root"),
         of_hastwatch("journal", "--json", "-n", "99999999"),
