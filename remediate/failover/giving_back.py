@@ -5,7 +5,8 @@ another CARP interface that is down, both sums are at the clamp of ip_carp.c, an
 stay MASTER for ever, and the good one had given up its service for nothing.
 
 It is done once within `failover.window`, and not for a node that calls itself unfit too: so two nodes never throw the
-address at each other.
+address at each other. Within it, it is done again only after the other node has served since, or was held back by
+failed promotions or by maintenance since, which has ended: by a human (`hastwatch clear`), or after a time of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ NAME = "given_back.json"
 IFCONFIG = "/sbin/ifconfig"
 SETS = 5.0
 """Seconds for one call of ifconfig(8)."""
+ENDED_BY_A_HUMAN = frozenset({fitness.FAILED, "maintenance"})
+"""Reasons of a node that is unfit until a human ends it, or its time is over."""
 PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 """Seconds within which a node that is held back less has heard our advertisement, sent every 2 s at most
 (carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
@@ -43,7 +46,7 @@ def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
     if site.timing.until(partial(_is_gone, site, place), PREEMPTS, LOOK_AGAIN) or not mine:
         return
     try:
-        if not _could_serve(site, place) or _recently(site):
+        if not _could_serve(site, place) or _recently(site, name):
             return
         site.store.write(NAME, {"version": 1, "at": site.timing.wall(), "resource": name})
         for vhid in mine:
@@ -67,25 +70,47 @@ def _is_gone(site: Site, place: Place) -> bool:
         return False
 
 
-def _recently(site: Site) -> bool:
-    """Raises StateUnreadable."""
-    at = site.store.read(NAME).get("at")
-    window = site.config.failover.window
-    return at is not None and not (isinstance(at, float) and abs(site.timing.wall() - at) > window)
+def _recently(site: Site, name: str) -> bool:
+    """Whether the address was given back before, and nothing has changed since. Raises StateUnreadable."""
+    before = site.store.read(NAME)
+    at, window = before.get("at"), site.config.failover.window
+    if at is None:
+        return False
+    if not isinstance(at, float):
+        return True
+    over = abs(site.timing.wall() - at) > window
+    return not (over or before.get("was_unfit") is True or _has_served_since(site, name, at))
+
+
+def _has_served_since(site: Site, name: str, at: float) -> bool:
+    """Whether the other node, as a primary, was connected since, or has told of this copy."""
+    kept = ledger.read(site.store, name)
+    told = kept.since if kept.copy is Copy.INCOMPLETE else None
+    return any(time is not None and time > at for time in (kept.connected_at, kept.last_complete, told))
+
+
+def _note_unfit(site: Site) -> None:
+    """The node that the address was given back to is held back until a human ends that. Raises StateError."""
+    before = site.store.read(NAME)
+    if before and before.get("was_unfit") is not True:
+        site.store.write(NAME, {**before, "was_unfit": True})
 
 
 def _could_serve(site: Site, place: Place) -> bool:
-    """Whether the other node waits for the address with a copy that it does not know to lack anything. Raises nothing:
-    what is not known is no reason to give anything away."""
+    """Whether the other node waits for the address with a copy that it does not know to lack anything. What is not
+    known is no reason to give anything away. Raises StateError."""
     if site.peer is None:
         return False
-    unfit = {f"{place.name}: {rule}" for rule in fitness.STAYS} | {fitness.FAILED, "maintenance"}
+    unfit = {f"{place.name}: {rule}" for rule in fitness.STAYS} | ENDED_BY_A_HUMAN
     try:
         node = site.peer.node(peer.ASK)
         waits = asked(carp.vhids(node), place.vhid).state is CarpState.BACKUP
         role = hast.resource(node, place.name).role
         complete = ledger.of_node(node, place.name).copy is not Copy.INCOMPLETE
-        fit = complete and not unfit.intersection(hold_probe.read(node).reasons)
+        reasons = hold_probe.read(node).reasons
     except (ProbeError, hast.NoState):
         return False
+    if ENDED_BY_A_HUMAN.intersection(reasons):
+        _note_unfit(site)
+    fit = complete and not unfit.intersection(reasons)
     return waits and fit and role in (Role.PRIMARY, Role.SECONDARY)

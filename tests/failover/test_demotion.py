@@ -11,6 +11,7 @@ from checks.plugin.config import Config
 from remediate.failover.converge import Wish
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.own_pair import layout_of
+from remediate.state import failures
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 GIVEN_BACK = "the address was given back"
@@ -80,6 +81,52 @@ def test_a_stale_master_that_nobody_could_relieve_stays_and_does_not_flap(state:
     assert not pair.entries(pair.standby, "give-back")
     changes = [note for note in pair.pair.notes if note.node == "nfs002" and "carp: 2@vtnet1:" in note.text]
     assert sum("BACKUP -> MASTER" in note.text for note in changes) == 1
+
+
+def blocked_again(pair: InstalledPair) -> None:
+    """The good node, which wrote alone, fails twice to promote itself after a boot, and the stale one has the address.
+    Others have demoted the good one, so that both sums are at the clamp."""
+    pair.standby.power_off()
+    pair.passes(60)
+    pair.active.power_off()
+    pair.breaks("mount-fails", "nfs001", "home")
+    pair.passes(10)
+    pair.boots(pair.active, 200)
+    assert pair.blocked(pair.active), pair.story()
+    pair.boots(pair.standby, 60)
+    pair.breaks("demote", "nfs001", "480")
+    pair.passes(70)
+    assert master(pair.standby) and not pair.holds(pair.standby), pair.story()
+    pair.active.trouble.__init__()  # type: ignore[misc]  # the mount works again
+
+
+def test_an_address_that_was_given_back_is_given_back_again_when_the_good_node_was_blocked_and_is_cleared(
+    state: Path,
+) -> None:
+    pair = looked_at_every_minute(state)
+    stale_master(pair)
+    assert pair.until(lambda: pair.serves(pair.active), 120), pair.story()
+    pair.breaks("heal")
+    pair.passes(120)
+    blocked_again(pair)
+    assert len(pair.entries(pair.standby, "give-back")) == 1, pair.story()
+    failures.clear(pair.store(pair.active), "a human")
+    pair.converges(pair.active)
+    assert pair.until(lambda: pair.serves(pair.active), 120), pair.story()
+    assert [entry.result for entry in pair.entries(pair.standby, "give-back")] == 2 * [GIVEN_BACK]
+    pair.passes(300)
+    assert sum(pair.serves(node) for node in (pair.active, pair.standby)) == 1 and pair.sound
+    assert len(pair.entries(pair.standby, "give-back")) == 2 and not pair.entries(pair.active, "give-back")
+
+
+def test_an_address_that_somebody_takes_again_from_a_node_that_is_not_heard_of_is_given_back_once(state: Path) -> None:
+    pair = looked_at_every_minute(state)
+    stale_master(pair)
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "give-back")), 120), pair.story()
+    pair.passes(60)
+    pair.standby.run("ifconfig vtnet1 vhid 2 state master")
+    pair.passes(600)
+    assert len(pair.entries(pair.standby, "give-back")) == 1, pair.story()
 
 
 # --- what is no reason to demote -------------------------------------------------------------------------------
