@@ -13,6 +13,7 @@ WORD = r"[A-Za-z0-9_./:%-]{0,200}"
 """An address, a path or a word of a choice: nothing that a shell or a status line would mind."""
 POLICIES = ("none", "step-down", "discard-zero-changes", "salvage-then-discard")
 FAILBACK = ("never", "when-complete")
+BOOT_ALONE = ("wait", "serve")
 REPAIRS = ("devd", "converge", "nfs", "hastd", "split-brain")
 MOST_REPAIRS = 60
 """The most that `hourly_limit` may be."""
@@ -40,6 +41,9 @@ class Failover(NamedTuple):
     """How long a full fsck may take."""
     promote_stale: bool = False
     """Promote a node whose copy is known to lack writes."""
+    boot_alone: str = "wait"
+    """Whether a node that was booted alone serves where the other node may have served after it: `wait` until that node
+    is heard, or `serve`."""
     stale_after: float = 30.0
     """How long the other node may have gone on as MASTER without this copy before this copy counts as stale."""
     failback: str = "never"
@@ -94,6 +98,7 @@ def failover(given: dict[str, object]) -> Failover:
     if not all(re.fullmatch(SERVICE, name) for name in policy.services):
         raise TableError("`failover.services` must be a list of names of services")
     one_of("failover.failback", (policy.failback,), FAILBACK)
+    one_of("failover.boot_alone", (policy.boot_alone,), BOOT_ALONE)
     if not policy.peer_hastwatch.startswith("/"):
         raise TableError("`failover.peer_hastwatch` must be an absolute path")
     if not 0 < policy.demotion <= 240:

@@ -6,7 +6,6 @@ the plan is dropped (Superseded), and `converge` plans anew from what is there t
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -14,8 +13,20 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from remediate.counted import Started, counted
-from remediate.failover import filesystems, hold, own_copy, parting, peer, reach, roles, services, silence, waking
+from remediate.failover import (
+    boot_alone,
+    filesystems,
+    hold,
+    newest,
+    own_copy,
+    parting,
+    peer,
+    reach,
+    roles,
+    services,
+    silence,
+    waking,
+)
 from remediate.failover.behind import behind
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
@@ -48,15 +59,13 @@ class Carrier:
         heed: Callable[[Step], None] | None = None,
     ) -> None:
         self.site, self.seen, self.run, self.watch = site, seen, run, watch
-        self._heed = heed
+        self._heed = heed or self._refuse_other_carp
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
         self.refused = False
         """The first step that failed was one that only waits: nothing was done for that resource."""
-        self.told: Callable[[Step, float, int], None] | None = None
-        """Told of every step that was done, with the seconds that it took and the processes that it started."""
-        self.processes = 0
-        self._kinds: dict[str, str] = {}
+        self.told: Callable[[Step, float], None] | None = None
+        """Told of every step that was done, with the seconds that it took."""
         self.superseded = ""
         """Why the plan was dropped, where it was."""
         self.steps = 0
@@ -80,34 +89,25 @@ class Carrier:
 
     def _track(self, track: Track, heedless: bool) -> None:
         for step in track:
-            started: Started = []
-            doing = self._counting(started)
             if not heedless:
-                doing.refuse_superseded(step)
+                self.refuse_superseded(step)
             began = self.site.timing.now()
             self.watch(str(step))
             try:
-                result = doing._do(step)
+                result = self._do(step)
             except (StepFailed, ProbeError) as error:
-                self._journal(step, f"failed: {error}", began, started)
+                self._journal(step, f"failed: {error}", began)
                 if not heedless:
                     self.refuse_superseded(step)  # then it is no failure of the step
                 self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self.failed[step.resource] = f"{step}: {error}"
                 return
             self.steps += 1
-            self._journal(step, result or "done", began, started)
+            self._journal(step, result or "done", began)
             if self.told is not None:
-                self.told(step, self.site.timing.now() - began, len(started))
+                self.told(step, self.site.timing.now() - began)
 
-    def _counting(self, started: Started) -> Carrier:
-        """The same carrier, as what one step does it with: tracks go at the same time, and each counts its own."""
-        made = copy.copy(self)
-        made.site = counted(self.site, started)
-        return made
-
-    def _journal(self, step: Step, result: str, began: float, started: Started) -> None:
-        self.processes += len(started)
+    def _journal(self, step: Step, result: str, began: float) -> None:
         self.site.journal.entry(
             "step",
             resource=step.resource,
@@ -115,7 +115,6 @@ class Carrier:
             why=step.do.value,
             result=result,
             seconds=self.site.timing.now() - began,
-            processes=len(started),
             severity=ERR if result.startswith("failed") else INFO,
             run=self.run,
         )
@@ -125,7 +124,7 @@ class Carrier:
         self._refuse_in_maintenance(step)
         if step.do in PROMOTES and hold.shutting_down(self.site.store, self.seen.facts.boot_id):
             raise Superseded(f"before {step}: this node shuts down")
-        (self._heed or self._refuse_other_carp)(step)
+        self._heed(step)
 
     def _refuse_other_carp(self, step: Step) -> None:
         """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""
@@ -168,10 +167,8 @@ class Carrier:
         if do is Do.STOP_SERVING:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
-            places = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
-            services.start(site, step.names, tuple(place.point for place in places))
-            if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
-                services.await_running(site, step.names)
+            points = [place.point for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
+            services.start(site, step.names, tuple(points))
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
         return ""
@@ -183,9 +180,9 @@ class Carrier:
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: self._become_primary(place),
             Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
-            Do.CHECK: lambda: filesystems.check(site, place, self._kind(place)),
+            Do.CHECK: lambda: filesystems.check(site, place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
-            Do.MOUNT: lambda: filesystems.mount(site, place, self._kind(place)),
+            Do.MOUNT: lambda: filesystems.mount(site, place),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
             Do.WAKE: lambda: waking.wake(site, place, self.seen.vhids),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
@@ -196,27 +193,34 @@ class Carrier:
         }
         return done[do]() or ""
 
-    def _kind(self, place: Place) -> str:
-        """What file system is on the device, looked at once."""
-        if place.name not in self._kinds:
-            self._kinds[place.name] = filesystems.kind(self.site, place)
-        return self._kinds[place.name]
-
     def _become_primary(self, place: Place) -> str:
-        """Unless it has become known meanwhile that this copy lacks what the other node has written."""
+        """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
+        devd may tell of CARP before a boot is known for one."""
         kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
-        if told or (place.name in self._answers and not self.seen.facts.said[place.name].compared):
+        compared = self.seen.facts.said[place.name].compared
+        if told or (place.name in self._answers and not compared):
             found = behind(self.site, place.name, None, asked=True)
             if found.split or (found.stale and not heedless):
                 raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")
+            compared = compared or found.dumps
+        unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.site, place.name)
+        if unheard:
+            raise Superseded(f"before {place.name} becomes primary: {unheard}")
         return roles.become_primary(self.site, place, self.seen.facts)
+
+    @property
+    def _awaits_the_other(self) -> bool:
+        policy = self.site.config.failover
+        return policy.boot_alone == "wait" and not policy.promote_stale
 
     def _give_up(self, place: Place, role: Role) -> None:
         """Under a mount only while the proof still stands (`parting`): what NFS took until it was stopped, and what UFS
         writes by itself, may have reached the device meanwhile."""
         if self.seen.facts.resources[place.name].role_first and parting.has_written_alone(self.site, place.name):
             raise Superseded(f"before the role of {place.name} is given up: this node has written alone meanwhile")
+        if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
+            newest.look(self.site, place.name)  # the unmount may have been its first write alone
         roles.become(self.site, place, role)
 
     def _is_up(self, name: str) -> bool:

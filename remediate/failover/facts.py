@@ -54,6 +54,8 @@ class ResourceState(NamedTuple):
     peer: Peer
     split: Split
     stale: bool
+    unheard: bool
+    """The node was booted, has heard nothing of the other copy since, and is not known to have written last."""
 
     @property
     def active(self) -> bool:
@@ -90,6 +92,7 @@ class Said(NamedTuple):
     carp: str = ""
     role: str = ""
     stale: str = ""
+    unheard: str = ""
     split: str = ""
     peer: str = ""
     peer_asked: bool = False

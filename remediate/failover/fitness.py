@@ -38,7 +38,8 @@ connected says that it has nothing dirty."""
 FAILED = "failed promotion"
 UNSURE = "state not known"
 HELD_THERE = "the other node has it"
-STAYS = ("split-brain", STALE)
+BOOT_ALONE = "boot-alone"
+STAYS = ("split-brain", STALE, BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
 

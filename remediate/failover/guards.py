@@ -81,6 +81,9 @@ RULES = (
          lambda state, node, policy: state.split is Split.LOSING, refuses=True),
     Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=True),
+    Rule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
+         Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
+         and not policy.promote_stale, refuses=True),
     Rule("master", "the service address is here", Target.ACTIVE, lambda state, node, policy: True),
 )  # fmt: skip
 """In this order. The last one fits what no other does."""

@@ -15,7 +15,7 @@ from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import hearing, parting, peer
+from remediate.failover import boot_alone, hearing, parting, peer
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
@@ -164,7 +164,7 @@ def _resource(
     mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
     since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
     master_at = since.since if since else None
-    stale = split_said = ""
+    stale = split_said = unheard = ""
     compared = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
@@ -174,6 +174,7 @@ def _resource(
         stale, split_said, compared = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or reading.remembered.against_a_promotion()
+        unheard = "" if compared else boot_alone.unheard(site, name)
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
@@ -193,8 +194,9 @@ def _resource(
         peer=seen.peer,
         split=split,
         stale=bool(stale),
+        unheard=bool(unheard),
     )
-    return state, Said(wanted.why, role_said, stale, split_said, seen.says, seen.asked, compared), master_at
+    return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), master_at
 
 
 def mounted_as(there: filesystem.Mount | None, place: Place) -> Mounted:

@@ -50,6 +50,7 @@ class Event(enum.Enum):
     LOOKED_COMPLETE = "looked-complete"
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
+    COMPARED = "compared"
     LOSS_ACCEPTED = "loss-accepted"
 
 
@@ -61,7 +62,8 @@ class Ledger(NamedTuple):
     while it has one, is one itself, or nothing is known. `connected_at`: when a primary last connected; `role`: the
     one given last, empty where unknown. `parted_at`: since when the two copies have been apart, whichever of the nodes
     was primary; None while they are connected, and where it isn't known. `boot`: the mark of the boot in which this was
-    written down, empty where that isn't known.
+    written down, empty where that isn't known. `unheard_since`: when this node was booted, while it has neither been
+    connected since nor heard anything of the other copy; else None.
     """
 
     copy: Copy
@@ -74,6 +76,7 @@ class Ledger(NamedTuple):
     role: str = ""
     parted_at: float | None = None
     boot: str = ""
+    unheard_since: float | None = None
 
 
 NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
@@ -167,19 +170,23 @@ TABLE = (
         "a connected primary with nothing dirty has written all of it here"),
     Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),
     Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
+    Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
     Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
         "a human decided that this copy is what counts from now on"),
 )  # fmt: skip
 """The rules, one for each event."""
 
 ROWS = {row.event: row for row in TABLE}
+HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE, Event.LOOKED_COMPLETE,
+                   Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED})  # fmt: skip
+"""Events after which a node that was booted knows how its copy stands to the other one, or a human has decided it."""
 
 
 def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
     """What is known once `event` became known at `at`, through the node `by`. The same event twice is as once."""
     row = ROWS[event]
     lacking = event is Event.STARTED and ledger.copy is not Copy.COMPLETE
-    linked = _parted(row.link(ledger, at), event, at)
+    linked = _heard(_parted(row.link(ledger, at), event, at), event, at)
     if row.copy is None or lacking:
         return linked
     if row.copy is Copy.COMPLETE:
@@ -190,6 +197,12 @@ def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
     if row.copy is ledger.copy:
         return linked
     return linked._replace(copy=row.copy, since=at, why=row.why.format(by=by), by=by)
+
+
+def _heard(ledger: Ledger, event: Event, at: float) -> Ledger:
+    if event is Event.STARTED:
+        return ledger._replace(unheard_since=at)
+    return ledger._replace(unheard_since=None) if event in HEARS else ledger
 
 
 def in_boot(ledger: Ledger, boot: str) -> Ledger:
@@ -290,12 +303,14 @@ def _name(resource: str) -> str:
 
 
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
+LATER_TIMES = ("unheard_since",)
+"""Those that a file of an older hastwatch does not have."""
 
 
 def as_values(ledger: Ledger) -> Values:
     """The object in the file of a ledger; times to the millisecond."""
     kept: Values = {"version": 1, **ledger._asdict(), "copy": ledger.copy.value}
-    for name in TIMES:
+    for name in (*TIMES, *LATER_TIMES):
         at = getattr(ledger, name)
         kept[name] = None if at is None else utc_milliseconds(at)
     return kept
@@ -309,6 +324,7 @@ def from_values(values: Values, resource: str) -> Ledger:
         since, complete, gone_at, connected_at, parted_at = (
             None if values[name] is None else since_1970(values[name]) for name in TIMES
         )
+        unheard = values.get("unheard_since")
         return Ledger(
             copy=Copy(values["copy"]),
             since=since or 0.0,
@@ -320,6 +336,7 @@ def from_values(values: Values, resource: str) -> Ledger:
             role=str(values["role"]),
             parted_at=parted_at,
             boot=str(values.get("boot", "")),
+            unheard_since=None if unheard is None else since_1970(unheard),
         )
     except (ValueError, KeyError, TypeError):
         return _unreadable(f"{_name(resource)} is no ledger of version 1")

@@ -3,10 +3,10 @@
     hastwatch promote
     hastwatch promote -r home --accept-data-loss
 
-The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes: what it
-lacks is lost as soon as it is written to, and is nowhere once the other copy follows this one. It asks for the
-resource's name first. Nothing else is overridden: maintenance, a split-brain and a peer that holds the resource still
-count.
+The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes, or that may
+lack those of the other node because this one was booted alone: what it lacks is lost as soon as it is written to, and
+is nowhere once the other copy follows this one. It asks for the resource's name first. Nothing else is overridden:
+maintenance, a split-brain and a peer that holds the resource still count.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parser() -> Parser:
     made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
-    made.add_argument("--accept-data-loss", action="store_true", help="also a copy that is known to lack writes")
+    made.add_argument("--accept-data-loss", action="store_true", help="also a copy that lacks writes, or may lack them")
     caller.add_yes(made)
     local.add_options(made)
     return made
@@ -59,7 +59,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
     if not going_up:
         sys.stdout.write("in place: served from this node already\n")
         return 0
-    costs = {name: said for name in going_up if (said := seen.facts.said[name].stale)}
+    costs = {name: said for name in going_up if (said := cost(site, seen, name))}
     refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
     question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
     asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
@@ -67,6 +67,13 @@ def act(site: Site, options: argparse.Namespace) -> int:
     progress = Progress(site.timing, on_a_terminal())
     wish = Wish(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
     return end(PROG, converge(site, wish, progress), progress)
+
+
+def cost(site: Site, seen: Seen, name: str) -> str:
+    """Why the copy lacks writes, or may lack them; empty where it would be promoted without being asked."""
+    said, waits = seen.facts.said[name], site.config.failover.boot_alone == "wait"
+    return said.stale or (f"this copy may lack what the other node wrote after it: {said.unheard}"
+                          if waits and said.unheard else "")  # fmt: skip
 
 
 def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> None:

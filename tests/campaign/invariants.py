@@ -3,7 +3,7 @@
 * Two nodes never serve, but for the moment after a network is whole again in which neither has heard of the other.
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know.
-* While a node is there that could serve with all the data, somebody serves, but for BOUND seconds.
+* While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
 * When everything is well nothing is held back any more, but a standby that is not to take the address back; and nothing
@@ -20,6 +20,7 @@ from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.replication import PrimaryWorker
+from remediate.state import ledger
 from remediate.state.store import Store
 
 if TYPE_CHECKING:
@@ -181,13 +182,29 @@ def could_serve(ground: Ground, node: Node) -> bool:
         return False
     if trouble.failing_mounts or trouble.failing_services or trouble.hopeless or trouble.absent_devices:
         return False
-    if trouble.peer_lies or trouble.state_error:
+    if trouble.peer_lies or trouble.state_error or not _can_know(ground, node):
         return False
     if not pair.link.both_ways(pair.layout.client, node.name, Traffic.CLIENT):
         return False
     if not all(node.network.usable(vhid.interface) for vhid in pair.layout.vhids):
         return False
     return all(_has_all(ground, node, resource.name) for resource in pair.layout.resources)
+
+
+def _can_know(ground: Ground, node: Node) -> bool:
+    """Whether the node can tell its copy from one that lacks writes: it has been connected since its boot, or
+    can ask the other one now, and its disk is not behind by the counters. What a mount or fsck wrote alone counts as
+    much as what a client wrote."""
+    pair, peer = ground.pair, ground.pair.peer(node)
+    for resource in pair.layout.resources:
+        kept = ledger.read(Store(str(ground.state / node.name)), resource.name) if ground.state else None
+        unheard = kept is not None and kept.unheard_since is not None
+        if unheard and not (peer.on and pair.manageable(node, peer)):
+            return False
+        mine, theirs = disk_of(node, resource.name).metadata, disk_of(peer, resource.name).metadata
+        if mine is not None and theirs is not None and theirs.localcnt > mine.remotecnt:
+            return False
+    return True
 
 
 def _has_all(ground: Ground, node: Node, resource: str) -> bool:

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from checks.plugin.config import Config
 from remediate.rehearsal.writes import Cause
-from tests.failover.installed_pair import InstalledPair, installed_pair, master
+from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 WROTE_ALONE = 60.0
 """Seconds for which the last node served alone."""
 OFF = 10.0
 
 
-def all_dark(state: Path) -> InstalledPair:
+def all_dark(state: Path, config: Config | None = None) -> InstalledPair:
     """The active node, which CARP prefers, dies; the other one takes over, serves alone, and is shut down in order."""
-    pair = installed_pair(state)
+    pair = installed_pair(state, config)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
     pair.passes(WROTE_ALONE)
@@ -52,6 +53,7 @@ def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its
     holds back less."""
     pair = all_dark(state)
     boots_first(pair)
+    pair.looks_every_minute(pair.active)
     pair.standby.power_on()
     assert pair.until(lambda: bool(pair.standby.network.vhids()), 40)
     pair.breaks("demote", pair.standby.name, "480")
@@ -64,7 +66,7 @@ def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its
 
 
 def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
-    """Nothing more is asked then: `peer` says that the other node is gone."""
-    pair = all_dark(state)
+    """Nothing more is asked then: `peer` says that the other node is gone. Where that is the policy (`boot_alone`)."""
+    pair = all_dark(state, policy(boot_alone="serve"))
     boots_first(pair)
     assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()

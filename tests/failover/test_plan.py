@@ -21,7 +21,11 @@ from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
 from remediate.failover.steps import Do, Step, node_after, resource_after
 
-POLICIES = (Failover(), Failover(promote_stale=True, services=("ctld",)))
+POLICIES = (
+    Failover(),
+    Failover(promote_stale=True, services=("ctld",)),
+    Failover(boot_alone="serve"),
+)
 CARP = (None, *CarpState)
 FLAG = (False, True)
 NODES = tuple(
@@ -35,7 +39,7 @@ NODES = tuple(
 
 def resources() -> Iterator[ResourceState]:
     """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
-    for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG):
+    for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG, FLAG):
         made = ResourceState(*state)
         mounted = made.mounted is not Mounted.NOTHING
         if (made.exported and not mounted) or (mounted and not made.protected):
@@ -98,6 +102,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "NFS answers before the mount"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
+    if promoted and state.unheard and policy == Failover():
+        yield "a node that was booted alone promoted"
     if promoted and node.leaving is not Leaving.NO:
         yield "promoted while the service is given away"
     after, reached = end(made, node, state)
@@ -117,7 +123,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "an active node was touched"
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=("defaults", "promote_stale"))
+@pytest.mark.parametrize("policy", POLICIES, ids=("defaults", "promote_stale", "boot_alone"))
 @pytest.mark.parametrize("carp", CARP, ids=str)
 def test_no_plan_does_what_it_must_not(carp: CarpState | None, policy: Failover) -> None:
     # every state of a resource on three nodes that differ in turn, every node with every hundredth resource

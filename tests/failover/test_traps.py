@@ -71,6 +71,7 @@ def test_2_nfs_does_not_answer_before_hastd_has_a_role(state: Path) -> None:
         for node in (pair.active, pair.standby):
             node.power_off()
         pair.passes(5)
+        pair.standby.power_on()
         pair.boots(pair.active)
         return pair.clients.account().errors
 

@@ -34,6 +34,7 @@ LEDGER = st.builds(
     connected_at=st.none() | TIME,
     role=st.sampled_from(["", "primary", "secondary", "init"]),
     parted_at=st.none() | TIME,
+    unheard_since=st.none() | TIME,
 )
 
 

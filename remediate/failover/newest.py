@@ -1,0 +1,96 @@
+"""Whether this node's copy is proven to be the newest after a boot: this node was the last one that wrote.
+
+It is written down while it is so: this node is primary, the other one is not connected, and hastd has written what that
+one lacks. The note has the counters of this node's disk, because a synchronisation that is completed changes them
+(sbin/hastd/primary.c, sync_thread()) even where nobody heard of it. A connection that is seen in any other way voids
+it, and so does another node that is heard to be MASTER while this one is still primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from checks.probes import hast
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role, Status
+from remediate.failover.facts import ResourceState
+from remediate.site import Site
+from remediate.state.journal import WARNING
+from remediate.state.store import StateError, Values
+
+NAME = "newest.json"
+
+
+def note(site: Site, states: Mapping[str, ResourceState], resources: Mapping[str, Resource]) -> None:
+    """Write down what a look at the node shows of its copies. Raises nothing: what cannot be written down is not known
+    after a boot."""
+    for name, resource in resources.items():
+        given_way = resource.role is Role.PRIMARY and states[name].carp is CarpState.BACKUP
+        if resource.status is Status.COMPLETE or given_way:
+            void(site, name)
+        elif states[name].active:
+            note_alone(site, resource)
+
+
+def look(site: Site, name: str) -> None:
+    """The same, by a look at the resource; where hastd gives no answer nothing is written down. Raises nothing."""
+    try:
+        note_alone(site, hast.resource(site.here.node(), name))
+    except (hast.NoState, ProbeError):
+        return
+
+
+def note_alone(site: Site, resource: Resource) -> None:
+    """Write it down where this node is primary and has written alone. Raises nothing."""
+    if resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0:
+        _keep(site, resource.name)
+
+
+def void(site: Site, name: str) -> None:
+    """The nodes are connected, or another one is MASTER: from now on the other copy may become the newest. Raises
+    nothing; where it cannot be written down, the counters tell of a synchronisation."""
+    _change(site, name, None)
+
+
+def is_proven(site: Site, name: str) -> bool:
+    """Whether the note of this copy still holds. Raises nothing: what cannot be read proves nothing."""
+    try:
+        noted = site.store.read(NAME).get(name)
+    except StateError:
+        return False
+    return noted is not None and noted == _counters(site, name)
+
+
+def _keep(site: Site, name: str) -> None:
+    counters = _counters(site, name)
+    if counters is not None:
+        _change(site, name, counters)
+
+
+def _counters(site: Site, name: str) -> dict[str, int] | None:
+    """Those of this node's disk, None where they cannot be read or say that nothing was written alone: localcnt is
+    raised by the first such write (primary.c, write_complete())."""
+    try:
+        found = hast.metadata(site.here.node(), name)
+    except (hast.MetadataUnreadable, ProbeError):
+        return None
+    if found.resuid == 0 or found.localcnt == 0:
+        return None
+    return {"resuid": found.resuid, "localcnt": found.localcnt, "remotecnt": found.remotecnt}
+
+
+def _change(site: Site, name: str, counters: dict[str, int] | None) -> None:
+    try:
+        if site.store.read(NAME).get(name) == counters:
+            return
+        site.store.update(NAME, lambda values: _changed(values, name, counters), instead=lambda error: {})
+    except StateError as error:
+        site.journal.entry("newest", resource=name, result=f"not written: {error}", severity=WARNING)
+
+
+def _changed(values: Values, name: str, counters: dict[str, int] | None) -> Values:
+    kept = {key: value for key, value in values.items() if key not in (name, "version")}
+    if counters is not None:
+        kept[name] = counters
+    return {"version": 1, **kept} if kept else {}
