@@ -8,6 +8,7 @@ from typing import TypeVar
 from checks.probes.errors import OutOfTime
 from checks.probes.node import Node
 from checks.probes.process import Completed
+from remediate.machine import Machine
 from remediate.site import LOOK, Site, Way
 from remediate.timing import Timing
 
@@ -24,6 +25,11 @@ class _HurriedWay(Way):
     def __init__(self, way: Way, timing: Timing, ends: float) -> None:
         self.via = way.via
         self._way, self._timing, self._ends = way, timing, ends
+
+    @property
+    def machine(self) -> Machine | None:
+        """As the way's own."""
+        return self._way.machine
 
     def node(self, seconds: float = LOOK) -> Node:
         """As Way does it, with what is left. Raises OutOfTime too."""

@@ -15,6 +15,7 @@ from checks.probes.identity import tell_apart
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
+from remediate.machine import Machine, this_machine
 from remediate.state.journal import Journal
 from remediate.state.store import Store
 from remediate.timing import Timing
@@ -32,6 +33,11 @@ class Way:
     def __init__(self, via: tuple[str, ...], given_up: Memory) -> None:
         self.via = via
         self._given_up = GivenUpCommands(given_up)
+
+    @property
+    def machine(self) -> Machine | None:
+        """The node's kernel, where it can be asked without a command."""
+        return None if self.via else this_machine()
 
     def node(self, seconds: float = LOOK) -> Node:
         """The node, with so many seconds for everything that is asked of it. Raises ToolMissing."""

@@ -18,6 +18,7 @@ from remediate import local
 from remediate.detached import detach, internal
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.carp_arrival import Refused, carp_event
+from remediate.failover.patience import patiently as patiently
 from remediate.local import Where
 from remediate.site import Site
 from remediate.state.journal import CRIT, ERR, Level
@@ -31,8 +32,6 @@ OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir"
 SHUTDOWN, GIVING_UP = 60.0, 40.0
 """Seconds for everything at a shutdown, and of these for the convergence: all scripts together have
 rcshutdown_timeout, 90 s (rc.conf(5)), then rc.shutdown is killed, and hastd with all processes (init(8))."""
-PATIENCE, LOOK_AGAIN = 60.0, 0.2
-"""Seconds that a worker waits for another one to end, and between two looks whether it has."""
 
 
 class Hook(NamedTuple):
@@ -163,15 +162,56 @@ def note_carp(site: Site, words: list[str]) -> Noted:
 
 
 def hast_work(site: Site, words: list[str]) -> None:
-    """What follows from an event of hastd, in the worker. Raises Refused, StateError, ProbeError."""
-    from remediate.failover.arrival import hast_event
+    """What follows from an event of hastd, in the worker: at once for a split-brain, which steps down; of all else one
+    worker takes care, or the convergence that runs. Raises Refused, StateError, ProbeError."""
+    from remediate.failover import arrival
     from remediate.failover.converge import Wish, converge
+    from remediate.failover.telling import Telling
 
-    trigger = hast_event(site, words)
+    now, telling = site.timing.wall(), Telling()
+    if words[0] != "split-brain":
+        note_hast(site, words, now)
+        return take_up(site)
+    trigger = arrival.hast_event(site, words, now, telling)
     if trigger:
         patiently(site, trigger, lambda: converge(site, Wish(trigger)))
-    if trigger and words[0] == "split-brain":
         recover_losing(site)
+    return None
+
+
+def note_hast(site: Site, words: list[str], at: float) -> None:
+    """Note an event of hastd; where that fails, do at once what it is for. Raises Refused, StateError, ProbeError."""
+    from remediate.failover import arrival
+    from remediate.failover.converge import Wish, converge
+    from remediate.failover.telling import Telling
+    from remediate.state import noted
+
+    try:
+        return noted.note(site.store, words, at)
+    except StateError as error:
+        why = f"hastd {' '.join(words)}"
+        site.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
+    telling = Telling()
+    trigger = arrival.hast_event(site, words, at, telling)
+    telling.send(site)
+    if trigger:
+        patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+    return None
+
+
+def take_up(site: Site) -> None:
+    """What hastd has told of, unless a convergence runs that does it at its end."""
+    from remediate.failover import afterwards
+    from remediate.failover.converge import LOCK, Wish, brought
+    from remediate.failover.telling import Telling
+
+    if afterwards.convergence_heeds(site, LOCK):
+        return
+    afterwards.settle(
+        site,
+        Telling(),
+        lambda trigger, telling: patiently(site, trigger, lambda: brought(site, Wish(trigger), telling)),
+    )
 
 
 def recover_losing(site: Site) -> None:
@@ -181,23 +221,6 @@ def recover_losing(site: Site) -> None:
     from remediate.recovery import automatic
 
     automatic.recover_losing(site)
-
-
-def patiently(site: Site, why: str, call: Callable[[], Outcome]) -> Outcome:
-    """What a call of converge gives that waits for the one that runs, where there is one: that may have looked at the
-    node before what this call is for, and hears of CARP events only. Raises what the call raises."""
-    from remediate.failover.converge import Result
-
-    outcome = call()
-
-    def ran() -> bool:
-        nonlocal outcome
-        outcome = outcome if outcome.result is not Result.BUSY else call()
-        return outcome.result is not Result.BUSY
-
-    if not site.timing.until(ran, PATIENCE, LOOK_AGAIN):
-        site.journal.entry("worker", why=why, result=f"not taken up: {'; '.join(outcome.said)}", severity=ERR)
-    return outcome
 
 
 def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:

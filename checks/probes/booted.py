@@ -9,6 +9,7 @@ rc.d/cleanvar empties of plain files at every boot, before FILESYSTEMS and so be
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from checks.probes.errors import NotFound, NotUnderstood
@@ -24,8 +25,13 @@ BOOTTIME = r"\{ sec = (?P<seconds>\d+), usec = \d+ \}"
 
 def boot_mark(node: Node) -> str:
     """The mark of this boot, empty where there is none (yet) or it is damaged. Raises ProbeError."""
+    return read_mark(node.read)
+
+
+def read_mark(read: Callable[[str], str]) -> str:
+    """The same, by what reads a file. Raises what that raises but NotFound."""
     try:
-        text = node.read(PATH).strip()
+        text = read(PATH).strip()
     except NotFound:
         return ""
     return text if re.fullmatch(MARK, text) else ""

@@ -101,6 +101,8 @@ class Node:
         self.deadline = deadline
         self.given_up = given_up
         self.log: list[Completed | tuple[str, str]] = []
+        self.started: list[str] = []
+        """The command lines that were started, for whoever counts them."""
         self._host_name = ""
         self._lost: ProbeError | None = None
         self._ahead: dict[tuple[str, ...], Completed | Hangs] = {}
@@ -192,6 +194,7 @@ class Node:
         """Bring a command line to the node and wait for its end, `until` at most. Raises what process.run raises, and
         StillHangs."""
         argv = self.brought(command)
+        self.started.append(shown)
         self.given_up.refuse_if_still_hanging(argv, shown)
         try:
             return run(argv, until, shown=shown)

@@ -179,7 +179,9 @@ def _restarted(site: Site, stop: tuple[tuple[str, ...], ...], start: tuple[tuple
         services.stop(site, names)
     for names in start:
         points = tuple(place.point for place in _still_served(site) if place.exported)
-        services.start(site, (*names, *_missing(site, names)), points)
+        started = (*names, *_missing(site, names))
+        services.start(site, started, points)
+        services.await_running(site, started)
     return _await_served(site, SERVED)
 
 

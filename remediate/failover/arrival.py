@@ -21,6 +21,7 @@ from remediate.failover.mastership import look
 from remediate.failover.observe import observe
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import places
+from remediate.failover.telling import Telling, of_peer
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state import marker
@@ -32,36 +33,52 @@ SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
 
 
-def hast_event(site: Site, words: list[str]) -> str:
-    """An event of hastd (hast.conf(5), `exec`). What a convergence is to be called for, empty where none is needed.
-    Raises Refused, StateError, ProbeError."""
+def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str:
+    """An event of hastd (hast.conf(5), `exec`) that came at `at` (seconds since 1970), perhaps some time ago. What a
+    convergence is to be called for, empty where none is needed. Raises Refused, StateError, ProbeError."""
     refuse_wrong(words)
     kind, name, more = words[0], words[1], words[2:]
     if name not in places(site.here.node(), site.config):
         raise Refused(f"hast.conf has no resource {name}")
     if kind == "split-brain":
         return _split_brain(site, name)
-    now = site.timing.wall()
     if kind == "role":
-        copies.write_down(site, name, ROLES[more[1]], now, site.journal.node_name)
-        return f"hastd role {name} {more[1]}" if more[1] == "init" else ""
+        return _role(site, name, more[1], at)
     try:
         resource = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         raise Refused(f"what {kind} of {name} means is not known: {error}") from None
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
-        copies.write_down(site, name, Event.ROLE_PRIMARY, now, site.journal.node_name)
-    copies.write_down(site, name, EVENTS[kind], now, site.journal.node_name)
-    if kind == "connect":
-        newest.void(site, name)
-    elif kind == "disconnect":
+        copies.write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), site.journal.node_name)
+    if not _is_old(site, kind, name, at):
+        copies.write_down(site, name, EVENTS[kind], at, site.journal.node_name)
+        if kind == "connect":
+            newest.void(site, name)
+    if kind == "disconnect":
         newest.note_alone(site, resource)
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(site, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
         _joined(site, name)
-    _about_the_copies(site, resource, EVENTS[kind])
+    _about_the_copies(site, resource, EVENTS[kind], telling)
     return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
+
+
+def _role(site: Site, name: str, said: str, at: float) -> str:
+    """A change of the role says "look now": by the time that this is done another one may have followed, and what was
+    written down of that must stay. What hastd said counts where it does not answer."""
+    try:
+        now = hast.resource(site.here.node(), name).role.value
+    except (hast.NoState, ProbeError):
+        now = said
+    copies.write_down(site, name, ROLES[now], at if now == said else site.timing.wall(), site.journal.node_name)
+    return f"hastd role {name} init" if now == "init" else ""
+
+
+def _is_old(site: Site, kind: str, name: str, at: float) -> bool:
+    """A synchronisation that was completed says that both copies are equal: at that time, and not after what has become
+    known since."""
+    return kind == "syncdone" and own_copy.known(site, name).since > at
 
 
 def _joined(site: Site, name: str) -> None:
@@ -143,17 +160,16 @@ def _look_at_carp(site: Site, name: str) -> None:
                            result=f"CARP was not looked at: {error}")  # fmt: skip
 
 
-def _about_the_copies(site: Site, resource: hast.Resource, event: Event) -> None:
+def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling: Telling) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it."""
     name = resource.name
     if resource.role is Role.PRIMARY:
-        known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else copies.of_peer(resource)
+        known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(resource)
         if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:
             known = Copy.COMPLETE
             _end_split_brain(site, name, "a synchronisation was completed")
         if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
-            again = event in (Event.CONNECT, Event.SYNCDONE)
-            copies.tell(site, name, known, site.journal.node_name, again)
+            telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
         asked = peer.ask(site, places(site.here.node(), site.config)[name])
         if asked is not None and asked.peer is Peer.HOLDS:
@@ -171,8 +187,8 @@ def _after_a_look(site: Site, name: str) -> Copy:
         except (hast.NoState, ProbeError):
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
-        if not here or copies.of_peer(resource) is not Copy.UNKNOWN:
-            found.append(copies.of_peer(resource) if here else Copy.UNKNOWN)
+        if not here or of_peer(resource) is not Copy.UNKNOWN:
+            found.append(of_peer(resource) if here else Copy.UNKNOWN)
         return bool(found)
 
     site.timing.until(known, SYNC_LOOKS, 0.2)

@@ -6,6 +6,7 @@ the plan is dropped (Superseded), and `converge` plans anew from what is there t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -13,6 +14,7 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
     filesystems,
@@ -59,13 +61,15 @@ class Carrier:
         heed: Callable[[Step], None] | None = None,
     ) -> None:
         self.site, self.seen, self.run, self.watch = site, seen, run, watch
-        self._heed = heed or self._refuse_other_carp
+        self._heed = heed
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
         self.refused = False
         """The first step that failed was one that only waits: nothing was done for that resource."""
-        self.told: Callable[[Step, float], None] | None = None
-        """Told of every step that was done, with the seconds that it took."""
+        self.told: Callable[[Step, float, int], None] | None = None
+        """Told of every step that was done, with the seconds that it took and the processes that it started."""
+        self.processes = 0
+        self._kinds: dict[str, str] = {}
         self.superseded = ""
         """Why the plan was dropped, where it was."""
         self.steps = 0
@@ -89,25 +93,34 @@ class Carrier:
 
     def _track(self, track: Track, heedless: bool) -> None:
         for step in track:
+            started: Started = []
+            doing = self._counting(started)
             if not heedless:
-                self.refuse_superseded(step)
+                doing.refuse_superseded(step)
             began = self.site.timing.now()
             self.watch(str(step))
             try:
-                result = self._do(step)
+                result = doing._do(step)
             except (StepFailed, ProbeError) as error:
-                self._journal(step, f"failed: {error}", began)
+                self._journal(step, f"failed: {error}", began, started)
                 if not heedless:
                     self.refuse_superseded(step)  # then it is no failure of the step
                 self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self.failed[step.resource] = f"{step}: {error}"
                 return
             self.steps += 1
-            self._journal(step, result or "done", began)
+            self._journal(step, result or "done", began, started)
             if self.told is not None:
-                self.told(step, self.site.timing.now() - began)
+                self.told(step, self.site.timing.now() - began, len(started))
 
-    def _journal(self, step: Step, result: str, began: float) -> None:
+    def _counting(self, started: Started) -> Carrier:
+        """The same carrier, as what one step does it with: tracks go at the same time, and each counts its own."""
+        made = copy.copy(self)
+        made.site = counted(self.site, started)
+        return made
+
+    def _journal(self, step: Step, result: str, began: float, started: Started) -> None:
+        self.processes += len(started)
         self.site.journal.entry(
             "step",
             resource=step.resource,
@@ -115,6 +128,7 @@ class Carrier:
             why=step.do.value,
             result=result,
             seconds=self.site.timing.now() - began,
+            processes=len(started),
             severity=ERR if result.startswith("failed") else INFO,
             run=self.run,
         )
@@ -124,7 +138,7 @@ class Carrier:
         self._refuse_in_maintenance(step)
         if step.do in PROMOTES and hold.shutting_down(self.site.store, self.seen.facts.boot_id):
             raise Superseded(f"before {step}: this node shuts down")
-        self._heed(step)
+        (self._heed or self._refuse_other_carp)(step)
 
     def _refuse_other_carp(self, step: Step) -> None:
         """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""
@@ -167,8 +181,10 @@ class Carrier:
         if do is Do.STOP_SERVING:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
-            points = [place.point for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
-            services.start(site, step.names, tuple(points))
+            places = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
+            services.start(site, step.names, tuple(place.point for place in places))
+            if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
+                services.await_running(site, step.names)
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
         return ""
@@ -180,9 +196,9 @@ class Carrier:
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: self._become_primary(place),
             Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
-            Do.CHECK: lambda: filesystems.check(site, place),
+            Do.CHECK: lambda: filesystems.check(site, place, self._kind(place)),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
-            Do.MOUNT: lambda: filesystems.mount(site, place),
+            Do.MOUNT: lambda: filesystems.mount(site, place, self._kind(place)),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
             Do.WAKE: lambda: waking.wake(site, place, self.seen.vhids),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
@@ -192,6 +208,12 @@ class Carrier:
             Do.PROTECT: lambda: filesystems.protect(site, place, True),
         }
         return done[do]() or ""
+
+    def _kind(self, place: Place) -> str:
+        """What file system is on the device, looked at once."""
+        if place.name not in self._kinds:
+            self._kinds[place.name] = filesystems.kind(self.site, place)
+        return self._kinds[place.name]
 
     def _become_primary(self, place: Place) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:

@@ -15,7 +15,19 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate import exits
-from remediate.failover import alone, clients, copies, fitness, hearing, hold, newest, own_copy, peer, silence
+from remediate.failover import (
+    afterwards,
+    alone,
+    clients,
+    copies,
+    fitness,
+    hearing,
+    hold,
+    newest,
+    own_copy,
+    peer,
+    silence,
+)
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
@@ -23,10 +35,12 @@ from remediate.failover.guards import Decision, Rule, Target
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan, arranged, plan
+from remediate.failover.telling import Telling
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import events, failures, refusals
+from remediate.state import events, failures, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
@@ -86,15 +100,29 @@ def silent(step: str) -> None:
 
 
 def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
-    """Converge until the node is in place, or why it is not is known. Raises nothing: where no lock can be had, what
-    must not be served here is stopped, and nothing is promoted."""
+    """Converge until the node is in place, or why it is not is known; then do what was left for afterwards. Raises
+    nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
+    telling = Telling()
+    outcome = brought(site, wish, telling, watch)
+
+    def again(trigger: str, telling: Telling) -> Outcome:
+        return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
+
+    if outcome.result is not Result.BUSY and wish.leaving != hold.SHUTDOWN:
+        afterwards.settle(site, telling, again)
+    return outcome
+
+
+def brought(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None] = silent) -> Outcome:
+    """The same without what comes afterwards, `afterwards.settle`, which has to follow."""
     everything = wish.promote and not wish.only
     while True:
-        lock = Lock(site.store, LOCK, wish.trigger if everything else f"{wish.trigger}{IN_PART}", site.timing)
+        purpose = wish.trigger if everything else f"{wish.trigger}{IN_PART}"
+        lock = Lock(site.store, LOCK, purpose, site.timing, heeds=noted.HASTD)
         try:
             free = lock.acquire(0)
         except StateError as error:
-            return _without_lock(site, wish, watch, error)
+            return _without_lock(site, wish, telling, watch, error)
         if not free:
             holder = lock.holder()
             in_part = holder is None or holder.purpose.endswith(IN_PART)  # None: it has not said yet what it is for
@@ -102,16 +130,16 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
                 return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
             run = Run(site, wish, watch)
-            outcome = run.rounds()
+            outcome = run.rounds(telling)
         if events.read(site.store).seq == run.seq:  # else one came when nobody would have heard of it
             return outcome
 
 
-def _without_lock(site: Site, wish: Wish, watch: Callable[[str], None], error: StateError) -> Outcome:
+def _without_lock(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None], error: StateError) -> Outcome:
     """Two demotions at once do no harm: what one has done fails for the other, or does nothing."""
     run = Run(site, wish, watch)
     run.promote = False
-    outcome = run.rounds()
+    outcome = run.rounds(telling)
     said = f"no lock can be had, so nothing is promoted: {error}"
     site.journal.entry("refused", why=wish.trigger, result=said, run=run.id, severity=CRIT)
     return outcome._replace(result=Result.NOT_KEPT, said=(*outcome.said, said))
@@ -135,18 +163,19 @@ class Run:
         self.seq = events.read(site.store).seq
         self.steps = 0
 
-    def rounds(self) -> Outcome:
+    def rounds(self, telling: Telling) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
         said: tuple[str, ...] = ()
         for _ in range(ROUNDS):
+            afterwards.write_down(self.site)
             try:
                 seen = observe(self.site, self.wish.leaving)
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
                     seen = observe(self.site, self.wish.leaving)
             except ProbeError as error:
-                return self._ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
+                return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
-            copies.note(self.site, seen, again=self.wish.again)
+            copies.note(self.site, seen, telling, again=self.wish.again)
             newest.note(self.site, seen.facts.resources, seen.resources)
             made = self.plan(seen)
             said = _refusals(seen, made)
@@ -156,7 +185,7 @@ class Run:
                 trouble = self.hold(seen, made.decisions)
                 if events.read(self.site.store).seq != self.seq:
                     continue
-                return self._ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
+                return self.ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
             if self.wish.leaving:
                 clients.note_leaving(self.site, seen)
                 self.hold(seen, made.decisions)
@@ -166,8 +195,8 @@ class Run:
             self.begins(seen, made)
             stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
             if stopped:
-                return self._ends(Result.REFUSED, stopped, ALERT)
-        return self._ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
+                return self.ends(Result.REFUSED, stopped, ALERT)
+        return self.ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
 
     def plan(self, seen: Seen) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
@@ -224,7 +253,7 @@ class Run:
             self._hold_back({f"{name}: {fitness.IN_USE if left else fitness.HELD_THERE}" for name in going_up}, seen)
             return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
-            return self._undo(seen, going_up, carrier.failed)
+            return self.undo(seen, going_up, carrier.failed)
         in_use = {f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}
         self._hold_back(in_use | ({seen.facts.leaving} if seen.facts.leaving else set()), seen)
         return tuple(carrier.failed.values())
@@ -241,7 +270,7 @@ class Run:
         except StateError as error:
             self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 
-    def _undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again."""
         why = "; ".join(failed.values())
@@ -326,7 +355,8 @@ class Run:
                 run=self.id, severity=NOTICE,
             )  # fmt: skip
 
-    def _ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+    def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+        """Write down how it ended, where that is news."""
         if self.wish.leaving != hold.SHUTDOWN:  # clients of a node that goes down meet silence to the end
             silence.end(self.site)
         known = refusals.same(self.site.store, said)

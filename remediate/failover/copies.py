@@ -1,29 +1,26 @@
-"""What becomes known of the two copies, written into this node's ledger and told to the other node.
+"""What becomes known of the two copies, written into this node's ledger.
 
-Only a primary knows whether the other copy is complete. It tells the other node so, through the way to it, when that
-changes: a standby that was told that it is behind is not promoted.
+Only a primary knows whether the other copy is complete. It tells the other node so (`telling`) when that changes: a
+standby that was told that it is behind is not promoted.
 """
 
 from __future__ import annotations
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import ProbeError
-from checks.probes.hast import Resource, Role, Status
+from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole
 from remediate.failover import dumps, own_copy
 from remediate.failover.observe import Seen
-from remediate.failover.peer import ASK
+from remediate.failover.telling import Telling, of_peer, told
 from remediate.site import Site
-from remediate.state.journal import INFO, WARNING
+from remediate.state.journal import WARNING
 from remediate.state.ledger import Copy, Event
-from remediate.state.store import StateError, Values
-
-TOLD = "told.json"
+from remediate.state.store import StateError
 
 
-def note(site: Site, seen: Seen, again: bool = False) -> None:
-    """Write down what this look at the node showed, and tell the other node of its copy; `again`: even where it was
-    told the same before. Raises nothing: what cannot be kept or told is journalled."""
+def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
+    """Write down what this look at the node showed, and what the other node is to be told of its copy; `again`: even
+    where it was told the same before. Raises nothing: what cannot be kept is journalled."""
     for name, state in seen.facts.resources.items():
         if state.role is HastRole.DOWN:
             try:
@@ -46,7 +43,7 @@ def note(site: Site, seen: Seen, again: bool = False) -> None:
                 write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
                 speaks = seen.facts.resources[name].carp is CarpState.MASTER
                 if speaks and (known := of_peer(resource)) is not Copy.UNKNOWN:
-                    tell(site, name, known, seen.facts.name, again)
+                    telling.learned(name, known, again)
         except StateError as error:
             _not_written(site, name, error)
 
@@ -73,47 +70,13 @@ def note_dead(site: Site, name: str, event: Event) -> None:
     own_copy.record(site, name, event, min(max(alive, default=now), now), site.journal.node_name)
 
 
-def of_peer(resource: Resource) -> Copy:
-    """What a primary knows of the other copy: behind while nobody is connected, complete when nothing is dirty. While
-    something is dirty a synchronisation may run or a write be underway, and which of the two is not printed."""
-    if resource.status is not Status.COMPLETE:
-        return Copy.INCOMPLETE
-    return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
-
-
 def are_the_same(site: Site, name: str) -> bool:
     """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
     (one that was just created has such counters too). So it is after a handover (hast-facts, 9)."""
     if site.peer is None or own_copy.known(site, name).copy is not Copy.COMPLETE:
         return False
-    if _told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
+    if told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
         return False
     both = dumps.read(site, name)
     return both is not None and both.nobody_wrote_alone
-
-
-def tell(site: Site, name: str, known: Copy, node_name: str, again: bool = False) -> None:
-    """Tell the other node that its copy is complete or behind, where it was told something else last. Raises
-    StateError."""
-    told = _told(site).get(name)
-    if site.peer is None or (told == known.value and not again):
-        return
-    words = (site.config.failover.peer_hastwatch, "ledger", name, "--told", known.value, "--by", node_name)
-    try:
-        done = site.peer.act(words, ASK * 2)
-        trouble = "" if done.status == 0 else f"exit {done.status}: {done.words}"
-    except ProbeError as error:
-        trouble = str(error)
-    now = known.value if not trouble else f"not {known.value}"
-    if told != now:
-        site.store.update(TOLD, lambda values: {**values, name: now}, instead=lambda error: {})
-        result = f"the other node's copy is {known.value}" + (f"; it could not be told: {trouble}" if trouble else "")
-        site.journal.entry("told", resource=name, result=result, severity=WARNING if trouble else INFO)
-
-
-def _told(site: Site) -> Values:
-    try:
-        return site.store.read(TOLD)
-    except StateError:
-        return {}

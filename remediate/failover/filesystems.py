@@ -46,9 +46,10 @@ def identify(place: Place) -> tuple[str, ...]:
     return FSTYP, "-u", place.device
 
 
-def check(site: Site, place: Place) -> str:
-    """Make a UFS fit to be mounted; what was done, for the journal. Raises StepFailed, ProbeError."""
-    if kind(site, place) == "zfs":
+def check(site: Site, place: Place, what: str) -> str:
+    """Make a file system, `ufs` or `zfs`, fit to be mounted; what was done, for the journal. Raises StepFailed,
+    ProbeError."""
+    if what == "zfs":
         return "a ZFS pool, which needs no check"
     preened = site.here.act(preen(place), site.config.failover.preen)
     if preened.status == 0:
@@ -69,9 +70,8 @@ def check_in_full(place: Place) -> tuple[str, ...]:
     return FSCK, "-t", "ufs", "-y", place.device
 
 
-def mount(site: Site, place: Place) -> None:
+def mount(site: Site, place: Place, what: str) -> None:
     """Mount the file system, or import the pool. Raises StepFailed, ProbeError."""
-    what = kind(site, place)
     if what == "zfs":
         _import(site, place)
     else:
@@ -126,7 +126,7 @@ def unmount(site: Site, place: Place) -> str:
     while True:
         for there in stack:
             done = site.here.act(unmounting(there, place), MOUNTS)
-        left = _stack(site, place)
+        left = _left(site, place)
         if not left and not (_has_pool(stack, place) and _pool_is_imported(site, place)):
             return f"after these were ended: {users.named(ended)}" if ended else "clean"
         stack = left or stack[-1:]
@@ -164,12 +164,15 @@ def unmount_by_force(site: Site, place: Place) -> str:
 
 def protect(site: Site, place: Place, wanted: bool) -> str:
     """Set or clear the immutable flag of the empty mount point (chflags(1)); a failure is said and does no harm."""
-    done = site.here.act((CHFLAGS, "schg" if wanted else "noschg", place.point), LOOKS)
-    if done.status == 0:
-        return ""
-    if wanted:
-        _give_up_protecting(site, place, done.words)
-    return f"could not: {done.words}"
+    machine = site.here.machine
+    if machine:
+        trouble = machine.make_immutable(place.point, wanted)
+    else:
+        done = site.here.act((CHFLAGS, "schg" if wanted else "noschg", place.point), LOOKS)
+        trouble = done.words if done.status != 0 else ""
+    if trouble and wanted:
+        _give_up_protecting(site, place, trouble)
+    return f"could not: {trouble}" if trouble else ""
 
 
 def _give_up_protecting(site: Site, place: Place, why: str) -> None:
@@ -190,8 +193,21 @@ def is_protected(listing: str) -> bool:
     return len(fields) > 4 and "schg" in fields[4].split(",")
 
 
+def there_now(site: Site, point: str) -> Mount | None:
+    """What is mounted at a mount point, asked of the kernel where that is this machine's. Raises ProbeError."""
+    machine = site.here.machine
+    return machine.mounted(point) if machine else mounted_at(mounts(site.here.node()), point)
+
+
 def _there(site: Site, place: Place) -> Mount | None:
-    return mounted_at(mounts(site.here.node()), place.point)
+    return there_now(site, place.point)
+
+
+def _left(site: Site, place: Place) -> tuple[Mount, ...]:
+    """What an unmount has left of it. While something is mounted below, umount(8) leaves the mount point too (EBUSY,
+    vfs_mount.c, dounmount())."""
+    machine = site.here.machine
+    return () if machine and machine.mounted(place.point) is None else _stack(site, place)
 
 
 def _stack(site: Site, place: Place) -> tuple[Mount, ...]:

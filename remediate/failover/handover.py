@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState, asked, vhids
 from checks.probes.errors import ProbeError
+from remediate.counted import Started, counted
 from remediate.failover import clients
 from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, Run, Wish
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
-from remediate.failover.plan import Plan
 from remediate.failover.steps import Do, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Ended, Line, Message, Reason, Say
@@ -133,20 +133,25 @@ class _Giving:
         seen = observe(self.site, self.wish.leaving)
         self._refuse_other(seen)
         made = run.plan(seen)
-        before, after = _apart(made)
+        before, after = made.without(Do.PROTECT), made.without(*(do for do in Do if do is not Do.PROTECT))
         carrier = Carrier(self.site, seen, run.id, self._watch, heed=self._heed)
         clients.note_leaving(self.site, seen)
         run.begins(seen, made)
-        run.hold(seen, made.decisions)
+        began = self.site.timing.now()
+        held: Started = []
+        Run(counted(self.site, held), self.wish, self.watch).hold(seen, made.decisions)
         stopped = run.carry(carrier, before)
         if carrier.superseded or carrier.failed:
             return Handed(End.NOT_GIVEN, run.steps, stopped or (carrier.superseded,))
-        given = True
+        given, why = True, ""
         try:
             self.line.say(Message(Say.YOURS, resources=tuple(self.names)))
         except Ended as ended:
             given, why = False, str(ended)
+        took, processes = self.site.timing.now() - began, len(held) + carrier.processes
         stopped = run.carry(carrier, after)  # an empty mount point that takes files keeps nobody waiting
+        self.site.journal.entry("handover", why=self.wish.trigger, result="given away" if given else f"not told: {why}",
+                                seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
         end, said = self._await_service(seen, seconds) if given else (End.NOT_KNOWN, why)
         return Handed(end, run.steps, (said, *stopped))
 
@@ -204,7 +209,7 @@ class _Giving:
     def _note(self, message: Message) -> None:
         self.watch(f"there: {message.words}")
         self.site.journal.entry("there", step=message.words, result="done by the other node", seconds=message.seconds,
-                                severity=NOTICE)  # fmt: skip
+                                processes=message.processes, severity=NOTICE)  # fmt: skip
 
     def _is_here(self, seen: Seen) -> bool:
         try:
@@ -214,13 +219,3 @@ class _Giving:
         found = any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
         self.left = self.left or not found
         return found
-
-
-def _apart(made: Plan) -> tuple[Plan, Plan]:
-    """The plan without what can wait until the other node has the resources, and that."""
-    parts = []
-    for wanted in (lambda step: step.do is not Do.PROTECT, lambda step: step.do is Do.PROTECT):
-        stages = (tuple(tuple(filter(wanted, track)) for track in stage) for stage in made.stages)
-        kept = (tuple(track for track in stage if track) for stage in stages)
-        parts.append(made._replace(stages=tuple(stage for stage in kept if stage)))
-    return parts[0], parts[1]

@@ -11,6 +11,7 @@ A demoted node still takes over when nobody else advertises (hast-facts, 13): ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -146,8 +147,7 @@ def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
     """Write down, do, look, write down."""
     _write(site.store, way)
     step = way.target - way.amount
-    _add(site, step)
-    seen = carp.settings(site.here.node()).demotion
+    seen = _add(site, step)
     with suppress(StateError):  # what was written down before tells it too, by what the counter is (`share`)
         _write(site.store, way._replace(amount=way.target))
     expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
@@ -160,11 +160,14 @@ def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
     return way._replace(amount=way.target)
 
 
-def _add(site: Site, step: int) -> None:
-    """Raises StepFailed, and ProbeError."""
+def _add(site: Site, step: int) -> int:
+    """What the counter is then: sysctl(8) prints `OID: OLD -> NEW` and reads NEW again for it (sysctl.c, parse()).
+    Raises StepFailed, and ProbeError."""
     done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
     if done.status != 0:
         raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
+    found = re.fullmatch(rf"{re.escape(OID)}: -?\d+ -> (-?\d+)", done.stdout.strip(), re.ASCII)
+    return int(found[1]) if found else carp.settings(site.here.node()).demotion
 
 
 def _why(reasons: tuple[str, ...]) -> str:

@@ -6,9 +6,8 @@ down that it was started: the state directory may have been read-only then.
 
 from __future__ import annotations
 
-from checks.probes.booted import boot_mark
 from checks.probes.errors import ProbeError
-from remediate.failover.this_boot import this_boot
+from remediate.failover.this_boot import known_boot, this_boot
 from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.ledger import Event, Ledger
@@ -17,7 +16,7 @@ from remediate.state.ledger import Event, Ledger
 def known(site: Site, name: str) -> Ledger:
     """What is known of the copy of a resource. Raises nothing."""
     try:
-        boot = boot_mark(site.here.node())
+        boot = known_boot(site)
     except ProbeError:
         boot = ""
     return ledger.in_boot(ledger.read(site.store, name), boot)

@@ -51,6 +51,14 @@ class Plan(NamedTuple):
         """All of them, in an order in which they may be done one by one."""
         return tuple(step for stage in self.stages for track in stage for step in track)
 
+    def without(self, *unwanted: Do) -> Plan:
+        """The plan without some kinds of steps."""
+        stages = []
+        for stage in self.stages:
+            tracks = (tuple(step for step in track if step.do not in unwanted) for track in stage)
+            stages.append(tuple(track for track in tracks if track))
+        return self._replace(stages=tuple(stage for stage in stages if stage))
+
 
 def plan(node: NodeState, resources: Mapping[str, ResourceState], policy: Failover) -> Plan:
     """What to do, for all resources of a node together."""

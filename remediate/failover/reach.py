@@ -49,6 +49,8 @@ def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
 
 def look(site: Site, place: Place) -> str:
     """Why clients are not served, or DENIED, or nothing where they are."""
+    if site.here.machine:
+        return site.here.machine.unserved(place.address, place.exported, site.timing)
     if not site.here.via:
         return answer(place.address, place.exported, site.timing)
     try:

@@ -52,7 +52,7 @@ def _device_appears(site: Site, place: Place) -> float:
 
     def there() -> bool:
         nonlocal asked
-        if site.here.node().run("ls", place.device).status == 0:
+        if _has_device(site, place):
             return True
         if site.timing.now() - asked >= ROLE_EVERY:
             asked = site.timing.now()
@@ -64,6 +64,12 @@ def _device_appears(site: Site, place: Place) -> float:
     return site.timing.now() - began
 
 
+def _has_device(site: Site, place: Place) -> bool:
+    """Raises ProbeError."""
+    machine = site.here.machine
+    return machine.exists(place.device) if machine else site.here.node().run("ls", place.device).status == 0
+
+
 def _refuse_lost(site: Site, place: Place) -> None:
     role = _role(site, place)
     if role is not Role.PRIMARY:
@@ -71,8 +77,12 @@ def _refuse_lost(site: Site, place: Place) -> None:
 
 
 def become(site: Site, place: Place, role: Role) -> None:
-    """Take the role secondary or init. Raises StepFailed, ProbeError."""
+    """Take the role secondary or init. Where the device of a primary goes it was given up. Raises StepFailed,
+    ProbeError."""
+    was_primary = site.here.machine is not None and site.here.machine.exists(place.device)
     _give(site, place, role)
+    if was_primary and site.timing.until(lambda: not _has_device(site, place), TAKES, EVERY):
+        return
     if not site.timing.until(lambda: _role(site, place) is role, TAKES, EVERY):
         raise StepFailed(f"the role of {place.name} is not {role.value}")
 

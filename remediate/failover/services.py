@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from checks.probes.errors import Hangs, NotFound, ProbeError
-from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.node import Node
 from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
 from remediate.failover.facts import BASE, SERVING
+from remediate.failover.filesystems import there_now
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 
@@ -26,6 +26,8 @@ RC_CONF_D = ("/etc/rc.conf.d", "/usr/local/etc/rc.conf.d")
 STOPS, STARTS, RC = 5.0, 10.0, {"onestart": 60.0, "onestop": 20.0}
 """Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8); the other
 node waits for a stop (`failover.let_go`)."""
+ENDS = 0.02
+"""Seconds between two looks whether a daemon has ended, by a system call."""
 EXPORTS = 10.0
 """Seconds for mountd to export what it was started for."""
 EXPORTED = 0.02
@@ -88,25 +90,40 @@ def stop(site: Site, names: tuple[str, ...]) -> str:
                 _service(site, name, "onestop")
             except (StepFailed, ProbeError) as error:
                 trouble.append(str(error))
-    daemons = [name for name in names if name in DAEMONS]
-    site.timing.together([lambda name=name: _end(site, name) for name in daemons])  # type: ignore[misc]
+    if daemons := [name for name in names if name in DAEMONS]:
+        found = processes(site.here.node())
+        site.timing.together([lambda name=name: _end(site, name, found) for name in daemons])  # type: ignore[misc]
     return "; ".join(trouble)
 
 
 def start(site: Site, names: tuple[str, ...], points: tuple[str, ...]) -> None:
     """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
-    `points`, then the other services. Raises StepFailed, ProbeError."""
-    site.timing.together([lambda name=name: _begin(site, name) for name in BASE if name in names])  # type: ignore[misc]
+    `points`, then the other services. Whether nfsd stays is for the caller to see (`await_running`, or as a client).
+    Raises StepFailed, ProbeError."""
+    found = processes(site.here.node()) if any(name in DAEMONS for name in names) else ()
+    runs = running(found)
+    base = [name for name in BASE if name in names and name not in runs]
+    site.timing.together([lambda name=name: _begin(site, name) for name in base])  # type: ignore[misc]
+    await_running(site, tuple(base))
     if "mountd" in names:
-        _end(site, "mountd")
+        if "mountd" in runs:
+            _end(site, "mountd", found)
         _begin(site, "mountd")
     if set(SERVING) & set(names):
         _await_exports(site, points)
-    if "nfsd" in names:
+    if "nfsd" in names and "nfsd" not in runs:
         _begin(site, "nfsd")
     for name in names:
         if name not in DAEMONS:
             _service(site, name, "onestart")
+
+
+def await_running(site: Site, names: tuple[str, ...]) -> None:
+    """Wait until the daemons of NFS among the names run. Raises StepFailed, ProbeError."""
+    wanted = {name for name in names if name in DAEMONS}
+    if wanted and not site.timing.until(lambda: wanted <= running_daemons(site.here.node()), STARTS):
+        missing = wanted - running_daemons(site.here.node())
+        raise StepFailed(f"{' and '.join(sorted(missing))} was started and does not run")
 
 
 def stop_lines(names: tuple[str, ...]) -> list[str]:
@@ -126,18 +143,15 @@ def start_lines(names: tuple[str, ...]) -> list[str]:
 
 def _await_exports(site: Site, points: tuple[str, ...]) -> None:
     def missing() -> list[str]:
-        found = mounts(site.here.node())
-        return [point for point in points if not ((there := mounted_at(found, point)) and there.exported)]
+        return [point for point in points if not ((there := there_now(site, point)) and there.exported)]
 
     if not site.timing.until(lambda: not missing(), EXPORTS, EXPORTED):
         raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
 
 
 def _begin(site: Site, name: str) -> None:
-    """Start a daemon that does not run, and wait until it does."""
-    if name in running_daemons(site.here.node()):
-        return
-    flags = _flags(site.here.node(), name)
+    """Start a daemon that does not run."""
+    flags = _flags(site, name)
     if flags is None:  # a value that only a shell can read
         _service(site, name, "onestart")
     elif not site.config.failover.rc_start:
@@ -149,8 +163,6 @@ def _begin(site: Site, name: str) -> None:
             if name in PID_FILES:
                 raise
             _start_directly(site, name, flags)
-    if not site.timing.until(lambda: name in running_daemons(site.here.node()), STARTS):
-        raise StepFailed(f"{name} was started and does not run")
 
 
 def _start_directly(site: Site, name: str, flags: tuple[str, ...]) -> None:
@@ -159,18 +171,27 @@ def _start_directly(site: Site, name: str, flags: tuple[str, ...]) -> None:
         raise StepFailed(f"{name} could not be started: {started.words}")
 
 
-def _end(site: Site, name: str) -> None:
+def _end(site: Site, name: str, found: tuple[Process, ...]) -> None:
     """End a daemon by its signal; where that does not help, by SIGKILL, and at last by rc(8)."""
     for signal in (DAEMONS[name].signal, "KILL"):
-        found = pids(processes(site.here.node()), name)
-        if not found:
+        if not pids(found, name) or _signalled(site, name, signal, found):
             return
-        site.here.act((KILL, f"-{signal}", *map(str, found)), STOPS)
-        if site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS):
-            return
+        found = processes(site.here.node())
     _service(site, name, "onestop")
     if name in running_daemons(site.here.node()):
         raise StepFailed(f"{name} does not end")
+
+
+def _signalled(site: Site, name: str, signal: str, found: tuple[Process, ...]) -> bool:
+    """Send a daemon a signal; whether it ends, and what has its name and is of it."""
+    machine, masters = site.here.machine, pids(found, name)
+    if machine is None:
+        site.here.act((KILL, f"-{signal}", *map(str, masters)), STOPS)
+        return site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS)
+    family = {process.pid for process in found if process.pid in masters or process.ppid in masters}
+    for pid in masters:
+        machine.send(pid, signal)
+    return site.timing.until(lambda: not any(machine.runs(pid) for pid in family), STOPS, ENDS)
 
 
 def _service(site: Site, name: str, verb: str) -> None:
@@ -191,12 +212,12 @@ def pids(found: tuple[Process, ...], name: str) -> tuple[int, ...]:
     return tuple(process.pid for process in daemons(found, NFS_DAEMONS[name]))
 
 
-def _flags(node: Node, name: str) -> tuple[str, ...] | None:
+def _flags(site: Site, name: str) -> tuple[str, ...] | None:
     """The flags of a daemon in rc.conf, None where a shell would have to expand them. Raises ProbeError."""
-    value = DAEMONS[name].default
+    value, machine = DAEMONS[name].default, site.here.machine
     for path in (*RC_CONF, *(f"{directory}/{name}" for directory in RC_CONF_D)):
         try:
-            text = node.read(path)
+            text = machine.read(path) if machine else site.here.node().read(path)
         except NotFound:
             continue
         for found in re.finditer(rf"(?m)^[ \t]*{DAEMONS[name].flags}=(.*)$", text):

@@ -18,7 +18,6 @@ from checks.probes.hast import Role, Status
 from checks.probes.node import Node
 from remediate.failover import hearing
 from remediate.failover.converge import Outcome, Result, Wish, converge
-from remediate.failover.copies import of_peer
 from remediate.failover.handover import End, hand_over, prepare
 from remediate.failover.hearing import Heard
 from remediate.failover.hold import SHUTDOWN
@@ -27,6 +26,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK, EVERY
 from remediate.failover.reach import DENIED
 from remediate.failover.resource import Place
+from remediate.failover.telling import of_peer
 from remediate.hurry import within
 from remediate.site import Site, Way
 from remediate.state.journal import CRIT, NOTICE, WARNING

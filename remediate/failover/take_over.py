@@ -9,14 +9,17 @@ However the session ends, the lock is released and an ordinary convergence follo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
+from remediate.counted import Started, counted
 from remediate.failover import alone, peer, services, silence
 from remediate.failover.behind import behind
 from remediate.failover.carry import Carrier
-from remediate.failover.converge import LOCK, NOT_ASKED, Run, Wish, converge
+from remediate.failover.converge import LOCK, NOT_ASKED, Result, Run, Wish, converge
 from remediate.failover.facts import BASE, SERVING, Peer, Split
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.observe import Seen, observe
@@ -26,8 +29,10 @@ from remediate.failover.remembered import Remembered
 from remediate.failover.steps import Do, Step
 from remediate.session import Ended, Line, Message, Reason, Say
 from remediate.site import Site
-from remediate.state.journal import NOTICE, WARNING
+from remediate.state import events
+from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
+from remediate.state.noted import HASTD
 from remediate.state.store import StateError
 
 ASKED = 10.0
@@ -43,6 +48,8 @@ ARRIVES, ARRIVAL = 5.0, 0.05
 """Seconds for the address to arrive once the service is given away, and between two looks. A node whose demotion is
 raised advertises at once (ip_carp.c, carp_demote_adj()), and a BACKUP that is preferred preempts at once
 (carp_input_c())."""
+SERVES = 2.0
+"""Seconds between two looks at CARP while clients are not served yet, though everything was started."""
 
 
 class Refusal(Exception):
@@ -61,7 +68,7 @@ def take_over(site: Site, line: Line) -> bool:
         _journal(site, "take-over", f"not begun: {ended}")
         return False
     trigger = f"handed over by {first.by}"
-    lock = Lock(site.store, LOCK, trigger, site.timing)
+    lock = Lock(site.store, LOCK, trigger, site.timing, heeds=HASTD)
     try:
         if not lock.acquire(LOCKS):
             raise Refusal(Reason.BUSY, "another convergence runs")
@@ -69,12 +76,14 @@ def take_over(site: Site, line: Line) -> bool:
         reason = error.reason if isinstance(error, Refusal) else Reason.NOT_KNOWN
         _tell(site, line, trigger, Message(Say.REFUSED, reason=reason, words=str(error)))
         return False
+    taking = _Taking(site, line, first, trigger)
     try:
         with lock:
-            return _Taking(site, line, first, trigger).done()
+            return taking.done()
     finally:
         line.close()
-        converge(site, Wish(trigger))
+        if events.read(site.store).seq != taking.stopped_at:
+            converge(site, Wish(trigger))
 
 
 def _first(line: Line) -> Message:
@@ -107,6 +116,10 @@ class _Taking:
         self.heard_at = site.timing.now()
         self.listens = True
         self.begun: set[Step] = set()
+        self.stopped_at = -1
+        """The last event of CARP when a promotion has failed that is not to be tried again before the next one."""
+        self.looks: Started = []
+        self.looked_at = 0.0
 
     def done(self) -> bool:
         """Get ready, wait, serve; whether clients are served."""
@@ -199,7 +212,8 @@ class _Taking:
         silence.begin(self.site)  # the address comes before the resources do
         node = node._replace(base=frozenset(BASE))
         seen = seen._replace(facts=seen.facts._replace(node=node))
-        return seen, arranged(node, seen.facts.resources, decisions, self.site.config.failover)
+        made = arranged(node, seen.facts.resources, decisions, self.site.config.failover)
+        return seen, made.without(Do.SILENCE)
 
     # --- while the other node gives it away ----------------------------------------------------------------------
 
@@ -242,8 +256,9 @@ class _Taking:
             raise Refusal(Reason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}")
 
     def _is_master(self, seen: Seen) -> bool:
+        self.looked_at = self.site.timing.now()
         try:
-            vhids = carp.vhids(self.site.here.node())
+            vhids = carp.vhids(counted(self.site, self.looks).here.node())
         except ProbeError:
             return False
         return all(asked(vhids, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
@@ -252,30 +267,39 @@ class _Taking:
 
     def _serve(self, seen: Seen, made: Plan) -> None:
         """Carry out the plan, and say what becomes of it. Raises Refusal."""
+        began, self.looks = self.site.timing.now(), []
         if not self.site.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
             raise Refusal(Reason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
-        run = Run(self.site, Wish(self.trigger), _ignored)
+        run = _ToldRun(self.site, Wish(self.trigger), _ignored)
+        run.failing = lambda why: self._tell_quietly(Message(Say.FAILED, reason=Reason.STEP, words=why[:900]))
         run.begins(seen, made)
         carrier = Carrier(self.site, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
         carrier.told = self._tell_step
         stopped = run.carry(carrier, made)
         if carrier.superseded:
             raise Refusal(Reason.SUPERSEDED, carrier.superseded)
+        if stopped:
+            run.ends(Result.REFUSED, stopped, ALERT)
+            self.stopped_at = run.seq
         if carrier.failed:
             raise Refusal(Reason.STEP, "; ".join(stopped or carrier.failed.values()))
-        self._tell_quietly(Message(Say.SERVED))
-        self.site.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE)
+        seconds, processes = self.site.timing.now() - began, carrier.processes + len(self.looks)
+        self._tell_quietly(Message(Say.SERVED, seconds=seconds, processes=processes))
+        self.site.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE,
+                                seconds=seconds, processes=processes)  # fmt: skip
 
     def _heed(self, seen: Seen, step: Step) -> None:
         """CARP is read again before clients get answers, and where a step fails or has to wait; until then a change
         does no harm, as the other node is no primary any more."""
-        again = step in self.begun
+        again, now = step in self.begun, self.site.timing.now()
         self.begun.add(step)
+        if step.do is Do.VERIFY and now - self.looked_at < SERVES:
+            return
         if (again or step.do is Do.START_SERVING) and not self._is_master(seen):
             raise Superseded(f"before {step}: the service address is not here any more")
 
-    def _tell_step(self, step: Step, seconds: float) -> None:
-        self._tell_quietly(Message(Say.STEP, words=str(step), seconds=seconds))
+    def _tell_step(self, step: Step, seconds: float, processes: int) -> None:
+        self._tell_quietly(Message(Say.STEP, words=str(step), seconds=seconds, processes=processes))
 
     def _tell_quietly(self, message: Message) -> None:
         """The service is this node's now, whether anybody hears of it or not."""
@@ -285,6 +309,18 @@ class _Taking:
             self.line.say(message)
         except Ended:
             self.listens = False
+
+
+class _ToldRun(Run):
+    """The other node hears of a failure before it is undone: it lowers its share in CARP's demotion, so that it takes
+    the address as soon as this node raises its own."""
+
+    failing: Callable[[str], None]
+
+    def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+        """As Run does it."""
+        self.failing("; ".join(failed.values()))
+        return super().undo(seen, names, failed)
 
 
 def _ignored(step: str) -> None:

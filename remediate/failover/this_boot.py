@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from checks.probes.booted import PATH, boot_mark
+from checks.probes.booted import PATH, read_mark
 from checks.probes.errors import ProbeError
 from remediate.site import Site
 
@@ -20,13 +20,19 @@ MADE = "umask 022; echo {id} > {path}.{id} && ln {path}.{id} {path}; rm -f {path
 """ln(1) makes the link or fails where there is one, so that the mark is never seen half written and never replaced."""
 
 
+def known_boot(site: Site) -> str:
+    """The mark of this boot, empty where there is none yet. Raises ProbeError."""
+    machine = site.here.machine
+    return read_mark(machine.read if machine else site.here.node().read)
+
+
 def this_boot(site: Site) -> str:
     """The mark of this boot, made where there is none; empty where that cannot be done. Raises nothing."""
     try:
-        known = boot_mark(site.here.node())
+        known = known_boot(site)
         if known:
             return known
         site.here.act((SHELL, "-c", MADE.format(id=os.urandom(16).hex(), path=PATH)), MAKES)
-        return boot_mark(site.here.node())
+        return known_boot(site)
     except ProbeError:
         return ""

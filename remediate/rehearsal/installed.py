@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
-from remediate.failover import arrival, boot, clients
-from remediate.failover.converge import Wish, converge, silent
+from remediate.failover import afterwards, arrival, boot, clients
+from remediate.failover.converge import LOCK, Wish, converge, silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.take_over import take_over
+from remediate.failover.telling import Telling
 from remediate.recovery import automatic
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery
@@ -27,6 +28,7 @@ from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
 from remediate.state import clients as remembered
+from remediate.state import noted
 from remediate.state.journal import ERR
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
@@ -53,6 +55,11 @@ class Installed:
         self.fates: dict[str, Fate] = {}
         """Node: when its next worker is killed; taken up by that worker."""
         self.workers: list[Life] = []
+        self.noted: list[tuple[float, str, str]] = []
+        self.started: list[tuple[float, str, str]] = []
+        """Events of hastd, when and on which node: those that were only noted, and those that started a Python."""
+        self.messages: list[tuple[float, str, str]] = []
+        """What a node was told by the other one of its copies, and when it began to be."""
         pair.on_carp_event(self._carp_event)
         pair.on_hast_event(self._hast_event)
         for node in pair.nodes.values():
@@ -110,14 +117,32 @@ class Installed:
         return noted.status
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
+        """As contrib/freebsd/hastwatch-hast-event: noted where a convergence runs, else a process of Python."""
+        site, words = self.site(node), argv[1:]
+        try:
+            if words[:1] != ["split-brain"] and afterwards.convergence_heeds(site, LOCK):
+                noted.note(site.store, words, site.timing.wall())
+                if afterwards.convergence_heeds(site, LOCK):
+                    self.noted.append((node.clock.now, node.name, " ".join(words)))
+                    return 0
+        except StateError as error:
+            self.pair.note(node.name, f"an event of hastd could not be noted: {error}")
+        self.started.append((node.clock.now, node.name, f"hastd {' '.join(words)}"))
+        return self._python_hast_event(node, words)
+
+    def _python_hast_event(self, node: Node, words: list[str]) -> int:
         site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
         try:
-            trigger = arrival.hast_event(site, argv[1:])
+            if words[:1] == ["split-brain"]:
+                if trigger := arrival.hast_event(site, words, site.timing.wall(), Telling()):
+                    self._start_patient_worker(node, trigger, recovers=True)
+                return 0
+            worker.note_hast(site, words, site.timing.wall())
         except (arrival.Refused, StateError, ProbeError) as error:
-            site.journal.entry("worker", why=f"hastd {' '.join(argv[1:])}", result=str(error), severity=ERR)
+            site.journal.entry("worker", why=f"hastd {' '.join(words)}", result=str(error), severity=ERR)
             return FAILED
-        if trigger:
-            self._start_patient_worker(node, trigger, recovers=argv[1] == "split-brain")
+        if not afterwards.convergence_heeds(site, LOCK):
+            afterwards.settle(site, Telling(), lambda trigger, telling: self._start_patient_worker(node, trigger))
         return 0
 
     def recover_losing(self, node: Node, site: Site) -> None:
@@ -162,10 +187,13 @@ class Installed:
         if words[:1] == ["recover"] and words[2:] == ["--yes"]:
             return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
+            self.messages.append((node.clock.now, node.name, " ".join(words)))
+            copies = zip(words[1].split(","), words[3].split(","), strict=True)
             try:
-                trigger = arrival.told(self.site(node), words[1], Copy(words[3]), words[5])
+                triggers = [arrival.told(self.site(node), name, Copy(copy), words[5]) for name, copy in copies]
             except StateError:
                 return FAILED
+            trigger = next(filter(None, triggers), "")
             if trigger:
                 self._start_patient_worker(node, trigger)
             return 0

@@ -79,6 +79,7 @@ class NodeOfThePair(Node):
         """As Node does it through a prefix, on a simulated node, whose commands can always be killed. Raises Hangs."""
         line, clock, output = quoted((*ENV_C, *command)), self.simulated.clock, Output()
         began = clock.now
+        self.started.append(shown)
         process = self.begin(line, output)
         if not self.ends(process, until - began):
             process.kill()

@@ -22,11 +22,13 @@ from checks.probes.errors import NotPermitted, Unreachable
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
+from remediate.machine import Machine
 from remediate.rehearsal.clock import Process, Steps, Task, first_of
 from remediate.rehearsal.dying import Killed, Life
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.lying_peer import Lie, answered, way_of
+from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.sessions import SimulatedLine, opened
 from remediate.rehearsal.shell import Output
@@ -193,6 +195,11 @@ class WayOfThePair(Way):
         super().__init__(("/", node.name), memory)
         self.simulated, self._life, self._memory = node, life, memory
 
+    @property
+    def machine(self) -> Machine | None:
+        """The node's kernel."""
+        return SimulatedMachine(self.simulated, self._life)
+
     def node(self, seconds: float = LOOK) -> Node:
         """The simulated node. Raises Killed."""
         self._life.check()
@@ -205,6 +212,11 @@ class WayToThePeer(WayOfThePair):
     def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: Config) -> None:
         super().__init__(asking.pair.peer(asking), life, memory)
         self._asking, self._way, self._config = asking, way_of(asking), config
+
+    @property
+    def machine(self) -> Machine | None:
+        """None: it is another machine's."""
+        return None
 
     def node(self, seconds: float = LOOK) -> Node:
         """The simulated node, which may not be reachable, or be another one (`lying_peer.py`). Raises Killed."""

@@ -17,7 +17,10 @@ from remediate.state.errors import StateNotKept
 STATE_DIRECTORY = "/var/db/hastwatch"
 RUN_DIRECTORY = "/var/run/hastwatch"
 """For what has to work while STATE_DIRECTORY cannot be used: locks. rc.d/cleanvar removes its files at boot."""
-OURS = r"(?a)\.?[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]*\.(json|split-brain|lock|new|jsonl(\.\d+(\.[a-z0-9]+)?)?)"
+OURS = (
+    r"(?a)\.?[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]*\.(json|split-brain|lock|new|jsonl(\.\d+(\.[a-z0-9]+)?)?)"
+    r"|hastd,[A-Za-z0-9_.:+,-]+"
+)
 """What lies in a state directory, and in no other one."""
 OLD_LOCK = r"(?a)[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]*\.lock"
 """A lock of an older version, 0644: somebody may have it open, and nothing waits for it any more."""

@@ -56,6 +56,8 @@ class Entry(NamedTuple):
     result: str
     seconds: float | None
     severity: Level
+    processes: int | None = None
+    """How many processes the step has started."""
 
     def line(self) -> str:
         """The entry as JSON, without an end of line; pure ASCII."""
@@ -64,12 +66,19 @@ class Entry(NamedTuple):
         kept = {**self._asdict(), "time": utc_milliseconds(self.time), "severity": self.severity.name.lower()}
         return json.dumps(kept, allow_nan=False)
 
+    @property
+    def took(self) -> str:
+        """What the step took, for people; empty where that is not known."""
+        words = [] if self.seconds is None else [f"{self.seconds:.1f} s"]
+        words += [] if self.processes is None else [f"{self.processes} process{'' if self.processes == 1 else 'es'}"]
+        return ", ".join(words)
+
     def sentence(self) -> str:
         """The entry for humans, as syslog has it: `home: step mount: why - result (0.4 s) [evidence]`."""
         about = " ".join(filter(None, [f"{self.resource}:" if self.resource else "", self.event, self.step]))
         said = f"{about}: {self.why}" if self.why else about
         said += f" - {self.result}" if self.result else ""
-        said += "" if self.seconds is None else f" ({self.seconds:.1f} s)"
+        said += f" ({self.took})" if self.took else ""
         return f"{said} [{'; '.join(self.evidence)}]" if self.evidence else said
 
 
@@ -88,6 +97,7 @@ def parse(line: str) -> Entry:
             pid=int(pid),
             evidence=tuple(evidence),
             seconds=None if seconds is None else float(seconds),
+            processes=None if kept.get("processes") is None else int(kept["processes"]),
             severity=Level[kept["severity"].upper()],
             **texts,
         )
@@ -120,6 +130,7 @@ class Journal:
         evidence: Iterable[str] = (),
         result: str = "",
         seconds: float | None = None,
+        processes: int | None = None,
         severity: Level = INFO,
         run: str = "",
     ) -> Entry:
@@ -137,6 +148,7 @@ class Journal:
             evidence=_bounded(evidence),
             result=_shortened(result),
             seconds=None if seconds is None else round(seconds, 3),
+            processes=processes,
             severity=severity,
         )
         trouble = ""

@@ -29,11 +29,12 @@ FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, what for, and since when (seconds since 1970)."""
+    """Who holds a lock, what for, and since when (seconds since 1970); `heeds`: whose events it takes up at its end."""
 
     pid: int
     purpose: str
     since: float
+    heeds: str = ""
 
 
 class Held(Exception):
@@ -50,11 +51,14 @@ class Lock:
 
     It is held where it is held in both. Where one of them cannot be used the other one does alone: a state directory
     that is read-only, full or somebody else's does not let two at the same work, and keeps nobody from it. As a context
-    manager it takes what `acquire` has not taken yet, without waiting (raises Held), and releases at the end."""
+    manager it takes what `acquire` has not taken yet, without waiting (raises Held), and releases at the end.
 
-    def __init__(self, store: Store, name: str, purpose: str, timing: Timing) -> None:
+    `heeds` promises that whoever takes the lock takes up such events (`noted`) after it has released it: as long as the
+    file says so, and its process lives, they are only noted."""
+
+    def __init__(self, store: Store, name: str, purpose: str, timing: Timing, heeds: str = "") -> None:
         self.name = f"{name}.lock"
-        self.purpose = purpose
+        self.purpose, self.heeds = purpose, heeds
         self._store, self._timing = store, timing
         self._paths = [
             os.path.join(directory, f".{self.name}") for directory in (store.run, store.directory) if directory
@@ -141,11 +145,13 @@ class Lock:
         raise StateNotKept("it is not a file of this user alone", path)
 
     def _say_who(self, file: int) -> None:
-        """For humans; a full disk is no reason not to have the lock."""
+        """For humans, and pid and `heeds` for hastd's hook, which reads them in this order
+        (`contrib/freebsd/hastwatch-hast-event`); a full disk is no reason not to have the lock."""
         import json
 
         since = utc_milliseconds(self._timing.wall())
-        text = json.dumps({"pid": os.getpid(), "purpose": self.purpose, "since": since}) + "\n"
+        says = {"pid": os.getpid(), "heeds": self.heeds, "purpose": self.purpose, "since": since}
+        text = json.dumps(says) + "\n"
         with suppress(OSError):
             os.ftruncate(file, 0)
             os.pwrite(file, text.encode(), 0)
@@ -166,8 +172,9 @@ def _words(path: str) -> Holder | None:
     try:
         with open(path, "rb", opener=without_waiting) as file:
             kept = json.loads(file.read(LONGEST))
-        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        heeds = str(kept.get("heeds", ""))
+        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]), heeds)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

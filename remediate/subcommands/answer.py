@@ -45,7 +45,7 @@ READS: Rows = (
 ORDERS: Rows = (
     ("hastwatch", "--version", "whether it answers: nothing is handed over to a node on which it does not"),
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
-    ("hastwatch", "ledger <name> --told <copy> --by <node>", "to be told that the copy here is complete, or behind"),
+    ("hastwatch", "ledger <names> --told <copies> --by <node>", "to be told that copies here are complete, or behind"),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
     (
         "hastwatch",
@@ -112,7 +112,8 @@ KINDS: Mapping[str, Callable[[str, Points], bool]] = {
     "address": lambda text, points: _is_address(text),
     "base64": lambda text, points: len(text) > 0 and BASE64.issuperset(text) and not text.startswith("--"),
     "client": lambda text, points: _is_client(text),
-    "copy": lambda text, points: text in ("complete", "incomplete"),
+    "copies": lambda text, points: set(text.split(",")) <= {"complete", "incomplete"},
+    "names": lambda text, points: all(map(ask.is_name, text.split(","))),
     "node": lambda text, points: ask.is_name(text),
     "number": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,
     "path": lambda text, points: text.startswith("/"),

@@ -136,7 +136,7 @@ class Page:
         severity, *words = (f"{plain(word):<{width}}" for word, width in zip(_words(entry), self.widths, strict=True))
         colour = RED if entry.severity <= ERR else YELLOW if entry.severity == WARNING else DIM
         said = " - ".join(plain(text, 1000) for text in (entry.why, entry.result) if text)
-        took = "" if entry.seconds is None else f" ({entry.seconds:.1f} s)"
+        took = f" ({entry.took})" if entry.took else ""
         columns = [self.paint(when, DIM), self.paint(severity, colour), *words, said + took]
         yield "  ".join(columns).rstrip()
         if self.verbose:

@@ -3,9 +3,10 @@
     hastwatch ledger
     hastwatch ledger home
     hastwatch ledger home --told complete --by nfs001
+    hastwatch ledger home,mail --told complete,incomplete --by nfs001
 
 A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
---told on the standby, through `peer` in its configuration, when that changes.
+--told on the standby, through `peer` in its configuration, when that changes, for all resources at once.
 """
 
 from __future__ import annotations
@@ -41,16 +42,21 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     made = parser()
     options = made.parse_args(words)
-    if (options.told is None) is not (options.by is None) or (options.told and not options.resource):
+    if (options.told is None) is not (options.by is None):
         made.error("--told goes with RES and --by")
+    if options.told and len(options.told) != len(options.resource):
+        made.error("--told says one thing of each RES")
     return caller.run(PROG, options, lambda site: act(site, options), acts=bool(options.told))
 
 
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("resource", nargs="?", type=_resource, metavar="RES", help="only this resource (default: all)")
-    made.add_argument("--told", choices=COPIES, metavar="|".join(COPIES), help="note that the copy here is that")
+    made.add_argument("resource", nargs="?", type=_resources, default=(), metavar="RES[,RES...]",
+                      help="only these resources (default: all)")  # fmt: skip
+    made.add_argument("--told", type=_copies, metavar="|".join(COPIES), help=(
+        "note that the copy here is that, separated by commas for several resources"
+    ))  # fmt: skip
     made.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
     made.add_argument("--json", action="store_true", help="for programs")
     local.add_options(made)
@@ -60,15 +66,16 @@ def parser() -> Parser:
 def act(site: Site, options: argparse.Namespace) -> int:
     """Note or show; the exit status. Raises what `caller.run` tells of."""
     if options.told:
-        caller.named(site, [options.resource])
-        trigger = told(site, options.resource, Copy(options.told), options.by)
-        if trigger:
+        caller.named(site, options.resource)
+        both = zip(options.resource, options.told, strict=True)
+        triggers = [told(site, name, copy, options.by) for name, copy in both]
+        if trigger := next(filter(None, triggers), ""):
             detached.detach(
                 site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
             )
         return 0
     kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
-    found = {name: own_copy.known(site, name) for name in ([options.resource] if options.resource else kept)}
+    found = {name: own_copy.known(site, name) for name in (options.resource or kept)}
     if options.json:
         sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
         return 0
@@ -92,10 +99,18 @@ def shown(name: str, each: Ledger) -> list[str]:
     return [*lines, *[f"    {what} {utc(at)}" for what, at in times.items() if at is not None]]
 
 
-def _resource(text: str) -> str:
-    if not re.fullmatch(RESOURCE_NAME, text):
+def _resources(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(re.fullmatch(RESOURCE_NAME, name) for name in names) or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a resource")
-    return text
+    return names
+
+
+def _copies(text: str) -> tuple[Copy, ...]:
+    words = text.split(",")
+    if not set(words) <= set(COPIES):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(COPIES)}")
+    return tuple(map(Copy, words))
 
 
 def _node(text: str) -> str:

@@ -179,7 +179,8 @@ def test_the_documented_installation_puts_the_hooks_where_the_samples_name_them(
     text = (ROOT / "docs" / "failover.md").read_text()
     made = re.search(r"(?ms)^    cd (\S+) && ln -s (.*?) \.$", text)
     assert made
-    programs = {f"{made[1]}/{os.path.basename(word)}" for word in made[2].replace("\\\n", " ").split()}
+    programs = {f"{made[1]}/{os.path.basename(word)}" for word in made[2].split()}
+    programs |= {f"{to}{name}" for name, to in re.findall(r"(?m)^    install -m 755 (\S+) (\S+)$", text)}
     assert {HOOK, HAST_HOOK, "/usr/local/sbin/hastwatch"} == programs
     assert f"`exec {HAST_HOOK}`" in text.replace("\n", " ")
 

@@ -8,6 +8,7 @@ import pytest
 
 from remediate.failover.arrival import Refused, carp_event, hast_event
 from remediate.failover.converge import Result
+from remediate.failover.telling import Telling
 from remediate.rehearsal.log import MESSAGES
 from tests.failover.installed_pair import installed_pair
 
@@ -81,5 +82,5 @@ def test_words_that_are_no_event_of_hastd_are_refused(state: Path, words: list[s
     pair = installed_pair(state)
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(Refused):
-        pair.does(pair.active, lambda site: hast_event(site, words))
+        pair.does(pair.active, lambda site: hast_event(site, words, 0.0, Telling()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before

@@ -214,7 +214,6 @@ def test_an_unmount_that_hangs_leaves_the_service_where_it_was(state: Path, kind
 @pytest.mark.parametrize(
     ("fault", "mended", "says"),
     [
-        ("hang-command nfs001 kill", "release-command nfs001 kill", r"kill -USR1 \d+` did not end in 5\.0 s"),
         ("hang nfs001 hastd", "resume nfs001 hastd", r"role secondary home` did not end in 20\.0 s"),
     ],
 )

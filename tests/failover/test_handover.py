@@ -256,3 +256,33 @@ def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[M
     pair.passes(40)
     assert pair.serves(pair.active) and pair.rests(pair.standby) and pair.sound, pair.story()
     assert unlocked(pair, pair.standby) and not pair.clients.outages()
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+GOES_DOWN, COMES_UP = 8, 12
+"""The most processes that may be started between the first step and "yours", and from there until clients are served;
+a Python or an ssh is none of them. Tickles are sent from the process itself, but where the node is reached through a
+prefix, as a simulated one is."""
+
+
+@pytest.mark.parametrize("begins", BEGINS)
+def test_few_processes_are_started_between_the_event_and_the_service(state: Path, begins: str) -> None:
+    pair = installed_pair(state)
+    BEGINS[begins](pair)
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "promoted")), 30), pair.story()
+    pair.passes(1)
+    (given,), (taken,) = pair.entries(pair.active, "handover"), pair.entries(pair.standby, "take-over")
+    assert given.processes is not None and 0 < given.processes <= GOES_DOWN, pair.story()
+    through_a_prefix = sum(entry.processes or 0 for entry in pair.entries(pair.standby, "step") if "wake" in entry.step)
+    assert taken.processes is not None and 0 < taken.processes - through_a_prefix <= COMES_UP, pair.story()
+
+
+def test_the_journal_has_the_processes_of_each_step_on_both_nodes(state: Path) -> None:
+    pair = installed_pair(state)
+    task = pair.moves()
+    assert pair.until(lambda: task.done, 30)
+    there = {entry.step: entry.processes for entry in pair.entries(pair.standby, "step")}
+    assert there["mount home"] == 1 and all(number is not None for number in there.values())
+    assert {entry.step: entry.processes for entry in pair.entries(pair.active, "there")} == there
+    assert any("2 processes)" in entry.sentence() for entry in pair.entries(pair.standby, "step"))

@@ -59,6 +59,7 @@ NODES = {
     "{node} holds itself back: {why}": there(held=Held(("maintenance",), 240, 240), demotion=240),
     "{node} is demoted, not by hastwatch": there(held=Held(("no failback",), 120, 120), demotion=360),
     "NFS runs on {node}, where nothing is mounted": there(daemons=ALL),
+    "{node} drops segments to closed ports: a failover runs, or the next convergence ends that": there(silent=True),
     "maintenance on {node}": there(maintenance=Maintenance(0.0, None, "x", "root")),
     "{node} could not be read in part": there(unread=("x",)),
 }

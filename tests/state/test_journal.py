@@ -98,6 +98,7 @@ def test_an_entry_is_one_line_of_json_with_all_that_is_known(path: Path) -> None
         "evidence": ["fsck: clean", "fstyp: ufs"],
         "result": "done",
         "seconds": 0.412,
+        "processes": None,
         "severity": "err",
     }
 

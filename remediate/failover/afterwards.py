@@ -1,0 +1,113 @@
+"""What follows a convergence when its lock is released: events of hastd that came meanwhile, and what the other node is
+to be told, in one message.
+
+An event that is noted while a convergence runs is not lost whoever dies when: the convergence looks for events after
+its lock is released, and whoever has noted one looks whether that is so after the note is made; so one of them finds
+it. What was left by a process that was killed the next one finds, at its beginning too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from checks.probes.errors import ProbeError
+from remediate.failover import arrival, copies
+from remediate.failover.arrival import Refused
+from remediate.failover.hast_words import refuse_wrong
+from remediate.failover.telling import SECONDS, Telling
+from remediate.site import Site
+from remediate.state import noted
+from remediate.state.journal import ERR, WARNING
+from remediate.state.ledger import Event
+from remediate.state.lock import Lock
+from remediate.state.noted import HASTD, Noted
+from remediate.state.store import StateError
+
+LOCK = "afterwards"
+WAIT = 3 * SECONDS
+"""Seconds that what is to be told waits for a message that is underway."""
+FRESH = 120.0
+"""Seconds after which a completed synchronisation says nothing any more of the other copy."""
+
+Converges = Callable[[str, Telling], object]
+"""Brings the node in place for an event that asks for it, and collects what is to be told of it."""
+
+
+def convergence_heeds(site: Site, name: str) -> bool:
+    """Whether a convergence runs (lock `name`) that takes up what is noted now."""
+    holder = Lock(site.store, name, "", site.timing).holder()
+    return holder is not None and holder.heeds == HASTD
+
+
+def write_down(site: Site) -> None:
+    """Before a look at the node: since when no primary is connected, for a promotion that is decided now. All else that
+    an event is for comes afterwards. Raises nothing."""
+    for each in noted.waiting(site.store):
+        if each.words[0] == "disconnect" and len(each.words) == 2:
+            copies.write_down(site, each.words[1], Event.DISCONNECT, each.at, site.journal.node_name)
+
+
+def settle(site: Site, telling: Telling, converges: Converges) -> None:
+    """Take up the events that wait, and tell the other node what has become known. One process at a time does; what
+    another one notes meanwhile it takes up too. Raises nothing but what `converges` raises."""
+    lock = Lock(site.store, LOCK, "takes up what has come meanwhile", site.timing)
+    while telling or noted.waiting(site.store):
+        try:
+            if not lock.acquire(WAIT if telling else 0):
+                _not_told(site, telling, "another message is underway")
+                return
+        except StateError as error:
+            _not_told(site, telling, str(error))
+            return
+        with lock:
+            events = noted.waiting(site.store)
+            triggers = _take_up(site, events, telling)
+            stuck = events and noted.waiting(site.store)[: len(events)] == events
+            if stuck or not (triggers or noted.waiting(site.store)):  # else more becomes known, for the same message
+                telling.send(site)
+        for trigger in triggers:
+            converges(trigger, telling)
+        if stuck:
+            return  # the notes cannot be removed, which is journalled
+
+
+def _take_up(site: Site, events: list[Noted], telling: Telling) -> list[str]:
+    """Do what the events are for; what convergences are to be called for."""
+    triggers: list[str] = []
+    for place, each in enumerate(events):
+        if not _is_over(each, events[place + 1 :], site.timing.wall()):
+            triggers.append(_event(site, each, telling))
+        try:
+            noted.done(site.store, each)
+        except StateError as error:
+            site.journal.entry("worker", why=_why(each), result=f"done, and not removed: {error}", severity=WARNING)
+    return [trigger for trigger in dict.fromkeys(triggers) if trigger]
+
+
+def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
+    """Whether a later event says more of the same: the last change of a role counts, and a synchronisation was only
+    the end of it where the connection has not changed since."""
+    kind, name = event.words[0], event.words[1]
+    after = [each.words[0] for each in later if each.words[1] == name]
+    if kind == "role":
+        return "role" in after
+    return kind == "syncdone" and (bool(after) or now - event.at > FRESH)
+
+
+def _event(site: Site, event: Noted, telling: Telling) -> str:
+    """What a convergence is to be called for. What cannot be done with an event is journalled."""
+    try:
+        refuse_wrong(event.words)
+        return arrival.hast_event(site, event.words, event.at, telling)
+    except (Refused, StateError, ProbeError) as error:
+        site.journal.entry("worker", why=_why(event), result=f"nothing is done: {error}", severity=ERR)
+        return ""
+
+
+def _why(event: Noted) -> str:
+    return f"hastd {' '.join(event.words)}"
+
+
+def _not_told(site: Site, telling: Telling, why: str) -> None:
+    if telling:
+        site.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)

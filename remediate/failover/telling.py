@@ -1,0 +1,101 @@
+"""What the other node is told of its copy: after this node serves, in one message for all that happened.
+
+Only a primary knows whether the other copy is complete. What it learns in the middle of a convergence is collected
+here, and goes out when that is over: a call of the other node costs more than most steps of a failover. A copy that
+could not be told is told again when something happens, and by the periodic look.
+"""
+
+from __future__ import annotations
+
+from checks.probes import hast
+from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
+from checks.probes.hast import Resource, Role, Status
+from remediate.failover.peer import ASK
+from remediate.site import Site
+from remediate.state.journal import INFO, WARNING, Level
+from remediate.state.ledger import Copy
+from remediate.state.store import StateError, Values
+
+TOLD = "told.json"
+SECONDS = 2 * ASK
+"""Seconds that the message may take; then it is given up."""
+
+
+class Telling:
+    """The other node's copies as they became known, and whether it is told even what it was told before."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, tuple[Copy, bool]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._copies)
+
+    def learned(self, name: str, copy: Copy, again: bool = False) -> None:
+        """What is known of a copy now; the latest counts."""
+        self._copies[name] = copy, again or self._copies.get(name, (copy, False))[1]
+
+    def send(self, site: Site) -> None:
+        """Tell the other node, where it was told something else last; nothing is left to tell then. Raises nothing:
+        what could not be told is journalled once."""
+        learned, self._copies = self._copies, {}
+        before = told(site)
+        copies = {name: copy for name, (copy, again) in learned.items() if again or before.get(name) != copy.value}
+        copies = {name: now for name, copy in copies.items() if (now := _still(site, name, copy)) is not Copy.UNKNOWN}
+        if site.peer is None or not copies:
+            return
+        trouble, severity = _message(site, copies)
+        says = {name: f"not {copy.value}" if trouble else copy.value for name, copy in copies.items()}
+        changed = {name: word for name, word in says.items() if before.get(name) != word}
+        if not changed:
+            return
+        try:
+            site.store.update(TOLD, lambda values: {**values, **changed}, instead=lambda error: {})
+        except StateError as error:
+            site.journal.entry("told", result=f"not written: {error}", severity=WARNING)
+        for name in changed:
+            result = f"the other node's copy is {copies[name].value}"
+            result += f"; it could not be told: {trouble}" if trouble else ""
+            site.journal.entry("told", resource=name, result=result, severity=severity)
+
+
+def told(site: Site) -> Values:
+    """What the other node was told last of each copy."""
+    try:
+        return site.store.read(TOLD)
+    except StateError:
+        return {}
+
+
+def of_peer(resource: Resource) -> Copy:
+    """What a primary knows of the other copy: behind while nobody is connected, complete when nothing is dirty. While
+    something is dirty a synchronisation may run or a write be underway, and which of the two is not printed."""
+    if resource.status is not Status.COMPLETE:
+        return Copy.INCOMPLETE
+    return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
+
+
+def _still(site: Site, name: str, copy: Copy) -> Copy:
+    """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
+    any more, which knows nothing, and where hastd does not answer."""
+    try:
+        resource = hast.resource(site.here.node(), name)
+    except (hast.NoState, ProbeError):
+        return Copy.UNKNOWN
+    if resource.role is not Role.PRIMARY:
+        return Copy.UNKNOWN
+    now = of_peer(resource)
+    return copy if now is Copy.UNKNOWN else now
+
+
+def _message(site: Site, copies: dict[str, Copy]) -> tuple[str, Level]:
+    """Send it; what went wrong, and how bad that is: a node that is not there is no news here."""
+    assert site.peer is not None
+    names, values = ",".join(copies), ",".join(copy.value for copy in copies.values())
+    words = (site.config.failover.peer_hastwatch, "ledger", names, "--told", values, "--by", site.journal.node_name)
+    try:
+        done = site.peer.act(words, SECONDS)
+    except (Unreachable, Hangs, OutOfTime) as error:
+        return str(error), INFO
+    except ProbeError as error:
+        return str(error), WARNING
+    return ("", INFO) if done.status == 0 else (f"exit {done.status}: {done.words}", WARNING)

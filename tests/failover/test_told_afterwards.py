@@ -1,0 +1,77 @@
+"""Telling comes after serving: what hastd says in the middle of a promotion starts nothing, and the other node gets one
+message for all that happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.afterwards import convergence_heeds
+from remediate.failover.converge import LOCK
+from remediate.rehearsal.dying import Fate, Killed
+from remediate.state import noted
+from tests.failover.installed_pair import InstalledPair, installed_pair
+
+LONG = 240.0
+
+
+def promotion(pair: InstalledPair) -> tuple[float, float]:
+    """When the standby began to converge for the event of its promotion, and when it served, of the pair's clock."""
+    plan = next(entry for entry in pair.entries(pair.standby, "plan") if "become-primary" in entry.result)
+    (served,) = pair.entries(pair.standby, "promoted")
+    return plan.time, served.time
+
+
+def during(happened: list[tuple[float, str, str]], node: str, span: tuple[float, float]) -> list[str]:
+    """What happened on a node in that time."""
+    return [what for at, where, what in happened if where == node and span[0] <= at <= span[1]]
+
+
+def test_a_promotion_notes_what_hastd_says_and_starts_no_process_for_it(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("power-off", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.standby), LONG), pair.story()
+    pair.passes(5)
+    span = promotion(pair)
+    assert during(pair.installed.started, "nfs002", span) == []
+    assert "role home secondary primary" in during(pair.installed.noted, "nfs002", span)
+    pair.passes(30)
+    assert noted.waiting(pair.store(pair.standby)) == []
+    assert pair.sound
+
+
+@pytest.mark.parametrize("begun", ["switchover", "demotion"])
+def test_the_other_node_is_told_after_serving_and_once(state: Path, begun: str) -> None:
+    pair = installed_pair(state)
+    pair.passes(5)
+    pair.installed.messages.clear()
+    if begun == "switchover":
+        pair.moves()
+    else:
+        pair.active.run("sysctl net.inet.carp.demotion=200")
+    assert pair.until(lambda: pair.serves(pair.standby), LONG), pair.story()
+    pair.passes(60)
+    served = pair.entries(pair.standby, "promoted" if begun == "demotion" else "take-over")[-1].time
+    told = [(at, words) for at, node, words in pair.installed.messages if node == "nfs001"]
+    assert told and all(at >= served for at, _ in told), (served, told)
+    assert len([at for at, _ in told if at < served + 5]) <= 1, told
+    assert told[-1][1] == "ledger home --told complete --by nfs002"
+    assert noted.waiting(pair.store(pair.standby)) == []
+
+
+def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(state: Path) -> None:
+    pair = installed_pair(state)
+    at = pair.standby.now
+    noted.note(pair.store(pair.standby), ["disconnect", "home"], at)
+    with pytest.raises(Killed):
+        pair.converges(pair.standby, fate=Fate(during_command=2))
+    assert [each.words for each in noted.waiting(pair.store(pair.standby))] == [["disconnect", "home"]]
+    pair.converges(pair.standby)
+    assert noted.waiting(pair.store(pair.standby)) == []
+
+
+def test_nobody_heeds_events_when_no_convergence_runs(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.passes(30)
+    assert not pair.does(pair.standby, lambda site: convergence_heeds(site, LOCK))
