@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from checks.devd import HOOK
 from checks.probes import carp, devd, hast_conf, processes
 from checks.probes.carp import CarpState
 from checks.probes.devd import Rule
-from checks.probes.errors import NotFound, ProbeError
+from checks.probes.errors import Failed, NotFound, ProbeError
 from checks.probes.node import Node
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
@@ -30,7 +31,7 @@ INTERFACE = "lo9123"
 EVENT = {"system": "IFNET", "subsystem": INTERFACE, "type": "ATTACH"}
 IFCONFIG, SERVICE, NC, KLDSTAT = "/sbin/ifconfig", "/usr/sbin/service", "/usr/bin/nc", "/sbin/kldstat"
 LOOKS = 15.0
-"""Seconds for one command; `service -e` reads every script."""
+"""Seconds for one command."""
 FIRES, EVERY = 2.0, 0.5
 """Seconds in which the event is fired again and again while devd's own stream is read, and between two of them."""
 POLL = 0.05
@@ -186,7 +187,7 @@ def setup(site: Site, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
     looks: tuple[tuple[str, Callable[[Node], Link]], ...] = (
         ("carp", _carp),
         ("loader", _loader),
-        ("rc.conf", _services),
+        ("rc.conf", lambda node: _services(site)),
         ("hast.conf", lambda node: _exec(node, hast_hook)),
     )
     for name, look in looks:
@@ -219,10 +220,12 @@ def _loader(node: Node) -> Link:
     )
 
 
-def _services(node: Node) -> Link:
-    """What rc(8) starts at boot, as `service -e` has it, /etc/rc.conf.d included."""
-    done = node.execute((SERVICE, "-e"), node.deadline.for_one_command()[0], "service -e")
-    enabled = {line.rpartition("/")[2] for line in done.stdout.splitlines()}
+def _services(site: Site) -> Link:
+    """What rc(8) starts at boot, /etc/rc.conf.d included: each script says so itself, all at the same time. `service
+    -e` would start every script of the machine one after the other (hast-facts, 37)."""
+    names = (*NEEDED, *OURS_TO_START)
+    answers = site.timing.together([partial(_is_enabled, site, name) for name in names])
+    enabled = {name for name, answer in zip(names, answers, strict=True) if answer}
     lacking = [name for name in NEEDED if name not in enabled]
     wrong = [name for name in OURS_TO_START if name in enabled]
     says = [f"not enabled: {', '.join(lacking)}"] if lacking else []
@@ -230,6 +233,15 @@ def _services(node: Node) -> Link:
     return Link(
         "rc.conf", not says, "; ".join(says) or f"{', '.join(NEEDED)} enabled, {' and '.join(OURS_TO_START)} not"
     )
+
+
+def _is_enabled(site: Site, name: str) -> bool:
+    """Whether a script is enabled (rc.subr(8), run_rc_command(), `enabled`); one that is not there is not. Raises
+    ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
+    status = site.here.act((SERVICE, name, "enabled"), LOOKS).status
+    if status not in (0, 1):
+        raise Failed(f"`service {name} enabled` ends with {status}")
+    return status == 0
 
 
 def _exec(node: Node, hook: str) -> Link:

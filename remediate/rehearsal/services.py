@@ -154,15 +154,19 @@ def _stop_daemon(node: Node, script: Script) -> Steps[None]:
 
 
 def service(call: Call) -> Steps[int]:
-    """service(8): NAME [one|force|quiet]start|stop|restart|status|reload, and -e."""
+    """service(8): NAME [one|force|quiet]start|stop|restart|status|reload, NAME enabled, and -e."""
     node, words = call.node, call.argv[1:]
     if words == ["-e"]:
         names = [name for name in ALL_SCRIPTS if name not in SCRIPTS or enabled(node, SCRIPTS[name])]
-        local = [
+        ours = [
             f"{path}\n" for path in sorted(node.programs) if path.startswith(LOCAL_RC) and _local_enabled(node, path)
         ]
-        call.out("".join([*[f"/etc/rc.d/{name}\n" for name in names], *local]))
+        call.out("".join([*[f"/etc/rc.d/{name}\n" for name in names], *ours]))
         return 0
+    local = f"{LOCAL_RC}{words[0]}" if words else ""
+    if words[1:] == ["enabled"] and (words[0] in SCRIPTS or local in node.programs):
+        script_enabled = enabled(node, SCRIPTS[words[0]]) if words[0] in SCRIPTS else _local_enabled(node, local)
+        return 0 if script_enabled else 1
     if len(words) < 2 or words[0] not in SCRIPTS:
         name = words[0] if words else ""
         call.out(f"{name} does not exist in /etc/rc.d or the local startup\n")
