@@ -31,7 +31,9 @@ TABLE = Table(
     Row("nfs-reserved-port", UNKNOWN, "the server wants a reserved source port, which only root may use",
         "run as root, or start mountd with -n; the mount itself was not tried"),
     Row("nfs-slow", WARNING, "an answer's time outside -w", "clients wait"),
-    Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer", "UDP clients cannot mount"),
+    Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer",
+        "UDP clients cannot mount; nfsd answers from another address unless it is bound to the service address: "
+        'nfs_server_flags="-u -t -h ADDRESS", or TCP only and --no-udp'),
     Row("nfs-locking", WARNING, "lockd or statd is not registered or does not answer", "clients cannot lock files"),
     Row("nfs-v2", WARNING, "NFS v2 is answered", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited"),
     Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it"),
