@@ -145,7 +145,7 @@ def test_what_is_refused_is_one_line(kept: RunningPair, words: list[str], status
 
 def test_without_root_nothing_that_acts_is_done() -> None:
     program = f"""
-import gettext, importlib, json, locale, os, pwd, shutil, sys
+import gettext, importlib, json, locale, os, pwd, shutil, sys, textwrap
 modules = ["converge", "promote", "switchover", "clear", "hold", "ledger", "self_test"]
 mains = {{name: importlib.import_module(f"remediate.subcommands.{{name}}").main for name in modules}}
 words = {{"hold": ["--release"], "ledger": ["home", "--told", "complete", "--by", "nfs001"]}}
