@@ -1,11 +1,16 @@
 """What ran on the real pair: version 0.1.0, by phase, with the processes that each phase started.
 
-Taken from the journals, the system logs and the client's records of the runs; one processor a machine. How many
-commands 0.1.0 started in a phase is counted in that version's code; what ran beside it is in the journals (hastd's own
-events, each a hook and a worker that told the other node of its copy). A phase ends with the entry of the journal that
-names it; the first one begins when the node became MASTER, which the kernel's log has to the second. Steps of less than
-half a second are put together with the next one. `replay.py` plays all this
-with the costs of the simulated pair.
+Taken from the journals, the system logs and the client's records of the runs; one processor a machine. A phase ends
+with the entry of the journal that names it; the first one begins when the node became MASTER, which the kernel's log
+has to the second (here the middle of what is possible). Steps of less than half a second are put together with their
+neighbours. `replay.py` plays all this with the costs of the simulated pair.
+
+Not everything is recorded. The commands of a phase were counted by running 0.1.0 on the simulated pair, and fitted by
+some; the journals show that hooks and workers of hastd's own events ran beside it, but how many in which phase, how
+often the other node was asked, and when the giving node's phases began (`later`) are fitted. So the replay shows that
+the costs explain every phase, not that nothing else would. The documented hook and the commands by hand
+(`test_failover_time.py`) are the better test: of the costs they use, only `service_start` and `service_stop` were
+chosen with them in view.
 """
 
 from __future__ import annotations
