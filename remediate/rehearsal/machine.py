@@ -79,14 +79,12 @@ class SimulatedMachine(Machine):
     def _fails(self, line: str) -> str:
         """Why a command fails; what waits for a disk goes on, and is taken for done."""
         output = Output()
-        process = self._node.start_command(line, output)
+        process = self._node.system_call(line, output)
         return output.text("err").strip() if process.done and process.value != 0 else ""
 
     def _says(self, line: str) -> tuple[int | None, str]:
         """What a command of the simulation that takes no time prints: it knows what the kernel knows."""
         self._life.check()
-        output, node = Output(), self._node
-        pid = node.processes.next_pid
-        process = node.start_command(line, output)
-        node.processes.next_pid = pid  # there was no process
+        output = Output()
+        process = self._node.system_call(line, output)
         return (process.value if process.done else None), output.text("out")

@@ -187,11 +187,20 @@ class Node:
         self, line: str, output: Output | None = None, *, user: str = "root", stdin: str = ""
     ) -> Process[int]:
         """Run a command line; finished with its exit status (None when it was killed)."""
-        environment = Environment(self, output or Output(), user=user, stdin=stdin)
+        return self._begin(Environment(self, output or Output(), user=user, stdin=stdin), line)
+
+    def _begin(self, environment: Environment, line: str) -> Process[int]:
         process = self.clock.start(self._guarded(environment, line))
         if not process.done:
             self._commands.add(process)
             process.then(lambda: self._commands.discard(process))
+        return process
+
+    def system_call(self, line: str, output: Output) -> Process[int]:
+        """What a program does by itself, said as the command line that does the same: there is no process."""
+        pid = self.processes.next_pid
+        process = self._begin(Environment(self, output, processes=False), line)
+        self.processes.next_pid = pid
         return process
 
     def _guarded(self, environment: Environment, line: str) -> Steps[int]:

@@ -71,6 +71,8 @@ class Environment:
     stdin: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     status: int = 0
+    processes: bool = True
+    """A command is a process, which costs its start; not where it stands for a system call."""
 
 
 @dataclass(slots=True)
@@ -244,7 +246,7 @@ def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     if function is None:
         environment.output.write("err", f"sh: {words[0]}: not found\n")
         return 127
-    if name not in BUILT_IN:
+    if environment.processes and name not in BUILT_IN:
         yield node.begins(node.pair.layout.costs.process)
     node.processes.skip_pids()
     call = Call(node, words, environment.stdin, environment.user, environment, environment.output.write)
