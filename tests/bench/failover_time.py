@@ -10,8 +10,8 @@ differed: what the phases leave of the gap is put down to the client. All figure
 machines: only the ratios mean something.
 
 The client writes ten records a second; its gap is the longest time between two answers, beside the time that the
-servers took. Processes are those started on both nodes between the event and the first answer. An aim is a part of the
-documented hook's gap. Exit status 1 where hastwatch takes longer than the documented hook, or than 0.1.0 took.
+servers took. Processes are those started on both nodes between the event and the first answer. Exit status 1 when an
+aim is missed, which is a part of the documented hook's gap.
 """
 
 from __future__ import annotations
@@ -186,6 +186,11 @@ class Found(NamedTuple):
         """Seconds between two answers at the client."""
         return sum(self.phases.values())
 
+    @property
+    def servers(self) -> float:
+        """Those of them that the servers took."""
+        return self.gap - self.phases["the client waits"]
+
 
 def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
     """One failover."""
@@ -294,15 +299,14 @@ def table(event: Event, theirs: Found, now: Found, floor: Found) -> Iterator[str
 
 def main() -> int:
     """Play, print, judge."""
-    slower = []
+    missed = 0
     for event in EVENTS:
         theirs = means(event, partial(Documented, event.fsck))
         now, floor = means(event, Hastwatch), means(event, ByHand)
         print("\n".join([*table(event, theirs, now, floor), ""]), flush=True)
-        if now.gap > min(theirs.gap, run_of(event).gap):
-            slower.append(event.name)
-    print(f"slower than what was there before: {', '.join(slower)}" if slower else "faster than what was there before")
-    return int(bool(slower))
+        missed += now.gap > event.aim * theirs.gap
+    print(f"{missed} of {len(EVENTS)} aims are missed" if missed else "all aims are met")
+    return int(missed > 0)
 
 
 if __name__ == "__main__":
