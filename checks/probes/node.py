@@ -44,6 +44,7 @@ TOOLS = {
     "netstat": "/usr/bin/netstat",
     "ps": "/bin/ps",
     "rm": "/bin/rm",
+    "route": "/sbin/route",
     "sysctl": "/sbin/sysctl",
     "uname": "/usr/bin/uname",
     "xzcat": "/usr/bin/xzcat",
@@ -236,8 +237,9 @@ def _refuse_failed_way(completed: Completed, shown: str) -> None:
         raise ToolMissing(f"`{shown}`: {completed.words}")
     if completed.status == NOT_EXECUTABLE or re.search(NOT_LET, completed.stderr):
         raise NotPermitted(f"`{shown}`: {completed.words}")
-    if completed.status == SSH_FAILED and "[ERROR]" not in completed.stderr:
-        # hastctl(8) ends with 255 too, where it cannot read metadata, but says so with its own [ERROR]
+    own = "[ERROR]" in completed.stderr or completed.stderr.startswith("route: ")
+    if completed.status == SSH_FAILED and not own:
+        # hastctl(8) and route(8) end with 255 too, where there are no metadata or there is no route, and say so
         raise Unreachable(f"`{shown}`: {completed.words}")
 
 

@@ -23,6 +23,7 @@ from remediate.failover import (
     own_copy,
     parting,
     peer,
+    peer_route,
     reach,
     roles,
     services,
@@ -35,7 +36,7 @@ from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place
-from remediate.failover.steps import PROMOTES, Do, Step
+from remediate.failover.steps import AIDS, PROMOTES, Do, Step
 from remediate.site import Site
 from remediate.state import maintenance
 from remediate.state.journal import ERR, INFO
@@ -72,21 +73,32 @@ class Carrier:
         self._kinds: dict[str, str] = {}
         self.superseded = ""
         """Why the plan was dropped, where it was."""
+        self.left: list[str] = []
+        """Why AIDS failed."""
         self.steps = 0
+        self._taken: frozenset[str] = frozenset()
+        """The resources whose role is taken."""
+        self._rejecting: set[str] = set()
+        """Addresses of the other node that are rejected now, by a route of this carrier."""
         self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
-        self._answers: set[str] = set()
-        """Resources for which the other node, waited for, has answered at last."""
+        self._looked: dict[str, peer.Standing] = {}
+        """Of resources for which the other node was waited for, what the last look at it showed."""
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
         """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP or a
         human says meanwhile changes nothing, as when a promotion is undone. A node that shuts down is heedless, and
         goes on: an unmount helps, whatever else failed. Raises Superseded."""
         goes_down = self.seen.facts.node.leaving is Leaving.GOES_DOWN
-        for stage in plan.stages:
-            self._stage(stage, heedless or goes_down)
-            if self.failed and not goes_down:
-                return
+        self._taken = frozenset(step.resource for step in plan.steps if step.do is Do.BECOME_PRIMARY)
+        try:
+            for stage in plan.stages:
+                self._stage(stage, heedless or goes_down)
+                if self.failed and not goes_down:
+                    return
+        finally:
+            if self._rejecting:
+                self._track((Step(Do.ADMIT_PEER, names=tuple(sorted(self._rejecting))),), heedless=True)
 
     def _stage(self, stage: Stage, heedless: bool) -> None:
         self.site.timing.together([partial(self._track, track, heedless) for track in stage])
@@ -95,7 +107,7 @@ class Carrier:
         for step in track:
             started: Started = []
             doing = self._counting(started)
-            if not heedless:
+            if not heedless and step.do not in AIDS:
                 doing.refuse_superseded(step)
             began = self.site.timing.now()
             self.watch(str(step))
@@ -103,6 +115,9 @@ class Carrier:
                 result = doing._do(step)
             except (StepFailed, ProbeError) as error:
                 self._journal(step, f"failed: {error}", began, started)
+                if step.do in AIDS:
+                    self.left.append(f"{step}: {error}")
+                    continue
                 if not heedless:
                     self.refuse_superseded(step)  # then it is no failure of the step
                 self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
@@ -185,9 +200,28 @@ class Carrier:
             services.start(site, step.names, tuple(place.point for place in places))
             if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
                 services.await_running(site, step.names)
+        elif do is Do.REJECT_PEER:
+            return self._reject(step.names)
+        elif do is Do.ADMIT_PEER:
+            return self._admit(step.names)
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
         return ""
+
+    def _reject(self, addresses: tuple[str, ...]) -> str:
+        """Only where the other node is known to be gone, by the last look at it."""
+        for name in self._taken:
+            looked = self._looked.get(name)
+            if (looked.peer if looked else self.seen.facts.resources[name].peer) is not Peer.GONE:
+                return f"not done: for {name} the other node is not known to be gone"
+        done = peer_route.reject(self.site, addresses)
+        self._rejecting.update(addresses)
+        return done
+
+    def _admit(self, addresses: tuple[str, ...]) -> str:
+        fresh = self._rejecting == set(addresses)
+        self._rejecting.clear()
+        return (peer_route.remove if fresh else peer_route.remove_left)(self.site, addresses)
 
     def _of_a_resource(self, do: Do, place: Place) -> str:
         site = self.site
@@ -221,7 +255,9 @@ class Carrier:
         kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
-        if told or (place.name in self._answers and not compared):
+        looked = self._looked.get(place.name)
+        answers = looked is not None and looked.asked
+        if told or (answers and not compared):
             found = behind(self.site, place.name, None, asked=True)
             if found.split or (found.stale and not heedless):
                 raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")
@@ -258,7 +294,7 @@ class Carrier:
             nonlocal last
             self.refuse_superseded(step)
             last = peer.look(self.site, place)
-            (self._answers.add if last.asked else self._answers.discard)(place.name)
+            self._looked[place.name] = last
             return last.peer in (Peer.LET_GO, Peer.GONE)
 
         until, longest = self.site.timing.until, self.site.config.failover.let_go
@@ -301,6 +337,10 @@ def _command_lines(step: Step, place: Place | None) -> list[str]:
         return services.start_lines(step.names)
     if step.do is Do.SILENCE:
         return silence.lines()
+    if step.do is Do.REJECT_PEER:
+        return [" ".join(peer_route.add_line(address)) for address in step.names]
+    if step.do is Do.ADMIT_PEER:
+        return [" ".join(peer_route.delete_line(address)) for address in step.names]
     if place is None:
         return []
     ufs, zfs = "where it is ufs:", "where it is zfs:"

@@ -37,6 +37,7 @@ from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan, arranged, plan
+from remediate.failover.steps import Do
 from remediate.failover.telling import Telling
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
@@ -243,6 +244,8 @@ class Run:
             return ()
         finally:
             self.steps += carrier.steps
+        if carrier.left and {step.do for step in made.steps} == {Do.ADMIT_PEER}:
+            return tuple(carrier.left)  # it would fail again
         going_up = self._going_up(seen, made)
         if not carrier.failed:
             if going_up:

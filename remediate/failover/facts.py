@@ -56,6 +56,8 @@ class ResourceState(NamedTuple):
     stale: bool
     unheard: bool
     """The node was booted, has heard nothing of the other copy since, and is not known to have written last."""
+    remote: str = ""
+    """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
     @property
     def active(self) -> bool:
@@ -84,6 +86,8 @@ class NodeState(NamedTuple):
     blocked: bool
     """Two promotions have failed: nothing is done until a human says so."""
     leaving: Leaving
+    rejected: frozenset[str] = frozenset()
+    """Addresses of the other node that a route of ours may reject; one that is left keeps the nodes apart for ever."""
 
 
 class Said(NamedTuple):

@@ -18,14 +18,13 @@ import re
 
 from checks.probes.errors import ProbeError
 from checks.probes.process import Completed
+from checks.probes.route import REMOTE
 from remediate.failover.resource import PORT
 from remediate.site import Way
 
 NC, PING = "/usr/bin/nc", "/sbin/ping"
 SIGN = 1
 """Seconds that a sign of life may take on a network where failovers are wanted."""
-REMOTE = r"(?:tcp[46]?://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/]+)(?::(?P<port>\d{1,5}))?"
-"""hast.conf(5), `remote`; hastctl prints it so."""
 TIMED_OUT, HOST_DOWN = "Operation timed out", "Host is down"
 """ETIMEDOUT, and EHOSTDOWN: nobody answers ARP (sys/netinet/if_ether.c, arpresolve_full())."""
 ALIVE = ("Connection refused", "Connection reset by peer")

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import carp, filesystem, hast
+from checks.probes import carp, filesystem, hast, route
 from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import boot_alone, hearing, parting, peer
+from remediate.failover import boot_alone, hearing, parting, peer, peer_route
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
@@ -110,6 +110,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
             maintenance=suspended is not None,
             blocked=bool(stopped),
             leaving=reading.leaving,
+            rejected=_rejected(site, node, states, resources),
         ),
         resources=states,
         said=said,
@@ -119,6 +120,25 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         unsure=remembered.trouble,
     )
     return Seen(facts, found, resources, vhids, arrived.seq, settles)
+
+
+def _rejected(
+    site: Site, node: Node, states: dict[str, ResourceState], resources: dict[str, Resource]
+) -> frozenset[str]:
+    """What of the other node a route of ours may reject. Where no connection is missed, or a promotion waits, only the
+    note of it is looked at. A route that cannot be looked at now is left to the next convergence."""
+    known = {name: state for name, state in states.items() if state.remote}
+    missed = [state for name, state in known.items() if _misses_the_other(state, resources[name])]
+    remotes = {state.remote for state in known.values()}
+    try:
+        return peer_route.left(site.store, node, remotes, {state.remote for state in missed})
+    except ProbeError:
+        return frozenset()
+
+
+def _misses_the_other(state: ResourceState, resource: Resource) -> bool:
+    waits = state.carp is CarpState.MASTER and not state.active
+    return resource.status is not Status.COMPLETE and not waits
 
 
 def _purpose(leaving: str) -> Leaving:
@@ -195,6 +215,7 @@ def _resource(
         split=split,
         stale=bool(stale),
         unheard=bool(unheard),
+        remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
     return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), master_at
 

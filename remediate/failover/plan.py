@@ -12,6 +12,8 @@ Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
 * clients meet a silent port from before NFS is stopped, or a promotion begins, and those that still wait are woken
   when NFS serves;
 * what is as it should be is not touched: after the plan has had its effect the next plan is empty;
+* connections to the other node are rejected only between the looks that took it for gone and the device, and whatever
+  route of ours is left is removed first, whatever else is so;
 * otherwise under maintenance, and after promotions have failed, the plan is empty.
 
 A plan is a sequence of stages. The tracks of a stage are independent of each other and go at the same time; the steps
@@ -81,21 +83,48 @@ def arranged(
     start = tuple(_started(left, resources, served, policy)) if served and not untouched else ()
     base = tuple(name for name in BASE if name not in node.base) if served and not untouched else ()
     stages: list[Stage] = []
-    beside: list[Track] = [(Step(Do.START_BASE, names=base),)] if base else []
+    base_track: list[Track] = [(Step(Do.START_BASE, names=base),)] if base else []
+    quiet: list[Track] = []
     here = any(state.carp is CarpState.MASTER for state in resources.values())
+    rejected = _rejected(tracks, resources)
+    if node.rejected and not rejected:
+        stages.append(((Step(Do.ADMIT_PEER, names=tuple(sorted(node.rejected))),),))
     if stop:
         silence: list[Stage] = [((Step(Do.SILENCE),),)] if here else []  # else segments of clients arrive elsewhere
         stages += [*silence, ((Step(Do.STOP_SERVING, names=stopping),),)]
     elif any(step.do is Do.MOUNT for track in tracks.values() for step in track):
-        beside.append((Step(Do.SILENCE),))
-    stages.append((*(track for track in tracks.values() if track), *beside))
+        quiet.append((Step(Do.SILENCE),))
+    if rejected:
+        before, taken, after = zip(*map(_parted, tracks.values()), strict=True)
+        stages += [before, ((Step(Do.REJECT_PEER, names=tuple(sorted(rejected))),), *quiet), taken]
+        stages += [
+            ((Step(Do.ADMIT_PEER, names=tuple(sorted(rejected | node.rejected))),),), (*after, *base_track),
+        ]  # fmt: skip
+    else:
+        stages.append((*tracks.values(), *base_track, *quiet))
     if start:
         stages.append(((Step(Do.START_SERVING, names=start),),))
         woken = served if "nfsd" in start else []
         stages.append(
             tuple((Step(do, name),) for do, names in ((Do.VERIFY, served), (Do.WAKE, woken)) for name in names)
         )
-    return Plan(tuple(stage for stage in stages if stage), dict(decisions))
+    filled = (tuple(track for track in stage if track) for stage in stages)
+    return Plan(tuple(stage for stage in filled if stage), dict(decisions))
+
+
+def _rejected(tracks: Mapping[str, Track], resources: Mapping[str, ResourceState]) -> frozenset[str]:
+    """The other node's addresses that are to be rejected while roles are taken: where the other node is gone, or is
+    awaited and may turn out to be (`carry` looks). Not beside a resource of which it says that it has let go."""
+    taken = [resources[name] for name, track in tracks.items() if Step(Do.BECOME_PRIMARY, name) in track]
+    if any(state.peer in (Peer.LET_GO, Peer.HOLDS) for state in taken):
+        return frozenset()
+    return frozenset(state.remote for state in taken if state.remote)
+
+
+def _parted(track: Track) -> tuple[Track, Track, Track]:
+    """The steps before the role is taken, that step, and those after it; of another track everything is before."""
+    at = next((number for number, step in enumerate(track) if step.do is Do.BECOME_PRIMARY), len(track))
+    return track[:at], track[at : at + 1], track[at + 1 :]
 
 
 def _is_served(state: ResourceState, decision: Decision) -> bool:

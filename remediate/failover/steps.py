@@ -20,7 +20,9 @@ class Do(enum.Enum):
     STOP_SERVING = "stop the other services and NFS, in reverse order: clients wait instead of getting errors"
     AWAIT_PEER = "wait until the other node has let go of the resource, or is known not to be there"
     SETTLE = "wait until CARP has been MASTER long enough to be believed"
+    REJECT_PEER = "let connections to the other node, which is gone, fail at once: the device would wait for them"
     BECOME_PRIMARY = "take the role primary, look that it stays, and wait for the device"
+    ADMIT_PEER = "let the other node be connected again: while it is rejected there is one copy only"
     AWAIT_DEVICE = "wait for the device: the role was taken before, the device may still be on its way"
     CHECK = "look what file system is there; UFS: replay the journal, check in full only when that fails"
     UNPROTECT = "let the mount point be mounted on"
@@ -40,9 +42,14 @@ PROMOTES = frozenset({Do.AWAIT_PEER, Do.SETTLE, Do.BECOME_PRIMARY, Do.AWAIT_DEVI
 """The steps of a promotion up to the mount. Starting what is served is also what ends a demotion beside another
 resource that stays."""
 
+AIDS = frozenset({Do.REJECT_PEER, Do.ADMIT_PEER})
+"""Steps without which everything else goes on, only more slowly or with one copy: none stops where one of them fails,
+and none waits for CARP to be read again."""
+
 
 class Step(NamedTuple):
-    """One step; without a resource it concerns the whole node. `names`: the daemons and services it is about."""
+    """One step; without a resource it concerns the whole node. `names`: the daemons, services or addresses it is
+    about."""
 
     do: Do
     resource: str = ""
@@ -63,6 +70,10 @@ def node_after(step: Step, node: NodeState) -> NodeState:
         return node._replace(serving=node.serving | (names & frozenset(SERVING)), extra=node.extra | extra)
     if step.do is Do.START_BASE:
         return node._replace(base=node.base | (names & frozenset(BASE)))
+    if step.do is Do.REJECT_PEER:
+        return node._replace(rejected=node.rejected | names)
+    if step.do is Do.ADMIT_PEER:
+        return node._replace(rejected=node.rejected - names)
     return node
 
 

@@ -116,6 +116,9 @@ WORKER_RESTART = 1.0
 PEER_WAIT_STEP = 1.0
 """Seconds between two attempts while the peer is primary too (primary.c, hastd_primary())."""
 
+SYN_AGAIN = 1.0
+"""Seconds between two segments of a connection that nobody answers (net.inet.tcp.rexmit_initial)."""
+
 IDLE_LOSS = 38.0
 """Seconds after which TCP tells an idle primary that its peer is gone (21: 10 to 38 s seen)."""
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
 
-WORKER_WAIT, DEVICE_WAIT = 30, 5
-"""Seconds that the hook waits for the secondary's worker to end, and for the device to appear."""
+WORKER_WAIT, DEVICE_WAIT = 30, 15
+"""Seconds that the hook waits for the secondary's worker to end, and for the device to appear: after a power cut it got
+that, and checked it, within 11 s (recorded)."""
 STARTED = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
 STOPPED = ("mountd", "nfsd", "lockd", "statd", "rpcbind")
 

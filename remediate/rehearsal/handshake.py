@@ -33,6 +33,19 @@ def connect(worker: PrimaryWorker) -> Role | None:
     return _accept(there.hastd, worker)
 
 
+def is_silent(worker: PrimaryWorker) -> bool:
+    """Whether an attempt to connect gets neither an answer nor an error: then the worker waits `timeout` seconds for it
+    (primary.c, primary_connect(); for a stopped hastd init_remote(), hast_proto_recv_hdr()). A kernel that runs refuses
+    at once where nothing listens; an interface that is down and a route that rejects are errors at once."""
+    here = worker.hastd.node
+    there = here.pair.peer(here)
+    if not worker.hastd.reachable:
+        return False
+    if not there.hastd.reachable or f"{there.layout.address}:" not in worker.resource.conf.remote:
+        return True
+    return there.hastd.stopped or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
+
+
 def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:
     """hastd.c, listen_accept(): who may connect, as what."""
     name, source = primary.resource.conf.name, primary.hastd.node.layout.address

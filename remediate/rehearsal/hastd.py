@@ -14,7 +14,7 @@ from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
-from remediate.rehearsal.handshake import connect
+from remediate.rehearsal.handshake import connect, is_silent
 from remediate.rehearsal.hastconf import HastConf, ResourceConf, parse
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.listening import ControlSocket, ListenQueue
@@ -82,8 +82,9 @@ class Hastd:
 
     @property
     def reachable(self) -> bool:
-        """The node runs and its replication interface is up."""
-        return self.node.on and self.node.network.address_up(self.node.layout.address)
+        """The node runs, its replication interface is up, and it does not reject what it sends to the other one."""
+        network, theirs = self.node.network, self.node.pair.peer(self.node).layout.address
+        return self.node.on and network.address_up(self.node.layout.address) and not network.rejects(theirs)
 
     def stuck(self) -> bool:
         """A stopped worker makes status and list hang for all resources (16)."""
@@ -340,6 +341,10 @@ class Hastd:
     def connect_worker(self, worker: PrimaryWorker) -> Role | None:
         """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
         return connect(worker)
+
+    def connects_slowly(self, worker: PrimaryWorker) -> bool:
+        """Whether an attempt of a primary to connect would get neither an answer nor an error now."""
+        return is_silent(worker)
 
     def tell_closed(self, secondary: SecondaryWorker) -> None:
         """The primary's end of a connection is closed: the secondary learns it at once, or not at all (3)."""

@@ -95,6 +95,11 @@ class PairLayout:
     dirdelay: int = 29
     metadelay: int = 28
     carp_loaded: bool = True
+    file_after_taste: bool = True
+    """The file of a new device comes when every other class of GEOM has tasted the provider, which waits for the first
+    attempt of the worker to connect. So it was on the second recorded pair (hast-facts, 32); on the first one the file
+    was there at once, and only who read from it waited. GEOM tastes by classes, the one that was loaded last first
+    (sys/geom/geom_subr.c, g_new_provider_event(), g_load_class())."""
     costs: Costs = field(default_factory=Costs)
     control_connection: bool = True
     """ssh(1) to the other node goes over a connection that is there already (ssh_config(5), ControlMaster)."""

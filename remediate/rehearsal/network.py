@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.carp import Advertisement, State, Vhid
+from remediate.rehearsal.routes import HostRoute
 
 if TYPE_CHECKING:
     from remediate.rehearsal.layout import VhidLayout
@@ -33,6 +34,7 @@ class Network:
         self.configured = False
         """rc.d/netif has run in this boot: before that, nothing has an address."""
         self.loopbacks = ["lo0"]
+        self.host_routes: dict[str, HostRoute] = {}
         self.interfaces: dict[str, Interface] = {
             "vtnet0": Interface("vtnet0", f"52:54:00:0a:00:{number:02x}", node.layout.management)
         }
@@ -77,6 +79,10 @@ class Network:
         """An interface with this address of its own works."""
         there = [each for each in self.interfaces.values() if each.address == address and each.up and each.carrier]
         return self.configured and bool(there)
+
+    def rejects(self, address: str) -> bool:
+        """What this node sends to an address fails at once, for a route of its own."""
+        return address in self.host_routes and self.host_routes[address].rejects
 
     def masters(self, address: str) -> Vhid | None:
         """The vhid in state MASTER that holds a service address here."""

@@ -82,7 +82,9 @@ class Pair:
         management = traffic is Traffic.MANAGEMENT
         ends = [(each, each.layout.management if management else each.layout.address) for each in (one, other)]
         up = all(node.on and node.network.address_up(address) for node, address in ends)
-        return up and self.link.both_ways(one.name, other.name, traffic)
+        (one, mine), (other, theirs) = ends
+        rejected = one.network.rejects(theirs) or other.network.rejects(mine)
+        return up and not rejected and self.link.both_ways(one.name, other.name, traffic)
 
     def manageable(self, one: Node, other: Node) -> bool:
         """Commands of one node reach the other by ssh(1), over the management network."""

@@ -39,7 +39,7 @@ def role(stage: Stage, node: Node, wanted: str) -> None:
 def mount(stage: Stage, node: Node) -> None:
     """Wait for the device, let fsck look, mount."""
     for resource in stage.resources:
-        stage.watches(node, f"ls {resource.device}", resource.device, 10)
+        stage.watches(node, f"ls {resource.device}", resource.device, 15)
         stage.types(node, f"fsck -t ufs -p {resource.device}")
         stage.types(node, f"mount {resource.device} {resource.mountpoint}")
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Completion, Process, Timer
-from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP
+from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.secondary import DeviceWrite, SecondaryWorker, store
@@ -89,12 +89,21 @@ class PrimaryWorker:
     # --- starting, looking after the connection, ending -------------------------------------------------------
 
     def _guarding(self) -> Steps[None]:
-        """hastd_primary() and guard_thread(): wait for a peer that is primary too, then look every KEEPALIVE."""
+        """hastd_primary() and guard_thread(): connect, wait for a peer that is primary too, then look every KEEPALIVE.
+
+        Nobody serves the device before the first attempt to connect has ended, and GEOM, which tastes it, may make no
+        file of it until then (hast-facts, 32; `PairLayout.file_after_taste`)."""
         if self.metadata.resuid == 0:
             self.update(localcnt=0, remotecnt=0)
         self.dirty = set(self.disk.active)
         yield self.hastd.node.processor.use(self.hastd.costs.device_appears)
-        while self.alive and self.resource.conf.name in self.hastd.node.trouble.absent_devices:
+        absent = self.hastd.node.trouble.absent_devices
+        if not (self.hastd.node.pair.layout.file_after_taste or self.resource.conf.name in absent):
+            self.hastd.device_created(self.resource, self)
+        gives_up = self.hastd.clock.now + self.resource.conf.timeout
+        while self.hastd.connects_slowly(self) and self.hastd.clock.now < gives_up:
+            yield min(SYN_AGAIN, gives_up - self.hastd.clock.now)
+        while self.alive and self.resource.conf.name in absent:
             yield PEER_WAIT_STEP
         if not self.alive:
             return

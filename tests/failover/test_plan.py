@@ -35,12 +35,14 @@ NODES = tuple(
     for extra in ((), ("ctld",))
     for maintenance, blocked, leaving in itertools.product(FLAG, FLAG, Leaving)
 )
+REMOTE = "10.1.101.3"
+NODES += tuple(node._replace(rejected=frozenset({REMOTE})) for node in NODES[::5])
 
 
 def resources() -> Iterator[ResourceState]:
     """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
     for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG, FLAG):
-        made = ResourceState(*state)
+        made = ResourceState(*state)._replace(remote=REMOTE)
         mounted = made.mounted is not Mounted.NOTHING
         if (made.exported and not mounted) or (mounted and not made.protected):
             continue
@@ -70,7 +72,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
     """What the plan for a state does that it must not."""
     made = plan(node, {"home": state}, policy)
     goes_down = node.leaving is Leaving.GOES_DOWN
-    if (node.maintenance or node.blocked) and not goes_down and made.steps:
+    acting = [step for step in made.steps if step.do is not Do.ADMIT_PEER]
+    if (node.maintenance or node.blocked) and not goes_down and acting:
         yield "something is done under maintenance or after failed promotions"
     promoted = awaited = False
     for step, before, seen in walk(made, node, state):
@@ -100,6 +103,10 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "force instead of a clean unmount, with the device there"
         if step.do is Do.MOUNT and before.serving:
             yield "NFS answers before the mount"
+        if step.do is Do.REJECT_PEER and state.peer is Peer.LET_GO:
+            yield "a node rejected that has said that it has let go"
+        if before.rejected and step.do not in (Do.REJECT_PEER, Do.BECOME_PRIMARY, Do.ADMIT_PEER) and promoted:
+            yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
     if promoted and state.unheard and policy == Failover():
@@ -107,6 +114,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
     if promoted and node.leaving is not Leaving.NO:
         yield "promoted while the service is given away"
     after, reached = end(made, node, state)
+    if after.rejected:
+        yield "the other node is rejected in the end"
     if plan(after, {"home": reached}, policy).steps:
         yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
     left = after.serving or reached.mounted is not Mounted.NOTHING
@@ -119,7 +128,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "something is left in the end"
     if decide(state, node, policy).target is Target.ACTIVE and state.active and state.exported and not (
         set(SERVING) - node.serving or set(BASE) - node.base or set(policy.services) - node.extra
-    ) and made.steps:  # fmt: skip
+    ) and acting:  # fmt: skip
         yield "an active node was touched"
 
 

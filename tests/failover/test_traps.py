@@ -14,7 +14,7 @@ from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
 from remediate.rehearsal.client import Answer
 from remediate.rehearsal.costs import Costs
-from remediate.rehearsal.documented_hook import STOPPED, documented_hook
+from remediate.rehearsal.documented_hook import DEVICE_WAIT, STOPPED, documented_hook
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.writes import Cause
 from remediate.state.journal import ALERT
@@ -39,11 +39,11 @@ def test_1_the_device_takes_its_time_to_appear(state: Path) -> None:
         pair.active.power_off()
         pair.passes(60)
 
-    def late_device(pair: Watched) -> None:
+    def late_device(pair: Watched, seconds: float) -> None:
         pair.breaks("device-never-appears", "nfs002", "home")
         pair.active.power_off()
         pair.until(lambda: pair.role(pair.standby) == "primary")
-        pair.passes(8)
+        pair.passes(seconds)
         pair.breaks("device-appears", "nfs002", "home")
         pair.passes(60)
 
@@ -52,7 +52,7 @@ def test_1_the_device_takes_its_time_to_appear(state: Path) -> None:
     assert unpatient.role(unpatient.standby) == "primary"
     assert not unpatient.mounted(unpatient.standby)
     documented = documented_pair()
-    late_device(documented)
+    late_device(documented, DEVICE_WAIT + 2)
     assert documented.role(documented.standby) == "primary"
     assert not documented.mounted(documented.standby)
 
@@ -60,7 +60,7 @@ def test_1_the_device_takes_its_time_to_appear(state: Path) -> None:
     power_cut(slow)
     assert slow.serves(slow.standby)
     late = installed_pair(state / "late")
-    late_device(late)
+    late_device(late, 8)
     assert late.serves(late.standby)
 
 

@@ -19,7 +19,8 @@ from tests.rehearsal.conformance.story import HERE, RECORDINGS, Comparison, Stor
 
 ERAS = (1, 2, 3, 4)
 
-SECOND_ERA = PairLayout()
+FIRST_PAIR = PairLayout(file_after_taste=False)
+SECOND_ERA = FIRST_PAIR
 """In the second era the machines had new host identities."""
 SECOND_ERA = replace(
     SECOND_ERA,
@@ -33,7 +34,7 @@ SECOND_ERA = replace(
 @cache
 def story(number: int) -> Story:
     """One era, replayed once."""
-    told = Story(Pair(SECOND_ERA if number == 2 else PairLayout()))
+    told = Story(Pair(SECOND_ERA if number == 2 else FIRST_PAIR))
     told.replay(number)
     return told
 

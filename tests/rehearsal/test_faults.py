@@ -191,7 +191,7 @@ def test_a_rebooted_preferred_node_takes_the_address_from_the_node_that_serves(p
     first, second = pair.nodes.values()
     inflict(pair, "power-off", "nfs001")
     pair.clock.advance(5)
-    for line in ("hastctl role primary home", "sleep 1", "fsck -p /dev/hast/home", "mount /dev/hast/home /hast/home"):
+    for line in ("hastctl role primary home", "sleep 11", "fsck -p /dev/hast/home", "mount /dev/hast/home /hast/home"):
         pair.must(second, line)
     assert pair.client().write_now("mail").answer.name == "OK"
     inflict(pair, "power-on", "nfs001")

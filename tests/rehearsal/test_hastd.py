@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remediate.rehearsal.faults import inflict
+from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.pair import Pair
 
 
@@ -28,8 +29,10 @@ def test_primary_beside_a_primary_has_its_device_at_once_and_serves_it_after_the
     assert refused.count("We act as primary for the resource and not as secondary as requested by") >= 10
 
 
-def test_role_primary_ends_a_lingering_secondary_worker_by_itself(pair: Pair) -> None:
+def test_role_primary_ends_a_lingering_secondary_worker_by_itself() -> None:
     """Facts 29 and 30: at once after the power cut, device after 0.19 s."""
+    pair = Pair(PairLayout(file_after_taste=False))
+    pair.bring_up()
     second = pair.nodes["nfs002"]
     inflict(pair, "power-off", "nfs001")
     pair.clock.advance(3)

@@ -54,6 +54,8 @@ def ping(call: Call) -> Steps[int]:
         call.out(f"64 bytes from {host}: icmp_seq=0 ttl=64 time=0.310 ms\n\n--- {host} ping statistics ---\n")
         call.out("1 packets transmitted, 1 packets received, 0.0% packet loss\n")
         return 0
+    if call.node.network.rejects(host):
+        call.err("ping: sendto: No route to host\n")
     yield wait
     call.out(f"\n--- {host} ping statistics ---\n1 packets transmitted, 0 packets received, 100.0% packet loss\n")
     return 2
@@ -72,6 +74,10 @@ def nc(call: Call) -> Steps[int]:
     if "-U" in words:
         return (yield from _event_stream(call, words[-1], given))
     host, port = words[-2:]
+    if call.node.network.rejects(host):
+        if "-v" in words:
+            call.err(f"nc: connect to {host} port {port} (tcp) failed: No route to host\n")
+        return 1
     other = _answering(call, host)
     why = "Connection refused"
     open_there = other is not None and port in _open_ports(other)
