@@ -47,3 +47,12 @@ class _CountedWay(Way):
 
 class _CountedPeer(_CountedWay, PeerWay):
     """The way to the other node, which stays one."""
+
+    def __init__(self, way: PeerWay, started: Started) -> None:
+        super().__init__(way, started)
+        self._peer = way
+
+    @property
+    def has_answered(self) -> bool:
+        """As the way's own."""
+        return self._peer.has_answered

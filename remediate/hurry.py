@@ -66,6 +66,10 @@ class _HurriedTiming(Timing):
         """As the other one."""
         return self._timing.together(calls)
 
+    def gather(self, calls: Sequence[Callable[[], None]], enough: Callable[[], bool]) -> None:
+        """As the other one."""
+        self._timing.gather(calls, enough)
+
     def until(self, condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
         """As the other one, and not longer than there is time."""
         return self._timing.until(condition, min(seconds, max(self._ends - self.now(), 0.0)), every)

@@ -64,6 +64,12 @@ class PeerWay(Way):
         self.via = way.via
         self._way, self._here = way, here
         self._host_name = ""
+        self._answered = False
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether something has answered at its end, in this process."""
+        return self._answered
 
     def node(self, seconds: float = LOOK) -> Node:
         """As Way does it, and the first time in a process after a look which machine it is. Raises NotTheOther where it
@@ -71,6 +77,7 @@ class PeerWay(Way):
         made = self._way.node(seconds)
         if not self._host_name:
             here = self._here.node(seconds)
+            self._answered = bool(made.host_name)
             tell_apart(here, made)
             refuse_stranger(here, made)
             self._host_name = made.host_name

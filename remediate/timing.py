@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -40,6 +41,18 @@ class Timing:
             thread.join()
         return [outcome.value() for outcome in outcomes]
 
+    def gather(self, calls: Sequence[Callable[[], None]], enough: Callable[[], bool]) -> None:
+        """Run the calls at the same time and wait until all have ended, or until `enough`, which is asked whenever one
+        has. What has not ended then goes on, and nobody waits for it. Raises what a call raised that was waited for."""
+        ended: SimpleQueue[_Outcome[None]] = SimpleQueue()
+        for call in calls:
+            outcome = _Outcome(call, ended.put)
+            threading.Thread(target=outcome.run, daemon=True).start()
+        for _ in calls:
+            ended.get().value()
+            if enough():
+                return
+
     def until(self, condition: Callable[[], bool], seconds: float, every: float = 0.05) -> bool:
         """Look at a condition until it holds, at most so many seconds; whether it came to hold."""
         ends = self.now() + seconds
@@ -64,8 +77,8 @@ class Timing:
 class _Outcome(Generic[T]):
     """What became of one call."""
 
-    def __init__(self, call: Callable[[], T]) -> None:
-        self._call = call
+    def __init__(self, call: Callable[[], T], tell: Callable[[_Outcome[T]], None] | None = None) -> None:
+        self._call, self._tell = call, tell
         self._value: list[T] = []
         self._error: BaseException | None = None
 
@@ -74,6 +87,8 @@ class _Outcome(Generic[T]):
             self._value.append(self._call())
         except BaseException as error:  # handed on to whoever waits for all of them
             self._error = error
+        if self._tell is not None:
+            self._tell(self)
 
     def value(self) -> T:
         if self._error is not None:

@@ -287,21 +287,17 @@ class Carrier:
 
     def _await_peer(self, place: Place) -> str:
         """Wait until the other node has let go; give up when CARP changes meanwhile."""
-        last = peer.Standing(Peer.LINGERS, "", False)
         step = Step(Do.AWAIT_PEER, place.name)
-
-        def let_go() -> bool:
-            nonlocal last
+        longest = self.site.config.failover.let_go
+        ends = self.site.timing.now() + longest
+        while True:
             self.refuse_superseded(step)
-            last = peer.look(self.site, place)
-            self._looked[place.name] = last
-            return last.peer in (Peer.LET_GO, Peer.GONE)
-
-        until, longest = self.site.timing.until, self.site.config.failover.let_go
-        soon = min(peer.SOON, longest)
-        if not until(let_go, soon, peer.TIGHTLY) and not until(let_go, longest - soon, peer.RARELY):
-            raise NotYet(f"the other node has not let go within {longest:g} s: {last.says}")
-        return last.says
+            last = self._looked[place.name] = peer.look(self.site, place)
+            if last.peer in (Peer.LET_GO, Peer.GONE):
+                return last.says
+            if self.site.timing.now() >= ends:
+                raise NotYet(f"the other node has not let go within {longest:g} s: {last.says}")
+            peer.await_news(self.site, place)
 
     def _settle(self, place: Place) -> str:
         """Wait until CARP has been MASTER for the settle time; give up when it changes. After a long wait look at the

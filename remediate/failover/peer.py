@@ -23,9 +23,8 @@ ASK = 4.0
 """Seconds for one question to the other node."""
 EVERY = 0.1
 """Seconds between two looks while something is awaited."""
-SOON, TIGHTLY, RARELY = 5.0, 0.02, 0.5
-"""Seconds in which a node lets go that does what it should, and seconds between two looks in that time and later: each
-look is a login on the other node."""
+TIGHTLY, RARELY = 0.05, 0.5
+"""Seconds between two looks at this node's own worker, and between two at the other node, while that is awaited."""
 
 
 class Standing(NamedTuple):
@@ -36,9 +35,14 @@ class Standing(NamedTuple):
     asked: bool
 
 
-def look(site: Site, place: Place) -> Standing:
-    """What is known now. Never raises: what cannot be known is Peer.LINGERS. Asking and looking for signs go on at the
-    same time, because a dead node answers neither."""
+def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standing:
+    """What is known now; `known`: the resource on this node, where it has been looked at just before. Never raises:
+    what cannot be known is Peer.LINGERS.
+
+    Asking and looking for signs go on at the same time, because a dead node answers neither. A sign takes SIGN seconds
+    at most. Where two have said that the node is gone, and this process has had no answer from it yet, none is waited
+    for: ssh(1) takes longer to find that out.
+    """
     found: list[Standing | None] = [None]
     here: list[hast.Resource] = []
     gone: list[str] = []
@@ -46,6 +50,7 @@ def look(site: Site, place: Place) -> Standing:
     cut_off: list[str] = []
     silent: list[str] = []
     misled: list[str] = []
+    witnessed: list[bool] = []
 
     def ask_it() -> None:
         try:
@@ -58,7 +63,7 @@ def look(site: Site, place: Place) -> Standing:
 
     def see_signs() -> None:
         try:
-            here.append(hast.resource(site.here.node(), place.name))
+            here.append(known or hast.resource(site.here.node(), place.name))
             gone.extend(_signs(site, here[0].remoteaddr))
         except (hast.NoState, ProbeError) as error:
             trouble.append(str(error))
@@ -67,8 +72,13 @@ def look(site: Site, place: Place) -> Standing:
         witness = site.config.failover.witness
         if witness and hearing.machine(site.here, witness) is not Heard.ALIVE:
             cut_off.append(f"the witness {witness} does not answer: this node may be the one that is cut off")
+        witnessed.append(True)
 
-    site.timing.together([ask_it, see_signs, ask_witness])
+    def known_to_be_gone() -> bool:
+        answers = site.peer is not None and site.peer.has_answered
+        return len(gone) > 1 and bool(witnessed) and not cut_off and not answers
+
+    site.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
     if not here:
         return Standing(Peer.LINGERS, f"the state of the resource here is not known: {trouble[0]}", False)
     asked = found[0]
@@ -85,6 +95,24 @@ def look(site: Site, place: Place) -> Standing:
         return Standing(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
     why = misled[0] if misled else "the other node could not be asked"
     return Standing(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
+
+
+def await_news(site: Site, place: Place) -> None:
+    """Wait until the other node may have let go: this node's secondary worker ends at that moment, as its connection is
+    closed. It ends for other reasons too, so that it is only a reason to look again; as is RARELY seconds without it.
+    Raises nothing."""
+    if not _has_primary(site, place):
+        site.timing.sleep(RARELY)
+    else:
+        site.timing.until(lambda: not _has_primary(site, place), RARELY, TIGHTLY)
+
+
+def _has_primary(site: Site, place: Place) -> bool:
+    try:
+        here = hast.resource(site.here.node(), place.name)
+    except (hast.NoState, ProbeError):
+        return False
+    return here.role is Role.SECONDARY and here.status is not Status.ABSENT
 
 
 def ask(site: Site, place: Place) -> Standing | None:

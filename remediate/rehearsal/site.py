@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT = 1.0
-"""Seconds after which the way to a peer that nobody answers for gives up, as `ssh -o ConnectTimeout=1` does."""
+CONNECT_TIMEOUT = 3.0
+"""Seconds after which the way to a peer that nobody answers for gives up: `ssh -o ConnectTimeout=3`, as documented."""
 
 
 def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None = None) -> Site:
@@ -115,6 +115,21 @@ class PairTiming(Timing):
         for error in sorted(errors, key=lambda error: not isinstance(error, Killed)):
             raise error
         return [task.value for task in tasks]  # type: ignore[misc]  # None only where T has it
+
+    def gather(self, calls: Sequence[Callable[[], None]], enough: Callable[[], bool]) -> None:
+        """Each call as a task of its own, which goes on where it is not waited for. Raises Killed, and what a call
+        raised that was waited for."""
+        self._life.check()
+        waited = [self._clock.run_task(call) for call in calls]
+        while waited:
+            self._clock.wait(first_of(*waited, self._life.ended))
+            self._life.check()
+            for task in [task for task in waited if task.done]:
+                waited.remove(task)
+                if task.error is not None:
+                    raise task.error
+            if enough():
+                return
 
 
 class MortalNode(NodeOfThePair):

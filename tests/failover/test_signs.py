@@ -15,7 +15,9 @@ from remediate.failover.facts import Peer
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import observe
 from remediate.failover.peer import Standing
+from remediate.failover.resource import places
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.site import CONNECT_TIMEOUT
 from remediate.site import Site, Way
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
@@ -198,3 +200,55 @@ def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool
     error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}")
     assert hearing.is_silence(error) is silent
     assert not hearing.is_silence(Hangs("`hostname` did not end in 4.0 s and was killed"))
+
+
+def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, Standing]:
+    """What a look at the other node comes to on the standby, and how long it takes."""
+
+    def look(site: Site) -> tuple[float, Standing]:
+        place = places(site.here.node(), site.config)["home"]
+        if management is not None:
+            policy = site.config.failover._replace(management=management)
+            site = site._replace(config=site.config._replace(failover=policy))
+        began = site.timing.now()
+        found = peer.look(site, place)
+        return site.timing.now() - began, found
+
+    return pair.does(pair.standby, look)
+
+
+def test_two_signs_are_enough_and_take_a_second_however_long_ssh_waits(pair: InstalledPair) -> None:
+    pair.active.power_off()
+    seconds, found = looked(pair)
+    assert found.peer is Peer.GONE and seconds < 1.2
+
+
+def test_without_a_management_address_ssh_has_to_say_that_nobody_answers(pair: InstalledPair) -> None:
+    pair.active.power_off()
+    seconds, found = looked(pair, management="")
+    assert found.peer is Peer.GONE and CONNECT_TIMEOUT <= seconds < CONNECT_TIMEOUT + 0.3
+
+
+def test_one_sign_is_not_enough_and_the_answer_is_waited_for(pair: InstalledPair) -> None:
+    pair.breaks("cut-management")
+    seconds, found = looked(pair)
+    assert found.peer is not Peer.GONE and seconds >= CONNECT_TIMEOUT
+
+
+def test_a_node_that_lets_go_is_believed_as_soon_as_the_own_worker_ends(pair: InstalledPair) -> None:
+    """The worker's end is no proof, as that of the other node may have been killed: it is looked at again then."""
+    pair.active.run("sysctl net.inet.carp.demotion=240")
+    assert pair.until(lambda: pair.serves(pair.standby))
+    (waited,) = (entry for entry in pair.entries(pair.standby, "step") if entry.step == "await-peer home")
+    gave_up = [note.at for note in pair.pair.notes if note.node == "nfs001" and "primary secondary" in note.text]
+    assert waited.result.endswith("says that it is secondary")
+    assert waited.time - min(gave_up) < 0.4
+
+
+def test_a_worker_that_ends_because_the_primary_one_was_killed_proves_nothing(pair: InstalledPair) -> None:
+    pair.breaks("hang-command", "nfs001", "umount")
+    pair.active.run("sysctl net.inet.carp.demotion=240")
+    pair.passes(4)
+    pair.breaks("kill", "nfs001", "worker")
+    pair.passes(6)
+    assert not pair.twice, pair.story()
