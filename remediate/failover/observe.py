@@ -15,7 +15,7 @@ from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import boot_alone, hearing, parting, peer, peer_route
+from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
@@ -55,7 +55,8 @@ class _Reading(NamedTuple):
     mounts: tuple[filesystem.Mount, ...]
     arrived: events.Seen
     boot: str
-    settle: float
+    young: bool
+    """The node was booted a short while ago, or it is not known when."""
     leaving: Leaving
     remembered: Remembered
 
@@ -82,7 +83,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     young = uptime < policy.boot_window or not boot
     reading = _Reading(
         site, node, vhids, filesystem.mounts(node), known, boot,
-        policy.boot_settle if young else policy.settle, _purpose(leaving),
+        young, _purpose(leaving),
         remembered,
     )  # fmt: skip
     found = places(node, site.config, only)
@@ -92,10 +93,10 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     resources: dict[str, Resource] = {}
     looked = site.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
     settles: dict[str, float] = {}
-    for name, (state, sentences, master_at) in zip(found, looked, strict=True):
+    for name, (state, sentences, believed_at) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
-        if master_at is not None and not state.settled:
-            settles[name] = site.timing.now() + max(0.0, master_at + reading.settle - site.timing.wall())
+        if believed_at is not None and not state.settled:
+            settles[name] = site.timing.now() + max(0.0, believed_at - site.timing.wall())
     suspended, stopped = remembered.maintenance, remembered.blocked
     daemons = running_daemons(node)
     facts = Facts(
@@ -166,7 +167,7 @@ def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
 def _resource(
     reading: _Reading, place: Place, resources: dict[str, Resource]
 ) -> tuple[ResourceState, Said, float | None]:
-    """One resource, and since when CARP has been MASTER for it."""
+    """One resource, and when CARP has been MASTER for it long enough to be believed; None where it is not MASTER."""
     site, name = reading.site, place.name
     wanted = asked(reading.vhids, place.vhid)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
@@ -183,18 +184,22 @@ def _resource(
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
     since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
-    master_at = since.since if since else None
+    settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
     stale = split_said = unheard = ""
     compared = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     if going_up:
-        seen = peer.look(site, place)
+        seen = peer.look(site, place, resources.get(name))
         heard = heard_until(site, mine, since) if since else None
         stale, split_said, compared = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(site, name)
+        if reading.young and seen.peer is Peer.GONE and site.config.failover.witness and newest.is_proven(site, name):
+            seen = seen._replace(says=f"{seen.says}, and its copy lacks writes of this one: CARP is not awaited longer")
+            settle = site.config.failover.settle
+    believed_at = since.since + settle if since else None
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
@@ -210,14 +215,14 @@ def _resource(
         protected=mounted is not Mounted.NOTHING
         or takes_no_files(reading.node, place.point)
         or unprotected.is_given_up(site.store, place.point, reading.boot),
-        settled=master_at is not None and site.timing.wall() - master_at >= reading.settle,
+        settled=believed_at is not None and site.timing.wall() >= believed_at,
         peer=seen.peer,
         split=split,
         stale=bool(stale),
         unheard=bool(unheard),
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), master_at
+    return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), believed_at
 
 
 def mounted_as(there: filesystem.Mount | None, place: Place) -> Mounted:
