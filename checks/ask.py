@@ -45,6 +45,7 @@ READS: Rows = (
     ("/sbin/hastctl", "dump <name>", "its metadata, which tell a split-brain"),
     ("/sbin/mount", "", "what is mounted and exported"),
     ("/sbin/mount", "-v", "its fsid"),
+    ("/sbin/route", "-n get <family> <address>", "whether a route rejects the other node"),
     ("/bin/df", "-ik <point>", "room at a mount point"),
     ("/bin/ls", "-A <point>", "names under a mount point"),
     ("/bin/ps", "-axww -o pid,ppid,jid,ruid,uid,lstart,comm", "which daemons run"),
@@ -94,6 +95,7 @@ PLAIN = LETTERS | frozenset("@%+=:,./- ")
 NAMED = LETTERS | frozenset(".:+-")
 """What a resource is named with, checks.probes.hast.RESOURCE_NAME: no slash; first of all a letter, so no option, no
 `..` and no hidden file."""
+ADDRESS = frozenset("0123456789abcdefABCDEF.:")
 HAST, MADE = "/hast/", "/.hastwatch."
 LONGEST_SHOWN = 200
 PATIENCE = 120
@@ -221,6 +223,8 @@ def is_made(text: str, points: Points) -> bool:
 
 
 KINDS: Kinds = {
+    "address": lambda text, points: 0 < len(text) <= 45 and ADDRESS.issuperset(text),
+    "family": lambda text, points: text in ("-inet", "-inet6"),
     "name": lambda text, points: is_name(text),
     "log": lambda text, points: text in ("messages", "daemon.log"),
     "pid": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,

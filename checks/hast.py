@@ -11,7 +11,7 @@ from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
 from checks.plugin.threshold import outside
-from checks.probes import carp, hast, hast_log
+from checks.probes import carp, hast, hast_log, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -29,6 +29,8 @@ TABLE = Table(
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
         "a disk is dying under a mirror that hides it"),
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
+    Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",
+        "no second copy is kept until that route is gone: hastwatch converge, or route delete"),
     Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
         "until it is done the other copy cannot take over without loss"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
@@ -55,7 +57,9 @@ Looks at each resource with one `hastctl list NAME`: role, worker, connection, r
 input/output errors. `complete` only means connected; in sync is a primary that is complete and whose dirty bytes are
 inside the thresholds. A busy healthy primary always has some dirty extents, up to keepdirty of them, so the default for
 -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the role is
-compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary."""
+compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. Where no connection is there, it
+looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch adds such a route for a
+moment when it takes over from a node that is gone."""
 
 GRACE = 60
 """Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
@@ -146,6 +150,7 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     falling = rate(kept, found, now)
     catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
     yield from _connection(session, found, subject, catching_up, falling)
+    yield from _rejected(session, found, subject)
     session.memory.put(kept_as, {
         "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
         "catching_up": catching_up or found.status is Status.DEGRADED,
@@ -202,6 +207,21 @@ def _connection(
         yield TABLE.finding(
             reason, subject, f"primary, complete, {found.replication}, {_dirty(found, catching_up, falling)}"
         )
+
+
+def _rejected(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
+    """A route that cannot be looked at is only remarked on: that there is no connection is found anyway."""
+    address = route.address_of(found.remoteaddr)
+    if found.role is Role.INIT or found.status is Status.COMPLETE or not address:
+        return
+    try:
+        there = route.to(session.here, address)
+    except ProbeError as error:
+        session.remarks.append(f"whether a route rejects {address} is not known: {error}")
+        return
+    if there is not None and there.rejects:
+        whose = "left by hastwatch" if there.is_ours else "not from hastwatch"
+        yield TABLE.finding("hast-peer-rejected", subject, f"a route rejects {address}, {whose}")
 
 
 def _dirty(found: Resource, catching_up: bool, falling: float | None) -> str:

@@ -18,6 +18,8 @@ from checks.probes.node import ENV_C, TOOLS, quoted
 from tests.asked import Asked, everything
 
 SAMPLES = {
+    "address": "10.1.101.3",
+    "family": "-inet",
     "name": "home",
     "log": "messages",
     "pid": "384",
@@ -77,6 +79,8 @@ def is_admitted(line: str, config: Config = WRITING) -> bool:
 def as_the_documentation_says(line: str) -> bool:
     """The same, read off what --list prints, by other means: regular expressions."""
     kinds = {
+        "address": r"[0-9A-Fa-f.:]{1,45}",
+        "family": r"-inet6?",
         "name": r"[A-Za-z0-9_][A-Za-z0-9_.:+-]{0,254}",
         "log": r"(messages|daemon\.log)",
         "pid": r"[0-9]{1,7}",

@@ -64,6 +64,12 @@ REFUSED = (
     ("date +%Y-%m-%dT%H:%M:%S", "", "2026-11-22T08:46:10"),
 )  # fmt: skip
 WROTE = (DUMP, "localcnt: 0", "localcnt: 1")
+REJECTED = (
+    "route -n get -inet 10.1.101.4",
+    "",
+    "   route to: 10.1.101.4\ndestination: 10.1.101.4\n        fib: 0\n  interface: lo0\n"
+    "      flags: <UP,HOST,REJECT,DONE,STATIC,PROTO2>",
+)
 OLD_SIGN = (
     GREP,
     "",
@@ -104,6 +110,7 @@ CASES = (
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
+    Case("hast-peer-rejected", "hast", answers=((LIST, "status: complete", "status: degraded"), REJECTED)),
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
     Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),
     Case("carp-demoted", "carp", answers=((SYSCTL, "carp.demotion: 0", "carp.demotion: 1"),)),

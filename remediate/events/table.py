@@ -82,6 +82,8 @@ TABLE = (
             "hast-role-wrong", "hast-no-worker"),
     *_calls("check_hast", Remedy.CONVERGE, Since.HARD, "the role is not the one that CARP asks for",
             "hast-role-init"),
+    *_calls("check_hast", Remedy.CONVERGE, Since.HARD, "a convergence removes a route that hastwatch has left",
+            "hast-peer-rejected"),
     *_nothing("check_hast", "a hastd that is stuck is not killed under a file system", "hastctl-hangs", "hast-error"),
     *_nothing("check_hast", "the other node, or the link to it, has to come back", "hast-degraded",
               "hast-disconnected"),

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from checks.plugin.config import Config
-from checks.probes import carp, filesystem, hast, hold
+from checks.probes import carp, filesystem, hast, hold, route
 from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -64,6 +64,8 @@ class ResourceGlance(NamedTuple):
     """The empty mount point takes no files."""
     copy: Ledger
     split: MarkerState | None
+    rejects: bool | None = None
+    """A route rejects the other node's address in the replication; looked for where no connection is there."""
 
 
 class NodeGlance(NamedTuple):
@@ -270,6 +272,7 @@ class _Look:
             protected=self._read(partial(takes_no_files, self.node, place.point)) if empty else None,
             copy=ledger.in_boot(ledger.read(self.store, place.name), self.boot),
             split=marker.present(self.store, place.name),
+            rejects=self._read(partial(_rejects, self.node, resource)) if resource else None,
         )
 
     def _role(self, name: str) -> tuple[HastRole, Resource | None]:
@@ -297,6 +300,15 @@ class _Look:
         if self.running is None:
             return None
         return hastd(self.running) is not None or bool(hastd_workers(self.running))
+
+
+def _rejects(node: Node, resource: Resource) -> bool | None:
+    """Raises ProbeError."""
+    address = route.address_of(resource.remoteaddr)
+    if resource.status is Status.COMPLETE or not address:
+        return None
+    found = route.to(node, address)
+    return found is not None and found.rejects
 
 
 def assumed(name: str, config: Config) -> Place:

@@ -149,6 +149,8 @@ RESOURCE_RULES = (
                  lambda resource, node: resource.role is HastRole.INIT and not _master(resource)),
     ResourceRule(Level.WRONG, "{name} is not replicated",
                  lambda resource, node: _primary(resource) and resource.status in (Status.DEGRADED, Status.ABSENT)),
+    ResourceRule(Level.WRONG, "a route on {node} rejects the other node, so {name} stays without it",
+                 lambda resource, node: resource.rejects is True),
     ResourceRule(Level.WRONG, "no primary is connected to {name} on {node}",
                  lambda resource, node: resource.role is HastRole.SECONDARY and resource.status is Status.ABSENT),
     ResourceRule(Level.WRONG, "{point} is not mounted on {node}",

@@ -67,7 +67,6 @@ SESSION = "take-over"
 PATIENCE = {"list": 330, "sha256": 6 * 3600}
 """Seconds for a subcommand of `tree`, at least what who asks waits (`recovery.remote_tree`); else `ask.PATIENCE`."""
 BASE64 = ask.LETTERS - {"_"} | frozenset("+/=-")
-ADDRESS = frozenset("0123456789abcdefABCDEF.:")
 MOST_PORTS = 16
 """Of one client (`state.clients`)."""
 LONGEST = 64 << 10
@@ -89,7 +88,7 @@ def _service(text: str, points: Points) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    if not (0 < len(text) <= 45 and ADDRESS.issuperset(text)):
+    if not (0 < len(text) <= 45 and ask.ADDRESS.issuperset(text)):
         return False
     import ipaddress
 

@@ -173,6 +173,7 @@ def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, ob
         "mounted": resource.mounted.value if resource.mounted else None,
         "exported": resource.exported,
         "protected": resource.protected,
+        "peer_rejected": resource.rejects,
         "serves": serves(node, resource),
         "copy": {"copy": copy.copy.value, "since": utc(copy.since) if copy.since else None, "why": copy.why},
         "split_brain": None if split is None else {

@@ -214,6 +214,8 @@ def _status(resource: ResourceGlance, now: float) -> Cell:
     if resource.status is None:
         return () if resource.role is HastRole.DOWN else _one("?")
     words = {Status.COMPLETE: "connected", Status.DEGRADED: "degraded", Status.ABSENT: "not connected"}
+    if resource.rejects:
+        return _one(f"{words[resource.status]}, rejected by a route of this node", WRONG)
     return _one(words[resource.status], PLAIN if resource.status is Status.COMPLETE else WRONG)
 
 
