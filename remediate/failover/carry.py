@@ -274,9 +274,11 @@ class Carrier:
 
     def _give_up(self, place: Place, role: Role) -> None:
         """Under a mount only while the proof still stands (`parting`): what NFS took until it was stopped, and what UFS
-        writes by itself, may have reached the device meanwhile."""
-        if self.seen.facts.resources[place.name].role_first and parting.has_written_alone(self.site, place.name):
-            raise Superseded(f"before the role of {place.name} is given up: this node has written alone meanwhile")
+        writes by itself, may have reached the device meanwhile, and hastd on the other node may have died."""
+        if self.seen.facts.resources[place.name].role_first:
+            void = parting.why_void(self.site, place.name, self._carp[place.name])
+            if void:
+                raise Superseded(f"before the role of {place.name} is given up: {void}")
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
             newest.look(self.site, place.name)  # the unmount may have been its first write alone
         roles.become(self.site, place, role)

@@ -27,24 +27,32 @@ from remediate.site import Site
 def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
     """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
     known is no proof."""
-    if _has_more(here) or site.peer is None:
-        return False
-    try:
-        there = hast.resource(site.peer.node(ASK), here.name).role
-    except (hast.NoState, ProbeError):
-        return False
-    if there is not Role.PRIMARY and carp not in (CarpState.BACKUP, CarpState.INIT):
+    if _has_more(here) or not _other_writes_alone(site, here.name, carp):
         return False
     both = dumps.read(site, here.name)
     return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
 
 
-def has_written_alone(site: Site, name: str) -> bool:
-    """Whether this node has written since, or that is not known: then the proof is void. Raises nothing."""
+def why_void(site: Site, name: str, carp: CarpState | None) -> str:
+    """Why the proof does not stand any more right before the role is given up, empty where it does: what a raised
+    localcnt would tell, `dirty` tells too, so both dumps are not read again. Raises nothing."""
     try:
-        return _has_more(hast.resource(site.here.node(), name))
+        if _has_more(hast.resource(site.here.node(), name)):
+            return "this node has written alone meanwhile"
+    except (hast.NoState, ProbeError) as error:
+        return f"whether this node has written alone is not known: {error}"
+    return "" if _other_writes_alone(site, name, carp) else "the other node does not say any more that it goes on alone"
+
+
+def _other_writes_alone(site: Site, name: str, carp: CarpState | None) -> bool:
+    """Whether the other node says that it is primary, or could be and has the address or gets it."""
+    if site.peer is None:
+        return False
+    try:
+        there = hast.resource(site.peer.node(ASK), name).role
     except (hast.NoState, ProbeError):
-        return True
+        return False
+    return there is Role.PRIMARY or carp in (CarpState.BACKUP, CarpState.INIT)
 
 
 def _has_more(here: Resource) -> bool:

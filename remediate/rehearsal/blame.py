@@ -5,7 +5,7 @@ blame, whatever the state of the link, but for one excuse: this node had not wri
 alive, had the service or was about to have it. The unmount would then have been the first write of a second history
 (primary.c, write_complete), and what it saved would have been in the copy that loses.
 
-This module knows the truth of both nodes; who acted had to prove it.
+This module knows the truth of both nodes; who acted had to prove it by an answer of the other node, which takes time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.replication import PrimaryWorker
 
+ANSWERED = 0.5
+"""Seconds between the moment that the other node's answer is of, over ssh(1), and the one when the role is given up."""
+
 
 def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
     """The cause of a loss by a role that was given up, or a hastd that was stopped, under a mount."""
@@ -31,9 +34,15 @@ def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Caus
 def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
     peer = node.pair.peer(node)
-    if worker.metadata.localcnt != worker.remote_remotecnt or not (peer.on and peer.hastd.running):
+    if worker.metadata.localcnt != worker.remote_remotecnt or not _could_answer(peer):
         return False
     theirs = peer.hastd.resources.get(worker.resource.conf.name)
-    return theirs is not None and (
-        theirs.role is Role.PRIMARY or all(vhid.state is not State.MASTER for vhid in node.network.vhids())
-    )
+    if theirs is None and peer.hastd.running:
+        return False
+    primary = theirs is not None and theirs.role is Role.PRIMARY
+    return primary or all(vhid.state is not State.MASTER for vhid in node.network.vhids())
+
+
+def _could_answer(node: Node) -> bool:
+    """Whether its hastd runs, or did at the moment of its last answer."""
+    return (node.on and node.hastd.running) or node.clock.now - node.hastd.ended < ANSWERED

@@ -8,6 +8,7 @@ were recorded. hastd's hook is forked and never waited for.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeGuard
 
 from remediate.rehearsal.blame import of_the_steps
@@ -58,6 +59,8 @@ class Hastd:
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
         self._reloads_waiting = 0
+        self.ended = -math.inf
+        """When the daemon ended, if it ever did."""
         self._control, self._port = ControlSocket(), ListenQueue()
 
     @property
@@ -161,7 +164,7 @@ class Hastd:
 
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
-        self.process, self.resources = None, {}
+        self.process, self.resources, self.ended = None, {}, self.clock.now
         self._control.emptied()
         self._port.emptied()
 
@@ -170,7 +173,7 @@ class Hastd:
         if self.process is None:
             return
         self.node.processes.end(self.process)
-        self.process = None
+        self.process, self.ended = None, self.clock.now
         self._control.emptied()
         self._port.emptied()
         for resource in self.resources.values():

@@ -90,6 +90,18 @@ def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(state: Path) -> 
     assert pair.serves(pair.active) and pair.lost() == 0, pair.story()
 
 
+def test_a_proof_that_the_role_may_go_first_is_void_when_hastd_dies_on_the_other_node_before_it_does(
+    state: Path,
+) -> None:
+    pair = installed_pair(state)
+    pair.breaks("at-command", "nfs001", "kill", "kill nfs002 hastd")
+    pair.breaks("carrier-off", "nfs001")
+    assert pair.until(lambda: pair.rests(pair.active), 20), pair.story()
+    assert not pair.standby.hastd.running and unmounted_cleanly(pair), pair.story()
+    pair.breaks("carrier-on", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.active)) and pair.lost() == 0, pair.story()
+
+
 # --- whatever is wrong -------------------------------------------------------------------------------------------
 
 
