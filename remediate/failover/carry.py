@@ -288,13 +288,15 @@ class Carrier:
         return self.seen.facts.resources[name].carp is CarpState.MASTER
 
     def _await_peer(self, place: Place) -> str:
-        """Wait until the other node has let go; give up when CARP changes meanwhile."""
+        """Wait until the other node has let go; give up when CARP changes meanwhile, or hastd dies here."""
         step = Step(Do.AWAIT_PEER, place.name)
         longest = self.site.config.failover.let_go
         ends = self.site.timing.now() + longest
         while True:
             self.refuse_superseded(step)
             last = self._looked[place.name] = peer.look(self.site, place)
+            if last.without_hastd:
+                raise Superseded(f"during {step}: {last.says}")
             if last.peer in (Peer.LET_GO, Peer.GONE):
                 return last.says
             if self.site.timing.now() >= ends:

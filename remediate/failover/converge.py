@@ -332,7 +332,7 @@ class Run:
             held = True  # it may be: then it stays so
         trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
         for name, decision in decisions.items():
-            if decision.rule.reason in fitness.STAYS and seen.facts.resources[name].carp is CarpState.MASTER:
+            if decision.rule.reason in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
                 give_back(self.site, seen, name, self.id)
         return trouble
 

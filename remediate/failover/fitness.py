@@ -42,6 +42,8 @@ BOOT_ALONE = "boot-alone"
 STAYS = ("split-brain", STALE, BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
+GIVES_BACK = (*STAYS, "hastd-down")
+"""Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
 
 
 def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:

@@ -4,6 +4,8 @@ Holding back does that wherever the other node is held back less. Where that is 
 another CARP interface that is down, both sums are at the clamp of ip_carp.c, and nobody preempts: the unfit node would
 stay MASTER for ever, and the good one had given up its service for nothing.
 
+A MASTER whose hastd does not run is such a one too (`fitness.GIVES_BACK`).
+
 It is done once within `failover.window`, and not for a node that calls itself unfit too: so two nodes never throw the
 address at each other. Within it, it is done again only after the other node has served since, or was held back by
 failed promotions or by maintenance since, which has ended: by a human (`hastwatch clear`), or after a time of its own.

@@ -28,11 +28,13 @@ TIGHTLY, RARELY = 0.05, 0.5
 
 
 class Standing(NamedTuple):
-    """What is known of the other node's hold on a resource, from where, and whether the other node said so itself."""
+    """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
+    `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible."""
 
     peer: Peer
     says: str
     asked: bool
+    without_hastd: bool = False
 
 
 def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standing:
@@ -46,7 +48,7 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
     found: list[Standing | None] = [None]
     here: list[hast.Resource] = []
     gone: list[str] = []
-    trouble: list[str] = []
+    trouble: list[Exception] = []
     cut_off: list[str] = []
     silent: list[str] = []
     misled: list[str] = []
@@ -66,7 +68,7 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
             here.append(known or hast.resource(site.here.node(), place.name))
             gone.extend(_signs(site, here[0].remoteaddr))
         except (hast.NoState, ProbeError) as error:
-            trouble.append(str(error))
+            trouble.append(error)
 
     def ask_witness() -> None:
         witness = site.config.failover.witness
@@ -80,7 +82,8 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
 
     site.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
     if not here:
-        return Standing(Peer.LINGERS, f"the state of the resource here is not known: {trouble[0]}", False)
+        why = f"the state of the resource here is not known: {trouble[0]}"
+        return Standing(Peer.LINGERS, why, False, isinstance(trouble[0], hast.HastdDown))
     asked = found[0]
     if asked is not None:
         return asked

@@ -129,6 +129,19 @@ def test_an_address_that_somebody_takes_again_from_a_node_that_is_not_heard_of_i
     assert len(pair.entries(pair.standby, "give-back")) == 1, pair.story()
 
 
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 0.8, 1.5, 3.0, 30.0])
+def test_a_node_whose_hastd_dies_after_the_address_was_moved_to_it_by_hand_gives_it_back(
+    state: Path, seconds: float
+) -> None:
+    pair = looked_at_every_minute(state)
+    pair.active.network.demote(240, "by a human")
+    assert pair.until(lambda: master(pair.standby), 5)
+    pair.passes(seconds)
+    pair.breaks("kill", "nfs002", "hastd")
+    assert pair.until(lambda: pair.serves(pair.active), 100), pair.story()
+    assert pair.sound and not master(pair.standby)
+
+
 # --- what is no reason to demote -------------------------------------------------------------------------------
 
 
