@@ -2,7 +2,8 @@
 
 * Two nodes never serve, but for the moment after a network is whole again in which neither has heard of the other.
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
-  where it was cut off for so long that this one had to know.
+  where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
+  know, however long it lasts: it has been MASTER all the time, and the other node may be dead.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
@@ -138,7 +139,7 @@ class Watch:
             return
         peer = ground.pair.peer(node)
         asked = ground.pair.manageable(node, peer) and node.trouble.peer_lies is None
-        if asked or lacking.seconds > UNNOTICED:
+        if asked or (lacking.seconds > UNNOTICED and not hears_nobody(node)):
             raise Violation(
                 f"{lacking.node} mounts a copy of {lacking.resource} that lacks {lacking.writes} acknowledged "
                 f"writes of {peer.name}, the first one {lacking.seconds:.0f} s old"
@@ -173,10 +174,20 @@ def serves(node: Node) -> bool:
     return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)
 
 
+def hears_nobody(node: Node) -> bool:
+    """No connection of the node works, neither with the other node nor with a client (`isolate`)."""
+    pair = node.pair
+    others = (pair.peer(node).name, pair.layout.client)
+    return not any(pair.link.both_ways(other, node.name, traffic) for other in others for traffic in Traffic)
+
+
 def could_serve(ground: Ground, node: Node) -> bool:
-    """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere."""
+    """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere. Where each
+    copy has writes that the other lacks, acknowledged or not, and neither is served, a human has to choose one."""
     pair, trouble, store = ground.pair, node.trouble, ground.state
-    if store is None or not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
+    if store is None or ground.is_split():
+        return False
+    if not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
         return False
     if any(each.stopped for each in node.processes.by_pid.values()) or ground.is_hindered(node):
         return False

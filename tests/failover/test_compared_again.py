@@ -70,3 +70,25 @@ def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
     pair = all_dark(state, policy(boot_alone="serve"))
     boots_first(pair)
     assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
+
+
+def test_where_both_copies_have_writes_and_neither_is_served_a_human_chooses_one(state: Path) -> None:
+    pair = installed_pair(state)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks("hang", "nfs001", "devd")
+    pair.breaks("carrier-off", "nfs001")
+    pair.breaks("cut-management")
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    pair.passes(20)
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.breaks("heal")
+    pair.converges(pair.active)
+    pair.breaks("resume", "nfs001", "devd")
+    pair.breaks("carrier-on", "nfs001")
+    pair.standby.run("service hastd onestart")
+    pair.passes(240)
+    assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
+    pair.active.run("hastctl role init home; hastctl create home; hastctl role secondary home")
+    assert pair.until(lambda: pair.serves(pair.standby), 130), pair.story()
+    assert not pair.pair.hook_errors
