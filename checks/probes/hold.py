@@ -30,8 +30,15 @@ MAY_BE_BEHIND = "may be behind"
 """The reason of a standby that does not know yet whether its copy lacks writes."""
 APART = "promoted while the other node was not heard"
 """The reason of a node that serves, and must lose the election against a node that has served all the time."""
-MILD = (NO_FAILBACK, NOT_CONNECTED, APART)
-"""Reasons of a node that could serve if it had to."""
+QUIET = "nothing is written here while the other node is not heard"
+WROTE_LESS = "the other node serves too, and has written more"
+"""Reasons of a node that serves, and must lose the election against any other node that serves."""
+PARTED = (APART, QUIET, WROTE_LESS)
+"""Reasons of a node that serves; they end when the other node is connected."""
+HALF = (NO_FAILBACK, NOT_CONNECTED, APART)
+"""Reasons for which a node holds back by half (`remediate.failover.fitness.amount`)."""
+MILD = (*HALF, QUIET, WROTE_LESS)
+"""Reasons of a node that could serve if it had to, or does."""
 
 
 class Held(NamedTuple):

@@ -1,8 +1,10 @@
-"""A node that was promoted without a word of the other one may not be the only one that serves.
+"""A node that serves without a word of the other one may not be the only one that serves.
 
-Where it meets the other again as MASTER, it gives way to the one that had the clients before. While nobody else is
-heard it stays MASTER all the same. It ends when the nodes are connected, or the other one says that it is no primary.
-Which resources those are is written down before the promotion begins, so that one that was killed ends the same.
+Where both meet again as MASTER, the one gives way that nobody writes to, or else the one that was promoted meanwhile.
+A node knows by itself whether anything has been written here (`state.quiet`), and where it can ask the other one, which
+of the two has written more. While nobody else is heard it stays MASTER all the same. All of it ends when the nodes are
+connected, or the other one says that it is no primary. Which resources were promoted alone is written down before the
+promotion begins, so that one that was killed ends the same.
 """
 
 from __future__ import annotations
@@ -10,15 +12,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 
-from checks.probes.hast import Status
-from checks.probes.hold import APART
+from checks.probes import carp, hast
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role, Status
+from checks.probes.hold import APART, QUIET, WROTE_LESS
 from remediate.failover import peer
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Seen
+from remediate.failover.resource import Place
 from remediate.site import Site
-from remediate.state import alone
+from remediate.state import alone, quiet
 from remediate.state.journal import WARNING
+from remediate.state.quiet import Count
 from remediate.state.store import StateError
+
+STANDS_STILL = 50.0
+"""Seconds between two looks that saw the same number of writes: cron(8) calls once a minute. UFS writes what clients
+wrote before within half a minute (hast-facts, 25)."""
+
+WROTE_MORE = ""
+"""No reason to hold back, whatever else is so."""
 
 
 def begins(site: Site, seen: Seen, names: Collection[str]) -> None:
@@ -34,18 +48,59 @@ def joined(site: Site, boot: str, names: Collection[str]) -> None:
 
 def reasons(site: Site, seen: Seen) -> set[str]:
     """Why a node that serves holds back all the same. Raises nothing."""
+    active = [name for name, state in seen.facts.resources.items() if state.active]
+    parted = [name for name in active if not _is_connected(seen, name)]
     promoted = alone.promoted(site.store, seen.facts.boot_id)
-    active = [name for name, state in seen.facts.resources.items() if state.active and name in promoted]
-    heard = [name for name in active if _is_joined(site, seen, name)]
-    joined(site, seen.facts.boot_id, heard)
-    return {f"{name}: {APART}" for name in active if name not in heard}
+    stand_still = _stand_still(site, seen, parted)
+    asked = {name: peer.ask(site, seen.places[name]) for name in parted}
+    joined_again = {name for name, said in asked.items() if said is not None and said.peer is Peer.LET_GO}
+    parted = [name for name in parted if name not in joined_again]
+    joined(site, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
+    why = {name: APART for name in parted if name in promoted}
+    for name in parted:
+        said, place = asked[name], seen.places[name]
+        if said is not None and said.peer is Peer.HOLDS:
+            why |= _by_what_was_written(site, place, seen.resources.get(name))
+        elif said is None and name in stand_still and peer.look(site, place).peer is Peer.GONE:
+            why[name] = QUIET
+    gives_way = bool(why) and len(why) == len(active) and not set(why.values()) - {QUIET, WROTE_LESS}
+    if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
+        why = {name: APART for name in why if name in promoted and why[name] != WROTE_MORE}
+    return {f"{name}: {reason}" for name, reason in why.items()}
 
 
-def _is_joined(site: Site, seen: Seen, name: str) -> bool:
-    if name in seen.resources and seen.resources[name].status is Status.COMPLETE:
-        return True
-    asked = peer.ask(site, seen.places[name])
-    return asked is not None and asked.peer is Peer.LET_GO
+def _is_connected(seen: Seen, name: str) -> bool:
+    return name in seen.resources and seen.resources[name].status is Status.COMPLETE
+
+
+def _stand_still(site: Site, seen: Seen, names: list[str]) -> set[str]:
+    """Those to which nothing has been written from one look to the next. Raises nothing: what is not known is none."""
+    known = {name: seen.resources[name] for name in names if name in seen.resources}
+    counts = {name: Count(one.workerpid, one.writes) for name, one in known.items() if one.workerpid is not None}
+    if not counts or not seen.facts.boot_id:
+        return set()
+    now = site.timing.now()
+    try:
+        stood = quiet.since(site.store, seen.facts.boot_id, counts, now)
+    except StateError:
+        return set()
+    return {name for name, at in stood.items() if now - at >= STANDS_STILL}
+
+
+def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dict[str, str]:
+    """Which of the two nodes, both MASTER and primary, has written more since they have parted: more is dirty there
+    (sbin/hastd/activemap.c). Nothing where it is not known, or is the same."""
+    if here is None or site.peer is None:
+        return {}
+    node = site.peer.node(peer.ASK)
+    try:
+        state = carp.asked(carp.vhids(node), place.vhid).state
+        there = hast.resource(node, place.name)
+    except (hast.NoState, ProbeError):
+        return {}
+    if state is not CarpState.MASTER or there.role is not Role.PRIMARY or there.dirty == here.dirty:
+        return {}
+    return {place.name: WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
 
 
 def _kept(site: Site, names: Collection[str], write: Callable[[], None]) -> None:

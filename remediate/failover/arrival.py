@@ -11,7 +11,7 @@ from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.hold import APART
+from checks.probes.hold import PARTED
 from remediate.failover import alone, copies, hold, newest, own_copy, peer
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
@@ -82,12 +82,13 @@ def _is_old(site: Site, kind: str, name: str, at: float) -> bool:
 
 
 def _joined(site: Site, name: str) -> None:
-    """A node that was promoted while the other was not heard holds back no longer when that has connected: before it
+    """A node that serves and has not heard of the other holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
     kept = set(hold.reasons(site.store))
-    if f"{name}: {APART}" in kept:
+    ended = {f"{name}: {why}" for why in PARTED} & kept
+    if ended:
         alone.joined(site, this_boot(site), [name])
-    if kept == {f"{name}: {APART}"}:
+    if ended and kept == ended:
         try:
             hold.hold(site, this_boot(site), (), 0)
         except (StepFailed, ProbeError) as error:

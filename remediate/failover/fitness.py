@@ -1,7 +1,7 @@
 """Whether a node may take the service address: the reasons to hold it back in CARP, as a function of what was seen.
 
-A node that serves has none, whatever was wrong before, but for one that was promoted while the other was not heard. For
-any other node every reason counts, so that a node that cannot serve does not take the address from one that does
+A node that serves has none, whatever was wrong before, but for one that has not heard of the other (`alone`). For any
+other node every reason counts, so that a node that cannot serve does not take the address from one that does
 (hast-facts, 13).
 
 The amounts follow from ip_carp.c: what is compared is min(240, advskew + demotion) (DEMOTE_ADVSKEW, CARP_MAXSKEW), a
@@ -18,7 +18,7 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import MAY_BE_BEHIND, MILD, NO_FAILBACK, NOT_CONNECTED
+from checks.probes.hold import HALF, MAY_BE_BEHIND, NO_FAILBACK, NOT_CONNECTED, PARTED
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import alone, dumps, hold, own_copy, peer
 from remediate.failover.facts import Peer, ResourceState, Split
@@ -32,9 +32,10 @@ from remediate.state.ledger import Copy
 IN_USE = "still in use"
 DOWN, NO_ROLE = "hastd down", "role init"
 STALE = "stale"
-WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND, STALE)
+WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND, STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
-connected says that it has nothing dirty."""
+connected says that it has nothing dirty. One that served alone and has lost the election since is such a node too:
+with less to hold it back it would take the address from the winner again."""
 FAILED = "failed promotion"
 UNSURE = "state not known"
 HELD_THERE = "the other node has it"
@@ -73,9 +74,9 @@ def _serves(state: ResourceState) -> bool:
 
 
 def amount(reasons: set[str], most: int) -> int:
-    """What the reasons add to the demotion: `most`, or half of it where all are mild. The address must still go to a
-    standby that could serve if it had to from a node that cannot."""
-    return most // 2 if all(reason.rpartition(": ")[2] in MILD for reason in reasons) else most
+    """What the reasons add to the demotion: `most`, or half of it where all are such that the address must still go to
+    this node from one that cannot serve."""
+    return most // 2 if all(reason.rpartition(": ")[2] in HALF for reason in reasons) else most
 
 
 def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from checks.plugin.config import Config
 from remediate.failover.converge import Wish
 from remediate.rehearsal.carp import State
+from remediate.rehearsal.link import SERVICE_NETWORK, Traffic
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -190,6 +191,59 @@ def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(state: P
     assert found is not None and found.losing
     masters = [note for note in pair.pair.notes if note.node == "nfs001" and "MASTER -> BACKUP" in note.text]
     assert masters == []
+
+
+@pytest.mark.parametrize("skews", [(10, 10), (0, 100), (100, 0)])
+def test_a_node_that_was_cut_off_from_its_clients_gives_way_to_the_one_that_serves_them(
+    state: Path, skews: tuple[int, int]
+) -> None:
+    pair = looked_at_every_minute(state)
+    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
+        for vhid in node.network.vhids():
+            vhid.advskew = skew
+    pair.breaks("isolate", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    pair.passes(130)
+    assert pair.reasons(pair.active) == ("home: nothing is written here while the other node is not heard",)
+    assert pair.share(pair.active) == 240 and pair.share(pair.standby) == 120, pair.story()
+    pair.breaks("heal")
+    pair.passes(150)
+    assert pair.serves(pair.standby) and not master(pair.active), pair.story()
+    assert len(pair.clients.outages()) == 1, pair.story()
+
+
+def test_where_both_nodes_can_ask_again_before_they_meet_the_one_that_wrote_less_gives_way(state: Path) -> None:
+    pair = looked_at_every_minute(state)
+    pair.breaks("isolate", "nfs001")
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    pair.passes(40)
+    pair.breaks("heal")
+    for other in ("nfs002", "client"):  # only the management network is back
+        pair.pair.link.cut("nfs001", other, SERVICE_NETWORK)
+        pair.pair.link.cut(other, "nfs001", SERVICE_NETWORK)
+    assert pair.until(lambda: pair.share(pair.active) == 240, 65), pair.story()
+    assert pair.reasons(pair.active) == ("home: the other node serves too, and has written more",)
+    pair.passes(60)
+    assert pair.share(pair.standby) == 0, pair.story()
+    pair.breaks("heal")
+    pair.passes(150)
+    assert pair.serves(pair.standby) and not master(pair.active), pair.story()
+
+
+def test_the_last_node_that_no_client_writes_to_holds_back_and_keeps_the_address(state: Path) -> None:
+    pair = looked_at_every_minute(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    for sender, receiver in (("client", "nfs002"), ("nfs002", "client")):
+        pair.pair.link.cut(sender, receiver, frozenset({Traffic.CLIENT}))
+    pair.passes(200)
+    assert pair.share(pair.standby) == 240 and pair.holds(pair.standby), pair.story()
+    pair.boots(pair.active, 200)
+    assert pair.holds(pair.standby) and master(pair.standby) and not master(pair.active), pair.story()
+    assert pair.share(pair.standby) == 0 and pair.sound, pair.story()
+    pair.breaks("heal")
+    pair.passes(10)
+    assert pair.serves(pair.standby)
 
 
 def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_serves(state: Path) -> None:
