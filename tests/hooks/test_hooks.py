@@ -171,11 +171,12 @@ def test_a_configuration_that_cannot_be_read_is_refused(place: Place) -> None:
 def test_with_an_unusable_state_directory_the_worker_looks_all_the_same_and_says_so(place: Place) -> None:
     place.state.write_text("")
     assert place.hook("carp_hast_switch", "2@em0", "MASTER").returncode == 73
-    noted, looked, refused = place.said(3)
+    noted, silent, looked, refused = place.said(4)
     assert noted.startswith("hook: devd 2@em0 MASTER - could not be noted: ")
+    assert silent.startswith("silence: the transition is over - failed: net.inet.tcp.blackhole is not restored: ")
     assert looked.startswith("refused: devd 2@em0 MASTER - the node could not be looked at: ")
     assert refused.startswith("refused: devd 2@em0 MASTER - no lock can be had, so nothing is promoted: ")
-    assert all(line.endswith("not a directory)") for line in (noted, looked, refused))
+    assert all(line.endswith("not a directory)") for line in (noted, silent, looked, refused))
 
 
 def test_a_full_state_directory_is_said_and_the_worker_looks_all_the_same(place: Place) -> None:

@@ -193,11 +193,11 @@ def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
     child.stdout.close()
     assert child.stderr.read() == b""
     child.stderr.close()
-    assert child.wait() == 1
+    assert child.wait() == 74
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux and FreeBSD have /dev/full")
-def test_a_full_disk_behind_the_output_is_one_line_and_1() -> None:
+def test_a_full_disk_behind_the_output_is_one_line_and_74() -> None:
     with open("/dev/full", "w") as full:
         child = subprocess.run(
             [*HASTWATCH, "rehearse", "--speed", "max", QUICK],
@@ -207,8 +207,8 @@ def test_a_full_disk_behind_the_output_is_one_line_and_1() -> None:
             text=True,
             check=False,
         )
-    assert (child.returncode, child.stderr.count("\n")) == (1, 1)
-    assert child.stderr.startswith("hastwatch rehearse: standard output: No space left")
+    assert (child.returncode, child.stderr.count("\n")) == (74, 1)
+    assert child.stderr.startswith("hastwatch: standard output: No space left")
 
 
 def test_an_interrupt_from_the_keyboard_ends_it_with_130_and_no_traceback() -> None:
