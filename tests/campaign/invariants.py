@@ -5,7 +5,8 @@
   where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
   know, however long it lasts: it has been MASTER all the time, and the other node may be dead.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds.
-* No client hangs: while a good node serves, each gets an answer, but for HANGS seconds.
+* No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
+  because only CARP is cut, the one that does not serve may have the clients' packets, by the ARP that it sent later.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
 * When everything is well nothing is held back any more, but a standby that is not to take the address back; and nothing
   of what a transition sets is left.
@@ -101,7 +102,9 @@ class Watch:
 
     def _at_clients_that_hang(self) -> None:
         ground, now = self._ground, self._ground.clock.now
-        well = [node.name for node in ground.pair.nodes.values() if serves(node) and could_serve(ground, node)]
+        reached = [client.server() for client in ground.clients.clients.values()]
+        well = [node.name for node in ground.pair.nodes.values()
+                if serves(node) and could_serve(ground, node) and all(each is node for each in reached)]  # fmt: skip
         if well[:1] != [self._steady[0]]:
             self._steady = (well[0] if well else "", now)
         waited = min(ground.clients.unanswered_for(), now - self._steady[1])

@@ -14,7 +14,7 @@ from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
-from tests.campaign.invariants import BOUND, Violation, could_serve, held_back
+from tests.campaign.invariants import BOUND, HANGS, Violation, could_serve, held_back, serves
 from tests.campaign.schedule import Disturbance, Event, Kind, Round
 from tests.campaign.shrink import shrunk
 
@@ -52,6 +52,15 @@ def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(groun
     ground.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]  # no cron(8)
     with pytest.raises(Violation, match="nobody has served for 150 s although nfs001 could"):
         ground.clock.advance(BOUND + 20)
+    ground.close()
+
+
+def test_clients_whose_address_the_other_master_has_taken_while_carp_is_cut_are_no_clients_that_hang(
+    ground: Ground,
+) -> None:
+    inflict(ground.pair, "cut-carp")
+    ground.clock.advance(HANGS + 60)
+    assert ground.clients.unanswered_for() > HANGS and serves(ground.active)
     ground.close()
 
 
