@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from checks.probes.silence import OID
+from remediate.failover import peer_route
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
 from remediate.rehearsal.dying import Fate, Life
@@ -144,6 +145,8 @@ def _trouble(pair: InstalledPair, transition: Transition) -> Iterator[str]:
             yield f"{node.name}: demotion {pair.demotion(node)}, of which {pair.share(node)} is recorded"
         if node.on and (dropped := node.kernel.integer(OID)):
             yield f"{node.name}: {OID} is left at {dropped}"
+        if node.network.host_routes or (pair.state / node.name / peer_route.NAME).exists():
+            yield f"{node.name}: the other node is rejected, or noted as rejected: {node.network.host_routes}"
         if node.on and (again := pair.converges(node)) != (Result.IN_PLACE, 0, ()):
             yield f"{node.name}: converged again: {again}"
 
