@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.probes.errors import ProbeError
+from checks.probes.node_state import HastRole
 from remediate.failover import arrival, copies
 from remediate.failover.arrival import Refused
 from remediate.failover.hast_words import refuse_wrong
+from remediate.failover.observe import Seen
 from remediate.failover.telling import SECONDS, Telling
 from remediate.site import Site
 from remediate.state import noted
@@ -45,6 +47,27 @@ def write_down(site: Site) -> None:
     for each in noted.waiting(site.store):
         if each.words[0] == "disconnect" and len(each.words) == 2:
             copies.write_down(site, each.words[1], Event.DISCONNECT, each.at, site.journal.node_name)
+
+
+def note_parting(site: Site, seen: Seen, telling: Telling) -> None:
+    """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
+    copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
+    but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone."""
+    waiting = noted.waiting(site.store)
+    for name, state in seen.facts.resources.items():
+        if state.role is HastRole.PRIMARY and not state.role_first and _lost_as_primary(name, waiting):
+            telling.parted(name)
+
+
+def _lost_as_primary(name: str, waiting: list[Noted]) -> bool:
+    """Whether the other node was not connected when the role was given up, as the events tell."""
+    lost = False
+    for words in (each.words for each in waiting if each.words[1] == name):
+        if words[0] == "role" and words[2:3] == ["primary"]:
+            break
+        if words[0] in ("connect", "disconnect"):
+            lost = words[0] == "disconnect"
+    return lost
 
 
 def settle(site: Site, telling: Telling, converges: Converges) -> None:

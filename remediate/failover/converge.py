@@ -195,6 +195,7 @@ class Run:
             alone.begins(self.site, seen, self._going_up(seen, made))
             self.begins(seen, made)
             stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
+            afterwards.note_parting(self.site, seen, telling)
             if stopped:
                 return self.ends(Result.REFUSED, stopped, ALERT)
         return self.ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)

@@ -26,6 +26,7 @@ class Telling:
 
     def __init__(self) -> None:
         self._copies: dict[str, tuple[Copy, bool]] = {}
+        self._parted: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._copies)
@@ -33,14 +34,26 @@ class Telling:
     def learned(self, name: str, copy: Copy, again: bool = False) -> None:
         """What is known of a copy now; the latest counts."""
         self._copies[name] = copy, again or self._copies.get(name, (copy, False))[1]
+        self._parted.discard(name)
+
+    def parted(self, name: str) -> None:
+        """The other node was disconnected while this one, as primary, still wrote, and then gave up the role: what it
+        wrote last is not in the other copy. That stays true although this node is not primary any more."""
+        self.learned(name, Copy.INCOMPLETE, again=True)
+        self._parted.add(name)
 
     def send(self, site: Site) -> None:
         """Tell the other node, where it was told something else last; nothing is left to tell then. Raises nothing:
         what could not be told is journalled once."""
         learned, self._copies = self._copies, {}
+        parted, self._parted = self._parted, set()
         before = told(site)
         copies = {name: copy for name, (copy, again) in learned.items() if again or before.get(name) != copy.value}
-        copies = {name: now for name, copy in copies.items() if (now := _still(site, name, copy)) is not Copy.UNKNOWN}
+        copies = {
+            name: now
+            for name, copy in copies.items()
+            if (now := _still(site, name, copy, name in parted)) is not Copy.UNKNOWN
+        }
         if site.peer is None or not copies:
             return
         trouble, severity = _message(site, copies)
@@ -74,15 +87,16 @@ def of_peer(resource: Resource) -> Copy:
     return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
 
 
-def _still(site: Site, name: str, copy: Copy) -> Copy:
+def _still(site: Site, name: str, copy: Copy, parted: bool) -> Copy:
     """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
-    any more, which knows nothing, and where hastd does not answer."""
+    any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer."""
+    left = copy if parted else Copy.UNKNOWN
     try:
         resource = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError):
-        return Copy.UNKNOWN
+        return left
     if resource.role is not Role.PRIMARY:
-        return Copy.UNKNOWN
+        return left
     now = of_peer(resource)
     return copy if now is Copy.UNKNOWN else now
 

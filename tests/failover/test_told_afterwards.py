@@ -75,3 +75,16 @@ def test_nobody_heeds_events_when_no_convergence_runs(state: Path) -> None:
     pair = installed_pair(state)
     pair.passes(30)
     assert not pair.does(pair.standby, lambda site: convergence_heeds(site, LOCK))
+
+
+def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_behind(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.passes(5)
+    pair.active.run("sysctl net.inet.carp.demotion=200")
+    assert pair.until(lambda: bool(pair.entries(pair.active, "plan")), 5), pair.story()
+    pair.breaks("kill", "nfs002", "worker:home")
+    assert pair.until(lambda: pair.role(pair.active) == "secondary", 10), pair.story()
+    pair.passes(3)
+    told = [entry.why for entry in pair.entries(pair.standby, "ledger")]
+    assert "nfs001 told that this copy is behind" in told, pair.story()
+    assert pair.sound
