@@ -271,10 +271,11 @@ def test_death_in_one_of_several_calls_is_the_death_of_all(pair: Pair, node: Nod
 
 def test_a_power_cut_ends_what_waits_at_that_instant(pair: Pair, node: Node, tmp_path: Path) -> None:
     site = site_of(node, tmp_path, Config())
+    inflict(pair, "hang-command", "nfs002", "hastctl")
     waits: list[Callable[[], object]] = [
         lambda: site.timing.sleep(1000),
         lambda: site.here.act(("/bin/sleep", "1000"), 2000),
-        lambda: way(site).act(("/bin/sleep", "1000"), 2000),
+        lambda: way(site).act(("/sbin/hastctl", "list", "home"), 2000),  # the other node answers this command
     ]
     tasks = [pair.clock.run_task(call) for call in waits]
     pair.clock.advance(5)
