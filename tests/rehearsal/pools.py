@@ -31,7 +31,7 @@ def write_records(pair: Pair, count: int, file: str = "mail") -> None:
 def become_primary(pair: Pair, node: Node) -> None:
     """With the device there."""
     pair.must(node, "hastctl role primary home")
-    pair.clock.advance(1)
+    await_device(pair, node)
 
 
 def fates(pair: Pair) -> list[Fate]:
@@ -43,3 +43,12 @@ def home_on(node: Node) -> str:
     """Its line of mount(8), empty where it isn't mounted."""
     lines = node.run("mount").out.splitlines()
     return next((line for line in lines if " on /hast/home " in line), "")
+
+
+def await_device(pair: Pair, node: Node) -> None:
+    """As a human does who looks: with a dead peer the device comes after `timeout` seconds (hast-facts, 32)."""
+    for _ in range(200):
+        if node.run("ls /dev/hast/home").status == 0:
+            return
+        pair.clock.advance(0.1)
+    raise AssertionError(f"{node.name} has no /dev/hast/home")

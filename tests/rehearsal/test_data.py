@@ -12,6 +12,7 @@ from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.writes import Cause, Fate
+from tests.rehearsal.pools import await_device
 
 
 def healthy(**changes: object) -> tuple[Pair, Node, Node]:
@@ -31,7 +32,7 @@ def write_records(pair: Pair, count: int, file: str = "mail", between: float = 0
 def take_over(pair: Pair, node: Node) -> None:
     """The documented steps on the standby."""
     pair.must(node, "hastctl role primary home")
-    pair.clock.advance(1)
+    await_device(pair, node)
     pair.must(node, "fsck -t ufs -p /dev/hast/home")
     pair.must(node, "mount /dev/hast/home /hast/home")
 
