@@ -70,6 +70,7 @@ RESOURCES = {
     "{node} is primary of {name} without the address": there(STANDBY._replace(role=HastRole.PRIMARY)),
     "{name} has no role on {node}": there(STANDBY._replace(role=HastRole.INIT)),
     "{name} is not replicated": here(ACTIVE._replace(status=Status.DEGRADED)),
+    "a route on {node} rejects the other node, so {name} stays without it": here(ACTIVE._replace(rejects=True)),
     "no primary is connected to {name} on {node}": there(STANDBY._replace(status=Status.ABSENT)),
     "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=Mounted.NOTHING, exported=False)),
     "{point} is read-only on {node}": here(ACTIVE._replace(mounted=Mounted.READ_ONLY)),
