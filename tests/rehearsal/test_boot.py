@@ -122,7 +122,9 @@ def test_a_script_that_hands_the_service_over_loses_nothing(pair: Pair) -> None:
     pair.client().write_now("mail")
     pair.clock.wait(node.shut_down())
     other = pair.nodes["nfs002"]
-    pair.must(other, "hastctl role primary home; sleep 1; mount /dev/hast/home /hast/home")
+    pair.must(other, "hastctl role primary home")
+    pair.clock.advance(pair.layout.timeout + 1)  # the device comes after the attempt to connect to the dead peer
+    pair.must(other, "mount /dev/hast/home /hast/home")
     assert other.run("ls /hast/home/mail").status == 0
 
 
