@@ -130,7 +130,8 @@ def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair
         "then converge:\n"
         "    start-serving nfsd: start NFS, mountd anew after the mount, then the other services\n"
         "        /usr/sbin/nfsd ($nfs_server_flags)\n"
-        "    verify home: look that clients are served at the service address: MNT and GETATTR, not the export list\n",
+        "    verify home: look that clients are served at the service address: MNT and GETATTR, not the export list\n"
+        "    wake home: wake the clients that still wait for an answer of the other node\n",
         "",
     )
     assert "nfsd: master" not in pair.on("nfs001", PS)
