@@ -10,6 +10,8 @@ from __future__ import annotations
 from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
+from checks.probes.hold import WROTE_LESS
+from remediate.failover import hold
 from remediate.failover.peer import ASK
 from remediate.site import Site
 from remediate.state.journal import INFO, WARNING, Level
@@ -97,8 +99,15 @@ def _still(site: Site, name: str, copy: Copy, parted: bool) -> Copy:
         return left
     if resource.role is not Role.PRIMARY:
         return left
-    now = of_peer(resource)
-    return copy if now is Copy.UNKNOWN else now
+    known = copy if (now := of_peer(resource)) is Copy.UNKNOWN else now
+    return Copy.UNKNOWN if known is Copy.INCOMPLETE and _gives_way(site, name) else known
+
+
+def _gives_way(site: Site, name: str) -> bool:
+    """Whether this node is to lose the election to the other one, which serves too and has written more (`alone`). Its
+    copy is the losing one of a split-brain: no measure for the other copy, which is told nothing for as long. A copy
+    that is known to be incomplete wins no recovery (`recovery.verdict`)."""
+    return f"{name}: {WROTE_LESS}" in hold.reasons(site.store)
 
 
 def _message(site: Site, copies: dict[str, Copy]) -> tuple[str, Level]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from checks.plugin.config import Config
 from checks.plugin.policy import Failover, SplitBrain
 from checks.probes.errors import ProbeError
 from checks.probes.hold import NO_FAILBACK
+from remediate.failover.clients import FILE
 from remediate.failover.converge import Result, Wish, converge
 from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Mode
@@ -67,12 +69,14 @@ class SplitPair(InstalledPair):
         """A node on which nothing of hastwatch is there but its directory."""
         self.parted = 0.0
         """When the nodes were parted last; the following is about the time since then."""
-        self.created = 0
-        """How often `hastctl create` was run on the losing node."""
+        self.written_to: set[str] = set()
+        """Names of the nodes that clients reach."""
+        self._created: Counter[str] = Counter()
+        """How often `hastctl create` was run on each node."""
         self.on_disk: set[int] = set()
         """Acknowledged writes that were on a disk while both copies were there."""
-        self.copy: dict[str, bytes] = {}
-        """The files of the losing copy, as its own disk had them last before anything was created there."""
+        self._copies: dict[str, dict[str, bytes]] = {}
+        """The files of each node, as its own disk had them last before anything was created there."""
         self.pair.clock.start(self._shared_file())
         for node in self.pair.nodes.values():
             self.pair.clock.start(self._cron(node))
@@ -100,9 +104,11 @@ class SplitPair(InstalledPair):
         for side, node in reached.items():
             if side not in writers:
                 self._keeps_clients_from(node)
-        self.created, self.on_disk, self.parted = 0, set(), self.pair.clock.now
-        self.pair.clock.start(self._counting(self.parted))
-        self.pair.clock.start(self._noting(self.parted))
+        self.written_to = {reached[side].name for side in writers}
+        self._created, self._copies, self.on_disk, self.parted = Counter(), {}, set(), self.pair.clock.now
+        for node in self.pair.nodes.values():
+            self.pair.clock.start(self._counting(self.parted, node))
+            self.pair.clock.start(self._noting(self.parted, node))
 
     def heals(self) -> None:
         """Everything arrives again, and hastd finds what has happened."""
@@ -129,6 +135,29 @@ class SplitPair(InstalledPair):
         return self.pair.clock.run_task(lambda: self.recovery(site, Mode.SALVAGE).run("human"))
 
     # --- what there is -------------------------------------------------------------------------------------------
+
+    @property
+    def created(self) -> int:
+        """How often `hastctl create` was run on the losing node."""
+        return self._created[self.losing.name]
+
+    @property
+    def copy(self) -> dict[str, bytes]:
+        """The files of the losing copy, as its own disk had them last before anything was created there."""
+        return self._copies.get(self.losing.name, {})
+
+    @property
+    def differing(self) -> set[str]:
+        """Files of the losing copy that clients do not see as they are there."""
+        served = self.served
+        return {name for name, content in self.copy.items() if served.get(name) != content}
+
+    @property
+    def only_there(self) -> set[str]:
+        """Files of clients of which the losing copy has what clients do not see: one that has only grown since on the
+        winner is none, nor is what hastwatch itself keeps."""
+        served = self.served
+        return {name for name in self.differing - {FILE} if not served.get(name, b"").startswith(self.copy[name])}
 
     @property
     def is_split(self) -> bool:
@@ -207,24 +236,22 @@ class SplitPair(InstalledPair):
                 self.installed.work(node, periodic)
             yield EVERY
 
-    def _counting(self, since: float) -> Steps[None]:
-        disk = disk_of(self.losing, HOME)
+    def _counting(self, since: float, node: Node) -> Steps[None]:
+        disk = disk_of(node, HOME)
         last = disk.metadata
         while self.parted == since:
             yield OFTEN
             if disk.metadata is not last and disk.metadata is not None and disk.metadata.resuid == 0:
-                self.created += 1
+                self._created[node.name] += 1
             last = disk.metadata
 
-    def _noting(self, since: float) -> Steps[None]:
-        """Until anything is created on the losing disk."""
-        ledger, disks = self.pair.ledger, [disk_of(node, HOME) for node in self.pair.nodes.values()]
-        while self.parted == since and not self.created:
-            on_disk = [disk.pieces() for disk in disks]
-            for write in ledger.of(HOME):
-                if write.number not in self.on_disk and any(each.issuperset(write.pieces) for each in on_disk):
-                    self.on_disk.add(write.number)
-            self.copy = self.files_on(self.losing)
+    def _noting(self, since: float, node: Node) -> Steps[None]:
+        """Until anything is created on this node's disk."""
+        ledger, disk = self.pair.ledger, disk_of(node, HOME)
+        while self.parted == since and not self._created[node.name]:
+            on_disk = disk.pieces()
+            self.on_disk |= {write.number for write in ledger.of(HOME) if on_disk.issuperset(write.pieces)}
+            self._copies[node.name] = self.files_on(node)
             yield LOOKS
 
     def _shared_file(self) -> Steps[None]:
@@ -277,8 +304,9 @@ def unmounted_first(pair: SplitPair, writers: frozenset[str]) -> None:
 
 def flapped(pair: SplitPair, writers: frozenset[str]) -> None:
     """A booting node on which only the documented hook is installed is MASTER for a moment, and is believed; hastwatch
-    is installed there afterwards."""
-    booting = pair.bare = pair.standby
+    is installed there afterwards. The nodes can ask each other: the one gives way on which less is dirty."""
+    other, booting = pair.active, pair.standby
+    pair.bare = booting
     hook = pair.pair.layout.devd_hook
     programs = {path: booting.programs.pop(path) for path in (hook, HAST_HOOK, HOLD_SCRIPT, CONVERGE_SCRIPT)}
     booting.install(hook, PythonHook(documented_hook))
@@ -292,6 +320,8 @@ def flapped(pair: SplitPair, writers: frozenset[str]) -> None:
     for path, program in programs.items():
         booting.install(path, program)
     pair.heals()
+    if pair.serves(booting):
+        pair.losing = other
 
 
 def missed_event(pair: SplitPair, writers: frozenset[str]) -> None:

@@ -23,7 +23,7 @@ import pytest
 
 from remediate.recovery.keeping import MARGIN, Mode
 from tests.failover.installed_pair import state_directory
-from tests.recovery.split_pair import LOSING, SIDES, WAYS, Split, SplitPair
+from tests.recovery.split_pair import SIDES, WAYS, Split, SplitPair
 
 SALVAGE, RESYNC = "a human salvages", "a human resynchronises"
 DEEDS = ("none", "step-down", "discard-zero-changes", "salvage-then-discard", SALVAGE, RESYNC)
@@ -72,13 +72,12 @@ def played(case: Case) -> Played:
         was_split = pair.was_split
         said = pair.recovers(HUMAN[case.deed]) if case.deed in HUMAN else ""
         pair.passes(ROUNDS)
-        only_there = sum(pair.served.get(name) != content for name, content in pair.copy.items())
-        wrong = tuple(_wrong(pair, case, only_there) if was_split else _not_split(pair))
+        wrong = tuple(_wrong(pair, case) if was_split else _not_split(pair))
         recovered = "recovered" if pair.created else "not recovered"
         return Played(recovered if was_split else "no split-brain", wrong, f"{said}\n{pair.story()}" if wrong else "")
 
 
-def _wrong(pair: SplitPair, case: Case, only_there: int) -> Iterator[str]:
+def _wrong(pair: SplitPair, case: Case) -> Iterator[str]:
     if pair.pair.hook_errors:
         yield f"a hook failed: {pair.pair.hook_errors[0]!r}"
     if len(pair.on_disk) < 30 or not pair.copy:
@@ -88,9 +87,9 @@ def _wrong(pair: SplitPair, case: Case, only_there: int) -> Iterator[str]:
     if not pair.serves(pair.winner):
         yield "clients are not served"
     if pair.created == 0:
-        yield from _not_recovered(pair, case, only_there)
+        yield from _not_recovered(pair, case)
     else:
-        yield from _recovered(pair, case, only_there)
+        yield from _recovered(pair, case)
 
 
 def _not_split(pair: SplitPair) -> Iterator[str]:
@@ -101,10 +100,11 @@ def _not_split(pair: SplitPair) -> Iterator[str]:
         yield "without a split-brain the pair did not come to rest by itself"
 
 
-def _not_recovered(pair: SplitPair, case: Case, only_there: int) -> Iterator[str]:
+def _not_recovered(pair: SplitPair, case: Case) -> Iterator[str]:
     if pair.destroyed:
         yield "the losing copy has changed although it was not recovered"
-    if case.deed in ("salvage-then-discard", SALVAGE) or (case.deed not in ("none", "step-down") and not only_there):
+    by_proof = case.deed in ("discard-zero-changes", RESYNC)
+    if case.deed in ("salvage-then-discard", SALVAGE) or (by_proof and not pair.differing):
         yield "it was not recovered although it could be"
     if not pair.is_split:
         yield "the marker is gone although nothing was recovered"
@@ -112,12 +112,12 @@ def _not_recovered(pair: SplitPair, case: Case, only_there: int) -> Iterator[str
         yield f"the losing node has not stepped down: {pair.role(pair.losing)}"
 
 
-def _recovered(pair: SplitPair, case: Case, only_there: int) -> Iterator[str]:
+def _recovered(pair: SplitPair, case: Case) -> Iterator[str]:
     if case.deed in ("none", "step-down"):
         yield "it was recovered although nobody wanted that"
     if pair.created > 1:
         yield f"new metadata were made {pair.created} times"
-    if case.deed in ("discard-zero-changes", RESYNC) and only_there and LOSING in case.split.writers:
+    if case.deed in ("discard-zero-changes", RESYNC) and pair.only_there and pair.losing.name in pair.written_to:
         yield "a copy was discarded that has what clients were told was safe"
     if not pair.healthy:
         yield f"the pair is not healthy again: {pair.reasons(pair.losing)}"
