@@ -87,7 +87,7 @@ def test_two_nodes_that_serve_are_caught_at_the_moment_when_the_second_begins(tm
         node.programs.clear()  # no hook interferes
     inflict(ground.pair, "cut")
     ground.clock.advance(5)
-    standby.run("hastctl role primary home")
+    standby.run("route -n add -host 10.1.101.3 127.0.0.1 -reject; hastctl role primary home")  # else the device waits
     ground.clock.advance(1)
     standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
     with pytest.raises(Violation, match="two nodes serve"):
