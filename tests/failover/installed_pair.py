@@ -84,9 +84,11 @@ class Watched:
     def until(self, condition: Callable[[], bool], seconds: float = 120.0) -> bool:
         """Time passes until the condition holds, so much at most; whether it holds."""
         ends = self.pair.clock.now + seconds
-        while not condition() and self.pair.clock.now < ends:
+        while not condition():
+            if self.pair.clock.now >= ends:
+                return False
             self.pair.clock.advance(OFTEN)
-        return condition()
+        return True
 
     def breaks(self, *words: str) -> None:
         """A fault happens (`hastwatch pair fault`)."""

@@ -281,11 +281,15 @@ def _files_of(directory: Path) -> dict[str, bytes]:
 
 
 def cut_off(pair: SplitPair, writers: frozenset[str]) -> None:
-    """Both networks between the nodes are cut, each is master and primary for itself; the preferred one wins."""
+    """Both networks between the nodes are cut, each is master and primary for itself; the one that was written to less
+    gives way, else the preferred one wins."""
+    first, second = pair.active, pair.standby
     pair.breaks_all(["cut", "cut-management"])
-    pair.parts(writers, pair.standby)
+    pair.parts(writers, second)
     pair.passes(APART)
     pair.heals()
+    if pair.serves(second):
+        pair.losing = first
 
 
 def unmounted_first(pair: SplitPair, writers: frozenset[str]) -> None:
