@@ -96,6 +96,7 @@ def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(hooks: HookPlace,
     for _ in range(2):
         with open(place.directory / "never", "w") as never:
             never.write("go on\n")
+        assert len(heard(nagios, 1)) == 1
 
 
 def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookPlace, place: Place) -> None:
