@@ -12,6 +12,7 @@ from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Numbe
 from checks.plugin.text import name_list, say_size
 from checks.plugin.threshold import outside
 from checks.probes import nfs, rpc, rpc_errors
+from checks.probes.export_groups import Admitted, admitted_to, plain_path
 from checks.probes.rpc import Address, Endpoint, Program, Protocol
 from checks.probes.rpc_errors import RpcError
 
@@ -96,7 +97,7 @@ def _wanted(text: str) -> Wanted:
     directory, _, network = text.partition("=")
     if not directory.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} is not an absolute path, perhaps with =NETWORK")
-    return Wanted(directory.rstrip("/") or "/", network)
+    return Wanted(plain_path(directory), network)
 
 
 def _port(text: str) -> int:
@@ -157,7 +158,7 @@ def _ask(
     if nfsd:
         yield from _old_and_new(server, nfsd, options.nfs4)
     if mountd:
-        yield from _list(server, mountd, wanted, options.below)
+        yield from _list(server, mountd, wanted, options.below, said)
     if mountd and nfsd:
         for export in wanted:
             yield from _export(server, mountd, nfsd, export.directory, options, said)
@@ -244,7 +245,7 @@ def _has_v2(server: Server, nfsd: Endpoint) -> bool:
     return True
 
 
-def _list(server: Server, mountd: Endpoint, wanted: list[Wanted], below: str) -> Iterator[Finding]:
+def _list(server: Server, mountd: Endpoint, wanted: list[Wanted], below: str, said: list[str]) -> Iterator[Finding]:
     """Hold the export list against what has to be in it."""
     try:
         listed = nfs.export_list(mountd, deadline=server.deadline()).exports
@@ -253,19 +254,32 @@ def _list(server: Server, mountd: Endpoint, wanted: list[Wanted], below: str) ->
         return
     groups: dict[str, list[str]] = {}
     for export in listed:
-        groups.setdefault(export.directory.rstrip("/") or "/", []).extend(export.groups or ("everyone",))
+        groups.setdefault(plain_path(export.directory), []).extend(export.groups or ("everyone",))
     for directory, network in wanted:
-        if directory not in groups:
-            others = name_list(sorted(groups)[:5])
-            yield TABLE.finding("nfs-export-missing", server.subject, f"{directory} is not exported (listed: {others})")
-        elif network and "everyone" in groups[directory]:
-            yield TABLE.finding("nfs-export-everyone", server.subject, f"{directory} is exported to everyone")
-        elif network and not {network, network.partition("/")[0]} & set(groups[directory]):
-            said = f"{directory} is exported to {name_list(groups[directory][:5])}, not to {network}"
-            yield TABLE.finding("nfs-export-network", server.subject, said)
+        yield from _listed_for(server, groups, directory, network, said)
     inside = [below.rstrip("/"), *[export.directory for export in wanted]]
     if surplus := [name for name in sorted(groups) if not any(f"{name}/".startswith(f"{top}/") for top in inside)]:
         yield TABLE.finding("nfs-export-outside", server.subject, f"{name_list(surplus[:5])} exported")
+
+
+def _listed_for(
+    server: Server, groups: dict[str, list[str]], directory: str, network: str, said: list[str]
+) -> Iterator[Finding]:
+    """What the list says of one export. Which export has -alldirs, and the masks of its networks, are not in it: where
+    it may admit the network nothing is found, and MNT decides."""
+    answer = admitted_to(directory, groups, network)
+    shown = f"{directory} is exported to {name_list(groups.get(directory, [])[:5])}"
+    if answer is None or (answer is Admitted.NO and not groups.get(directory)):
+        others = name_list(sorted(groups)[:5])
+        yield TABLE.finding("nfs-export-missing", server.subject, f"{directory} is not exported (listed: {others})")
+    elif not network:
+        return
+    elif answer is Admitted.EVERYONE:
+        yield TABLE.finding("nfs-export-everyone", server.subject, f"{directory} is exported to everyone")
+    elif answer is Admitted.NO:
+        yield TABLE.finding("nfs-export-network", server.subject, f"{shown}, not to {network}")
+    elif answer is Admitted.NOT_KNOWN:
+        said.append(f"whether {directory} is exported to {network} the list does not tell")
 
 
 def _export(

@@ -207,6 +207,39 @@ def test_the_configuration_can_say_it_all(
     assert "/hast/home mounts and answers" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("directory", "groups"),
+    [
+        (b"/hast/home", (b"10.0.0.0",)),
+        (b"/hast/home", (b"10.1.101.5",)),
+        (b"/hast/home", (b"cis-net",)),
+        (b"/hast/home/", (b"10.1.101.0/255.255.255.0",)),
+        (b"/hast", (b"10.1.101.0",)),
+        (b"/hast/home", (b"192.0.2.0/24", b"::ffff:10.1.0.0/112")),
+    ],
+    ids=["wider", "host bits", "networks(5)", "slash and mask", "alldirs", "mapped"],
+)
+def test_what_the_export_list_cannot_prove_is_not_said(
+    directory: bytes,
+    groups: tuple[bytes, ...],
+    server: FaultyServer,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    server.scripts[EXPORT] = (listed((directory, groups)),)
+    assert findings(server, capfd, tmp_path) == {"nfs-well": "OK"}
+
+
+def test_where_the_list_does_not_tell_mnt_decides(
+    server: FaultyServer, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    server.scripts[EXPORT] = (listed((b"/hast", (b"10.0.0.0",))),)
+    CHECK.main(["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home=10.1.101.0/24"])
+    assert "whether /hast/home is exported to 10.1.101.0/24 the list does not tell" in capfd.readouterr().out
+    server.scripts[MNT] = (success(words(13)),)
+    assert findings(server, capfd, tmp_path) == {"nfs-mount-refused": "CRITICAL"}
+
+
 def test_every_row_has_a_case() -> None:
     assert {row.reason for row in TABLE.own} == set(ROWS) | {"nfs-well", "nfs-host-unknown"}
     assert not set(ROWS) & {row.reason for row in COULD_NOT_LOOK}
@@ -247,13 +280,21 @@ def test_a_real_server_is_well_but_for_statd_and_says_what_is_free(ganesha: Gane
 
 @real
 def test_an_export_that_is_taken_away_is_missed(ganesha: Ganesha) -> None:
-    ganesha.export(ganesha.directory)
-    ganesha.reload()
     ganesha.unexport(ganesha.volume)
     ganesha.reload()
     status, line = ask(ganesha, "--export", str(ganesha.volume))
     assert status == 2
     assert f"{ganesha.volume} is not exported" in line and "[nfs-export-missing]" in line
+
+
+@real
+def test_a_directory_below_an_export_is_not_missed_where_it_can_be_mounted(ganesha: Ganesha) -> None:
+    """nfs-ganesha admits mounts below an export, as FreeBSD does with -alldirs; the list does not say so."""
+    ganesha.export(ganesha.directory)
+    ganesha.unexport(ganesha.volume)
+    ganesha.reload()
+    status, line = ask(ganesha, "--export", str(ganesha.volume), "--severity", "nfs-locking=ok")
+    assert status == 0 and "[nfs-export-missing]" not in line
 
 
 @real
