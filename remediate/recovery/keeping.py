@@ -48,6 +48,12 @@ class Keeper:
             raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
         return RemoteTree(site.peer, site.config.failover.peer_hastwatch, place.point)
 
+    def make_ready(self, site: Site, name: str) -> None:
+        """Make the place where it is to be kept, before anything else is done. Raises StepFailed where nothing can be
+        kept there."""
+        if self.mode is not Mode.RESYNC:
+            salvage.make_ready(site, name, self.target)
+
     def keep(
         self, site: Site, place: Place, metadata: Metadata, since: float | None, incident: str,
         watch: Callable[[str], None],

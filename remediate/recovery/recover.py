@@ -135,6 +135,8 @@ class Recovery:
         if begun is not None and begun.step >= Step.CREATED:
             return self._follow(seen, begun)
         self._refuse(seen, verdict)
+        if seen.here.metadata is not None and not seen.here.was_created:
+            self.keeper.make_ready(self.site, self.name)
         self._mark()
         now = self._begin(trigger, seen, verdict) if begun is None else begun
         now = now._replace(mode=self.keeper.mode.value, target=self.keeper.target)

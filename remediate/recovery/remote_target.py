@@ -47,6 +47,12 @@ class OverSsh:
         self._path = f"{self._base}/{name}"
         self.where = f"{place.rstrip('/')}/{name}"
 
+    def make_base(self) -> None:
+        """See Target."""
+        base = quoted((self._base,))
+        self._run(f"umask 077; test -d {base} || mkdir {base} || exit 1; "
+                  f"test -w {base} || {{ echo nothing can be written into {base} >&2; exit 1; }}")  # fmt: skip
+
     def room(self) -> int:
         """See Target."""
         base = quoted((self._base,))

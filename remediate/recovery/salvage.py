@@ -18,7 +18,7 @@ from remediate.recovery.targets import FILES, MANIFEST, Bounded, Target
 from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
-__all__ = ["Verified", "first_difference", "image", "salvage", "unchanged_since", "verify"]
+__all__ = ["Verified", "first_difference", "image", "make_ready", "salvage", "unchanged_since", "verify"]
 
 SPARE = 1.1
 """How much more room there must be than is needed."""
@@ -35,6 +35,13 @@ class Verified(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.files} files ({say_size(self.size)}) and {self.others} others, read back and found equal"
+
+
+def make_ready(site: Site, resource: str, place: str, ssh: tuple[str, ...] | None = None) -> None:
+    """Make the directory that a salvage or an image goes to, where it is missing, before anything else is done. Raises
+    StepFailed where nothing can be kept there."""
+    _refuse_the_mount_point(site, resource, place)
+    targets.target(place, targets.name_of(resource, "salvage"), ssh).make_base()
 
 
 def salvage(

@@ -69,6 +69,11 @@ class Target(Protocol):
     where: str
     """For a human, and for `targets.at`."""
 
+    def make_base(self) -> None:
+        """Make the directory to put it in, where only that one is missing. Raises StepFailed, also where nothing can be
+        written there."""
+        ...
+
     def room(self) -> int:
         """Bytes that can be written. Raises StepFailed, also where the directory to put it in is not there."""
         ...
@@ -100,6 +105,17 @@ class Directory:
     def __init__(self, base: str, name: str) -> None:
         self._base = base
         self.where = os.path.join(base, name)
+
+    def make_base(self) -> None:
+        """See Target. What lies above it is not made: it may be a disk that is not mounted."""
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(self._base, 0o700)
+        except OSError as error:
+            raise StepFailed(f"the directory {self._base} cannot be made: {error.strerror}") from None
+        self.room()
+        if not os.access(self._base, os.W_OK | os.X_OK, effective_ids=True):
+            raise StepFailed(f"nothing can be written into {self._base}")
 
     def room(self) -> int:
         """See Target."""

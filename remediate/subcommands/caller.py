@@ -104,4 +104,4 @@ def confirm(options: argparse.Namespace, question: str, answer: str) -> None:
 
 def add_yes(made: argparse.ArgumentParser) -> None:
     """The option that stands for a human's confirmation."""
-    made.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    made.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")

@@ -65,7 +65,8 @@ def parser() -> Parser:
         "give up address and role, nothing else"
     ))  # fmt: skip
     made.add_argument("--to", default="", metavar="TARGET", help=(
-        "where it is kept: a directory, or ssh://[USER@]HOST/PATH (default: split_brain.salvage_to)"
+        "where it is kept: a directory, which is made where it is missing, or ssh://[USER@]HOST/PATH (default: "
+        "split_brain.salvage_to)"
     ))  # fmt: skip
     made.add_argument("-n", "--dry-run", action="store_true", help="show the evidence and the verdict, change nothing")
     made.add_argument("--no-wait", action="store_true", help="do not wait until everything is copied")

@@ -29,6 +29,7 @@ from remediate.arguments import Parser
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.local import add_options, site, where
+from remediate.printing import NotPrinted
 from remediate.recovery import targets
 from remediate.recovery.items import SYMLINK, shown
 from remediate.recovery.manifest import Kept, Manifest
@@ -120,16 +121,21 @@ def _restore(options: argparse.Namespace, salvage: Target, found: Manifest, want
     if how is How.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
         return _refuse("not confirmed: nothing was done", USAGE)
     done: list[Done] = []
-    trouble = ""
+    trouble, unread = "", None
     try:
         for one in put_back(salvage, found, wanted, place.point, how, options.dry_run):
             done.append(one)
-            _say(one)
+            try:
+                _say(one)
+            except NotPrinted as error:  # no reason to stop half way, nor to leave it out of the journal
+                unread = error
     except StepFailed as error:
         trouble = str(error)
     failed = sum(one.failed for one in done)
     if not options.dry_run:
         _journal(here, found, how, done, trouble)
+    if unread is not None:
+        raise unread
     if trouble:
         return _refuse(trouble, FAILED)
     return FAILED if failed else 0

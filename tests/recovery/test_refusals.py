@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from remediate.failover.converge import LOCK
+from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery, Refused
 from remediate.recovery.verdict import Kind
@@ -230,6 +233,34 @@ def test_without_a_place_for_the_salvage_nothing_is_destroyed(pair: SplitPair, t
     assert "read back and found equal" in pair.recovers()
     assert pair.until(lambda: pair.healthy)
     assert pair.unaccounted() == []
+
+
+@pytest.mark.parametrize(
+    "target", ["/nonexistent/salvage", "/proc/version/salvage", "/hast/home/salvage", "/proc/version"]
+)
+def test_where_nothing_can_be_kept_is_said_before_any_work(pair: SplitPair, target: str) -> None:
+    begun: list[str] = []
+
+    def run(site: Site) -> str:
+        return Recovery(site, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, target), begun.append).run("human")
+
+    with pytest.raises(StepFailed) as refused:
+        pair.does(pair.losing, run)
+    assert target in str(refused.value) and "\n" not in str(refused.value)
+    assert (begun, pair.entries(pair.losing, "recovery")) == ([], [])
+
+
+@pytest.mark.parametrize("mode", [Mode.SALVAGE, Mode.RESYNC])
+def test_a_directory_for_the_salvage_that_is_missing_is_made_where_something_is_kept(
+    pair: SplitPair, mode: Mode, tmp_path: Path
+) -> None:
+    target = tmp_path / "salvage"
+    with suppress(StepFailed):  # as it is refused to resynchronise here
+        pair.does(pair.losing, lambda site: pair.recovery(site, mode, str(target)).run("human"))
+    if mode is Mode.SALVAGE:
+        assert (target.stat().st_mode & 0o777, len(os.listdir(target)), pair.created) == (0o700, 1, 1)
+    else:
+        assert not target.exists()
 
 
 def test_what_only_the_losing_copy_has_forbids_to_resynchronise_and_is_named(pair: SplitPair) -> None:

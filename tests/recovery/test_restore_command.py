@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate.printing import printed
 from remediate.recovery.salvage import salvage
 from remediate.recovery.trees import DirectoryTree
 from remediate.state.journal_reading import read
@@ -88,6 +90,18 @@ def test_beside_is_done_where_the_resource_is_active_and_is_journalled(
     assert (node.live / "a").read_bytes() == b"two" and (node.live / "a.salvaged-i1").read_bytes() == b"one"
     entry = list(read(str(node.directory / "state" / "journal.jsonl")))[-1]
     assert (entry.event, entry.resource, entry.result) == ("restore", "home", "1 put back, 0 not")
+
+
+def test_a_restore_goes_on_to_its_end_and_is_journalled_where_nobody_reads_what_it_says(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    monkeypatch.setattr(sys, "stdout", os.fdopen(theirs, "w", buffering=1))
+    assert printed(lambda: node.restore(f"{node.live.name}/", "--to-live", "beside")) == 74
+    assert len(os.listdir(node.live)) == 3
+    entry = list(read(str(node.directory / "state" / "journal.jsonl")))[-1]
+    assert (entry.event, entry.result) == ("restore", "3 put back, 0 not")
 
 
 def test_over_is_not_done_unasked(node: Node, capsys: pytest.CaptureFixture[str]) -> None:

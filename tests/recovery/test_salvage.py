@@ -17,7 +17,15 @@ from hypothesis import given
 from remediate.failover.outcome import StepFailed
 from remediate.recovery import differences, manifest, targets
 from remediate.recovery.items import DIRECTORY, FILE, OTHER
-from remediate.recovery.salvage import Verified, first_difference, read_manifest, salvage, unchanged_since, verify
+from remediate.recovery.salvage import (
+    Verified,
+    first_difference,
+    make_ready,
+    read_manifest,
+    salvage,
+    unchanged_since,
+    verify,
+)
 from remediate.recovery.trees import DirectoryTree, kind_of
 from remediate.site import Site
 from remediate.state.journal_reading import read
@@ -396,6 +404,15 @@ def test_a_salvage_goes_over_ssh_and_is_read_back_from_there(site: Site, tmp_pat
     assert called[:6] == ["-o", "BatchMode=yes", "-p", "2222", "--", "keeper@vault"]
     again = salvage(site, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
     assert again.where == made.where
+
+
+def test_a_missing_directory_on_another_machine_is_made_and_only_that_one(site: Site, tmp_path: Path) -> None:
+    place = f"ssh://keeper@vault{tmp_path}/it's new"
+    make_ready(site, "home", place, ssh=ssh(tmp_path))
+    make_ready(site, "home", place, ssh=ssh(tmp_path))
+    assert oct((tmp_path / "it's new").stat().st_mode)[-3:] == "700"
+    with pytest.raises(StepFailed, match=r"keeper@vault: .*mkdir.*No such file or directory"):
+        make_ready(site, "home", f"ssh://keeper@vault{tmp_path}/not/there", ssh=ssh(tmp_path))
 
 
 def test_a_connection_that_is_lost_in_the_middle_leaves_no_salvage(site: Site, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,12 @@ from pathlib import Path
 import pytest
 
 from remediate.command import SUBCOMMANDS
+from remediate.recovery.salvage import salvage
+from remediate.state import ledger
+from remediate.state.clients import Client, as_values
+from remediate.state.journal import INFO, Entry
+from remediate.state.store import Store
+from tests.recovery.copies import UNKNOWN, local_site, make
 
 FULL = "/dev/full"
 BIN = Path(sys.executable).parent
@@ -61,6 +69,55 @@ def test_what_is_shown_meets_a_full_device_with_one_line_and_a_closed_pipe_with_
         assert ended(full, "hastwatch", *words, *more) == (74, SAID)
     with nobody_reads() as closed:
         assert ended(closed, "hastwatch", *words, *more) == (74, "")
+
+
+def cut_off(*words: str) -> tuple[int, str]:
+    """Exit status and standard error of a command whose reader has gone after the first byte, with most of it still to
+    be written: a pipe of one page. (Unbuffered, Python itself drops what a write(2) that was cut short has left.)"""
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        [str(BIN / "hastwatch"), *words], stdout=theirs, stderr=subprocess.PIPE, text=True, env=buffered
+    ) as command:
+        os.close(theirs)
+        assert os.read(ours, 1)
+        os.close(ours)
+        _, said = command.communicate(timeout=60)
+    return command.returncode, said
+
+
+def kept_much(directory: Path) -> dict[str, list[str]]:
+    """A state directory and a salvage of which there is more to print than a pipe takes; how each is shown."""
+    directory.chmod(0o700)
+    store = Store(str(directory))
+    entry = Entry(1.8e9, "boot", "nfs001", 1, "run", "step", "home", "mount", "as CARP says", (), "done", 0.1, INFO)
+    (directory / "journal.jsonl").write_text(f"{entry.line()}\n" * 300)
+    seen = tuple(Client("10.0.0.1", f"10.0.1.{number}", (700,), time.time()) for number in range(1, 250))
+    store.update("clients.json", lambda _: as_values(seen), instead=lambda _: {})
+    for number in range(60):
+        ledger.record(store, f"resource{number}", ledger.Event.TOLD_INCOMPLETE, 1_795_000_000.0, "nfs002" * 10)
+    losing = make(directory / "losing", {b"name%d" % number + b"x" * 60: b"" for number in range(250)})
+    winner, kept = make(directory / "winner", {}), directory / "kept"
+    kept.mkdir()
+    salvage(local_site(directory), "home", losing, winner, UNKNOWN, str(kept), "i1")
+    state = ["--state-dir", str(directory)]
+    return {
+        "journal": ["journal", "-n", "0", *state],
+        "journal as it goes on": ["journal", "-n", "0", "--follow", *state],
+        "ledger": ["ledger", *state],
+        "clients": ["clients", *state],
+        "restore": ["restore", str(kept / "home-i1")],
+        "status, again and again": ["status", "--watch", "0.1", *state],
+    }
+
+
+SHOWN = ("journal", "journal as it goes on", "ledger", "clients", "restore", "status, again and again")
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_what_is_long_ends_without_a_word_where_its_reader_has_seen_enough(what: str, tmp_path: Path) -> None:
+    assert cut_off(*kept_much(tmp_path)[what]) == (74, "")
 
 
 @pytest.mark.parametrize("check", CHECKS)
