@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
-from checks.plugin.text import name_list
+from checks.plugin.text import name_list, say_size
 from checks.probes import hast, hast_log
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -25,13 +25,16 @@ TABLE = Table(
         "could not be compared", "it counts as a split-brain: promotions stay blocked; compare both dumps"),
     Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
         "hastd refuses the connection: one disk belongs to another pair or was created anew"),
-    Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary and have met",
+    Row("splitbrain-growing", CRITICAL, "the counters say split-brain, and no node is known to have stopped: both are "
+        "primary, or of one it is not known", "every minute adds writes that only one copy has: stop one side now"),
+    Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary",
         "every write makes the copies go different ways"),
     Row("primary-behind", CRITICAL, "the node that is primary lacks writes the other has",
         "clients are served an older copy, and their writes to it make a split-brain"),
     Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
         "that node has no copy to take over with"),
-    Row("splitbrain-predicted", WARNING, "the counters say split-brain, and the nodes have not met since",
+    Row("splitbrain-predicted", WARNING,
+        "the counters say split-brain, the nodes have not met since, and at least one has stopped: it is not primary",
         "will be a split-brain at the next connection: choose the copy to keep before the link returns"),
     Row("copy-behind", WARNING, "one copy lacks writes that the other has",
         "it cannot take over without loss until it is synchronised"),
@@ -95,6 +98,15 @@ class Seen(NamedTuple):
         if self.marker and (self.marker.is_fresh() or not only_now):
             said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%Y-%m-%d %H:%M:%S} UTC")
         return [f"{self.node.label}: {', '.join(said)}"] if said else []
+
+
+class Side(NamedTuple):
+    """What a node does with its copy now. `acts`: whether it is primary, None where that is not known."""
+
+    label: str
+    role: Role | None
+    acts: bool | None
+    says: str
 
 
 def look(session: Session) -> Iterator[Finding | Number]:
@@ -177,12 +189,13 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
     here, there = first.node.label, second.node.label
     subject = f"{name} on {here} and {there}"
     counters = _counters(((here, one), (there, two)))
+    sides = (_side(first.node, name), _side(second.node, name))
     if found is Relation.SPLIT_BRAIN:
-        return _split(name, subject, first, second, counters)
+        return _split(subject, first, second, counters, sides)
     if found is Relation.OTHER_DISK:
         return TABLE.finding("resuid-mismatch", subject, f"resuid {one.resuid} and {two.resuid}")
     refusing = [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]
-    if refusing and all(_role(seen.node, name) in (Role.PRIMARY, None) for seen in (first, second)):
+    if refusing and all(side.acts is not False for side in sides):
         return TABLE.finding("two-primaries", subject, f"{name_list(refusing)} refused the other as primary just now")
     if found is Relation.IMPOSSIBLE:
         return TABLE.finding("counters-impossible", subject, counters)
@@ -190,10 +203,12 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
         blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
         return TABLE.finding("copy-blank", subject, f"the copy on {blank} is blank, to be filled from {source}")
     if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
-        ahead, behind = (first, second) if found is Relation.FIRST_AHEAD else (second, first)
-        text = f"{behind.node.label} lacks writes of {ahead.node.label} ({counters})"
-        reason = "primary-behind" if _role(behind.node, name) is Role.PRIMARY else "copy-behind"
+        ahead, behind = sides if found is Relation.FIRST_AHEAD else (sides[1], sides[0])
+        text = f"{behind.label} lacks writes of {ahead.label} ({counters})"
+        reason = "primary-behind" if behind.acts else "copy-behind"
         return TABLE.finding(reason, subject, text)
+    if all(side.acts for side in sides):
+        return TABLE.finding("two-primaries", subject, f"{_now(sides)} ({counters})")
     if found is Relation.BOTH_BLANK:
         return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
     if first.marker or second.marker or first.damaged or second.damaged:
@@ -204,31 +219,38 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
     return TABLE.finding("splitbrain-not-counted", subject, said)
 
 
-def _split(name: str, subject: str, first: Seen, second: Seen, counters: str) -> Finding:
-    """A split-brain: whether it was met already, and which copy may be the one to give up."""
-    roles = {seen.node.label: _role(seen.node, name) for seen in (first, second)}
+def _split(subject: str, first: Seen, second: Seen, counters: str, sides: tuple[Side, Side]) -> Finding:
+    """A split-brain: whether it was met already, whether it still grows, and which copy may be the one to give up.
+
+    A side has stopped where it is known not to be primary: without the device nothing writes to its copy. What hastd
+    does not say is not taken for that.
+    """
     reported = first.reported(only_now=False) + second.reported(only_now=False)
     both_logs = first.signs is not None and second.signs is not None
-    both_primary = set(roles.values()) == {Role.PRIMARY}
-    said = f"both have written alone ({counters}); {_losing(roles)}"
+    said = f"both have written alone ({counters})"
+    if not reported and all(side.acts is not False for side in sides):
+        return TABLE.finding("splitbrain-growing", subject, f"{said}; {_now(sides)}")
+    said += f"; {_losing(sides)}"
     if reported:
         return TABLE.finding("splitbrain", subject, f"{said}; {'; '.join(reported)}")
     if both_logs:
         said += "; neither log nor marker shows that they have met"
         return TABLE.finding("splitbrain-predicted", subject, said)
-    said += "; a log was not read"
-    if both_primary:  # as long as neither is secondary their counters are not compared
-        return TABLE.finding("splitbrain-predicted", subject, said)
-    return TABLE.finding("splitbrain", subject, f"{said}, so whether they have met is not known")
+    return TABLE.finding("splitbrain", subject, f"{said}; a log was not read, so whether they have met is not known")
 
 
-def _losing(roles: dict[str, Role | None]) -> str:
+def _now(sides: tuple[Side, Side]) -> str:
+    """What both nodes do with their copies."""
+    return "; ".join(f"{side.label} {side.says}" for side in sides)
+
+
+def _losing(sides: tuple[Side, Side]) -> str:
     """Which node may be the losing one, by the only thing that speaks for it here: that it no longer is primary."""
-    secondary = [node for node, role in roles.items() if role is Role.SECONDARY]
-    primary = [node for node, role in roles.items() if role is Role.PRIMARY]
+    secondary = [side.label for side in sides if side.role is Role.SECONDARY]
+    primary = [side.label for side in sides if side.role is Role.PRIMARY]
     if len(secondary) == 1 and len(primary) == 1:
         return f"{secondary[0]} may be the losing one: it is secondary, {primary[0]} is primary"
-    shown = name_list([f"{node} {role.value if role else 'of unknown role'}" for node, role in roles.items()])
+    shown = name_list([f"{side.label} {side.role.value if side.role else 'of unknown role'}" for side in sides])
     return f"the losing one cannot be told ({shown})"
 
 
@@ -312,16 +334,24 @@ def _markers(*seen: Seen) -> str:
     ) or "; ".join(f"{one.node.label}: {one.damaged}" for one in seen if one.damaged)
 
 
-def _role(node: Node, name: str) -> Role | None:
-    """The role now, None where hastd does not say."""
+def _side(node: Node, name: str) -> Side:
+    """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
+    (`hast.WorkerLeft` is no HastdDown)."""
     try:
-        return hast.resource(node, name).role
-    except (ProbeError, hast.NoState):
-        return None
+        found = hast.resource(node, name)
+    except hast.HastdDown:
+        return Side(node.label, None, False, "runs no hastd")
+    except (ProbeError, hast.NoState) as error:
+        return Side(node.label, None, None, f"does not say its role ({error})")
+    if found.role is not Role.PRIMARY:
+        return Side(node.label, found.role, False, f"is {found.role.value}")
+    written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"
+    return Side(node.label, found.role, True, f"is primary, {found.status.value}, {written}")
 
 
 QUESTIONS = (
     ("hastctl", "dump", "{name}"),
+    ("hastctl", "list", "{name}"),
     ("cat", f"{hast_log.MARKER_DIRECTORY}/{{name}}.split-brain"),
     ("grep", "-h", "hastd", *hast_log.LOGS),
     ("ls", "/var/log"),

@@ -51,6 +51,9 @@ NO_METADATA = (
     DUMP, "", "[ERROR] Unable to read metadata from /dev/vtbd1: No such file or directory.\nexit 255",
 )  # fmt: skip
 SECONDARY = (LIST, "role: primary", "role: secondary")
+PRIMARY = (LIST, "role: secondary", "role: primary")
+ROLE_INIT = (LIST, "role: secondary", "role: init")
+STUCK = (LIST, "", "[ERROR] Unable to receive reply.\nexit 70")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
 VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
 NO_POINT = ("ls -A /hast/home", "", "ls: /hast/home: No such file or directory\nexit 1")
@@ -106,6 +109,10 @@ CASES = (
     Case("two-primaries", "hast_splitbrain", answers=REFUSED, peer=((LIST, "role: secondary", "role: primary"),)),
     Case("splitbrain", "hast_splitbrain", answers=(WROTE, OLD_SIGN), peer=(WROTE,)),
     Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE,)),
+    Case("splitbrain-growing", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, PRIMARY)),
+    Case("splitbrain-growing", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, STUCK)),
+    Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, ROLE_INIT)),
+    Case("two-primaries", "hast_splitbrain", peer=(PRIMARY,)),
     Case("splitbrain-not-counted", "hast_splitbrain", answers=(WROTE,), peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),

@@ -103,7 +103,7 @@ TABLE = (
             "every write makes the copies go further apart", "splitbrain", "splitbrain-seen"),
     *_calls("check_hast_splitbrain", Remedy.CONVERGE, Since.SOFT, "the one that is not MASTER has to step down",
             "two-primaries"),
-    *_nothing("check_hast_splitbrain", "a human chooses the copy to keep", "splitbrain-predicted",
+    *_nothing("check_hast_splitbrain", "a human chooses the copy to keep", "splitbrain-predicted", "splitbrain-growing",
               "splitbrain-undated", "splitbrain-marker-left", "splitbrain-marker-unread", "primary-behind"),
     *_nothing("check_hast_splitbrain", "a disk is replaced by a human", "resuid-mismatch", "metadata-missing"),
     *_nothing("check_hast_splitbrain", "it is on its way when the nodes are connected", "copy-behind", "copy-blank",

@@ -100,7 +100,7 @@ def split_brain_recovered(stage: Stage) -> None:
     stage.breaks("cut")
     stage.breaks("cut-management")
     stage.waits(60, "each node takes the other one for dead: both are master, primary, mounted and written to")
-    stage.looks("apart", "carp-two-masters", "splitbrain-predicted")
+    stage.looks("apart", "carp-two-masters", "splitbrain-growing")
     stage.breaks("heal")
     stage.waits(45, f"{winner.name} keeps the address; {losing.name} gives up, and steps down when hastd tells of it")
     stage.looks("healed", "splitbrain")

@@ -87,7 +87,7 @@ def link_cut(stage: Stage) -> None:
     stage.waits(ALARM, "the operator thinks the first node has died")
     steps.promote(stage, second)
     stage.waits(20, "clients write to the second copy, the first one has written alone too")
-    stage.looks("both primary", "hast-both-primary", "splitbrain-predicted", "carp-two-masters")
+    stage.looks("both primary", "hast-both-primary", "splitbrain-growing", "carp-two-masters")
     stage.breaks("heal")
     stage.waits(15, "the nodes meet, and each refuses the other")
     stage.looks("link healed", "hast-both-primary", "splitbrain")

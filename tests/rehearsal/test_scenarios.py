@@ -77,9 +77,9 @@ def test_a_power_loss_costs_the_last_half_minute_of_new_files_and_the_return_of_
     )
 
 
-def test_a_split_brain_is_predicted_while_the_link_is_cut_and_found_when_it_heals() -> None:
+def test_a_split_brain_grows_while_the_link_is_cut_and_is_found_when_it_heals() -> None:
     seen = looks(played("link-cut"))
-    assert said(seen["both primary"], "check_hast_splitbrain") == ("WARNING", ("splitbrain-predicted",))
+    assert said(seen["both primary"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain-growing",))
     assert said(seen["link healed"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain",))
     assert said(seen["after"], "check_hast_splitbrain") == ("OK", ())
 
