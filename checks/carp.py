@@ -119,15 +119,14 @@ def _demotion(node: Node, vhids: tuple[Vhid, ...], demotion: int) -> Iterator[Fi
         said = f"net.inet.carp.demotion is {demotion}, how much of it from hastwatch is not known: {error}"
         yield TABLE.finding("carp-demoted", node.label, said)
         return
-    why = ", ".join(ours.reasons)
     standby = bool(vhids) and all(vhid.state is CarpState.BACKUP for vhid in vhids)
     if ours.amount == demotion and ours.is_mild and standby:
-        yield TABLE.finding("carp-held-standby", node.label, f"{_states(vhids)}, held back by hastwatch: {why}")
+        yield TABLE.finding("carp-held-standby", node.label, f"{_states(vhids)}, held back by hastwatch: {ours.says}")
         return
     said = f"net.inet.carp.demotion is {demotion}"
     if ours.amount > 0:
         how_much = "all" if ours.amount == demotion else str(ours.amount)
-        said += f", {how_much} of it from hastwatch: {why}"
+        said += f", {how_much} of it from hastwatch: {ours.says}"
     yield TABLE.finding("carp-demoted", node.label, said)
 
 

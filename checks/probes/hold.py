@@ -2,16 +2,16 @@
 
 `remediate.failover.hold` leaves a file in the state directory, one JSON object
 
-    {"version": 1, "reasons": ["no failback"], "amount": 120, "target": 120, "before": 0,
-     "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z",
-     "number": 7}
+    {"version": 2, "reasons": [{"why": "stale", "about": "home"}], "amount": 240, "target": 240, "before": 0,
+     "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z", "number": 7}
 
 written before the counter is changed and again afterwards. The counter begins at 0 with every boot, so what was written
-down in another boot is void.
+down in another boot is void. Version 1, of hastwatch 0.1, had the reasons as sentences (`home: stale`).
 """
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.booted import same_boot
@@ -22,23 +22,62 @@ if TYPE_CHECKING:
 
 NAME = "hold.json"
 PATH = f"/var/db/hastwatch/{NAME}"
-NO_FAILBACK = "no failback"
-"""The reason of a healthy standby that would take the address back, and is not to (`failback`)."""
-NOT_CONNECTED = "not connected"
-"""The reason of a standby that no primary is connected to, and whose copy is not known to lack anything."""
-MAY_BE_BEHIND = "may be behind"
-"""The reason of a standby that does not know yet whether its copy lacks writes."""
-APART = "promoted while the other node was not heard"
-"""The reason of a node that serves, and must lose the election against a node that has served all the time."""
-QUIET = "nothing is written here while the other node is not heard"
-WROTE_LESS = "the other node serves too, and has written more"
-"""Reasons of a node that serves, and must lose the election against any other node that serves."""
-PARTED = (APART, QUIET, WROTE_LESS)
+
+
+class Why(enum.Enum):
+    """Why a node holds itself back. The values are in the file and on the screen."""
+
+    BOOT = "boot"
+    SHUTDOWN = "shutdown"
+    SWITCHOVER = "switchover"
+    MAINTENANCE = "maintenance"
+    RECOVERY = "recovery"
+    FAILED = "failed promotion"
+    UNSURE = "state not known"
+    UNREADABLE = "the reasons cannot be read"
+    DOWN = "hastd down"
+    ROLE_NOT_KNOWN = "role not known"
+    INIT = "role init"
+    PRIMARY = "role primary"
+    IN_USE = "still in use"
+    HELD_THERE = "the other node has it"
+    READ_ONLY = "read-only"
+    SPLIT_BRAIN = "split-brain"
+    SPLIT_BRAIN_SERVED = "split-brain-served"
+    SPLIT_BRAIN_ENDS = "split-brain-ends"
+    DRIFT = "drift"
+    STALE = "stale"
+    BOOT_ALONE = "boot-alone"
+    INCOMPLETE = "incomplete copy"
+    NO_FAILBACK = "no failback"
+    """A healthy standby that would take the address back, and is not to (`failback`)."""
+    NOT_CONNECTED = "not connected"
+    """A standby that no primary is connected to, and whose copy is not known to lack anything."""
+    MAY_BE_BEHIND = "may be behind"
+    """A standby that does not know yet whether its copy lacks writes."""
+    APART = "promoted while the other node was not heard"
+    """A node that serves, and must lose the election against a node that has served all the time."""
+    QUIET = "nothing is written here while the other node is not heard"
+    WROTE_LESS = "the other node serves too, and has written more"
+    """A node that serves, and must lose the election against any other node that serves."""
+
+
+PARTED = (Why.APART, Why.QUIET, Why.WROTE_LESS)
 """Reasons of a node that serves; they end when the other node is connected."""
-HALF = (NO_FAILBACK, NOT_CONNECTED, APART)
+HALF = (Why.NO_FAILBACK, Why.NOT_CONNECTED, Why.APART)
 """Reasons for which a node holds back by half (`remediate.failover.fitness.amount`)."""
-MILD = (*HALF, QUIET, WROTE_LESS)
+MILD = (*HALF, Why.QUIET, Why.WROTE_LESS)
 """Reasons of a node that could serve if it had to, or does."""
+
+
+class Reason(NamedTuple):
+    """One reason, and the resource or node that it is about, empty where it is this whole node."""
+
+    why: Why
+    about: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.why.value}" if self.about else self.why.value
 
 
 class Held(NamedTuple):
@@ -46,7 +85,7 @@ class Held(NamedTuple):
     when the counter stood at `before`. `boot`: the mark of the boot that it is of (`booted`). `number` rises with every
     record: of two, the higher one is the newer."""
 
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     amount: int = 0
     target: int = 0
     before: int = 0
@@ -57,7 +96,12 @@ class Held(NamedTuple):
     @property
     def is_mild(self) -> bool:
         """Whether the node could serve if it had to."""
-        return bool(self.reasons) and all(reason.rpartition(": ")[2] in MILD for reason in self.reasons)
+        return bool(self.reasons) and all(reason.why in MILD for reason in self.reasons)
+
+    @property
+    def says(self) -> str:
+        """The reasons, for people."""
+        return ", ".join(map(str, self.reasons))
 
 
 def read(node: Node) -> Held:
@@ -82,10 +126,11 @@ def parse(text: str) -> Held:
 def from_values(values: object) -> Held:
     """A record out of the object in its file. Raises NotUnderstood."""
     try:
-        if not isinstance(values, dict) or values["version"] != 1 or not isinstance(values["reasons"], list):
-            raise ValueError("not an object of version 1")
+        if not isinstance(values, dict) or not isinstance(values["reasons"], list):
+            raise ValueError("not a record")
+        read_reason = {1: _sentence, 2: _reason}[values["version"]]
         return Held(
-            tuple(map(str, values["reasons"])),
+            tuple(map(read_reason, values["reasons"])),
             int(str(values["amount"])),
             int(str(values["target"])),
             int(str(values["before"])),
@@ -93,8 +138,27 @@ def from_values(values: object) -> Held:
             str(values["since"]),
             int(str(values.get("number", 0))),
         )
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         raise NotUnderstood(NAME, repr(values)) from None
+
+
+def to_values(held: Held) -> dict[str, object]:
+    """The object for the file."""
+    reasons = [{"why": reason.why.value, "about": reason.about} for reason in held.reasons]
+    return {"version": 2, **held._asdict(), "reasons": reasons}
+
+
+def _reason(value: object) -> Reason:
+    """Raises ValueError, KeyError and TypeError where it is none."""
+    if not isinstance(value, dict):
+        raise TypeError("not a reason")
+    return Reason(Why(value["why"]), str(value["about"]))
+
+
+def _sentence(value: object) -> Reason:
+    """One of version 1. Raises ValueError where it is none."""
+    about, _, why = str(value).rpartition(": ")
+    return Reason(Why(why), about)
 
 
 def share(kept: Held, boot: str, demotion: int) -> Held:

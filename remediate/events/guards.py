@@ -110,11 +110,11 @@ def _holder(lock: Lock) -> str:
 def refuse_leaving(site: Site) -> None:
     """Whether rc.shutdown(8) is ending what a repair would begin. Raises HeldBack."""
     try:
-        why = hold.shutting_down(site.store, boot_mark(site.here.node()))
+        leaves = hold.shutting_down(site.store, boot_mark(site.here.node()))
     except ProbeError as error:
         raise HeldBack(NOT_SEEN, str(error)) from None
-    if why:
-        raise HeldBack(LEAVING, why)
+    if leaves:
+        raise HeldBack(LEAVING, hold.SHUTDOWN)
 
 
 def refuse_too_often(site: Site, remedy: Remedy) -> None:

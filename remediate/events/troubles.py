@@ -86,7 +86,7 @@ def _is_refused(seen: Seen, made: Plan, name: str) -> bool:
     """The address is here, and the data are not to be."""
     state, decision = seen.facts.resources[name], made.decisions[name]
     given_up = decision.target is not Target.ACTIVE and not state.active
-    return state.carp is CarpState.MASTER and (decision.rule.refuses or given_up)
+    return state.carp is CarpState.MASTER and (decision.rule.refuses is not None or given_up)
 
 
 # --- NFS -----------------------------------------------------------------------------------------------------------

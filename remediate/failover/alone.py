@@ -16,7 +16,7 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
-from checks.probes.hold import APART, QUIET, WROTE_LESS
+from checks.probes.hold import Reason, Why
 from remediate.failover import peer
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Seen
@@ -31,7 +31,7 @@ STANDS_STILL = 50.0
 """Seconds between two looks that saw the same number of writes: cron(8) calls once a minute. UFS has written
 by then what clients wrote before: 45 s of it were lost in power cuts of a real pair (hast-facts, 41)."""
 
-WROTE_MORE = ""
+WROTE_MORE = None
 """No reason to hold back, whatever else is so."""
 
 
@@ -46,7 +46,7 @@ def joined(site: Site, boot: str, names: Collection[str]) -> None:
     _kept(site, names, partial(alone.note, site.store, boot, names, ()))
 
 
-def reasons(site: Site, seen: Seen) -> set[str]:
+def reasons(site: Site, seen: Seen) -> set[Reason]:
     """Why a node that serves holds back all the same. Raises nothing."""
     active = [name for name, state in seen.facts.resources.items() if state.active]
     parted = [name for name in active if not _is_connected(seen, name)]
@@ -56,17 +56,17 @@ def reasons(site: Site, seen: Seen) -> set[str]:
     joined_again = {name for name, said in asked.items() if said is not None and said.peer is Peer.LET_GO}
     parted = [name for name in parted if name not in joined_again]
     joined(site, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
-    why = {name: APART for name in parted if name in promoted}
+    why: dict[str, Why | None] = {name: Why.APART for name in parted if name in promoted}
     for name in parted:
         said, place = asked[name], seen.places[name]
         if said is not None and said.peer is Peer.HOLDS:
             why |= _by_what_was_written(site, place, seen.resources.get(name))
         elif said is None and name in stand_still and peer.look(site, place).peer is Peer.GONE:
-            why[name] = QUIET
-    gives_way = bool(why) and len(why) == len(active) and not set(why.values()) - {QUIET, WROTE_LESS}
+            why[name] = Why.QUIET
+    gives_way = bool(why) and len(why) == len(active) and not set(why.values()) - {Why.QUIET, Why.WROTE_LESS}
     if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
-        why = {name: APART for name in why if name in promoted and why[name] != WROTE_MORE}
-    return {f"{name}: {reason}" for name, reason in why.items()}
+        why = {name: Why.APART for name in why if name in promoted and why[name] != WROTE_MORE}
+    return {Reason(reason, name) for name, reason in why.items() if reason is not None}
 
 
 def _is_connected(seen: Seen, name: str) -> bool:
@@ -87,7 +87,7 @@ def _stand_still(site: Site, seen: Seen, names: list[str]) -> set[str]:
     return {name for name, at in stood.items() if now - at >= STANDS_STILL}
 
 
-def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dict[str, str]:
+def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dict[str, Why | None]:
     """Which of the two nodes, both MASTER and primary, has written more since they have parted: more is dirty there
     (sbin/hastd/activemap.c). Nothing where it is not known, or is the same."""
     if here is None or site.peer is None:
@@ -100,7 +100,7 @@ def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dic
         return {}
     if state is not CarpState.MASTER or there.role is not Role.PRIMARY or there.dirty == here.dirty:
         return {}
-    return {place.name: WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
+    return {place.name: Why.WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
 
 
 def _kept(site: Site, names: Collection[str], write: Callable[[], None]) -> None:

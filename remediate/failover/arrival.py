@@ -11,7 +11,7 @@ from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.hold import PARTED
+from checks.probes.hold import PARTED, Reason
 from remediate.failover import alone, copies, hold, newest, own_copy, peer
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
@@ -85,7 +85,7 @@ def _joined(site: Site, name: str) -> None:
     """A node that serves and has not heard of the other holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
     kept = set(hold.reasons(site.store))
-    ended = {f"{name}: {why}" for why in PARTED} & kept
+    ended = {Reason(why, name) for why in PARTED} & kept
     if ended:
         alone.joined(site, this_boot(site), [name])
     if ended and kept == ended:

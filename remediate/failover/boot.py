@@ -11,9 +11,10 @@ from functools import partial
 
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounts
+from checks.probes.hold import Reason, Why
 from remediate.failover import copies, filesystems, hold, services
 from remediate.failover.converge import Outcome, Wish, converge
-from remediate.failover.facts import SERVING
+from remediate.failover.facts import SERVING, Leaving
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
@@ -31,7 +32,7 @@ STOPS = 10.0
 def hold_back(site: Site) -> hold.Held:
     """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be written down, and
     ProbeError."""
-    return hold.hold(site, this_boot(site), {hold.BOOT}, int(site.config.failover.demotion))
+    return hold.hold(site, this_boot(site), {Reason(Why.BOOT)}, int(site.config.failover.demotion))
 
 
 def begin(site: Site, watch: Callable[[str], None]) -> Outcome:
@@ -49,14 +50,14 @@ def give_away(site: Site) -> None:
     """At a shutdown, before anything else: a convergence that runs sees that this node is going down, and is the one
     that gives the service up. Raises nothing: what cannot be kept or set keeps nothing mounted."""
     try:
-        hold.hold(site, this_boot(site), {hold.SHUTDOWN}, int(site.config.failover.demotion))
+        hold.hold(site, this_boot(site), {Reason(Why.SHUTDOWN)}, int(site.config.failover.demotion))
     except (StepFailed, ProbeError) as error:
         site.journal.entry("hold", why=hold.SHUTDOWN, result=f"failed: {error}", severity=CRIT)
 
 
 def end(site: Site, watch: Callable[[str], None]) -> Outcome:
     """At a shutdown: the address to the other node, a clean unmount, the role."""
-    return converge(site, Wish(hold.SHUTDOWN, leaving=hold.SHUTDOWN), watch)
+    return converge(site, Wish(hold.SHUTDOWN, leaving=Leaving.GOES_DOWN), watch)
 
 
 def leave_nothing_mounted(site: Site) -> tuple[str, ...]:

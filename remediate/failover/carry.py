@@ -14,10 +14,12 @@ from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from checks.probes.hold import Reason
 from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
     filesystems,
+    fitness,
     hold,
     newest,
     own_copy,
@@ -173,8 +175,9 @@ class Carrier:
     def _is_given_away(self, was: CarpState | None, now: CarpState | None) -> bool:
         """Whether the change is what this node's own hold was for: the address has gone where the plan wants it. Once
         it is gone, every further change is somebody else's doing."""
-        leaving, moved = self.seen.facts.leaving, was is CarpState.MASTER and now is CarpState.BACKUP
-        return bool(leaving) and moved and leaving in hold.reasons(self.site.store)
+        why = fitness.LEAVES.get(self.seen.facts.node.leaving)
+        moved = was is CarpState.MASTER and now is CarpState.BACKUP
+        return why is not None and moved and Reason(why) in hold.reasons(self.site.store)
 
     def _refuse_in_maintenance(self, step: Step) -> None:
         """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,

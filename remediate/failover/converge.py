@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
+from checks.probes.hold import Reason, Why
 from remediate import exits
 from remediate.failover import (
     afterwards,
@@ -31,7 +32,7 @@ from remediate.failover import (
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.giving_back import give_back
-from remediate.failover.guards import Decision, Rule, Target
+from remediate.failover.guards import CARP_UNKNOWN, Decision, Rule, Target
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
@@ -86,8 +87,8 @@ class Wish(NamedTuple):
     """Who calls, for the journal: `devd 2@em0 MASTER`, `boot`, `periodic`, `human root`."""
     promote: bool = True
     """False: nothing is promoted but what was refused before, a drift is only reported, and once."""
-    leaving: str = ""
-    """Why this node gives its service away, whatever CARP says."""
+    leaving: Leaving = Leaving.NO
+    """Whether this node gives its service away, whatever CARP says."""
     accept_loss: bool = False
     """Promote a copy that is known to lack writes."""
     only: tuple[str, ...] = ()
@@ -109,7 +110,7 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
     def again(trigger: str, telling: Telling) -> Outcome:
         return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
 
-    if outcome.result is not Result.BUSY and wish.leaving != hold.SHUTDOWN:
+    if outcome.result is not Result.BUSY and wish.leaving is not Leaving.GOES_DOWN:
         afterwards.settle(site, telling, again)
     return outcome
 
@@ -187,11 +188,11 @@ class Run:
                 if events.read(self.site.store).seq != self.seq:
                     continue
                 return self.ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
-            if self.wish.leaving:
+            if self.wish.leaving is not Leaving.NO:
                 clients.note_leaving(self.site, seen)
                 self.hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
-                self._hold_back({fitness.FAILED}.intersection(hold.reasons(self.site.store)), seen)
+                self._hold_back({Reason(Why.FAILED)}.intersection(hold.reasons(self.site.store)), seen)
             alone.begins(self.site, seen, self._going_up(seen, made))
             self.begins(seen, made)
             stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
@@ -254,12 +255,14 @@ class Run:
             return ()
         if going_up and carrier.refused:
             left = self._demote(going_up)
-            self._hold_back({f"{name}: {fitness.IN_USE if left else fitness.HELD_THERE}" for name in going_up}, seen)
+            why = Why.IN_USE if left else Why.HELD_THERE
+            self._hold_back({Reason(why, name) for name in going_up}, seen)
             return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
             return self.undo(seen, going_up, carrier.failed)
-        in_use = {f"{name or seen.facts.name}: {fitness.IN_USE}" for name in carrier.failed}
-        self._hold_back(in_use | ({seen.facts.leaving} if seen.facts.leaving else set()), seen)
+        in_use = {Reason(Why.IN_USE, name or seen.facts.name) for name in carrier.failed}
+        leaves = fitness.LEAVES.get(seen.facts.node.leaving)
+        self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), seen)
         return tuple(carrier.failed.values())
 
     def _promoted(self, names: list[str]) -> None:
@@ -282,7 +285,7 @@ class Run:
             self.site.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
         left = self._demote(names)
         if left:
-            self._hold_back({f"{name}: {fitness.IN_USE}" for name in names}, seen)
+            self._hold_back({Reason(Why.IN_USE, name) for name in names}, seen)
             return (why, *left)
         now, store = self.site.timing.wall(), self.site.store
         try:
@@ -294,7 +297,7 @@ class Run:
         except StateError as error:
             return why, f"that the promotion failed could not be written down, so it is not tried again: {error}"
         if able:
-            self._hold_back({fitness.FAILED}, seen)
+            self._hold_back({Reason(Why.FAILED)}, seen)
             return (why, "the address was given away, the other node could take it")
         return (why, blocked) if blocked else ()
 
@@ -333,17 +336,17 @@ class Run:
             held = True  # it may be: then it stays so
         trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
         for name, decision in decisions.items():
-            if decision.rule.reason in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
+            if decision.rule.refuses in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
                 give_back(self.site, seen, name, self.id)
         return trouble
 
-    def _hold_back(self, reasons: set[str], seen: Seen) -> tuple[str, ...]:
+    def _hold_back(self, reasons: set[Reason], seen: Seen) -> tuple[str, ...]:
         try:
             share = fitness.amount(reasons, int(self.site.config.failover.demotion))
             hold.hold(self.site, seen.facts.boot_id, reasons, share)
         except (StepFailed, ProbeError) as error:
-            self.site.journal.entry("hold", why=", ".join(sorted(reasons)), result=f"failed: {error}", run=self.id,
-                                    severity=CRIT)  # fmt: skip
+            why = ", ".join(sorted(map(str, reasons)))
+            self.site.journal.entry("hold", why=why, result=f"failed: {error}", run=self.id, severity=CRIT)
             return (str(error),)
         return ()
 
@@ -361,7 +364,7 @@ class Run:
 
     def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
         """Write down how it ended, where that is news."""
-        if self.wish.leaving != hold.SHUTDOWN:  # clients of a node that goes down meet silence to the end
+        if self.wish.leaving is not Leaving.GOES_DOWN:  # clients of a node that goes down meet silence to the end
             silence.end(self.site)
         known = refusals.same(self.site.store, said)
         if not self.wish.promote and known:
@@ -378,7 +381,7 @@ class Run:
 
 _LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, INFO)}
 DRIFT = Rule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
-             lambda state, node, policy: False, refuses=True)  # fmt: skip
+             lambda state, node, policy: False, refuses=Why.DRIFT)  # fmt: skip
 NOT_ASKED = Rule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
 UNDONE = Rule("undone", "a promotion has failed and is taken back", Target.STANDBY, lambda state, node, policy: False)
 
@@ -390,10 +393,10 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
     sentences = []
     for name, decision in made.decisions.items():
         state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
-        if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule.reason == "carp-unknown":
-            detail = {"stale": said.stale, "split-brain": said.split, "hastd-down": said.role,
-                      "hastd-stuck": said.role, "carp-unknown": said.carp,
-                      "boot-alone": said.unheard}.get(decision.rule.reason, "")  # fmt: skip
+        if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
+            detail = {Why.STALE: said.stale, Why.SPLIT_BRAIN: said.split, Why.DOWN: said.role,
+                      Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard,
+                      None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if seen.facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")

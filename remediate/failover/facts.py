@@ -118,6 +118,5 @@ class Facts(NamedTuple):
     said: dict[str, Said]
     maintenance: str = ""
     blocked: str = ""
-    leaving: str = ""
     unsure: str = ""
     """What is remembered of the node and cannot be read, or cannot be kept: nothing is promoted."""

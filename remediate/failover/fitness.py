@@ -18,10 +18,10 @@ from checks.probes import carp, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import HALF, MAY_BE_BEHIND, NO_FAILBACK, NOT_CONNECTED, PARTED
+from checks.probes.hold import HALF, PARTED, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import alone, dumps, hold, own_copy, peer
-from remediate.failover.facts import Peer, ResourceState, Split
+from remediate.failover.facts import Leaving, Peer, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
@@ -29,39 +29,33 @@ from remediate.site import Site
 from remediate.state import failures, ledger
 from remediate.state.ledger import Copy
 
-IN_USE = "still in use"
-DOWN, NO_ROLE = "hastd down", "role init"
-STALE = "stale"
-WAS_OFF = (DOWN, NO_ROLE, MAY_BE_BEHIND, STALE, *PARTED)
+WAS_OFF = (Why.DOWN, Why.INIT, Why.MAY_BE_BEHIND, Why.STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
 connected says that it has nothing dirty. One that served alone and has lost the election since is such a node too:
 with less to hold it back it would take the address from the winner again."""
-FAILED = "failed promotion"
-UNSURE = "state not known"
-HELD_THERE = "the other node has it"
-BOOT_ALONE = "boot-alone"
-STAYS = ("split-brain", STALE, BOOT_ALONE)
+STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
-GIVES_BACK = (*STAYS, "hastd-down")
+GIVES_BACK = (*STAYS, Why.DOWN)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
+LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
 
-def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[str]:
+def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[Reason]:
     """Why this node must not take the address; `held`: it holds itself back already. Raises nothing."""
     facts = seen.facts
-    if facts.leaving:
-        return {facts.leaving}
+    if facts.node.leaving in LEAVES:
+        return {Reason(LEAVES[facts.node.leaving])}
     if any(_serves(state) for state in facts.resources.values()):
         return alone.reasons(site, seen)
-    found = {"maintenance"} if facts.node.maintenance else set()
-    found |= {FAILED} if facts.node.blocked or _gave_away(site) else set()
-    found |= {UNSURE} if facts.unsure else set()
+    found = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
+    found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(site) else set()
+    found |= {Reason(Why.UNSURE)} if facts.unsure else set()
     for name in facts.resources:
         why = _of_resource(site, seen, decisions[name], name)
-        found |= {f"{name}: {why}"} if why else set()
+        found |= {Reason(why, name)} if why else set()
     if not found and _is_kept_back(site, seen, held):
-        return {NO_FAILBACK}
+        return {Reason(Why.NO_FAILBACK)}
     return found
 
 
@@ -73,35 +67,34 @@ def _serves(state: ResourceState) -> bool:
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
 
 
-def amount(reasons: set[str], most: int) -> int:
+def amount(reasons: set[Reason], most: int) -> int:
     """What the reasons add to the demotion: `most`, or half of it where all are such that the address must still go to
     this node from one that cannot serve."""
-    return most // 2 if all(reason.rpartition(": ")[2] in HALF for reason in reasons) else most
+    return most // 2 if all(reason.why in HALF for reason in reasons) else most
 
 
-def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> str:
+def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why | None:
     state, rule = seen.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
-        return "split-brain"
+        return Why.SPLIT_BRAIN
     if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
-        return DOWN if state.role is HastRole.DOWN else "role not known"
+        return Why.DOWN if state.role is HastRole.DOWN else Why.ROLE_NOT_KNOWN
     if rule.refuses:
-        return rule.reason
+        return rule.refuses
     if state.carp is CarpState.MASTER:
-        return ""  # it is being promoted
+        return None  # it is being promoted
     if state.mounted is not Mounted.NOTHING:
-        return IN_USE
+        return Why.IN_USE
     if state.role is not HastRole.SECONDARY:
-        return f"role {state.role.value}"
+        return Why.PRIMARY if state.role is HastRole.PRIMARY else Why.INIT
     kept = own_copy.known(site, name)
     if kept.copy is Copy.INCOMPLETE:
-        return "incomplete copy"
+        return Why.INCOMPLETE
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    was_off = bool({hold.BOOT, *(f"{name}: {why}" for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
+    was_off = bool({Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
     if connected:
-        return (
-            MAY_BE_BEHIND if was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(site, name) else ""
-        )
+        unsure = was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(site, name)
+        return Why.MAY_BE_BEHIND if unsure else None
     return _still(site, name) or _unconnected(site, seen.places[name], kept, was_off)
 
 
@@ -117,24 +110,24 @@ def _primary_has_none_dirty(site: Site, name: str) -> bool:
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
-def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -> str:
+def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -> Why:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
     no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
     asked = peer.ask(site, place)
     if asked is not None and asked.peer is Peer.LET_GO:
-        return NOT_CONNECTED
+        return Why.NOT_CONNECTED
     since = kept.disconnected_at
     short = since is not None and site.timing.wall() - since <= site.config.failover.stale_after
     followed = kept.role == "primary" or short  # it has just given up the role, and the event of it is to come
-    return NOT_CONNECTED if followed and not was_off else MAY_BE_BEHIND
+    return Why.NOT_CONNECTED if followed and not was_off else Why.MAY_BE_BEHIND
 
 
-def _still(site: Site, name: str) -> str:
+def _still(site: Site, name: str) -> Why | None:
     """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
-    nothing; empty where there was none."""
-    before = next((why for why in STAYS if f"{name}: {why}" in hold.reasons(site.store)), "")
+    nothing; None where there was none."""
+    before = next((why for why in STAYS if Reason(why, name) in hold.reasons(site.store)), None)
     both = dumps.read(site, name) if before else None
-    return "" if both is not None and both.nothing_is_lacking else before
+    return None if both is not None and both.nothing_is_lacking else before
 
 
 def _gave_away(site: Site) -> bool:

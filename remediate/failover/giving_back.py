@@ -20,6 +20,7 @@ from checks.probes import hold as hold_probe
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from checks.probes.hold import Reason, Why
 from remediate.failover import fitness, peer
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
@@ -33,7 +34,7 @@ NAME = "given_back.json"
 IFCONFIG = "/sbin/ifconfig"
 SETS = 5.0
 """Seconds for one call of ifconfig(8)."""
-ENDED_BY_A_HUMAN = frozenset({fitness.FAILED, "maintenance"})
+ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE)})
 """Reasons of a node that is unfit until a human ends it, or its time is over."""
 PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 """Seconds within which a node that is held back less has heard our advertisement, sent every 2 s at most
@@ -103,7 +104,7 @@ def _could_serve(site: Site, place: Place) -> bool:
     known is no reason to give anything away. Raises StateError."""
     if site.peer is None:
         return False
-    unfit = {f"{place.name}: {rule}" for rule in fitness.STAYS} | ENDED_BY_A_HUMAN
+    unfit = {Reason(why, place.name) for why in fitness.STAYS} | ENDED_BY_A_HUMAN
     try:
         node = site.peer.node(peer.ASK)
         waits = asked(carp.vhids(node), place.vhid).state is CarpState.BACKUP

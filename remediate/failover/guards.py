@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
+from checks.probes.hold import Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import Leaving, NodeState, ResourceState, Split
 
@@ -33,8 +34,9 @@ class Rule(NamedTuple):
     says: str
     target: Target
     fits: Callable[[ResourceState, NodeState, Failover], bool]
-    refuses: bool = False
-    """The node is MASTER and is not promoted: clients have no service here, and a human wants to know."""
+    refuses: Why | None = None
+    """The node is MASTER and is not promoted: clients have no service here, and a human wants to know. Why it holds
+    itself back in CARP."""
 
 
 class Decision(NamedTuple):
@@ -48,6 +50,9 @@ def _master(state: ResourceState) -> bool:
     return state.carp is CarpState.MASTER
 
 
+CARP_UNKNOWN = Rule("carp-unknown", "no vhid speaks for the resource, or the vhids disagree", Target.AS_IT_IS,
+                    lambda state, node, policy: state.carp is None)  # fmt: skip
+
 RULES = (
     Rule("goes-down", "this node shuts down: hastd takes the device away from whatever is still mounted", Target.OFF,
          lambda state, node, policy: node.leaving is Leaving.GOES_DOWN),
@@ -55,35 +60,34 @@ RULES = (
          lambda state, node, policy: node.maintenance),
     Rule("blocked", "promotions have failed before: nothing is done until a human has looked", Target.AS_IT_IS,
          lambda state, node, policy: node.blocked),
-    Rule("carp-unknown", "no vhid speaks for the resource, or the vhids disagree", Target.AS_IT_IS,
-         lambda state, node, policy: state.carp is None),
+    CARP_UNKNOWN,
     Rule("wrong-mount", "something else is mounted at the mount point", Target.AS_IT_IS,
          lambda state, node, policy: state.mounted is Mounted.WRONG),
     Rule("hastd-down", "hastd does not run: there is no device to mount, so nothing may be served", Target.STANDBY,
-         lambda state, node, policy: state.role is HastRole.DOWN, refuses=True),
+         lambda state, node, policy: state.role is HastRole.DOWN, refuses=Why.DOWN),
     Rule("hastd-stuck", "hastd does not say which role the resource has", Target.AS_IT_IS,
-         lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state), refuses=True),
+         lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state), refuses=Why.ROLE_NOT_KNOWN),
     Rule("read-only", "mounted read-only, by a human or after an error of the disk", Target.AS_IT_IS,
-         lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=True),
+         lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=Why.READ_ONLY),
     Rule("leaving", "this node gives its service away", Target.STANDBY,
          lambda state, node, policy: node.leaving is Leaving.MOVES),
     Rule("not-master", "the service address is not here", Target.STANDBY,
          lambda state, node, policy: not _master(state) and state.split is not Split.LOSING),
     Rule("split-brain-served", "a split-brain whose losing side this node may be, but clients are served here",
          Target.AS_IT_IS, lambda state, node, policy: _master(state) and state.active and state.split is Split.LOSING,
-         refuses=True),
+         refuses=Why.SPLIT_BRAIN_SERVED),
     Rule("active", "the service address and the data are here", Target.ACTIVE,
          lambda state, node, policy: _master(state) and state.active),
     Rule("split-brain-ends", "the losing copy of a split-brain is being replaced by the other node's", Target.STANDBY,
          lambda state, node, policy: state.split is Split.LOSING and state.role is HastRole.SECONDARY
-         and state.connected, refuses=True),
+         and state.connected, refuses=Why.SPLIT_BRAIN_ENDS),
     Rule("split-brain", "a split-brain is not resolved, and this copy is the losing one or may be", Target.STEPPED_DOWN,
-         lambda state, node, policy: state.split is Split.LOSING, refuses=True),
+         lambda state, node, policy: state.split is Split.LOSING, refuses=Why.SPLIT_BRAIN),
     Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
-         lambda state, node, policy: state.stale and not policy.promote_stale, refuses=True),
+         lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
     Rule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
          Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
-         and not policy.promote_stale, refuses=True),
+         and not policy.promote_stale, refuses=Why.BOOT_ALONE),
     Rule("master", "the service address is here", Target.ACTIVE, lambda state, node, policy: True),
 )  # fmt: skip
 """In this order. The last one fits what no other does."""

@@ -18,19 +18,19 @@ from contextlib import suppress
 from checks.probes import carp
 from checks.probes.booted import PATH, same_boot
 from checks.probes.errors import NotUnderstood
-from checks.probes.hold import MILD, NAME, from_values, share
+from checks.probes.hold import MILD, NAME, Reason, Why, from_values, share, to_values
 from checks.probes.hold import Held as Held
 from checks.probes.times import utc
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
-from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store, Values
+from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store
 
 SYSCTL = "/sbin/sysctl"
 OID = "net.inet.carp.demotion"
-BOOT, SHUTDOWN = "boot", "shutdown"
-"""Reasons of a node that has not looked yet whether it is fit, and of one that is going down."""
+SHUTDOWN = Why.SHUTDOWN.value
+"""Who calls, for the journal, where the node goes down."""
 LOCK = "hold"
 SETS = 10.0
 """Seconds for one call of sysctl(8)."""
@@ -45,12 +45,12 @@ def current(store: Store, boot: str, demotion: int) -> Held:
     return share(kept(store), boot, demotion)
 
 
-def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
+def hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
     where it is so already. One at a time: what two add at once would be written down once. Where nothing can be written
     down the node is held back all the same, and not let go. Raises StepFailed, and ProbeError where the counter cannot
     be read or set."""
-    lock = Lock(site.store, LOCK, ", ".join(wanted := tuple(wanted)), site.timing)
+    lock = Lock(site.store, LOCK, _why(wanted := tuple(wanted)), site.timing)
     try:
         if not lock.acquire(2 * SETS):
             raise StepFailed("the demotion of CARP is left as it is: another process has been changing it for too long")
@@ -60,8 +60,8 @@ def hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
         return _hold(site, boot, wanted, amount)
 
 
-def _hold(site: Site, boot: str, wanted: Iterable[str], amount: int) -> Held:
-    reasons = tuple(sorted(set(wanted)))
+def _hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
+    reasons = tuple(sorted(set(wanted), key=str))
     target = amount if reasons else 0
     try:
         demotion = carp.settings(site.here.node()).demotion
@@ -100,7 +100,7 @@ def _begun(site: Site, boot: str, demotion: int) -> Held:
         return Held(boot=boot)
 
 
-def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion: int, why: str) -> Held:
+def _hold_unrecorded(site: Site, reasons: tuple[Reason, ...], target: int, demotion: int, why: str) -> Held:
     """Nobody can tell later what of the counter is ours, because it cannot be written down or the boot has no mark
     (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. A node that
     could serve is not held back for that price. Raises StepFailed, and ProbeError."""
@@ -108,7 +108,7 @@ def _hold_unrecorded(site: Site, reasons: tuple[str, ...], target: int, demotion
         if demotion > 0:
             raise StepFailed(f"{OID} is left at {demotion}: what of it is from hastwatch is not known: {why}")
         return Held()
-    if all(reason.rpartition(": ")[2] in MILD for reason in reasons):
+    if all(reason.why in MILD for reason in reasons):
         raise StepFailed(f"{OID} is left at {demotion}, because it cannot be written down ({_why(reasons)}): {why}")
     if demotion < target:
         _add(site, target - demotion)
@@ -126,24 +126,24 @@ def unreadable(store: Store) -> str:
     return ""
 
 
-def reasons(store: Store) -> tuple[str, ...]:
-    """Why this node holds itself back, as last written down; for people."""
+def reasons(store: Store) -> tuple[Reason, ...]:
+    """Why this node holds itself back, as last written down."""
     try:
         return kept(store).reasons
-    except StateUnreadable as error:
-        return (str(error),)
+    except StateUnreadable:
+        return (Reason(Why.UNREADABLE),)
 
 
-def shutting_down(store: Store, boot: str) -> str:
-    """SHUTDOWN where this boot of the node is at its end, so that nothing is promoted any more; else empty."""
+def shutting_down(store: Store, boot: str) -> bool:
+    """Whether this boot of the node is at its end, so that nothing is promoted any more."""
     try:
         held = kept(store)
     except StateUnreadable:
-        return ""
-    return SHUTDOWN if SHUTDOWN in held.reasons and same_boot(held.boot, boot) else ""
+        return False
+    return Reason(Why.SHUTDOWN) in held.reasons and same_boot(held.boot, boot)
 
 
-def _change(site: Site, way: Held, before: tuple[str, ...]) -> Held:
+def _change(site: Site, way: Held, before: tuple[Reason, ...]) -> Held:
     """Write down, do, look, write down."""
     _write(site.store, way)
     step = way.target - way.amount
@@ -170,8 +170,8 @@ def _add(site: Site, step: int) -> int:
     return int(found[1]) if found else carp.settings(site.here.node()).demotion
 
 
-def _why(reasons: tuple[str, ...]) -> str:
-    return ", ".join(reasons) or "none"
+def _why(reasons: tuple[Reason, ...]) -> str:
+    return ", ".join(map(str, reasons)) or "none"
 
 
 def _places(store: Store) -> list[Store]:
@@ -189,7 +189,7 @@ def _record(store: Store) -> Held:
     try:
         return from_values(values) if values else Held()
     except NotUnderstood:
-        raise StateUnreadable(NAME, "it is no record of version 1") from None
+        raise StateUnreadable(NAME, "it is no record of a known version") from None
 
 
 def _is_settled(store: Store, held: Held) -> bool:
@@ -201,13 +201,13 @@ def _is_settled(store: Store, held: Held) -> bool:
 
 def _write(store: Store, held: Held) -> None:
     """In the first place that takes it. Raises StateError where none does."""
-    held = held._replace(number=kept(store).number + 1)
-    values: Values = {"version": 1, **held._asdict(), "reasons": list(held.reasons)}
+    values = to_values(held._replace(number=kept(store).number + 1))
+    failed: list[StateNotKept] = []
     for place in _places(store):
         try:
             place.write(NAME, values)
         except StateNotKept as error:
-            trouble = error
+            failed.append(error)
         else:
             return
-    raise trouble
+    raise failed[-1]

@@ -20,7 +20,7 @@ from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import is_protected
 from remediate.failover.hearing import Heard
-from remediate.failover.hold import SHUTDOWN, shutting_down
+from remediate.failover.hold import shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
@@ -61,8 +61,8 @@ class _Reading(NamedTuple):
     remembered: Remembered
 
 
-def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
-    """Everything a decision depends on. `leaving`: why this node gives its service away. Raises ProbeError.
+def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
+    """Everything a decision depends on. `leaving`: whether this node gives its service away. Raises ProbeError.
 
     What is remembered and cannot be read, or a state directory that cannot be written, makes a promotion one of a copy
     that may be stale, and keeps nobody from stopping to serve.
@@ -72,7 +72,8 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     node = site.here.node()
     boot = boot_mark(node)
     remembered = Remembered(site, now)
-    leaving = leaving or shutting_down(site.store, boot)
+    if leaving is Leaving.NO and shutting_down(site.store, boot):
+        leaving = Leaving.GOES_DOWN
     vhids = carp.vhids(node)
     try:
         known = look(site, vhids, boot)
@@ -83,7 +84,7 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
     young = uptime < policy.boot_window or not boot
     reading = _Reading(
         site, node, vhids, filesystem.mounts(node), known, boot,
-        young, _purpose(leaving),
+        young, leaving,
         remembered,
     )  # fmt: skip
     found = places(node, site.config, only)
@@ -117,7 +118,6 @@ def observe(site: Site, leaving: str = "", only: tuple[str, ...] = ()) -> Seen:
         said=said,
         maintenance=suspended.reason if suspended else "",
         blocked=stopped,
-        leaving=leaving,
         unsure=remembered.trouble,
     )
     return Seen(facts, found, resources, vhids, arrived.seq, settles)
@@ -140,12 +140,6 @@ def _rejected(
 def _misses_the_other(state: ResourceState, resource: Resource) -> bool:
     waits = state.carp is CarpState.MASTER and not state.active
     return resource.status is not Status.COMPLETE and not waits
-
-
-def _purpose(leaving: str) -> Leaving:
-    if not leaving:
-        return Leaving.NO
-    return Leaving.GOES_DOWN if leaving == SHUTDOWN else Leaving.MOVES
 
 
 def _demotion(node: Node) -> int | None:

@@ -18,6 +18,7 @@ from checks.probes.hast import Role, Status
 from checks.probes.node import Node
 from remediate.failover import hearing
 from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.failover.facts import Leaving
 from remediate.failover.handover import End, hand_over, prepare
 from remediate.failover.hearing import Heard
 from remediate.failover.hold import SHUTDOWN
@@ -54,7 +55,7 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
         seen, moving, peer = _ready(site)
     line = prepare(site, trigger, moving, watch)
     site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
-    wish = Wish(trigger, leaving=SWITCHOVER)
+    wish = Wish(trigger, leaving=Leaving.MOVES)
     if line is not None:
         handed = hand_over(site, wish, line, moving, SERVED, watch)
         if handed.end is End.SERVED:
@@ -88,7 +89,7 @@ def hand_over_at_shutdown(site: Site, watch: Callable[[str], None]) -> None:
         line = prepare(site, SHUTDOWN, moving, watch, AT_SHUTDOWN)
         if line is None:
             return
-        handed = hand_over(site, Wish(SHUTDOWN, leaving=SHUTDOWN), line, moving, AT_SHUTDOWN, watch)
+        handed = hand_over(site, Wish(SHUTDOWN, leaving=Leaving.GOES_DOWN), line, moving, AT_SHUTDOWN, watch)
         severity = NOTICE if handed.end is End.SERVED else CRIT
         site.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
     except (StepFailed, ProbeError) as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
-from checks.probes.hold import WROTE_LESS
+from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.peer import ASK
 from remediate.site import Site
@@ -107,7 +107,7 @@ def _gives_way(site: Site, name: str) -> bool:
     """Whether this node is to lose the election to the other one, which serves too and has written more (`alone`). Its
     copy is the losing one of a split-brain: no measure for the other copy, which is told nothing for as long. A copy
     that is known to be incomplete wins no recovery (`recovery.verdict`)."""
-    return f"{name}: {WROTE_LESS}" in hold.reasons(site.store)
+    return Reason(Why.WROTE_LESS, name) in hold.reasons(site.store)
 
 
 def _message(site: Site, copies: dict[str, Copy]) -> tuple[str, Level]:

@@ -236,7 +236,7 @@ def _troubles(glance: Glance) -> tuple[Trouble, ...]:
     """All that is wrong, the gravest first, nothing twice."""
     found = [trouble for name in glance.names for trouble in _of_the_pair(glance, name)]
     for node in glance.nodes:
-        why = ", ".join(plain(reason, 80) for reason in node.held.reasons)
+        why = ", ".join(plain(str(reason), 80) for reason in node.held.reasons)
         found += [Trouble(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
     for node in glance.nodes:
         for resource in node.resources.values():

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from checks.probes import carp, hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
+from checks.probes.hold import Reason, Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import hold, own_copy, roles
 from remediate.failover.converge import LOCK, Wish, converge
@@ -180,7 +181,7 @@ class Recovery:
     def _give_up(self) -> None:
         boot = this_boot(self.site)
         most = int(self.site.config.failover.demotion)
-        hold.hold(self.site, boot, {*hold.reasons(self.site.store), f"{self.name}: recovery"}, most)
+        hold.hold(self.site, boot, {*hold.reasons(self.site.store), Reason(Why.RECOVERY, self.name)}, most)
         if hast.resource(self.site.here.node(), self.name).role is not Role.INIT:
             roles.become(self.site, self.place, Role.INIT)
 

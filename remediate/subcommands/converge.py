@@ -24,6 +24,8 @@ from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import carry
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
+from remediate.failover.facts import Leaving
+from remediate.failover.fitness import LEAVES
 from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen
 from remediate.failover.plan import Plan
@@ -112,7 +114,7 @@ def wished(site: Site, options: argparse.Namespace, only: tuple[str, ...]) -> Wi
     if options.periodic:
         return Wish("periodic", promote=site.config.failover.periodic_promotion, only=only, again=True)
     if options.shutdown:
-        return Wish(SHUTDOWN, leaving=SHUTDOWN)
+        return Wish(SHUTDOWN, leaving=Leaving.GOES_DOWN)
     return Wish("boot" if options.boot else f"human {who()}", only=only)
 
 
@@ -169,8 +171,9 @@ def _seen(seen: Seen, name: str) -> list[str]:
         f"mount: {mounted}; NFS: {' '.join(sorted(facts.node.serving)) or 'stopped'}",
         f"other node: {said.peer}",
     ]
+    leaves = LEAVES.get(facts.node.leaving)
     more = {"copy": said.stale, "split-brain": said.split, "role": said.role, "maintenance": facts.maintenance,
-            "blocked": facts.blocked, "leaving": facts.leaving}  # fmt: skip
+            "blocked": facts.blocked, "leaving": leaves.value if leaves else ""}  # fmt: skip
     return [*lines, *[f"{what}: {says}" for what, says in more.items() if says]]
 
 

@@ -58,7 +58,9 @@ def act(site: Site, options: argparse.Namespace) -> int:
         hold.hold(site, this_boot(site), (), 0)
         if held:
             why = f"human {who()}"
-            site.journal.entry("hold", why=why, result=f"released in spite of: {', '.join(held)}", severity=NOTICE)
+            site.journal.entry(
+                "hold", why=why, result=f"released in spite of: {', '.join(map(str, held))}", severity=NOTICE
+            )
     if not options.boot:
         sys.stdout.write(f"{plain(shown(site))}\n")
     return 0
@@ -74,7 +76,7 @@ def shown(site: Site) -> str:
     held = hold.current(site.store, boot_mark(node), demotion)
     if not held.amount:
         return f"{hold.OID} is {demotion}, nothing of it from hastwatch"
-    return f"{hold.OID} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {', '.join(held.reasons)}"
+    return f"{hold.OID} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {held.says}"
 
 
 if __name__ == "__main__":

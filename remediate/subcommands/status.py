@@ -144,7 +144,7 @@ def _node(node: NodeGlance) -> dict[str, object]:
         ],
         "carp_loaded": node.carp_loaded,
         "demotion": node.demotion,
-        "held": {"amount": node.held.amount, "reasons": list(node.held.reasons), "since": node.held.since},
+        "held": {"amount": node.held.amount, "reasons": list(map(str, node.held.reasons)), "since": node.held.since},
         "hastd": node.hastd,
         "nfs": None if node.daemons is None else sorted(node.daemons),
         "services": None if node.services is None else sorted(node.services),

@@ -147,7 +147,7 @@ def _demotion(node: NodeGlance) -> Cell:
     ours = node.held.amount
     if not ours:
         return _one("none") if node.demotion <= 0 else _one(f"{node.demotion}, not by hastwatch", WRONG)
-    why = plain(", ".join(node.held.reasons))
+    why = plain(node.held.says)
     mark = PLAIN if node.held.is_mild else WRONG
     if ours == node.demotion:
         return ((Piece(str(ours)), Piece(f"by hastwatch: {why}", mark)),)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.hold import NAME, NO_FAILBACK, Held, from_values
+from checks.probes.hold import NAME, Held, Reason, Why, from_values
 from checks.probes.silence import OID
 from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.carp import State
@@ -240,7 +240,7 @@ def held_back(ground: Ground) -> str:
         demotion = node.kernel.integer("net.inet.carp.demotion")
         values = Store(str(ground.state / name)).read(NAME) if ground.state is not None else {}
         held = from_values(values) if values else Held()
-        kept_back = held.reasons == (NO_FAILBACK,) and node is not ground.active
+        kept_back = held.reasons == (Reason(Why.NO_FAILBACK),) and node is not ground.active
         if demotion != (held.amount if kept_back else 0):
-            said.append(f"{name} is demoted by {demotion} ({', '.join(held.reasons) or 'no reason'})")
+            said.append(f"{name} is demoted by {demotion} ({held.says or 'no reason'})")
     return "; ".join(said)

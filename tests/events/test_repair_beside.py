@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from checks.probes.hold import Reason, Why
 from remediate.events.guards import REPAIR_RUNS
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair
@@ -120,7 +121,7 @@ def test_a_node_that_begins_to_shut_down_while_a_repair_looks_starts_no_hastd(pa
     pair.breaks("hang-command", "nfs002", "kldstat")
     task = pair.begins(pair.standby, lambda site: repair(site, Request(Remedy.HASTD)))
     pair.passes(1)
-    pair.does(pair.standby, lambda site: hold.hold(site, boot, {hold.SHUTDOWN}, 240))
+    pair.does(pair.standby, lambda site: hold.hold(site, boot, {Reason(Why.SHUTDOWN)}, 240))
     pair.breaks("release-command", "nfs002", "kldstat")
     assert pair.until(lambda: task.done)
     assert not pair.standby.hastd.running

@@ -10,6 +10,7 @@ import pytest
 
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.policy import REPAIRS, Repair, SplitBrain
+from checks.probes.hold import Reason, Why
 from remediate.events import guards
 from remediate.events.guards import GUARDS, Guard
 from remediate.events.remedy import Held, Remedy, Request
@@ -82,7 +83,7 @@ def lock(name: str) -> Callable[[InstalledPair], Lock]:
 
 def shutting_down(pair: InstalledPair) -> None:
     boot = pair.active.boot_mark
-    pair.does(pair.active, lambda site: hold.hold(site, boot, {hold.SHUTDOWN}, 240))
+    pair.does(pair.active, lambda site: hold.hold(site, boot, {Reason(Why.SHUTDOWN)}, 240))
 
 
 def blind(pair: InstalledPair) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover
+from checks.probes.hold import from_values
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.switchover import switch
 from remediate.rehearsal.carp import State
@@ -221,7 +222,7 @@ class InstalledPair(Watched):
             kept = json.loads((self.state / node.name / "hold.json").read_text())
         except FileNotFoundError:
             return ()
-        return tuple(kept["reasons"])
+        return tuple(map(str, from_values(kept).reasons))
 
     def entries(self, node: Node, event: str = "") -> list[Entry]:
         """The journal of a node since the test began."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
@@ -28,7 +29,7 @@ def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(state: Pat
     now = boot(pair)
     lock = Lock(pair.store(pair.standby), hold.LOCK, "a test", Timing())
     assert lock.acquire(0)
-    both = [pair.begins(pair.standby, lambda site: hold.hold(site, now, {"a test"}, 240)) for _ in range(2)]
+    both = [pair.begins(pair.standby, lambda site: hold.hold(site, now, {Reason(Why.RECOVERY)}, 240)) for _ in range(2)]
     pair.passes(5)
     assert demotion(pair) == 0 and not any(task.done for task in both)
     lock.release()
@@ -54,5 +55,5 @@ def test_one_that_does_so_for_too_long_is_named_and_nothing_is_changed(state: Pa
 def failing(site: Site) -> str:
     """Why the node could not be held back."""
     with pytest.raises(StepFailed) as raised:
-        hold.hold(site, "1" * 32, {"a test"}, 240)
+        hold.hold(site, "1" * 32, {Reason(Why.RECOVERY)}, 240)
     return str(raised.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.converge import Result, Wish, converge
+from remediate.failover.facts import Leaving
 from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import SWITCHOVER
 from remediate.rehearsal.layout import ResourceLayout
@@ -250,7 +251,7 @@ def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(stat
             assert not master(pair.active)
             pair.breaks("carrier-off", "nfs002")
 
-    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=SWITCHOVER), watch))
+    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=Leaving.MOVES), watch))
     pair.passes(30)
     superseded = pair.entries(pair.active, "superseded")
     assert superseded and superseded[0].why.endswith("was BACKUP and is MASTER"), pair.story()
@@ -263,7 +264,7 @@ def test_a_cable_that_is_pulled_during_a_switchover_supersedes_the_plan(state: P
         if step.startswith("stop-serving"):
             pair.breaks("carrier-off", "nfs001")
 
-    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=SWITCHOVER), watch))
+    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=Leaving.MOVES), watch))
     pair.passes(30)
     superseded = pair.entries(pair.active, "superseded")
     assert superseded and superseded[0].why.endswith("is INIT"), pair.story()

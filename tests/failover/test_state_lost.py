@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.node import Node
@@ -114,25 +115,25 @@ def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Pa
     pair = installed_pair(state)
     harm(pair, pair.standby)
     for _ in range(3):
-        pair.does(pair.standby, lambda site: hold.hold(site, "1", {"a test"}, 240))
+        pair.does(pair.standby, lambda site: hold.hold(site, "1", {Reason(Why.RECOVERY)}, 240))
         assert pair.demotion(pair.standby) == 240
 
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
-@pytest.mark.parametrize("before", [(), ("an earlier reason",)], ids=["held back anew", "held back before"])
+@pytest.mark.parametrize("before", [(), (Reason(Why.MAINTENANCE),)], ids=["held back anew", "held back before"])
 def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
-    state: Path, harm: Harm, before: tuple[str, ...]
+    state: Path, harm: Harm, before: tuple[Reason, ...]
 ) -> None:
     pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
     pair.does(node, lambda site: hold.hold(site, mark, before, 120))
     harm(pair, node)
-    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
+    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "100")
     assert pair.demotion(node) == 340
     pair.breaks("state-ok", node.name)
-    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
-    assert pair.demotion(node) == 340 and pair.share(node) == 240 and pair.reasons(node) == ("a test",)
+    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    assert pair.demotion(node) == 340 and pair.share(node) == 240 and pair.reasons(node) == ("recovery",)
     pair.does(node, lambda site: hold.hold(site, mark, (), 0))
     assert pair.demotion(node) == 100 and pair.share(node) == 0
 
@@ -141,7 +142,7 @@ def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
 def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(state: Path, harm: Harm) -> None:
     pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda site: hold.hold(site, mark, {"a test"}, 240))
+    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "240")
     harm(pair, node)
     pair.does(node, lambda site: hold.hold(site, mark, (), 0))

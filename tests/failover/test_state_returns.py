@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import NO_FAILBACK
+from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.converge import Wish
 from remediate.failover.outcome import StepFailed
@@ -66,9 +66,9 @@ def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(s
     node, before = pair.standby, pair.demotion(pair.standby)
     no_lock_at_all(pair, node)
     with pytest.raises(StepFailed, match="because it cannot be written down"):
-        pair.does(node, lambda site: hold.hold(site, "mark", {NO_FAILBACK}, 120))
+        pair.does(node, lambda site: hold.hold(site, "mark", {Reason(Why.NO_FAILBACK)}, 120))
     assert pair.demotion(node) == before
-    pair.does(node, lambda site: hold.hold(site, "mark", {"home: stale"}, before + 240))
+    pair.does(node, lambda site: hold.hold(site, "mark", {Reason(Why.STALE, "home")}, before + 240))
     assert pair.demotion(node) == before + 240
 
 

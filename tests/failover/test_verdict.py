@@ -6,7 +6,7 @@ import pytest
 
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.hast import Status
-from checks.probes.hold import Held
+from checks.probes.hold import Held, Reason, Why
 from checks.probes.maintenance import Maintenance
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
@@ -56,8 +56,8 @@ NODES = {
     "{node} does nothing by itself any more: promotions have failed": there(blocked="2 promotions failed"),
     "hastd is down on {node}": there(hastd=False),
     "CARP is not loaded on {node}": there(carp_loaded=False, demotion=None),
-    "{node} holds itself back: {why}": there(held=Held(("maintenance",), 240, 240), demotion=240),
-    "{node} is demoted, not by hastwatch": there(held=Held(("no failback",), 120, 120), demotion=360),
+    "{node} holds itself back: {why}": there(held=Held((Reason(Why.MAINTENANCE),), 240, 240), demotion=240),
+    "{node} is demoted, not by hastwatch": there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=360),
     "NFS runs on {node}, where nothing is mounted": there(daemons=ALL),
     "{node} drops segments to closed ports: a failover runs, or the next convergence ends that": there(silent=True),
     "maintenance on {node}": there(maintenance=Maintenance(0.0, None, "x", "root")),
@@ -100,7 +100,7 @@ def test_every_case_has_a_row() -> None:
 
 
 def test_a_node_that_holds_itself_back_as_a_healthy_standby_is_no_trouble() -> None:
-    held = there(held=Held(("no failback",), 120, 120), demotion=120)
+    held = there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=120)
     assert verdict(seen(here(), held)) == verdict(seen(here(), there()))
 
 
@@ -137,8 +137,8 @@ def test_a_node_whose_daemons_are_not_known_may_serve() -> None:
         (there(blocked="x"), False),
         (there(maintenance=Maintenance(0.0, None, "x", "root")), False),
         (there(hastd=False), False),
-        (there(held=Held(("boot",), 240, 240), demotion=240), False),
-        (there(held=Held(("no failback",), 120, 120), demotion=120), True),
+        (there(held=Held((Reason(Why.BOOT),), 240, 240), demotion=240), False),
+        (there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=120), True),
         (there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))), False),
         (there(STANDBY._replace(split=BROKEN)), False),
         (there(STANDBY._replace(split=BROKEN._replace(losing=False))), True),

@@ -10,27 +10,39 @@ from hypothesis import strategies as st
 
 from checks.probes.booted import same_boot
 from checks.probes.errors import NotUnderstood
-from checks.probes.hold import Held, parse, share
+from checks.probes.hold import Held, Reason, Why, parse, share, to_values
 from remediate.failover import fitness
 
 BOOT, ANOTHER = "9f86d081884c7d659a2feaa0c55ad015", "2c26b46b68ffc68ff99b453c1d304134"
 KEPT: dict[str, object] = {
-    "version": 1,
-    "reasons": ["no failback"],
+    "version": 2,
+    "reasons": [{"why": "no failback", "about": ""}],
     "amount": 120,
     "target": 120,
     "before": 0,
     "boot": BOOT,
     "since": "2026-11-22T08:46:35Z",
 }
-HELD = Held(("no failback",), 120, 120, 0, BOOT, "2026-11-22T08:46:35Z")
+HELD = Held((Reason(Why.NO_FAILBACK),), 120, 120, 0, BOOT, "2026-11-22T08:46:35Z")
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
     assert parse(json.dumps(KEPT)) == HELD
+    assert parse(json.dumps(to_values(HELD))) == HELD
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"reasons": "boot"}, {"amount": "many"}, {"before": None}])
+def test_a_record_of_an_earlier_release_has_the_same_reasons() -> None:
+    before = json.dumps({**KEPT, "version": 1, "reasons": ["no failback", "home: stale"]})
+    assert parse(before).reasons == (Reason(Why.NO_FAILBACK), Reason(Why.STALE, "home"))
+
+
+@pytest.mark.parametrize("reason", ["no failback", {"why": "of a later release", "about": ""}, {"about": ""}, None])
+def test_a_reason_that_is_not_known_makes_the_record_unreadable(reason: object) -> None:
+    with pytest.raises(NotUnderstood):
+        parse(json.dumps({**KEPT, "reasons": [reason]}))
+
+
+@pytest.mark.parametrize("change", [{"version": 3}, {"reasons": "boot"}, {"amount": "many"}, {"before": None}])
 def test_what_is_not_as_documented_is_not_understood(change: dict[str, object]) -> None:
     with pytest.raises(NotUnderstood):
         parse(json.dumps({**KEPT, **change}))
@@ -64,7 +76,7 @@ def test_a_share_that_the_counter_does_not_hold_is_not_there() -> None:
     ],
 )
 def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: int, amount: int) -> None:
-    way = Held(("boot",), amount=0, target=240, before=240, boot=BOOT)
+    way = Held((Reason(Why.BOOT),), amount=0, target=240, before=240, boot=BOOT)
     assert share(way, BOOT, demotion).amount == amount
 
 
@@ -73,7 +85,7 @@ def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: in
 def test_never_more_is_taken_for_ours_than_the_counter_holds(
     amount: int, target: int, before: int, demotion: int
 ) -> None:
-    found = share(Held(("boot",), amount, target, before, BOOT), BOOT, demotion)
+    found = share(Held((Reason(Why.BOOT),), amount, target, before, BOOT), BOOT, demotion)
     assert found.amount in (0, amount, target) and found.amount <= max(demotion, 0)
 
 
@@ -81,14 +93,14 @@ def test_never_more_is_taken_for_ours_than_the_counter_holds(
     ("reasons", "mild"),
     [
         ((), False),
-        (("no failback",), True),
-        (("home: not connected", "mail: not connected"), True),
-        (("home: not connected", "mail: hastd down"), False),
-        (("maintenance",), False),
-        (("boot",), False),
+        ((Reason(Why.NO_FAILBACK),), True),
+        ((Reason(Why.NOT_CONNECTED, "home"), Reason(Why.NOT_CONNECTED, "mail")), True),
+        ((Reason(Why.NOT_CONNECTED, "home"), Reason(Why.DOWN, "mail")), False),
+        ((Reason(Why.MAINTENANCE),), False),
+        ((Reason(Why.BOOT),), False),
     ],
 )
-def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(reasons: tuple[str, ...], mild: bool) -> None:
+def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(reasons: tuple[Reason, ...], mild: bool) -> None:
     assert Held(reasons).is_mild is mild
     if reasons:
         assert (fitness.amount(set(reasons), 240) == 120) is mild

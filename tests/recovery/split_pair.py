@@ -16,7 +16,7 @@ from typing import NamedTuple
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover, SplitBrain
 from checks.probes.errors import ProbeError
-from checks.probes.hold import NO_FAILBACK
+from checks.probes.hold import Why
 from remediate.failover.clients import FILE
 from remediate.failover.converge import Result, Wish, converge
 from remediate.failover.outcome import StepFailed
@@ -176,7 +176,7 @@ class SplitPair(InstalledPair):
         known = self.winner.hastd.resources[HOME]
         copied = at_rest(known)
         marked = any(self.split_brain(node) for node in self.pair.nodes.values())
-        held = set(self.reasons(self.losing)) - {NO_FAILBACK}
+        held = set(self.reasons(self.losing)) - {Why.NO_FAILBACK.value}
         return copied and self.serves(self.winner) and self.rests(self.losing) and not marked and not held
 
     @property
