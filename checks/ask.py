@@ -45,6 +45,8 @@ READS: Rows = (
     ("/sbin/hastctl", "dump <name>", "its metadata, which tell a split-brain"),
     ("/sbin/mount", "", "what is mounted and exported"),
     ("/sbin/mount", "-v", "its fsid"),
+    ("/sbin/sysctl", "-n kern.geom.confxml", "what a device that is mounted lies on"),
+    ("/sbin/zpool", "status -P <name>", "and what a pool is made of"),
     ("/sbin/route", "-n get <family> <address>", "whether a route rejects the other node"),
     ("/bin/df", "-ik <point>", "room at a mount point"),
     ("/bin/ls", "-A <point>", "names under a mount point"),

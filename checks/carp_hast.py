@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session
-from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import filesystem, hast, processes, silence
 from checks.probes.carp import CarpState
@@ -66,8 +66,10 @@ SERVING = (
     Rule(Row("carp-master-hast-init", CRITICAL, "MASTER, role init",
              "service address without data: clients hang or get stale handles"),
          carp=(MASTER,), role=(ROLE_INIT,), passing=True),
-    Rule(Row("wrong-device-mounted", CRITICAL, "another device than the resource's is mounted at its mount point",
-             "clients read and write the wrong file system, which nothing replicates"), mounted=(Mounted.WRONG,)),
+    Rule(Row("wrong-device-mounted", CRITICAL, "what is mounted at the mount point does not lie on the resource",
+             "clients read and write a file system that is not the replicated one"), mounted=(Mounted.WRONG,)),
+    Rule(Row("mounted-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
+             "part of it is missing on the other node"), mounted=(Mounted.IN_PART,)),
     Rule(Row("carp-master-not-mounted", CRITICAL, "MASTER, primary, not mounted",
              "clients get no answer, or the directory underneath"),
          carp=(MASTER,), mounted=(Mounted.NOTHING,), passing=True),
@@ -78,6 +80,9 @@ SERVING = (
     Rule(Row("carp-master-not-exported", CRITICAL, "MASTER, primary, mounted, NFS runs, but mount lacks `NFS exported`",
              "clients get stale file handles, although showmount lists the export: restart mountd"),
          carp=(MASTER,), exported=(False,), passing=True),
+    Rule(Row("mount-not-known", UNKNOWN, "MASTER, primary, exported, NFS runs, but it is not known whether the mounted "
+             "device lies on the resource", "whether it is replicated is not known: name the device in hastwatch.toml"),
+         carp=(MASTER,), mounted=(Mounted.NOT_KNOWN,)),
     Rule(Row("carp-hast-active", OK, "MASTER, primary, mounted, exported, NFS runs", "clients are served here"),
          carp=(MASTER,)),
 )  # fmt: skip
@@ -89,7 +94,8 @@ STANDING_BY = (
          carp=(INIT,)),
     Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, not primary, but something mounted at the mount point",
              "what is written there reaches no client and no other copy"), carp=(BACKUP,),
-         role=(SECONDARY, ROLE_INIT, DOWN), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY), passing=True),
+         role=(SECONDARY, ROLE_INIT, DOWN), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY, Mounted.NOT_KNOWN),
+         passing=True),
     Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running",
              "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
     Rule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
@@ -189,7 +195,7 @@ def _resource(
     session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged]
 ) -> Iterator[Finding | Number]:
     settings = session.config.for_resource(resource.name)
-    found = read_resource(facts, resource, settings.mount_point, settings.vhid)
+    found = read_resource(facts, session.wanted(resource), settings.mount_point, settings.vhid)
     subject = f"{resource.name} on {facts.node.label}"
     rule = judge(found.state)
     kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"
@@ -239,8 +245,8 @@ def _say(found: ResourceFacts, facts: NodeFacts) -> str:
     said = str(found.state)
     if found.state.nfs is Nfs.SOME:
         said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - facts.daemons))} missing)"
-    if found.state.mounted is Mounted.WRONG:
-        said += f" ({found.device})"
+    if found.state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN):
+        said += f" ({found.mount_says})"
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
 
 

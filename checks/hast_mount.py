@@ -15,12 +15,15 @@ from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTi
 from checks.probes.filesystem import Mount
 from checks.probes.hast import Role
 from checks.probes.hast_conf import ConfiguredResource
+from checks.probes.node_state import Mounted, look_at_mount
 from checks.probes.process import Completed
 
 TABLE = Table(
     Row("mount-missing", CRITICAL, "primary, nothing mounted at the mount point", "clients have no file system"),
-    Row("mount-wrong-device", CRITICAL, "another device than the resource's is mounted at its mount point",
-        "clients use a file system that nothing replicates"),
+    Row("mount-wrong-device", CRITICAL, "what is mounted at the mount point does not lie on the resource",
+        "clients use a file system that is not the replicated one"),
+    Row("mount-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
+        "part of it is missing on the other node: a failover cannot bring it back"),
     Row("mount-read-only", CRITICAL, "mounted read-only", "clients cannot write"),
     Row("mount-hangs", CRITICAL, "the file system does not answer in time", "clients hang: the disk may be dead"),
     Row("mount-broken", CRITICAL, "df, or reading or writing (--depth), fails", "clients get errors"),
@@ -31,6 +34,8 @@ TABLE = Table(
     Row("mount-inodes-critical", CRITICAL, "used inodes outside -c", "clients cannot make files, or soon"),
     Row("mount-full", WARNING, "used space outside -w", "room is running out"),
     Row("mount-inodes", WARNING, "used inodes outside -w", "room for files is running out"),
+    Row("mount-device-unknown", UNKNOWN, "it is not known whether what is mounted lies on the resource",
+        "whether it is replicated is not known: name the device in hastwatch.toml"),
     Row("mount-role-unknown", UNKNOWN, "hastd does not say the role", "whether it has to be mounted is not known"),
     Row("mount-well", OK, "primary, mounted read-write, room left, answers", "clients have their file system"),
     Row("mount-absent", OK, "not primary, not mounted", "as it has to be on a standby"),
@@ -45,10 +50,12 @@ PERFDATA = (
 
 ABOUT = """\
 Looks at the role (`hastctl list NAME`), at what is mounted (`mount`, and `mount -v` for the fsid) and at the space
-(`df -ik` of it). On a primary the resource's own device, /dev/hast/NAME or the ZFS pool NAME, has to be mounted at
-its mount point (/hast/NAME, or mount_point in the configuration), read-write, with room, answering in time, and with
-the fsid of the first time, because clients' file handles hold it. On any other role it must not be mounted. --depth
-read lists the directory; --depth write also makes, syncs and removes an empty file .hastwatch.XXXXXXXX in it."""
+(`df -ik` of it). On a primary a file system on the resource's device /dev/hast/NAME has to be mounted at its mount
+point (/hast/NAME, or mount_point in the configuration), read-write, with room, answering in time, and with the fsid of
+the first time, because clients' file handles hold it. It may lie on the device directly, or on labels, partitions,
+geli(8), gjournal(8) or a mirror of it (`sysctl kern.geom.confxml`), or be of a ZFS pool on it (`zpool status`). On any
+other role it must not be mounted. --depth read lists the directory; --depth write also makes, syncs and removes an
+empty file .hastwatch.XXXXXXXX in it."""
 
 WARN_PERCENT, CRITICAL_PERCENT = "85", "95"
 
@@ -84,10 +91,10 @@ def _resource(
 ) -> Iterator[Finding | Number]:
     point = session.config.for_resource(resource.name).mount_point
     mount = filesystem.mounted_at(mounts, point)
-    if mount and not filesystem.belongs(mount, resource.device, resource.name):
-        yield TABLE.finding(
-            "mount-wrong-device", subject, f"{mount.device} is mounted at {point}, not {resource.device}"
-        )
+    found, says = look_at_mount(session.here, mount, session.wanted(resource))
+    if found in (Mounted.WRONG, Mounted.IN_PART):
+        reason = "mount-wrong-device" if found is Mounted.WRONG else "mount-in-part"
+        yield TABLE.finding(reason, subject, f"at {point}, instead of {resource.device}: {says}")
         return
     try:
         role = hast.resource(session.here, resource.name).role
@@ -101,12 +108,14 @@ def _resource(
     elif not mount:
         yield TABLE.finding("mount-missing", subject, f"role primary, nothing mounted at {point}")
     else:
-        yield from _mounted(session, resource.name, mount, subject)
+        unknown = says if found is Mounted.NOT_KNOWN else ""
+        yield from _mounted(session, resource.name, mount, subject, unknown)
 
 
-def _mounted(session: Session, name: str, mount: Mount, subject: str) -> Iterator[Finding | Number]:
-    """The file system of a primary: all that is wrong with it, else that it is well."""
-    trouble: list[Finding] = []
+def _mounted(session: Session, name: str, mount: Mount, subject: str, unknown: str) -> Iterator[Finding | Number]:
+    """The file system of a primary: all that is wrong with it, else that it is well. `unknown` says why it is not known
+    whether it is the resource's, or is empty."""
+    trouble = [TABLE.finding("mount-device-unknown", subject, f"at {mount.point}: {unknown}")] if unknown else []
     said = [f"{mount.device} at {mount.point}, {'read-only' if mount.read_only else 'read-write'}"]
     if mount.read_only:
         trouble.append(TABLE.finding("mount-read-only", subject, said[0]))

@@ -28,6 +28,7 @@ from checks.probes.node import Deadline, Node
 from checks.probes.process import end_running
 
 if TYPE_CHECKING:
+    from checks.probes.beneath import Wanted
     from checks.probes.hast_conf import ConfiguredResource
 
 WATCHDOG = 0.1
@@ -44,6 +45,7 @@ class Session:
         self.memory = Memory(options.state_dir or config.state_dir or None)
         self.remarks: list[str] = []
         self.wall = time.time
+        self._devices: frozenset[str] = frozenset()
         given_up = GivenUpCommands(self.memory)
         deadline = Deadline(options.timeout)
         peer = prefix_words(options.peer if options.peer is not None else config.peer)
@@ -97,11 +99,20 @@ class Session:
             if not self.peer:
                 raise
             found = configured(self.peer)
+        self._devices = frozenset(resource.device for resource in found.values())
         missing = [name for name in self.options.resource if name not in found]
         if missing or not found:
             known = f"hast.conf has {name_list(sorted(found))}" if found else "hast.conf names no resource"
             raise NoResource(f"{name_list(missing)} not in hast.conf: {known}" if missing else known)
         return {name: found[name] for name in self.options.resource or found}
+
+    def wanted(self, resource: ConfiguredResource) -> Wanted:
+        """What has to be mounted of one of `resources`."""
+        from checks.probes.beneath import Wanted
+
+        settings = self.config.for_resource(resource.name)
+        others = self._devices - {resource.device}
+        return Wanted(resource.name, resource.device, settings.device, settings.pool, others)
 
     def guarded(self, subject: str, seen: Iterable[Finding | Number]) -> Iterator[Finding | Number]:
         """What is seen; where a probe fails, what was found so far and that it failed."""

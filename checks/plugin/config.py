@@ -13,6 +13,9 @@ carp-demoted = "ok"                     # any row of any check's table
 vhid = "2@vtnet1"                       # which CARP address serves it (default: all vhids of the node must agree)
 mount_point = "/hast/home"
 service_address = "10.1.101.5"
+device = "/dev/hast/home.journal"       # what is mounted, where it is not /dev/hast/home itself
+pool = "tank"                           # the ZFS pool on it, where it is not named like the resource
+geli_key = "/etc/geli/home.key"         # the key file of a geli(8) provider below what is mounted
 
 [split_brain]                           # what is done by itself: see SplitBrain below
 policy = "step-down"
@@ -30,6 +33,7 @@ to = "icinga"
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +50,10 @@ LARGEST = 1 << 20
 """Bytes; what is larger is no configuration of ours."""
 SUBMISSION = ("submit", "icinga", "nrdp", "nagios")
 """The tables of `checks.plugin.submission`, which is imported only where the file has one of them."""
+DEVICE = r"/dev/(?!.*\.\.)(?!(ada|da|nda|nvd|vtbd|mmcsd)\d)[A-Za-z0-9_][A-Za-z0-9_.:+/-]{0,200}"
+"""A device node; a disk of a driver lies on nothing of HAST."""
+POOL = r"[A-Za-z][A-Za-z0-9_.:-]{0,200}"
+"""zpoolconcepts(7), without the blank, which no line of hastwatch-ask(1) has."""
 SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
@@ -59,6 +67,9 @@ class ResourceConfig(NamedTuple):
     vhid: str = ""
     mount_point: str = ""
     service_address: str = ""
+    device: str = ""
+    pool: str = ""
+    geli_key: str = ""
 
 
 class Config(NamedTuple):
@@ -183,6 +194,18 @@ def _resource(given: dict[str, object], name: str) -> ResourceConfig:
     point = settings.mount_point
     if point and (not point.startswith("/") or os.path.normpath(point) != point.rstrip("/")):
         raise TableError(f"`resource.{name}.mount_point` must be an absolute path")
+    if settings.device and settings.pool:
+        raise TableError(f"`resource.{name}` has both `device`, of a UFS, and `pool`")
+    if settings.device and not re.fullmatch(DEVICE, settings.device):
+        raise TableError(f"`resource.{name}.device` must be a device in /dev that lies on HAST: {settings.device!r}")
+    if settings.pool and not re.fullmatch(POOL, settings.pool):
+        raise TableError(f"`resource.{name}.pool` is no name of a pool: {settings.pool!r}")
+    if settings.geli_key and os.path.normpath(settings.geli_key) != settings.geli_key:
+        raise TableError(f"`resource.{name}.geli_key` must be a path as short as it can be")
+    if settings.geli_key and not settings.geli_key.startswith("/"):
+        raise TableError(f"`resource.{name}.geli_key` must be an absolute path")
+    if settings.geli_key and ".eli" not in settings.device:
+        raise TableError(f"`resource.{name}.geli_key` needs a `device` with .eli in its name, the provider of geli(8)")
     return settings._replace(mount_point=point.rstrip("/"))
 
 

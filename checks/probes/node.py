@@ -49,6 +49,7 @@ TOOLS = {
     "uname": "/usr/bin/uname",
     "xzcat": "/usr/bin/xzcat",
     "zcat": "/usr/bin/zcat",
+    "zpool": "/sbin/zpool",
     "zstdcat": "/usr/bin/zstdcat",
 }
 """Where hier(7) of FreeBSD has the programs that probes use."""

@@ -7,9 +7,9 @@ import enum
 from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, processes
+from checks.probes.beneath import Lies, Wanted, ground
 from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.filesystem import Mount
-from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
 
 
@@ -30,6 +30,15 @@ class Mounted(enum.Enum):
     WRITABLE = "mounted"
     READ_ONLY = "mounted read-only"
     WRONG = "another device mounted"
+    IN_PART = "mounted, only in part from what HAST replicates"
+    NOT_KNOWN = "mounted, not known whether from the resource's device"
+
+
+NOT_THE_RESOURCE = {
+    Lies.ELSEWHERE: Mounted.WRONG,
+    Lies.IN_PART: Mounted.IN_PART,
+    Lies.NOT_KNOWN: Mounted.NOT_KNOWN,
+}
 
 
 class Nfs(enum.Enum):
@@ -73,7 +82,8 @@ class ResourceFacts(NamedTuple):
     state: State
     hast_says: str
     carp_says: str
-    device: str
+    mount_says: str
+    """What is mounted, and on what it lies."""
 
 
 def read_node(node: Node) -> NodeFacts:
@@ -82,19 +92,20 @@ def read_node(node: Node) -> NodeFacts:
     return NodeFacts(node, carp.vhids(node), filesystem.mounts(node), running)
 
 
-def read_resource(facts: NodeFacts, resource: ConfiguredResource, mount_point: str, vhid: str) -> ResourceFacts:
+def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str) -> ResourceFacts:
     """The state of one resource on the node; `vhid` as the configuration maps it, or empty. Raises ProbeError."""
-    role, hast_says = _role(facts.node, resource.name)
+    role, hast_says = _role(facts.node, wanted.name)
     mount = filesystem.mounted_at(facts.mounts, mount_point)
-    wanted = asked(facts.vhids, vhid)
+    mounted, mount_says = look_at_mount(facts.node, mount, wanted)
+    carp_asks = asked(facts.vhids, vhid)
     state = State(
-        carp=wanted.state,
+        carp=carp_asks.state,
         role=role,
-        mounted=_mounted(mount, resource),
+        mounted=mounted,
         nfs=_nfs(facts.daemons),
         exported=mount is not None and mount.exported,
     )
-    return ResourceFacts(state, hast_says, wanted.why, mount.device if mount else "")
+    return ResourceFacts(state, hast_says, carp_asks.why, mount_says)
 
 
 def _role(node: Node, name: str) -> tuple[HastRole, str]:
@@ -107,12 +118,14 @@ def _role(node: Node, name: str) -> tuple[HastRole, str]:
         return HastRole.NOT_KNOWN, str(error)
 
 
-def _mounted(mount: Mount | None, resource: ConfiguredResource) -> Mounted:
+def look_at_mount(node: Node, mount: Mount | None, wanted: Wanted) -> tuple[Mounted, str]:
+    """What is mounted, as far as the resource goes, and what is to be said of it. Raises nothing."""
     if mount is None:
-        return Mounted.NOTHING
-    if not filesystem.belongs(mount, resource.device, resource.name):
-        return Mounted.WRONG
-    return Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE
+        return Mounted.NOTHING, ""
+    found = ground(node, mount, wanted)
+    if found.lies is Lies.ON_IT:
+        return Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE, found.says
+    return NOT_THE_RESOURCE[found.lies], found.says
 
 
 def _nfs(daemons: frozenset[str]) -> Nfs:

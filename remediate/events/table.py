@@ -69,7 +69,7 @@ TABLE = (
               "carp-init-standby"),
     *_nothing("check_carp_hast", "a hastd that is stuck is not killed under a file system", "hast-role-unknown"),
     *_nothing("check_carp_hast", "a human mounted it so, or a disk did", "carp-master-read-only",
-              "wrong-device-mounted"),
+              "wrong-device-mounted", "mounted-in-part"),
     *_nothing("check_carp_hast", "a disk is replaced by a human", "standby-no-metadata"),
     *_nothing("check_carp_hast", "it is on its way when the nodes are connected", "standby-blank"),
     *_nothing("check_carp_hast", "the files are somebody's", "files-under-mount-point"),
@@ -93,7 +93,8 @@ TABLE = (
 
     *_calls("check_hast_mount", Remedy.CONVERGE, Since.SOFT, "the node is not what CARP says",
             "mount-missing", "mount-on-standby"),
-    *_nothing("check_hast_mount", "a human mounted it so, or a disk did", "mount-wrong-device", "mount-read-only"),
+    *_nothing("check_hast_mount", "a human mounted it so, or a disk did", "mount-wrong-device", "mount-in-part",
+              "mount-read-only"),
     *_nothing("check_hast_mount", "a disk that does not answer is a human's", "mount-hangs", "mount-broken"),
     *_nothing("check_hast_mount", "clients have to mount anew", "mount-fsid-changed"),
     *_nothing("check_hast_mount", "the files are somebody's", "mount-full-critical", "mount-inodes-critical",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from checks.plugin.text import name_list
 from checks.probes import carp, devd, filesystem, hast, processes
+from checks.probes.beneath import lies_on_hast
 from checks.probes.carp import CarpState, asked
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
@@ -123,7 +124,7 @@ def served_here(site: Site) -> tuple[Place, ...]:
     for place in places(node, site.config).values():
         if asked(vhids, place.vhid).state is not CarpState.MASTER:
             continue
-        if mounted_as(filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
+        if mounted_as(node, filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
             return ()
         _refuse_without_role(node, place)
         found.append(with_address(place, vhids))
@@ -173,9 +174,11 @@ def silent(node: Node, name: str) -> str:
 def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
     unmounted by the kernel (hast-facts, 4): what is still there has somebody who holds it. Raises ProbeError."""
-    for mount in filesystem.mounts(node):
-        mine = any(filesystem.belongs(mount, place.device, place.name) for place in found.values())
-        if mine or mount.device.startswith(f"{DEVICES}/"):
+    devices_of_hast = frozenset(place.device for place in found.values())
+    mounted = {mount.device.partition("/")[0] if mount.kind == "zfs" else mount.device: mount
+               for mount in reversed(filesystem.mounts(node)) if mount.point != "/"}  # fmt: skip
+    for mount in mounted.values():
+        if lies_on_hast(node, mount, devices_of_hast) is not False:
             return f"{mount.device} is still mounted at {mount.point}"
     try:
         devices = filesystem.names_under(node, DEVICES)
@@ -183,7 +186,7 @@ def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
         devices = ()
     if devices:
         return f"{DEVICES}/{devices[0]} is still there"
-    pools = sorted(_pools(site) & found.keys())
+    pools = sorted(_pools(site) & {place.pool for place in found.values()})
     return f"the pool {pools[0]} is still imported" if pools else ""
 
 

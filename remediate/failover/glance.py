@@ -258,7 +258,7 @@ class _Look:
         wanted = None if self.vhids is None else asked(self.vhids, place.vhid)
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
-        mounted = None if self.mounts is None else mounted_as(there, place)
+        mounted = None if self.mounts is None else mounted_as(self.node, there, place)
         empty = mounted is Mounted.NOTHING
         return ResourceGlance(
             place=place,
@@ -314,4 +314,5 @@ def _rejects(node: Node, resource: Resource) -> bool | None:
 def assumed(name: str, config: Config) -> Place:
     """Where a resource is, where no hast.conf can be read."""
     settings = config.for_resource(name)
-    return Place(name, f"/dev/hast/{name}", settings.mount_point, settings.vhid, settings.service_address, "", ())
+    place = Place(name, f"/dev/hast/{name}", settings.mount_point, settings.vhid, settings.service_address, "", ())
+    return place._replace(filesystem=settings.device, configured_pool=settings.pool, key=settings.geli_key)

@@ -14,7 +14,7 @@ from checks.probes.carp import CarpState, Vhid, asked
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import HastRole, Mounted, look_at_mount
 from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
@@ -174,7 +174,7 @@ def _resource(
     except (hast.NoState, ProbeError) as error:
         role_said = str(error)
     there = filesystem.mounted_at(reading.mounts, place.point)
-    mounted = mounted_as(there, place)
+    mounted = mounted_as(reading.node, there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
     since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
@@ -219,13 +219,12 @@ def _resource(
     return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), believed_at
 
 
-def mounted_as(there: filesystem.Mount | None, place: Place) -> Mounted:
-    """What is mounted at the mount point of a resource, as far as the resource goes."""
-    if there is None:
-        return Mounted.NOTHING
-    if not filesystem.belongs(there, place.device, place.name):
-        return Mounted.WRONG
-    return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
+def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Mounted:
+    """What is mounted at the mount point of a resource, as far as the resource goes. Its own device and its own pool
+    are known by name: nothing is asked on the way of the clients, nor of a pool that may be suspended."""
+    if there is not None and filesystem.belongs(there, place.filesystem or place.device, place.pool):
+        return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
+    return look_at_mount(node, there, place.wanted)[0]
 
 
 def takes_no_files(node: Node, point: str) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from checks.plugin.config import Config
 from checks.probes import hast_conf
+from checks.probes.beneath import Wanted
 from checks.probes.errors import NotFound
 from checks.probes.node import Node
 
@@ -30,6 +31,23 @@ class Place(NamedTuple):
     """The nodes of the pair, as hast.conf names them: by host name, host UUID or host ID."""
     mine: str = ""
     """By which of these names this node is meant; empty where that is not known."""
+    filesystem: str = ""
+    """The device of its file system as configured; empty where that is to be found."""
+    configured_pool: str = ""
+    key: str = ""
+    """The key file of the geli(8) provider below `filesystem`."""
+    others: frozenset[str] = frozenset()
+    """The devices of the other resources."""
+
+    @property
+    def pool(self) -> str:
+        """The name of its pool, where it is one: as configured, else its own."""
+        return self.configured_pool or self.name
+
+    @property
+    def wanted(self) -> Wanted:
+        """What has to be mounted at its mount point."""
+        return Wanted(self.name, self.device, self.filesystem, self.configured_pool, self.others)
 
 
 def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
@@ -41,7 +59,9 @@ def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, 
     except NotFound:
         exports = ()
     found = {}
-    for name, resource in hast_conf.parse(text, names).items():
+    known = hast_conf.parse(text, names)
+    devices = frozenset(resource.device for resource in known.values())
+    for name, resource in known.items():
         if only and name not in only:
             continue
         settings = config.for_resource(name)
@@ -50,7 +70,8 @@ def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, 
         exported = mine[0] if mine else ""
         found[name] = Place(
             name, resource.device, point, settings.vhid, settings.service_address, exported, nodes[name],
-            hast_conf.meant(names, nodes[name]),
+            hast_conf.meant(names, nodes[name]), settings.device, settings.pool, settings.geli_key,
+            devices - {resource.device},
         )  # fmt: skip
     return found
 

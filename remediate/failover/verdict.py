@@ -83,7 +83,8 @@ def serves(node: NodeGlance, resource: ResourceGlance) -> bool | None:
     )
     here = None if node.vhids is None else resource.carp is CarpState.MASTER
     primary = None if resource.role is HastRole.NOT_KNOWN else resource.role is HastRole.PRIMARY
-    mounted = None if resource.mounted is None else resource.mounted is Mounted.WRITABLE
+    known = resource.mounted not in (None, Mounted.NOT_KNOWN)
+    mounted = resource.mounted is Mounted.WRITABLE if known else None
     return _all([here, primary, mounted, exported])
 
 
@@ -160,6 +161,10 @@ RESOURCE_RULES = (
                  lambda resource, node: resource.mounted is Mounted.READ_ONLY),
     ResourceRule(Level.WRONG, "another device is mounted at {point} on {node}",
                  lambda resource, node: resource.mounted is Mounted.WRONG),
+    ResourceRule(Level.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",
+                 lambda resource, node: resource.mounted is Mounted.IN_PART),
+    ResourceRule(Level.NOTE, "it is not known whether what is mounted at {point} on {node} lies on {name}",
+                 lambda resource, node: resource.mounted is Mounted.NOT_KNOWN),
     ResourceRule(Level.WRONG, "{point} is not exported by {node}",
                  lambda resource, node: _primary(resource) and resource.mounted is Mounted.WRITABLE
                  and bool(resource.place.exported) and resource.exported is False),

@@ -145,7 +145,7 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
             carp=asked(carp.vhids(node), own_place.vhid).state,
             role=role,
             status=status,
-            mounted=mounted_as(there, own_place),
+            mounted=mounted_as(node, there, own_place),
             exported=there is not None and (there.exported or not own_place.exported),
             daemons=running_daemons(node),
             device=node.run("ls", place.device).status == 0,

@@ -22,10 +22,12 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain, say_size
 from checks.probes import hast
 from checks.probes.errors import ProbeError
-from checks.probes.filesystem import belongs, mounted_at, mounts
+from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role
+from checks.probes.node_state import Mounted
 from remediate import exits
 from remediate.arguments import Parser
+from remediate.failover.observe import mounted_as
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.local import add_options, site, where
@@ -103,7 +105,7 @@ def active(here: Site, name: str) -> Place:
     there = mounted_at(mounts(node), place.point)
     if role is not Role.PRIMARY:
         raise NotActive(f"{name} is {role.value} on this node: do it where it is primary")
-    if there is None or not belongs(there, place.device, name):
+    if there is None or mounted_as(node, there, place) not in (Mounted.WRITABLE, Mounted.READ_ONLY):
         raise NotActive(f"{name} is not mounted at {place.point}")
     if there.read_only:
         raise NotActive(f"{place.point} is mounted read-only")

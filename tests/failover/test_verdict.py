@@ -75,6 +75,12 @@ RESOURCES = {
     "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=Mounted.NOTHING, exported=False)),
     "{point} is read-only on {node}": here(ACTIVE._replace(mounted=Mounted.READ_ONLY)),
     "another device is mounted at {point} on {node}": there(STANDBY._replace(mounted=Mounted.WRONG)),
+    "what is mounted at {point} on {node} lies only in part on what HAST replicates": there(
+        STANDBY._replace(mounted=Mounted.IN_PART)
+    ),
+    "it is not known whether what is mounted at {point} on {node} lies on {name}": there(
+        STANDBY._replace(mounted=Mounted.NOT_KNOWN)
+    ),
     "{point} is not exported by {node}": here(ACTIVE._replace(exported=False)),
     "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
     "the copy of {name} on {node} is incomplete": there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))),

@@ -1,0 +1,68 @@
+"""What a ZFS pool is made of: the tree of `zpool status -P` (zpool-status(8)), which any user may ask for."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.node import Node
+
+HEADING = r"\tNAME +STATE\b.*"
+LINE = r"\t(?P<depth> *)(?P<name>\S+)(?:  *(?P<rest>\S.*))?"
+"""`zpool_main.c print_status_config()`: the name behind as many blanks as its depth."""
+WAS = r".*\bwas (?P<path>/\S+)$"
+"""The same, of a device that is not there: its number, and which it was."""
+WITHOUT_DATA = ("cache", "spares")
+"""Headings of devices without which nothing of the pool is missing (zpoolconcepts(7))."""
+COPIES = r"(mirror|replacing|spare)-\d+"
+"""Groups each of whose members holds all of it."""
+
+
+class Group(NamedTuple):
+    """Devices of which either all are needed, or one is enough."""
+
+    devices: tuple[str, ...]
+    one_is_enough: bool
+
+
+def groups(node: Node, pool: str) -> tuple[Group, ...]:
+    """What an imported pool is made of; all groups are needed. Raises ProbeError."""
+    completed = node.run("zpool", "status", "-P", pool)
+    if completed.status != 0:
+        raise Failed(f"`zpool status -P {pool}` ends with {completed.status}: {completed.words}")
+    return parse(completed.stdout, pool)
+
+
+def parse(text: str, pool: str) -> tuple[Group, ...]:
+    """The groups in the `config:` section. Raises NotUnderstood."""
+    lines = text.splitlines()
+    start = next((number for number, line in enumerate(lines) if re.fullmatch(HEADING, line)), None)
+    if start is None:
+        raise NotUnderstood(f"zpool status of {pool}", text[:160] or "(empty)")
+    found: list[Group] = []
+    skipped, depth_of_group = False, -1
+    for line in lines[start + 1 :]:
+        fields = re.fullmatch(LINE, line)
+        if not fields:
+            break
+        depth, name = len(fields["depth"]), fields["name"]
+        if depth == 0:
+            skipped, depth_of_group = name in WITHOUT_DATA, -1
+        elif not skipped and name.startswith("/"):
+            found = _with(found, name, depth > depth_of_group >= 0)
+        elif not skipped and (was := re.fullmatch(WAS, fields["rest"] or "")):
+            found = _with(found, was["path"], depth > depth_of_group >= 0)
+        elif not skipped and (depth_of_group < 0 or depth <= depth_of_group):
+            found.append(Group((), bool(re.fullmatch(COPIES, name))))
+            depth_of_group = depth
+    if not any(group.devices for group in found):
+        raise NotUnderstood(f"zpool status of {pool} without a device", text[:160])
+    return tuple(group for group in found if group.devices)
+
+
+def _with(found: list[Group], device: str, is_member: bool) -> list[Group]:
+    """The groups with a device more: a member of the last one, or one by itself."""
+    if not is_member:
+        return [*found, Group((device,), False)]
+    return [*found[:-1], found[-1]._replace(devices=(*found[-1].devices, device))]
