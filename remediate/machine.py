@@ -6,17 +6,23 @@ elsewhere, and through a prefix (--via), the commands are run (`Way.machine` is 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import stat
+import struct
 import sys
+import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from checks.probes.carp import CarpState
 from checks.probes.errors import Failed, NotFound, NotPermitted
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
+    from remediate.failover.tickle import Client, Sent
     from remediate.timing import Timing
 
 RDONLY, EXPORTED = 0x1, 0x100
@@ -27,6 +33,24 @@ FLAGS, KIND, FROM, ON = 8, 280, 296, 1320
 """Where f_flags, f_fstypename, f_mntfromname and f_mntonname lie in it."""
 NAME, PATH = 16, 1024
 """MFSNAMELEN and MNAMELEN."""
+NOWAIT = 2
+"""MNT_NOWAIT: what is known of each file system, so that none that hangs is asked, as mount(8) does it."""
+INTEGER = 4
+"""Bytes of an int."""
+SIOCGVH = 0xC0000000 | 32 << 16 | ord("i") << 8 | 246
+"""sys/netinet/ip_carp.h: _IOWR('i', 246, struct ifreq); that has 32 bytes (sys/net/if.h)."""
+CARP_REQUEST = struct.Struct("5i20x")
+"""struct carpreq of ip_carp.h: count, vhid, state, advskew, advbase, key; the same in 13 and 15."""
+CARP_STATES = (CarpState.INIT, CarpState.BACKUP, CarpState.MASTER)
+"""ip_carp.h, CARP_STATES: INIT is 0."""
+
+
+class CarpNow(NamedTuple):
+    """A virtual host, as the kernel has it."""
+
+    state: CarpState
+    advbase: int
+    advskew: int
 
 
 class Machine:
@@ -40,6 +64,52 @@ class Machine:
         """What is mounted at `point` (statfs(2)), None where nothing is. Raises ProbeError."""
         found = parse_statfs(_statfs(point))
         return found if found.point == point else None
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Everything that is mounted (getfsstat(2)). Raises Failed."""
+        raw = _getfsstat()
+        found = tuple(parse_statfs(raw[at : at + STATFS_SIZE]) for at in range(0, len(raw), STATFS_SIZE))
+        if not any(each.point == "/" for each in found):
+            raise Failed("getfsstat(2) gives no root file system")
+        return found
+
+    def takes_no_files(self, point: str) -> bool:
+        """Whether an empty mount point is immutable, or is not there (lstat(2)). Raises Failed."""
+        try:
+            return bool(os.lstat(point).st_flags & stat.SF_IMMUTABLE)  # type: ignore[attr-defined]  # of FreeBSD
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise Failed(f"{point}: {error.strerror}") from None
+
+    def uptime(self) -> float:
+        """Seconds since the boot: CLOCK_MONOTONIC begins then (sys/kern/kern_time.c, kern_clock_gettime())."""
+        return time.monotonic()
+
+    def integer(self, name: str) -> int:
+        """An int of sysctl(3). Raises NotFound where the kernel has none of that name, and Failed."""
+        return _sysctl(name, None)
+
+    def set_integer(self, name: str, value: int) -> None:
+        """Set an int of sysctl(3). Raises NotFound, NotPermitted, Failed."""
+        _sysctl(name, value)
+
+    def carp(self, interface: str, vhid: int) -> CarpNow:
+        """A virtual host of CARP (ip_carp.c, carp_ioctl()). Raises Failed."""
+        return parse_carp(_carp_request(interface, vhid), vhid)
+
+    def connects(self, address: str, port: int, seconds: float) -> int:
+        """What becomes of a TCP connection to an IP address within so many seconds: 0, or the errno(2) of
+        connect(2)."""
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as client:
+            client.settimeout(seconds)
+            try:
+                client.connect((address, port))
+            except TimeoutError:
+                return errno.ETIMEDOUT
+            except OSError as error:
+                return error.errno or errno.EINVAL
+        return 0
 
     def read(self, path: str) -> str:
         """The text of a file of the root file system. Raises NotFound, NotPermitted, Failed."""
@@ -67,6 +137,12 @@ class Machine:
         from remediate.failover.reach import answer
 
         return answer(address, path, timing)
+
+    def wake(self, service: str, woken: list[Client | str], timing: Timing, seconds: float) -> Sent:
+        """Send tickles to clients (`failover.tickle.wake_all`)."""
+        from remediate.failover.tickle import wake_all
+
+        return wake_all(service, woken, timing, seconds)
 
     def send(self, pid: int, name: str) -> None:
         """Send a process a signal (kill(2)); one that is gone needs none. Raises NotPermitted."""
@@ -103,6 +179,59 @@ def parse_statfs(raw: bytes) -> Mount:
         for at, size in ((KIND, NAME), (FROM, PATH), (ON, PATH))
     )
     return Mount(device, point, kind, bool(flags & RDONLY), bool(flags & EXPORTED), "")
+
+
+def parse_carp(raw: bytes, vhid: int) -> CarpNow:
+    """What SIOCGVH has filled in. Raises Failed where it is not the virtual host that was asked for."""
+    count, number, state, advskew, advbase = CARP_REQUEST.unpack(raw)
+    if count != 1 or number != vhid or state not in range(len(CARP_STATES)):
+        raise Failed(f"SIOCGVH fills in another structure than that of FreeBSD 10 and later, or not vhid {vhid}")
+    return CarpNow(CARP_STATES[state], advbase, advskew)
+
+
+def _carp_request(interface: str, vhid: int) -> bytes:
+    """Raises Failed."""
+    import ctypes
+    import fcntl
+
+    buffer = ctypes.create_string_buffer(CARP_REQUEST.pack(1, vhid, 0, 0, 0), CARP_REQUEST.size)
+    request = struct.pack("16sP", interface.encode(), ctypes.addressof(buffer)).ljust(32, b"\0")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCGVH, request)
+    except OSError as error:
+        raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: {error.strerror}") from None
+    return buffer.raw
+
+
+def _sysctl(name: str, new: int | None) -> int:
+    """sysctlbyname(3): an int, and what is to take its place. Raises NotFound, NotPermitted, Failed."""
+    import ctypes
+
+    old, size, value = ctypes.c_int(), ctypes.c_size_t(INTEGER), ctypes.c_int(new or 0)
+    given = (None, ctypes.c_size_t(0)) if new is None else (ctypes.byref(value), ctypes.c_size_t(INTEGER))
+    if _libc().sysctlbyname(name.encode(), ctypes.byref(old), ctypes.byref(size), *given) != 0:
+        number = ctypes.get_errno()
+        trouble = {errno.ENOENT: NotFound, errno.EPERM: NotPermitted}.get(number, Failed)
+        raise trouble(f"sysctl {name}: {os.strerror(number)}")
+    if size.value != INTEGER:
+        raise Failed(f"sysctl {name} is no int")
+    return old.value
+
+
+def _getfsstat() -> bytes:
+    """As many struct statfs as there are mounts. Raises Failed."""
+    import ctypes
+
+    for _ in range(5):
+        room = _libc().getfsstat(None, ctypes.c_long(0), NOWAIT) + 1
+        buffer = ctypes.create_string_buffer(max(room, 1) * STATFS_SIZE)
+        count = _libc().getfsstat(buffer, ctypes.c_long(len(buffer)), NOWAIT)
+        if count < 0:
+            raise Failed(f"getfsstat: {os.strerror(ctypes.get_errno())}")
+        if count < room:
+            return buffer.raw[: count * STATFS_SIZE]
+    raise Failed("getfsstat: more is mounted at every look")
 
 
 def _statfs(path: str) -> bytes:

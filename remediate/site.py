@@ -41,7 +41,10 @@ class Way:
 
     def node(self, seconds: float = LOOK) -> Node:
         """The node, with so many seconds for everything that is asked of it. Raises ToolMissing."""
-        return Node(self.via, Deadline(seconds), self._given_up)
+        made = Node(self.via, Deadline(seconds), self._given_up)
+        if self.machine is not None:
+            made.reads = self.machine.read
+        return made
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
         """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""

@@ -10,7 +10,6 @@ import copy
 from collections.abc import Callable
 from functools import partial
 
-from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
@@ -23,6 +22,7 @@ from remediate.failover import (
     hold,
     newest,
     own_copy,
+    own_node,
     parting,
     peer,
     peer_route,
@@ -47,6 +47,8 @@ from remediate.state.store import StateUnreadable
 
 SETTLES = 0.1
 """Seconds between two looks whether CARP is still MASTER."""
+FRESH = 10.0
+"""Seconds for which what was seen of the daemons is taken to be so still."""
 LONG = 1.0
 """Seconds of waiting after which the other node is looked at again."""
 
@@ -160,7 +162,7 @@ class Carrier:
     def _refuse_other_carp(self, step: Step) -> None:
         """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""
         try:
-            vhids = carp.vhids(self.site.here.node())
+            vhids = own_node.vhids(self.site, self.seen.vhids)
         except ProbeError as error:
             raise Superseded(f"before {step}: CARP cannot be read: {error}") from None
         for name in [step.resource] if step.resource else list(self.seen.places):
@@ -200,7 +202,7 @@ class Carrier:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
             places = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
-            services.start(site, step.names, tuple(place.point for place in places))
+            services.start(site, step.names, tuple(place.point for place in places), self._may_run(step.names))
             if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
                 services.await_running(site, step.names)
         elif do is Do.REJECT_PEER:
@@ -210,6 +212,14 @@ class Carrier:
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
         return ""
+
+    def _may_run(self, names: tuple[str, ...]) -> bool:
+        """Whether any of these runs, as far as is known: else they are started without another look. rc(8) may start
+        them while the node boots, and a second nfsd takes the registration of the first with it (nfsd.c,
+        nfsd_exit())."""
+        facts, age = self.seen.facts, self.site.timing.now() - self.seen.at
+        ran = not (facts.node.serving | facts.node.base).isdisjoint(names)
+        return ran or age > FRESH or facts.uptime < self.site.config.failover.boot_window
 
     def _reject(self, addresses: tuple[str, ...]) -> str:
         """Only where the other node is known to be gone, by the last look at it."""
@@ -233,7 +243,7 @@ class Carrier:
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: self._become_primary(place),
             Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
-            Do.CHECK: lambda: filesystems.check(site, place, self._kind(place)),
+            Do.CHECK: lambda: self._check(place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
             Do.MOUNT: lambda: filesystems.mount(site, place, self._kind(place)),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
@@ -245,6 +255,10 @@ class Carrier:
             Do.PROTECT: lambda: filesystems.protect(site, place, True),
         }
         return done[do]() or ""
+
+    def _check(self, place: Place) -> str:
+        self._kinds[place.name], done = filesystems.check(self.site, place)
+        return done
 
     def _kind(self, place: Place) -> str:
         """What file system is on the device, looked at once."""
@@ -352,9 +366,9 @@ def _command_lines(step: Step, place: Place | None) -> list[str]:
         Do.BECOME_SECONDARY: [" ".join(roles.order(place, Role.SECONDARY))],
         Do.BECOME_INIT: [" ".join(roles.order(place, Role.INIT))],
         Do.CHECK: [
-            " ".join(filesystems.identify(place)),
-            f"{ufs} {' '.join(filesystems.preen(place))}",
-            f"{ufs} when that fails: {' '.join(filesystems.check_in_full(place))}",
+            " ".join(filesystems.preen(place)),
+            f"when that fails: {' '.join(filesystems.identify(place))}",
+            f"{ufs} {' '.join(filesystems.check_in_full(place))}",
         ],
         Do.UNPROTECT: [f"{filesystems.CHFLAGS} noschg {place.point}"],
         Do.PROTECT: [f"{filesystems.CHFLAGS} schg {place.point}"],

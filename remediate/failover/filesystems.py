@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from checks.probes.errors import Hangs
-from checks.probes.filesystem import Mount, belongs, mounted_at, mounts
+from checks.probes.errors import Hangs, NotFound
+from checks.probes.filesystem import Mount, belongs, mounted_at, mounts, refuse_missing
 from checks.probes.identity import host_id_of
+from checks.probes.node import Node
 from checks.probes.processes import Process
 from remediate.failover import users
 from remediate.failover.outcome import StepFailed
@@ -46,18 +47,25 @@ def identify(place: Place) -> tuple[str, ...]:
     return FSTYP, "-u", place.device
 
 
-def check(site: Site, place: Place, what: str) -> str:
-    """Make a file system, `ufs` or `zfs`, fit to be mounted; what was done, for the journal. Raises StepFailed,
-    ProbeError."""
-    if what == "zfs":
-        return "a ZFS pool, which needs no check"
+def check(site: Site, place: Place) -> tuple[str, str]:
+    """Make a file system fit to be mounted; what it is, `ufs` or `zfs`, and what was done, for the journal. Raises
+    StepFailed, ProbeError.
+
+    fsck_ffs(8) looks for the superblock where fstyp(8) does, which takes for UFS what has one and looks for a pool only
+    then (usr.sbin/fstyp/fstyp.c, ufs.c: sbget()). Without one it writes nothing as long as it preens (setup.c, main.c:
+    CAN'T CHECK FILE SYSTEM). So what the device holds is looked for only where that has failed; a full check would
+    look for copies of a superblock, which a disk that was used anew may still have.
+    """
     preened = site.here.act(preen(place), site.config.failover.preen)
     if preened.status == 0:
-        return next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
+        said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
+        return "ufs", said
+    if kind(site, place) == "zfs":
+        return "zfs", "a ZFS pool, which needs no check"
     full = site.here.act(check_in_full(place), site.config.failover.fsck)
     if full.status != 0:
         raise StepFailed(f"fsck cannot repair {place.device}: exit {full.status}: {full.words}")
-    return f"the journal was no help ({preened.words}), checked in full"
+    return "ufs", f"the journal was no help ({preened.words}), checked in full"
 
 
 def preen(place: Place) -> tuple[str, ...]:
@@ -193,10 +201,32 @@ def is_protected(listing: str) -> bool:
     return len(fields) > 4 and "schg" in fields[4].split(",")
 
 
+def mounted_now(site: Site) -> tuple[Mount, ...]:
+    """Everything that is mounted, asked of the kernel where that is this machine's. Raises ProbeError."""
+    machine = site.here.machine
+    return machine.mounts() if machine else mounts(site.here.node())
+
+
+def takes_no_files(site: Site, point: str) -> bool:
+    """Whether an empty mount point is immutable; one that does not exist takes no files either. Raises ProbeError."""
+    machine = site.here.machine
+    return machine.takes_no_files(point) if machine else takes_no_files_on(site.here.node(), point)
+
+
+def takes_no_files_on(node: Node, point: str) -> bool:
+    """The same, of any node. Raises ProbeError."""
+    try:
+        listing = node.run("ls", "-ldo", point)
+        refuse_missing(listing, point)
+    except NotFound:
+        return True
+    return is_protected(listing.stdout)
+
+
 def there_now(site: Site, point: str) -> Mount | None:
     """What is mounted at a mount point, asked of the kernel where that is this machine's. Raises ProbeError."""
     machine = site.here.machine
-    return machine.mounted(point) if machine else mounted_at(mounts(site.here.node()), point)
+    return machine.mounted(point) if machine else mounted_at(mounted_now(site), point)
 
 
 def _there(site: Site, place: Place) -> Mount | None:
@@ -213,7 +243,7 @@ def _left(site: Site, place: Place) -> tuple[Mount, ...]:
 def _stack(site: Site, place: Place) -> tuple[Mount, ...]:
     """What is mounted at the mount point and below it, in the order in which it has to be unmounted: what came last,
     first; of a pool only its own file system, the export takes the others."""
-    there = [each for each in mounts(site.here.node()) if each.point == place.point or
+    there = [each for each in mounted_now(site) if each.point == place.point or
              (each.point.startswith(f"{place.point}/") and not _has_pool((each,), place))]  # fmt: skip
     return tuple(reversed(there))
 

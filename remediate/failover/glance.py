@@ -25,8 +25,9 @@ from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
 from remediate.failover import silence
+from remediate.failover.filesystems import takes_no_files_on
 from remediate.failover.hold import kept
-from remediate.failover.observe import mounted_as, takes_no_files
+from remediate.failover.observe import mounted_as
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
 from remediate.failover.state_there import StateThere
@@ -269,7 +270,7 @@ class _Look:
             dirty=resource.dirty if resource else None,
             mounted=mounted,
             exported=None if self.mounts is None else there is not None and there.exported,
-            protected=self._read(partial(takes_no_files, self.node, place.point)) if empty else None,
+            protected=self._read(partial(takes_no_files_on, self.node, place.point)) if empty else None,
             copy=ledger.in_boot(ledger.read(self.store, place.name), self.boot),
             split=marker.present(self.store, place.name),
             rejects=self._read(partial(_rejects, self.node, resource)) if resource else None,

@@ -13,7 +13,7 @@ import enum
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checks.probes.carp import CarpState, asked, vhids
+from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from remediate.counted import Started, counted
 from remediate.failover import clients
@@ -21,6 +21,7 @@ from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, Run, Wish
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed, Superseded
+from remediate.failover.own_node import vhids
 from remediate.failover.steps import Do, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Ended, Line, Message, Reason, Say
@@ -213,7 +214,7 @@ class _Giving:
 
     def _is_here(self, seen: Seen) -> bool:
         try:
-            here = vhids(self.site.here.node())
+            here = vhids(self.site, seen.vhids)
         except ProbeError:
             return False
         found = any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)

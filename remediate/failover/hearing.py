@@ -14,11 +14,12 @@ in (lib/libc/gen/errlst.c). What is none of the words of silence, such as a faul
 from __future__ import annotations
 
 import enum
+import errno
 import re
 
 from checks.probes.errors import ProbeError
 from checks.probes.process import Completed
-from checks.probes.route import REMOTE
+from checks.probes.route import REMOTE, address_of
 from remediate.failover.resource import PORT
 from remediate.site import Way
 
@@ -44,11 +45,24 @@ class Heard(enum.Enum):
     NOT_KNOWN = "whether anything answers is not known"
 
 
+BY_ERRNO = {
+    0: Heard.LISTENS,
+    errno.ECONNREFUSED: Heard.ALIVE,
+    errno.ECONNRESET: Heard.ALIVE,
+    errno.ETIMEDOUT: Heard.SILENT,
+    errno.EHOSTDOWN: Heard.SILENT,
+}
+"""What connect(2) says of the other end, in a system call, or nc(1) in words."""
+
+
 def hastd(here: Way, remoteaddr: str) -> Heard:
     """What answers where the other node's hastd should listen, asked from this node. Raises nothing."""
     found = re.fullmatch(REMOTE, remoteaddr)
     if not found:
         return Heard.NOT_KNOWN
+    address = address_of(remoteaddr)
+    if here.machine and address:
+        return BY_ERRNO.get(here.machine.connects(address, int(found["port"] or PORT), SIGN), Heard.NOT_KNOWN)
     command = (NC, "-v", "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
     done = _done(here, command)
     if done is None or done.status == 0:

@@ -21,14 +21,15 @@ from checks.probes.errors import NotUnderstood
 from checks.probes.hold import MILD, NAME, Reason, Why, from_values, share, to_values
 from checks.probes.hold import Held as Held
 from checks.probes.times import utc
+from remediate.failover import own_node
 from remediate.failover.outcome import StepFailed
+from remediate.failover.own_node import DEMOTION as OID
 from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store
 
 SYSCTL = "/sbin/sysctl"
-OID = "net.inet.carp.demotion"
 SHUTDOWN = Why.SHUTDOWN.value
 """Who calls, for the journal, where the node goes down."""
 LOCK = "hold"
@@ -63,11 +64,10 @@ def hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
 def _hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
     reasons = tuple(sorted(set(wanted), key=str))
     target = amount if reasons else 0
-    try:
-        demotion = carp.settings(site.here.node()).demotion
-    except carp.CarpNotLoaded as error:
+    demotion = own_node.demotion(site)
+    if demotion is None:
         if reasons:
-            raise StepFailed(f"this node cannot hold itself back: {error}; load it at boot (loader.conf)") from None
+            raise StepFailed(f"this node cannot hold itself back: no {OID}: load carp at boot (loader.conf)")
         return Held(boot=boot)
     if not boot:
         return _hold_unrecorded(site, reasons, target, demotion, f"{PATH} cannot be read or made")
@@ -163,6 +163,10 @@ def _change(site: Site, way: Held, before: tuple[Reason, ...]) -> Held:
 def _add(site: Site, step: int) -> int:
     """What the counter is then: sysctl(8) prints `OID: OLD -> NEW` and reads NEW again for it (sysctl.c, parse()).
     Raises StepFailed, and ProbeError."""
+    machine = site.here.machine
+    if machine:
+        machine.set_integer(OID, step)
+        return machine.integer(OID)
     done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
     if done.status != 0:
         raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")

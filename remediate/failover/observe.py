@@ -9,19 +9,20 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, route
-from checks.probes.booted import boot_mark, boot_time
+from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid, asked
-from checks.probes.errors import NotFound, ProbeError
+from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
 from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
-from remediate.failover.filesystems import is_protected
+from remediate.failover.filesystems import mounted_now, takes_no_files
 from remediate.failover.hearing import Heard
 from remediate.failover.hold import shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
+from remediate.failover.own_node import demotion, uptime
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
@@ -42,6 +43,8 @@ class Seen(NamedTuple):
     vhids: tuple[Vhid, ...]
     seq: int
     """The number of the last CARP event before anything was read."""
+    at: float
+    """When it was seen (`Timing.now`)."""
     settles: dict[str, float]
     """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
 
@@ -67,7 +70,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
     What is remembered and cannot be read, or a state directory that cannot be written, makes a promotion one of a copy
     that may be stale, and keeps nobody from stopping to serve.
     """
-    now, policy = site.timing.wall(), site.config.failover
+    now, at, policy = site.timing.wall(), site.timing.now(), site.config.failover
     arrived = events.read(site.store)
     node = site.here.node()
     boot = boot_mark(node)
@@ -80,10 +83,10 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
     except StateNotKept as error:
         remembered.doubt(error)
         known = look(site._replace(store=Untouched(site.store.directory)), vhids, boot)
-    uptime = max(now - boot_time(node), 0.0)
-    young = uptime < policy.boot_window or not boot
+    up = uptime(site)
+    young = up < policy.boot_window or not boot
     reading = _Reading(
-        site, node, vhids, filesystem.mounts(node), known, boot,
+        site, node, vhids, mounted_now(site), known, boot,
         young, leaving,
         remembered,
     )  # fmt: skip
@@ -103,8 +106,8 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
     facts = Facts(
         name=node.name,
         boot_id=boot,
-        uptime=uptime,
-        demotion=_demotion(node),
+        uptime=up,
+        demotion=demotion(site),
         node=NodeState(
             serving=daemons & frozenset(SERVING),
             base=daemons & frozenset(BASE),
@@ -120,7 +123,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         blocked=stopped,
         unsure=remembered.trouble,
     )
-    return Seen(facts, found, resources, vhids, arrived.seq, settles)
+    return Seen(facts, found, resources, vhids, arrived.seq, at, settles)
 
 
 def _rejected(
@@ -140,13 +143,6 @@ def _rejected(
 def _misses_the_other(state: ResourceState, resource: Resource) -> bool:
     waits = state.carp is CarpState.MASTER and not state.active
     return resource.status is not Status.COMPLETE and not waits
-
-
-def _demotion(node: Node) -> int | None:
-    try:
-        return carp.settings(node).demotion
-    except carp.CarpNotLoaded:
-        return None
 
 
 def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
@@ -207,7 +203,7 @@ def _resource(
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING
-        or takes_no_files(reading.node, place.point)
+        or takes_no_files(site, place.point)
         or unprotected.is_given_up(site.store, place.point, reading.boot),
         settled=believed_at is not None and site.timing.wall() >= believed_at,
         peer=seen.peer,
@@ -225,16 +221,6 @@ def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Moun
     if there is not None and filesystem.belongs(there, place.filesystem or place.device, place.pool):
         return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
     return look_at_mount(node, there, place.wanted)[0]
-
-
-def takes_no_files(node: Node, point: str) -> bool:
-    """Whether an empty mount point is immutable; one that does not exist takes no files either. Raises ProbeError."""
-    try:
-        listing = node.run("ls", "-ldo", point)
-        filesystem.refuse_missing(listing, point)
-    except NotFound:
-        return True
-    return is_protected(listing.stdout)
 
 
 def _marked(site: Site, name: str) -> Split:

@@ -96,11 +96,22 @@ def stop(site: Site, names: tuple[str, ...]) -> str:
     return "; ".join(trouble)
 
 
-def start(site: Site, names: tuple[str, ...], points: tuple[str, ...]) -> None:
+def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: bool = True) -> None:
     """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
-    `points`, then the other services. Whether nfsd stays is for the caller to see (`await_running`, or as a client).
-    Raises StepFailed, ProbeError."""
-    found = processes(site.here.node()) if any(name in DAEMONS for name in names) else ()
+    `points`, then the other services. What runs already is looked for where some of it `may_run`, and where a start
+    fails. Whether nfsd stays is for the caller to see (`await_running`, or as a client). Raises StepFailed,
+    ProbeError."""
+    nfs = any(name in DAEMONS for name in names)
+    if nfs and not may_run:
+        try:
+            return _start(site, names, points, ())
+        except StepFailed:  # somebody else has started one meanwhile
+            if not running_daemons(site.here.node()) & set(names):
+                raise
+    return _start(site, names, points, processes(site.here.node()) if nfs else ())
+
+
+def _start(site: Site, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
     runs = running(found)
     base = [name for name in BASE if name in names and name not in runs]
     site.timing.together([lambda name=name: _begin(site, name) for name in base])  # type: ignore[misc]

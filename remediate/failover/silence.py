@@ -108,6 +108,8 @@ def _restored(site: Site, record: Silence) -> str:
 
 def _value(site: Site) -> int:
     """Raises StepFailed, ProbeError."""
+    if site.here.machine:
+        return site.here.machine.integer(OID)
     done = site.here.act((SYSCTL, "-n", OID), SETS)
     if done.status != 0 or not re.fullmatch(r"-?\d{1,10}", done.stdout.strip()):
         raise StepFailed(f"`sysctl -n {OID}` says {done.stdout.strip() or done.words}")
@@ -116,6 +118,12 @@ def _value(site: Site) -> int:
 
 def _set(site: Site, value: int) -> None:
     """sysctl(8) prints the value that the kernel has then. Raises StepFailed, ProbeError."""
+    machine = site.here.machine
+    if machine:
+        machine.set_integer(OID, value)
+        if machine.integer(OID) != value:
+            raise StepFailed(f"{OID} is {machine.integer(OID)}, though it was set to {value}")
+        return
     done = site.here.act((SYSCTL, f"{OID}={value}"), SETS)
     if done.status != 0 or not re.search(rf"-> {value}\s*$", done.stdout):
         raise StepFailed(f"`sysctl {OID}={value}` ends with {done.status}: {done.words or done.stdout.strip()}")

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import carp
 from checks.probes.carp import CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from remediate.counted import Started, counted
-from remediate.failover import alone, peer, services, silence
+from remediate.failover import alone, own_node, peer, services, silence
 from remediate.failover.behind import behind
 from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, NOT_ASKED, Result, Run, Wish, converge
@@ -258,7 +257,7 @@ class _Taking:
     def _is_master(self, seen: Seen) -> bool:
         self.looked_at = self.site.timing.now()
         try:
-            vhids = carp.vhids(counted(self.site, self.looks).here.node())
+            vhids = own_node.vhids(counted(self.site, self.looks), seen.vhids)
         except ProbeError:
             return False
         return all(asked(vhids, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)

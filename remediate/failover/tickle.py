@@ -103,6 +103,14 @@ def _checksum(octets: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def wake_all(service: str, woken: Iterable[Client | str], timing: Timing, seconds: float) -> Sent:
+    """Send tickles to clients of whom perhaps only the address is known. Raises nothing: what went wrong is said."""
+    try:
+        return wake(service, every(woken), timing, seconds)
+    except (OSError, ValueError) as error:
+        return Sent(0, f"{service}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
+
+
 def wake(service: str, clients: Iterable[Client], timing: Timing, seconds: float, port: int = NFS_PORT) -> Sent:
     """Send a tickle from the service address to every client, within so many seconds. What cannot be sent to one client
     keeps nothing from the others. Raises OSError where there is no raw socket to be had, or the address is not this

@@ -78,13 +78,20 @@ def _sent(
         if not site.timing.until(lambda service=service: _listens(site, service), LISTENS, LOOK_AGAIN):  # type: ignore[misc]
             trouble = trouble or f"nfsd does not listen at {service}"
             continue
-        sent = _through(site, service, woken) if site.here.via else _directly(site, service, woken)
+        machine = site.here.machine
+        if machine:
+            sent = machine.wake(service, woken, site.timing, SENDS)
+        else:
+            there = site.here.via
+            sent = _through(site, service, woken) if there else tickle.wake_all(service, woken, site.timing, SENDS)
         count, trouble = count + sent.segments, trouble or sent.trouble
     return Sent(count, trouble)
 
 
 def _listens(site: Site, service: str) -> bool:
     """Whether nfsd takes connections at a service address of this node."""
+    if site.here.machine:
+        return site.here.machine.connects(service, NFS_PORT, CONNECTS) == 0
     if site.here.via:
         try:
             return site.here.act((NC, "-z", "-w", "1", service, str(NFS_PORT)), CONNECTS + 2).status == 0
@@ -95,13 +102,6 @@ def _listens(site: Site, service: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _directly(site: Site, service: str, woken: list[tickle.Client | str]) -> Sent:
-    try:
-        return tickle.wake(service, tickle.every(woken), site.timing, SENDS)
-    except (OSError, ValueError) as error:
-        return Sent(0, f"{service}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
 
 
 def _through(site: Site, service: str, woken: list[tickle.Client | str]) -> Sent:

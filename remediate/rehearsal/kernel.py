@@ -68,7 +68,7 @@ class Kernel:
             self.values[f"vfs.nfsd.{name}"] = value
         self.values |= {"kern.hostname": layout.name, "kern.hostuuid": layout.hostuuid}
         self.values |= {"kern.hostid": str(layout.hostid), "kern.boottime": ""}
-        self._booted = node.clock.now
+        self.booted = node.clock.now
         self.values |= {"kern.filedelay": "30", "kern.dirdelay": "29", "kern.metadelay": "28"}
         if carp:
             self.load("carp")
@@ -76,7 +76,7 @@ class Kernel:
     def shown(self, name: str) -> str:
         """A value as sysctl(8) prints it. The instant of the boot is by the present clock of the node: a step of it
         moves that as well (kern_tc.c, tc_setclock())."""
-        return timeval(self._booted + self.node.skew) if name == "kern.boottime" else self.values[name]
+        return timeval(self.booted + self.node.skew) if name == "kern.boottime" else self.values[name]
 
     def load(self, module: str) -> None:
         """kldload; nothing when it is there."""

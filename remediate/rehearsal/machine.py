@@ -5,20 +5,33 @@ A program can be killed before and after it sends a signal, as around a command.
 
 from __future__ import annotations
 
+import errno
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
+from checks.probes.carp import parse_ifconfig
 from checks.probes.errors import Failed, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
+from remediate.failover.filesystems import is_protected
 from remediate.failover.reach import ANSWER, HASTWATCH
-from remediate.machine import Machine
-from remediate.rehearsal.clock import first_of
+from remediate.failover.tickle import Client, Sent, in_a_word
+from remediate.machine import CarpNow, Machine
+from remediate.rehearsal.clock import Process, first_of
 from remediate.rehearsal.shell import Output
 
 if TYPE_CHECKING:
     from remediate.rehearsal.dying import Life
     from remediate.rehearsal.node import Node
     from remediate.timing import Timing
+
+ERRORS = {
+    "Connection refused": errno.ECONNREFUSED,
+    "Connection reset by peer": errno.ECONNRESET,
+    "No route to host": errno.EHOSTUNREACH,
+    "Host is down": errno.EHOSTDOWN,
+}
+"""strerror(3) in what nc(1) says, and errno(2)."""
 
 
 class SimulatedMachine(Machine):
@@ -32,12 +45,60 @@ class SimulatedMachine(Machine):
         self._life.check()
         return self._node.files.exists(path)
 
+    def mounts(self) -> tuple[Mount, ...]:
+        """Raises Killed, Failed."""
+        return parse_mount(self._answer("mount"))
+
+    def takes_no_files(self, point: str) -> bool:
+        """Raises Killed, Failed."""
+        status, text = self._says(f"ls -ldo {point}")
+        if status is None:
+            raise Failed(f"{point}: the node does not answer")
+        return status != 0 or is_protected(text)
+
+    def uptime(self) -> float:
+        """Raises Killed."""
+        self._life.check()
+        return self._node.clock.now - self._node.kernel.booted
+
+    def integer(self, name: str) -> int:
+        """Raises Killed, NotFound, Failed."""
+        status, text = self._says(f"sysctl -n {name}")
+        if status == 1:
+            raise NotFound(f"sysctl {name}: No such file or directory")
+        if status != 0:
+            raise Failed(f"sysctl {name}: the node does not answer")
+        return int(text)
+
+    def set_integer(self, name: str, value: int) -> None:
+        """Raises Killed, Failed."""
+        said: list[str] = []
+        self._life.begin_command(lambda: said.append(self._fails(f"sysctl {name}={value}")))
+        if said[0]:
+            raise Failed(said[0])
+
+    def carp(self, interface: str, vhid: int) -> CarpNow:
+        """Raises Killed, Failed."""
+        for each in parse_ifconfig(self._answer("ifconfig -a")):
+            if (each.interface, each.number) == (interface, vhid):
+                return CarpNow(each.state, each.advbase, each.advskew)
+        raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: No such file or directory")
+
+    def connects(self, address: str, port: int, seconds: float) -> int:
+        """In simulated time. Raises Killed."""
+        self._life.check()
+        output, clock = Output(), self._node.clock
+        process = self._node.system_call(f"nc -v -z -w {seconds:g} {address} {port}", output)
+        clock.wait(first_of(process, self._life.ended), seconds)
+        self._life.check()
+        if process.done and process.value == 0:
+            return 0
+        process.kill()
+        return next((number for words, number in ERRORS.items() if words in output.text("err")), errno.ETIMEDOUT)
+
     def mounted(self, point: str) -> Mount | None:
         """Raises Killed, Failed."""
-        status, text = self._says("mount")
-        if status != 0:
-            raise Failed(f"statfs {point}: the node does not answer")
-        return mounted_at(parse_mount(text), posixpath.normpath(point))
+        return mounted_at(self.mounts(), posixpath.normpath(point))
 
     def read(self, path: str) -> str:
         """Raises Killed, NotFound."""
@@ -64,6 +125,18 @@ class SimulatedMachine(Machine):
         self._life.check()
         return pid in self._node.processes.by_pid
 
+    def wake(self, service: str, woken: list[Client | str], timing: Timing, seconds: float) -> Sent:
+        """Sent by the command that sends them on a node that is reached through a prefix. Raises Killed."""
+        words = [each if isinstance(each, str) else in_a_word(each) for each in woken]
+        begun: list[Process[int]] = []
+        output = Output()
+        line = f"{HASTWATCH} tickle {service} {' '.join(words)}"
+        self._life.begin_command(lambda: begun.append(self._node.system_call(line, output)))
+        self._node.clock.wait(first_of(begun[0], self._life.ended), seconds)
+        self._life.check()
+        said = re.match(r"(?a)\d+", output.text("out"))
+        return Sent(int(said[0]) if said else 0, "" if begun[0].value == 0 else output.text("err").strip())
+
     def unserved(self, address: str, path: str, timing: Timing) -> str:
         """Asked by the command that asks it on a node that is reached through a prefix. Raises Killed."""
         self._life.check()
@@ -81,6 +154,13 @@ class SimulatedMachine(Machine):
         output = Output()
         process = self._node.system_call(line, output)
         return output.text("err").strip() if process.done and process.value != 0 else ""
+
+    def _answer(self, line: str) -> str:
+        """Raises Killed, Failed."""
+        status, text = self._says(line)
+        if status != 0:
+            raise Failed(f"{line}: the node does not answer")
+        return text
 
     def _says(self, line: str) -> tuple[int | None, str]:
         """What a command of the simulation that takes no time prints: it knows what the kernel knows."""

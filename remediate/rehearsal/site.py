@@ -216,9 +216,12 @@ class WayOfThePair(Way):
         return SimulatedMachine(self.simulated, self._life)
 
     def node(self, seconds: float = LOOK) -> Node:
-        """The simulated node. Raises Killed."""
+        """The simulated node, whose files and name are known without a process, as on this machine. Raises Killed."""
         self._life.check()
-        return MortalNode(self.simulated, seconds, self._memory, self._life)
+        made = MortalNode(self.simulated, seconds, self._memory, self._life)
+        made.reads = SimulatedMachine(self.simulated, self._life).read
+        made.known_as(self.simulated.kernel.values["kern.hostname"])
+        return made
 
 
 class WayToThePeer(WayOfThePair):

@@ -20,6 +20,7 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover import boot, hold
 from remediate.failover.outcome import StepFailed
+from remediate.failover.own_node import DEMOTION
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
 from remediate.state.journal import NOTICE
@@ -75,8 +76,8 @@ def shown(site: Site) -> str:
         raise StepFailed(str(error)) from None
     held = hold.current(site.store, boot_mark(node), demotion)
     if not held.amount:
-        return f"{hold.OID} is {demotion}, nothing of it from hastwatch"
-    return f"{hold.OID} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {held.says}"
+        return f"{DEMOTION} is {demotion}, nothing of it from hastwatch"
+    return f"{DEMOTION} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {held.says}"
 
 
 if __name__ == "__main__":

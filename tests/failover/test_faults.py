@@ -34,8 +34,10 @@ PROMOTION = {
         ("device-never-appears nfs002 home",), r"/dev/hast/home has not appeared within 15 s", 75,
         ("device-appears nfs002 home",),
     ),
-    "fstyp hangs": Broken(("hang-command nfs002 fstyp",), r"fstyp.*did not end in 10\.0 s and was killed", 25,
-                          ("release-command nfs002 fstyp",)),
+    "fstyp hangs": Broken(
+        ("fsck-fails nfs002 home", "hang-command nfs002 fstyp"), r"fstyp.*did not end in 10\.0 s and was killed", 25,
+        ("fsck-works nfs002 home", "release-command nfs002 fstyp"),
+    ),
     "fsck hangs": Broken(("hang-command nfs002 fsck",), r"fsck.*did not end in 120\.0 s and was killed", 140,
                          ("release-command nfs002 fsck",)),
     "fsck is hopeless": Broken(("fsck-hopeless nfs002 home",), r"fsck cannot repair /dev/hast/home: exit 8", 30,

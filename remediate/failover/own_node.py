@@ -1,0 +1,52 @@
+"""This node now, by system calls where its kernel can be asked (`Way.machine`), and else by commands.
+
+On the way of the clients every process counts, and none is needed for what the kernel knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checks.probes import carp
+from checks.probes.booted import boot_time
+from checks.probes.carp import Vhid
+from checks.probes.errors import NotFound, ProbeError
+from remediate.site import Site
+
+DEMOTION = "net.inet.carp.demotion"
+
+
+def uptime(site: Site) -> float:
+    """Seconds since the boot. Raises ProbeError."""
+    machine = site.here.machine
+    return machine.uptime() if machine else max(site.timing.wall() - boot_time(site.here.node()), 0.0)
+
+
+def demotion(site: Site) -> int | None:
+    """What CARP adds to every advskew, None where the kernel has no CARP. Raises ProbeError."""
+    machine = site.here.machine
+    try:
+        return machine.integer(DEMOTION) if machine else carp.settings(site.here.node()).demotion
+    except (NotFound, carp.CarpNotLoaded):
+        return None
+
+
+def vhids(site: Site, known: Iterable[Vhid]) -> tuple[Vhid, ...]:
+    """The virtual hosts that are `known` from ifconfig(8), as they are now. Where one is not as it was but for its
+    state, or is VRRP, which SIOCGVH does not tell all of (ip_carp.c of 15, carp_carprcp()), ifconfig is run again.
+    Raises ProbeError."""
+    now = tuple(_as_known(site, each) for each in known)
+    found = tuple(each for each in now if each is not None)
+    return found if found and len(found) == len(now) else carp.vhids(site.here.node())
+
+
+def _as_known(site: Site, vhid: Vhid) -> Vhid | None:
+    machine = site.here.machine
+    if machine is None or vhid.protocol != "carp":
+        return None
+    try:
+        now = machine.carp(vhid.interface, vhid.number)
+    except ProbeError:
+        return None
+    same = (now.advbase, now.advskew) == (vhid.advbase, vhid.advskew)
+    return vhid._replace(state=now.state) if same else None

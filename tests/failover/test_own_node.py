@@ -1,0 +1,83 @@
+"""What the kernel of a node knows is asked of it, without a process; where it does not say, a command is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.probes import carp
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.errors import ProbeError
+from remediate.counted import Started, counted
+from remediate.failover import own_node, services
+from remediate.rehearsal.node import Node
+from tests.failover.installed_pair import InstalledPair, installed_pair
+
+
+def looked(pair: InstalledPair, node: Node, known: tuple[Vhid, ...]) -> tuple[tuple[Vhid, ...], Started]:
+    """What is seen of CARP, and what was started for it."""
+    started: Started = []
+    return pair.does(node, lambda site: own_node.vhids(counted(site, started), known)), started
+
+
+def known(pair: InstalledPair, node: Node) -> tuple[Vhid, ...]:
+    return pair.does(node, lambda site: carp.vhids(site.here.node()))
+
+
+def test_a_change_of_carp_is_seen_without_a_process(state: Path) -> None:
+    pair = installed_pair(state)
+    before = known(pair, pair.standby)
+    pair.active.power_off()
+    assert pair.until(lambda: "MASTER" in pair.carp(pair.standby).values())
+    assert looked(pair, pair.standby, before) == (tuple(each._replace(state=CarpState.MASTER) for each in before), [])
+
+
+def test_a_virtual_host_that_is_not_as_it_was_is_looked_at_by_ifconfig(state: Path) -> None:
+    pair = installed_pair(state)
+    before = known(pair, pair.active)
+    assert pair.active.run("ifconfig vtnet1 vhid 2 advskew 50").status == 0
+    seen, started = looked(pair, pair.active, before)
+    assert seen == known(pair, pair.active) != before and started == ["ifconfig -a"]
+
+
+def test_vrrp_is_looked_at_by_ifconfig(state: Path) -> None:
+    pair = installed_pair(state)
+    before = tuple(each._replace(protocol="vrrp") for each in known(pair, pair.active))
+    assert looked(pair, pair.active, before)[1] == ["ifconfig -a"]
+
+
+def test_where_no_virtual_host_is_known_ifconfig_is_run(state: Path) -> None:
+    pair = installed_pair(state)
+    assert looked(pair, pair.active, ()) == (known(pair, pair.active), ["ifconfig -a"])
+
+
+def test_a_node_that_does_not_say_what_carp_is_is_not_known(state: Path) -> None:
+    pair = installed_pair(state)
+    before = known(pair, pair.active)
+    pair.breaks("hang-command", "nfs001", "ifconfig")
+    with pytest.raises(ProbeError, match="did not end"):
+        looked(pair, pair.active, before)
+
+
+def test_without_carp_in_the_kernel_there_is_no_demotion(state: Path) -> None:
+    pair = installed_pair(state)
+    assert pair.does(pair.active, own_node.demotion) == 0
+    pair.active.kernel.unload("carp")
+    assert pair.does(pair.active, own_node.demotion) is None
+
+
+def pid_of_mountd(node: Node) -> str:
+    return node.run("cat /var/run/mountd.pid").out
+
+
+def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Path) -> None:
+    """mountd exports only what is mounted when it starts, and refuses to start twice."""
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(10)
+    old = pid_of_mountd(pair.standby)
+    pair.does(pair.standby, lambda site: services.start(site, ("mountd",), ("/hast/home",), may_run=False))
+    assert pid_of_mountd(pair.standby) not in ("", old)
+    assert pair.until(lambda: pair.serves(pair.standby), 5)
