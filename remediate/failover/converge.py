@@ -16,6 +16,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hold import Reason, Why
 from remediate import exits
+from remediate.counted import Started, counted
 from remediate.failover import (
     afterwards,
     alone,
@@ -164,16 +165,20 @@ class Run:
         self.id = os.urandom(4).hex()
         self.seq = events.read(site.store).seq
         self.steps = 0
+        self.looks: Started = []
+        """What was started to look at the node, for the plan that is carried out."""
 
     def rounds(self, telling: Telling) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
         said: tuple[str, ...] = ()
         for _ in range(ROUNDS):
             afterwards.write_down(self.site)
+            self.looks = []
             try:
-                seen = observe(self.site, self.wish.leaving)
+                looking = counted(self.site, self.looks)
+                seen = observe(looking, self.wish.leaving)
                 if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
-                    seen = observe(self.site, self.wish.leaving)
+                    seen = observe(looking, self.wish.leaving)
             except ProbeError as error:
                 return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
@@ -251,7 +256,7 @@ class Run:
         going_up = self._going_up(seen, made)
         if not carrier.failed:
             if going_up:
-                self._promoted(going_up)
+                self._promoted(going_up, len(self.looks) + carrier.processes)
             return ()
         if going_up and carrier.refused:
             left = self._demote(going_up)
@@ -265,10 +270,12 @@ class Run:
         self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), seen)
         return tuple(carrier.failed.values())
 
-    def _promoted(self, names: list[str]) -> None:
-        """The promotion is through: what failed before is forgotten."""
+    def _promoted(self, names: list[str], processes: int) -> None:
+        """The promotion is through, with so many processes from the look at the node: what failed before is
+        forgotten."""
         for name in names:
-            self.site.journal.entry("promoted", resource=name, why=self.wish.trigger, run=self.id, severity=NOTICE)
+            self.site.journal.entry("promoted", resource=name, why=self.wish.trigger, run=self.id, severity=NOTICE,
+                                    processes=processes)  # fmt: skip
         try:
             failures.clear(self.site.store, "a promotion that succeeded")
             for name in names if self.wish.accept_loss else ():
@@ -352,14 +359,14 @@ class Run:
 
     def begins(self, seen: Seen, made: Plan) -> None:
         """Write down what is going to be done, and why."""
-        for name, decision in made.decisions.items():
+        for number, (name, decision) in enumerate(made.decisions.items()):
             state, said = seen.facts.resources[name], seen.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",
                         state.mounted.value, f"peer: {said.peer}"]  # fmt: skip
             self.site.journal.entry(
                 "plan", resource=name, why=f"{self.wish.trigger}: {decision.rule.says}", evidence=evidence,
                 result=f"to be {decision.target.value}: {', '.join(map(str, made.steps)) or 'nothing to do'}",
-                run=self.id, severity=NOTICE,
+                run=self.id, severity=NOTICE, processes=None if number else len(self.looks),
             )  # fmt: skip
 
     def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:

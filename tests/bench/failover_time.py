@@ -10,8 +10,9 @@ differed: what the phases leave of the gap is put down to the client. All figure
 machines: only the ratios mean something.
 
 The client writes ten records a second; its gap is the longest time between two answers, beside the time that the
-servers took. Processes are those started on both nodes between the event and the first answer. Exit status 1 when an
-aim is missed, which is a part of the documented hook's gap.
+servers took. Processes are those started on both nodes between the event and the first answer; of hastwatch also those
+by step that are on the way of the clients, as its journals have them. Exit status 1 when an aim is missed, which is a
+part of the documented hook's gap.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from remediate.rehearsal.costs import Costs
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.pair import Pair
-from remediate.state.journal import NAME
+from remediate.state.journal import NAME, Entry
 from remediate.state.journal_reading import read
 from tests.bench.by_hand import Floor, Marks, RecordedHook, stop_what_a_standby_has_stopped
 from tests.bench.recorded_runs import RUNS, Run
@@ -51,6 +52,26 @@ LONGEST = 400.0
 """Seconds within which clients must be served again: longer than a call that hangs (hast-facts, 33)."""
 STARTS = (0.0, 0.35, 0.7)
 """Seconds by which the event is shifted against CARP's advertisements; the table shows means."""
+
+
+DEVDS_EVENT = 2
+"""Processes that come before a convergence: devd's hook and its worker (`remediate.worker`, `detached`)."""
+AFTERWARDS = ("verify", "wake")
+"""Steps that begin when clients are served."""
+
+
+class Counted(NamedTuple):
+    """Processes by step that hastwatch started on the way of the clients: where the service was, and where it came."""
+
+    down: dict[str, int] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
+    up: dict[str, int] = {}  # noqa: RUF012
+
+    def lines(self) -> Iterator[str]:
+        """For the table."""
+        for title, steps in zip(("to go down", "to come up"), self, strict=True):
+            if steps:
+                each = ", ".join(f"{step} {count}" for step, count in steps.items())
+                yield f"  processes {title:<14}{sum(steps.values()):>60}: {each}"
 
 
 class Way:
@@ -73,6 +94,10 @@ class Way:
     def marks(self, pair: Pair) -> Marks:
         """When each phase ended on the node that took over."""
         raise NotImplementedError
+
+    def counted(self, pair: Pair) -> Counted:
+        """The processes by step, where they are counted."""
+        return Counted()
 
 
 class Documented(Way):
@@ -128,6 +153,39 @@ class Hastwatch(Way):
     def marks(self, pair: Pair) -> Marks:
         return marks_of_journal(self.state / list(pair.nodes)[1] / NAME)
 
+    def counted(self, pair: Pair) -> Counted:
+        old, new = (list(read(str(self.state / name / NAME))) for name in pair.nodes)
+        return Counted(_gone_down(old), _come_up(new))
+
+
+def _steps(entries: list[Entry], run: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for entry in entries:
+        if entry.run == run and entry.event in ("plan", "step") and entry.processes is not None:
+            step = entry.step.partition(" ")[0] or "look"
+            if step not in AFTERWARDS:
+                found[step] = found.get(step, 0) + entry.processes
+    return {step: count for step, count in found.items() if count}
+
+
+def _gone_down(entries: list[Entry]) -> dict[str, int]:
+    """Of a handover; its own share in CARP's demotion is no step."""
+    for entry in entries:
+        if entry.event == "handover":
+            steps = _steps(entries, entry.run)
+            steps.pop("look", None)
+            held = (entry.processes or 0) - sum(steps.values())
+            return {"hold": held, **steps} if held else steps
+    return {}
+
+
+def _come_up(entries: list[Entry]) -> dict[str, int]:
+    """In a session everything is ready before the service goes; after devd's event everything is to be done."""
+    promoted = next(entry for entry in entries if entry.event == "promoted")
+    steps = _steps(entries, promoted.run)
+    in_a_session = any(entry.event == "take-over" for entry in entries)
+    return steps if in_a_session else {"devd's event": DEVDS_EVENT, **steps}
+
 
 STEPS = {"become-primary": "role and device", "check": "fsck", "mount": "mount", "start-serving": "services"}
 """A step of hastwatch's journal, and the phase that ends with it."""
@@ -180,6 +238,7 @@ class Found(NamedTuple):
 
     phases: dict[str, float]
     processes: int
+    counted: Counted = Counted()
 
     @property
     def gap(self) -> float:
@@ -209,14 +268,14 @@ def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
         new = list(pair.nodes)[1]
         last, served = _gap(pair, client, began, new)
         processes = sum(node.started for node in pair.nodes.values())
-        marks = way.marks(pair)
+        marks, counted = way.marks(pair), way.counted(pair)
     carp = [note.at for note in pair.notes[noted:] if note.node == new and note.text.endswith("MASTER")]
     marks["until MASTER"], marks["the client waits"] = carp[0], served
     phases, before = {}, last
     for phase in PHASES:
         ends = max(before, min(marks.get(phase, before), served))
         phases[phase], before = ends - before, ends
-    return Found(phases, processes)
+    return Found(phases, processes, counted)
 
 
 def _writing(client: Client) -> Steps[None]:
@@ -244,7 +303,7 @@ def means(event: Event, way: Callable[[], Way]) -> Found:
     """Of several starts."""
     runs = [measured(event, way(), shift) for shift in STARTS]
     phases = {phase: sum(run.phases[phase] for run in runs) / len(runs) for phase in PHASES}
-    return Found(phases, round(sum(run.processes for run in runs) / len(runs)))
+    return Found(phases, round(sum(run.processes for run in runs) / len(runs)), runs[0].counted)
 
 
 AS_RECORDED = {
@@ -292,6 +351,7 @@ def table(event: Event, theirs: Found, now: Found, floor: Found) -> Iterator[str
     part = servers[3] / servers[0]
     yield f"  {'of it the servers':<24}" + "".join(f"{each:>12.2f}" for each in servers) + f"{part:>10.2f}"
     yield f"  {'processes':<24}{theirs.processes:>12}{'':>24}{now.processes:>12}{floor.processes:>12}"
+    yield from now.counted.lines()
     said = "not recorded" if isnan(event.hook) else f"{event.hook:.1f} s as recorded"
     verdict = "met" if now.gap <= event.aim * theirs.gap else "missed"
     yield f"  aim: {event.aim:.2f} of the documented hook's gap ({said}): {verdict}"

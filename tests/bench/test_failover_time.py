@@ -32,5 +32,25 @@ def test_hastwatch_is_between_the_floor_and_the_documented_hook(event: Event) ->
     assert all(any(line.strip().startswith(phase) for line in lines) for phase in PHASES)
 
 
+WARM = {"become-primary": 1, "check": 1, "mount": 1, "start-serving": 2}
+"""Everything else was done before the service went."""
+COLD = {"devd's event": 2, "look": 5, "reject-peer": 1, "admit-peer": 1, **WARM}
+GIVEN = {"stop-serving": 1, "unmount": 1, "become-secondary": 1}
+
+
+@pytest.mark.parametrize(
+    ("event", "down", "up"), [(HANDOVER, GIVEN, WARM), (POWER_CUT, {}, COLD), (REBOOT, GIVEN, WARM)],
+    ids=lambda each: getattr(each, "name", ""),
+)  # fmt: skip
+def test_so_many_processes_are_started_on_the_way_of_the_clients(
+    event: Event, down: dict[str, int], up: dict[str, int]
+) -> None:
+    found = measured(event, Hastwatch())
+    assert found.counted == (down, up)
+    lines = list(table(event, found, found, found))
+    totals = [str(sum(each.values())) for each in (down, up) if each]
+    assert [line.partition(":")[0].split()[-1] for line in lines if " processes to " in line] == totals
+
+
 def ways(event: Event) -> tuple[Way, ...]:
     return Documented(event.fsck), Hastwatch(), ByHand()

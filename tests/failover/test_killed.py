@@ -181,7 +181,7 @@ def test_a_death_at_any_moment_is_made_good_by_the_next_converge(name: str, offs
     plain = played(transition, Fate())
     assert not plain.trouble and not plain.life.over
     moments = list(fates(plain.life))[offset * ONE_IN :: 2 * ONE_IN]
-    assert len(moments) >= 8
+    assert len(moments) >= 5
     assert {fate: found for fate in moments if (found := wrong(transition, plain, fate))} == {}
 
 
