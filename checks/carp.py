@@ -11,7 +11,7 @@ from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, T
 from checks.plugin.text import name_list
 from checks.probes import booted, carp, hold
 from checks.probes.booted import boot_mark
-from checks.probes.carp import CarpState, Vhid
+from checks.probes.carp import CarpState, NotReady, Vhid, matched
 from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
 from checks.probes.node import Node
 
@@ -20,6 +20,8 @@ TABLE = Table(
     Row("carp-no-vhid", CRITICAL, "no vhid on any interface", "this node can neither hold nor take the address"),
     Row("carp-not-allowed", CRITICAL, "net.inet.carp.allow is 0", "this node cannot take the address"),
     Row("carp-init", CRITICAL, "a vhid in state INIT", "this node cannot take the address"),
+    Row("carp-address-duplicated", CRITICAL, "an IPv6 address of a vhid is marked `duplicated`",
+        "the kernel drops what clients send to it, also after a failover: another machine has the address"),
     Row("carp-vhids-disagree", CRITICAL, "the vhids of a node are not in one state, resources not mapped to them",
         "without a mapping of resources to vhids nothing can be promoted here"),
     Row("carp-unexpected", CRITICAL, "not the state of --expect", "the address is not where it must be"),
@@ -34,6 +36,11 @@ TABLE = Table(
     Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other"),
     Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
         "the node holds back, or lost an interface"),
+    Row("carp-address-tentative", WARNING, "an IPv6 address of a vhid is marked `tentative`",
+        "what clients send to it is dropped until the search for a duplicate ends: for ever where the interface has"
+        " IFDISABLED"),
+    Row("carp-address-detached", WARNING, "an IPv6 address of a vhid is marked `detached`",
+        "no answer is sent from it: its router is not reachable"),
     Row("carp-preempt-off", WARNING, "net.inet.carp.preempt is 0",
         "after a failure the vhids of a node do not move together"),
     Row("carp-not-preferred", WARNING, "not the state of --preferred", "a failover has happened; the service runs"),
@@ -41,6 +48,12 @@ TABLE = Table(
         "the address does not move back by itself; this node takes it when the other one is silent"),
     Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back", "the address can move when it must"),
 )  # fmt: skip
+
+NOT_READY = {
+    NotReady.DUPLICATED: "carp-address-duplicated",
+    NotReady.TENTATIVE: "carp-address-tentative",
+    NotReady.DETACHED: "carp-address-detached",
+}
 
 PERFDATA = (
     ("NODE_demotion", "net.inet.carp.demotion, added to every advskew"),
@@ -97,7 +110,7 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
     if node is session.here:
         found += _expected(session, node.label, vhids)
     seen.append(Seen(node, vhids))
-    if not found:
+    if not found and all(vhid.is_read for vhid in vhids):
         found.append(TABLE.finding("carp-well", node.label, _states(vhids)))
     yield from found
 
@@ -150,6 +163,11 @@ def _vhids(label: str, vhids: tuple[Vhid, ...], mapped: bool) -> Iterator[Findin
         if vhid.state is CarpState.INIT:
             why = "interface down" if not vhid.interface_up else f"interface up, {vhid.media or 'status not known'}"
             yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT: {why}")
+        for address, flag in vhid.not_ready:
+            yield TABLE.finding(
+                NOT_READY[flag], label, f"{address} of {vhid.name} ({vhid.state.value}) is {flag.value}"
+            )
+    vhids = tuple(vhid for vhid in vhids if vhid.is_read)
     if len({vhid.state for vhid in vhids}) > 1 and not mapped:
         shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids)
         yield TABLE.finding("carp-vhids-disagree", label, f"the vhids disagree: {shown}")
@@ -159,7 +177,7 @@ def _expected(session: Session, label: str, vhids: tuple[Vhid, ...]) -> Iterator
     for option, reason in (("expect", "carp-unexpected"), ("preferred", "carp-not-preferred")):
         wanted = getattr(session.options, option)
         for vhid in vhids:
-            if wanted and vhid.state.value != wanted:
+            if wanted and vhid.is_read and vhid.state.value != wanted:
                 yield TABLE.finding(reason, label, f"{_say(vhid)} is {vhid.state.value}, not {wanted}")
 
 
@@ -167,7 +185,7 @@ def _read_again_if_moving(here: Seen, there: Seen) -> tuple[Seen, Seen]:
     """The nodes are read one after the other: where a vhid has not one master, both are read once more, because the
     address may have moved between the two looks. Raises ProbeError."""
     pairs, _, _ = matched(here.vhids, there.vhids)
-    if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs):
+    if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs if one.is_read):
         return here, there
     return Seen(here.node, carp.vhids(here.node)), Seen(there.node, carp.vhids(there.node))
 
@@ -177,32 +195,18 @@ def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
     pairs, only_here, only_there = matched(here.vhids, there.vhids)
     for ours, theirs in pairs:
         yield from _one_vhid(here.node.label, ours, there.node.label, theirs)
-    if here.vhids and there.vhids:
+    unclear = any(not vhid.is_read for vhid in (*here.vhids, *there.vhids))
+    if here.vhids and there.vhids and not unclear:
         for vhid in only_here:
             yield TABLE.finding("carp-vhid-missing", there.node.label, f"no vhid {vhid.name}")
         for vhid in only_there:
             yield TABLE.finding("carp-vhid-missing", here.node.label, f"no vhid {vhid.name}")
 
 
-def matched(ours: tuple[Vhid, ...], theirs: tuple[Vhid, ...]) -> tuple[list[tuple[Vhid, Vhid]], list[Vhid], list[Vhid]]:
-    """The vhids that belong together, and those without a partner. A vhid is one of its interface: those of the same
-    number and interface belong together; of the rest those whose number is left once on both nodes, because
-    interfaces may have other names on the other node."""
-    pairs = [(one, other) for one in ours for other in theirs if one.name == other.name]
-    left = [vhid for vhid in ours if vhid.name not in {one.name for one, _ in pairs}]
-    right = [vhid for vhid in theirs if vhid.name not in {one.name for one, _ in pairs}]
-    for number in sorted({vhid.number for vhid in left}):
-        here = [vhid for vhid in left if vhid.number == number]
-        there = [vhid for vhid in right if vhid.number == number]
-        if len(here) == len(there) == 1:
-            pairs.append((here[0], there[0]))
-            left.remove(here[0])
-            right.remove(there[0])
-    return pairs, left, right
-
-
 def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Finding]:
     subject = f"vhid {ours.name} on {here} and {there}"
+    if not (ours.is_read and theirs.is_read):
+        return  # the line that is not understood is a finding itself
     masters = [ours.state, theirs.state].count(CarpState.MASTER)
     if masters == 2:
         yield TABLE.finding("carp-two-masters", subject, "both are MASTER")
@@ -210,15 +214,18 @@ def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Findi
         yield TABLE.finding("carp-no-master", subject, f"{here} is {ours.state.value}, {there} is {theirs.state.value}")
     if ours.protocol != theirs.protocol:
         yield TABLE.finding("carp-protocol-differs", subject, f"{ours.protocol} and {theirs.protocol}")
-    elif ours.advbase != theirs.advbase:
+    elif ours.advbase != theirs.advbase and ours.numbers_read and theirs.numbers_read:
         yield TABLE.finding("carp-advbase-differs", subject, f"advbase {ours.advbase} and {theirs.advbase}")
-    if set(ours.addresses) != set(theirs.addresses):
+    if set(ours.addresses) != set(theirs.addresses) and not (ours.unread or theirs.unread):
         sides = [f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in ((here, ours), (there, theirs))]
         yield TABLE.finding("carp-addresses-differ", subject, ", ".join(sides))
 
 
 def _states(vhids: tuple[Vhid, ...]) -> str:
-    return ", ".join(f"{_say(vhid)} {vhid.state.value} advskew {vhid.advskew}" for vhid in vhids)
+    return ", ".join(
+        f"{_say(vhid)} {vhid.state.value} advskew {vhid.advskew if vhid.numbers_read else 'not known'}"
+        for vhid in vhids
+    )
 
 
 def _say(vhid: Vhid) -> str:

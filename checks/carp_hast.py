@@ -12,7 +12,7 @@ from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import filesystem, hast, processes, silence
-from checks.probes.carp import CarpState
+from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotFound
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
@@ -122,6 +122,8 @@ TABLE = Table(
     Row("standby-blank", CRITICAL, "role secondary, metadata just created and not yet connected to a primary",
         "no redundancy: this copy holds nothing, and a takeover would serve an empty disk"),
     *(rule.row for rule in STANDING_BY),
+    Row("carp-not-told", UNKNOWN, "a line of the vhid is not understood, or it is not unique on this node",
+        "whether this node has to serve is not known, and nothing is promoted here"),
     Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
     Row("export-outside", WARNING, "nfsd runs, and a file system that is no resource's is NFS exported",
@@ -171,20 +173,30 @@ def _grace(text: str) -> float:
 def look(session: Session) -> Iterator[Finding | Number]:
     """Judge every resource on this node, then on the other one, then the pair."""
     resources = session.resources()
+    ours: list[Vhid] = []
     judged: dict[str, list[Judged]] = {name: [] for name in resources}
     for node in session.nodes:
-        yield from session.guarded(node.label, _node(session, node, resources, judged))
+        yield from session.guarded(node.label, _node(session, node, resources, judged, ours))
     for name, both in judged.items():
         yield from _pair(name, both, [node.label for node in session.nodes])
 
 
 def _node(
-    session: Session, node: Node, resources: dict[str, ConfiguredResource], judged: dict[str, list[Judged]]
+    session: Session,
+    node: Node,
+    resources: dict[str, ConfiguredResource],
+    judged: dict[str, list[Judged]],
+    ours: list[Vhid],
 ) -> Iterator[Finding | Number]:
+    """One node; the vhids of this node are added to `ours`, which tell the service addresses for the other one."""
     facts = read_node(node)
+    addresses = {name: _address(session, name, ours) for name in resources}
+    ours += facts.vhids if node is session.here else ()
     yield from session.guarded(node.label, _silent(session, node))
     for name, resource in resources.items():
-        yield from session.guarded(f"{name} on {node.label}", _resource(session, facts, resource, judged[name]))
+        yield from session.guarded(
+            f"{name} on {node.label}", _resource(session, facts, resource, judged[name], addresses[name])
+        )
     points = [session.config.for_resource(name).mount_point for name in resources]
     outside = [mount.point for mount in facts.mounts if mount.exported and not _below(mount.point, points)]
     if outside and "nfsd" in facts.daemons:
@@ -192,10 +204,10 @@ def _node(
 
 
 def _resource(
-    session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged]
+    session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged], address: str
 ) -> Iterator[Finding | Number]:
     settings = session.config.for_resource(resource.name)
-    found = read_resource(facts, session.wanted(resource), settings.mount_point, settings.vhid)
+    found = read_resource(facts, session.wanted(resource), settings.mount_point, settings.vhid, address)
     subject = f"{resource.name} on {facts.node.label}"
     rule = judge(found.state)
     kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"
@@ -209,6 +221,8 @@ def _resource(
     if passing:
         text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP seen to change {say_duration(since or 0)} ago"
         yield TABLE.finding("failover-in-progress", subject, text)
+    elif not found.carp_told:
+        yield TABLE.finding("carp-not-told", subject, _say(found, facts))
     elif not (ready and lacking):  # it isn't ready to take over where the copy isn't, or isn't known to be
         yield TABLE.finding(rule.row.reason, subject, _say(found, facts))
     yield from lacking
@@ -218,6 +232,13 @@ def _resource(
         yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
     if found.state.mounted is Mounted.NOTHING:
         yield from _underneath(facts.node, settings.mount_point, subject)
+
+
+def _address(session: Session, name: str, ours: list[Vhid]) -> str:
+    """The service address as configured, else as the vhid has it that the configuration of this node names."""
+    settings = session.config.for_resource(name)
+    named = [vhid for vhid in ours if vhid.name == settings.vhid]
+    return settings.service_address or next((address for vhid in named for address in vhid.usable), "")
 
 
 def _silent(session: Session, node: Node) -> Iterator[Finding]:

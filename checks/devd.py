@@ -10,7 +10,7 @@ from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, T
 from checks.plugin.text import name_list
 from checks.plugin.threshold import outside
 from checks.probes import carp, devd, processes
-from checks.probes.carp import CarpState
+from checks.probes.carp import STATES
 from checks.probes.devd import Rule
 from checks.probes.errors import NotFound
 from checks.probes.node import Node
@@ -105,7 +105,7 @@ def _rules(session: Session, node: Node) -> Iterator[Finding]:
     vhids = carp.vhids(node)
     if not vhids:
         yield TABLE.finding("devd-no-vhid", node.label, "no vhid on any interface")
-    yield from _events(rules, ours, [vhid.name for vhid in vhids], node.label)
+    yield from _events(rules, ours, [vhid.name for vhid in vhids if vhid.number], node.label)
     yield from _program(node, hook)
 
 
@@ -123,7 +123,7 @@ def _events(rules: tuple[Rule, ...], ours: tuple[Rule, ...], vhids: list[str], l
     """Hold the rules against every event that CARP of this node can send."""
     unmatched, shadowed = [], []
     for vhid in vhids:
-        for state in CarpState:
+        for state in STATES:
             event = {"system": "CARP", "subsystem": vhid, "type": state.value}
             first = devd.rule_for(rules, event)
             if not any(rule.fits(event) for rule in ours):

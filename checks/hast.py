@@ -124,7 +124,8 @@ class Roles:
         return since is not None and since < GRACE
 
     def _carp_asks(self, name: str) -> Asked:
-        return asked(self.vhids, self.session.config.for_resource(name).vhid)
+        settings = self.session.config.for_resource(name)
+        return asked(self.vhids, settings.vhid, settings.service_address)
 
 
 def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterator[Finding | Number]:

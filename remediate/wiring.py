@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from checks.devd import HOOK
 from checks.probes import carp, devd, hast_conf, processes
-from checks.probes.carp import CarpState
+from checks.probes.carp import STATES
 from checks.probes.devd import Rule
 from checks.probes.errors import Failed, NotFound, ProbeError
 from checks.probes.node import Node
@@ -90,8 +90,8 @@ def _rule(node: Node, expected: Chain) -> Link:
     """devd runs one rule for an event: it has to be ours, for the self-test and for every event of CARP."""
     rules = tuple(rule for file in devd.rule_files(node) for rule in devd.parse(_text(node, file), file))
     wanted = [EVENT]
-    for vhid in carp.vhids(node):
-        wanted += [{"system": "CARP", "subsystem": vhid.name, "type": state.value} for state in CarpState]
+    for vhid in (each for each in carp.vhids(node) if each.number):
+        wanted += [{"system": "CARP", "subsystem": vhid.name, "type": state.value} for state in STATES]
     missed = [event for event in wanted if not _ours(rules, event, expected.hook)]
     if missed:
         first = " ".join(missed[0].values())

@@ -192,6 +192,7 @@ class Run:
 
     def look(self) -> None:
         """Take what the check finds; an error of its own is a finding too, after what was found before it."""
+        nodes = self.session.nodes
         try:
             if any(is_worth_it(node.via) for node in self.session.nodes):
                 from checks.plugin.ahead import ask_ahead
@@ -207,6 +208,9 @@ class Run:
         except Exception as error:  # the last line of defence: never a traceback, never an OK
             self.add(self.failed(f"{type(error).__name__}: {error}"))
         self.look_for_maintenance()
+        for node in nodes:
+            for odd in node.not_understood:
+                self.add(self.check.table.could_not_look(node.label, odd))
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
 

@@ -53,13 +53,17 @@ def mounts(node: Node, with_fsid: bool = False) -> tuple[Mount, ...]:
     completed = node.run("mount", *(["-v"] if with_fsid else []))
     if completed.status != 0:
         raise Failed(f"`mount` ends with {completed.status}: {completed.words}")
+    node.note_odd("mount", [line for line in completed.stdout.splitlines() if _is_none(line)])
     return parse_mount(completed.stdout)
 
 
 def parse_mount(text: str) -> tuple[Mount, ...]:
-    """The lines of `mount` or `mount -v`. Raises NotUnderstood; no line at all is not an answer either."""
+    """The lines of `mount` or `mount -v`. Raises NotUnderstood where one that is not understood may be a mounted file
+    system: that it is not mounted would be a guess. No line at all is not an answer either."""
     found = []
     for line in text.splitlines():
+        if _is_none(line) and text.endswith("\n"):  # else it is cut off
+            continue
         fields = re.fullmatch(MOUNT, line)
         if not fields:
             raise NotUnderstood("mount", line)
@@ -78,6 +82,11 @@ def parse_mount(text: str) -> tuple[Mount, ...]:
     if not any(mount.point == "/" for mount in found):
         raise NotUnderstood("mount without a root file system", text[:160] or "(empty)")
     return tuple(found)
+
+
+def _is_none(line: str) -> bool:
+    """Whether a line is none of a mounted file system, which has `on` before a path."""
+    return bool(line.strip()) and " on " not in line and "/" not in line
 
 
 def mounted_at(found: tuple[Mount, ...], point: str) -> Mount | None:

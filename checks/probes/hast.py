@@ -21,6 +21,8 @@ NO_CONNECTION = r"(?m)\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\
 """hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
 NO_METADATA = r"(?m)\[ERROR\] Unable to (?:read metadata from|open) .*: (?P<why>.*?)\.?$"
 """metadata.c metadata_read(): the provider is not there, or was never initialised by `hastctl create`."""
+LIST_HEADING, DUMP_HEADING = r"(?P<name>[^:]*):", r"resource: (?P<name>.*)"
+"""hastctl.c, control_list() and control_dump(): the line that begins what is said of a resource."""
 DENIED = ("Permission denied", "Operation not permitted")
 NOBODY_LISTENS = ("Connection refused", "No such file or directory")
 NO_DISK = ("No such file or directory", "Device not configured", "Input/output error", "Invalid argument")
@@ -140,6 +142,7 @@ def resource(node: Node, name: str) -> Resource:
         raise HastctlFailed(str(error)) from None
     except _Refused as error:
         raise _down_or_stuck(node, str(error)) from None
+    node.note_odd("hastctl list", odd_lines(completed.stdout, LIST_HEADING))
     return parse_list(completed.stdout, name)
 
 
@@ -171,6 +174,7 @@ def metadata(node: Node, name: str) -> Metadata:
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
     if completed.status != 0:
         raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
+    node.note_odd("hastctl dump", odd_lines(completed.stdout, DUMP_HEADING))
     return parse_dump(completed.stdout, name)
 
 
@@ -197,9 +201,12 @@ def _plain(completed: Completed) -> str:
 
 def parse_list(text: str, name: str) -> Resource:
     """The resource `name` in the output of `hastctl list`. Raises HastdError and NotUnderstood."""
-    fields = _section(text, name, r"(?P<name>.*):", "hastctl list")
+    fields = _section(text, name, LIST_HEADING, "hastctl list")
     if "error" in fields:
         raise HastdError(name, _number(fields, "error"))
+    for line in odd_lines(text, LIST_HEADING):
+        if any(key not in fields and key in line.lower() for key in ("status", "workerpid")):
+            raise NotUnderstood("hastctl list", line)  # that there is none of them has a meaning
     status = fields.get("status", "-")
     found = Resource(
         name=name,
@@ -227,7 +234,7 @@ def parse_list(text: str, name: str) -> Resource:
 
 def parse_dump(text: str, name: str) -> Metadata:
     """The resource `name` in the output of `hastctl dump`. Raises NotUnderstood."""
-    fields = _section(text, name, r"resource: (?P<name>.*)", "hastctl dump")
+    fields = _section(text, name, DUMP_HEADING, "hastctl dump")
     return Metadata(
         name=name,
         datasize=_number(fields, "datasize"),
@@ -245,27 +252,38 @@ def _section(text: str, name: str, heading: str, what: str) -> dict[str, str]:
     found: dict[str, str] | None = None
     current: dict[str, str] | None = None
     for line in text.splitlines():
-        if not line.strip() or line.startswith("[DEBUG]"):
+        if not line.strip() or _is_odd(line, heading):
             continue
-        if not line.isprintable() or "|" in line:
-            raise NotUnderstood(what, line)
         if not line[0].isspace():
             title = re.fullmatch(heading, line)
-            if not title or not re.fullmatch(RESOURCE_NAME, title["name"]):
-                raise NotUnderstood(what, line)
+            assert title, "a line that is not odd"
             current = {}
             if title["name"] == name:
                 if found is not None:
                     raise NotUnderstood(f"{what}, which names the resource twice", line)
                 found = current
             continue
-        key, colon, value = line.strip().partition(":")
-        if current is None or not colon or key in current:
-            raise NotUnderstood(what, line)
-        current[key] = value.strip()
+        key, _, value = line.strip().partition(":")
+        if current is not None and current.setdefault(key, value.strip()) != value.strip():
+            raise NotUnderstood(f"{what}, which has two values of {key}", line)
     if found is None:
         raise NotUnderstood(f"{what} without {name}", text[:160] or "(empty)")
     return found
+
+
+def odd_lines(text: str, heading: str) -> tuple[str, ...]:
+    """The lines of hastctl that are neither the heading of a resource nor `key: value`."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("[DEBUG]")]
+    return tuple(line for line in lines if _is_odd(line, heading))
+
+
+def _is_odd(line: str, heading: str) -> bool:
+    if not line.isprintable() or "|" in line:
+        return True
+    if line[:1].isspace():
+        return ":" not in line
+    title = re.fullmatch(heading, line)
+    return not title or not re.fullmatch(RESOURCE_NAME, title["name"])
 
 
 def _field(fields: dict[str, str], key: str) -> str:

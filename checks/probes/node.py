@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from checks.probes import ahead
 from checks.probes.errors import (
@@ -65,6 +65,8 @@ LEAST = 0.2
 """Seconds below which no command is started any more."""
 RESERVE = 0.5
 """Seconds kept at the end of a check's time to say what was found."""
+MOST_ODD = 3
+"""Lines of one output that are shown where they are not understood."""
 ENV_C = ("/usr/bin/env", "LC_ALL=C")
 """Put before a command that goes through a prefix: our own environment does not cross ssh, and messages are read."""
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
@@ -107,6 +109,8 @@ class Node:
         """The command lines that were started, for whoever counts them."""
         self.reads: Callable[[str], str] | None = None
         """What reads a file of the node without a process, where something does; raises what `read` raises."""
+        self.not_understood: list[NotUnderstood] = []
+        """Lines that were not understood where the others were enough to go on; whoever looked has to say so."""
         self._host_name = ""
         self._lost: ProbeError | None = None
         self._ahead: dict[tuple[str, ...], Completed | Hangs] = {}
@@ -129,6 +133,11 @@ class Node:
     def known_as(self, host_name: str) -> None:
         """Take the host name that another look at this node has found: it isn't asked for again."""
         self._host_name = host_name
+
+    def note_odd(self, what: str, lines: Sequence[str]) -> None:
+        """Keep lines that were not understood, the first few of them, to be reported."""
+        shown = [f"{what} ({len(lines)} lines)" if len(lines) > 1 else what, *[what] * (MOST_ODD - 1)]
+        self.not_understood += [NotUnderstood(*each) for each in zip(shown, lines, strict=False)]
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, processes
 from checks.probes.beneath import Lies, Wanted, ground
-from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.carp import CarpState, Lacking, Vhid, asked
 from checks.probes.filesystem import Mount
 from checks.probes.node import Node
 
@@ -84,6 +84,8 @@ class ResourceFacts(NamedTuple):
     carp_says: str
     mount_says: str
     """What is mounted, and on what it lies."""
+    carp_told: bool = True
+    """False: a vhid may speak for the resource, and which one it is, or what it says, cannot be told."""
 
 
 def read_node(node: Node) -> NodeFacts:
@@ -92,12 +94,13 @@ def read_node(node: Node) -> NodeFacts:
     return NodeFacts(node, carp.vhids(node), filesystem.mounts(node), running)
 
 
-def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str) -> ResourceFacts:
-    """The state of one resource on the node; `vhid` as the configuration maps it, or empty. Raises ProbeError."""
+def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str, address: str = "") -> ResourceFacts:
+    """The state of one resource on the node; `vhid` and the service `address` as configured, or empty. Raises
+    ProbeError."""
     role, hast_says = _role(facts.node, wanted.name)
     mount = filesystem.mounted_at(facts.mounts, mount_point)
     mounted, mount_says = look_at_mount(facts.node, mount, wanted)
-    carp_asks = asked(facts.vhids, vhid)
+    carp_asks = asked(facts.vhids, vhid, address)
     state = State(
         carp=carp_asks.state,
         role=role,
@@ -105,7 +108,8 @@ def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str)
         nfs=_nfs(facts.daemons),
         exported=mount is not None and mount.exported,
     )
-    return ResourceFacts(state, hast_says, carp_asks.why, mount_says)
+    told = carp_asks.lacking not in (Lacking.NOT_UNIQUE, Lacking.NOT_UNDERSTOOD)
+    return ResourceFacts(state, hast_says, carp_asks.why, mount_says, told)
 
 
 def _role(node: Node, name: str) -> tuple[HastRole, str]:

@@ -24,6 +24,7 @@ NFS_DAEMONS = {
     "nfsd": "nfsd",
 }
 """The daemons of an NFS server, as rc(8) calls them, and the names of their processes."""
+LOOKED_FOR = (HASTD, DEVD, SSHD, *NFS_DAEMONS.values())
 HAST_USER = 845
 """The user of hastd's workers, `hast` in FreeBSD's master.passwd (hastd's subr.c drop_privs()). They run in a jail of
 their own (hast-facts, 40)."""
@@ -82,7 +83,9 @@ def processes(node: Node) -> tuple[Process, ...]:
     completed = node.run("ps", "-axww", "-o", COLUMNS)
     if completed.status != 0:
         raise Failed(f"`ps` ends with {completed.status}: {completed.words}")
-    return parse_ps(completed.stdout)
+    found, odd = read_ps(completed.stdout)
+    node.note_odd("ps", odd)
+    return found
 
 
 def titles(node: Node) -> dict[int, str]:
@@ -93,9 +96,10 @@ def titles(node: Node) -> dict[int, str]:
     found = {}
     for line in completed.stdout.split("\n")[1:-1]:
         pid, _, command = line.strip().partition(" ")
-        if not re.fullmatch(r"\d+", pid, re.ASCII):
-            raise NotUnderstood("ps", line)
-        found[int(pid)] = command
+        if re.fullmatch(r"\d+", pid, re.ASCII):
+            found[int(pid)] = command
+        else:
+            node.note_odd("ps", [line])
     return found
 
 
@@ -112,7 +116,13 @@ def state(node: Node, pid: int) -> ProcessState | None:
 
 
 def parse_ps(text: str) -> tuple[Process, ...]:
-    """The lines of `ps -o` with COLUMNS. Raises NotUnderstood.
+    """The processes among the lines of `ps -o` with COLUMNS. Raises NotUnderstood."""
+    return read_ps(text)[0]
+
+
+def read_ps(text: str) -> tuple[tuple[Process, ...], tuple[str, ...]]:
+    """The lines of `ps -o` with COLUMNS, and those that are none. Raises NotUnderstood, also where one of these may be
+    that of a daemon which somebody looks for: that it does not run would be a guess.
 
     Every column but the last is as wide as its widest value, and no narrower than its header (ps.c format_output(),
     sizevars()), so a line begins its last field where the header does. A line that is too short for that is the rest
@@ -126,18 +136,30 @@ def parse_ps(text: str) -> tuple[Process, ...]:
     if not lines or lines.pop():
         raise NotUnderstood("ps, whose last line is cut off", text.rpartition("\n")[2])
     found: list[Process] = []
+    odd: list[str] = []
     for line in lines:
         if len(ONE_BYTE.sub("?", line)) < name_at:
-            if not found or found[-1].of_the_system:
-                raise NotUnderstood("ps", line)
+            if not found or found[-1].of_the_system or odd:
+                odd.append(line)
+                continue
             found[-1] = found[-1]._replace(comm=f"{found[-1].comm}\n{line}")
             continue
         fields = LINE.match(line)
         if not fields or fields.end() < name_at:
-            raise NotUnderstood("ps", line)
+            odd.append(line)
+            continue
         pid, ppid, jid, ruid, uid = (int(fields[name]) for name in ("pid", "ppid", "jid", "ruid", "uid"))
         found.append(Process(pid, ppid, jid, ruid, uid, fields["started"], line[name_at:]))
-    return tuple(found)
+    for line in odd:
+        if not found or _may_be_looked_for(line, name_at):
+            raise NotUnderstood("ps", line)
+    return tuple(found), tuple(odd)
+
+
+def _may_be_looked_for(line: str, name_at: int) -> bool:
+    """Whether a line that is not understood may be that of a daemon: it names one, or is cut off before its name."""
+    cut_off = re.match(r" *\d", line, re.ASCII) is not None and len(ONE_BYTE.sub("?", line)) <= name_at
+    return cut_off or any(name in line for name in LOOKED_FOR)
 
 
 def daemons(found: Iterable[Process], comm: str) -> tuple[Process, ...]:

@@ -65,7 +65,7 @@ TABLE = (
             "hast-both-primary", "carp-init-hast-primary", "carp-backup-mounted", "carp-backup-hast-primary"),
     *_calls("check_carp_hast", Remedy.CONVERGE, Since.HARD, "the node is not what CARP says",
             "carp-backup-hast-init", "carp-backup-nfs-running", "locking-stopped"),
-    *_nothing("check_carp_hast", "CARP and its interfaces are not changed by an event", "carp-absent",
+    *_nothing("check_carp_hast", "CARP and its interfaces are not changed by an event", "carp-absent", "carp-not-told",
               "carp-init-standby"),
     *_nothing("check_carp_hast", "a hastd that is stuck is not killed under a file system", "hast-role-unknown"),
     *_nothing("check_carp_hast", "a human mounted it so, or a disk did", "carp-master-read-only",
@@ -121,9 +121,9 @@ TABLE = (
     *_nothing("check_carp", "who has the address is for CARP and the convergence to settle", "carp-two-masters",
               "carp-no-master", "carp-unexpected", "carp-not-preferred", "carp-demoted", "carp-vhids-disagree"),
     *_nothing("check_carp", "CARP and its interfaces are not changed by an event", "carp-not-loaded", "carp-no-vhid",
-              "carp-not-allowed", "carp-init"),
+              "carp-not-allowed", "carp-init", "carp-address-tentative", "carp-address-detached"),
     *_nothing("check_carp", "the configuration is a human's", "carp-vhid-missing", "carp-addresses-differ",
-              "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off"),
+              "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off", "carp-address-duplicated"),
 )  # fmt: skip
 """Every finding that is not OK."""
 

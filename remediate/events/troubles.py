@@ -9,7 +9,7 @@ from __future__ import annotations
 from checks.plugin.text import name_list
 from checks.probes import carp, devd, filesystem, hast, processes
 from checks.probes.beneath import lies_on_hast
-from checks.probes.carp import CarpState, asked
+from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
 from checks.probes.node import Node
@@ -122,7 +122,7 @@ def served_here(site: Site) -> tuple[Place, ...]:
     vhids, mounts = carp.vhids(node), filesystem.mounts(node)
     found = []
     for place in places(node, site.config).values():
-        if asked(vhids, place.vhid).state is not CarpState.MASTER:
+        if place.asks(vhids).state is not CarpState.MASTER:
             continue
         if mounted_as(node, filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
             return ()

@@ -94,7 +94,7 @@ def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dic
         return {}
     node = site.peer.node(peer.ASK)
     try:
-        state = carp.asked(carp.vhids(node), place.vhid).state
+        state = place.asks(carp.vhids(node)).state
         there = hast.resource(node, place.name)
     except (hast.NoState, ProbeError):
         return {}

@@ -32,7 +32,7 @@ def carp_event(site: Site, words: list[str]) -> str:
         return ""
     node = site.here.node()
     if len(words) == 1 and words[0] in OLD_STYLE:
-        for vhid in carp.vhids(node):
+        for vhid in (each for each in carp.vhids(node) if each.is_read):
             events.note(site.store, vhid.name, vhid.state.value, site.timing.wall(), this_boot(site))
         return f"devd {words[0]}"
     if len(words) != 2 or not events.valid(*words):

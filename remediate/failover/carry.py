@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable
 from functools import partial
 
-from checks.probes.carp import CarpState, asked
+from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import Reason
@@ -166,7 +166,7 @@ class Carrier:
         except ProbeError as error:
             raise Superseded(f"before {step}: CARP cannot be read: {error}") from None
         for name in [step.resource] if step.resource else list(self.seen.places):
-            now = asked(vhids, self.seen.places[name].vhid).state
+            now = self.seen.places[name].asks(vhids).state
             was = self._carp[name]
             if now is was:
                 continue

@@ -80,9 +80,9 @@ def look(site: Site, seen: Seen) -> Clients:
     return clients.note(site.store, connected, services, now)
 
 
-def addresses(place: Place, vhids: Iterable[Vhid]) -> tuple[str, ...]:
+def addresses(place: Place, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
     """The service addresses of a resource: the configured one, and those of its vhid."""
-    mine = [vhid for vhid in vhids if place.vhid in ("", vhid.name)]
+    mine = place.speaking(vhids)
     found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
     return tuple(dict.fromkeys([*([place.address] if place.address else []), *found]))
 

@@ -362,7 +362,7 @@ class Run:
         for number, (name, decision) in enumerate(made.decisions.items()):
             state, said = seen.facts.resources[name], seen.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",
-                        state.mounted.value, f"peer: {said.peer}"]  # fmt: skip
+                        state.mounted.value, f"peer: {said.peer}", *seen.facts.odd]  # fmt: skip
             self.site.journal.entry(
                 "plan", resource=name, why=f"{self.wish.trigger}: {decision.rule.says}", evidence=evidence,
                 result=f"to be {decision.target.value}: {', '.join(map(str, made.steps)) or 'nothing to do'}",

@@ -120,3 +120,5 @@ class Facts(NamedTuple):
     blocked: str = ""
     unsure: str = ""
     """What is remembered of the node and cannot be read, or cannot be kept: nothing is promoted."""
+    odd: tuple[str, ...] = ()
+    """Lines that were not understood, and that the others were enough without."""

@@ -147,12 +147,14 @@ def _is_kept_back(site: Site, seen: Seen, held: bool) -> bool:
     if site.peer is None:
         return held
     try:
-        theirs = {vhid.number: vhid for vhid in carp.vhids(site.peer.node(peer.ASK))}
+        theirs = carp.partners(seen.vhids, carp.vhids(site.peer.node(peer.ASK)))
         demotion = carp.settings(site.peer.node(peer.ASK)).demotion
     except (ProbeError, carp.CarpNotLoaded, hast.NoState):
         return held
     return any(
-        other is None or (mine.advbase, mine.advskew) < (other.advbase, other.advskew + demotion)
+        other is None
+        or not (mine.numbers_read and other.numbers_read)
+        or (mine.advbase, mine.advskew) < (other.advbase, other.advskew + demotion)
         for mine in seen.vhids
-        for other in [theirs.get(mine.number)]
+        for other in [theirs.get(mine.name)]
     )

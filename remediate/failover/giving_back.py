@@ -17,7 +17,7 @@ from functools import partial
 
 from checks.probes import carp, hast
 from checks.probes import hold as hold_probe
-from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import Reason, Why
@@ -45,7 +45,7 @@ def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
     """Give the address of a resource that this node refuses to serve to the other node, where that could serve. Raises
     nothing: what cannot be done is journalled, and this node stays what it is."""
     place = seen.places[name]
-    mine = [vhid for vhid in seen.vhids if _speaks(vhid, place) and vhid.state is CarpState.MASTER]
+    mine = [vhid for vhid in place.speaking(seen.vhids) if _can_be_given(vhid)]
     if site.timing.until(partial(_is_gone, site, place), PREEMPTS, LOOK_AGAIN) or not mine:
         return
     try:
@@ -62,13 +62,13 @@ def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
                        result=result, severity=WARNING, run=run)  # fmt: skip
 
 
-def _speaks(vhid: Vhid, place: Place) -> bool:
-    return vhid.protocol == "carp" and place.vhid in ("", vhid.name)
+def _can_be_given(vhid: Vhid) -> bool:
+    return vhid.protocol == "carp" and vhid.state is CarpState.MASTER
 
 
 def _is_gone(site: Site, place: Place) -> bool:
     try:
-        return asked(carp.vhids(site.here.node()), place.vhid).state is not CarpState.MASTER
+        return place.asks(carp.vhids(site.here.node())).state is not CarpState.MASTER
     except ProbeError:
         return False
 
@@ -107,7 +107,7 @@ def _could_serve(site: Site, place: Place) -> bool:
     unfit = {Reason(why, place.name) for why in fitness.STAYS} | ENDED_BY_A_HUMAN
     try:
         node = site.peer.node(peer.ASK)
-        waits = asked(carp.vhids(node), place.vhid).state is CarpState.BACKUP
+        waits = place.asks(carp.vhids(node)).state is CarpState.BACKUP
         role = hast.resource(node, place.name).role
         complete = ledger.of_node(node, place.name).copy is not Copy.INCOMPLETE
         reasons = hold_probe.read(node).reasons

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from checks.plugin.config import Config
 from checks.probes import carp, filesystem, hast, hold, route
 from checks.probes.booted import boot_mark, boot_time
-from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
 from checks.probes.hast import Resource, Status
@@ -180,7 +180,7 @@ class _Look:
             blocked=self.blocked,
             resources=dict(zip(self.places, looked, strict=True)),
             last=self.last,
-            unread=tuple(dict.fromkeys(self.unread)),
+            unread=tuple(dict.fromkeys([*self.unread, *map(str, self.node.not_understood)])),
             silent=self.silent,
         )
 
@@ -256,7 +256,7 @@ class _Look:
             return []
 
     def _resource(self, place: Place) -> ResourceGlance:
-        wanted = None if self.vhids is None else asked(self.vhids, place.vhid)
+        wanted = None if self.vhids is None else place.asks(self.vhids)
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
         mounted = None if self.mounts is None else mounted_as(self.node, there, place)

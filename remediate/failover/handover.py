@@ -13,7 +13,7 @@ import enum
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checks.probes.carp import CarpState, asked
+from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate.counted import Started, counted
 from remediate.failover import clients
@@ -217,6 +217,6 @@ class _Giving:
             here = vhids(self.site, seen.vhids)
         except ProbeError:
             return False
-        found = any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
+        found = any(seen.places[name].asks(here).state is CarpState.MASTER for name in self.names)
         self.left = self.left or not found
         return found

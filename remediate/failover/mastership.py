@@ -32,7 +32,7 @@ def look(site: Site, vhids: tuple[Vhid, ...], boot: str) -> Seen:
     Otherwise what cannot be written down is not known later, and nothing here depends on it. In a boot that has no
     mark nothing is written: no look would ever find the note of the one before."""
     now = site.timing.wall()
-    states = {vhid.name: vhid.state.value for vhid in vhids}
+    states = {vhid.name: vhid.state.value for vhid in vhids if vhid.is_read}
     try:
         store = site.store if boot else Untouched(site.store.directory)
         return events.looked(store, states, now, boot, now - site.timing.now())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, route
 from checks.probes.booted import boot_mark
-from checks.probes.carp import CarpState, Vhid, asked
+from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
@@ -122,6 +122,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         maintenance=suspended.reason if suspended else "",
         blocked=stopped,
         unsure=remembered.trouble,
+        odd=tuple(map(str, node.not_understood)),
     )
     return Seen(facts, found, resources, vhids, arrived.seq, at, settles)
 
@@ -149,8 +150,10 @@ def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
     """The service address as configured, else the one that the resource's vhid carries."""
     if place.address:
         return place
-    mine = [vhid for vhid in vhids if not place.vhid or vhid.name == place.vhid]
-    addresses = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
+    mine = place.speaking(vhids)
+    if place.vhid and len(mine) != 1:
+        return place  # an address that may be another service's would be a guess
+    addresses = [address for vhid in mine for address in vhid.usable]
     return place._replace(address=addresses[0] if addresses else "")
 
 
@@ -159,7 +162,7 @@ def _resource(
 ) -> tuple[ResourceState, Said, float | None]:
     """One resource, and when CARP has been MASTER for it long enough to be believed; None where it is not MASTER."""
     site, name = reading.site, place.name
-    wanted = asked(reading.vhids, place.vhid)
+    wanted = place.asks(reading.vhids)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
     try:
         resource = hast.resource(reading.node, name)
@@ -172,7 +175,7 @@ def _resource(
     there = filesystem.mounted_at(reading.mounts, place.point)
     mounted = mounted_as(reading.node, there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
-    mine = [vhid for vhid in reading.vhids if place.vhid in ("", vhid.name)]
+    mine = list(place.speaking(reading.vhids))
     since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
     settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
     stale = split_said = unheard = ""

@@ -42,7 +42,7 @@ def vhids(site: Site, known: Iterable[Vhid]) -> tuple[Vhid, ...]:
 
 def _as_known(site: Site, vhid: Vhid) -> Vhid | None:
     machine = site.here.machine
-    if machine is None or vhid.protocol != "carp":
+    if machine is None or vhid.protocol != "carp" or not vhid.number:
         return None
     try:
         now = machine.carp(vhid.interface, vhid.number)

@@ -10,6 +10,7 @@ from checks.probes import hast_conf
 from checks.probes.beneath import Wanted
 from checks.probes.errors import NotFound
 from checks.probes.node import Node
+from checks.probes.vhid import Asked, Vhid, asked, speaking
 
 EXPORTS = "/etc/exports"
 PORT = "8457"
@@ -48,6 +49,14 @@ class Place(NamedTuple):
     def wanted(self) -> Wanted:
         """What has to be mounted at its mount point."""
         return Wanted(self.name, self.device, self.filesystem, self.configured_pool, self.others)
+
+    def speaking(self, vhids: tuple[Vhid, ...]) -> tuple[Vhid, ...]:
+        """The vhids of a node that speak for the resource."""
+        return speaking(vhids, self.vhid, self.address)
+
+    def asks(self, vhids: tuple[Vhid, ...]) -> Asked:
+        """The state of CARP that counts for the resource on a node of these vhids."""
+        return asked(vhids, self.vhid, self.address)
 
 
 def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from checks.probes import carp, hast, maintenance
 from checks.probes.booted import uptime
-from checks.probes.carp import CarpState, Vhid, asked, vhids
+from checks.probes.carp import CarpState, Vhid, partners, vhids
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
@@ -149,11 +149,15 @@ def _refuse_slower(site: Site, node: Node, seen: Seen) -> None:
     """Raise StepFailed where the other node would not preempt this one although that holds back with all it has: where
     something demotes it as much. Raises ProbeError."""
     demotion = carp.settings(node).demotion
-    theirs = {vhid.number: vhid for vhid in carp.vhids(node)}
+    theirs = partners(seen.vhids, carp.vhids(node))
     ours = (seen.facts.demotion or 0) + site.config.failover.demotion
     for vhid in seen.vhids:
-        other = theirs.get(vhid.number)
-        if other is not None and vhid.state is CarpState.MASTER and _sum(other, demotion) >= _sum(vhid, ours):
+        other = theirs.get(vhid.name)
+        if other is None or vhid.state is not CarpState.MASTER:
+            continue
+        if not (vhid.numbers_read and other.numbers_read):
+            raise StepFailed(f"the advskew of {vhid.name} or {other.name} is not understood")
+        if _sum(other, demotion) >= _sum(vhid, ours):
             raise StepFailed(f"{node.name} is demoted by {demotion} in CARP: it would not take the address")
 
 
@@ -181,7 +185,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
-            if asked(vhids(node), seen.places[name].vhid).state is not CarpState.BACKUP:
+            if seen.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
         _refuse_slower(site, node, seen)
     except (ProbeError, hast.NoState, carp.CarpNotLoaded) as error:
@@ -202,7 +206,7 @@ def _came_back(site: Site, seen: Seen, moving: list[str]) -> bool:
         here = vhids(site.here.node())
     except ProbeError:
         return False
-    return any(asked(here, seen.places[name].vhid).state is CarpState.MASTER for name in moving)
+    return any(seen.places[name].asks(here).state is CarpState.MASTER for name in moving)
 
 
 def _missing(site: Site, peer: Way, places: list[Place]) -> str:

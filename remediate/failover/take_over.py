@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes.carp import CarpState, asked
+from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from remediate.counted import Started, counted
@@ -260,7 +260,7 @@ class _Taking:
             vhids = own_node.vhids(counted(self.site, self.looks), seen.vhids)
         except ProbeError:
             return False
-        return all(asked(vhids, seen.places[name].vhid).state is CarpState.MASTER for name in self.names)
+        return all(seen.places[name].asks(vhids).state is CarpState.MASTER for name in self.names)
 
     # --- on the way of the clients ---------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ TOGETHER = 200
 """Clients in one command line, where the node is reached through a prefix."""
 
 
-def wake(site: Site, place: Place, vhids: Iterable[Vhid]) -> str:
+def wake(site: Site, place: Place, vhids: tuple[Vhid, ...]) -> str:
     """Wake them; how many segments were sent to whom, for the journal. Raises nothing: who is not woken waits as long
     as he would without it."""
     services = clients.addresses(place, vhids)

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, hast_log
-from checks.probes.carp import CarpState, asked
+from checks.probes.carp import CarpState
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
@@ -137,12 +137,13 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
         mounts = filesystem.mounts(node)
         there = filesystem.mounted_at(mounts, place.point)
         own_place = place if own else places(node, site.config, (name,)).get(name, place)
+        own_place = own_place._replace(address=own_place.address or place.address)
         found = marker.present(site.store, name) if own else None
         told = hast_log.marker(node, name) if not own else None
         kept = ledger.read(site.store, name) if own else _peer_ledger(node, name)
         return Side(
             name=node.name,
-            carp=asked(carp.vhids(node), own_place.vhid).state,
+            carp=own_place.asks(carp.vhids(node)).state,
             role=role,
             status=status,
             mounted=mounted_as(node, there, own_place),

@@ -10,7 +10,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from checks.probes.carp import parse_ifconfig
+from checks.probes import ifconfig
 from checks.probes.errors import Failed, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.failover.filesystems import is_protected
@@ -79,7 +79,7 @@ class SimulatedMachine(Machine):
 
     def carp(self, interface: str, vhid: int) -> CarpNow:
         """Raises Killed, Failed."""
-        for each in parse_ifconfig(self._answer("ifconfig -a")):
+        for each in ifconfig.parse(self._answer("ifconfig -a")).vhids:
             if (each.interface, each.number) == (interface, vhid):
                 return CarpNow(each.state, each.advbase, each.advskew)
         raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: No such file or directory")

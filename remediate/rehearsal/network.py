@@ -23,6 +23,8 @@ class Interface:
     up: bool = True
     carrier: bool = True
     vhids: list[Vhid] = field(default_factory=list)
+    more: list[str] = field(default_factory=list)
+    """Further lines that ifconfig(8) prints of it: of other addresses, or of a later release."""
 
 
 class Network:
@@ -155,6 +157,7 @@ def describe(interface: Interface) -> str:
     for vhid in vhids:
         address = vhid.layout.address
         lines.append(f"\tinet {address} netmask 0xffffffff broadcast {address} vhid {vhid.layout.vhid}")
+    lines += [f"\t{line}" for line in interface.more]
     for vhid in vhids:
         counters = f"advbase {vhid.layout.advbase} advskew {vhid.advskew}"
         lines.append(f"\tcarp: {vhid.state.value} vhid {vhid.layout.vhid} {counters}")

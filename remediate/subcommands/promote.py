@@ -97,8 +97,7 @@ def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> No
 
 def no_address(seen: Seen, name: str, state: CarpState) -> str:
     """That the address is not here, and how it comes here."""
-    wanted = seen.places[name].vhid
-    mine = [vhid for vhid in seen.vhids if wanted in ("", vhid.name)]
+    mine = seen.places[name].speaking(seen.vhids)
     forced = "; ".join(f"ifconfig {vhid.interface} vhid {vhid.number} state master" for vhid in mine[:1])
     return (
         f"{name}: CARP is {state.value} here, and the service address has to be here first: `hastwatch switchover` on "

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.carp import matched
-from checks.probes.carp import CarpState, CarpSysctl, Vhid, asked, parse_ifconfig, parse_sysctl
+from checks.probes.carp import STATES, CarpState, CarpSysctl, Vhid, asked, matched, parse_sysctl
 from checks.probes.errors import NotUnderstood
+from checks.probes.ifconfig import parse
 from tests.probes.recorded import outputs
 
 IFCONFIGS = outputs("ifconfig -a")
@@ -25,30 +25,30 @@ def test_a_virtual_host_is_read_with_its_addresses() -> None:
         + CARP_LINE
     )
     expected = Vhid("em0", 2, CarpState.MASTER, "carp", 1, 10, ("10.1.101.5/32", "fe80::1/64"), True)
-    assert parse_ifconfig(text) == (expected,)
+    assert parse(text).vhids == (expected,)
 
 
 def test_freebsd_14_adds_a_line_with_the_peers() -> None:
     text = HEAD + CARP_LINE + "\t      peer 224.0.0.18 peer6 ff02::12\n"
-    assert parse_ifconfig(text)[0].state is CarpState.MASTER
+    assert parse(text).vhids[0].state is CarpState.MASTER
 
 
 def test_freebsd_15_can_speak_vrrp() -> None:
     text = HEAD + "\tvrrp: BACKUP vrid 7 prio 100 interval 100\n"
-    assert parse_ifconfig(text) == (Vhid("em0", 7, CarpState.BACKUP, "vrrp", 100, 155, (), True),)
+    assert parse(text).vhids == (Vhid("em0", 7, CarpState.BACKUP, "vrrp", 100, 155, (), True),)
 
 
 @pytest.mark.parametrize("name", ["vlan0.100", "em0_1", "lagg0", "wg-site.1:0"])
 def test_interface_names_may_hold_dots_and_underscores(name: str) -> None:
     text = f"{name}: flags=8922<BROADCAST> metric 0\n" + CARP_LINE
-    found = parse_ifconfig(text)[0]
+    found = parse(text).vhids[0]
     assert (found.name, found.interface_up) == (f"2@{name}", False)
 
 
 def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
-    assert parse_ifconfig(HEAD) == ()
+    assert parse(HEAD) == ((), ())
     with pytest.raises(NotUnderstood):
-        parse_ifconfig("")
+        parse("")
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,7 @@ def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
     ],
 )
 def test_what_ifconfig_does_not_print_is_not_understood(line: str) -> None:
-    with pytest.raises(NotUnderstood):
-        parse_ifconfig(HEAD + line + "\n")
+    assert parse(HEAD + line + "\n").odd == (line,)
 
 
 def carp_vhid(name: str) -> Vhid:
@@ -99,13 +98,13 @@ def test_a_mapping_finds_its_vhid_on_an_interface_of_another_name() -> None:
 
 
 def test_every_recorded_output_is_understood() -> None:
-    assert {vhid.state for text in IFCONFIGS for vhid in parse_ifconfig(text)} == set(CarpState)
-    assert {parse_sysctl(text).demotion for text in SYSCTLS} >= {0, 240}
+    assert {vhid.state for text in IFCONFIGS for vhid in parse(text).vhids} == set(STATES)
+    assert {parse_sysctl(text)[0].demotion for text in SYSCTLS} >= {0, 240}
 
 
 def test_the_settings_are_read_and_others_are_let_pass() -> None:
     text = "net.inet.carp.demotion: 240\nnet.inet.carp.preempt: 1\nnet.inet.carp.allow: 0\nnet.inet.carp.new: a b\n"
-    assert parse_sysctl(text) == CarpSysctl(240, True, False)
+    assert parse_sysctl(text) == (CarpSysctl(240, True, False), ())
 
 
 @pytest.mark.parametrize(
@@ -123,8 +122,8 @@ def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.Dat
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
     garbled = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
-    for parse in (parse_ifconfig, parse_sysctl):
+    for reader in (parse, parse_sysctl):
         try:
-            parse(garbled)
+            reader(garbled)
         except NotUnderstood as error:
             assert str(error).isprintable()

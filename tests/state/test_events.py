@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes import carp
+from checks.probes import ifconfig
 from remediate.state import events
 from remediate.state.events import SELF_TESTS_KEPT, Heard, Seen, SelfTest, VhidSeen
 from remediate.state.store import Store
@@ -86,7 +86,7 @@ def test_these_are_none(store: Store, subsystem: str) -> None:
 @given(st.from_regex(events.SUBSYSTEM, fullmatch=True))
 def test_the_interface_is_one_that_ifconfig_would_print(subsystem: str) -> None:
     name = subsystem.partition("@")[2]
-    (found,) = carp.parse_ifconfig(f"{name}: flags=8843<UP> metric 0\n\tcarp: MASTER vhid 2 advbase 1 advskew 10\n")
+    (found,) = ifconfig.parse(f"{name}: flags=8843<UP> metric 0\n\tcarp: MASTER vhid 2 advbase 1 advskew 10\n").vhids
     assert found.interface == name
 
 
