@@ -55,6 +55,8 @@ READS: Rows = (
     ("/usr/bin/nc", "-U -w 1 /var/run/devd.pipe", "whether devd takes a connection"),
     ("/bin/cat", "/var/run/devd.pid", "whether rc(8) can stop it"),
     ("/bin/cat", "/etc/devd.conf", "devd's rules"),
+    ("/bin/ls", "/dev/hast", "whether a primary has its device"),
+    ("/usr/bin/nc", "-z -w 1 <address> 8457", "whether the other node's hastd listens"),
     ("/bin/ls", "/etc/devd", "where more of them are"),
     ("/bin/ls", "/usr/local/etc/devd", "and more"),
     ("/bin/cat", "/etc/devd/<name>.conf", "the rules there"),

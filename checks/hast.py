@@ -11,7 +11,7 @@ from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
 from checks.plugin.threshold import outside
-from checks.probes import carp, hast, hast_log, route
+from checks.probes import bug_292322, carp, hast, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -59,13 +59,14 @@ inside the thresholds. A busy healthy primary always has some dirty extents, up 
 -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the role is
 compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. Where no connection is there, it
 looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch adds such a route for a
-moment when it takes over from a node that is gone."""
+moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays degraded it looks whether
+FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node logged (with --peer), and
+whether its hastd listens."""
 
 GRACE = 60
 """Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
 ERRORS_STAY_NEW = 3600
 """Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
-BUG_292322 = "FreeBSD bug 292322 (15 and 16): the primary stays degraded, `Unable to receive header ... timed out`"
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
@@ -197,7 +198,7 @@ def _connection(
     elif found.role is Role.PRIMARY and (found.status is Status.ABSENT or found.workerpid is None):
         yield TABLE.finding("hast-no-worker", subject, "primary without a worker")
     elif found.role is Role.PRIMARY and found.status is Status.DEGRADED:
-        hint = _bug_292322(session)
+        hint = _bug_292322(session, found)
         yield TABLE.finding("hast-degraded", subject, f"primary, degraded, {say_size(found.dirty)} dirty{hint}")
     elif found.role is Role.PRIMARY:
         reason = "hast-in-sync"
@@ -274,18 +275,14 @@ def performance(found: Resource, warning: str, critical: str) -> Iterator[Number
         yield Number(f"{name}_queue_{queue}", length, least=0)
 
 
-def _bug_292322(session: Session) -> str:
+def _bug_292322(session: Session, found: Resource) -> str:
     """The hint at a known bug where the release and the signs fit, else nothing."""
     try:
-        release = session.here.run("uname", "-r").stdout
-        if not release.startswith(("15.", "16.")):
-            return ""
-        log = session.here.run("grep", "-h", "hastd", *hast_log.LOGS).stdout
+        said = bug_292322.signs(session.here, session.peer, found, session.config.failover.hastd_repaired)
     except ProbeError as error:
-        session.remarks.append(f"not looked for {BUG_292322}: {error}")
+        session.remarks.append(f"not looked for {bug_292322.NAME}: {error}")
         return ""
-    fits = any("nable to receive" in line and "header" in line and "timed out" in line for line in log.splitlines())
-    return f" (perhaps {BUG_292322})" if fits else ""
+    return f" ({said})" if said else ""
 
 
 QUESTIONS = (("ifconfig", "-a"), ("hastctl", "list", "{name}"))

@@ -60,6 +60,10 @@ class Machine:
         """Whether something is there, such as a device."""
         return os.path.exists(path)
 
+    def release(self) -> str:
+        """The release of the kernel, `uname -r`."""
+        return os.uname().release
+
     def mounted(self, point: str) -> Mount | None:
         """What is mounted at `point` (statfs(2)), None where nothing is. Raises ProbeError."""
         found = parse_statfs(_statfs(point))

@@ -320,7 +320,7 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         "the words before a command line that bring it to this node, such as 'sudo -n hastwatch-ask' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
-    used = "default: not asked" if check.uses_peer else "not used by this check"
+    used = "default: not asked" if check.uses_peer else "asked only for maintenance, and to explain a finding"
     made.add_argument("--peer", metavar="PREFIX", help=f"the same for the other node ({used})")
     made.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
         "judge a row of the table below as ok, warning or critical instead; may be repeated"

@@ -25,6 +25,7 @@ from remediate.failover import (
     fitness,
     hearing,
     hold,
+    known_bug,
     newest,
     own_copy,
     peer,
@@ -359,6 +360,7 @@ class Run:
 
     def begins(self, seen: Seen, made: Plan) -> None:
         """Write down what is going to be done, and why."""
+        known_bug.note(self.site, self._going_up(seen, made), self.id)
         for number, (name, decision) in enumerate(made.decisions.items()):
             state, said = seen.facts.resources[name], seen.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",

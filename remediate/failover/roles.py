@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from checks.probes import hast
 from checks.probes.hast import Role
-from remediate.failover import peer
+from remediate.failover import known_bug, peer
 from remediate.failover.facts import Facts, Peer
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
@@ -62,7 +62,8 @@ def _device_appears(site: Site, place: Place) -> float:
         return False
 
     if not site.timing.until(there, DEVICE, DEVICE_EVERY):
-        raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s")
+        known = known_bug.here(site)
+        raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s" + (f": {known}" if known else ""))
     return site.timing.now() - began
 
 

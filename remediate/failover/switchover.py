@@ -16,7 +16,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
 from checks.probes.node import Node
-from remediate.failover import hearing
+from remediate.failover import hearing, known_bug
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.facts import Leaving
 from remediate.failover.handover import End, hand_over, prepare
@@ -176,6 +176,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(site.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
+        known_bug.refuse(site, node)
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:

@@ -96,6 +96,11 @@ class SimulatedMachine(Machine):
         process.kill()
         return next((number for words, number in ERRORS.items() if words in output.text("err")), errno.ETIMEDOUT)
 
+    def release(self) -> str:
+        """Raises Killed."""
+        self._life.check()
+        return self._node.kernel.values["kern.osrelease"]
+
     def mounted(self, point: str) -> Mount | None:
         """Raises Killed, Failed."""
         return mounted_at(self.mounts(), posixpath.normpath(point))

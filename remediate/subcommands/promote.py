@@ -17,6 +17,7 @@ import sys
 from checks.probes.carp import CarpState
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.failover import known_bug
 from remediate.failover.converge import Wish, converge
 from remediate.failover.facts import Split
 from remediate.failover.observe import Seen, observe
@@ -63,6 +64,8 @@ def act(site: Site, options: argparse.Namespace) -> int:
     refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
     question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
     asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
+    if known := known_bug.here(site):
+        sys.stdout.write(f"{known}\n")
     caller.confirm(options, asked, " ".join(costs) if costs else "yes")
     progress = Progress(site.timing, on_a_terminal())
     wish = Wish(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
