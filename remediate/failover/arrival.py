@@ -12,7 +12,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import PARTED, Reason
-from remediate.failover import alone, copies, hold, newest, own_copy, peer
+from remediate.failover import alone, copies, hold, newest, own_copy, peer, waking
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
@@ -59,6 +59,7 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(site, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
+        waking.expect_all(site)
         _joined(site, name)
     _about_the_copies(site, resource, EVENTS[kind], telling)
     return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
@@ -143,6 +144,8 @@ def _split_brain(site: Site, name: str) -> str:
         site.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
         return "" if serving else f"hastd split-brain {name}"
     if found.events == 1:
+        if serving:
+            waking.expect_all(site)
         side = "this node does not serve, and steps down" if found.losing else "this node serves the clients"
         site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
                            evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,

@@ -41,23 +41,27 @@ WHY = "clients that wait are woken when the other node serves"
 TOLD = "clients_told.json"
 
 
-def note(site: Site, seen: Seen) -> None:
-    """Look, write down, tell the other node, and keep it on the file systems. Raises nothing."""
+def note(site: Site, seen: Seen) -> Clients | None:
+    """Look, write down, tell the other node, and keep it on the file systems; who is known, None where it was not
+    looked. Raises nothing."""
     known = note_leaving(site, seen)
-    for name in _served(seen) if known else ():
+    if not known:
+        return known
+    for name in _served(seen):
         if seen.resources[name].status is Status.COMPLETE:  # alone, a write of ours would part the copies
             _keep(site, seen.places[name], known)
+    return known
 
 
-def note_leaving(site: Site, seen: Seen) -> Clients:
-    """The same without the file systems, which are about to be unmounted; who is known. Raises nothing."""
+def note_leaving(site: Site, seen: Seen) -> Clients | None:
+    """The same without the file systems, which are about to be unmounted. Raises nothing."""
     if not _served(seen) or "nfsd" not in seen.facts.node.serving:
-        return ()
+        return None
     try:
         known = look(site, seen)
     except (ProbeError, StateError) as error:
         site.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
-        return ()
+        return None
     tell(site, known)
     return known
 

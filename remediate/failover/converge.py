@@ -30,6 +30,7 @@ from remediate.failover import (
     own_copy,
     peer,
     silence,
+    waking,
 )
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving, Peer
@@ -189,7 +190,7 @@ class Run:
             said = _refusals(seen, made)
             if not made.steps:
                 if self.wish.again:
-                    clients.note(self.site, seen)
+                    waking.again(self.site, seen, clients.note(self.site, seen))
                 trouble = self.hold(seen, made.decisions)
                 if events.read(self.site.store).seq != self.seq:
                     continue

@@ -3,6 +3,10 @@
 A client whose call the other node had acknowledged and not answered waits for its own time-out, 60 s or 300 s, though
 the service is back (hast-facts, 33); `tickle` says how it is woken. What is known comes from this node's own looks,
 from the other node's messages, and from the replicated file system (`clients`).
+
+A tickle may be in vain: while CARP is cut both nodes are MASTER, and the client's answer to it reaches the other one.
+So who has not come back is tickled again at the periodic looks, for as long as a client waits by itself; and anew when
+the other node has been met again, which may have had the clients until then.
 """
 
 from __future__ import annotations
@@ -15,18 +19,24 @@ from checks.probes.carp import Vhid
 from checks.probes.errors import ProbeError
 from remediate.failover import clients, tickle
 from remediate.failover.hearing import NC
+from remediate.failover.observe import Seen
 from remediate.failover.reach import HASTWATCH
 from remediate.failover.resource import Place
 from remediate.failover.tickle import NFS_PORT, Sent
 from remediate.site import Site
 from remediate.state import clients as remembered
 from remediate.state.clients import Client, Clients
+from remediate.state.journal import INFO, WARNING, Level
+from remediate.state.store import StateError
 
 LISTENS, LOOK_AGAIN, CONNECTS = 10.0, 0.02, 0.2
 """Seconds from the start of nfsd until it listens, between two looks, and for one connection: a segment to a port that
 is still closed is dropped on 13 (`silence`). A tickle that comes before has no effect."""
 SENDS = 5.0
 """Seconds for all segments of a service address in one round to be sent."""
+LATELY = 3600.0
+"""Seconds since a client was seen, after which it is not expected back from the other node: many have just left."""
+NOT_AGAIN = "who does not come back is not woken again"
 TOGETHER = 200
 """Clients in one command line, where the node is reached through a prefix."""
 
@@ -39,10 +49,53 @@ def wake(site: Site, place: Place, vhids: tuple[Vhid, ...]) -> str:
     first = _sent(site, services, known, connections)
     known += _of(services, _in_the_file(site, place))
     then = _sent(site, services, known, every_port)
+    expect(site, tuple(known))
     count = len({each.address for each in known})
     says = f"{first.segments} segments to known connections, then {then.segments} to all ports of {count} clients"
     trouble = "; ".join(dict.fromkeys(each.trouble for each in (first, then) if each.trouble))
     return f"failed in part: {trouble}; {says}" if trouble else says
+
+
+def expect(site: Site, those: Clients) -> None:
+    """Await these clients: each is tickled at the periodic looks until it is connected here. Raises nothing."""
+    now = site.timing.wall()
+    try:
+        remembered.await_them(site.store, those, now)
+    except StateError as error:
+        _journal(site, f"{NOT_AGAIN}: {error}", WARNING)
+
+
+def expect_all(site: Site) -> None:
+    """The same for all that were seen lately: the other node, which is met again, may have had them. Raises nothing."""
+    now = site.timing.wall()
+    expect(site, tuple(each for each in remembered.read(site.store) if now - each.at <= LATELY))
+
+
+def again(site: Site, seen: Seen, looked: Clients | None) -> None:
+    """At a periodic look, which has shown who is connected here, if it has: tickle those who are awaited still. Raises
+    nothing."""
+    if looked is None:
+        return
+    try:
+        left = remembered.awaited(site.store, looked, site.timing.wall())
+    except StateError as error:
+        _journal(site, f"{NOT_AGAIN}: {error}", WARNING)
+        return
+    served = [place for name, place in seen.places.items() if seen.facts.resources[name].active]
+    services = [service for place in served for service in clients.addresses(place, seen.vhids)]
+    here = {(each.service, each.address) for each in looked if each.ports}
+    waiting = _of(services, left)
+    away = [each for each in waiting if (each.service, each.address) not in here]
+    first, then = _sent(site, services, waiting, connections), _sent(site, services, away, every_port)
+    if trouble := first.trouble or then.trouble:
+        _journal(site, f"who has not come back could not be woken again: {trouble}", WARNING)
+    elif away:  # of the others a connection of before is likelier gone than waiting
+        count = first.segments + then.segments
+        _journal(site, f"{count} segments to {len(away)} clients that have not come back yet", INFO)
+
+
+def _journal(site: Site, result: str, severity: Level) -> None:
+    site.journal.entry("clients", why=clients.WHY, result=result, severity=severity)
 
 
 def connections(client: Client) -> list[tickle.Client | str]:

@@ -2,6 +2,9 @@
 
 Addresses come from TCP connections that were established, which a stranger cannot fake from elsewhere, or from the
 other node. Everything is bounded, and an address that cannot be a client's is left out: packets are sent to each.
+
+Those who may wait for the answer of another node are *awaited* (`clients_awaited.json`) until they are connected here,
+or until their own time-out has ended that.
 """
 
 from __future__ import annotations
@@ -13,12 +16,16 @@ from typing import NamedTuple
 from checks.probes.times import since_1970, utc
 from remediate.state.store import StateUnreadable, Store, Values
 
-NAME = "clients.json"
+NAME, AWAITED = "clients.json", "clients_awaited.json"
 KEPT = 7 * 86400.0
 """Seconds after which a client that was not connected any more is forgotten."""
 MOST_CLIENTS, MOST_PORTS = 512, 16
 """Clients of all service addresses together, the last seen first; connections of one (`nconnect`, nfs(5) of Linux: 16
 at most)."""
+
+
+TIME_OUT = 300.0
+"""Seconds that a client waits for an answer at most (NFS_TCPTIMEO, sys/fs/nfs/nfs.h; `timeo` of Linux, 60 s)."""
 
 
 class Client(NamedTuple):
@@ -53,6 +60,41 @@ def note(store: Store, connected: Clients, services: Iterable[str], now: float) 
         return as_values(merged((*connected, *before), now))
 
     return from_values(store.update(NAME, noted, instead=lambda error: {}))
+
+
+def await_them(store: Store, those: Clients, now: float) -> None:
+    """From now on these clients are awaited too. Raises StateNotKept."""
+
+    def more(values: Values) -> Values:
+        everyone = merged((*from_values(values), *those), now)
+        return {**as_values(everyone), "since": utc(now)} if everyone else {}
+
+    store.update(AWAITED, more, instead=lambda error: {})
+
+
+def awaited(store: Store, looked: Clients, now: float) -> Clients:
+    """Who is awaited still, for TIME_OUT at most: `ports` of connections that a look, of which `looked` came, did not
+    find here; and clients of which it found none at all. The list is kept as it is then. Raises StateNotKept."""
+    here = {(each.service, each.address): each.ports for each in looked if each.ports}
+
+    def shortened(values: Values) -> Values:
+        since = min(_since(values), now)  # a clock that was set back ends nothing, and prolongs nothing for long
+        left = []
+        for each in from_values(values) if now - since <= TIME_OUT else ():
+            connected = here.get((each.service, each.address), ())
+            ports = tuple(port for port in each.ports if port not in connected)
+            if ports or not connected:
+                left.append(each._replace(ports=ports))
+        return {**as_values(tuple(left)), "since": utc(since)} if left else {}
+
+    return from_values(store.update(AWAITED, shortened, instead=lambda error: {}))
+
+
+def _since(values: Values) -> float:
+    try:
+        return since_1970(values.get("since"))
+    except ValueError:
+        return 0.0
 
 
 def merged(found: Iterable[Client], now: float) -> Clients:

@@ -16,10 +16,11 @@ from remediate.failover.converge import Wish
 from remediate.failover.resource import Place
 from remediate.rehearsal.client import Operation
 from remediate.rehearsal.clock import Process
+from remediate.rehearsal.service import RHYTHM
 from remediate.state import clients as remembered
 from remediate.state.clients import Client, Clients
 from remediate.state.store import Store
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 PERIODIC = Wish("periodic", promote=False, again=True)
 ARRIVED = 0.02
@@ -86,6 +87,60 @@ def test_a_client_with_another_port_than_the_known_one_is_woken_too(state: Path)
     pair = installed_pair(state)
     pair.converges(pair.active, PERIODIC)  # the client of the test connects afterwards, from the same address
     assert goes_on_late(pair, waiting_for_a_dead_node(pair)) < LATE, pair.story()
+
+
+def dies_while_it_has_a_call(pair: InstalledPair) -> None:
+    """The power of the active node goes when it has acknowledged the next call of the client that writes all the
+    time, and has not answered it."""
+    pair.passes(RHYTHM + ARRIVED - pair.clients.unanswered_for())
+    pair.active.power_off()
+
+
+def test_a_client_that_no_tickle_has_reached_is_woken_at_the_next_look(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.converges(pair.active, PERIODIC)
+    tickle = pair.pair.sockets.tickle
+    pair.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
+    dies_while_it_has_a_call(pair)
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    pair.passes(10)
+    assert pair.clients.unanswered_for() > 10
+    pair.pair.sockets.tickle = tickle  # type: ignore[method-assign]
+    pair.converges(pair.standby, PERIODIC)
+    pair.passes(LATE)
+    assert pair.clients.unanswered_for() < LATE, pair.story()
+    pair.told_once(pair.standby, "1024 segments to 1 clients that have not come back yet", "clients")
+    pair.converges(pair.standby, PERIODIC)
+    pair.told_once(pair.standby, "that have not come back yet", "clients")
+
+
+def test_a_client_that_the_other_master_had_is_woken_when_that_gives_way(state: Path) -> None:
+    pair = installed_pair(state)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.standby.power_off()
+    pair.boots(pair.standby, 30)  # it believes CARP late: the other node is MASTER again before this one serves
+    pair.breaks("cut")
+    dies_while_it_has_a_call(pair)
+    pair.boots(pair.active, 40)
+    assert master(pair.active) and pair.holds(pair.standby), pair.story()
+    pair.breaks("heal")
+    assert pair.until(lambda: not master(pair.active), 10)
+    assert pair.until(lambda: pair.clients.unanswered_for() < LATE, 62), pair.story()
+
+
+def test_a_client_that_does_not_come_back_is_woken_as_long_as_it_may_wait(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.converges(pair.active, PERIODIC)
+    sent: list[float] = []
+    pair.pair.sockets.tickle = lambda *words: sent.append(pair.now)  # type: ignore[method-assign]
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+    pair.pair.link.cut(pair.pair.layout.client, pair.standby.name)
+    began = pair.now
+    pair.looks_every_minute(pair.standby)
+    pair.passes(700)
+    assert remembered.TIME_OUT - 60 < max(sent) - began < remembered.TIME_OUT + 60, pair.story()
 
 
 def test_what_was_sent_is_in_the_journal(state: Path) -> None:
