@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.disk import Disk
-from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.writes import Cause, Fate, Piece, Write
 
@@ -152,13 +151,7 @@ def primary_worker(node: Node, resource: str) -> PrimaryWorker | None:
 def _replicating(node: Node, peer: Node, resource: str) -> bool:
     """What is written on `node` now gets to `peer` before a handover is through."""
     worker = primary_worker(node, resource)
-    return (
-        worker is not None
-        and worker.connected
-        and peer.on
-        and node.hastd.reachable
-        and node.pair.link.both_ways(node.name, peer.name, Traffic.HAST)
-    )
+    return worker is not None and worker.connected and node.pair.replicates_both_ways(node, peer)
 
 
 def unexplained(pair: Pair, resource: str) -> set[int]:

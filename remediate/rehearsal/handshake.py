@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 def connect(worker: PrimaryWorker) -> Role | None:
     """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
-    mine, here = worker.hastd, worker.hastd.node
+    here = worker.hastd.node
     there = here.pair.node_at(worker.resource.conf.remote)
-    if there is None or there is here or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST):
-        return None
-    if not (there.on and there.hastd.running and mine.reachable and there.hastd.reachable):
+    if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
         return None
     if there.hastd.stopped:
         there.hastd.takes_tcp_connection()  # it waits in the queue, also when this worker has given it up

@@ -17,7 +17,6 @@ from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
 from remediate.rehearsal.handshake import connect, is_silent
 from remediate.rehearsal.hastconf import HastConf, ResourceConf, parse
-from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.listening import ControlSocket, ListenQueue
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES, Level
 from remediate.rehearsal.metadata import Metadata, Role
@@ -302,13 +301,7 @@ class Hastd:
 
     def _peer_answers(self, worker: PrimaryWorker) -> bool:
         there = worker.secondary.hastd.node if worker.secondary is not None else None
-        return (
-            there is not None
-            and there.on
-            and there.hastd.running
-            and self.reachable
-            and self.node.pair.link.both_ways(self.node.name, there.name, Traffic.HAST)
-        )
+        return there is not None and there.hastd.running and self.node.pair.replicates_both_ways(self.node, there)
 
     def device_created(self, resource: Resource, worker: PrimaryWorker) -> None:
         """The worker has made /dev/hast/NAME, or attached itself to the one that was left."""
@@ -352,7 +345,7 @@ class Hastd:
     def tell_closed(self, secondary: SecondaryWorker) -> None:
         """The primary's end of a connection is closed: the secondary learns it at once, or not at all (3)."""
         here, there = self.node, secondary.hastd.node
-        if here.on and self.reachable and here.pair.link.passes(here.name, there.name, Traffic.HAST):
+        if here.pair.replicates(here, there):
             secondary.exit(EX_TEMPFAIL)
 
     def create(self, path: str, extentsize: int, keepdirty: int, mediasize: int) -> None:

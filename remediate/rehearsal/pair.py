@@ -86,6 +86,15 @@ class Pair:
         rejected = one.network.rejects(theirs) or other.network.rejects(mine)
         return up and not rejected and self.link.both_ways(one.name, other.name, traffic)
 
+    def replicates(self, sender: Node, receiver: Node) -> bool:
+        """What the hastd of one node sends to that of the other now arrives there."""
+        up = receiver.on and receiver.network.address_up(receiver.layout.address)
+        return sender.hastd.reachable and up and self.link.passes(sender.name, receiver.name, Traffic.HAST)
+
+    def replicates_both_ways(self, one: Node, other: Node) -> bool:
+        """The same for answers too."""
+        return self.replicates(one, other) and self.replicates(other, one)
+
     def manageable(self, one: Node, other: Node) -> bool:
         """Commands of one node reach the other by ssh(1), over the management network."""
         return self.reachable(one, other, Traffic.MANAGEMENT) and other.sshd_runs

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Completion, Process, Timer
 from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
-from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.secondary import DeviceWrite, SecondaryWorker, store
 from remediate.rehearsal.statistics import Statistics
@@ -125,11 +124,10 @@ class PrimaryWorker:
                 self.hastd.connect_worker(self)
 
     def _keepalive(self, secondary: SecondaryWorker) -> None:
-        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
-        sent = secondary.hastd.node.on and self.hastd.reachable and link.passes(here, there, Traffic.HAST)
-        if sent and secondary.alive:
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        if pair.replicates(here, there) and secondary.alive:
             secondary.hear()
-        if not (sent and link.passes(there, here, Traffic.HAST)):
+        if not pair.replicates_both_ways(here, there):
             if self._silence is None:
                 self._silence = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
             return
@@ -262,13 +260,8 @@ class PrimaryWorker:
 
     def _peer_closed(self, secondary: SecondaryWorker) -> bool:
         """Its worker is gone and its machine says so (a reset) instead of keeping silent."""
-        here, there = self.hastd.node.name, secondary.hastd.node.name
-        return (
-            not secondary.alive
-            and secondary.hastd.node.on
-            and self.hastd.reachable
-            and self.hastd.node.pair.link.both_ways(here, there, Traffic.HAST)
-        )
+        here, there = self.hastd.node, secondary.hastd.node
+        return not secondary.alive and here.pair.replicates_both_ways(here, there)
 
     def _replicate(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
         mode = self.resource.conf.replication
@@ -291,16 +284,15 @@ class PrimaryWorker:
         """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
         if not self.alive or self.secondary is not secondary:
             return
-        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
-        working = secondary.alive and not secondary.stopped and secondary.hastd.node.on and self.hastd.reachable
-        arrives = working and link.passes(here, there, Traffic.HAST)
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        arrives = secondary.alive and not secondary.stopped and pair.replicates(here, there)
         if arrives:
             secondary.hear()
             if self.resource.conf.replication == "memsync":
                 self._in_memory(secondary, write, outcome)
                 return
             secondary.apply(write)
-        if arrives and link.passes(there, here, Traffic.HAST):
+        if arrives and pair.replicates(there, here):
             self._answered(write.extent, outcome)
             return
         self._unanswered.append((secondary, write, outcome))
@@ -309,13 +301,13 @@ class PrimaryWorker:
 
     def _in_memory(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
         """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk."""
-        here, there, link = self.hastd.node.name, secondary.hastd.node.name, self.hastd.node.pair.link
-        if link.passes(there, here, Traffic.HAST):
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        if pair.replicates(there, here):
             outcome.finish(True)
 
         def to_disk() -> None:
             secondary.apply(write)
-            answers = secondary.alive and link.passes(there, here, Traffic.HAST)
+            answers = secondary.alive and pair.replicates(there, here)
             if answers and self.alive and self.secondary is secondary:
                 self._answered(write.extent, outcome)
             elif self.alive and self.secondary is secondary:

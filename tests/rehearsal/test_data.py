@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from remediate.rehearsal.accounting import Event, Places, at_risk, lost, places, saved_by_an_unmount, unexplained
+from remediate.rehearsal.accounting import (
+    Event,
+    Places,
+    at_risk,
+    disk_of,
+    lost,
+    places,
+    saved_by_an_unmount,
+    unexplained,
+)
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.node import Node
@@ -130,12 +139,25 @@ def test_a_clean_unmount_on_the_only_node_loses_nothing() -> None:
     assert lost(pair, "home") == []
 
 
-def test_the_role_first_instead_of_a_split_brain_is_not_the_steps_doing() -> None:
+@pytest.mark.parametrize("pulled", ["nfs001", "nfs002"])
+def test_nothing_is_replicated_while_either_cable_is_pulled(pulled: str) -> None:
+    pair, first, second = healthy()
+    before = disk_of(second, "home").pieces()
+    inflict(pair, "carrier-off", pulled)
+    first.start_command("echo here >/hast/home/f; fsync /hast/home/f")
+    pair.clock.advance(15)
+    assert disk_of(first, "home").pieces() > before == disk_of(second, "home").pieces()
+
+
+@pytest.mark.parametrize("pulled", ["nfs001", "nfs002"])
+def test_the_role_first_instead_of_a_split_brain_is_not_the_steps_doing(pulled: str) -> None:
     """The link is cut, nothing was written alone, and the other node has the service: what was buffered would have been
     in the copy that loses."""
     pair, first, second = healthy()
     write_records(pair, 3)
-    inflict(pair, "carrier-off", "nfs001")
+    inflict(pair, "carrier-off", pulled)
+    if pulled == second.name:  # its own cable keeps it from the address, and not from being promoted
+        first.run("ifconfig vtnet1 vhid 2 state backup")
     pair.clock.advance(0.1)
     assert {risk.cause for risk in at_risk(pair, "home", Event.ROLE_FIRST)} == {Cause.ONE_HISTORY}
     pair.must(first, "hastctl role secondary home")
