@@ -71,6 +71,8 @@ class Disk:
     extents: dict[int, set[Piece]] = field(default_factory=dict)
     active: set[int] = field(default_factory=set)
     """The activemap on disk: extents that may differ from the peer's (activemap.c)."""
+    half_synchronised: bool = False
+    """A synchronisation of it has begun, and none has been completed since: nothing on it tells what it lacks."""
     recent: list[int] = field(default_factory=list)
     """The most recently written of them: up to keepdirty extents stay in the map although both copies agree (9)."""
 
@@ -143,6 +145,6 @@ class Disk:
         self.superblock = None
         self.bad_reads.clear()
         self.bad_writes.clear()
-        self.broken = False
+        self.broken = self.half_synchronised = False
         self.extents.clear()
         self.clear_map()

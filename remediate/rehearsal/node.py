@@ -57,6 +57,8 @@ class Node:
         self.boot_deafness = 0.0
         """Seconds during which CARP hears nothing after the next boot (a fault: the flap)."""
         self.fsck_slowness = 1.0
+        self.checked_in_full: set[str] = set()
+        """Resources whose file system a full fsck(8) is reading now."""
         """How many times as long fsck takes (a fault)."""
         self.trouble = Trouble()
         self.hastwatch: Program | None = None

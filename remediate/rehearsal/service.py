@@ -81,7 +81,7 @@ class Clients:
 
     def unanswered_for(self) -> float:
         """Seconds since the client that waits longest had its last answer, whatever it was."""
-        last = [max([self.began, *(each.ended for each in client.operations)]) for client in self.clients.values()]
+        last = [client.operations[-1].ended if client.operations else self.began for client in self.clients.values()]
         return max((self.pair.clock.now - at for at in last), default=0.0)
 
     def outages(self) -> tuple[float, ...]:

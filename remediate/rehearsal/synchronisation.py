@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ RANGE_LOCKED = 0.05
 def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
     """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
     announced = bool(primary.dirty)
+    source, target = (secondary, primary) if from_secondary else (primary, secondary)
     if announced:
+        target.disk.half_synchronised = True
         primary.hastd.event(primary.resource, "syncstart")
     costs = primary.hastd.costs
     full = primary.metadata.extentsize / costs.sync_bytes_per_second
@@ -44,7 +45,6 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
         if extent not in primary.dirty or extent in primary.inflight:
             continue
         if from_secondary or not secondary.write_fails(extent):
-            source, target = (secondary, primary) if from_secondary else (primary, secondary)
             gone = target.disk.copy_extent(source.disk, extent)
             target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
         secondary.hear()
@@ -53,6 +53,7 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
         primary.disk.settle(primary.dirty | primary.inflight.keys())
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
+    primary.disk.half_synchronised = secondary.disk.half_synchronised = False
     primary.reads_remotely = False
     peer = secondary.disk.metadata
     assert peer is not None
@@ -66,8 +67,5 @@ def _working(primary: PrimaryWorker, secondary: SecondaryWorker) -> bool:
         secondary.alive
         and not secondary.stopped
         and not primary.stopped
-        and there.on
-        and primary.hastd.reachable
-        and secondary.hastd.reachable
-        and here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
+        and here.pair.replicates_both_ways(here, there)
     )

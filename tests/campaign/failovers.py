@@ -36,7 +36,7 @@ from checks.plugin.policy import Repair
 from remediate.rehearsal.node import Node
 from tests.campaign.ground import GIVEN_UP, Ground, Missing
 from tests.campaign.hostile import CAUSES, OUTSIDE
-from tests.campaign.invariants import Violation, held_back
+from tests.campaign.invariants import Violation, checks_in_full, held_back
 from tests.campaign.played import NOTHING, Played, report
 from tests.campaign.putting_right import give_up_a_copy, put_right
 from tests.campaign.schedule import Round, drawn
@@ -185,10 +185,11 @@ def recovered(ground: Ground, seed: int = 0) -> str:
 
 
 def _comes_to_health(ground: Ground) -> bool:
-    ends = ground.clock.now + HEALTH
+    left = HEALTH
     while not ground.is_healthy():
-        if ground.clock.now >= ends or ground.is_settled_split():
+        if left <= 0 or ground.is_settled_split():
             return False
+        left -= 0 if checks_in_full(ground) else LOOKS
         ground.clock.advance(LOOKS)
     return True
 

@@ -4,7 +4,8 @@
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
   know, however long it lasts: it has been MASTER all the time, and the other node may be dead.
-* While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds.
+* While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
+  not counting those in which a full fsck(8) of the node that holds the address runs.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
   because only CARP is cut, the one that does not serve may have the clients' packets, by the ARP that it sent later.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
@@ -72,6 +73,8 @@ class Watch:
         """Numbers of writes that were lost to the served copy before: each is somebody's doing once."""
         self._unserved_since: float | None = None
         """Since when nobody has served although a good node was there."""
+        self._looked = 0.0
+        """When it was last looked whether anybody serves."""
         self._steady: tuple[str, float] = ("", 0.0)
         """Which good node serves, and since when."""
         self.accepted_until = 0.0
@@ -90,6 +93,7 @@ class Watch:
     def look_for_service(self) -> None:
         """The same for what takes longer to look at; once a second is enough. Raises Violation."""
         ground, now = self._ground, self._ground.clock.now
+        since_then, self._looked = now - self._looked, now
         served = any(serves(node) for node in ground.pair.nodes.values())
         self._at_clients_that_hang()
         good = [] if served else [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
@@ -97,6 +101,8 @@ class Watch:
             self._unserved_since = None
         elif self._unserved_since is None:
             self._unserved_since = now
+        elif checks_in_full(ground):
+            self._unserved_since += since_then
         elif now - self._unserved_since > BOUND:
             raise Violation(f"nobody has served for {BOUND:g} s although {good[0].name} could, with all the data")
 
@@ -177,6 +183,12 @@ def serves(node: Node) -> bool:
     return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)
 
 
+def checks_in_full(ground: Ground) -> bool:
+    """A node that holds the address checks its file system in full (fsck_ffs(8), -y), as it has to where replaying the
+    journal fails: it takes as long as the disk is large (`failover.fsck`), and nobody else may have the device."""
+    return any(node.checked_in_full and holds_address(node) for node in ground.pair.nodes.values())
+
+
 def hears_nobody(node: Node) -> bool:
     """No connection of the node works, neither with the other node nor with a client (`isolate`)."""
     pair = node.pair
@@ -207,13 +219,15 @@ def could_serve(ground: Ground, node: Node) -> bool:
 
 def _can_know(ground: Ground, node: Node) -> bool:
     """Whether the node can tell its copy from one that lacks writes: it has been connected since its boot, or
-    can ask the other one now, and its disk is not behind by the counters. What a mount or fsck wrote alone counts as
-    much as what a client wrote."""
+    can ask the other one now, its disk is not behind by the counters, and no synchronisation of it was cut short, which
+    may have brought everything or not. What a mount or fsck wrote alone counts as much as what a client wrote."""
     pair, peer = ground.pair, ground.pair.peer(node)
     for resource in pair.layout.resources:
         kept = ledger.read(Store(str(ground.state / node.name)), resource.name) if ground.state else None
         unheard = kept is not None and kept.unheard_since is not None
         if unheard and not (peer.on and pair.manageable(node, peer)):
+            return False
+        if disk_of(node, resource.name).half_synchronised:
             return False
         mine, theirs = disk_of(node, resource.name).metadata, disk_of(peer, resource.name).metadata
         if mine is not None and theirs is not None and theirs.localcnt > mine.remotecnt:
@@ -224,8 +238,9 @@ def _can_know(ground: Ground, node: Node) -> bool:
 def _has_all(ground: Ground, node: Node, resource: str) -> bool:
     here = disk_of(node, resource).pieces()
     there = disk_of(ground.pair.peer(node), resource).pieces()
-    return not any(
-        there.issuperset(write.pieces) and not here.issuperset(write.pieces)
+    lacks = there - here
+    return not lacks or not any(
+        there.issuperset(write.pieces) and not lacks.isdisjoint(write.pieces)
         for write in ground.pair.ledger.of(resource)
     )
 

@@ -14,7 +14,7 @@ from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
-from tests.campaign.invariants import BOUND, HANGS, Violation, could_serve, held_back, serves
+from tests.campaign.invariants import BOUND, HANGS, Violation, checks_in_full, could_serve, held_back, serves
 from tests.campaign.schedule import Disturbance, Event, Kind, Round
 from tests.campaign.shrink import shrunk
 
@@ -24,6 +24,15 @@ SWITCHOVER = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     return Ground(1, tmp_path)
+
+
+def nobody_acts_on(ground: Ground) -> None:
+    """No hook, no cron(8), no monitoring from now on."""
+    for node in ground.pair.nodes.values():
+        node.hastwatch = None
+        node.programs.clear()
+    assert ground.installed is not None
+    ground.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]
 
 
 def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(ground: Ground) -> None:
@@ -42,15 +51,31 @@ def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(ground: Ground) -
 
 def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(ground: Ground) -> None:
     active = ground.active
-    for node in ground.pair.nodes.values():
-        node.hastwatch = None
-        node.programs.clear()
+    nobody_acts_on(ground)
     ground.pair.peer(active).power_off()
     active.run("service nfsd onestop")
     assert could_serve(ground, active)
-    assert ground.installed is not None
-    ground.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]  # no cron(8)
     with pytest.raises(Violation, match="nobody has served for 150 s although nfs001 could"):
+        ground.clock.advance(BOUND + 20)
+    ground.close()
+
+
+def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(ground: Ground) -> None:
+    active, standby = ground.active, ground.pair.peer(ground.active)
+    inflict(ground.pair, "fsck-fails", standby.name, "home", "1")
+    inflict(ground.pair, "slow-fsck", standby.name, "30")
+    active.power_off()
+    ground.clock.advance(60)
+    ground.clock.wait(active.power_on())
+    ground.clock.advance(BOUND + 20)
+    assert could_serve(ground, active) and checks_in_full(ground)
+    while checks_in_full(ground):
+        ground.clock.advance(1)
+    ground.clock.advance(10)
+    assert serves(standby)
+    nobody_acts_on(ground)
+    standby.run("service nfsd onestop")
+    with pytest.raises(Violation, match="nobody has served for 150 s although"):
         ground.clock.advance(BOUND + 20)
     ground.close()
 

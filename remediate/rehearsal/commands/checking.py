@@ -37,7 +37,7 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     full = "y" in options and "p" not in options
     if full:
-        yield costs.fsck_full * node.fsck_slowness
+        yield from _checking_in_full(node, resource.name, costs.fsck_full * node.fsck_slowness)
     else:
         yield node.processor.use(costs.fsck_clean * node.fsck_slowness)
     if not node.files.exists(resource.device):
@@ -60,6 +60,15 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     call.out("\n***** FILE SYSTEM MARKED CLEAN *****\n")
     return 0
+
+
+def _checking_in_full(node: Node, resource: str, seconds: float) -> Steps[None]:
+    """The time that a full check takes; a process that is killed ends it too."""
+    node.checked_in_full.add(resource)
+    try:
+        yield seconds
+    finally:
+        node.checked_in_full.discard(resource)
 
 
 def _failed(device: str, full: bool) -> str:
