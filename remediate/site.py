@@ -66,7 +66,7 @@ class PeerWay(Way):
     def __init__(self, way: Way, here: Way) -> None:
         self.via = way.via
         self._way, self._here = way, here
-        self._host_name = ""
+        self._host_name = self._called = ""
         self._answered = False
 
     @property
@@ -83,8 +83,8 @@ class PeerWay(Way):
             self._answered = bool(made.host_name)
             tell_apart(here, made)
             refuse_stranger(here, made)
-            self._host_name = made.host_name
-        made.known_as(self._host_name)
+            self._host_name, self._called = made.host_name, made.name
+        made.known_as(self._host_name, self._called)
         return made
 
     def talk(self, argv: tuple[str, ...]) -> Line:

@@ -1,23 +1,22 @@
 """hast.conf(5): which resources a node has, under which device, and what hastd runs on events.
 
-Reads what the checks need and no more: hastd itself refuses a wrong file. Tokens are those of `sbin/hastd/token.l`.
+`checks.probes.hast_grammar` reads the file as hastd does; here is what of it applies to a node (`sbin/hastd/parse.y`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from typing import NamedTuple
 
+from checks.probes import hast_grammar
 from checks.probes.errors import NotFound, NotTheOther, NotUnderstood
 from checks.probes.hast import RESOURCE_NAME
-from checks.probes.identity import UUID, host_ids, same_name
+from checks.probes.hast_grammar import Resource
+from checks.probes.identity import HOST_ID, UUID, host_id_of, host_ids, same_name
 from checks.probes.node import Node
 
 PATH = "/etc/hast.conf"
-BY_HOST_ID = rf"\bon\s+({UUID}|hostid\d+)\b"
-"""`on` may also name a node by kern.hostuuid or kern.hostid (`sbin/hastd/parse.y isitme()`)."""
-TOKEN = r"[ \t\r]+|#.*|(?P<newline>\n)|(?P<word>[a-zA-Z0-9._/:\-\[\]]+)|(?P<brace>[{}])"
 
 
 class ConfiguredResource(NamedTuple):
@@ -42,9 +41,11 @@ def configured(node: Node) -> dict[str, ConfiguredResource]:
 
 def names_of(node: Node, text: str) -> set[str]:
     """The names by which a hast.conf may mean the node (`isitme()`): its host name, whole and up to the first dot, and,
-    where the text uses such, its host UUID and host ID. Raises ProbeError."""
+    where the text names a node in another way, its host UUID and host ID. Raises ProbeError."""
     names = {node.host_name, node.name}
-    if re.search(BY_HOST_ID, text):
+    used = nodes(text).values()
+    by_id = any(re.fullmatch(f"{UUID}|{HOST_ID}", name) for each in used for name in each)
+    if by_id or any(not names.intersection(each) for each in used):
         ids = host_ids(node)
         names |= {ids.uuid, f"hostid{ids.hostid}"}
     return names
@@ -52,19 +53,7 @@ def names_of(node: Node, text: str) -> set[str]:
 
 def nodes(text: str) -> dict[str, tuple[str, ...]]:
     """The names in the `on` sections of each resource, as hast.conf has them. Raises NotUnderstood."""
-    found: dict[str, tuple[str, ...]] = {}
-    name, depth = "", 0
-    tokens = _tokens(text)
-    for word, line in tokens:
-        if word in ("{", "}"):
-            depth += 1 if word == "{" else -1
-        elif word == "resource" and depth == 0:
-            name = _value(tokens, line)
-            found[name] = ()
-        elif word == "on":
-            other = _value(tokens, line)
-            found |= {name: (*found[name], other)} if depth == 1 and name in found else {}
-    return found
+    return {each.name: tuple(on.node for on in each.nodes) for each in hast_grammar.read(text).resources}
 
 
 def refuse_stranger(here: Node, there: Node) -> None:
@@ -79,84 +68,47 @@ def refuse_stranger(here: Node, there: Node) -> None:
     if not theirs:
         raise NotTheOther(f"the way to the other node leads to {there.host_name}, which hast.conf does not name")
     if theirs == mine:
-        raise NotTheOther(
-            f"hast.conf means both {here.host_name} and {there.host_name} by {mine}: give one of them another host UUID"
-            " (`service hostid reset` and a reboot), or name them by host name"
-        )
+        remedy = "give one of them another host UUID (`service hostid reset` and a reboot), or name them by host name"
+        if host_id_of(mine) is None:
+            remedy = "name them by host UUID (`sysctl kern.hostuuid`)"
+        raise NotTheOther(f"hast.conf means both {here.host_name} and {there.host_name} by {mine}: {remedy}")
 
 
 def meant(names: Set[str], among: Iterable[str]) -> str:
-    """The name of these by which the host of `names` is meant; empty where none is. A whole name of which the host's
-    own is the beginning will do where no other fits."""
-    given = tuple(among)
-    fits = [name for name in given if any(same_name(name, own) for own in names)]
-    fits += [name for name in given if name.partition(".")[0] in names]
-    return fits[0] if fits else ""
+    """The name of these by which the host of `names` is meant; empty where none is."""
+    return next((name for name in among if any(same_name(name, own) for own in names)), "")
 
 
 def parse(text: str, names: Set[str]) -> dict[str, ConfiguredResource]:
     """The resources in a hast.conf, as the node of these names has them. Raises NotUnderstood."""
-    found: dict[str, ConfiguredResource] = {}
-    tokens = _tokens(text)
-    default_hook = ""
-    for word, line in tokens:
-        if word == "exec":
-            default_hook = _value(tokens, line)
-        elif word == "resource":
-            name = _value(tokens, line)
-            if not re.fullmatch(RESOURCE_NAME, name) or name in found:
-                raise NotUnderstood("resource in hast.conf", line)
-            found[name] = _resource(name, tokens, names, line)
-        elif word == "on":
-            _value(tokens, line)
-            _section(tokens, line)
-        else:
-            _value(tokens, line)
-    return {
-        name: resource if resource.hook else resource._replace(hook=default_hook) for name, resource in found.items()
-    }
+    file = hast_grammar.read(text)
+    hook = file.settings.get("exec", "")
+    for on in file.nodes:
+        long = [key for key, value in on.settings.items() if len(value) >= hast_grammar.LENGTHS[key]]
+        if long and meant(names, (on.node,)):
+            raise NotUnderstood(f"hast.conf, whose {long[0]} is too long,", on.settings[long[0]])
+    return {resource.name: _applied(resource, names, hook) for resource in file.resources}
 
 
-def _resource(name: str, tokens: Iterator[tuple[str, str]], names: Set[str], line: str) -> ConfiguredResource:
-    here = _section(tokens, line, names)
-    return ConfiguredResource(name, here.get("name", name), here.get("local", ""), here.get("exec", ""))
-
-
-def _section(tokens: Iterator[tuple[str, str]], line: str, names: Set[str] = frozenset()) -> dict[str, str]:
-    """The settings between braces; those of an `on` section count where it is this node's, and override the others."""
-    settings: dict[str, str] = {}
-    sections: dict[str, dict[str, str]] = {}
-    if next(tokens, ("", line))[0] != "{":
-        raise NotUnderstood("hast.conf, which lacks a `{`", line)
-    for word, line in tokens:
-        if word == "}":
-            return settings | sections.get(meant(names, sections), {})
-        if word == "on":
-            name = _value(tokens, line)
-            sections[name] = _section(tokens, line)
-        else:
-            settings[word] = _value(tokens, line)
-    raise NotUnderstood("hast.conf, which lacks a `}`", line)
-
-
-def _value(tokens: Iterator[tuple[str, str]], line: str) -> str:
-    word, line = next(tokens, ("", line))
-    if word in ("", "{", "}"):
-        raise NotUnderstood("hast.conf", line)
-    return word
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Each word or brace with the line it stands on."""
-    lines = text.splitlines() or [""]
-    position, number = 0, 0
-    pattern = re.compile(TOKEN)
-    while position < len(text):
-        token = pattern.match(text, position)
-        if not token:
-            raise NotUnderstood("hast.conf", lines[min(number, len(lines) - 1)])
-        position = token.end()
-        if token["newline"]:
-            number += 1
-        elif token["word"] or token["brace"]:
-            yield token[0], lines[min(number, len(lines) - 1)]
+def _applied(resource: Resource, names: Set[str], hook: str) -> ConfiguredResource:
+    """What holds on the node: the settings of its own `on` sections, the later over the earlier ones, before those of
+    the resource. hastd refuses a file in which a resource has none of them, or no `local` or `remote` there."""
+    if not re.fullmatch(RESOURCE_NAME, resource.name):
+        raise NotUnderstood("the name of a resource in hast.conf", resource.line)
+    mine = [on.settings for on in resource.nodes if meant(names, (on.node,))]
+    if not mine:
+        known = ", ".join(on.node for on in resource.nodes) or "no node"
+        raise NotUnderstood(
+            f"hast.conf, whose resource {resource.name} names {known} and not this node,", resource.line
+        )
+    here: dict[str, str] = {}
+    for settings in mine:
+        here |= settings
+    found = {**resource.settings, **here}
+    lengths = {**hast_grammar.LENGTHS, "name": hast_grammar.NAME}
+    wrong = [f"too long a `{key}`" for key, value in here.items() if len(value) >= lengths.get(key, len(value) + 1)]
+    wrong += [f"no `{key}`" for key in ("remote", "local") if key not in (here if key == "remote" else found)]
+    if wrong:
+        raise NotUnderstood(f"hast.conf, whose resource {resource.name} has {wrong[0]} on this node,", resource.line)
+    provname = found.get("name", resource.name)[: hast_grammar.NAME - 1]
+    return ConfiguredResource(resource.name, provname, found["local"], resource.settings.get("exec", hook))

@@ -111,14 +111,14 @@ class Node:
         """What reads a file of the node without a process, where something does; raises what `read` raises."""
         self.not_understood: list[NotUnderstood] = []
         """Lines that were not understood where the others were enough to go on; whoever looked has to say so."""
-        self._host_name = ""
+        self._host_name = self._called = ""
         self._lost: ProbeError | None = None
         self._ahead: dict[tuple[str, ...], Completed | Hangs] = {}
 
     @property
     def name(self) -> str:
-        """The host name up to the first dot."""
-        return self.host_name.partition(".")[0]
+        """What the node is called: its host name up to the first dot, or another name where both nodes share that."""
+        return self._called or self.host_name.partition(".")[0]
 
     @property
     def host_name(self) -> str:
@@ -130,9 +130,10 @@ class Node:
             self._host_name = name
         return self._host_name
 
-    def known_as(self, host_name: str) -> None:
-        """Take the host name that another look at this node has found: it isn't asked for again."""
-        self._host_name = host_name
+    def known_as(self, host_name: str, called: str = "") -> None:
+        """Take the host name that another look at this node has found, which isn't asked for again, and the name that
+        tells the node from the other one."""
+        self._host_name, self._called = host_name, called
 
     def note_odd(self, what: str, lines: Sequence[str]) -> None:
         """Keep lines that were not understood, the first few of them, to be reported."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from checks.probes.hast_grammar import TOKEN
 
 REPLICATIONS = ("fullsync", "memsync", "async")
 
@@ -47,10 +48,12 @@ class _Scope:
 
 
 def _tokens(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        for match in re.finditer(r'"([^"]*)"|([{}])|([^\s{}"#]+)|(#.*)', line):
-            if match.group(4) is None:
-                yield number, match.group(1) if match.group(1) is not None else match.group(0)
+    number = 1
+    for match in TOKEN.finditer(text):
+        if match["newline"]:
+            number += 1
+        elif match["word"] or match["brace"]:
+            yield number, match[0]
     yield text.count("\n") + 1, ""
 
 

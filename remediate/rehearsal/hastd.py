@@ -112,7 +112,8 @@ class Hastd:
     def read_conf(self, path: str = CONF) -> HastConf:
         """Parse a configuration file. Raises HastConfError with the text to print, FileNotFoundError."""
         layout = self.node.layout
-        return parse(self.node.files.read(path), layout.name, layout.hostuuid, layout.hostid)
+        name = self.node.kernel.values["kern.hostname"]
+        return parse(self.node.files.read(path), name, layout.hostuuid, layout.hostid)
 
     def add_resource(self, conf: ResourceConf) -> None:
         """A resource begins in role init."""

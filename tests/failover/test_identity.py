@@ -165,3 +165,42 @@ def test_a_pool_is_of_the_pair_by_the_host_name_or_host_id_of_its_label(
     nodes: tuple[str, ...], host: str, hostid: str, ours: bool
 ) -> None:
     assert _is_of_the_pair(PLACE._replace(nodes=nodes), host, hostid) is ours
+
+
+# --- equal host names ----------------------------------------------------------------------------------------------
+
+
+def same_name(state: Path, first: str, second: str) -> InstalledPair:
+    """A pair whose nodes have these host names, with a hast.conf that tells them apart as well as it can."""
+    pair = installed_pair(state)
+    nodes = list(pair.pair.nodes.values())
+    by = {
+        node: name if first != second else node.layout.hostuuid
+        for node, name in zip(nodes, (first, second), strict=True)
+    }
+    for node, name in zip(nodes, (first, second), strict=True):
+        node.kernel.values["kern.hostname"] = name
+        text = node.files.read(PATH)
+        for each in nodes:
+            text = text.replace(f"on {each.name} ", f"on {by[each]} ")
+        node.files.write(PATH, text, node.now)
+    return pair
+
+
+@pytest.mark.parametrize("names", [("freenas.local", "freenas.local"), ("nfs.a.example.org", "nfs.b.example.org")])
+def test_nodes_of_one_name_fail_over_and_move(state: Path, names: tuple[str, str]) -> None:
+    pair = same_name(state, *names)
+    first, second = pair.active, pair.standby
+
+    def asks(site: Site) -> str:
+        assert site.peer is not None
+        node = site.peer.node()
+        assert node.host_name == names[1] and site.peer.node().name == node.name
+        return node.name
+
+    assert pair.does(first, asks).startswith(f"{names[0].partition('.')[0]}-")
+    pair.moves()
+    assert pair.until(lambda: pair.serves(second), 60), pair.story()
+    second.power_off()
+    assert pair.until(lambda: pair.serves(first), 90), pair.story()
+    assert pair.sound

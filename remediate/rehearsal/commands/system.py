@@ -42,7 +42,8 @@ def sleep(call: Call) -> Steps[int]:
 @command("hostname")
 def hostname(call: Call) -> int:
     """hostname(1) -s."""
-    call.out(f"{call.node.name.split('.')[0] if '-s' in call.argv else call.node.name}\n")
+    name = call.node.kernel.values["kern.hostname"]
+    call.out(f"{name.split('.')[0] if '-s' in call.argv else name}\n")
     return 0
 
 
