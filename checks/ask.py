@@ -145,11 +145,16 @@ def main() -> int:
             from checks import batch
 
             return batch.answer(questions, lambda line: admitted(line, own_configuration))
-        argv = admitted(asked[0], own_configuration)
-        refuse_what_is_no_file(argv)
-        execute(argv)
+        return run(admitted(asked[0], own_configuration))
     except Refused as error:
         return refuse(str(error), " ".join(asked))
+
+
+def run(argv: list[str]) -> int:
+    """Become the program; the exit status where that cannot be. Raises Refused."""
+    refuse_what_is_no_file(argv)
+    try:
+        execute(argv)
     except FileNotFoundError:
         return say(f"{argv[0]}: not found", NOT_FOUND)
     except OSError as error:

@@ -22,6 +22,7 @@ from checks.probes.errors import Failed, NotFound, NotPermitted
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
+    from remediate.failover.reach import Answer
     from remediate.failover.tickle import Client, Sent
     from remediate.timing import Timing
 
@@ -136,8 +137,8 @@ class Machine:
             return f"{path}: {error.strerror}"
         return ""
 
-    def unserved(self, address: str, path: str, timing: Timing) -> str:
-        """Why a client would not be served (`failover.reach.answer`), or nothing."""
+    def reach(self, address: str, path: str, timing: Timing) -> Answer:
+        """Whether a client is served (`failover.reach.answer`)."""
         from remediate.failover.reach import answer
 
         return answer(address, path, timing)

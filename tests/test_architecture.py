@@ -68,3 +68,66 @@ def test_a_check_starts_without_what_it_does_not_use(module: str) -> None:
 def test_only_one_module_starts_processes() -> None:
     users = {path.name for path in (ROOT / "checks").rglob("*.py") if "subprocess" in imported(path)}
     assert users == {"process.py"}
+
+
+SENTENCES = {"says", "said", "why", "words", "result", "purpose", "headline"}
+"""Attributes that hold words made for people."""
+READS = {"startswith", "endswith", "partition", "rpartition", "split", "removeprefix", "removesuffix", "find", "index"}
+
+
+def is_words(node: ast.expr, errors: set[str]) -> bool:
+    """Whether an expression is a sentence of ours: such an attribute, or the text of an exception."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str":
+        return any(isinstance(word, ast.Name) and word.id in errors for word in node.args)
+    return isinstance(node, ast.Attribute) and node.attr in SENTENCES
+
+
+def is_known(node: ast.expr) -> bool:
+    """Whether an expression is a text that the code knows: written there, or a constant."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and node.value != ""
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Name) and node.id.isupper())
+
+
+def decisions_on_words(tree: ast.Module) -> list[int]:
+    """The lines in which a sentence is compared with what the code knows, searched or taken apart. Whether there is a
+    sentence, and whether it is the same as before, may be asked."""
+    errors = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name} | {"error"}
+    found: list[int] = []
+    for node in ast.walk(tree):
+        looked_at: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            known = node.left if isinstance(node.ops[0], ast.In | ast.NotIn) else next(filter(is_known, sides), None)
+            looked_at = sides if known is not None and is_known(known) else []
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
+            looked_at = node.args if of_re else [node.func.value] if node.func.attr in READS else []
+        found += [each.lineno for each in looked_at if is_words(each, errors)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "decides"),
+    [
+        ('"secondary" in asked.says', True),
+        ("holder.purpose.endswith(PART)", True),
+        ("re.search(PATTERN, str(error))", True),
+        ("asked.says.partition(' ')[0]", True),
+        ("done.words != DENIED", True),
+        ("last.said != said", False),
+        ("asked.peer is Peer.HOLDS", False),
+        ("found.why != ''", False),
+        ("print(asked.says)", False),
+    ],
+)
+def test_a_decision_on_words_is_found(line: str, decides: bool) -> None:
+    assert bool(decisions_on_words(ast.parse(line))) is decides
+
+
+@pytest.mark.parametrize("folder", ["checks", "remediate", "hooks"])
+def test_a_decision_hangs_on_an_enum_and_not_on_words(folder: str) -> None:
+    """But for `checks/probes`, which read what programs print, and the simulated programs."""
+    for path in (ROOT / folder).rglob("*.py"):
+        if not {"probes", "rehearsal"}.intersection(path.parts):
+            assert (decisions_on_words(ast.parse(path.read_text())), path) == ([], path)

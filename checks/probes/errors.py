@@ -51,6 +51,11 @@ class Unreachable(ProbeError):
 
     reason = "node-unreachable"
 
+    def __init__(self, says: str, why: str = "") -> None:
+        super().__init__(says)
+        self.why = why
+        """What the way itself gave as the reason, the words of strerror(3) where it is ssh(1)."""
+
 
 class NotTheOther(ProbeError):
     """The way to the other node leads back to this one, or to a stranger: what is said there is not its answer."""

@@ -19,7 +19,7 @@ RESOURCE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*"
 """The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
 NO_CONNECTION = r"(?m)\[ERROR\] Unable to connect to hastd via .*: (?P<why>.*?)\.?$"
 """hastctl.c main(): exit status EX_OSERR (71) when the control socket cannot be used."""
-NO_METADATA = r"(?m)\[ERROR\] Unable to (?:read metadata from|open) .*: (?P<why>.*?)\.?$"
+NO_METADATA = r"(?m)\[ERROR\] Unable to (?P<what>read metadata from|open) .*: (?P<why>.*?)\.?$"
 """metadata.c metadata_read(): the provider is not there, or was never initialised by `hastctl create`."""
 LIST_HEADING, DUMP_HEADING = r"(?P<name>[^:]*):", r"resource: (?P<name>.*)"
 """hastctl.c, control_list() and control_dump(): the line that begins what is said of a resource."""
@@ -129,6 +129,11 @@ class _Refused(Exception):
 class MetadataUnreadable(Exception):
     """The provider has no HAST metadata or cannot be opened (exit status 255)."""
 
+    def __init__(self, says: str, blank: bool = False) -> None:
+        super().__init__(says)
+        self.blank = blank
+        """It can be opened, and has none."""
+
 
 def resource(node: Node, name: str) -> Resource:
     """The state of a resource now, asked of hastd.
@@ -171,7 +176,8 @@ def metadata(node: Node, name: str) -> Metadata:
             raise NotPermitted(f"`hastctl dump {name}`: {_plain(completed)} It needs the right to read the disk")
         if why not in NO_DISK:
             raise NotUnderstood("hastctl dump", completed.words)
-        raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}")
+        blank = no_metadata["what"] != "open" and why == NO_DISK[0]
+        raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}", blank)
     if completed.status != 0:
         raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
     node.note_odd("hastctl dump", odd_lines(completed.stdout, DUMP_HEADING))

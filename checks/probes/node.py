@@ -255,7 +255,7 @@ def _refuse_failed_way(completed: Completed, shown: str) -> None:
     own = "[ERROR]" in completed.stderr or completed.stderr.startswith("route: ")
     if completed.status == SSH_FAILED and not own:
         # hastctl(8) and route(8) end with 255 too, where there are no metadata or there is no route, and say so
-        raise Unreachable(f"`{shown}`: {completed.words}")
+        raise Unreachable(f"`{shown}`: {completed.words}", completed.words.rpartition(": ")[2])
 
 
 def _with_absolute_program(via: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,9 +20,9 @@ from remediate.events.remedy import Remedy, Request
 from remediate.events.steps import Step, heed, steps
 from remediate.events.troubles import Unsafe, trouble, wish
 from remediate.failover import carry
-from remediate.failover.converge import IN_PART, Result, converge, silent
 from remediate.failover.converge import LOCK as CONVERGE
 from remediate.failover.converge import Outcome as Converged
+from remediate.failover.converge import Result, converge, silent
 from remediate.failover.converge import would as converge_would
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.monitoring import telling
@@ -168,7 +168,7 @@ class _Run:
             self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
             return self._end(left)
         guards.refuse_too_often(self.site, self.remedy)
-        alone = Lock(self.site.store, CONVERGE, f"{wish(self.remedy).trigger}{IN_PART}", self.site.timing)
+        alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, in_part=True)
         try:
             guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
             wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done

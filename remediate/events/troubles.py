@@ -108,9 +108,8 @@ def nfs_trouble(site: Site) -> str:
         there = filesystem.mounted_at(mounts, place.point)
         if there is None or not there.exported:
             return f"{place.point} is not exported"
-        said = reach.look(site, place) if place.address else ""
-        if said not in ("", reach.DENIED):
-            return f"clients are not served {place.exported} at {place.address}: {said}"
+        if place.address and not (answer := reach.look(site, place)).is_alive:
+            return f"clients are not served {place.exported} at {place.address}: {answer.says}"
     return ""
 
 

@@ -177,7 +177,7 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
         asked = peer.ask(site, places(site.here.node(), site.config)[name])
         if asked is not None and asked.peer is Peer.HOLDS:
-            copies.write_down(site, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.says.partition(" ")[0])
+            copies.write_down(site, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.node)
 
 
 def _after_a_look(site: Site, name: str) -> Copy:

@@ -41,7 +41,7 @@ from remediate.failover.resource import Place
 from remediate.failover.steps import AIDS, PROMOTES, Do, Step
 from remediate.site import Site
 from remediate.state import maintenance
-from remediate.state.journal import ERR, INFO
+from remediate.state.journal import ERR, INFO, Level
 from remediate.state.ledger import Copy
 from remediate.state.store import StateUnreadable
 
@@ -118,7 +118,7 @@ class Carrier:
             try:
                 result = doing._do(step)
             except (StepFailed, ProbeError) as error:
-                self._journal(step, f"failed: {error}", began, started)
+                self._journal(step, f"failed: {error}", began, started, ERR)
                 if step.do in AIDS:
                     self.left.append(f"{step}: {error}")
                     continue
@@ -138,7 +138,7 @@ class Carrier:
         made.site = counted(self.site, started)
         return made
 
-    def _journal(self, step: Step, result: str, began: float, started: Started) -> None:
+    def _journal(self, step: Step, result: str, began: float, started: Started, severity: Level = INFO) -> None:
         self.processes += len(started)
         self.site.journal.entry(
             "step",
@@ -148,7 +148,7 @@ class Carrier:
             result=result,
             seconds=self.site.timing.now() - began,
             processes=len(started),
-            severity=ERR if result.startswith("failed") else INFO,
+            severity=severity,
             run=self.run,
         )
 

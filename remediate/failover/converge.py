@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
 from checks.probes.hold import Reason, Why
 from remediate import exits
 from remediate.counted import Started, counted
@@ -33,7 +34,7 @@ from remediate.failover import (
     waking,
 )
 from remediate.failover.carry import Carrier
-from remediate.failover.facts import Leaving, Peer
+from remediate.failover.facts import Leaving
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import CARP_UNKNOWN, Decision, Rule, Target
 from remediate.failover.hearing import Heard
@@ -52,8 +53,6 @@ from remediate.state.lock import Lock
 from remediate.state.store import StateError, Untouched
 
 LOCK = "converge"
-IN_PART = " (in part)"
-"""What the purpose of a call ends with that does not do everything: it would not take up what another one is for."""
 PART_LASTS = 120.0
 """Seconds that a call waits for such a one: a demotion in which commands hang (`filesystems`, `services`)."""
 ROUNDS = 12
@@ -122,15 +121,14 @@ def brought(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], Non
     """The same without what comes afterwards, `afterwards.settle`, which has to follow."""
     everything = wish.promote and not wish.only
     while True:
-        purpose = wish.trigger if everything else f"{wish.trigger}{IN_PART}"
-        lock = Lock(site.store, LOCK, purpose, site.timing, heeds=noted.HASTD)
+        lock = Lock(site.store, LOCK, wish.trigger, site.timing, heeds=noted.HASTD, in_part=not everything)
         try:
             free = lock.acquire(0)
         except StateError as error:
             return _without_lock(site, wish, telling, watch, error)
         if not free:
             holder = lock.holder()
-            in_part = holder is None or holder.purpose.endswith(IN_PART)  # None: it has not said yet what it is for
+            in_part = holder is None or holder.in_part  # None: it has not said yet what it is for
             if not (everything and in_part and lock.acquire(PART_LASTS)):
                 return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
@@ -332,7 +330,7 @@ class Run:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
         asked = peer.ask(self.site, seen.places[name])
         if asked is not None:
-            return asked.peer is Peer.HOLDS or "secondary" in asked.says
+            return asked.role in (Role.PRIMARY, Role.SECONDARY)
         if name not in seen.resources:
             return False
         return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS
@@ -400,17 +398,17 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
     """Why resources are not served here although the address is here, in sentences."""
     if seen.facts.node.leaving is Leaving.GOES_DOWN:
         return ()
-    sentences = []
+    sentences, facts = [], seen.facts
     for name, decision in made.decisions.items():
-        state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
+        state, said = seen.facts.resources[name], seen.facts.said[name]
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
             detail = {Why.STALE: said.stale, Why.SPLIT_BRAIN: said.split, Why.DOWN: said.role,
                       Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard,
                       None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
-    if seen.facts.node.maintenance:
+    if facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")
-    if seen.facts.node.blocked:
+    if facts.node.blocked:
         sentences.append(f"blocked: {facts.blocked}")
     return tuple(sentences)
 

@@ -132,8 +132,7 @@ def unmount(site: Site, place: Place) -> str:
     budget, began = site.config.failover.unmount, site.timing.now()
     ended: list[Process] = []
     while True:
-        for there in stack:
-            done = site.here.act(unmounting(there, place), MOUNTS)
+        done = [site.here.act(unmounting(there, place), MOUNTS) for there in stack]
         left = _left(site, place)
         if not left and not (_has_pool(stack, place) and _pool_is_imported(site, place)):
             return f"after these were ended: {users.named(ended)}" if ended else "clean"
@@ -145,7 +144,7 @@ def unmount(site: Site, place: Place) -> str:
             ended += users.end(site, there, "KILL" if spent > budget / 2 else "TERM")
         site.timing.sleep(AGAIN)
     forced = unmount_by_force(site, place)
-    return f"{forced}, because it stayed busy ({done.words}); in use by {users.named(ended)}"
+    return f"{forced}, because it stayed busy ({done[-1].words}); in use by {users.named(ended)}"
 
 
 def unmounting(there: Mount, place: Place) -> tuple[str, ...]:

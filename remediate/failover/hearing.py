@@ -17,7 +17,7 @@ import enum
 import errno
 import re
 
-from checks.probes.errors import ProbeError
+from checks.probes.errors import ProbeError, Unreachable
 from checks.probes.process import Completed
 from checks.probes.route import REMOTE, address_of
 from remediate.failover.resource import PORT
@@ -86,7 +86,7 @@ def machine(here: Way, address: str) -> Heard:
 def is_silence(error: ProbeError) -> bool:
     """Whether the way to the other node failed as it does where no machine answers, in the words of ssh(1). One that
     refuses, or admits and then hangs, is a machine that runs."""
-    return str(error).endswith((f": {TIMED_OUT}", f": {HOST_DOWN}"))
+    return isinstance(error, Unreachable) and error.why in (TIMED_OUT, HOST_DOWN)
 
 
 def _reasons(stderr: str) -> set[str]:

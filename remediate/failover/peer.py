@@ -29,12 +29,15 @@ TIGHTLY, RARELY = 0.05, 0.5
 
 class Standing(NamedTuple):
     """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
-    `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible."""
+    `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
+    `role`, `node`: what it said that it has, and its name, where it was asked."""
 
     peer: Peer
     says: str
     asked: bool
     without_hastd: bool = False
+    role: Role | None = None
+    node: str = ""
 
 
 def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standing:
@@ -141,8 +144,8 @@ def _answer(site: Site, place: Place) -> Standing | None:
     except hast.NoState:
         return None
     if role is Role.PRIMARY:
-        return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True)
-    return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True)
+        return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True, role=role, node=node.label)
+    return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
 
 
 def _signs(site: Site, remoteaddr: str) -> list[str]:

@@ -6,7 +6,9 @@ On this machine the calls are made from here; on a node that is reached through 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
+from typing import NamedTuple
 
 from checks.probes import nfs, rpc
 from checks.probes.errors import ProbeError
@@ -25,7 +27,33 @@ ANSWER = 3.0
 """Seconds for one round of calls."""
 EVERY = 0.1
 """Seconds between two rounds."""
-DENIED = "denied to this node itself, which exports(5) need not admit"
+DENIED = 77
+"""Exit status of `hastwatch reach` where mountd denies this node the mount, EX_NOPERM of sysexits(3)."""
+
+
+class Served(enum.Enum):
+    """What a client's calls at the service address got."""
+
+    YES = "MNT and GETATTR are answered"
+    DENIED = "the service answers, and does not admit this node, as exports(5) need not"
+    NO = "clients are not served, or that is not known"
+
+
+class Answer(NamedTuple):
+    """What the calls got, and why clients are not served."""
+
+    served: Served
+    why: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the service runs, be this node admitted or not."""
+        return self.served is not Served.NO
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        return self.why or self.served.value
 
 
 def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
@@ -35,32 +63,39 @@ def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
         return "nothing of it is in /etc/exports"
     if not place.address:
         return "no service address is known: only `NFS exported` of mount(8) was looked at"
-    seen = [""]
+    seen = [Answer(Served.NO, "not asked")]
 
     def served() -> bool:
         heed()
         seen[0] = look(site, place)
-        return seen[0] in ("", DENIED)
+        return seen[0].is_alive
 
     if not site.timing.until(served, SERVED, EVERY):
-        raise StepFailed(f"clients are not served {place.exported} at {place.address}: {seen[0]}")
-    return f"{place.exported} at {place.address} {seen[0] or 'answers MNT and GETATTR'}"
+        raise StepFailed(f"clients are not served {place.exported} at {place.address}: {seen[0].says}")
+    return f"{place.exported} at {place.address}: {seen[0].says}"
 
 
-def look(site: Site, place: Place) -> str:
-    """Why clients are not served, or DENIED, or nothing where they are."""
+def look(site: Site, place: Place) -> Answer:
+    """Whether clients are served. Raises nothing."""
     if site.here.machine:
-        return site.here.machine.unserved(place.address, place.exported, site.timing)
+        return site.here.machine.reach(place.address, place.exported, site.timing)
     if not site.here.via:
         return answer(place.address, place.exported, site.timing)
     try:
         done = site.here.act((HASTWATCH, "reach", place.address, place.exported), ANSWER + 2)
     except ProbeError as error:
-        return str(error)
-    return "" if done.status == 0 else done.words
+        return Answer(Served.NO, str(error))
+    return told(done.status, done.words)
 
 
-def answer(address: str, path: str, timing: Timing) -> str:
+def told(status: int, words: str) -> Answer:
+    """What `hastwatch reach` says with its exit status and its one line."""
+    if status == 0:
+        return Answer(Served.YES)
+    return Answer(Served.DENIED) if status == DENIED else Answer(Served.NO, words)
+
+
+def answer(address: str, path: str, timing: Timing) -> Answer:
     """Ask for the file system behind an exported path, as a client does, from this machine: the same as `look`."""
     deadline = timing.now() + ANSWER
     try:
@@ -69,14 +104,14 @@ def answer(address: str, path: str, timing: Timing) -> str:
         mountd = ports.ports(nfs.MOUNT, 3, Protocol.TCP)
         nfsd = ports.ports(nfs.NFS, 3, Protocol.TCP)
         if not mountd or not nfsd:
-            return f"{'mountd' if not mountd else 'nfsd'} is not registered"
+            return Answer(Served.NO, f"{'mountd' if not mountd else 'nfsd'} is not registered")
         mounted = nfs.mount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)
         if mounted.status == MNT3ERR_ACCES:
-            return DENIED
+            return Answer(Served.DENIED)
         if mounted.status != MNT3_OK:
-            return f"MNT: {mounted.status}"
+            return Answer(Served.NO, f"MNT: {mounted.status}")
         nfs.umount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)
         got = nfs.getattr3(Endpoint(there, nfsd[0], Protocol.TCP), mounted.handle, deadline=deadline)
     except RpcError as error:
-        return str(error)
-    return "" if got.status == NFS3_OK else f"GETATTR: {got.status}"
+        return Answer(Served.NO, str(error))
+    return Answer(Served.YES) if got.status == NFS3_OK else Answer(Served.NO, f"GETATTR: {got.status}")

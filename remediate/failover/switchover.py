@@ -16,7 +16,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
 from checks.probes.node import Node
-from remediate.failover import hearing, known_bug
+from remediate.failover import hearing, known_bug, reach
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.facts import Leaving
 from remediate.failover.handover import End, hand_over, prepare
@@ -25,7 +25,6 @@ from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK, EVERY
-from remediate.failover.reach import DENIED
 from remediate.failover.resource import Place
 from remediate.failover.telling import of_peer
 from remediate.hurry import within
@@ -225,9 +224,9 @@ def _missing(site: Site, peer: Way, places: list[Place]) -> str:
             if place.exported and not there.exported:
                 return f"{place.point} is not exported there"
             if place.exported and place.address:
-                answer = peer.act((site.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
-                if answer.status != 0 and answer.words != DENIED:
-                    return f"clients are not served there: {answer.words}"
+                done = peer.act((site.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
+                if not (answer := reach.told(done.status, done.words)).is_alive:
+                    return f"clients are not served there: {answer.says}"
     except (ProbeError, hast.NoState) as error:
         return str(error)
     return ""

@@ -7,7 +7,7 @@ the password there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,8 @@ LARGEST = 1 << 18
 """Bytes of an answer that are read."""
 SHOWN = 160
 """Characters of an answer that are shown."""
+WRAPPINGS = 8
+"""Errors within one another that are looked through."""
 
 
 class Web:
@@ -99,6 +101,7 @@ class Reply(NamedTuple):
 def failed(error: requests.RequestException, url: str) -> Answer:
     """The fate of what got no answer, by the kind of error of `requests`."""
     import requests
+    import urllib3
 
     if isinstance(error, requests.exceptions.SSLError):
         why = f"the certificate of {url} is not accepted ({_innermost(error)}): is `ca` the file of its CA, and the "
@@ -109,20 +112,25 @@ def failed(error: requests.RequestException, url: str) -> Answer:
         return Answer(Fate.LATER, f"{url} does not answer", everyone=True)
     if isinstance(error, requests.exceptions.Timeout):
         return Answer(Fate.LATER, f"{url} gave no answer in {TIMES[1]:g} s", everyone=True, perhaps_arrived=True)
-    refused = "refused" in str(error) or "resolve" in str(error) or "No route" in str(error)
+    connected = not any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in _inwards(error))
     why = f"no connection to {url} ({_innermost(error)})"
-    return Answer(Fate.LATER, why, everyone=True, perhaps_arrived=not refused)
+    return Answer(Fate.LATER, why, everyone=True, perhaps_arrived=connected)
+
+
+def _inwards(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it stands for, through the wrapping of two libraries."""
+    inside: BaseException | None = error
+    for _ in range(WRAPPINGS):
+        if inside is None:
+            return
+        yield inside
+        reason = getattr(inside, "reason", None)
+        inside = reason if isinstance(reason, BaseException) else inside.__cause__ or inside.__context__
 
 
 def _innermost(error: BaseException) -> str:
-    """What the operating system or the TLS library said, without the wrapping of two libraries."""
-    inside: BaseException = error
-    for _ in range(8):
-        reason = getattr(inside, "reason", None)
-        following = reason if isinstance(reason, BaseException) else inside.__cause__ or inside.__context__
-        if following is None:
-            break
-        inside = following
+    """What the operating system or the TLS library said."""
+    *_, inside = _inwards(error)
     words = getattr(inside, "strerror", None) or str(inside) or type(inside).__name__
     return plain(str(words).removeprefix("[SSL: CERTIFICATE_VERIFY_FAILED] "), SHOWN)
 

@@ -5,7 +5,6 @@ What could not be read is said and never filled in: a verdict needs all of it.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, hast_log
@@ -18,13 +17,13 @@ from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import reach
 from remediate.failover.facts import SERVING
 from remediate.failover.observe import mounted_as
+from remediate.failover.reach import Answer, Served
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
 from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.ledger import Copy
 
-NO_METADATA = r"Unable to read metadata from .*: No such file or directory\.?$"
 """hastctl(8), dump, of a disk that can be read and has none (hast-facts, 7); one that cannot be read is not blank."""
 
 
@@ -71,11 +70,11 @@ class Side(NamedTuple):
 
 class Evidence(NamedTuple):
     """Both sides, seen from the node that is asked to give its copy up. `answered`: what a client's calls at the
-    service address got, made from here; empty where they were answered."""
+    service address got, made from here."""
 
     here: Side
     there: Side
-    answered: str
+    answered: Answer
 
     @property
     def relation(self) -> Relation | None:
@@ -111,10 +110,14 @@ def collect(site: Site, place: Place) -> Evidence:
     site.timing.together([here, there])
     mine, other = sides
     if other.unread:
-        return Evidence(mine, other, "not asked")
+        return Evidence(mine, other, Answer(Served.NO, "not asked"))
     if not place.exported:
-        return Evidence(mine, other, "nothing of it is in /etc/exports, so no client can say that it is served")
-    return Evidence(mine, other, reach.look(site, place) if place.address else "no service address is known")
+        why = "nothing of it is in /etc/exports, so no client can say that it is served"
+    elif not place.address:
+        why = "no service address is known"
+    else:
+        return Evidence(mine, other, reach.look(site, place))
+    return Evidence(mine, other, Answer(Served.NO, why))
 
 
 def _side(site: Site, node: Node, place: Place, own: str) -> Side:
@@ -131,7 +134,7 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
         try:
             metadata = hast.metadata(node, name)
         except hast.MetadataUnreadable as error:
-            blank = bool(re.search(NO_METADATA, str(error)))
+            blank = error.blank
             if not blank:
                 return Side(own or node.name, role=role, unread=str(error))
         mounts = filesystem.mounts(node)

@@ -255,7 +255,7 @@ def sentences(seen: Evidence) -> tuple[str, ...]:
         carp = f"CARP {side.carp.value}" if side.carp else "no CARP state"
         said = f"{carp}, HAST {side.role.value}, {side.mounted.value}{', exported' if side.exported else ''}, {daemons}"
         found.append(f"{side.name}: {said}; {counters}" + (f"; {side.incomplete}" if side.incomplete else ""))
-    found.append(f"clients at the service address: {seen.answered or 'are answered'}")
+    found.append(f"clients at the service address: {seen.answered.says}")
     if seen.relation is not None:
         found.append(f"the copies: {seen.relation.value}")
     return tuple(found)

@@ -16,7 +16,6 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
-from remediate.failover.reach import DENIED
 from remediate.recovery.evidence import Evidence
 
 
@@ -76,7 +75,7 @@ REFUSALS = (
     Refusal("peer-not-serving", "the other node does not serve the clients",
             lambda seen: not (seen.there.exported and seen.there.daemons.issuperset(SERVING))),
     Refusal("not-answered", "clients get no answer at the service address",
-            lambda seen: seen.answered not in ("", DENIED)),
+            lambda seen: not seen.answered.is_alive),
     Refusal("peer-older", "the ledger of the other node knows its own copy to be incomplete",
             lambda seen: bool(seen.there.incomplete)),
     Refusal("peer-behind", "the other copy lacks writes that this one has, and nothing else is known against this one",

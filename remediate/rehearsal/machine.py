@@ -14,7 +14,7 @@ from checks.probes import ifconfig
 from checks.probes.errors import Failed, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.failover.filesystems import is_protected
-from remediate.failover.reach import ANSWER, HASTWATCH
+from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
 from remediate.failover.tickle import Client, Sent, in_a_word
 from remediate.machine import CarpNow, Machine
 from remediate.rehearsal.clock import Process, first_of
@@ -142,7 +142,7 @@ class SimulatedMachine(Machine):
         said = re.match(r"(?a)\d+", output.text("out"))
         return Sent(int(said[0]) if said else 0, "" if begun[0].value == 0 else output.text("err").strip())
 
-    def unserved(self, address: str, path: str, timing: Timing) -> str:
+    def reach(self, address: str, path: str, timing: Timing) -> Answer:
         """Asked by the command that asks it on a node that is reached through a prefix. Raises Killed."""
         self._life.check()
         output, clock = Output(), self._node.clock
@@ -151,8 +151,9 @@ class SimulatedMachine(Machine):
         self._life.check()
         if not ended or not process.done:
             process.kill()
-            return f"no answer within {ANSWER:g} s"
-        return "" if process.value == 0 else (output.text("err", "out").strip().splitlines() or ["no message"])[0]
+            return Answer(Served.NO, f"no answer within {ANSWER:g} s")
+        words = output.text("err", "out").strip().splitlines() or ["no message"]
+        return told(int(process.value or 0), words[0])
 
     def _fails(self, line: str) -> str:
         """Why a command fails; what waits for a disk goes on, and is taken for done."""

@@ -184,9 +184,9 @@ class PeerNode(MortalNode):
         if not pair.reachable(here, there, Traffic.MANAGEMENT):
             here.clock.wait(first_of(here.clock.timeout(CONNECT_TIMEOUT), self._life.ended))
             self._life.check()
-            raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out")
+            raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out", "Operation timed out")
         if not pair.manageable(here, there):
-            raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused")
+            raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused", "Connection refused")
         here.clock.wait(first_of(here.clock.start(login(here, there)), self._life.ended))
         self._life.check()
 

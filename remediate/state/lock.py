@@ -29,12 +29,14 @@ FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, what for, and since when (seconds since 1970); `heeds`: whose events it takes up at its end."""
+    """Who holds a lock, what for, and since when (seconds since 1970); `heeds`: whose events it takes up at its end.
+    `in_part`: it does not do everything that such a holder does, so that to leave a work to it is not enough."""
 
     pid: int
     purpose: str
     since: float
     heeds: str = ""
+    in_part: bool = False
 
 
 class Held(Exception):
@@ -56,9 +58,11 @@ class Lock:
     `heeds` promises that whoever takes the lock takes up such events (`noted`) after it has released it: as long as the
     file says so, and its process lives, they are only noted."""
 
-    def __init__(self, store: Store, name: str, purpose: str, timing: Timing, heeds: str = "") -> None:
+    def __init__(
+        self, store: Store, name: str, purpose: str, timing: Timing, heeds: str = "", in_part: bool = False
+    ) -> None:
         self.name = f"{name}.lock"
-        self.purpose, self.heeds = purpose, heeds
+        self.purpose, self.heeds, self.in_part = purpose, heeds, in_part
         self._store, self._timing = store, timing
         self._paths = [
             os.path.join(directory, f".{self.name}") for directory in (store.run, store.directory) if directory
@@ -150,7 +154,13 @@ class Lock:
         import json
 
         since = utc_milliseconds(self._timing.wall())
-        says = {"pid": os.getpid(), "heeds": self.heeds, "purpose": self.purpose, "since": since}
+        says = {
+            "pid": os.getpid(),
+            "heeds": self.heeds,
+            "purpose": self.purpose,
+            "since": since,
+            "in_part": self.in_part,
+        }
         text = json.dumps(says) + "\n"
         with suppress(OSError):
             os.ftruncate(file, 0)
@@ -173,7 +183,8 @@ def _words(path: str) -> Holder | None:
         with open(path, "rb", opener=without_waiting) as file:
             kept = json.loads(file.read(LONGEST))
         heeds = str(kept.get("heeds", ""))
-        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]), heeds)
+        in_part = kept.get("in_part") is True
+        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]), heeds, in_part)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

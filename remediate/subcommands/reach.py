@@ -14,22 +14,24 @@ import sys
 from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
-from remediate.failover.reach import answer
+from remediate.failover.reach import DENIED, Served, answer
 from remediate.timing import Timing
 
 EXITS = {
     0: "served",
     1: "not, and why is said in one line",
+    DENIED: "the service answers, and does not admit this node",
 }
 
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    why = answer(options.address, options.path, Timing())
-    if why:
-        sys.stderr.write(f"{plain(why)}\n")  # without a name in front: the other node reads these words
-    return 1 if why else 0
+    found = answer(options.address, options.path, Timing())
+    if found.served is Served.YES:
+        return 0
+    sys.stderr.write(f"{plain(found.says)}\n")  # without a name in front: the other node shows these words
+    return DENIED if found.served is Served.DENIED else 1
 
 
 def parser() -> Parser:

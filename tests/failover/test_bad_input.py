@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from checks.probes.hast import Role
+from remediate.failover import peer
 from remediate.failover.arrival import Refused, carp_event, hast_event
 from remediate.failover.converge import Result
+from remediate.failover.resource import places
 from remediate.failover.telling import Telling
+from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.log import MESSAGES
+from remediate.state import maintenance
 from tests.failover.installed_pair import installed_pair
 
 
@@ -84,3 +90,22 @@ def test_words_that_are_no_event_of_hastd_are_refused(state: Path, words: list[s
     with pytest.raises(Refused):
         pair.does(pair.active, lambda site: hast_event(site, words, 0.0, Telling()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
+
+
+def test_a_node_without_a_resource_says_that_it_is_in_maintenance(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.standby.files.write("/etc/hast.conf", "", pair.standby.now)
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "a test", "root")
+    outcome = pair.converges(pair.standby)
+    assert outcome.result is Result.REFUSED
+    assert outcome.said == ("maintenance: a test",)
+
+
+@pytest.mark.parametrize("role", ["init", "secondary"])
+def test_a_node_that_is_named_like_a_role_is_taken_for_what_it_says_that_it_is(state: Path, role: str) -> None:
+    """Found in review: "secondary" was looked for in a sentence with the node's name in it."""
+    first, second = PairLayout().nodes
+    pair = installed_pair(state, nodes=(replace(first, name="nfs-primary"), replace(second, name="nfs-secondary")))
+    pair.does(pair.standby, lambda site: site.here.act(("/sbin/hastctl", "role", role, "home"), 10))
+    asked = pair.does(pair.active, lambda site: peer.ask(site, places(site.here.node(), site.config)["home"]))
+    assert asked is not None and asked.role is Role(role)

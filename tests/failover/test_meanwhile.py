@@ -49,7 +49,7 @@ def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -
 def test_an_event_is_not_lost_to_a_holder_that_has_not_said_yet_what_it_does(state: Path) -> None:
     """It may be one that promotes nothing."""
     pair = installed_pair(state)
-    lock = Lock(pair.store(pair.standby), LOCK, "periodic (in part)", Timing())
+    lock = Lock(pair.store(pair.standby), LOCK, "periodic", Timing(), in_part=True)
     assert lock.acquire(0)
     (Path(pair.store(pair.standby).directory) / lock.name).write_text("")
     pair.active.power_off()

@@ -197,7 +197,7 @@ def test_of_an_address_that_is_none_nothing_is_known(remoteaddr: str) -> None:
     ],
 )  # fmt: skip
 def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool) -> None:
-    error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}")
+    error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}", words)
     assert hearing.is_silence(error) is silent
     assert not hearing.is_silence(Hangs("`hostname` did not end in 4.0 s and was killed"))
 

@@ -15,7 +15,7 @@ from checks.probes.counters import Relation
 from checks.probes.hast import Metadata, Role
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
-from remediate.failover.reach import DENIED
+from remediate.failover.reach import Answer, Served
 from remediate.recovery.evidence import Evidence, Side
 from remediate.recovery.verdict import REFUSALS, Kind, judge, may_create
 
@@ -69,7 +69,10 @@ def theres() -> Iterator[Side]:
         )  # fmt: skip
 
 
-def evidence(here: Side, there: Side, relation: Relation | None, answered: str = "") -> Evidence:
+ANSWERED = Answer(Served.YES)
+
+
+def evidence(here: Side, there: Side, relation: Relation | None, answered: Answer = ANSWERED) -> Evidence:
     mine, theirs = DUMPS[relation]
     blank = relation is None
     return Evidence(here._replace(metadata=mine, blank=blank), there._replace(metadata=theirs), answered)
@@ -79,14 +82,14 @@ def all_evidence() -> Iterator[Evidence]:
     """Every state of one node beside every other of the other one would be a billion; each side is a set of independent
     sentences, so every state of a side is put beside the states in which the other forbids nothing, and beside some."""
     some = list(theres())
-    for relation, answered in itertools.product(DUMPS, ("", DENIED, "no answer")):
+    for relation, answered in itertools.product(DUMPS, map(Answer, Served)):
         for index, here in enumerate(heres()):
             yield evidence(here, THERE, relation, answered)
             yield evidence(here, some[index * 37 % len(some)], relation, answered)
         for there in some:
             yield evidence(HERE, there, relation, answered)
     for (mine, theirs), there in itertools.product(EQUAL_ABOVE_ZERO, some):
-        yield Evidence(HERE._replace(metadata=mine), there._replace(metadata=theirs), "")
+        yield Evidence(HERE._replace(metadata=mine), there._replace(metadata=theirs), ANSWERED)
 
 
 NO_BETTER = (
@@ -106,7 +109,7 @@ def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
         yield "created on a node in use"
     if here.device or here.daemons & ALL or here.marked is False:
         yield "created on a node that serves, or served"
-    if not there.serves or seen.answered == "no answer" or there.incomplete:
+    if not there.serves or not seen.answered.is_alive or there.incomplete:
         yield "created beside a node that does not serve a complete copy"
     if seen.relation in NO_BETTER:
         yield "created although the other copy is no better"
@@ -150,7 +153,7 @@ def test_one_source_that_lies_does_not_make_a_dead_node_serve(source: str) -> No
     field = next(iter(LIES[source]))
     lying = dead._replace(**{field: getattr(THERE, field)})
     assert may_create(evidence(HERE, lying, Relation.SPLIT_BRAIN), True)
-    assert may_create(evidence(HERE, THERE, Relation.SPLIT_BRAIN, "no answer"), True), "clients are a source too"
+    assert may_create(evidence(HERE, THERE, Relation.SPLIT_BRAIN, Answer(Served.NO)), True), "clients are a source too"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_what_has_happened_is_told_by_the_two_dumps(relation: Relation | None, k
 
 @pytest.mark.parametrize(("mine", "theirs"), EQUAL_ABOVE_ZERO)
 def test_counters_that_agree_above_zero_do_not_tell_that_nothing_is_lost(mine: Metadata, theirs: Metadata) -> None:
-    seen = Evidence(HERE._replace(metadata=mine), THERE._replace(metadata=theirs), "")
+    seen = Evidence(HERE._replace(metadata=mine), THERE._replace(metadata=theirs), ANSWERED)
     assert seen.relation is Relation.IN_SYNC and judge(seen).kind is Kind.UNKNOWN
     assert may_create(seen, True) == (Kind.UNKNOWN.value,)
 

@@ -36,7 +36,7 @@ EVIDENCE = f"""\
 primary; nfs001 told that this copy is behind
   nfs001: CARP MASTER, HAST primary, mounted, exported, lockd mountd nfsd rpcbind statd; resuid {RESUID} localcnt 1 \
 remotecnt 0 prevrole primary
-  clients at the service address: are answered
+  clients at the service address: MNT and GETATTR are answered
   the copies: each has writes that the other lacks
 """
 

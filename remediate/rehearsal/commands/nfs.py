@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remediate.failover.reach import DENIED, Served
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.sockets import tickle
 from remediate.rehearsal.nfs import Nfs, Registration
@@ -164,8 +165,8 @@ def hastwatch(call: Call) -> Steps[int]:
             return 1
     identity = server.mount_request(path, call.node.layout.address, call.node.name)
     if identity is None:
-        call.err("denied to this node itself, which exports(5) need not admit\n")
-        return 1
+        call.err(f"{Served.DENIED.value}\n")
+        return DENIED
     verdict = server.serves(identity)
     if verdict != "ok":
         call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
