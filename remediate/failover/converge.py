@@ -112,7 +112,11 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
     def again(trigger: str, telling: Telling) -> Outcome:
         return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
 
-    if outcome.result is not Result.BUSY and wish.leaving is not Leaving.GOES_DOWN:
+    if outcome.result is Result.BUSY:
+        return outcome
+    if wish.leaving is Leaving.GOES_DOWN:  # what hastd told of waits for the next boot
+        telling.send(site)
+    else:
         afterwards.settle(site, telling, again)
     return outcome
 

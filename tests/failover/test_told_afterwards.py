@@ -10,10 +10,11 @@ import pytest
 from remediate.failover.afterwards import convergence_heeds
 from remediate.failover.converge import LOCK
 from remediate.rehearsal.dying import Fate, Killed
-from remediate.state import noted
+from remediate.state import maintenance, noted
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 LONG = 240.0
+TOLD = "nfs001 told that this copy is behind"
 
 
 def promotion(pair: InstalledPair) -> tuple[float, float]:
@@ -85,6 +86,18 @@ def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_
     pair.breaks("kill", "nfs002", "worker:home")
     assert pair.until(lambda: pair.role(pair.active) == "secondary", 10), pair.story()
     pair.passes(3)
-    told = [entry.why for entry in pair.entries(pair.standby, "ledger")]
-    assert "nfs001 told that this copy is behind" in told, pair.story()
+    assert TOLD in [entry.why for entry in pair.entries(pair.standby, "ledger")], pair.story()
     assert pair.sound
+
+
+def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_behind(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.passes(5)
+    maintenance.begin(pair.store(pair.active), pair.active.now, None, "of a test", "root")  # no session hands over
+    gone = pair.active.shut_down()
+    assert pair.until(lambda: bool(pair.entries(pair.active, "plan")), 30), pair.story()
+    pair.breaks("kill", "nfs002", "worker:home")
+    pair.pair.clock.wait(gone)
+    assert TOLD in [entry.why for entry in pair.entries(pair.standby, "ledger")], pair.story()
+    pair.passes(60)
+    assert not pair.serves(pair.standby) and pair.sound, pair.story()
