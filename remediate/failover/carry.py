@@ -50,7 +50,7 @@ SETTLES = 0.1
 FRESH = 10.0
 """Seconds for which what was seen of the daemons is taken to be so still."""
 LONG = 1.0
-"""Seconds of waiting after which the other node is looked at again."""
+"""Seconds of waiting after which the other node is looked at again, and both disks: it may have written alone."""
 
 
 class Carrier:
@@ -66,6 +66,7 @@ class Carrier:
         heed: Callable[[Step], None] | None = None,
     ) -> None:
         self.site, self.seen, self.run, self.watch = site, seen, run, watch
+        self._began = site.timing.now()
         self._heed = heed
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
@@ -272,9 +273,10 @@ class Carrier:
         kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
+        lately = compared and self.site.timing.now() - self._began <= LONG
         looked = self._looked.get(place.name)
         answers = looked is not None and looked.asked
-        if told or (answers and not compared):
+        if told or (answers and not lately):
             found = behind(self.site, place.name, None, asked=True)
             if found.split or (found.stale and not heedless):
                 raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")

@@ -89,9 +89,10 @@ def _ends_users(ground: Ground, node: Node) -> None:
 
 
 def _start_again(ground: Ground, node: Node) -> None:
-    """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody."""
+    """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody. A
+    node that still boots starts its daemons itself, and nobody can log in there yet."""
     for name in ("devd", "hastd"):
-        if node.on and node.run(f"service {name} onestatus").status:
+        if node.on and node.sshd_runs and node.run(f"service {name} onestatus").status:
             node.run(f"service {name} onestart")
             if ground.installed is not None:
                 ground.installed.start_worker(node, Wish("human converge"))

@@ -65,6 +65,21 @@ def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
 
 
+def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_written_alone(state: Path) -> None:
+    """Both dumps said that nothing is lacking, 30 s before its hastd died; what it told of this copy did not arrive."""
+    pair = installed_pair(state)
+    pair.breaks("cut-from", "nfs001")
+    pair.breaks("peer-lies", "nfs001", "nonsense")
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")), 20), pair.story()
+    assert pair.until(lambda: bool(pair.pair.primaries()[0].dirty), 40), pair.story()
+    pair.breaks("peer-tells-the-truth", "nfs001")
+    pair.breaks("kill", "nfs001", "hastd")
+    pair.passes(30)
+    (refused,) = pair.entries(pair.standby, "superseded")
+    assert "the other node has writes that this copy lacks" in refused.why
+    assert not pair.entries(pair.standby, "promoted") and pair.sound, pair.story()
+
+
 def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
     """Nothing more is asked then: `peer` says that the other node is gone. Where that is the policy (`boot_alone`)."""
     pair = all_dark(state, policy(boot_alone="serve"))
