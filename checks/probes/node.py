@@ -25,6 +25,7 @@ from checks.probes.errors import (
     Unreachable,
 )
 from checks.probes.given_up import GivenUpCommands
+from checks.probes.packages import remedy
 from checks.probes.process import ENVIRONMENT, Completed, GivenUp, run
 
 TOOLS = {
@@ -249,7 +250,7 @@ def quoted(words: tuple[str, ...]) -> str:
 def _refuse_failed_way(completed: Completed, shown: str) -> None:
     """Raise where the exit status speaks of the prefix and not of the command itself."""
     if completed.status == NOT_FOUND:
-        raise ToolMissing(f"`{shown}`: {completed.words}")
+        raise ToolMissing(f"`{shown}`: {completed.words}{remedy(shown.partition(' ')[0])}")
     if completed.status == NOT_EXECUTABLE or re.search(NOT_LET, completed.stderr):
         raise NotPermitted(f"`{shown}`: {completed.words}")
     own = "[ERROR]" in completed.stderr or completed.stderr.startswith("route: ")

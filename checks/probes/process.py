@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood, ToolMissing
+from checks.probes.packages import remedy
 
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"}
 """All that a probe inherits: messages in English, and the search path of rc(8) for what a command itself calls."""
@@ -102,7 +103,7 @@ def start(argv: tuple[str, ...], talking: int = subprocess.DEVNULL) -> subproces
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise ToolMissing(f"{argv[0]}: not found") from None
+        raise ToolMissing(f"{argv[0]}: not found{remedy(argv[0])}") from None
     except PermissionError:
         raise NotPermitted(f"{argv[0]}: may not be run by uid {os.geteuid()}") from None
     except (OSError, ValueError) as error:

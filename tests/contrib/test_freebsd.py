@@ -164,6 +164,13 @@ def test_service_e_finds_what_it_looks_for(script: str) -> None:
     assert re.findall(r"(?m)^rcvar=(.*)$", text) == [f'"{script}_enable"']
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_script_is_put_into_a_service_jail(script: str) -> None:
+    """rc.subr(8) of 15, run_rc_command(): what the script itself says wins over svcj_all_enable, once it is loaded."""
+    text = (FREEBSD / "rc.d" / script).read_text()
+    assert re.search(rf'(?s)\nload_rc_config \$name\n.*\n{script}_svcj="NO"\n.*\nrun_rc_command', text)
+
+
 def test_the_order_of_rc_is_hold_network_hastd_converge_nfs() -> None:
     order = {script: _order((FREEBSD / "rc.d" / script).read_text()) for script in SCRIPTS}
     assert order["hastwatch_hold"]["PROVIDE"] == ["hastwatch_hold"]

@@ -48,6 +48,12 @@ def test_a_way_that_fails_is_not_taken_for_an_answer(tmp_path: Path, code: str, 
         node(tmp_path, code).run("hastctl", "list", "home")
 
 
+def test_a_program_that_is_missing_names_its_package(tmp_path: Path) -> None:
+    code = "print('sh: hastctl: not found', file=sys.stderr); sys.exit(127)"
+    with pytest.raises(ToolMissing, match="`pkg install FreeBSD-hast`"):
+        node(tmp_path, code).run("hastctl", "list", "home")
+
+
 def test_hastctls_own_exit_status_255_is_an_answer(tmp_path: Path) -> None:
     code = "print('[ERROR] Unable to read metadata from /dev/ada1: No.', file=sys.stderr); sys.exit(255)"
     assert node(tmp_path, code).run("hastctl", "dump", "home").status == 255
