@@ -15,7 +15,7 @@ from checks.devd import CHECK, HOOK
 from checks.plugin.config import Config, load
 from checks.plugin.policy import Failover
 from checks.probes import devd, hast_conf
-from checks.probes.carp import CarpState
+from checks.probes.vhid import STATES
 from remediate.rehearsal.hastconf import parse as hastd_parse
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
@@ -59,7 +59,7 @@ def pair() -> Pair:
 @pytest.mark.parametrize("vhid", ["2@em0", "255@vlan0.100", "1@em0_1", "7@LAN-1", "3@em0:1"])
 def test_devds_rule_fits_every_event_of_every_interface(vhid: str) -> None:
     rules = devd.parse((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
-    for state in CarpState:
+    for state in STATES:
         (rule,) = devd.rule_for(rules, {"system": "CARP", "subsystem": vhid, "type": state.value})
         assert rule.actions == (f"{HOOK} $subsystem $type",)
     (rule,) = devd.rule_for(rules, EVENT)
