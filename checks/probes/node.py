@@ -46,6 +46,7 @@ TOOLS = {
     "ps": "/bin/ps",
     "rm": "/bin/rm",
     "route": "/sbin/route",
+    "sh": "/bin/sh",
     "sysctl": "/sbin/sysctl",
     "uname": "/usr/bin/uname",
     "xzcat": "/usr/bin/xzcat",
