@@ -203,7 +203,8 @@ class Carrier:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
             places = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
-            services.start(site, step.names, tuple(place.point for place in places), self._may_run(step.names))
+            points = tuple(place.point for place in places)
+            services.start(site, step.names, points, self.seen.commands, self._may_run(step.names))
             if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
                 services.await_running(site, step.names)
         elif do is Do.REJECT_PEER:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import carp, filesystem, hast, route
+from checks.probes import carp, filesystem, hast, rc_conf, route
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
-from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route
+from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route, rc_start
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
@@ -26,7 +26,7 @@ from remediate.failover.own_node import demotion, uptime
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
-from remediate.failover.services import running_daemons, running_services
+from remediate.failover.services import Commands, running_daemons, running_services
 from remediate.site import Site
 from remediate.state import events, marker, unprotected
 from remediate.state.store import StateNotKept, Untouched
@@ -47,6 +47,8 @@ class Seen(NamedTuple):
     """When it was seen (`Timing.now`)."""
     settles: dict[str, float]
     """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
+    commands: Commands
+    """How the daemons of NFS are started."""
 
 
 class _Reading(NamedTuple):
@@ -90,7 +92,8 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         young, leaving,
         remembered,
     )  # fmt: skip
-    found = places(node, site.config, only)
+    conf = rc_conf.read(node, rc_start.ASKED)
+    found = places(node, site.config, only, conf)
     found = {name: with_address(place, vhids) for name, place in found.items()}
     states: dict[str, ResourceState] = {}
     said: dict[str, Said] = {}
@@ -124,7 +127,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         unsure=remembered.trouble,
         odd=tuple(map(str, node.not_understood)),
     )
-    return Seen(facts, found, resources, vhids, arrived.seq, at, settles)
+    return Seen(facts, found, resources, vhids, arrived.seq, at, settles, rc_start.commands(conf))
 
 
 def _rejected(

@@ -60,7 +60,7 @@ def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
     """Wait until clients are served; what was seen, for the journal. `heed` is called before every look, and raises
     where the wait is for nothing. Raises StepFailed."""
     if not place.exported:
-        return "nothing of it is in /etc/exports"
+        return place.unexported or "nothing of it is exported"
     if not place.address:
         return "no service address is known: only `NFS exported` of mount(8) was looked at"
     seen = [Answer(Served.NO, "not asked")]

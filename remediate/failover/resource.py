@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from checks.plugin.config import Config
-from checks.probes import hast_conf
+from checks.probes import hast_conf, rc_conf
 from checks.probes.beneath import Wanted
-from checks.probes.errors import NotFound
 from checks.probes.node import Node
+from checks.probes.rc_conf import RcConf
 from checks.probes.vhid import Asked, Vhid, asked, speaking
+from remediate.failover import exported
 
-EXPORTS = "/etc/exports"
 PORT = "8457"
 """hast.conf(5), the default of `listen` and `remote`."""
 
@@ -27,7 +26,7 @@ class Place(NamedTuple):
     address: str
     """The service address, empty where none is configured or seen."""
     exported: str
-    """The first path of exports(5) in its file system, empty where it is not to be exported."""
+    """The directory in its file system that clients mount by exports(5), empty where none is exported."""
     nodes: tuple[str, ...]
     """The nodes of the pair, as hast.conf names them: by host name, host UUID or host ID."""
     mine: str = ""
@@ -39,6 +38,9 @@ class Place(NamedTuple):
     """The key file of the geli(8) provider below `filesystem`."""
     others: frozenset[str] = frozenset()
     """The devices of the other resources."""
+
+    unexported: str = ""
+    """Why nothing is exported, in words; empty where something is."""
 
     @property
     def pool(self) -> str:
@@ -59,39 +61,24 @@ class Place(NamedTuple):
         return asked(vhids, self.vhid, self.address)
 
 
-def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
-    """The resources of hast.conf, or those named. Raises ProbeError."""
+def places(node: Node, config: Config, only: tuple[str, ...] = (), conf: RcConf | None = None) -> dict[str, Place]:
+    """The resources of hast.conf, or those named; `conf`: rc.conf, where it has been read already. Raises
+    ProbeError."""
     text = node.read(hast_conf.PATH)
     names, nodes = hast_conf.names_of(node, text), hast_conf.nodes(text)
-    try:
-        exports = paths(node.read(EXPORTS))
-    except NotFound:
-        exports = ()
+    resources = hast_conf.parse(text, names)
+    points = {name: config.for_resource(name).mount_point for name in resources}
+    known = exported.look(node, conf or rc_conf.read(node, exported.ASKED))
     found = {}
-    known = hast_conf.parse(text, names)
-    devices = frozenset(resource.device for resource in known.values())
-    for name, resource in known.items():
+    devices = frozenset(resource.device for resource in resources.values())
+    for name, resource in resources.items():
         if only and name not in only:
             continue
         settings = config.for_resource(name)
-        point = settings.mount_point
-        mine = [path for path in exports if path == point or path.startswith(f"{point}/")]
-        exported = mine[0] if mine else ""
+        said = known.at(settings.mount_point, tuple(points.values()))
         found[name] = Place(
-            name, resource.device, point, settings.vhid, settings.service_address, exported, nodes[name],
-            hast_conf.meant(names, nodes[name]), settings.device, settings.pool, settings.geli_key,
-            devices - {resource.device},
+            name, resource.device, settings.mount_point, settings.vhid, settings.service_address, said.path,
+            nodes[name], hast_conf.meant(names, nodes[name]), settings.device, settings.pool, settings.geli_key,
+            devices - {resource.device}, said.why,
         )  # fmt: skip
     return found
-
-
-def paths(text: str) -> tuple[str, ...]:
-    """The directories of an exports(5): the words of a line before its options and hosts that begin with a slash."""
-    joined = re.sub(r"\\\n", " ", text)
-    found = []
-    for line in joined.splitlines():
-        for word in line.partition("#")[0].split():
-            if not word.startswith("/"):
-                break
-            found.append(word.rstrip("/") or "/")
-    return tuple(found)

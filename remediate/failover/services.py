@@ -6,23 +6,22 @@ take nine times as long (hast-facts, 29). What else is configured goes through s
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
-from checks.probes.errors import Hangs, NotFound, ProbeError
+from checks.probes import rc_conf
+from checks.probes.errors import Hangs, ProbeError
 from checks.probes.node import Node
 from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
+from remediate.failover import rc_start
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.filesystems import there_now
 from remediate.failover.outcome import StepFailed
+from remediate.failover.rc_start import DAEMONS
 from remediate.site import Site
 
 SERVICE = "/usr/sbin/service"
 KILL = "/bin/kill"
-RC_CONF = ("/etc/defaults/rc.conf", "/etc/rc.conf", "/etc/rc.conf.local")
-RC_CONF_D = ("/etc/rc.conf.d", "/usr/local/etc/rc.conf.d")
-"""rc.conf(5): a later file overrides an earlier one, and one named like the service all of them."""
+SYSCTL = "/sbin/sysctl"
 STOPS, STARTS, RC = 5.0, 10.0, {"onestart": 60.0, "onestop": 20.0}
 """Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8); the other
 node waits for a stop (`failover.let_go`)."""
@@ -33,27 +32,8 @@ EXPORTS = 10.0
 EXPORTED = 0.02
 """Seconds between two looks whether it has: clients wait for nothing else then."""
 
-
-class Daemon(NamedTuple):
-    """A daemon of NFS: its program, where rc.conf(5) has its flags, and the signal that ends it."""
-
-    program: str
-    flags: str
-    default: str
-    signal: str = "TERM"
-
-
-DAEMONS = {
-    "rpcbind": Daemon("/usr/sbin/rpcbind", "rpcbind_flags", ""),
-    "statd": Daemon("/usr/sbin/rpc.statd", "rpc_statd_flags", ""),
-    "lockd": Daemon("/usr/sbin/rpc.lockd", "rpc_lockd_flags", ""),
-    "mountd": Daemon("/usr/sbin/mountd", "mountd_flags", "-r -S"),
-    "nfsd": Daemon("/usr/sbin/nfsd", "nfs_server_flags", "-u -t", "USR1"),
-}
-"""Programs, variables and flags of /etc/rc.d and /etc/defaults/rc.conf. nfsd(8): "has to be terminated with SIGUSR1
-and cannot be killed with SIGTERM or SIGQUIT"."""
-
-
+Commands = Mapping[str, rc_start.Command | None]
+"""How the daemons of NFS are started (`rc_start.commands`)."""
 PID_FILES = frozenset({"mountd"})
 """Without a pid file rc(8) takes anybody's process of that name for the daemon, and does not start it (rc.subr
 check_process(), _find_processes()); hast-facts, 23."""
@@ -96,7 +76,9 @@ def stop(site: Site, names: tuple[str, ...]) -> str:
     return "; ".join(trouble)
 
 
-def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: bool = True) -> None:
+def start(
+    site: Site, names: tuple[str, ...], points: tuple[str, ...], commands: Commands, may_run: bool = True
+) -> None:
     """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
     `points`, then the other services. What runs already is looked for where some of it `may_run`, and where a start
     fails. Whether nfsd stays is for the caller to see (`await_running`, or as a client). Raises StepFailed,
@@ -104,29 +86,36 @@ def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: 
     nfs = any(name in DAEMONS for name in names)
     if nfs and not may_run:
         try:
-            return _start(site, names, points, ())
+            return _start(site, names, points, commands, ())
         except StepFailed:  # somebody else has started one meanwhile
             if not running_daemons(site.here.node()) & set(names):
                 raise
-    return _start(site, names, points, processes(site.here.node()) if nfs else ())
+    return _start(site, names, points, commands, processes(site.here.node()) if nfs else ())
 
 
-def _start(site: Site, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
+def _start(
+    site: Site, names: tuple[str, ...], points: tuple[str, ...], commands: Commands, found: tuple[Process, ...]
+) -> None:
     runs = running(found)
     base = [name for name in BASE if name in names and name not in runs]
-    site.timing.together([lambda name=name: _begin(site, name) for name in base])  # type: ignore[misc]
+    site.timing.together([lambda name=name: _begin(site, name, commands[name]) for name in base])  # type: ignore[misc]
     await_running(site, tuple(base))
     if "mountd" in names:
         if "mountd" in runs:
             _end(site, "mountd", found)
-        _begin(site, "mountd")
+        _begin(site, "mountd", commands["mountd"])
     if set(SERVING) & set(names):
         _await_exports(site, points)
     if "nfsd" in names and "nfsd" not in runs:
-        _begin(site, "nfsd")
+        _begin(site, "nfsd", commands["nfsd"])
     for name in names:
         if name not in DAEMONS:
             _service(site, name, "onestart")
+
+
+def commands(site: Site) -> Commands:
+    """How rc(8) would start the daemons of NFS. Raises Unreachable."""
+    return rc_start.commands(rc_conf.read(site.here.node(), rc_start.ASKED))
 
 
 def await_running(site: Site, names: tuple[str, ...]) -> None:
@@ -160,24 +149,25 @@ def _await_exports(site: Site, points: tuple[str, ...]) -> None:
         raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
 
 
-def _begin(site: Site, name: str) -> None:
-    """Start a daemon that does not run."""
-    flags = _flags(site, name)
-    if flags is None:  # a value that only a shell can read
+def _begin(site: Site, name: str, command: rc_start.Command | None) -> None:
+    """Start a daemon that does not run; `command` None: as rc(8) alone can."""
+    if command is None:
         _service(site, name, "onestart")
     elif not site.config.failover.rc_start:
-        _start_directly(site, name, flags)
+        _start_directly(site, name, command)
     else:
         try:
             _service(site, name, "onestart")
         except StepFailed:
             if name in PID_FILES:
                 raise
-            _start_directly(site, name, flags)
+            _start_directly(site, name, command)
 
 
-def _start_directly(site: Site, name: str, flags: tuple[str, ...]) -> None:
-    started = site.here.act((DAEMONS[name].program, *flags), STARTS)
+def _start_directly(site: Site, name: str, command: rc_start.Command) -> None:
+    if command.sysctl:
+        site.here.act((SYSCTL, *command.sysctl), STARTS)
+    started = site.here.act((DAEMONS[name].program, *command.flags), STARTS)
     if started.status != 0:
         raise StepFailed(f"{name} could not be started: {started.words}")
 
@@ -221,18 +211,3 @@ def _is_so_already(site: Site, name: str, verb: str) -> bool:
 def pids(found: tuple[Process, ...], name: str) -> tuple[int, ...]:
     """The processes of a daemon that runs; of nfsd the master, which ends its servers itself."""
     return tuple(process.pid for process in daemons(found, NFS_DAEMONS[name]))
-
-
-def _flags(site: Site, name: str) -> tuple[str, ...] | None:
-    """The flags of a daemon in rc.conf, None where a shell would have to expand them. Raises ProbeError."""
-    value, machine = DAEMONS[name].default, site.here.machine
-    for path in (*RC_CONF, *(f"{directory}/{name}" for directory in RC_CONF_D)):
-        try:
-            text = machine.read(path) if machine else site.here.node().read(path)
-        except NotFound:
-            continue
-        for found in re.finditer(rf"(?m)^[ \t]*{DAEMONS[name].flags}=(.*)$", text):
-            value = found[1].partition("#")[0].strip()
-    if re.search(r"[$`\\]", value):
-        return None
-    return tuple(value.strip("\"'").split())

@@ -37,6 +37,8 @@ class Side(NamedTuple):
     status: Status = Status.ABSENT
     mounted: Mounted = Mounted.NOTHING
     exported: bool = False
+    export: str = ""
+    """The directory that clients mount by this node's exports(5), or empty."""
     daemons: frozenset[str] = frozenset()
     device: bool = False
     """/dev/hast/NAME is there: something may have it open."""
@@ -111,8 +113,9 @@ def collect(site: Site, place: Place) -> Evidence:
     mine, other = sides
     if other.unread:
         return Evidence(mine, other, Answer(Served.NO, "not asked"))
+    place = place._replace(exported=place.exported or other.export)
     if not place.exported:
-        why = "nothing of it is in /etc/exports, so no client can say that it is served"
+        why = f"{place.unexported}, so no client can say that it is served"
     elif not place.address:
         why = "no service address is known"
     else:
@@ -150,7 +153,8 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
             role=role,
             status=status,
             mounted=mounted_as(node, there, own_place),
-            exported=there is not None and (there.exported or not own_place.exported),
+            exported=there is not None and (there.exported or not (own_place.exported or place.exported)),
+            export=own_place.exported,
             daemons=running_daemons(node),
             device=node.run("ls", place.device).status == 0,
             metadata=metadata,

@@ -1,4 +1,8 @@
-"""/etc/exports as mountd reads it (exports(5)): good lines, and what it says to syslog about the others."""
+"""The exports of a simulated node as its mountd takes them (exports(5)): good lines, and what it logs about the others.
+
+Which lines mountd takes is `checks.probes.exports`; added is what mountd sees on the machine: directories, names that
+have an address, the release.
+"""
 
 from __future__ import annotations
 
@@ -7,78 +11,77 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.probes import exports
+from checks.probes.exports import Line, Taken
+
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
 
-EXPORTS = "/etc/exports"
-
-OPTIONS = {
-    "maproot",
-    "mapall",
-    "ro",
-    "o",
-    "alldirs",
-    "network",
-    "mask",
-    "quiet",
-    "public",
-    "webnfs",
-    "index",
-    "sec",
-    "r",
-}
-"""exports(5)"""
+DECODES = 15
+"""The release whose mountd decodes the escapes of vis(3) in a path (mountd.c, strnunvis())."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One good line of /etc/exports."""
+    """A directory of a good line. `clients`: networks and hosts, none for everyone."""
 
     path: str
-    network: str
+    clients: tuple[str, ...]
     line: str
+    alldirs: bool = False
 
     @property
     def groups(self) -> str:
-        """What showmount prints behind the path."""
-        return f"{self.network.split('/')[0]} " if self.network else "Everyone"
+        """What showmount prints behind the path: a network without its mask."""
+        return "".join(f"{client.split('/')[0]} " for client in self.clients) or "Everyone"
 
     def admits(self, address: str) -> bool:
         """A client with this address may mount."""
-        return not self.network or ipaddress.ip_address(address) in ipaddress.ip_network(self.network, strict=False)
+        client = ipaddress.ip_address(address)
+        return not self.clients or any(
+            client in ipaddress.ip_network(each, strict=False) for each in self.clients if each[0].isdigit()
+        )
 
 
-def read_exports(node: Node) -> tuple[list[Export], list[str]]:
+def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
     """The good lines of a node's exports, and the complaints about the bad ones, in order."""
-    try:
-        text = node.files.read(EXPORTS)
-    except OSError:
-        return [], []
     found: list[Export] = []
     complaints: list[str] = []
-    for line in (line.split("#")[0].strip() for line in text.split("\n")):
-        if line and not line.startswith("V4:"):
-            export = _parse(node, line, complaints)
-            found += [export] if export is not None else []
+    for name in files:
+        try:
+            text = node.files.read(name)
+        except OSError:
+            complaints.append(f"can't open {name}")
+            continue
+        for line in exports.parse(text):
+            found += _taken(node, line, complaints)
     return found, complaints
 
 
-def _parse(node: Node, line: str, complaints: list[str]) -> Export | None:
-    words, network = line.split(), ""
-    path, options = words[0], words[1:]
-    while options:
-        word = options.pop(0)
-        name, _, value = word.lstrip("-").partition("=")
-        if not word.startswith("-"):
-            continue
-        if name not in OPTIONS:
-            complaints += [f"bad opt {name}", f"bad exports list line '{line.partition('=')[0]}'"]
-            return None
-        if name == "network":
-            network = value or (options.pop(0) if options else "")
-        elif name == "mask" and not value and options:
-            options.pop(0)
-    if not node.is_directory(path):
-        complaints.append(f"bad exports list line '{path}': symbolic link in export path or statfs failed")
-        return None
-    return Export(path, network, re.sub(r"\s+", " ", line))
+def _taken(node: Node, line: Line, complaints: list[str]) -> list[Export]:
+    """The directories of a line that mountd takes."""
+    said = f"bad exports list line '{line.text}'"
+    if line.taken is Taken.NO:
+        option = re.match(r"there is no option -(\w+)", line.why)
+        if not line.quiet:
+            complaints += [f"bad opt {option[1]}", said.partition("=")[0] + "'"] if option else [said]
+        return []
+    release = int(node.kernel.values["kern.osrelease"].split(".")[0])
+    paths = [exports.decoded(path) if release >= DECODES else path for path in line.paths]
+    missing = [path for path in paths if not node.is_directory(path)]
+    unknown = line.hosts and not any(_address(node, host) for host in line.hosts)
+    if missing or unknown:
+        why = f"bad exports list line '{missing[0]}': symbolic link in export path or statfs failed" if missing else ""
+        complaints.append(why or f"{said}: no valid entries")
+        return []
+    clients = tuple(filter(None, [line.network, *(_address(node, host) for host in line.hosts)]))
+    return [Export(path, clients, re.sub(r"\s+", " ", line.text), line.alldirs) for path in paths]
+
+
+def _address(node: Node, host: str) -> str:
+    """The address of a host of the pair, empty for a name that nobody knows."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        known = {each.name: each.layout.address for each in node.pair.nodes.values()}
+        return known.get(host, "")

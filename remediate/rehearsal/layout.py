@@ -6,6 +6,7 @@ The text of every configuration file of a node is made from these values here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -148,9 +149,10 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     """Path and content of everything that configures `node`, as recorded."""
     interfaces = dict.fromkeys(vhid.interface for vhid in pair.vhids)
     aliases: list[str] = []
-    for name in interfaces:
+    for interface in interfaces:
+        name = re.sub(r"[-./+]", "_", interface)  # network.subr, get_if_var()
         aliases.append(f'ifconfig_{name}="inet {node.address}/24"')
-        of_interface = [vhid for vhid in pair.vhids if vhid.interface == name]
+        of_interface = [vhid for vhid in pair.vhids if vhid.interface == interface]
         for index, vhid in enumerate(of_interface):
             value = f"inet vhid {vhid.vhid} advskew {node.advskew} pass {vhid.password} alias {vhid.address}/32"
             aliases.append(f'ifconfig_{name}_alias{index}="{value}"')

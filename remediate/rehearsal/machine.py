@@ -106,10 +106,12 @@ class SimulatedMachine(Machine):
         return mounted_at(self.mounts(), posixpath.normpath(point))
 
     def read(self, path: str) -> str:
-        """Raises Killed, NotFound."""
+        """Raises Killed, NotFound, Failed."""
         self._life.check()
         try:
             return self._node.read_file(path)
+        except IsADirectoryError:
+            raise Failed(f"{path}: Is a directory") from None
         except OSError:
             raise NotFound(f"{path}: no such file") from None
 

@@ -8,10 +8,12 @@ nothing mounted the path lies in the root file system, and that is what gets exp
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.probes import exports
 from remediate.rehearsal.exports import Export, read_exports
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
@@ -247,7 +249,7 @@ class Nfs:
     # --- mountd --------------------------------------------------------------------------------------------------
 
     def mountd_hangup(self) -> None:
-        """SIGHUP, from a reload or from mount(8): read /etc/exports again."""
+        """SIGHUP, from a reload or from mount(8): read its files again."""
         if self.running("mountd"):
             self._hangup_waits = not self.answers("mountd")
             if not self._hangup_waits:
@@ -255,7 +257,7 @@ class Nfs:
 
     def load_exports(self, fresh: bool) -> None:
         """mountd's get_exportlist(): everything when `fresh`, otherwise what differs from the last time."""
-        self.exports, complaints = read_exports(self.node)
+        self.exports, complaints = read_exports(self.node, self._exports_files())
         for complaint in complaints:
             self._complain(complaint)
         wanted = {(self._file_system(export.path), export.line) for export in self.exports}
@@ -267,6 +269,14 @@ class Nfs:
         for identity, _ in wanted - known:
             self._export(identity, True)
         self._known = wanted
+
+    def _exports_files(self) -> tuple[str, ...]:
+        """Those that the command line of mountd names."""
+        process = self.daemons["mountd"].process
+        try:
+            return exports.files(shlex.split(process.command)[1:]) if process is not None else (exports.EXPORTS,)
+        except ValueError:
+            return (exports.EXPORTS,)
 
     def _file_system(self, path: str) -> str:
         found = self.node.filesystems.under(path)
@@ -291,7 +301,8 @@ class Nfs:
         """MNT: the identity of the file system whose handle the client gets, None when it is denied."""
         identity = self._file_system(path)
         for export in self.exports:
-            if export.path == path and (identity, export.line) in self._known and export.admits(address):
+            mine = export.path == path or (export.alldirs and self._file_system(export.path) == identity)
+            if mine and (identity, export.line) in self._known and export.admits(address):
                 if f"{client}:{path}" not in self.mounted_by:
                     self.mounted_by.append(f"{client}:{path}")
                 return identity

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.probes.rc_conf import Files, shell_of
+from checks.probes.sh_values import says_yes
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
@@ -66,24 +68,40 @@ ALL_SCRIPTS = (
 """What `service -e` lists, in the order of rcorder(8); those that are no daemons here are always enabled."""
 
 
-def rc_conf(node: Node) -> dict[str, str]:
-    """The assignments of /etc/rc.conf."""
-    try:
-        text = node.files.read("/etc/rc.conf")
-    except OSError:
-        return {}
-    return {name: value.strip("\"'") for name, value in re.findall(r"(?m)^\s*([A-Za-z0-9_]+)=(.*?)\s*$", text)}
+class NodeFiles(Files):
+    """The files of a simulated node, for rc.conf(5)."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def read(self, path: str) -> str | None:
+        """The text of a file."""
+        try:
+            return self._node.files.read(path)
+        except OSError:
+            return None
+
+    def names(self, path: str) -> list[str] | None:
+        """The names in a directory."""
+        return sorted(self._node.files.names(path)) if self._node.is_directory(path) else None
+
+
+def rc_variable(node: Node, script: str, name: str) -> str | None:
+    """A variable of rc.conf(5) as a script of rc.d has it; where the node's shell gives up, none is set."""
+    shell = shell_of(script, NodeFiles(node), complete=True)
+    return shell.get(name) if shell.known(name) else None
 
 
 def enabled(node: Node, script: Script) -> bool:
     """checkyesno of rc.subr(8)."""
-    value = rc_conf(node).get(script.rcvar, "YES" if script.rcvar in ENABLED_BY_DEFAULT else "NO")
-    return value.upper() in ("YES", "TRUE", "ON", "1")
+    value = rc_variable(node, script.name, script.rcvar)
+    return says_yes(value) if value is not None else script.rcvar in ENABLED_BY_DEFAULT
 
 
 def _local_enabled(node: Node, path: str) -> bool:
     """The same of a script that a package brought."""
-    return rc_conf(node).get(f"{path.removeprefix(LOCAL_RC)}_enable", "NO").upper() in ("YES", "TRUE", "ON", "1")
+    name = path.removeprefix(LOCAL_RC)
+    return says_yes(rc_variable(node, name, f"{name}_enable"))
 
 
 def instances(node: Node, script: Script) -> list[Running]:
@@ -123,6 +141,15 @@ def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "")
         node.syslogd.start(pid=pid)
     elif name in OPTIONAL:
         node.processes.spawn(OPTIONAL[name], SCRIPTS[name].comm, node.clock.now)
+
+
+def rc_title(node: Node, name: str) -> str:
+    """The command line with which rc.d/mountd starts mountd (its mountd_precmd()); nothing for another daemon."""
+    if name != "mountd":
+        return ""
+    files = " /etc/exports /etc/zfs/exports" if says_yes(rc_variable(node, name, "zfs_enable")) else ""
+    flags = (rc_variable(node, name, "mountd_flags") or "").replace("\\\n", "")
+    return f"/usr/sbin/mountd {flags}{files}".strip()
 
 
 def _stop_hastd(node: Node) -> Steps[None]:
@@ -234,7 +261,7 @@ def _start(call: Call, script: Script) -> Steps[int]:
         call.err(f"/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
     try:
-        start_daemon(node, script.name)
+        start_daemon(node, script.name, title=rc_title(node, script.name))
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
         return 1

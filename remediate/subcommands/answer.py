@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 READS: Rows = (
     ("/bin/cat", "/etc/exports", "what of a resource clients are given"),
+    ("/bin/cat", "/etc/zfs/exports", "the same, as zfs(8) writes it for sharenfs"),
     ("/bin/cat", "/var/db/hastwatch/<name>.json", "what is remembered there: holds, failures, what is known of a copy"),
     ("/bin/ls", "/dev/hast/<name>", "whether it has the device of a primary"),
     ("/bin/ls", "-ldo <point>", "whether an empty mount point takes no files"),
@@ -42,6 +43,10 @@ READS: Rows = (
     ("/usr/sbin/service", "<service> onestatus", "whether a configured service runs"),
 )
 """What remediation reads of the other node besides what the checks do."""
+SH = "/bin/sh"
+RC_CONF = (f"{SH} -c", "<script> sh mountd=<variables>", "rc.conf as rc(8) reads it: which files mountd reads")
+"""One command line, to the letter (`probes.rc_conf.SCRIPT`, `failover.exported.ASKED`): no word comes from outside. It
+sources what root sources for every `service NAME onestatus`, and runs nothing of a value."""
 ORDERS: Rows = (
     ("hastwatch", "--version", "whether it answers: nothing is handed over to a node on which it does not"),
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
@@ -157,6 +162,8 @@ def parser() -> Parser:
 def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
     """The program and the arguments of a line; PROG for hastwatch itself. Raises Refused."""
     _refuse_long(line)
+    if line.startswith(" ".join([*ask.ENV_C, SH])):
+        return _rc_conf(line)
     try:
         return ask.admitted(line, _without_leave_to_write(configuration))
     except Refused:
@@ -172,6 +179,18 @@ def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
         if any(ask.fits(own, _as_long_as(own, row), node, KINDS) for row in ORDERS):
             return own
     raise Refused("not among what hastwatch asks of the other node (see hastwatch answer --list)")
+
+
+def _rc_conf(line: str) -> list[str]:
+    """The one command line for sh(1). Raises Refused."""
+    from checks.probes import rc_conf
+    from checks.probes.node import quoted
+    from remediate.failover.exported import ASKED
+
+    argv = (SH, "-c", rc_conf.SCRIPT, "sh", *rc_conf.arguments(ASKED))
+    if line != quoted((*ask.ENV_C, *argv)):
+        raise Refused("not the question to rc.conf that hastwatch asks of the other node")
+    return list(argv)
 
 
 def _refuse_long(line: str) -> str:
@@ -191,7 +210,9 @@ def _read_only(argv: list[str]) -> list[str]:
 def listing() -> str:
     """The table, for people."""
     lines = ["what the checks run (hastwatch-ask --list), and\n"]
-    lines += [f"{f'{program} {arguments}'.strip():<72} {what}\n" for program, arguments, what in READS + ORDERS]
+    lines += [
+        f"{f'{program} {arguments}'.strip():<72} {what}\n" for program, arguments, what in (*READS, RC_CONF, *ORDERS)
+    ]
     return "".join(lines)
 
 

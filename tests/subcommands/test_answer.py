@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from checks import VERSION, ask
 from checks.plugin.config import Config, ResourceConfig
 from checks.plugin.policy import Failover
+from checks.probes import rc_conf
 from checks.probes.node import ENV_C, quoted
 from checks.probes.process import Completed
+from remediate.failover import exported
 from remediate.recovery.trees import FILE, DirectoryTree, RemoteTree
 from remediate.subcommands import answer
 from tests.expected import PYTHON
@@ -135,6 +137,39 @@ def test_a_line_with_something_hostile_in_it_is_refused(line: str, at: int, host
     assert not is_admitted(quoted(tuple(words)))
 
 
+RC_CONF = quoted((*ENV_C, "/bin/sh", "-c", rc_conf.SCRIPT, "sh", *rc_conf.arguments(exported.ASKED)))
+
+
+def test_the_one_question_to_rc_conf_is_admitted_and_runs_what_this_node_has_of_it() -> None:
+    argv = answer.admitted(RC_CONF, lambda: CONFIG)
+    assert argv == ["/bin/sh", "-c", rc_conf.SCRIPT, "sh", "mountd=mountd_flags,zfs_enable"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RC_CONF.replace("/etc/rc.subr", "/tmp/rc.subr"),
+        RC_CONF.replace("mountd=mountd_flags", "mountd=x;id"),
+        RC_CONF.replace("mountd=mountd_flags", "../../tmp/x=mountd_flags"),
+        f"{RC_CONF} nfsd=nfs_server_flags",
+        f"{RC_CONF};id",
+        f"{RC_CONF}\nid",
+        RC_CONF.removesuffix(",zfs_enable"),
+        quoted((*ENV_C, "/bin/sh", "-c", "id")),
+        quoted((*ENV_C, "/bin/sh", "/etc/rc.d/mountd")),
+        quoted((*ENV_C, "/bin/sh")),
+    ],
+)
+def test_no_other_line_for_a_shell_is(line: str) -> None:
+    assert not is_admitted(line)
+
+
+@given(st.integers(0, len(RC_CONF)), st.integers(0, 3), st.text(max_size=3))
+def test_no_letter_of_it_may_be_another(at: int, cut: int, put: str) -> None:
+    line = RC_CONF[:at] + put + RC_CONF[at + cut :]
+    assert not is_admitted(line) or line == RC_CONF
+
+
 @given(st.text())
 def test_no_text_is_admitted_by_chance(text: str) -> None:
     for line in (text, f"{quoted(ENV_C)} {text}", f"{quoted(ENV_C)} {PROGRAM} {text}"):
@@ -164,7 +199,7 @@ def test_a_salvage_reads_the_names_and_hashes_of_the_other_node_through_it(tmp_p
 
 
 def test_the_list_names_every_row() -> None:
-    for program, pattern, what in answer.READS + answer.ORDERS:
+    for program, pattern, what in (*answer.READS, answer.RC_CONF, *answer.ORDERS):
         assert re.search(rf"(?m)^{re.escape(f'{program} {pattern}'.strip())} +{re.escape(what)}$", answer.listing())
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
+from checks.probes import rc_conf
 from remediate.rehearsal.clock import Completion, Process, Steps, finished
 from remediate.rehearsal.log import MESSAGES
-from remediate.rehearsal.services import rc_conf
+from remediate.rehearsal.services import NodeFiles, rc_variable
 from remediate.rehearsal.shell import COMMANDS, Call, command, execute, run_words
 
 
@@ -106,10 +107,26 @@ def as_somebody(call: Call) -> Steps[int]:
 
 @command("sh")
 def sh(call: Call) -> Steps[int]:
-    """sh(1) -c LINE"""
+    """sh(1) -c LINE; what is asked of rc.conf so is answered by what works it out without a shell."""
     if "-c" not in call.argv:
         return 0
+    if call.argv[2] == rc_conf.SCRIPT:
+        return _rc_conf(call)
     return (yield from execute(call.environment, call.argv[call.argv.index("-c") + 1]))
+
+
+def _rc_conf(call: Call) -> int:
+    """What `probes.rc_conf.SCRIPT` prints."""
+    for word in call.argv[4:]:
+        script, _, names = word.partition("=")
+        shell = rc_conf.shell_of(script, NodeFiles(call.node), complete=True)
+        if not all(map(shell.known, names.split(","))):
+            return 1  # the shell of this pair does not get to its end
+        for name in names.split(","):
+            if (value := shell.get(name)) is not None:
+                call.out(f"{word} {name}={value}\0")
+        call.out(f"{word}\0")
+    return 0
 
 
 @command("timeout")
@@ -160,16 +177,17 @@ def test(call: Call) -> int:
 @command("sysrc")
 def sysrc(call: Call) -> int:
     """sysrc(8) -n NAME and NAME=VALUE."""
-    bare, status, conf = "-n" in call.argv, 0, rc_conf(call.node)
+    bare, status = "-n" in call.argv, 0
     for word in [word for word in call.argv[1:] if not word.startswith("-")]:
         name, assignment, value = word.partition("=")
+        known = rc_variable(call.node, "", name)
         if assignment:
             old = call.node.files.read("/etc/rc.conf")
             lines = [line for line in old.splitlines() if not line.startswith(f"{name}=")]
             call.node.files.write("/etc/rc.conf", "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
-            call.out(f"{name}: {conf.get(name, '')} -> {value}\n")
-        elif name in conf:
-            call.out(f"{conf[name]}\n" if bare else f"{name}: {conf[name]}\n")
+            call.out(f"{name}: {known or ''} -> {value}\n")
+        elif known is not None:
+            call.out(f"{known}\n" if bare else f"{name}: {known}\n")
         else:
             call.err(f"sysrc: unknown variable '{name}'\n")
             status = 1

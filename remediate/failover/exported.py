@@ -1,0 +1,76 @@
+"""What of a file system a node gives to clients: the files that its mountd reads, and what is in them.
+
+mountd's arguments come from rc.conf(5) and from rc.d/mountd, which adds two files with zfs_enable. Where rc.conf cannot
+be worked out, both files of a system are looked at: an export that may be there is waited for and verified.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.probes import exports
+from checks.probes.errors import NotFound, NotPermitted, ProbeError
+from checks.probes.exports import Line, Taken
+from checks.probes.node import Node
+from checks.probes.rc_conf import Asked, RcConf
+
+ASKED: Asked = {"mountd": ("mountd_flags", "zfs_enable")}
+"""What names the files that mountd reads (rc.d/mountd mountd_precmd())."""
+
+
+class Said(NamedTuple):
+    """The directory of a file system that clients mount, or why there is none."""
+
+    path: str
+    why: str = ""
+
+
+class Exported(NamedTuple):
+    """The lines of each file that mountd reads. `doubt`: why these may not be the files, or not all of them."""
+
+    files: tuple[tuple[str, tuple[Line, ...]], ...]
+    doubt: str = ""
+
+    def at(self, point: str, points: tuple[str, ...]) -> Said:
+        """What is exported of the file system at a mount point; `points`: those of all resources. The mount point comes
+        first, because a client that asks for it proves most; then what needs no name to be looked up."""
+        refused = []
+        found: list[tuple[bool, bool, str]] = []
+        for name, lines in self.files:
+            for line in exports.below(lines, point, points):
+                if line.taken is Taken.NO:
+                    refused.append(f"line {line.number} of {name} is refused by mountd: {line.why}")
+                else:
+                    paths = (point, *line.paths) if line.alldirs else line.paths
+                    found += [(path != point, line.taken is Taken.PERHAPS, path) for path in paths]
+        if found:
+            return Said(min(found, key=lambda each: each[:2])[2])
+        names = " and ".join(name for name, _ in self.files)
+        return Said("", "; ".join([*(refused or [f"nothing of it is in {names}"]), *([self.doubt] * bool(self.doubt))]))
+
+
+def look(node: Node, conf: RcConf) -> Exported:
+    """What the node's mountd reads, by what was read of rc.conf, ASKED at least. Raises ProbeError where that cannot be
+    asked."""
+    names, doubt = _files(conf)
+    found = []
+    for name in dict.fromkeys(names):
+        lines: tuple[Line, ...] = ()
+        try:
+            lines = exports.parse(node.read(name))
+        except NotFound:
+            pass  # mountd goes on without it, read_exportfile()
+        except NotPermitted as error:
+            doubt = doubt or str(error)
+        found.append((name, lines))
+    return Exported(tuple(found), doubt)
+
+
+def _files(conf: RcConf) -> tuple[tuple[str, ...], str]:
+    """The files, and what speaks against their being it."""
+    try:
+        flags = conf.words("mountd", "mountd_flags")
+        with_zfs = conf.says_yes("mountd", "zfs_enable")
+        return exports.files((*flags, *(exports.WITH_ZFS if with_zfs else ()))), ""
+    except (ProbeError, ValueError) as error:
+        return exports.WITH_ZFS, str(error)
