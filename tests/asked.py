@@ -43,7 +43,7 @@ ARCHIVES = [(log, ending) for log in ("messages", "daemon.log") for ending in DE
 UNRECORDED: dict[str, tuple[int, str]] = {
     "/usr/bin/grep -h hastd /var/log/messages /var/log/daemon.log": (1, ""),
     "/bin/ls /var/log": (0, "".join(f"{log}.0{ending}\n" for log, ending in ARCHIVES)),
-    "/bin/cat /etc/hast.conf": (0, f"resource home {{ on {UUID} {{ local /dev/ada1 }} }}\n"),
+    "/bin/cat /etc/hast.conf": (0, f"resource home {{ on {UUID} {{ local /dev/ada1 remote none }} }}\n"),
     "/sbin/sysctl -n kern.hostuuid kern.hostid": (0, f"{UUID}\n1\n"),
     "/sbin/sysctl net.inet.carp": (0, "".join(
         f"net.inet.carp.{name}: {value}\n" for name, value in (("preempt", 1), ("allow", 1), ("demotion", 240))

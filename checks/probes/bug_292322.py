@@ -141,15 +141,21 @@ def _seen_by(peer: Node, here: Node, found: Resource) -> str:
         return ""
     oldest = _age_of_worker(here, found.workerpid)
     most = DAY if oldest is None else oldest + SKEW
-    for line in reversed(log.splitlines()):
+    lines = log_time.of_host(log.splitlines(), peer)
+    offset = log_time.offset(peer, lines)
+    for line in reversed(lines):
         timed_out = re.search(HEADER, line)
-        if timed_out and ours and route.address_of(timed_out["address"]) == ours and _is_younger(line, now, most):
+        if (
+            timed_out
+            and ours
+            and route.address_of(timed_out["address"]) == ours
+            and _is_younger(log_time.of_line(line, now, offset), now, most)
+        ):
             return f"{peer.label} logged `{timed_out[0].rstrip('.')}`"
     return ""
 
 
-def _is_younger(line: str, now: datetime | None, seconds: float) -> bool:
-    when = log_time.of_line(line, now)
+def _is_younger(when: datetime | None, now: datetime | None, seconds: float) -> bool:
     return when is not None and now is not None and (now - when).total_seconds() <= seconds
 
 

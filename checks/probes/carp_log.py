@@ -33,21 +33,22 @@ def became_master(node: Node, vhid: str) -> float | None:
     was rotated away tells nothing. Raises ProbeError."""
     found = node.run("grep", "-h", "-E", "carp: |syslogd: ", LOG)
     now = log_time.now(node)
-    return None if now is None else parse(found.stdout, vhid, now)
+    lines = log_time.of_host(found.stdout.splitlines(), node)
+    return None if now is None else parse("\n".join(lines), vhid, now, log_time.offset(node, lines))
 
 
-def parse(text: str, vhid: str, now: datetime) -> float | None:
-    """The same, out of the lines of a log; `now` is the node's own time."""
+def parse(text: str, vhid: str, now: datetime, offset: int | None = None) -> float | None:
+    """The same, out of the lines of a log; `now` is the node's own time, `offset` minutes ahead of UTC."""
     change, started, before = "", "", ""
     for line in text.splitlines():
         if re.search(STARTED, line):
             started = line
         elif re.search(rf" kernel: carp: {re.escape(vhid)}: [A-Z]+ -> ", line):
             change, before = line, started
-    at = log_time.of_line(change, now) if re.search(r": BACKUP -> MASTER\b", change) else None
+    at = log_time.of_line(change, now, offset) if re.search(r": BACKUP -> MASTER\b", change) else None
     if at is None or at > now:
         return None
-    start = log_time.of_line(before, now)
+    start = log_time.of_line(before, now, offset)
     if start is not None and 0 <= (at - start).total_seconds() <= CATCHES_UP:
         return None
     return (now - at).total_seconds() + PRECISION

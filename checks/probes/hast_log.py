@@ -36,6 +36,13 @@ SIGNS = {
     "resource ID mismatch": r"Resource unique ID mismatch",
 }
 """What hastd writes (hastd.c, primary.c, secondary.c), by the name a finding gives it."""
+STAYS_EQUAL = r"\(primary\) (Split-brain condition!|Remote node acts as primary)"
+"""What the worker of a primary writes again and again in the same words: syslogd counts equal lines, and says so after
+30, 120 and then every 600 s (syslogd.c, repeatinterval)."""
+COUNTS_EVERY = 600
+COUNTED = r"last message repeated \d+ times?$"
+COUNTS = 60
+"""Lines of counts behind one line, at most: ten hours of them, if nothing else is logged."""
 
 
 class Sign(NamedTuple):
@@ -84,18 +91,58 @@ def signs(node: Node, resource: str) -> tuple[Sign, ...]:
         raise Failed(f"the logs cannot be read: {found.words}")  # grep(1): 1 is no match, 2 an error of one file
     if wrong := [line for line in found.stdout.splitlines() if "hastd" not in line]:
         raise NotUnderstood("grep", wrong[0])
-    lines = _with_signs(found.stdout.splitlines(), resource) or _with_signs(_rotated(node), resource)
-    return parse_signs(lines, resource, log_time.now(node)) if lines else ()
+    lines = log_time.of_host(_with_signs(found.stdout.splitlines(), resource), node)
+    lines = lines or log_time.of_host(_with_signs(_rotated(node), resource), node)
+    if not lines:
+        return ()
+    now, offset = log_time.now(node), log_time.offset(node, lines)
+    signs = parse_signs(lines, resource, now, offset)
+    if any(sign.current is False for sign in signs) and any(re.search(STAYS_EQUAL, line) for line in lines):
+        counted, last = _repeated(node, resource)
+        signs = parse_signs([*lines, *counted], resource, now, offset)
+        times = [log_time.of_line(line, now, offset) for line in last if re.search(STAYS_EQUAL, line)]
+        pending = any(now and when and (now - when).total_seconds() <= REPEATS + COUNTS_EVERY for when in times)
+        kinds = {kind for kind, pattern in SIGNS.items() if any(re.search(pattern, line) for line in last) and pending}
+        signs = tuple(sign._replace(current=True) if sign.kind in kinds else sign for sign in signs)
+    return signs
 
 
-def parse_signs(lines: list[str], resource: str, now: datetime | None) -> tuple[Sign, ...]:
-    """The signs in log lines of any order; a line that stands in both logs counts once. `now` is the node's time."""
+def _repeated(node: Node, resource: str) -> tuple[list[str], list[str]]:
+    """The lines about the resource whose repetitions syslogd(8) only counted, each with the time of the last one. The
+    count stands right behind the line, in lines of their own (syslogd.c, fprintlog_successive()). And what of it is the
+    last line of a log: it may have been repeated since, and not been counted yet. Raises ProbeError."""
+    found: list[str] = []
+    last: list[str] = []
+    for log in LOGS:
+        shown = node.run("grep", "-h", "-A", str(COUNTS), "hastd", log)
+        if shown.status > 1 and "No such file or directory" not in shown.stderr:
+            raise Failed(f"whether lines of {log} were repeated cannot be read: {shown.words}")
+        before = ""
+        for line in shown.stdout.splitlines():
+            if not re.search(COUNTED, line):
+                before = next(iter(_with_signs(log_time.of_host([line], node), resource)), "")
+            elif before:
+                before = _at_the_time_of(line, before)
+                found.append(before)
+        last += [before] if before else []
+    return found, last
+
+
+def _at_the_time_of(line: str, before: str) -> str:
+    """The line before, as if it were written when the other one was."""
+    time, was = re.match(log_time.SYSLOG_TIME, line), re.match(log_time.SYSLOG_TIME, before)
+    return f"{time[0] if time else ''}{before[was.end() :] if was else before}"
+
+
+def parse_signs(lines: list[str], resource: str, now: datetime | None, offset: int | None = None) -> tuple[Sign, ...]:
+    """The signs in log lines of any order; a line that stands in both logs counts once. `now` is the node's time,
+    `offset` minutes ahead of UTC."""
     found = []
     telling = set(_with_signs(lines, resource))
     for kind, pattern in SIGNS.items():
         matching = {line for line in telling if re.search(pattern, line)}
         if matching:
-            times = [when for when in (log_time.of_line(line, now) for line in matching) if when]
+            times = [when for when in (log_time.of_line(line, now, offset) for line in matching) if when]
             last = max(times, default=None)  # two logs are read, one after the other
             current = None if now is None or last is None else (now - last).total_seconds() <= REPEATS
             shown = last.strftime("%b %d %H:%M:%S") if last else "an unreadable time"
@@ -147,6 +194,9 @@ def _rotated(node: Node) -> list[str]:
     for name in listing.stdout.splitlines():
         archive = re.fullmatch(ROTATED, name)
         if archive:
-            text = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}").stdout
+            unpacked = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}")
+            text = unpacked.stdout
+            if unpacked.status != 0 and not text:
+                raise Failed(f"/var/log/{name} cannot be read: {unpacked.words}")
             lines += [line for line in text.splitlines() if "hastd" in line]
     return lines

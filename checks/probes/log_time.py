@@ -1,8 +1,9 @@
-"""When a line of a log was written: syslogd(8)'s two forms of a time, and the node's own time beside them."""
+"""When a line of a log was written, and on which host: syslogd(8)'s two forms of a line, and the node's own time."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from checks.probes.errors import ProbeError
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from checks.probes.node import Node
 
 SYSLOG_TIME = (
-    r"(?a)(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d) |"
-    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S* "
+    r"(?a)(?:(?P<month>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<time>\d\d:\d\d:\d\d)(?: <[a-z0-9]+\.[a-z0-9]+>)?|"
+    r"(?:<\d+>\d* ?)?(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d*)?(?P<zone>Z|[+-]\d\d:?\d\d)?) "
 )
-"""syslogd(8): RFC 3164 (no year), or RFC 5424 with `-O rfc5424`."""
+"""syslogd.c: fprintlog_rfc3164() (no year; `<facility.priority>` with -v), fprintlog_rfc5424() (`-O rfc5424`)."""
+HOST = SYSLOG_TIME + r"(?P<host>[A-Za-z0-9_.:-]*[A-Za-z0-9_-]) "
+"""After the time comes the host; a program's name there ends with a colon, as where the host has no name."""
+LEAP = 8
+"""Years between two 29 February, at most (1896 and 1904)."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -30,8 +35,20 @@ def now(node: Node) -> datetime | None:
         return None
 
 
-def of_line(line: str, now: datetime | None) -> datetime | None:
-    """When a line was written. The old format has no year: it is the last such day that is not in the future."""
+def offset(node: Node, lines: Iterable[str]) -> int | None:
+    """The minutes by which the node's local time is ahead of UTC, where a line has a time with a zone; None where none
+    has, or it cannot be asked: then the zone is that of the node, as syslogd writes its own."""
+    if not any((found := re.match(SYSLOG_TIME, line)) and found["zone"] for line in lines):
+        return None
+    try:
+        return _minutes(node.run("date", "+%z").stdout.strip())
+    except ProbeError:
+        return None
+
+
+def of_line(line: str, now: datetime | None, offset: int | None = None) -> datetime | None:
+    """When a line was written, in the node's local time, which is `offset` minutes ahead of UTC where that is known.
+    The old format has no year: it is the last such day that is not in the future."""
     from datetime import datetime, timedelta
 
     found = re.match(SYSLOG_TIME, line)
@@ -39,10 +56,43 @@ def of_line(line: str, now: datetime | None) -> datetime | None:
         return None
     try:
         if found["iso"]:
-            return datetime.strptime(found["iso"], "%Y-%m-%dT%H:%M:%S")
-        year = now.year if now else 2000
-        month = MONTHS.index(found["month"]) + 1
-        when = datetime.fromisoformat(f"{year}-{month:02d}-{int(found['day']):02d}T{found['time']}")
-    except ValueError:
+            when = datetime.strptime(found["iso"], "%Y-%m-%dT%H:%M:%S")
+            written = _minutes(found["zone"] or "")
+            differ = written is not None and offset is not None
+            return when + timedelta(minutes=(offset or 0) - (written or 0)) if differ else when
+        month, day = MONTHS.index(found["month"]) + 1, int(found["day"])
+    except (ValueError, OverflowError):
         return None
-    return when if not now or when <= now + timedelta(days=1) else when.replace(year=year - 1)
+    years = range(now.year + 1, now.year - LEAP - 1, -1) if now else (2000,)
+    for year in years:
+        try:
+            when = datetime.fromisoformat(f"{year:04d}-{month:02d}-{day:02d}T{found['time']}")
+            if not now or when <= now + timedelta(days=1):
+                return when
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def of_host(lines: Iterable[str], node: Node) -> list[str]:
+    """The lines of the node itself: a log may have those of other hosts (syslogd -a), with their name where the name of
+    the host stands. A line that names no host counts, and all do where the node does not say its name."""
+    try:
+        whole = node.host_name.lower()
+    except ProbeError:
+        return list(lines)
+    own = (whole, whole.partition(".")[0], "localhost")
+    return [line for line in lines if not (found := re.match(HOST, line)) or _is_own(found["host"].lower(), own)]
+
+
+def _is_own(host: str, own: tuple[str, ...]) -> bool:
+    """syslogd.c cuts its own domain off; a longer name is another host's, unless it begins with one without a dot."""
+    return host in own or ("." not in own[0] and host.partition(".")[0] == own[0])
+
+
+def _minutes(zone: str) -> int | None:
+    """`+0130`, `+01:30` or `Z` in minutes; None of anything else."""
+    if zone == "Z":
+        return 0
+    found = re.fullmatch(r"(?a)([+-])(\d\d):?(\d\d)", zone)
+    return (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1) if found else None

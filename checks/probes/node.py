@@ -165,7 +165,8 @@ class Node:
             if isinstance(asked, Hangs):
                 raise asked
             completed = asked or self.execute((TOOLS[tool], *arguments), until, shown)
-            self.log.append(completed._replace(argv=(tool, *arguments)))
+            completed = completed._replace(argv=(tool, *arguments))
+            self.log.append(completed)
             if self.via:
                 _refuse_failed_way(completed, shown)
         except ProbeError as error:
@@ -207,13 +208,13 @@ class Node:
                     )
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
-        """Bring a command line to the node and wait for its end, `until` at most. Raises what process.run raises, and
-        StillHangs."""
+        """Bring a command line to the node and wait for its end, `until` at most; what is returned is of the command,
+        not of the prefix. Raises what process.run raises, and StillHangs."""
         argv = self.brought(command)
         self.started.append(shown)
         self.given_up.refuse_if_still_hanging(argv, shown)
         try:
-            return run(argv, until, shown=shown)
+            return run(argv, until, shown=shown)._replace(argv=command)
         except GivenUp as error:
             self.given_up.note(argv, error.pid)
             raise

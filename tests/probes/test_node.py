@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.errors import Hangs, NotFound, NotPermitted, NotUnderstood, OutOfTime, ToolMissing, Unreachable
+from checks.probes import hast
+from checks.probes.errors import (
+    Failed,
+    Hangs,
+    NotFound,
+    NotPermitted,
+    NotUnderstood,
+    OutOfTime,
+    ToolMissing,
+    Unreachable,
+)
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node, quoted
@@ -118,3 +128,12 @@ def test_every_command_is_kept_as_evidence(tmp_path: Path) -> None:
     with pytest.raises(ToolMissing):
         asked.run("mount")
     assert len(asked.log) == 2
+
+
+def test_a_command_line_in_a_message_is_the_command_and_not_what_brought_it_there(tmp_path: Path) -> None:
+    failing = node(tmp_path, "print('[ERROR] out of order.', file=sys.stderr); sys.exit(64)")
+    assert failing.run("hastctl", "list", "home").argv == ("hastctl", "list", "home")
+    with pytest.raises(Failed, match=r"^`hastctl list home` ends with 64: out of order\.$"):
+        hast.resource(failing, "home")
+    done = failing.execute(("/sbin/route", "-n", "add"), failing.deadline.ends, "route")
+    assert done.argv == ("/sbin/route", "-n", "add")
