@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NICE = 10
 WAIT = 120.0
 """Seconds to wait for the push that runs: it has checks and a slow server to wait for."""
+BEGINS, SERVES, EVERY = 1.0, 5.0, 0.1
+"""Seconds within which an event has begun its convergence, within which that should serve, and between two looks."""
 CHECK_TIME = 30.0
 """Seconds for one check."""
 T = TypeVar("T")
@@ -38,9 +40,14 @@ class Pushed(NamedTuple):
 
 
 def with_pushes(site: Site, why: str, call: Callable[[], T]) -> T:
-    """The call, with a push at its beginning and one at its end, where pushes are configured. Raises what the call
-    raises."""
-    start(site, why)
+    """The call, with a push at its beginning and one at its end, where pushes are configured. The first one waits for
+    clients to be served (`await_service`). Raises what the call raises."""
+
+    def behind() -> None:
+        await_service(site)
+        push_and_tell(site, why)
+
+    _start(site, why, behind)
     try:
         return call()
     finally:
@@ -49,11 +56,26 @@ def with_pushes(site: Site, why: str, call: Callable[[], T]) -> T:
 
 def start(site: Site, why: str) -> None:
     """Start a push and do not wait for it. Raises nothing."""
+    _start(site, why, lambda: push_and_tell(site, why))
+
+
+def await_service(site: Site) -> None:
+    """Wait until the convergence of an event is through: the checks of a push are processes too, and what clients wait
+    for comes first. Where none begins, or one takes long, monitoring is told all the same. Raises nothing."""
+    from remediate.failover.converge import LOCK
+    from remediate.state.lock import Lock
+
+    lock = Lock(site.store, LOCK, "", site.timing)
+    if site.timing.until(lambda: lock.holder() is not None, BEGINS):
+        site.timing.until(lambda: lock.holder() is None, SERVES, EVERY)
+
+
+def _start(site: Site, why: str, work: Callable[[], object]) -> None:
     said = site.config.submission
     if said is None or not said.submit.on_event:
         return
     try:
-        detach(site, f"push: {why}", lambda: push_and_tell(site, why))
+        detach(site, f"push: {why}", work)
     except OSError as error:
         site.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
 
