@@ -46,13 +46,14 @@ def joined(site: Site, boot: str, names: Collection[str]) -> None:
     _kept(site, names, partial(alone.note, site.store, boot, names, ()))
 
 
-def reasons(site: Site, seen: Seen) -> set[Reason]:
-    """Why a node that serves holds back all the same. Raises nothing."""
+def reasons(site: Site, seen: Seen, gone: Collection[str] = ()) -> set[Reason]:
+    """Why a node that serves holds back all the same. Of the resources `gone` the other node was known to be gone a
+    moment ago, and is not asked. Raises nothing."""
     active = [name for name, state in seen.facts.resources.items() if state.active]
     parted = [name for name in active if not _is_connected(seen, name)]
     promoted = alone.promoted(site.store, seen.facts.boot_id)
     stand_still = _stand_still(site, seen, parted)
-    asked = {name: peer.ask(site, seen.places[name]) for name in parted}
+    asked = {name: None if name in gone else peer.ask(site, seen.places[name]) for name in parted}
     joined_again = {name for name, said in asked.items() if said is not None and said.peer is Peer.LET_GO}
     parted = [name for name in parted if name not in joined_again]
     joined(site, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])

@@ -226,12 +226,16 @@ class Carrier:
     def _reject(self, addresses: tuple[str, ...]) -> str:
         """Only where the other node is known to be gone, by the last look at it."""
         for name in self._taken:
-            looked = self._looked.get(name)
-            if (looked.peer if looked else self.seen.facts.resources[name].peer) is not Peer.GONE:
+            if not self.is_gone(name):
                 return f"not done: for {name} the other node is not known to be gone"
         done = peer_route.reject(self.site, addresses)
         self._rejecting.update(addresses)
         return done
+
+    def is_gone(self, name: str) -> bool:
+        """Whether the other node is known to be gone, by the last look at it for this resource."""
+        looked = self._looked.get(name)
+        return (looked.peer if looked else self.seen.facts.resources[name].peer) is Peer.GONE
 
     def _admit(self, addresses: tuple[str, ...]) -> str:
         fresh = self._rejecting == set(addresses)

@@ -169,6 +169,8 @@ class Run:
         self.id = os.urandom(4).hex()
         self.seq = events.read(site.store).seq
         self.steps = 0
+        self.gone: list[str] = []
+        """Resources that were promoted because the other node was known to be gone."""
         self.looks: Started = []
         """What was started to look at the node, for the plan that is carried out."""
 
@@ -191,6 +193,7 @@ class Run:
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:
+                self._let_ports_answer()
                 if self.wish.again:
                     waking.again(self.site, seen, clients.note(self.site, seen))
                 trouble = self.hold(seen, made.decisions)
@@ -260,6 +263,7 @@ class Run:
         going_up = self._going_up(seen, made)
         if not carrier.failed:
             if going_up:
+                self.gone = [name for name in going_up if carrier.is_gone(name)]
                 self._promoted(going_up, len(self.looks) + carrier.processes)
             return ()
         if going_up and carrier.refused:
@@ -345,7 +349,7 @@ class Run:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
         except StateError:
             held = True  # it may be: then it stays so
-        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held), seen)
+        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held, self.gone), seen)
         for name, decision in decisions.items():
             if decision.rule.refuses in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
                 give_back(self.site, seen, name, self.id)
@@ -374,10 +378,14 @@ class Run:
                 run=self.id, severity=NOTICE, processes=None if number else len(self.looks),
             )  # fmt: skip
 
+    def _let_ports_answer(self) -> None:
+        """The transition is over; clients of a node that goes down meet silence to the end."""
+        if self.wish.leaving is not Leaving.GOES_DOWN:
+            silence.end(self.site)
+
     def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
         """Write down how it ended, where that is news."""
-        if self.wish.leaving is not Leaving.GOES_DOWN:  # clients of a node that goes down meet silence to the end
-            silence.end(self.site)
+        self._let_ports_answer()
         known = refusals.same(self.site.store, said)
         if not self.wish.promote and known:
             return Outcome(result, self.steps, said)  # said before, and nothing has changed since

@@ -12,7 +12,7 @@ one that holds back by half takes it from a node that is at 240.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from checks.probes import carp, hast
 from checks.probes.carp import CarpState
@@ -41,13 +41,16 @@ GIVES_BACK = (*STAYS, Why.DOWN)
 LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
 
-def reasons(site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool) -> set[Reason]:
-    """Why this node must not take the address; `held`: it holds itself back already. Raises nothing."""
+def reasons(
+    site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
+) -> set[Reason]:
+    """Why this node must not take the address; `held`: it holds itself back already; `gone`: resources for which the
+    other node was known to be gone a moment ago. Raises nothing."""
     facts = seen.facts
     if facts.node.leaving in LEAVES:
         return {Reason(LEAVES[facts.node.leaving])}
     if any(_serves(state) for state in facts.resources.values()):
-        return alone.reasons(site, seen)
+        return alone.reasons(site, seen, gone)
     found = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
     found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(site) else set()
     found |= {Reason(Why.UNSURE)} if facts.unsure else set()

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes.hold import Why
 from checks.probes.silence import NAME, OID, SILENT
-from remediate.failover import silence
-from remediate.failover.converge import Result, Wish
+from remediate.failover import hold, silence
+from remediate.failover.converge import LOCK, Result, Wish
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.processes import Running
 from remediate.state import maintenance
+from remediate.state.lock import Lock
+from remediate.timing import Timing
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
 
@@ -49,7 +52,17 @@ def test_after_a_power_cut_the_setting_is_restored_when_clients_are_served(state
     pair = installed_pair(state)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
-    assert pair.until(lambda: dropping(pair.standby) == 0, 10), pair.story()
+    assert pair.until(lambda: dropping(pair.standby) == 0, 1), pair.story()
+
+
+def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(state: Path) -> None:
+    """It costs the seconds of `ConnectTimeout` to be told nothing, while a convergence holds the lock."""
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    lock = Lock(pair.store(pair.standby), LOCK, "", Timing())
+    assert pair.until(lambda: lock.holder() is None, 1), pair.story()
+    assert Why.APART in {reason.why for reason in hold.reasons(pair.store(pair.standby))}
 
 
 @pytest.mark.parametrize("value", ["1", "2", "3"])
