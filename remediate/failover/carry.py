@@ -41,7 +41,7 @@ from remediate.failover.resource import Place
 from remediate.failover.steps import AIDS, PROMOTES, Do, Step
 from remediate.site import Site
 from remediate.state import maintenance
-from remediate.state.journal import ERR, INFO, Level
+from remediate.state.journal import ERR, INFO, NOTICE, Level
 from remediate.state.ledger import Copy
 from remediate.state.store import StateUnreadable
 
@@ -289,7 +289,34 @@ class Carrier:
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.site, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
-        return roles.become_primary(self.site, place, self.seen.facts)
+        return roles.become_primary(self.site, place, self.seen.facts, partial(self._take_alone, place))
+
+    def _take_alone(self, place: Place) -> None:
+        """The device is late: the other node may have died since it let go, and the worker waits for a connection that
+        it has begun, which no route ends (tcp_output.c: an error does not drop it). Where the other node is known to
+        be gone, take the role again with connections rejected; the worker has offered no device, so nothing was
+        written. Raises Superseded, StepFailed, ProbeError."""
+        remote = self.seen.facts.resources[place.name].remote
+        if remote in self._rejecting or not remote:
+            return
+        looked = peer.look(self.site, place)
+        for name in self._taken:
+            if self.seen.facts.resources[name].remote == remote:
+                self._looked[name] = looked
+        if looked.peer is not Peer.GONE:
+            return
+        self.refuse_superseded(Step(Do.BECOME_PRIMARY, place.name))
+        try:
+            self._reject((remote,))
+        except (StepFailed, ProbeError) as error:
+            self.left.append(str(error))
+            return
+        if remote in self._rejecting:
+            result = "the role is taken again, with connections to the other node rejected"
+            self.site.journal.entry("gone", resource=place.name, why=looked.says, result=result, run=self.run,
+                                    severity=NOTICE)  # fmt: skip
+            roles.give(self.site, place, Role.SECONDARY)
+            roles.give(self.site, place, Role.PRIMARY)
 
     @property
     def _awaits_the_other(self) -> bool:

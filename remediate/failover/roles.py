@@ -6,6 +6,8 @@ is read again, and the other node is asked once more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checks.probes import hast
 from checks.probes.hast import Role
 from remediate.failover import known_bug, peer
@@ -19,6 +21,9 @@ TAKES = 20.0
 """Seconds for hastctl to give an order, and for a worker to end."""
 DEVICE = 15.0
 """Seconds for the device to appear; up to 3 were seen (guide, trap 1)."""
+LATE = 1.0
+"""Seconds after which a device is late: 0.2 to 0.4 s were measured (hast-facts, 29 and 30), and 10 where the worker
+waits for a dead node (32)."""
 EVERY, DEVICE_EVERY, ROLE_EVERY = 0.05, 0.02, 0.5
 """Seconds between two looks; for the device it is ls(1), and now and then hastctl(8) whether the role is lost again."""
 
@@ -28,11 +33,12 @@ def order(place: Place, role: Role) -> tuple[str, ...]:
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(site: Site, place: Place, facts: Facts) -> str:
-    """Take the role, and wait for the device; what was seen, for the journal. Raises StepFailed, ProbeError."""
+def become_primary(site: Site, place: Place, facts: Facts, late: Callable[[], None]) -> str:
+    """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
+    not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
     left = site.here.machine is None or _has_device(site, place)
-    _give(site, place, Role.PRIMARY)
-    waited = _device_appears(site, place)
+    give(site, place, Role.PRIMARY)
+    waited = _device_appears(site, place, late)
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
     looks = [lambda: _refuse_lost(site, place)] if left else []
     if facts.said[place.name].peer_asked:
@@ -44,18 +50,26 @@ def become_primary(site: Site, place: Place, facts: Facts) -> str:
 def await_device(site: Site, place: Place) -> str:
     """Wait for the device of a role that was taken before, as by a convergence that was killed; what was seen, for the
     journal. Raises StepFailed, ProbeError."""
-    return f"{place.device} after {_device_appears(site, place):.2f} s"
+    return f"{place.device} after {_device_appears(site, place, _nothing):.2f} s"
 
 
-def _device_appears(site: Site, place: Place) -> float:
+def _nothing() -> None:
+    """The worker is waited for, whatever it waits for."""
+
+
+def _device_appears(site: Site, place: Place, late: Callable[[], None]) -> float:
     """Wait until the primary worker offers its device; the seconds that it took. The worker first tries to connect to
     the other node (primary.c, hastd_primary()), so a dead one delays the device. Raises StepFailed, ProbeError."""
     began = asked = site.timing.now()
+    told = False
 
     def there() -> bool:
-        nonlocal asked
+        nonlocal asked, told
         if _has_device(site, place):
             return True
+        if not told and site.timing.now() - began >= LATE:
+            told = True
+            late()
         if site.timing.now() - asked >= ROLE_EVERY:
             asked = site.timing.now()
             _refuse_lost(site, place)
@@ -83,14 +97,15 @@ def become(site: Site, place: Place, role: Role) -> None:
     """Take the role secondary or init. Where the device of a primary goes it was given up. Raises StepFailed,
     ProbeError."""
     was_primary = site.here.machine is not None and site.here.machine.exists(place.device)
-    _give(site, place, role)
+    give(site, place, role)
     if was_primary and site.timing.until(lambda: not _has_device(site, place), TAKES, EVERY):
         return
     if not site.timing.until(lambda: _role(site, place) is role, TAKES, EVERY):
         raise StepFailed(f"the role of {place.name} is not {role.value}")
 
 
-def _give(site: Site, place: Place, role: Role) -> None:
+def give(site: Site, place: Place, role: Role) -> None:
+    """Order hastd to take a role. Raises StepFailed, ProbeError."""
     done = site.here.act(order(place, role), TAKES)
     if done.status != 0:
         raise StepFailed(f"`{' '.join(done.argv[-4:])}` ends with {done.status}: {done.words}")

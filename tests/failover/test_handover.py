@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate.failover import peer_route
 from remediate.failover.converge import LOCK, Result, Wish
 from remediate.failover.handover import SUBCOMMAND, Refused
 from remediate.failover.hold import SHUTDOWN
@@ -222,6 +223,39 @@ def trouble(begins: str, ends: str, moment: float) -> list[str]:
 @pytest.mark.parametrize("begins", BEGINS)
 def test_exactly_one_node_serves_whatever_ends_at_any_moment(begins: str, ends: str) -> None:
     assert {moment: found for moment in MOMENTS[::2] if (found := trouble(begins, ends, moment))} == {}
+
+
+TIMEOUT = 10.0
+"""Seconds that hastd waits for a dead node (hast.conf(5), `timeout`)."""
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.1])
+def test_a_node_that_dies_when_it_has_given_the_service_away_is_not_waited_for(state: Path, moment: float) -> None:
+    """Its hastd is connected to when the role has been taken there for 0.2 s. Later the worker waits for the answer to
+    its first write: nothing but hastd ends that."""
+    pair = installed_pair(state)
+    pair.moves()
+    assert pair.until(lambda: bool(pair.entries(pair.active, "handover")), 30)
+    given = pair.now
+    pair.passes(moment)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    assert pair.now - given < TIMEOUT / 2, pair.story()
+    pair.passes(5)
+    assert pair.sound and unlocked(pair, pair.standby)
+    assert not pair.standby.network.host_routes and not (state / "nfs002" / peer_route.NAME).exists()
+
+
+def test_a_device_that_is_late_for_another_reason_is_waited_for(state: Path) -> None:
+    """The other node is alive: connections to it are not rejected."""
+    pair = installed_pair(state)
+    pair.breaks("device-never-appears", "nfs002", "home")
+    pair.moves()
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")), 30)
+    pair.passes(3)
+    pair.breaks("device-appears", "nfs002", "home")
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    assert not pair.entries(pair.standby, "gone") and pair.sound
 
 
 # --- a giver that does what it should not ----------------------------------------------------------------------------
