@@ -2,7 +2,7 @@
 
     -> {"version": 1, "say": "prepare", "by": "nfs001", "resources": ["home"]}
     <- {"version": 1, "say": "ready"}                       or "refused", with a reason
-    -> {"version": 1, "say": "yours", "resources": ["home"], "clients": [["10.1.101.9", 812]]}
+    -> {"version": 1, "say": "yours", "resources": ["home"], "clients": [["10.1.101.5", "10.1.101.9,812"]]}
     <- {"version": 1, "say": "step", "words": "mount home", "seconds": 0.21, "processes": 1}
     <- {"version": 1, "say": "served"}                      or "failed", with a reason
 
@@ -73,8 +73,8 @@ class Message(NamedTuple):
     by: str = ""
     """The host name of the node that gives."""
     resources: tuple[str, ...] = ()
-    clients: tuple[tuple[str, int], ...] = ()
-    """Address and port of each client that is connected to NFS on the node that gives."""
+    clients: tuple[tuple[str, ...], ...] = ()
+    """For each service address that address, and its clients in a word each (`failover.clients.messages`)."""
     reason: Reason | None = None
     words: str = ""
     seconds: float = 0.0
@@ -129,14 +129,8 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(each) for each in _list(value))
 
 
-def _clients(value: object) -> tuple[tuple[str, int], ...]:
-    found = []
-    for each in _list(value):
-        address, port = _list(each)
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 1 << 16:
-            raise ValueError("no port")
-        found.append((_text(address), port))
-    return tuple(found)
+def _clients(value: object) -> tuple[tuple[str, ...], ...]:
+    return tuple(_texts(each) for each in _list(value))
 
 
 def _seconds(value: object) -> float:

@@ -55,15 +55,21 @@ def note(site: Site, seen: Seen) -> Clients | None:
 
 def note_leaving(site: Site, seen: Seen) -> Clients | None:
     """The same without the file systems, which are about to be unmounted. Raises nothing."""
+    known = note_here(site, seen)
+    if known is not None:
+        tell(site, known)
+    return known
+
+
+def note_here(site: Site, seen: Seen) -> Clients | None:
+    """Look and write down; who is known, None where it was not looked. Raises nothing."""
     if not _served(seen) or "nfsd" not in seen.facts.node.serving:
         return None
     try:
-        known = look(site, seen)
+        return look(site, seen)
     except (ProbeError, StateError) as error:
         site.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
         return None
-    tell(site, known)
-    return known
 
 
 def _served(seen: Seen) -> list[str]:

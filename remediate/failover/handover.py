@@ -136,7 +136,7 @@ class _Giving:
         made = run.plan(seen)
         before, after = made.without(Do.PROTECT), made.without(*(do for do in Do if do is not Do.PROTECT))
         carrier = Carrier(self.site, seen, run.id, self._watch, heed=self._heed)
-        clients.note_leaving(self.site, seen)
+        known = clients.note_here(self.site, seen) or ()
         run.begins(seen, made)
         began = self.site.timing.now()
         held: Started = []
@@ -146,7 +146,7 @@ class _Giving:
             return Handed(End.NOT_GIVEN, run.steps, stopped or (carrier.superseded,))
         given, why = True, ""
         try:
-            self.line.say(Message(Say.YOURS, resources=tuple(self.names)))
+            self.line.say(Message(Say.YOURS, resources=tuple(self.names), clients=tuple(clients.messages(known))))
         except Ended as ended:
             given, why = False, str(ended)
         took, processes = self.site.timing.now() - began, len(held) + carrier.processes

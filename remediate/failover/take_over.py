@@ -15,7 +15,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from remediate.counted import Started, counted
-from remediate.failover import alone, own_node, peer, services, silence
+from remediate.failover import alone, clients, own_node, peer, services, silence
 from remediate.failover.behind import behind
 from remediate.failover.carry import Carrier
 from remediate.failover.converge import LOCK, NOT_ASKED, Result, Run, Wish, converge
@@ -230,12 +230,20 @@ class _Taking:
             elif message.say is Say.YOURS:
                 if set(message.resources) != set(self.names):
                     raise Ended("what is given away is not what was to be handed over")
-                return
+                return self._note_clients(message)
             elif message.say is Say.STEP:
                 self.heard_at = now
             else:
                 raise Ended(f"{message.say.value} is not expected now")
         raise Refusal(Reason.NOT_GIVEN, f"the other node has not given the service away within {GIVEN:g} s")
+
+    def _note_clients(self, message: Message) -> None:
+        """Who is to be woken. What is no client, or cannot be written down, keeps nothing up."""
+        try:
+            for service, *words in message.clients:
+                clients.told(self.site, service, words)
+        except (ValueError, StateError) as error:
+            _journal(self.site, self.trigger, f"not all clients of the other node are noted: {error}")
 
     def _refuse_other_wish(self, seen: Seen) -> None:
         """Raise Refusal where a human, or a shutdown, wants something else of this node now."""
