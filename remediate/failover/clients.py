@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from checks.probes import tcp
-from checks.probes.carp import CarpState, Vhid
+from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
 from remediate.failover.observe import Seen
 from remediate.failover.reach import HASTWATCH
-from remediate.failover.resource import Place
+from remediate.failover.resource import Place, addresses
 from remediate.failover.tickle import NFS_PORT
 from remediate.site import Site
 from remediate.state import clients
@@ -88,13 +88,6 @@ def look(site: Site, seen: Seen) -> Clients:
             ports.setdefault((each.local, each.remote), []).append(each.remote_port)
     connected = tuple(Client(*who, tuple(sorted(which)[: clients.MOST_PORTS]), now) for who, which in ports.items())
     return clients.note(site.store, connected, services, now)
-
-
-def addresses(place: Place, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
-    """The service addresses of a resource: the configured one, and those of its vhid."""
-    mine = place.speaking(vhids)
-    found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
-    return tuple(dict.fromkeys([*([place.address] if place.address else []), *found]))
 
 
 def messages(known: Clients) -> Iterator[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
-from remediate.failover import boot_alone, hearing, newest, parting, peer, peer_route, rc_start
+from remediate.failover import boot_alone, boot_silence, hearing, newest, parting, peer, peer_route, rc_start
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
@@ -192,9 +192,11 @@ def _resource(
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(site, name)
-        if reading.young and seen.peer is Peer.GONE and site.config.failover.witness and newest.is_proven(site, name):
-            seen = seen._replace(says=f"{seen.says}, and its copy lacks writes of this one: CARP is not awaited longer")
-            settle = site.config.failover.settle
+        if reading.young and seen.peer is Peer.GONE and newest.is_proven(site, name):
+            works = boot_silence.network_works(site, place, reading.vhids)
+            lacks = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
+            seen = seen._replace(says=lacks if works else seen.says)
+            settle = site.config.failover.settle if works else settle
     believed_at = since.since + settle if since else None
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO

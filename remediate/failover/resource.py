@@ -82,3 +82,10 @@ def places(node: Node, config: Config, only: tuple[str, ...] = (), conf: RcConf 
             devices - {resource.device}, said.why,
         )  # fmt: skip
     return found
+
+
+def addresses(place: Place, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
+    """The service addresses of a resource: the configured one, and those of its vhid."""
+    mine = place.speaking(vhids)
+    found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
+    return tuple(dict.fromkeys([*([place.address] if place.address else []), *found]))

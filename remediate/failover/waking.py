@@ -21,7 +21,7 @@ from remediate.failover import clients, tickle
 from remediate.failover.hearing import NC
 from remediate.failover.observe import Seen
 from remediate.failover.reach import HASTWATCH
-from remediate.failover.resource import Place
+from remediate.failover.resource import Place, addresses
 from remediate.failover.tickle import NFS_PORT, Sent
 from remediate.site import Site
 from remediate.state import clients as remembered
@@ -44,7 +44,7 @@ TOGETHER = 200
 def wake(site: Site, place: Place, vhids: tuple[Vhid, ...]) -> str:
     """Wake them; how many segments were sent to whom, for the journal. Raises nothing: who is not woken waits as long
     as he would without it."""
-    services = clients.addresses(place, vhids)
+    services = addresses(place, vhids)
     known = _of(services, remembered.read(site.store))
     first = _sent(site, services, known, connections)
     known += _of(services, _in_the_file(site, place))
@@ -82,7 +82,7 @@ def again(site: Site, seen: Seen, looked: Clients | None) -> None:
         _journal(site, f"{NOT_AGAIN}: {error}", WARNING)
         return
     served = [place for name, place in seen.places.items() if seen.facts.resources[name].active]
-    services = [service for place in served for service in clients.addresses(place, seen.vhids)]
+    services = [service for place in served for service in addresses(place, seen.vhids)]
     here = {(each.service, each.address) for each in looked if each.ports}
     waiting = _of(services, left)
     away = [each for each in waiting if (each.service, each.address) not in here]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from remediate.failover import newest
+from remediate.failover import boot_silence, newest
+from remediate.failover.converge import Wish
+from remediate.failover.observe import observe
+from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.node import Node
+from remediate.site import Site
+from remediate.state import clients
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 WITNESS = "10.1.101.9"
 """The client, which answers ping(8)."""
+PERIODIC = Wish("periodic", promote=False, again=True)
 WINDOW = 30.0
 """Seconds of `boot_settle`."""
 
@@ -47,15 +55,62 @@ def test_the_last_node_serves_soon_after_its_reboot(state: Path) -> None:
     assert not pair.twice
 
 
-@pytest.mark.parametrize("cut", [False, True], ids=["reboot", "power cut"])
-def test_without_a_witness_the_own_network_may_be_what_is_silent(state: Path, cut: bool) -> None:
+def loses_power(node: Node) -> None:
+    """A power cut, and a boot."""
+    node.power_off()
+    node.clock.wait(node.power_on())
+
+
+@pytest.mark.parametrize("boots", [reboots, loses_power])
+def test_without_a_witness_the_answer_of_a_client_shows_that_the_network_works(
+    state: Path, boots: Callable[[Node], None]
+) -> None:
     pair = alone(state, witness="")
-    if cut:
-        pair.standby.power_off()
-        pair.pair.clock.wait(pair.standby.power_on())
-    else:
-        reboots(pair.standby)
-    assert seconds_until_served(pair, pair.standby) > WINDOW - 10
+    pair.converges(pair.standby, PERIODIC)  # notes the clients
+    boots(pair.standby)
+    assert seconds_until_served(pair, pair.standby) < 12
+    said = [said for entry in pair.entries(pair.standby) for said in entry.evidence]
+    assert any("its copy lacks writes of this one, and the client 10.1.101.9 answers" in each for each in said)
+    assert not pair.twice
+
+
+def nobody_is_known(pair: InstalledPair) -> None:
+    (pair.state / "nfs002" / clients.NAME).unlink(missing_ok=True)
+
+
+def no_client_answers(pair: InstalledPair) -> None:
+    """They are off, or this node's own port does not forward yet: it hears the same of both."""
+    pair.converges(pair.standby, PERIODIC)
+    pair.pair.link.cut(pair.standby.name, pair.pair.layout.client, frozenset({Traffic.CLIENT}))
+
+
+@pytest.mark.parametrize("silent", [nobody_is_known, no_client_answers])
+def test_without_any_answer_the_own_network_may_be_what_is_silent(
+    state: Path, silent: Callable[[InstalledPair], None]
+) -> None:
+    pair = alone(state, witness="")
+    silent(pair)
+    loses_power(pair.standby)
+    booted = pair.pair.clock.now
+    assert pair.until(lambda: pair.holds(pair.standby), 90), pair.story()
+    assert pair.pair.clock.now - booted > WINDOW - 10, pair.story()
+
+
+def test_an_answer_of_the_other_node_shows_nothing(state: Path) -> None:
+    """It may be a client too, of what it does not serve."""
+    pair = installed_pair(state, policy(witness=""))
+    address = pair.pair.peer(pair.standby).layout.management
+    found = {"service": "10.1.101.5", "address": address, "ports": [], "at": "2026-11-22T08:30:00Z"}
+    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [found]}))
+
+    def works(site: Site) -> str:
+        seen = observe(site)
+        return boot_silence.network_works(site, seen.places["home"], seen.vhids)
+
+    assert pair.does(pair.standby, works) == ""
+    found["address"] = WITNESS
+    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [found]}))
+    assert pair.does(pair.standby, works) == f"the client {WITNESS} answers"
 
 
 def test_a_node_that_was_the_standby_waits_for_the_one_that_was_active(state: Path) -> None:
