@@ -30,6 +30,7 @@ from remediate.site import Site
 from remediate.state import repairs
 from remediate.state.journal import ERR, INFO, NOTICE, WARNING, Level
 from remediate.state.lock import Lock
+from remediate.state.noted import HASTD
 from remediate.state.repairs import Tried
 from remediate.state.store import StateError, Untouched
 
@@ -168,7 +169,7 @@ class _Run:
             self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
             return self._end(left)
         guards.refuse_too_often(self.site, self.remedy)
-        alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, in_part=True)
+        alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, heeds=HASTD, in_part=True)
         try:
             guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
             wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done
@@ -178,8 +179,11 @@ class _Run:
             begun = self._begin()
             self._journal("repair", why=wrong, result="begins", severity=NOTICE)
             self._carry(planned)
-        finally:
+        except BaseException:
             alone.release()
+            worker.take_up(self.site)  # what hastd has told of meanwhile; else the convergence does
+            raise
+        alone.release()
         return self._end(begun)
 
     def _nothing(self) -> Outcome:

@@ -12,7 +12,7 @@ from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair, would
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.node import Node
-from remediate.state import marker
+from remediate.state import marker, noted
 from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
@@ -204,6 +204,14 @@ def test_hastd_that_died_on_the_standby_runs_again_and_follows(pair: InstalledPa
     assert repairs(pair, pair.standby, Remedy.HASTD).ending is Ending.HELPED
     pair.passes(60)
     assert well(pair) and pair.lost() == 0
+
+
+def test_what_hastd_tells_during_a_repair_is_taken_up_at_its_end(pair: InstalledPair) -> None:
+    """By the convergence that ends it, not by a program for each event that runs beside the repair."""
+    pair.breaks("kill", "nfs002", "hastd")
+    assert repairs(pair, pair.standby, Remedy.HASTD).ending is Ending.HELPED
+    assert "role home init secondary" in [words for _, node, words in pair.installed.noted if node == "nfs002"]
+    assert noted.waiting(pair.store(pair.standby)) == []
 
 
 def test_hastd_that_died_on_the_active_node_runs_again_and_one_node_serves(pair: InstalledPair) -> None:
