@@ -37,7 +37,7 @@ from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
-from remediate.failover.resource import Place
+from remediate.failover.resource import Place, places
 from remediate.failover.steps import AIDS, PROMOTES, Do, Step
 from remediate.site import Site
 from remediate.state import maintenance
@@ -202,10 +202,11 @@ class Carrier:
         if do is Do.STOP_SERVING:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
-            places = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
-            points = tuple(place.point for place in places)
+            self._see_what_zfs_shares()
+            up = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
+            points = tuple(place.point for place in up)
             services.start(site, step.names, points, self.seen.commands, self._may_run(step.names))
-            if not places or not all(place.address for place in places):  # else VERIFY sees it as a client does
+            if not up or not all(place.address for place in up):  # else VERIFY sees it as a client does
                 services.await_running(site, step.names)
         elif do is Do.REJECT_PEER:
             return self._reject(step.names)
@@ -214,6 +215,15 @@ class Carrier:
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
         return ""
+
+    def _see_what_zfs_shares(self) -> None:
+        """What has the property sharenfs is in /etc/zfs/exports from the import of its pool on, and not before. All
+        tracks see it."""
+        known, site = self.seen.places, self.site
+        late = tuple(name for name, place in known.items() if not place.exported and self._kinds.get(name) == "zfs")
+        if late:
+            for name, place in places(site.here.node(), site.config, late).items():
+                known[name] = known[name]._replace(exported=place.exported, unexported=place.unexported)
 
     def _may_run(self, names: tuple[str, ...]) -> bool:
         """Whether any of these runs, as far as is known: else they are started without another look. rc(8) may start

@@ -1,5 +1,6 @@
 """What rc.conf(5) and exports(5) say, however it is written, is what a failover starts, waits for and verifies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from checks.probes import rc_conf
 from remediate.failover import rc_start
 from remediate.failover.resource import places
 from remediate.recovery import evidence
+from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.node import Node
 from remediate.site import Site
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -96,6 +98,20 @@ def test_what_is_exported_is_waited_for_and_verified(files: dict[str, str], stat
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)
     assert pair.standby.filesystems.mounts["/hast/home"].exported
+    assert any("/hast/home at 10.1.101.5" in entry.result for entry in pair.entries(pair.standby, "step"))
+
+
+def test_what_zfs_shares_when_its_pool_is_imported_is_waited_for_and_verified(state: Path) -> None:
+    """sharenfs: the standby has no line of it before."""
+    pair = installed_pair(state, resources=(ResourceLayout(kind="zfs"),))
+    written(pair, {"/etc/exports": "#\n", "/etc/rc.conf": "+zfs_enable=YES\n"})
+    pool = pair.active.filesystems.pools["home"]
+    pair.pair.clock.wait(pool.sync([], replace(pool.label, sharenfs="-maproot=root -network 10.1.101.0/24")))
+    pair.passes(5)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(10)
+    assert pair.standby.files.read("/etc/zfs/exports").endswith("/hast/home\t-maproot=root -network 10.1.101.0/24\n")
     assert any("/hast/home at 10.1.101.5" in entry.result for entry in pair.entries(pair.standby, "step"))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served
 from remediate.rehearsal.commands.providers import import_view
-from remediate.rehearsal.commands.zfs import mounted
+from remediate.rehearsal.commands.zfs import mounted, share
 from remediate.rehearsal.commands.zfs_words import USAGE, Options, get_them, list_them, named, nicenum, run_verb
 from remediate.rehearsal.disk import PoolLabel
 from remediate.rehearsal.layout import ResourceLayout
@@ -195,6 +195,8 @@ def _export(call: Call, options: Options, words: list[str]) -> Steps[int]:
         if not exported.value:
             call.err(f"cannot unmount '{pool.label.mountpoint}': pool or dataset is busy\n")
             status = 1
+        else:
+            share(pool, False)
     return status
 
 
