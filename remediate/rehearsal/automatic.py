@@ -13,7 +13,7 @@ def switchover_automatic(stage: Stage) -> None:
     stage.looks("before")
     stage.says_at_risk()
     steps.hold_back(stage, old)
-    stage.waits(8, f"{old.name} gives up in order, {new.name} takes over")
+    stage.waits(12, f"{old.name} gives up in order, {new.name} takes over")
     stage.looks("moved", "carp-demoted", "carp-hast-active")
     stage.types(old, f"sysctl net.inet.carp.demotion=-{steps.HELD_BACK}")
     stage.waits(15, f"{old.name} may have the address again, and leaves it where the service is")

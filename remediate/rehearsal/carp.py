@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_SKEW = 240
 """The largest advskew that a demotion can lead to (CARP_MAXSKEW)."""
+PHASE = 0.001
+"""Seconds by which the timers of the two nodes differ: each machine runs its callouts at ticks of its own clock
+(callout(9)). Two that ran at the same instant would become MASTER and BACKUP together for ever."""
 
 
 class State(Enum):
@@ -135,7 +138,7 @@ class Vhid:
 
     def _expect_master(self) -> None:
         self._stop_timer()
-        silence = 3 * self.layout.advbase + self.advskew / 256
+        silence = 3 * self.layout.advbase + self.advskew / 256 + self.node.layout.number * PHASE
         self._timer = self.node.clock.after(silence, lambda: self._change(State.MASTER, "master timed out"))
 
     def _advertise(self) -> None:

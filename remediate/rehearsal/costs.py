@@ -1,12 +1,13 @@
 """What every step costs, in seconds, and how fast replication copies: one table.
 
-The defaults are those of facts 27 and 29 and of the time stamps of the recordings; starting a process costs nothing in
-them. `Costs.measured()` is the pair on which version 0.1.0 was measured (hast-facts 32 to 37, and the journals of those
-runs), where it was the processes that made it slow. Both are emulated machines, so ratios matter more than values;
+The defaults are what was measured on the pair on which version 0.1.0 ran first (hast-facts 32 to 37, and the journals
+of those runs), where starting a process is most of what a command takes. What was not measured there is from facts 27
+to 30 and the time stamps of the recordings. Both pairs are emulated machines, so ratios matter more than values;
 `tests/bench/recorded_runs.py` replays the recorded runs, and a test compares every phase. A scenario that wants another
 machine passes `Costs(...)` with other numbers, or `Costs.free()` where time is not its subject.
 
 Most of these are work for the one processor of the node (`processor.py`): what runs beside it makes it take longer.
+What is a process, or starts one, is without its start.
 """
 
 from __future__ import annotations
@@ -18,44 +19,47 @@ from dataclasses import dataclass, fields
 class Costs:
     """Seconds, except where the name says otherwise."""
 
-    process: float = 0.0
-    """Starting and ending a small command."""
-    python_hook: float = 0.0
-    """A hook of devd or hastd, or the program that answers the other node: a Python with its imports."""
-    python_worker: float = 0.0
-    """A detached worker or a subcommand, likewise."""
-    ssh_client: float = 0.0
-    """A new connection of ssh(1), here."""
-    ssh_server: float = 0.0
+    process: float = 0.03
+    """Starting and ending a small command: ps and hastctl took 0.05 from a shell, a step of four commands 0.1."""
+    python_hook: float = 0.47
+    """A hook of devd, or the program that answers the other node: a Python with its imports (recorded for
+    `import hooks.carp_hast_switch`)."""
+    python_worker: float = 0.55
+    """A detached worker or a subcommand, likewise: 0.2 for `hastwatch --version`, 0.55 for the most imports."""
+    ssh_client: float = 0.55
+    """A new connection of ssh(1), here; 1.15 with the other end (35)."""
+    ssh_server: float = 0.55
     """The same at the other end: sshd(8) and the login."""
-    ssh_multiplexed: float = 0.0
-    """ssh(1) over a connection that is there already (ssh_config(5), ControlMaster)."""
-    hastctl: float = 0.05
-    """One hastctl call; role and device together are 0.39 (29)."""
+    ssh_multiplexed: float = 0.02
+    """ssh(1) over a connection that is there already (ssh_config(5), ControlMaster): 0.05 with the process (35)."""
+    hastctl: float = 0.02
+    """One hastctl call."""
     worker_stop: float = 0.15
     """Killing a worker and waiting for it, part of a change of role (29)."""
     device_appears: float = 0.19
-    """From the role to /dev/hast/NAME (30); up to 3 s on a slow machine (guide, trap 1)."""
-    fsck_clean: float = 0.33
-    """fsck -p on a clean file system, or replaying a journal (29)."""
-    fsck_full: float = 11.0
-    """fsck -y, the full check (27)."""
-    mount: float = 0.14
-    """(29)"""
+    """From the role to /dev/hast/NAME (30, 32); up to 3 s on a slow machine (guide, trap 1)."""
+    fsck_clean: float = 0.23
+    """fsck -p on a clean file system, or replaying a journal: 0.24 to 0.30 with fstyp(8)."""
+    fsck_full: float = 0.85
+    """fsck -y, the full check: the documented hook took 11 s from the role to its end (27), and the device was waited
+    for during 10.2 of them (32)."""
+    mount: float = 0.12
+    """0.14 with the process (29)."""
     unmount: float = 0.10
     pool_import: float = 0.5
     """zpool import without the mount; this and the export are figures of the simulation, they were not recorded."""
     pool_export: float = 0.3
-    daemon_start: float = 0.12
+    daemon_start: float = 0.09
     """A daemon started directly; five of them are 0.60 (29)."""
     daemon_stop: float = 0.1
     """A daemon that was signalled to its end; a figure of this simulation."""
     daemon_registers: float = 0.5
     """mountd exports, and nfsd offers TCP, only after the command that started them has returned (recorded)."""
-    service_start: float = 1.13
-    """`service X onestart`; five one after another are 5.64 (29)."""
-    service_stop: float = 0.80
-    service_status: float = 0.10
+    service_start: float = 0.95
+    """`service X onestart`: two took 2.46 by hand (34), five 4 to 4.9 in the runs of the documented hook."""
+    service_stop: float = 0.37
+    """The documented hook stopped five in 2."""
+    service_status: float = 0.20
     hastd_stop: float = 5.0
     """`service hastd stop`: from `role init all` to the end of the daemon (recorded twice: 5 s)."""
     hastd_reload: float = 3.0
@@ -80,26 +84,6 @@ class Costs:
     """A committed write of the client, from its arrival to the answer (real runs: 40 to 49 ms, the median)."""
     rpc_timeout: float = 61.0
     """showmount and rpcinfo -t/-u with rpcbind down: 40 to 60 s and more (23)."""
-
-    @classmethod
-    def measured(cls) -> Costs:
-        """The second pair, on which the whole was measured. What is a process, or starts one, is without its start."""
-        return cls(
-            process=0.03,  # ps and hastctl 0.05 each from a shell; a step of four commands 0.1, with nothing beside it
-            python_hook=0.47,  # `import hooks.carp_hast_switch`
-            python_worker=0.55,  # 0.2 for `hastwatch --version`, 0.55 for the most imports
-            ssh_client=0.55,  # 1.15 with the other end (35)
-            ssh_server=0.55,
-            ssh_multiplexed=0.02,  # 0.05 with the process (35)
-            hastctl=0.02,
-            fsck_clean=0.23,  # 0.24 to 0.30 with fstyp(8)
-            fsck_full=0.85,  # the documented hook: 11 s from the role to its end, of which the device waits 10.2 (32)
-            mount=0.12,
-            daemon_start=0.09,
-            service_start=0.95,  # two 2.46 by hand, five 4 to 4.9 in the runs of the documented hook
-            service_stop=0.37,  # the documented hook stopped five in 2
-            service_status=0.20,
-        )
 
     @classmethod
     def free(cls) -> Costs:

@@ -4,7 +4,7 @@
 
 A planned handover, a power cut and an orderly reboot of the active node. The documented hook, hastwatch and the floor
 (the commands that a failover cannot do without, typed without a pause) are played on the same simulated pair, with the
-costs that were measured on a real one (`Costs.measured()`). 0.1.0 is what was recorded there (`recorded_runs.py`), and
+costs that were measured on a real one (`costs.py`). 0.1.0 is what was recorded there (`recorded_runs.py`), and
 what the replay of it takes; when the node became MASTER was recorded to the second only, and the machines' clocks
 differed: what the phases leave of the gap is put down to the client. All figures are seconds of those emulated
 machines: only the ratios mean something.
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from math import isnan
@@ -254,8 +253,7 @@ class Found(NamedTuple):
 def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
     """One failover."""
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as state:
-        layout = replace(layout_of(Config(), seed=1), costs=Costs.measured())
-        pair = healthy_pair(layout, hooked=False)
+        pair = healthy_pair(layout_of(Config(), seed=1), hooked=False)
         way.prepare(pair, Path(state))
         pair.clock.advance(Config().failover.boot_window + shift)
         client = pair.client()
@@ -327,7 +325,7 @@ def version_0_1_0(event: Event) -> tuple[dict[str, float], dict[str, float]]:
     """As recorded, and as replayed; the client's gap as recorded in both."""
     run = run_of(event)
     recorded, replayed = dict.fromkeys(PHASES, 0.0), dict.fromkeys(PHASES, 0.0)
-    for each in Replay(run, Costs.measured()).play():
+    for each in Replay(run, Costs()).play():
         if each.node == "takes":
             recorded[AS_RECORDED[each.name]] += each.recorded
             replayed[AS_RECORDED[each.name]] += each.played

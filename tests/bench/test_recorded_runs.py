@@ -1,21 +1,34 @@
-"""The measured costs are those of the machines that were measured: every recorded phase takes what it took."""
+"""The costs of the simulated pair are those of the measured machines: every recorded phase takes what it took.
+
+    HASTWATCH_REAL_RUNS=/path/to/runs python -m pytest tests/bench/test_recorded_runs.py
+
+also holds the table of the recorded runs against their journals.
+"""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import pytest
 
 from remediate.rehearsal.clock import Clock
 from remediate.rehearsal.costs import Costs
 from remediate.rehearsal.processor import Processor
-from tests.bench.recorded_runs import RUNS, Run
+from remediate.state.journal_reading import read
+from tests.bench.recorded_runs import OTHERWISE, RUNS, Run
 from tests.bench.replay import Replay
 
 A_FIFTH = 0.2
+RECORDED = Path(os.environ.get("HASTWATCH_REAL_RUNS", "nowhere"))
+needs_recordings = pytest.mark.skipif(
+    not RECORDED.is_dir(), reason="HASTWATCH_REAL_RUNS does not name a directory of recorded runs"
+)
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_every_phase_of_a_recorded_run_takes_what_it_took_within_a_fifth(run: Run) -> None:
-    played = Replay(run, Costs.measured()).play()
+    played = Replay(run, Costs()).play()
     assert {
         (each.node, each.name): (each.recorded, each.played) for each in played if abs(each.ratio - 1) > A_FIFTH
     } == {}
@@ -24,15 +37,35 @@ def test_every_phase_of_a_recorded_run_takes_what_it_took_within_a_fifth(run: Ru
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_and_so_does_the_whole_promotion(run: Run) -> None:
-    played = [each for each in Replay(run, Costs.measured()).play() if each.node == "takes"]
+    played = [each for each in Replay(run, Costs()).play() if each.node == "takes"]
     assert sum(each.played for each in played) == pytest.approx(sum(each.recorded for each in played), rel=A_FIFTH)
+
+
+@needs_recordings
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_the_table_says_what_the_journals_say(run: Run) -> None:
+    entries = list(read(str(RECORDED / run.folder / "nfs002" / "journal.jsonl")))
+    (promoted,) = (number for number, entry in enumerate(entries) if entry.event == "promoted")
+    plan = max(number for number, entry in enumerate(entries[:promoted]) if entry.event == "plan")
+    ended = {entry.step.partition(" ")[0]: entry.time for entry in entries[plan:promoted]}
+    before = entries[plan].time
+    for phase in run.takes[1:]:
+        end = ended[phase.name.rpartition(", ")[2]]
+        assert end - before == pytest.approx(phase.recorded, abs=0.02), phase.name
+        before = end
+
+
+@needs_recordings
+def test_every_recorded_run_is_replayed_or_has_a_reason_why_not() -> None:
+    recorded = {path.name for path in RECORDED.iterdir() if path.is_dir()}
+    assert recorded == {run.folder for run in RUNS} | OTHERWISE.keys()
 
 
 def test_without_sharing_the_processor_a_planned_handover_would_have_been_quick() -> None:
     """What made it slow is what ran beside it."""
     alone = RUNS[0]._replace(leads=(), takes=tuple(phase._replace(beside=()) for phase in RUNS[0].takes))
-    beside = {each.name: each.played for each in Replay(RUNS[0], Costs.measured()).play() if each.node == "takes"}
-    quick = {each.name: each.played for each in Replay(alone, Costs.measured()).play() if each.node == "takes"}
+    beside = {each.name: each.played for each in Replay(RUNS[0], Costs()).play() if each.node == "takes"}
+    quick = {each.name: each.played for each in Replay(alone, Costs()).play() if each.node == "takes"}
     assert beside["become-primary"] > 4 * quick["become-primary"]
 
 

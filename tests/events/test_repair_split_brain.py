@@ -46,8 +46,8 @@ def test_the_losing_side_steps_down_and_the_other_one_goes_on(state: Path) -> No
 
 def test_a_policy_that_salvages_recovers_and_nothing_is_lost(state: Path) -> None:
     pair = unheard(state, "salvage-then-discard")
-    pair.standby.programs[HAST_HOOK] = pair.active.programs[HAST_HOOK]  # from now on hastd is heard
     outcome = repairs(pair, pair.losing, Remedy.SPLIT_BRAIN)
+    pair.standby.programs[HAST_HOOK] = pair.active.programs[HAST_HOOK]  # from now on hastd is heard
     assert outcome.ending is Ending.HELPED, outcome.said
     assert pair.created == 1 and pair.salvaged()
     pair.bare = None

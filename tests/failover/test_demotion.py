@@ -221,7 +221,9 @@ def test_where_both_nodes_can_ask_again_before_they_meet_the_one_that_wrote_less
     for other in ("nfs002", "client"):  # only the management network is back
         pair.pair.link.cut("nfs001", other, SERVICE_NETWORK)
         pair.pair.link.cut(other, "nfs001", SERVICE_NETWORK)
-    assert pair.until(lambda: pair.share(pair.active) == 240, 65), pair.story()
+    assert pair.until(lambda: pair.demotion(pair.active) == 240, 65), pair.story()
+    pair.passes(1)
+    assert pair.share(pair.active) == 240
     assert pair.reasons(pair.active) == ("home: the other node serves too, and has written more",)
     pair.passes(60)
     assert pair.share(pair.standby) == 0, pair.story()

@@ -43,7 +43,7 @@ PROMOTION = {
     "fsck is hopeless": Broken(("fsck-hopeless nfs002 home",), r"fsck cannot repair /dev/hast/home: exit 8", 30,
                                ("fsck-works nfs002 home",)),
     "the full fsck takes too long": Broken(
-        ("fsck-fails nfs002 home", "slow-fsck nfs002 20"), r"fsck -t ufs -y.*did not end in 20\.0 s", 50,
+        ("fsck-fails nfs002 home", "slow-fsck nfs002 40"), r"fsck -t ufs -y.*did not end in 20\.0 s", 50,
         ("fsck-works nfs002 home", "slow-fsck nfs002 1"),
     ),
     "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 15,
@@ -70,7 +70,7 @@ def test_a_promotion_that_fails_in_a_planned_move_is_undone_and_the_service_come
 ) -> None:
     pair = installed_pair(state, SHORT)
     pair.moves()
-    assert pair.until(lambda: not pair.mounted(pair.active), 5)
+    assert pair.until(lambda: not pair.mounted(pair.active))
     pair.breaks_all(broken.faults)
     assert pair.until(lambda: pair.serves(pair.active), broken.seconds), pair.story()
     pair.passes(60)
@@ -225,6 +225,7 @@ def test_what_cannot_be_proven_unmounted_counts_as_in_use(state: Path, fault: st
     assert pair.until(lambda: any("still in use" in reason for reason in pair.reasons(pair.active)), 90), pair.story()
     assert pair.role(pair.standby) == "secondary"
     assert sum("failed" in entry.result for entry in pair.entries(pair.active, "step")) == 1
+    assert pair.until(lambda: bool(pair.entries(pair.active, "refused"))), pair.story()
     pair.told_once(pair.active, says, "refused")
     assert pair.share(pair.active) == 240
     pair.breaks(*mended.split())

@@ -165,7 +165,7 @@ def test_slow_fsck_takes_as_many_times_as_long(pair: Pair) -> None:
     pair.must(pair.nodes["nfs001"], "umount /hast/home")
     before = pair.clock.now
     pair.must(pair.nodes["nfs001"], "fsck -p /dev/hast/home")
-    assert pair.clock.now - before == pytest.approx(30 * 0.33, abs=0.1)
+    assert pair.clock.now - before == pytest.approx(30 * pair.layout.costs.fsck_clean, abs=0.1)
 
 
 def test_a_wrong_hast_conf_ends_replication_and_the_right_one_restores_it(pair: Pair) -> None:

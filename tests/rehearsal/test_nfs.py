@@ -90,7 +90,7 @@ def test_a_bad_line_leaves_an_empty_list_and_an_exit_of_zero(pair: Pair) -> None
 
 
 def test_five_daemons_started_directly_are_quicker_than_through_service(pair: Pair) -> None:
-    """Fact 29: 0.60 against 5.64 s."""
+    """Fact 29: 0.60 against 5.64 s; 4 to 4.9 s in the runs of the documented hook (35)."""
     second = pair.nodes["nfs002"]
     names = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
 
@@ -105,12 +105,13 @@ def test_five_daemons_started_directly_are_quicker_than_through_service(pair: Pa
     slow = seconds([f"service {name} onestart" for name in names])
     programs = ("rpcbind", "rpc.statd", "rpc.lockd", "mountd -r", "nfsd -u -t -n 4")
     quick = seconds([f"/usr/sbin/{program}" for program in programs])
-    assert slow == pytest.approx(5.64, abs=0.1)
+    assert 4.0 <= slow <= 5.64
     assert quick == pytest.approx(0.60, abs=0.1)
 
 
 def test_promotion_through_the_documented_steps_costs_what_was_measured(pair: Pair) -> None:
-    """Fact 29: role and device 0.39, fsck -p 0.33, mount 0.14 s; fact 32: with the dead peer rejected."""
+    """Fact 29: role and device 0.39, fsck -p 0.33 s, or 0.24 and more on the second pair; fact 32: with the dead peer
+    rejected."""
     second = pair.nodes["nfs002"]
     pair.nodes["nfs001"].power_off()
     pair.clock.advance(25)
@@ -124,4 +125,4 @@ def test_promotion_through_the_documented_steps_costs_what_was_measured(pair: Pa
     pair.must(second, "fsck -t ufs -p /dev/hast/home")
     checked = pair.clock.now - before - device
     assert device == pytest.approx(0.39, abs=0.2)
-    assert checked == pytest.approx(0.33, abs=0.05)
+    assert 0.24 <= checked <= 0.33

@@ -106,7 +106,7 @@ def test_a_command_is_run_on_the_node_and_takes_simulated_time(pair: Pair, site:
     done = as_task(pair, lambda: site.here.act(("/bin/sh", "-c", "sleep 2; hostname; exit 3"), 10)).value
     assert done is not None
     assert (done.stdout, done.status) == ("nfs001\n", 3)
-    assert pair.clock.now - began == pytest.approx(2)
+    assert pair.clock.now - began == pytest.approx(2 + 3 * pair.layout.costs.process)  # sh, sleep, hostname
     assert as_task(pair, lambda: site.here.node().name).value == "nfs001"
     assert as_task(pair, lambda: way(site).node().name).value == "nfs002"
 
