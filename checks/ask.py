@@ -53,7 +53,7 @@ READS: Rows = (
     ("/bin/ls", "-A <point>", "names under a mount point"),
     ("/bin/ps", "-axww -o pid,ppid,jid,ruid,uid,lstart,comm", "which daemons run"),
     ("/bin/ps", "-o stat,%cpu -p <pid>", "whether devd is stopped or spins"),
-    ("/usr/bin/nc", "-U -w 1 /var/run/devd.pipe", "whether devd takes a connection"),
+    ("/usr/bin/netstat", "-an -f unix", "whether devd has its event socket"),
     ("/bin/cat", "/var/run/devd.pid", "whether rc(8) can stop it"),
     ("/bin/cat", "/etc/devd.conf", "devd's rules"),
     ("/bin/ls", "/dev/hast", "whether a primary has its device"),

@@ -1,4 +1,4 @@
-"""check_devd: whether devd lives, answers, and would call the failover hook for every CARP event of this node."""
+"""check_devd: whether devd lives, reads events, and would call the failover hook for every CARP event of this node."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Iterator
 
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
-from checks.plugin.text import name_list
+from checks.plugin.text import name_list, plain
 from checks.plugin.threshold import outside
-from checks.probes import carp, devd, processes
+from checks.probes import carp, devd, log_time, processes
 from checks.probes.carp import STATES
 from checks.probes.devd import Rule
 from checks.probes.errors import NotFound
 from checks.probes.node import Node
+from checks.probes.processes import Process
 
 TABLE = Table(
     Row("devd-not-running", CRITICAL, "no devd among the processes", "a change of CARP changes nothing: no failover"),
     Row("devd-stopped", CRITICAL, "devd is stopped, or a zombie", "a change of CARP changes nothing: no failover"),
-    Row("devd-no-answer", CRITICAL, "devd does not take a connection on its event socket", "it may deliver no event"),
+    Row("devd-no-socket", CRITICAL, "there is no event socket of devd", "it has not come to reading events"),
+    Row("devd-waits", CRITICAL, "devd has waited for one action for more than 30 s",
+        "every event waits meanwhile, the next change of CARP too"),
     Row("devd-hook-missing", CRITICAL, "no rule calls the hook", "a change of CARP changes nothing: no failover"),
     Row("devd-hook-unmatched", CRITICAL, "the rule does not match every CARP event of this node",
         "a change of CARP that it misses changes nothing: no failover"),
@@ -30,19 +33,24 @@ TABLE = Table(
     Row("devd-spinning", WARNING, "CPU use outside -w", "devd spins: events may wait"),
     Row("devd-pid-file", WARNING, "the pid file is missing or names another process", "rc(8) cannot stop devd"),
     Row("devd-no-vhid", WARNING, "no vhid on this node to hold the rule against", "whether the rule fits is not known"),
-    Row("devd-well", OK, "devd runs and answers, its rule fits every vhid, the hook can be run",
+    Row("devd-well", OK, "devd runs, its rule fits every vhid, the hook can be run",
         "a change of CARP reaches the hook"),
 )  # fmt: skip
 
 PERFDATA = (("devd_cpu", "per cent of a processor, decaying average of the last minute (ps %cpu), with -w and -c"),)
 
+LONG = 30.0
+"""Seconds that devd may wait for one action: a hook has to hand over and return at once, and rc(8), which devd starts
+for a new interface, may take some."""
+
 HOOK = "/usr/local/sbin/carp-hast-switch"
 
 ABOUT = """\
-Looks at devd's pid file, its process (`ps`: not stopped, not a zombie, not spinning), its event socket
-(/var/run/devd.pipe), and at its rules: a `notify` rule in /etc/devd.conf, /etc/devd or /usr/local/etc/devd must call
-the hook, its patterns must match CARP, every vhid of `ifconfig -a` (2@vlan0.100 too) and the types MASTER, BACKUP and
-INIT, no other rule may come before it, and the program must be there and executable."""
+Looks at devd's pid file, its process (`ps`: not stopped, not a zombie, not spinning, not waiting for an action),
+whether there is its event socket (/var/run/devd.pipe, in what netstat lists: no client connects), and at its rules: a
+`notify` rule in /etc/devd.conf, /etc/devd or /usr/local/etc/devd must call the hook, its patterns must match CARP,
+every vhid of `ifconfig -a` (2@vlan0.100 too) and the types MASTER, BACKUP and INIT, no other rule may come before it,
+and the program must be there and executable."""
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
@@ -64,11 +72,12 @@ def look(session: Session) -> Iterator[Finding | Number]:
                 found.append(seen)
             yield seen
     if not found:
-        yield TABLE.finding("devd-well", node.label, f"devd runs and answers, {session.options.hook} is wired in")
+        yield TABLE.finding("devd-well", node.label, f"devd runs, {session.options.hook} is wired in")
 
 
 def _process(session: Session, node: Node) -> Iterator[Finding | Number]:
-    daemon = devd.find(processes.processes(node))
+    running = processes.processes(node)
+    daemon = devd.find(running)
     if not daemon:
         yield TABLE.finding("devd-not-running", node.label, "devd is not running")
         return
@@ -81,6 +90,7 @@ def _process(session: Session, node: Node) -> Iterator[Finding | Number]:
         how = state.halted if state else "gone"
         yield TABLE.finding("devd-stopped", node.label, f"devd (process {daemon.pid}) is {how}")
         return
+    yield from _waits(node, devd.action(running, daemon))
     warning, critical = session.options.warning or "50", session.options.critical or ""
     yield Number("devd_cpu", state.cpu, "%", warning, critical, 0)
     if outside(state.cpu, critical) or outside(state.cpu, warning):
@@ -88,9 +98,20 @@ def _process(session: Session, node: Node) -> Iterator[Finding | Number]:
         yield TABLE.finding(reason, node.label, f"devd uses {state.cpu:g} % of a processor")
 
 
+def _waits(node: Node, action: Process | None) -> Iterator[Finding]:
+    """The clock of the node is asked only where there is an action."""
+    begun = action and action.begun
+    if action is None or begun is None or (now := log_time.now(node)) is None:
+        return
+    seconds = (now - begun).total_seconds()
+    if seconds > LONG:
+        what = f"process {action.pid} ({plain(action.comm)})"
+        yield TABLE.finding("devd-waits", node.label, f"devd has waited for {what} for {seconds:.0f} s")
+
+
 def _socket(node: Node) -> Iterator[Finding]:
-    if not devd.answers(node):
-        yield TABLE.finding("devd-no-answer", node.label, f"no connection to {devd.SOCKET}")
+    if not devd.has_socket(node):
+        yield TABLE.finding("devd-no-socket", node.label, f"no socket {devd.SOCKET}")
 
 
 def _rules(session: Session, node: Node) -> Iterator[Finding]:
@@ -147,7 +168,7 @@ def _program(node: Node, program: str) -> Iterator[Finding]:
 QUESTIONS = (
     ("ps", "-axww", "-o", processes.COLUMNS),
     ("cat", devd.PID_FILE),
-    ("nc", "-U", "-w", "1", devd.SOCKET),
+    devd.SOCKETS,
     *(("ls", directory) for directory in devd.DIRECTORIES),
     ("cat", "/etc/devd.conf"),
     ("ifconfig", "-a"),

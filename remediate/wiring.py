@@ -31,7 +31,7 @@ INTERFACE = "lo9123"
 EVENT = {"system": "IFNET", "subsystem": INTERFACE, "type": "ATTACH"}
 IFCONFIG, SERVICE, NC, KLDSTAT = "/sbin/ifconfig", "/usr/sbin/service", "/usr/bin/nc", "/sbin/kldstat"
 LOOKS = 15.0
-"""Seconds for one command."""
+"""Seconds for one command at most; no more than `timeout` of the configuration."""
 FIRES, EVERY = 2.0, 0.5
 """Seconds in which the event is fired again and again while devd's own stream is read, and between two of them."""
 POLL = 0.05
@@ -53,14 +53,14 @@ class Chain(NamedTuple):
     """What the chain is expected to be."""
 
     hook: str = HOOK
-    seconds: float = 10.0
-    """How long the event may take."""
+    seconds: float | None = None
+    """How long the event may take; `timeout` of the configuration where None."""
 
 
 def chain(site: Site, expected: Chain) -> Iterator[Link]:
     """Look at each link, then send an event through all of them; ends at the first that is known to be broken. Raises
     ProbeError, StepFailed."""
-    node = site.here.node()
+    node = site.here.node(site.config.timeout)
     if node.run("ifconfig", INTERFACE).status == 0:
         raise StepFailed(
             f"there is an interface {INTERFACE} already; `ifconfig {INTERFACE} destroy` where it is left over"
@@ -82,8 +82,10 @@ def _devd(node: Node, expected: Chain) -> Link:
     daemon = devd.find(processes.processes(node))
     if daemon is None:
         return Link("devd", False, "devd is not running (service devd start)")
-    answers = devd.answers(node)
-    return Link("devd", answers, f"process {daemon.pid}" if answers else f"{devd.SOCKET} takes no connection")
+    reads = devd.has_socket(node)
+    return Link(
+        "devd", reads, f"process {daemon.pid}" if reads else f"there is no {devd.SOCKET}: it reads no events yet"
+    )
 
 
 def _rule(node: Node, expected: Chain) -> Link:
@@ -126,6 +128,7 @@ def _text(node: Node, file: str) -> str:
 def _fired(site: Site, expected: Chain) -> Iterator[Link]:
     """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
     before = events.read(site.store).self_tests
+    seconds = site.config.timeout if expected.seconds is None else expected.seconds
     began = site.timing.now()
 
     def arrived() -> bool:
@@ -133,7 +136,7 @@ def _fired(site: Site, expected: Chain) -> Iterator[Link]:
 
     _make(site)
     try:
-        well = site.timing.until(arrived, expected.seconds, POLL)
+        well = site.timing.until(arrived, seconds, POLL)
     finally:
         _unmake(site)
     if well:
@@ -144,13 +147,13 @@ def _fired(site: Site, expected: Chain) -> Iterator[Link]:
         yield Link("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
     else:
         yield Link("event", False, f"devd was told of {INTERFACE}, and nothing was noted in {site.store.directory} in "
-                   f"{expected.seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
+                   f"{seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
                    f"{INTERFACE} self-test`?")  # fmt: skip
 
 
 def _make(site: Site) -> None:
     try:
-        done = site.here.act((IFCONFIG, INTERFACE, "create"), LOOKS)
+        done = site.here.act((IFCONFIG, INTERFACE, "create"), _limit(site))
     except ProbeError:
         _unmake(site)  # it may have been made all the same
         raise
@@ -163,12 +166,18 @@ def _unmake(site: Site) -> None:
     site.here.act((IFCONFIG, INTERFACE, "destroy"), LOOKS)
 
 
+def _limit(site: Site) -> float:
+    """Seconds for one command."""
+    return min(LOOKS, site.config.timeout)
+
+
 def _devd_hears(site: Site) -> bool:
-    """Whether the event shows in devd's own stream, which is read while the event is fired a few times."""
+    """Whether the event shows in devd's own stream, which is read while the event is fired a few times. This is the
+    one place that connects to devd, which then logs a client that went; and only where an event did not arrive."""
     heard = [""]
 
     def listen() -> None:
-        heard[0] = site.here.act((NC, "-U", "-w", "1", devd.SOCKET), LOOKS).stdout
+        heard[0] = site.here.act((NC, "-U", "-w", "1", devd.SOCKET), _limit(site)).stdout
 
     def fire() -> None:
         def once() -> bool:
@@ -192,7 +201,7 @@ def setup(site: Site, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
     )
     for name, look in looks:
         try:
-            yield look(site.here.node())
+            yield look(site.here.node(site.config.timeout))
         except (ProbeError, carp.CarpNotLoaded) as error:
             yield Link(name, False, str(error))
     if site.peer is not None:
@@ -238,7 +247,7 @@ def _services(site: Site) -> Link:
 def _is_enabled(site: Site, name: str) -> bool:
     """Whether a script is enabled (rc.subr(8), run_rc_command(), `enabled`); one that is not there is not. Raises
     ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
-    status = site.here.act((SERVICE, name, "enabled"), LOOKS).status
+    status = site.here.act((SERVICE, name, "enabled"), _limit(site)).status
     if status not in (0, 1):
         raise Failed(f"`service {name} enabled` ends with {status}")
     return status == 0
@@ -256,7 +265,7 @@ def _peer(site: Site) -> Link:
     assert site.peer is not None
     command = site.config.failover.peer_hastwatch
     try:
-        done = site.peer.act((command, "--version"), LOOKS)
+        done = site.peer.act((command, "--version"), _limit(site))
     except ProbeError as error:
         return Link("peer", False, str(error))
     says = f"{command} there ends with {done.status}: {done.words}"

@@ -1,4 +1,4 @@
-"""devd(8): whether it lives and answers, and which of its rules would run for a CARP event.
+"""devd(8): whether it lives and comes to its events, and which of its rules would run for a CARP event.
 
 devd runs one rule per event, the matching one of the highest priority (devd.cc `config::find_and_execute`). Its
 patterns are extended regular expressions that must match the whole value; a leading `!` inverts one (devd.conf(5)).
@@ -17,7 +17,12 @@ from checks.probes.processes import DEVD, Process, daemons
 
 PID_FILE = "/var/run/devd.pid"
 SOCKET = "/var/run/devd.pipe"
-"""The stream variant of the event socket; nc(1) cannot speak to devd.seqpacket.pipe, which the same loop serves."""
+"""The stream variant of the event socket; the same loop serves devd.seqpacket.pipe."""
+SOCKETS = ("netstat", "-an", "-f", "unix")
+SOCKETS_HEADER = "Active UNIX domain sockets"
+SOCKETS_LINE = r" *[0-9a-f]+ +\w+ +\d+ +\d+(?: +[0-9a-f]+){4} (?P<path>/.*)"
+"""usr.bin/netstat/unix.c, unixdomainpr(). With -L a socket would be left out whose limit is 0, as it is while devd has
+all the clients that it takes (devd.cc, event_loop())."""
 MAIN_FILE = "/etc/devd.conf"
 DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 """`directory` in the devd.conf that FreeBSD ships; rules of one's own belong here, not into devd.conf."""
@@ -66,14 +71,29 @@ def find(found: tuple[Process, ...]) -> Process | None:
     return next(iter(daemons(found, DEVD)), None)
 
 
-def answers(node: Node) -> bool:
-    """Whether devd takes a connection on its event socket. Raises ProbeError."""
-    asked = node.run("nc", "-U", "-w", "1", SOCKET)
-    if asked.status == 0:
-        return True
-    if asked.status == 1 and (not asked.stderr or re.search("refused|No such file", asked.stderr)):
-        return False  # nc(1) says nothing without -v
-    raise Failed(f"`nc -U {SOCKET}` ends with {asked.status}: {asked.words}")
+def has_socket(node: Node) -> bool:
+    """Whether there is an event socket, which devd makes right before it reads its first event (devd.cc, event_loop()).
+
+    Nothing is connected to it: devd logs every client that goes, however it goes (check_clients(), notify_clients()),
+    and the kernel takes connections for a devd that hangs too, until its queue is full. Raises ProbeError."""
+    asked = node.run(*SOCKETS)
+    if asked.status != 0:
+        raise Failed(f"`{' '.join(SOCKETS)}` ends with {asked.status}: {asked.words}")
+    return SOCKET in parse_sockets(asked.stdout)
+
+
+def parse_sockets(text: str) -> frozenset[str]:
+    """The paths in the output of netstat(1). Raises NotUnderstood."""
+    header, *lines = text.splitlines() or [""]
+    if header != SOCKETS_HEADER:
+        raise NotUnderstood("netstat", header or "(empty)")
+    return frozenset(found["path"] for line in lines if (found := re.fullmatch(SOCKETS_LINE, line, re.ASCII)))
+
+
+def action(found: tuple[Process, ...], daemon: Process) -> Process | None:
+    """The process of the action that devd waits for, None where it waits for none: it starts one at a time, and reads
+    no event until that has ended (devd.cc, my_system())."""
+    return next((process for process in found if process.ppid == daemon.pid), None)
 
 
 def rule_files(node: Node) -> tuple[str, ...]:

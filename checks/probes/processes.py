@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.node import Node
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 HASTD, DEVD, SSHD = "hastd", "devd", "sshd"
 NFS_DAEMONS = {
@@ -64,6 +67,16 @@ class Process(NamedTuple):
     def of_the_kernel(self) -> bool:
         """A kernel process or init(8): nothing that a signal is for."""
         return self.pid <= 1 or self.ppid == 0
+
+    @property
+    def begun(self) -> datetime | None:
+        """Its start by the node's own clock; None where ps does not say it."""
+        from datetime import datetime
+
+        try:
+            return datetime.strptime(self.started, "%a %b %d %H:%M:%S %Y")
+        except ValueError:
+            return None
 
 
 class ProcessState(NamedTuple):

@@ -117,7 +117,7 @@ def _start_devd(site: Site) -> str:
     left = site.timing.left(lambda: troubles.devd_trouble(site), ANSWERS, EVERY)
     if left:
         raise StepFailed(trouble or f"devd was started, and {left}")
-    return "it answers"
+    return "it reads events"
 
 
 # --- hastd ---------------------------------------------------------------------------------------------------------

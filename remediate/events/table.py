@@ -46,7 +46,8 @@ def _nothing(check: str, why: str, *reasons: str) -> tuple[Row, ...]:
 
 TABLE = (
     *_calls("check_devd", Remedy.DEVD, Since.SOFT, "devd calls no hook: a failover is missed",
-            "devd-not-running", "devd-stopped", "devd-no-answer"),
+            "devd-not-running", "devd-stopped", "devd-no-socket"),
+    *_nothing("check_devd", "what devd waits for is a human's to end: rc(8) cannot stop it meanwhile", "devd-waits"),
     *_nothing("check_devd", "the wiring is a human's: hastwatch self-test proves it",
               "devd-hook-missing", "devd-hook-unmatched", "devd-hook-shadowed", "devd-hook-not-executable",
               "devd-no-vhid"),

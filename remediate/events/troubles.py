@@ -68,7 +68,7 @@ def devd_trouble(site: Site) -> str:
     state = processes.state(node, daemon.pid)
     if state is None or state.halted:
         return f"devd (process {daemon.pid}) is {state.halted if state else 'gone'}"
-    return "" if devd.answers(node) else f"devd (process {daemon.pid}) takes no connection at {devd.SOCKET}"
+    return "" if devd.has_socket(node) else f"devd (process {daemon.pid}) has no socket {devd.SOCKET}"
 
 
 # --- converge ------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def missed_event_automatic(stage: Stage) -> None:
     stage.looks("address moved", "failover-in-progress", "devd-not-running")
     stage.waits(70, "cron calls `hastwatch converge --periodic`, which may promote here (periodic_promotion)")
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted", "devd-not-running", "devd-no-answer")
+    stage.ends("carp-demoted", "devd-not-running", "devd-no-socket")
 
 
 def missed_event_repaired(stage: Stage) -> None:

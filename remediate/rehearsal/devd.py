@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Devd:
         """Events that get lost before devd sees them (a fault)."""
         self.listeners: list[Callable[[str], None]] = []
         """Readers of the event stream."""
+        self._gone = 0
+        """Readers that have gone since devd last wrote to them."""
         self._rules: list[Rule] = []
         self._busy = False
         self._ending = False
@@ -89,6 +92,7 @@ class Devd:
         if self.process is not None:
             self.node.processes.end(self.process)
             self.process = None
+            self._gone = 0
             self._busy = self._ending = False
             self.node.files.remove(PIDFILE)
 
@@ -124,9 +128,22 @@ class Devd:
     def _pump(self) -> None:
         while self.queue and self.process is not None and not self.process.stopped and not self._busy:
             event = self.queue.popleft()
+            self._drop_those_gone()
             for listener in list(self.listeners):
                 listener(event)
             self._act(event)
+
+    def leaves(self, listener: Callable[[str], None]) -> None:
+        """A reader closes its connection, which devd notices at the next event."""
+        self.listeners.remove(listener)
+        self._gone += 1
+
+    def _drop_those_gone(self) -> None:
+        """notify_clients() of devd.cc: every client that has gone is logged, however it went."""
+        gone, self._gone = self._gone, 0
+        for _ in range(gone if self.process is not None else 0):
+            line = f"devd[{self.process.pid}]: notify_clients: send() failed; dropping unresponsive client"
+            self.node.syslog(MESSAGES, line)
 
     def _act(self, event: str) -> None:
         values = dict(word.split("=", 1) for word in event.lstrip("!").split() if "=" in word)

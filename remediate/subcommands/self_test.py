@@ -4,7 +4,8 @@
 
 Makes a loopback interface (lo9123) and unmakes it: devd tells the same hook of it that it tells of a change of CARP.
 Says of each link of the chain whether it holds, and which one is broken; then whether the set-up is the documented one:
-CARP, what rc(8) starts, the hook of hast.conf, the other node. Changes nothing else and starts no convergence.
+CARP, what rc(8) starts, the hook of hast.conf, the other node. Changes nothing else and starts no convergence. Where
+the event does not arrive it listens to devd whether that was told, and devd logs later that a client has gone.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("--wait", type=seconds(0, 600), default=10.0, metavar="SECONDS",
-                      help="how long the event may take (default: %(default)g)")  # fmt: skip
+    made.add_argument("--wait", type=seconds(0, 600), default=None, metavar="SECONDS", help=(
+        "how long the event may take (default: `timeout` of the configuration, which holds for each look too)"
+    ))  # fmt: skip
     made.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
     made.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
                       help="hastd's hook (default: %(default)s)")  # fmt: skip

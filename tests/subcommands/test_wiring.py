@@ -12,6 +12,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import site_of
@@ -65,6 +66,50 @@ def test_all_of_it_holds_on_a_healthy_pair(pair: Pair, site: Site) -> None:
         {},
         ["carp", "loader", "rc.conf", "hast.conf", "peer"],
     )
+
+
+def dropped(pair: Pair, node: Node) -> list[str]:
+    """What devd logs, by the next event, of clients that have gone."""
+    pair.must(node, "ifconfig lo7 create")
+    pair.must(node, "ifconfig lo7 destroy")
+    return [line for line in node.files.read("/var/log/messages").splitlines() if "dropping" in line]
+
+
+def test_neither_the_self_test_nor_the_check_is_a_client_of_devd(pair: Pair, site: Site, node: Node) -> None:
+    node.run("nc -U -w 1 /var/run/devd.pipe")
+    assert len(dropped(pair, node)) == 1  # so it would be seen
+    chain(pair, site)
+    says = Observer(pair).look(pair.clock.wait)
+    assert [said.state for said in says if said.check == "check_devd"] == ["OK", "OK"]
+    assert len(dropped(pair, node)) == 1
+
+
+def test_only_where_the_event_does_not_arrive_devd_is_listened_to(pair: Pair, site: Site, node: Node) -> None:
+    inflict(pair, "drop-devd-event", "nfs001", "1000")
+    assert "event" in broken(chain(pair, site, seconds=2))
+    node.devd.drop_next = 0
+    assert len(dropped(pair, node)) == 1
+
+
+def test_the_whole_ends_in_a_few_seconds(pair: Pair, site: Site) -> None:
+    began = pair.clock.now
+    chain(pair, site)
+    pair.clock.wait(pair.clock.run_task(lambda: list(wiring.setup(site))))
+    assert pair.clock.now - began < 5
+
+
+def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
+    site = site_of(node, tmp_path, Config(timeout=3.0))
+    for fault in ("carp-hast-switch", "service"):
+        inflict(pair, "hang-command", "nfs001", fault)
+    inflict(pair, "hang-command", "nfs002", "hastwatch")
+    inflict(pair, "drop-devd-event", "nfs001", "1000")
+    began = pair.clock.now
+    task = pair.clock.run_task(lambda: [*wiring.chain(site, Chain()), *wiring.setup(site)])
+    pair.clock.wait(task)
+    assert task.value is not None
+    assert {"event", "rc.conf", "peer"} <= broken(task.value).keys()
+    assert pair.clock.now - began < 4 * 3.0 + 3  # the event, listening for it, rc.conf, the other node
 
 
 def test_a_self_test_changes_nothing_else(pair: Pair, site: Site, node: Node) -> None:

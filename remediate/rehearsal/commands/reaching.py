@@ -120,5 +120,5 @@ def _event_stream(call: Call, path: str, idle: float | None) -> Steps[int]:
         while devd.process is daemon and (idle is None or call.node.clock.now < heard + idle):
             yield LISTENING if idle is None else min(LISTENING, heard + idle - call.node.clock.now)
     finally:
-        devd.listeners.remove(listener)
+        devd.leaves(listener)
     return 0

@@ -1,17 +1,29 @@
-"""netstat(1) of TCP connections, and `hastwatch tickle`, whose packets reach the simulated client."""
+"""netstat(1) of TCP connections and devd's sockets; `hastwatch tickle`, whose packets reach the simulated client."""
 
 from __future__ import annotations
 
 from remediate.failover.tickle import PRIVILEGED
+from remediate.rehearsal.devd import PIPES
 from remediate.rehearsal.shell import Call, command
 from remediate.subcommands.tickle import client
 
 HEADER = "Active Internet connections\nProto Recv-Q Send-Q Local Address          Foreign Address        (state)\n"
 
 
+UNIX = (
+    "Active UNIX domain sockets\n"
+    f"{'Address':<16} {'Type':<6} Recv-Q Send-Q {'Inode':>16} {'Conn':>16} {'Refs':>16} {'Nextref':>16} Addr\n"
+)
+
+
 @command("netstat")
 def netstat(call: Call) -> int:
-    """netstat(1) -nW -p tcp: the connections of nfsd, nothing at all where there are none."""
+    """netstat(1) -nW -p tcp: the connections of nfsd, nothing at all where there are none; -an -f unix: the sockets of
+    devd that are listened on."""
+    if call.argv[1:] == ["-an", "-f", "unix"]:
+        paths = PIPES if call.node.devd.process is not None else ()
+        call.out(UNIX + "".join(_unix(number, path) for number, path in enumerate(paths)))
+        return 0
     if call.argv[1:] != ["-nW", "-p", "tcp"]:
         call.err(f"netstat: {' '.join(call.argv[1:])} is not simulated\n")
         return 1
@@ -21,6 +33,12 @@ def netstat(call: Call) -> int:
     ]
     call.out("".join([HEADER, *rows]) if rows else "")
     return 0
+
+
+def _unix(number: int, path: str) -> str:
+    """A line as unixdomainpr() of netstat's unix.c prints it."""
+    kind, address = ("seqpac" if "seqpacket" in path else "stream"), 0xFFFFF80003A5B400 + 0x400 * number
+    return f"{address:16x} {kind:<6} {0:6} {0:6} {address + 0x100:16x} {0:16x} {0:16x} {0:16x} {path}\n"
 
 
 def tickle(call: Call) -> int:
