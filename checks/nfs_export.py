@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, Session, add_thresholds
@@ -14,7 +16,8 @@ from checks.plugin.threshold import outside
 from checks.probes import nfs, rpc, rpc_errors
 from checks.probes.export_groups import Admitted, admitted_to, plain_path
 from checks.probes.rpc import Address, Endpoint, Program, Protocol
-from checks.probes.rpc_errors import RpcError
+from checks.probes.rpc_errors import NoAnswer, RpcError
+from checks.probes.udp_sender import answers_from
 
 TABLE = Table(
     Row("nfs-portmapper", CRITICAL, "the portmapper (rpcbind) does not answer", "clients cannot find NFS to mount it"),
@@ -33,8 +36,10 @@ TABLE = Table(
         "run as root, or start mountd with -n; the mount itself was not tried"),
     Row("nfs-slow", WARNING, "an answer's time outside -w", "clients wait"),
     Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer",
-        "UDP clients cannot mount; nfsd answers from another address unless it is bound to the service address: "
-        'nfs_server_flags="-u -t -h ADDRESS", or TCP only and --no-udp'),
+        "UDP clients cannot mount; if it is not wanted: --no-udp"),
+    Row("nfs-udp-unbound", WARNING, "NFS v3 over UDP is answered from another address than was asked",
+        "UDP clients hang: bind nfsd to the service address, nfs_server_flags=\"-u -t -h ADDRESS\", or TCP only and "
+        "--no-udp"),
     Row("nfs-locking", WARNING, "lockd or statd is not registered or does not answer", "clients cannot lock files"),
     Row("nfs-v2", WARNING, "NFS v2 is answered", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited"),
     Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it"),
@@ -48,6 +53,9 @@ PERFDATA = (
     ("EXPORT_mnt", "seconds of MNT; likewise _getattr and _fsstat; with -w and -c"),
     ("EXPORT_available", "bytes that clients may still use, as FSSTAT says"),
 )
+
+ANOTHER = 1.0
+"""Seconds to wait for the answer of another address."""
 
 ABOUT = """\
 Asks the service address as a client does, without a mount: the portmapper's list; NULL calls of NFS v3 over TCP and
@@ -203,7 +211,19 @@ def _udp(server: Server, registered: nfs.Registrations | None) -> Iterator[Findi
         alive = nfs.null(endpoint, nfs.NFS, 3, deadline=server.deadline())
         yield Number("nfs_udp", round(alive.seconds, 4), "s", least=0)
     except RpcError as error:
-        yield TABLE.finding("nfs-udp", server.subject, str(error))
+        yield _no_udp(server, endpoint, error)
+
+
+def _no_udp(server: Server, endpoint: Endpoint, error: RpcError) -> Finding:
+    """Whether it is another address that answers."""
+    other = ""
+    if isinstance(error, NoAnswer):
+        with suppress(OSError):
+            deadline = min(server.deadline(), time.monotonic() + ANOTHER)
+            other = answers_from(endpoint, nfs.NFS, 3, deadline=deadline)
+    if other:
+        return TABLE.finding("nfs-udp-unbound", server.subject, f"NFS v3 over UDP is answered from {other}")
+    return TABLE.finding("nfs-udp", server.subject, str(error))
 
 
 def _locking(server: Server, registered: nfs.Registrations | None) -> Iterator[Finding]:

@@ -112,6 +112,7 @@ ROWS: dict[str, tuple[dict[tuple[int, int, int], Script], tuple[str, ...]]] = {
     "nfs-v4-missing": ({(NFS, 4, 1): (accepted(2, 3, 3),)}, ("--nfs4",)),
     "nfs-locking": ({(LOCK, 4, 0): (accepted(1),)}, ()),
     "nfs-udp": ({}, ()),
+    "nfs-udp-unbound": ({}, ()),
     "nfs-not-registered": ({}, ()),
     "nfs-slow": ({}, ("-w", "0")),
     "nfs-slow-critical": ({}, ("-c", "0")),
@@ -128,6 +129,8 @@ def test_a_row_is_found_with_its_severity(
     server.scripts.update(scripts)
     if reason in UNREGISTERED:
         server.scripts[DUMP] = (without(server.port, UNREGISTERED[reason]),)
+    if reason == "nfs-udp-unbound":
+        server.answers_from = "127.0.0.2"
     found = findings(server, capfd, tmp_path, *options)
     assert found.get(reason) == TABLE.by_reason[reason].severity.name
 
@@ -144,6 +147,13 @@ def test_a_server_that_wants_a_reserved_port_is_unknown_to_who_may_not_have_one(
     done = subprocess.run([*less, command, *ask], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
     assert "[nfs-reserved-port]" in done.stdout and "run as root, or start mountd with -n" in done.stdout
+
+
+def test_the_address_that_answers_instead_is_named(server: FaultyServer, capfd: pytest.CaptureFixture[str]) -> None:
+    server.answers_from = "127.0.0.2"
+    CHECK.main(["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home"])
+    said = capfd.readouterr().out
+    assert "NFS v3 over UDP is answered from 127.0.0.2" in said and "[nfs-udp]" not in said
 
 
 def test_a_host_without_an_address_is_unknown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

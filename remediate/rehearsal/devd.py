@@ -141,9 +141,9 @@ class Devd:
     def _drop_those_gone(self) -> None:
         """notify_clients() of devd.cc: every client that has gone is logged, however it went."""
         gone, self._gone = self._gone, 0
-        for _ in range(gone if self.process is not None else 0):
-            line = f"devd[{self.process.pid}]: notify_clients: send() failed; dropping unresponsive client"
-            self.node.syslog(MESSAGES, line)
+        pid = self.process.pid if self.process is not None else 0
+        for _ in range(gone):
+            self.node.syslog(MESSAGES, f"devd[{pid}]: notify_clients: send() failed; dropping unresponsive client")
 
     def _act(self, event: str) -> None:
         values = dict(word.split("=", 1) for word in event.lstrip("!").split() if "=" in word)

@@ -114,7 +114,8 @@ def parse_call(message: bytes, protocol: Protocol, source_port: int) -> Call:
 class FaultyServer:
     """Serves `scripts`, by (program, version, procedure), and `otherwise` for calls that have none.
 
-    `deaf_to` is how many UDP calls are dropped before the first is answered. Everything that came in is in `calls`.
+    `deaf_to` is how many UDP calls are dropped before the first is answered, `answers_from` another address from which
+    datagrams are sent. Everything that came in is in `calls`.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class FaultyServer:
         self.otherwise: Script = otherwise
         self.scripts = scripts or {}
         self.deaf_to = deaf_to
+        self.answers_from = ""
         self.calls: list[Call] = []
         self._tcp, self._udp = _sockets_on_one_port()
         self._wake, self._woken = socket.socketpair()
@@ -216,11 +218,19 @@ class FaultyServer:
                 case Octets(octets):
                     self._udp.sendto(octets, client)
                 case Answer(body):
-                    self._udp.sendto(call.xid + body, client)
+                    self._send(call.xid + body, client)
                 case Hold():
                     pass
                 case _:
                     raise ValueError(f"{step} can't be done with datagrams")
+
+    def _send(self, datagram: bytes, client: tuple[str, int]) -> None:
+        if not self.answers_from:
+            self._udp.sendto(datagram, client)
+            return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((self.answers_from, self.port))
+            other.sendto(datagram, client)
 
 
 def _fragmented(record: bytes, size: int) -> bytes:
