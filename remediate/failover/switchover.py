@@ -42,6 +42,10 @@ WIRED = 4.0
 """Seconds for the other node's hastwatch to answer."""
 LOOK_AGAIN = 5.0
 """Seconds between two looks whether the other node was booted long enough ago."""
+QUESTIONS = (("cat", maintenance.PATH), ("uname", "-r"), ("ifconfig", "-a"), ("sysctl", "net.inet.carp"))
+"""What the other node is asked before a move, besides its resources: over ssh in one call, where it takes that."""
+UPTIME = (("date", "+%s"), ("sysctl", "-n", "kern.boottime"))
+"""What it is asked for how long it has been up."""
 MOST = 240
 """ip_carp.c, CARP_MAXSKEW: advskew and demotion together count for no more."""
 
@@ -53,6 +57,8 @@ def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     if _await_settled(site, peer, trigger, watch):
         seen, moving, peer = _ready(site)
     line = prepare(site, trigger, moving, watch)
+    if line is None:
+        _refuse_unwired(site, peer)
     site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
     wish = Wish(trigger, leaving=Leaving.MOVES)
     if line is not None:
@@ -121,7 +127,9 @@ def _await_settled(site: Site, peer: Way, trigger: str, watch: Callable[[str], N
     window = site.config.failover.boot_window
 
     def left() -> float:
-        return window - uptime(peer.node(ASK))
+        node = peer.node(ASK)
+        node.ask_ahead(UPTIME)
+        return window - uptime(node)
 
     try:
         seconds = left()
@@ -172,6 +180,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = site.peer.node()
+        node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving)])
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(site.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
@@ -190,14 +199,18 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         _refuse_slower(site, node, seen)
     except (ProbeError, hast.NoState, carp.CarpNotLoaded) as error:
         raise StepFailed(f"whether the other node is ready is not known: {error}") from None
+    return site.peer
+
+
+def _refuse_unwired(site: Site, peer: Way) -> None:
+    """Raise StepFailed where the other node offers no session, and has no hastwatch that could promote it either."""
     try:
-        wired = site.peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
+        wired = peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
         trouble = wired.words if wired.status != 0 else ""
     except ProbeError as error:
         trouble = str(error)
     if trouble:
-        raise StepFailed(f"hastwatch on {node.name} does not answer ({trouble}): nobody would promote it")
-    return site.peer
+        raise StepFailed(f"hastwatch on the other node does not answer ({trouble}): nobody would promote it")
 
 
 def _came_back(site: Site, seen: Seen, moving: list[str]) -> bool:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from remediate.counted import Started, counted
 from remediate.failover.converge import Result
 from remediate.failover.outcome import StepFailed
-from remediate.failover.switchover import switch
+from remediate.failover.switchover import QUESTIONS, UPTIME, switch
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 
@@ -65,4 +66,22 @@ def test_a_target_that_others_demote_as_much_is_refused_before_anything_is_given
     pair.passes(30)
     assert isinstance(task.error, StepFailed)
     assert str(task.error) == f"nfs002 is demoted by {demotion} in CARP: it would not take the address"
+    assert pair.serves(pair.active) and not pair.clients.outages()
+
+
+def test_what_is_asked_in_one_call_is_what_is_asked(state: Path) -> None:
+    """Over ssh one call answers all of it (`Node.ask_ahead`); here each question is asked by itself."""
+    pair = installed_pair(state)
+    started: Started = []
+    pair.does(pair.active, lambda site: switch(counted(site, started), "human", lambda step: None))
+    assert pair.serves(pair.standby)
+    assert {" ".join(question) for question in (*QUESTIONS, *UPTIME)} <= set(started)
+
+
+def test_a_node_without_hastwatch_is_refused_when_it_offers_no_session(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.standby.session = None
+    pair.breaks("hang-command", "nfs002", "hastwatch")
+    with pytest.raises(StepFailed, match="nobody would promote it"):
+        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
     assert pair.serves(pair.active) and not pair.clients.outages()
