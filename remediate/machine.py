@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import Failed, NotFound, NotPermitted
+from checks.probes.errors import Failed, Hangs, NotFound, NotPermitted, ProbeError
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ NAME, PATH = 16, 1024
 """MFSNAMELEN and MNAMELEN."""
 NOWAIT = 2
 """MNT_NOWAIT: what is known of each file system, so that none that hangs is asked, as mount(8) does it."""
+SPARE, LARGEST = 1 << 16, 4 << 20
+"""Bytes by which a text of sysctl(3) may grow between two calls, and how long it may be at most."""
 INTEGER = 4
 """Bytes of an int."""
 SIOCGVH = 0xC0000000 | 32 << 16 | ord("i") << 8 | 246
@@ -94,6 +96,28 @@ class Machine:
     def integer(self, name: str) -> int:
         """An int of sysctl(3). Raises NotFound where the kernel has none of that name, and Failed."""
         return _sysctl(name, None)
+
+    def text(self, name: str, seconds: float) -> str:
+        """A text of sysctl(3), for which the kernel may wait for something. Raises Hangs where that takes longer, and
+        NotFound, Failed."""
+        import threading
+
+        said: list[str | ProbeError] = []
+
+        def ask() -> None:
+            try:
+                said.append(_sysctl_text(name))
+            except ProbeError as error:
+                said.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(seconds)
+        if not said:
+            raise Hangs(f"sysctl {name} did not end in {seconds:g} s")
+        if isinstance(said[0], ProbeError):
+            raise said[0]
+        return said[0]
 
     def set_integer(self, name: str, value: int) -> None:
         """Set an int of sysctl(3). Raises NotFound, NotPermitted, Failed."""
@@ -222,6 +246,25 @@ def _sysctl(name: str, new: int | None) -> int:
     if size.value != INTEGER:
         raise Failed(f"sysctl {name} is no int")
     return old.value
+
+
+def _sysctl_text(name: str) -> str:
+    """sysctlbyname(3), as often as it grows meanwhile. Raises NotFound, Failed."""
+    import ctypes
+
+    number = errno.ENOMEM
+    for _ in range(5):
+        size, number = ctypes.c_size_t(0), errno.ENOMEM
+        if _libc().sysctlbyname(name.encode(), None, ctypes.byref(size), None, ctypes.c_size_t(0)) == 0:
+            size = ctypes.c_size_t(min(size.value + SPARE, LARGEST))
+            buffer = ctypes.create_string_buffer(size.value)
+            if _libc().sysctlbyname(name.encode(), buffer, ctypes.byref(size), None, ctypes.c_size_t(0)) == 0:
+                return buffer.raw[: size.value].rstrip(b"\0").decode(errors="backslashreplace")
+        number = ctypes.get_errno()
+        if number != errno.ENOMEM:
+            break
+    trouble = NotFound if number == errno.ENOENT else Failed
+    raise trouble(f"sysctl {name}: {os.strerror(number)}")
 
 
 def _getfsstat() -> bytes:

@@ -173,6 +173,7 @@ def _config(values: dict[str, object]) -> Config:
     if not isinstance(ask_write, bool):
         raise TableError("`ask_write` must be true or false")
     resources = table(values, "resource")
+    _refuse_pools_apart({name: _resource(table(resources, name), name) for name in resources})
     return Config(
         via=text("via", values.get("via", "")),
         peer=text("peer", values.get("peer", "")),
@@ -207,6 +208,15 @@ def _resource(given: dict[str, object], name: str) -> ResourceConfig:
     if settings.geli_key and ".eli" not in settings.device:
         raise TableError(f"`resource.{name}.geli_key` needs a `device` with .eli in its name, the provider of geli(8)")
     return settings._replace(mount_point=point.rstrip("/"))
+
+
+def _refuse_pools_apart(resources: dict[str, ResourceConfig]) -> None:
+    """Resources of one pool are mounted together. Raises TableError."""
+    points: dict[str, tuple[str, str]] = {}
+    for name, settings in resources.items():
+        if settings.pool and points.setdefault(settings.pool, (name, settings.mount_point))[1] != settings.mount_point:
+            raise TableError(f"`resource.{name}` and `resource.{points[settings.pool][0]}` have one pool, and need one"
+                             " `mount_point`")  # fmt: skip
 
 
 def _submission(values: dict[str, object]) -> Submission:

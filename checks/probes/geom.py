@@ -12,7 +12,8 @@ from typing import NamedTuple
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.node import Node
 
-QUESTION = ("sysctl", "-n", "kern.geom.confxml")
+OID = "kern.geom.confxml"
+QUESTION = ("sysctl", "-n", OID)
 DEEPEST = 32
 """Elements within each other; the kernel nests seven (`geom_dump.c`)."""
 GATE, MIRROR = "GATE", "MIRROR"

@@ -48,6 +48,8 @@ class Why(enum.Enum):
     DRIFT = "drift"
     STALE = "stale"
     BOOT_ALONE = "boot-alone"
+    NO_KEY = "no-key"
+    """What the node would have to mount is encrypted, and cannot be opened there."""
     INCOMPLETE = "incomplete copy"
     NO_FAILBACK = "no failback"
     """A healthy standby that would take the address back, and is not to (`failback`)."""

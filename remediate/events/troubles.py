@@ -18,11 +18,11 @@ from remediate.events.remedy import Remedy
 from remediate.failover import converge, reach
 from remediate.failover.converge import Wish
 from remediate.failover.facts import SERVING
-from remediate.failover.filesystems import LOOKS, ZPOOL
 from remediate.failover.guards import Target
 from remediate.failover.observe import Seen, mounted_as, with_address
 from remediate.failover.outcome import StepFailed
 from remediate.failover.plan import Plan
+from remediate.failover.pools import LOOKS, ZPOOL
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
 from remediate.recovery import automatic, evidence

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from checks.probes.beneath import lies_on_hast
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounts
 from checks.probes.hold import Reason, Why
@@ -91,15 +92,24 @@ def _said(what: str, call: Callable[[], str]) -> str:
 def _still_mounted(site: Site) -> list[Place]:
     """Where something is mounted from a device of HAST, as a place of its own each; of a pool its uppermost mount, as
     its export takes the others. Raises ProbeError."""
-    found = mounts(site.here.node())
-    names = _devices(site) if any(each.kind == "zfs" for each in found) else []
+    node = site.here.node()
+    found = mounts(node)
+    direct = [each for each in found if each.device.startswith(f"{DEVICES}/")]
+    others = [each for each in found if each not in direct and each.point != "/" and (
+        each.kind == "zfs" or each.device.startswith("/dev/"))]  # fmt: skip
+    names = _devices(site) if others else []
+    devices = frozenset(f"{DEVICES}/{name}" for name in names)
     places: dict[str, Place] = {}
-    for each in found:
-        name = each.device.removeprefix(f"{DEVICES}/") if each.device.startswith(f"{DEVICES}/") else ""
-        pool = each.device.partition("/")[0] if each.kind == "zfs" and not name else ""
-        if name or pool in names:
-            key = pool or each.point
-            places.setdefault(key, Place(name or pool, f"{DEVICES}/{name or pool}", each.point, "", "", "", ()))
+    for each in direct:
+        places[each.point] = Place(each.device.removeprefix(f"{DEVICES}/"), each.device, each.point, "", "", "", ())
+    known: dict[str, bool] = {}
+    for each in others if devices else ():
+        pool = each.device.partition("/")[0] if each.kind == "zfs" else ""
+        key = pool or each.device
+        if key not in known:
+            known[key] = pool in names or lies_on_hast(node, each, devices) is True
+            if known[key]:
+                places[pool or each.point] = Place(pool or each.device, each.device, each.point, "", "", "", ())
     return list(places.values())
 
 

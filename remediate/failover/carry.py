@@ -17,6 +17,7 @@ from checks.probes.hold import Reason
 from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
+    devices,
     filesystems,
     fitness,
     hold,
@@ -26,6 +27,7 @@ from remediate.failover import (
     parting,
     peer,
     peer_route,
+    pools,
     reach,
     roles,
     services,
@@ -33,6 +35,7 @@ from remediate.failover import (
     waking,
 )
 from remediate.failover.behind import behind
+from remediate.failover.devices import OnDevice
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
 from remediate.failover.outcome import NotYet, StepFailed, Superseded
@@ -75,7 +78,7 @@ class Carrier:
         self.told: Callable[[Step, float, int], None] | None = None
         """Told of every step that was done, with the seconds that it took and the processes that it started."""
         self.processes = 0
-        self._kinds: dict[str, str] = {}
+        self._found: dict[str, OnDevice] = {}
         self.superseded = ""
         """Why the plan was dropped, where it was."""
         self.left: list[str] = []
@@ -220,7 +223,9 @@ class Carrier:
         """What has the property sharenfs is in /etc/zfs/exports from the import of its pool on, and not before. All
         tracks see it."""
         known, site = self.seen.places, self.site
-        late = tuple(name for name, place in known.items() if not place.exported and self._kinds.get(name) == "zfs")
+        late = tuple(
+            name for name, on in self._found.items() if on.kind == "zfs" and name in known and not known[name].exported
+        )
         if late:
             for name, place in places(site.here.node(), site.config, late).items():
                 known[name] = known[name]._replace(exported=place.exported, unexported=place.unexported)
@@ -259,9 +264,11 @@ class Carrier:
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: self._become_primary(place),
             Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
+            Do.ATTACH: lambda: devices.attach(site, place),
+            Do.DETACH: lambda: devices.detach(site, place),
             Do.CHECK: lambda: self._check(place),
             Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
-            Do.MOUNT: lambda: filesystems.mount(site, place, self._kind(place)),
+            Do.MOUNT: lambda: filesystems.mount(site, place, self._on(place)),
             Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
             Do.WAKE: lambda: waking.wake(site, place, self.seen.vhids),
             Do.UNMOUNT: lambda: filesystems.unmount(site, place),
@@ -273,14 +280,14 @@ class Carrier:
         return done[do]() or ""
 
     def _check(self, place: Place) -> str:
-        self._kinds[place.name], done = filesystems.check(self.site, place)
+        self._found[place.name], done = devices.check(self.site, place)
         return done
 
-    def _kind(self, place: Place) -> str:
-        """What file system is on the device, looked at once."""
-        if place.name not in self._kinds:
-            self._kinds[place.name] = filesystems.kind(self.site, place)
-        return self._kinds[place.name]
+    def _on(self, place: Place) -> OnDevice:
+        """Where and what the file system is, looked at once."""
+        if place.name not in self._found:
+            self._found[place.name] = devices.find(self.site, place)
+        return self._found[place.name]
 
     def _become_primary(self, place: Place) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
@@ -404,26 +411,28 @@ def _command_lines(step: Step, place: Place | None) -> list[str]:
         return [" ".join(peer_route.delete_line(address)) for address in step.names]
     if place is None:
         return []
-    ufs, zfs = "where it is ufs:", "where it is zfs:"
+    ufs, zfs, device = "where it is ufs:", "where it is zfs:", place.filesystem or place.device
     commands: dict[Do, list[str]] = {
         Do.BECOME_PRIMARY: [" ".join(roles.order(place, Role.PRIMARY))],
         Do.BECOME_SECONDARY: [" ".join(roles.order(place, Role.SECONDARY))],
         Do.BECOME_INIT: [" ".join(roles.order(place, Role.INIT))],
         Do.CHECK: [
-            " ".join(filesystems.preen(place)),
-            f"when that fails: {' '.join(filesystems.identify(place))}",
-            f"{ufs} {' '.join(filesystems.check_in_full(place))}",
+            " ".join(devices.preen(device)),
+            f"when that fails: {' '.join(devices.identify(device))}",
+            f"{ufs} {' '.join(devices.check_in_full(device))}",
         ],
+        Do.ATTACH: [" ".join(devices.attaching(place))],
+        Do.DETACH: [" ".join(devices.detaching(place))],
         Do.UNPROTECT: [f"{filesystems.CHFLAGS} noschg {place.point}"],
         Do.PROTECT: [f"{filesystems.CHFLAGS} schg {place.point}"],
         Do.MOUNT: [
-            f"{ufs} {' '.join(filesystems.mount_ufs(place))}",
-            f"{zfs} {' '.join(filesystems.import_pool(place))}",
+            f"{ufs} {' '.join(filesystems.mount_ufs(device, place.point))}",
+            f"{zfs} {' '.join(pools.import_pool(place))}",
         ],
-        Do.UNMOUNT: [f"{ufs} {filesystems.UMOUNT} {place.point}", f"{zfs} {filesystems.ZPOOL} export {place.name}"],
+        Do.UNMOUNT: [f"{ufs} {filesystems.UMOUNT} {place.point}", f"{zfs} {' '.join(pools.exporting(place.pool))}"],
         Do.UNMOUNT_BY_FORCE: [
             f"{ufs} {filesystems.UMOUNT} -f {place.point}",
-            f"{zfs} {filesystems.ZPOOL} export -f {place.name}",
+            f"{zfs} {' '.join(pools.exporting(place.pool, '-f'))}",
         ],
     }
     return commands.get(step.do, [])

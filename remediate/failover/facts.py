@@ -56,6 +56,10 @@ class ResourceState(NamedTuple):
     stale: bool
     unheard: bool
     """The node was booted, has heard nothing of the other copy since, and is not known to have written last."""
+    encrypted: bool = False
+    """What is mounted lies on a provider of geli(8), which has to be opened before and closed after."""
+    unopenable: bool = False
+    """It could not be opened on this node."""
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
@@ -103,6 +107,7 @@ class Said(NamedTuple):
     """The other node said so itself: it can be asked again."""
     compared: bool = False
     """What is said of the copies was seen on both disks."""
+    unopenable: str = ""
 
 
 class Facts(NamedTuple):

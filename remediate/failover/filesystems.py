@@ -1,4 +1,4 @@
-"""The file system of a resource: look what it is, check, mount, unmount; UFS on the HAST device, or a ZFS pool on it.
+"""The file system of a resource: mount and unmount it; UFS on the HAST device or a layer of it, or a ZFS pool on it.
 
 Every command has a deadline, and every effect is looked at afterwards: a mount is what mount(8) lists, not what a
 command said of itself.
@@ -6,15 +6,14 @@ command said of itself.
 
 from __future__ import annotations
 
-import re
-
 from checks.probes.errors import Hangs, NotFound
-from checks.probes.filesystem import Mount, belongs, mounted_at, mounts, refuse_missing
-from checks.probes.identity import host_id_of
+from checks.probes.filesystem import Mount, mounted_at, mounts, refuse_missing
 from checks.probes.node import Node
 from checks.probes.processes import Process
-from remediate.failover import users
+from remediate.failover import pools, users
+from remediate.failover.devices import OnDevice
 from remediate.failover.outcome import StepFailed
+from remediate.failover.pools import LOOKS, MOUNTS
 from remediate.failover.resource import Place
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
@@ -22,119 +21,50 @@ from remediate.state import unprotected
 from remediate.state.journal import WARNING
 from remediate.state.store import StateError
 
-FSTYP, FSCK, MOUNT, UMOUNT = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/mount", "/sbin/umount"
-CHFLAGS, ZPOOL = "/bin/chflags", "/sbin/zpool"
-LOOKS = 10.0
-"""Seconds for fstyp and chflags."""
-MOUNTS = 60.0
-"""Seconds for a mount, an unmount, an import, an export."""
+MOUNT, UMOUNT, CHFLAGS = "/sbin/mount", "/sbin/umount", "/bin/chflags"
 AGAIN = 0.2
 """Seconds between two attempts to unmount what is busy."""
-IN_USE = r"(?m)^Last accessed by (?P<host>\S+)(?: \(hostid=(?P<hostid>[0-9a-f]{1,16})\))?"
-"""zpool-import(8), of a pool that its last host did not export: `zpool_main.c do_import()`."""
 
 
-def kind(site: Site, place: Place) -> str:
-    """`ufs` or `zfs`, as fstyp(8) says. Raises StepFailed, ProbeError."""
-    done = site.here.act(identify(place), LOOKS)
-    if done.status != 0 or done.stdout.strip() not in ("ufs", "zfs"):
-        raise StepFailed(f"{place.device} holds no file system that is known: {done.words}")
-    return done.stdout.strip()
-
-
-def identify(place: Place) -> tuple[str, ...]:
-    """fstyp(8); without -u it does not know what mount(8) cannot mount, which a pool is."""
-    return FSTYP, "-u", place.device
-
-
-def check(site: Site, place: Place) -> tuple[str, str]:
-    """Make a file system fit to be mounted; what it is, `ufs` or `zfs`, and what was done, for the journal. Raises
-    StepFailed, ProbeError.
-
-    fsck_ffs(8) looks for the superblock where fstyp(8) does, which takes for UFS what has one and looks for a pool only
-    then (usr.sbin/fstyp/fstyp.c, ufs.c: sbget()). Without one it writes nothing as long as it preens (setup.c, main.c:
-    CAN'T CHECK FILE SYSTEM). So what the device holds is looked for only where that has failed; a full check would
-    look for copies of a superblock, which a disk that was used anew may still have.
-    """
-    preened = site.here.act(preen(place), site.config.failover.preen)
-    if preened.status == 0:
-        said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
-        return "ufs", said
-    if kind(site, place) == "zfs":
-        return "zfs", "a ZFS pool, which needs no check"
-    full = site.here.act(check_in_full(place), site.config.failover.fsck)
-    if full.status != 0:
-        raise StepFailed(f"fsck cannot repair {place.device}: exit {full.status}: {full.words}")
-    return "ufs", f"the journal was no help ({preened.words}), checked in full"
-
-
-def preen(place: Place) -> tuple[str, ...]:
-    """Replay the journal (fsck_ffs(8), -p)."""
-    return FSCK, "-t", "ufs", "-p", place.device
-
-
-def check_in_full(place: Place) -> tuple[str, ...]:
-    """Every inode and block, repaired without asking."""
-    return FSCK, "-t", "ufs", "-y", place.device
-
-
-def mount(site: Site, place: Place, what: str) -> None:
+def mount(site: Site, place: Place, on: OnDevice) -> None:
     """Mount the file system, or import the pool. Raises StepFailed, ProbeError."""
-    if what == "zfs":
-        _import(site, place)
+    pool = ""
+    if on.kind == "zfs":
+        pool = pools.take(site, place)
     else:
-        done = site.here.act(mount_ufs(place), MOUNTS)
+        done = site.here.act(mount_ufs(on.device, place.point), MOUNTS)
         if done.status != 0:
-            raise StepFailed(f"{place.device} cannot be mounted: {done.words}")
+            raise StepFailed(f"{on.device} cannot be mounted: {done.words}")
+    if pool and pools.leaves_the_export(place):
+        site.timing.until(lambda: _there(site, place) is not None, MOUNTS, AGAIN)
     there = _there(site, place)
-    if there is None or there.read_only or not belongs(there, place.device, place.name):
-        if what == "zfs" and _pool_is_imported(site, place):
-            site.here.act((ZPOOL, "export", place.name), MOUNTS)  # it must not be left without its device
+    mine = there is not None and (there.device.partition("/")[0] == pool if pool else there.device == on.device)
+    if there is None or there.read_only or not mine:
+        if pool and pools.is_imported(site, pool):
+            site.here.act(pools.exporting(pool), MOUNTS)  # it must not be left without its device
         raise StepFailed(f"{place.point} is not what was mounted: {there.device if there else 'nothing is there'}")
 
 
-def mount_ufs(place: Place) -> tuple[str, ...]:
+def mount_ufs(device: str, point: str) -> tuple[str, ...]:
     """mount(8)."""
-    return MOUNT, "-t", "ufs", place.device, place.point
-
-
-def import_pool(place: Place, *more: str) -> tuple[str, ...]:
-    """zpool-import(8): look at HAST's devices only, and in no cache file that a boot would import the pool from."""
-    return ZPOOL, "import", *more, "-d", "/dev/hast", "-o", "cachefile=none", place.name
-
-
-def _import(site: Site, place: Place) -> None:
-    """Import without -f; with it only where the other node of the pair was the last to have the pool."""
-    done = site.here.act(import_pool(place), MOUNTS)
-    last = re.search(IN_USE, done.stderr + done.stdout)
-    if done.status != 0 and last and _is_of_the_pair(place, last["host"], last["hostid"] or ""):
-        done = site.here.act(import_pool(place, "-f"), MOUNTS)
-    if done.status != 0:
-        whose = f", last used by {last['host']}, which is not of this pair" if last else ""
-        raise StepFailed(f"the pool {place.name} cannot be imported{whose}: {done.words}")
-
-
-def _is_of_the_pair(place: Place, host: str, hostid: str) -> bool:
-    """Whether a host is one of the nodes in hast.conf, which names them by host name, host UUID or host ID; the last
-    two are compared with the host ID (in hexadecimal) that the pool's label has besides the host name."""
-    ids = {host_id_of(name) for name in place.nodes} - {None}
-    if hostid and int(hostid, 16) in ids:
-        return True
-    return host.partition(".")[0] in {name.partition(".")[0] for name in place.nodes if host_id_of(name) is None}
+    return MOUNT, "-t", "ufs", device, point
 
 
 def unmount(site: Site, place: Place) -> str:
     """A clean unmount of everything that is mounted there, repeated; who uses the file system is ended within the
     budget, force comes only at its end. What was done, for the journal. Raises StepFailed, ProbeError."""
-    stack = _stack(site, place)
+    if pools.leaves_the_export(place):
+        return pools.await_export(site, place.pool)
+    pool = _pool(site, place)
+    stack = _stack(site, place, pool)
     if not stack:
         return "nothing is mounted"
     budget, began = site.config.failover.unmount, site.timing.now()
     ended: list[Process] = []
     while True:
-        done = [site.here.act(unmounting(there, place), MOUNTS) for there in stack]
-        left = _left(site, place)
-        if not left and not (_has_pool(stack, place) and _pool_is_imported(site, place)):
+        done = [site.here.act(unmounting(there, pool), MOUNTS) for there in stack]
+        left = _left(site, place, pool)
+        if not left and not (pool and pools.is_imported(site, pool)):
             return f"after these were ended: {users.named(ended)}" if ended else "clean"
         stack = left or stack[-1:]
         spent = site.timing.now() - began
@@ -147,24 +77,24 @@ def unmount(site: Site, place: Place) -> str:
     return f"{forced}, because it stayed busy ({done[-1].words}); in use by {users.named(ended)}"
 
 
-def unmounting(there: Mount, place: Place) -> tuple[str, ...]:
-    """umount(8), or zpool-export(8)."""
-    return (ZPOOL, "export", place.name) if _has_pool((there,), place) else (UMOUNT, there.point)
+def unmounting(there: Mount, pool: str, *force: str) -> tuple[str, ...]:
+    """umount(8), or zpool-export(8) of what is mounted of a pool."""
+    is_of_it = pool and there.kind == "zfs" and there.device.partition("/")[0] == pool
+    return pools.exporting(pool, *force) if is_of_it else (UMOUNT, *force, there.point)
 
 
 def unmount_by_force(site: Site, place: Place) -> str:
     """Take away what is still mounted, buffers or not; what was done. Raises StepFailed where it is still there."""
-    stack, words = _stack(site, place), ""
+    pool = _pool(site, place)
+    stack, words = _stack(site, place, pool), ""
     if not stack:
         return "the kernel has unmounted it with the device; what was in buffers is lost"
     for there in stack:
-        pool = _has_pool((there,), place)
-        command = (ZPOOL, "export", "-f", place.name) if pool else (UMOUNT, "-f", there.point)
         try:
-            words = site.here.act(command, MOUNTS).words
+            words = site.here.act(unmounting(there, pool, "-f"), MOUNTS).words
         except Hangs as error:
             words = str(error)
-    if _stack(site, place) or (_has_pool(stack, place) and _pool_is_imported(site, place)):
+    if _stack(site, place, pool) or (pool and pools.is_imported(site, pool)):
         raise StepFailed(f"{place.point} cannot be proven unmounted, it counts as in use: {words}")
     return "unmounted by force; what was in buffers may be lost"
 
@@ -232,28 +162,26 @@ def _there(site: Site, place: Place) -> Mount | None:
     return there_now(site, place.point)
 
 
-def _left(site: Site, place: Place) -> tuple[Mount, ...]:
+def _left(site: Site, place: Place, pool: str) -> tuple[Mount, ...]:
     """What an unmount has left of it. While something is mounted below, umount(8) leaves the mount point too (EBUSY,
     vfs_mount.c, dounmount())."""
     machine = site.here.machine
-    return () if machine and machine.mounted(place.point) is None else _stack(site, place)
+    return () if machine and machine.mounted(place.point) is None else _stack(site, place, pool)
 
 
-def _stack(site: Site, place: Place) -> tuple[Mount, ...]:
+def _stack(site: Site, place: Place, pool: str) -> tuple[Mount, ...]:
     """What is mounted at the mount point and below it, in the order in which it has to be unmounted: what came last,
     first; of a pool only its own file system, the export takes the others."""
+
+    def is_of_the_pool(there: Mount) -> bool:
+        return bool(pool) and there.kind == "zfs" and there.device.partition("/")[0] == pool
+
     there = [each for each in mounted_now(site) if each.point == place.point or
-             (each.point.startswith(f"{place.point}/") and not _has_pool((each,), place))]  # fmt: skip
+             (each.point.startswith(f"{place.point}/") and not is_of_the_pool(each))]  # fmt: skip
     return tuple(reversed(there))
 
 
-def _has_pool(found: tuple[Mount, ...], place: Place) -> bool:
-    return any(each.kind == "zfs" and belongs(each, place.device, place.name) for each in found)
-
-
-def _pool_is_imported(site: Site, place: Place) -> bool:
-    """A pool can be there without being mounted. One that does not answer is suspended, and there."""
-    try:
-        return site.here.act((ZPOOL, "list", "-H", "-o", "name", place.name), LOOKS).status == 0
-    except Hangs:
-        return True
+def _pool(site: Site, place: Place) -> str:
+    """The pool of the resource that is mounted there; empty where none is."""
+    there = _there(site, place)
+    return pools.of_mount(site, there, place) if there is not None else ""

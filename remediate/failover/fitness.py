@@ -36,7 +36,7 @@ with less to hold it back it would take the address from the winner again."""
 STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
-GIVES_BACK = (*STAYS, Why.DOWN)
+GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
 LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
@@ -80,6 +80,8 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why |
     state, rule = seen.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
         return Why.SPLIT_BRAIN
+    if state.unopenable:
+        return Why.NO_KEY
     if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
         return Why.DOWN if state.role is HastRole.DOWN else Why.ROLE_NOT_KNOWN
     if rule.refuses:

@@ -85,6 +85,8 @@ RULES = (
          lambda state, node, policy: state.split is Split.LOSING, refuses=Why.SPLIT_BRAIN),
     Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
+    Rule("no-key", "what is to be mounted is encrypted, and cannot be opened here", Target.STANDBY,
+         lambda state, node, policy: state.unopenable, refuses=Why.NO_KEY),
     Rule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
          Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
          and not policy.promote_stale, refuses=Why.BOOT_ALONE),

@@ -15,7 +15,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
-from remediate.failover import boot_alone, boot_silence, hearing, newest, parting, peer, peer_route, rc_start
+from remediate.failover import boot_alone, boot_silence, devices, hearing, newest, parting, peer, peer_route, rc_start
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
@@ -104,6 +104,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         states[name], said[name] = state, sentences
         if believed_at is not None and not state.settled:
             settles[name] = site.timing.now() + max(0.0, believed_at - site.timing.wall())
+    states, said = together(found, states, said)
     suspended, stopped = remembered.maintenance, remembered.blocked
     daemons = running_daemons(node)
     facts = Facts(
@@ -128,6 +129,37 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         odd=tuple(map(str, node.not_understood)),
     )
     return Seen(facts, found, resources, vhids, arrived.seq, at, settles, rc_start.commands(conf))
+
+
+def together(
+    found: dict[str, Place], states: dict[str, ResourceState], said: dict[str, Said]
+) -> tuple[dict[str, ResourceState], dict[str, Said]]:
+    """The states with those of one pool made one: what forbids to promote one of its copies forbids the others, and
+    what keeps one of them from being given up first keeps them all. A pool without one of its devices is none."""
+    states, said = dict(states), dict(said)
+    for name, place in found.items():
+        mine = [each for each in place.pooled if each in states]
+        if len(mine) < 2:
+            continue
+        group = [(each, states[each], said[each]) for each in mine]
+        losing = any(state.split is Split.LOSING for _, state, _ in group)
+        said[name] = said[name]._replace(
+            stale=_of_all([(each, its.stale) for each, _, its in group]),
+            unheard=_of_all([(each, its.unheard) for each, _, its in group]),
+            split=_of_all([(each, its.split) for each, _, its in group]),
+        )
+        states[name] = states[name]._replace(
+            connected=all(state.connected for _, state, _ in group),
+            role_first=all(state.role_first for _, state, _ in group),
+            stale=any(state.stale for _, state, _ in group),
+            unheard=any(state.unheard for _, state, _ in group),
+            split=Split.LOSING if losing else states[name].split,
+        )
+    return states, said
+
+
+def _of_all(sentences: list[tuple[str, str]]) -> str:
+    return "; ".join(f"{name}: {said}" for name, said in sentences if said)
 
 
 def _rejected(
@@ -203,6 +235,7 @@ def _resource(
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
         worker = worker and hearing.hastd(site.here, resources[name].remoteaddr) is not Heard.SILENT
         role_first = not worker and parting.role_first(site, resources[name], wanted.state)
+    locked = devices.unopenable(site, place)
     state = ResourceState(
         carp=wanted.state,
         role=role,
@@ -218,9 +251,12 @@ def _resource(
         split=split,
         stale=bool(stale),
         unheard=bool(unheard),
+        encrypted=bool(devices.encrypted(place)),
+        unopenable=bool(locked),
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    return state, Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared), believed_at
+    said = Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked)
+    return state, said, believed_at
 
 
 def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Mounted:

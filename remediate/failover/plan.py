@@ -162,6 +162,8 @@ def _up(state: ResourceState) -> Iterator[Do]:
     if not state.settled:
         yield Do.SETTLE
     yield Do.AWAIT_DEVICE if state.role is HastRole.PRIMARY else Do.BECOME_PRIMARY
+    if state.encrypted:
+        yield Do.ATTACH
     yield Do.CHECK
     if state.protected and state.mounted is Mounted.NOTHING:
         yield Do.UNPROTECT
@@ -170,14 +172,15 @@ def _up(state: ResourceState) -> Iterator[Do]:
 
 def _down(state: ResourceState, target: Target) -> Iterator[Do]:
     role = _given_up(state.role, target)
+    closed = (Do.DETACH,) if state.encrypted and state.role is HastRole.PRIMARY else ()
     if state.mounted is Mounted.NOTHING:
-        yield from role
+        yield from (*closed, *role)
         if not state.protected:
             yield Do.PROTECT
     elif state.role_first or state.role is HastRole.DOWN:  # without hastd there is no device to write to
         yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)
     else:
-        yield from (Do.UNMOUNT, *role, Do.PROTECT)
+        yield from (Do.UNMOUNT, *closed, *role, Do.PROTECT)
 
 
 def _given_up(role: HastRole, target: Target) -> tuple[Do, ...]:

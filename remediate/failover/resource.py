@@ -38,7 +38,10 @@ class Place(NamedTuple):
     """The key file of the geli(8) provider below `filesystem`."""
     others: frozenset[str] = frozenset()
     """The devices of the other resources."""
-
+    pooled: tuple[str, ...] = ()
+    """The resources that its pool lies on, itself among them; empty where that is itself alone."""
+    pooled_devices: tuple[str, ...] = ()
+    """The devices of these."""
     unexported: str = ""
     """Why nothing is exported, in words; empty where something is."""
 
@@ -78,10 +81,19 @@ def places(node: Node, config: Config, only: tuple[str, ...] = (), conf: RcConf 
         said = known.at(settings.mount_point, tuple(points.values()))
         found[name] = Place(
             name, resource.device, settings.mount_point, settings.vhid, settings.service_address, said.path,
-            nodes[name], hast_conf.meant(names, nodes[name]), settings.device, settings.pool, settings.geli_key,
-            devices - {resource.device}, said.why,
+            nodes[name], hast_conf.meant(names, nodes[name]), filesystem=settings.device,
+            configured_pool=settings.pool, key=settings.geli_key, others=devices - {resource.device},
+            unexported=said.why,
         )  # fmt: skip
-    return found
+    return {name: _with_pool(place, found) for name, place in found.items()}
+
+
+def _with_pool(place: Place, found: dict[str, Place]) -> Place:
+    """The place with the resources that share its pool, by the configuration."""
+    same = [each for each in found.values() if each.configured_pool and each.configured_pool == place.configured_pool]
+    if len(same) < 2:
+        return place
+    return place._replace(pooled=tuple(each.name for each in same), pooled_devices=tuple(each.device for each in same))
 
 
 def addresses(place: Place, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:

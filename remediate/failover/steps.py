@@ -24,6 +24,7 @@ class Do(enum.Enum):
     BECOME_PRIMARY = "take the role primary, look that it stays, and wait for the device"
     ADMIT_PEER = "let the other node be connected again: while it is rejected there is one copy only"
     AWAIT_DEVICE = "wait for the device: the role was taken before, the device may still be on its way"
+    ATTACH = "open the encrypted provider with its key file (geli)"
     CHECK = "look what file system is there; UFS: replay the journal, check in full only when that fails"
     UNPROTECT = "let the mount point be mounted on"
     MOUNT = "mount the file system, or import the pool"
@@ -32,13 +33,16 @@ class Do(enum.Enum):
     VERIFY = "look that clients are served at the service address: MNT and GETATTR, not the export list"
     WAKE = "wake the clients that still wait for an answer of the other node"
     UNMOUNT = "unmount cleanly, so that what is in buffers reaches the disks"
+    DETACH = "close the encrypted provider, before its device goes"
     BECOME_SECONDARY = "take the role secondary"
     BECOME_INIT = "give up any role: nothing is replicated from or to this copy"
     UNMOUNT_BY_FORCE = "unmount what the kernel has not unmounted by itself when the device went"
     PROTECT = "let the empty mount point take no files: a local process would write under it"
 
 
-PROMOTES = frozenset({Do.AWAIT_PEER, Do.SETTLE, Do.BECOME_PRIMARY, Do.AWAIT_DEVICE, Do.CHECK, Do.UNPROTECT, Do.MOUNT})
+PROMOTES = frozenset({
+    Do.AWAIT_PEER, Do.SETTLE, Do.BECOME_PRIMARY, Do.AWAIT_DEVICE, Do.ATTACH, Do.CHECK, Do.UNPROTECT, Do.MOUNT,
+})  # fmt: skip
 """The steps of a promotion up to the mount. Starting what is served is also what ends a demotion beside another
 resource that stays."""
 

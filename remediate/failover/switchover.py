@@ -18,7 +18,9 @@ from checks.probes.hast import Role, Status
 from checks.probes.node import Node
 from remediate.failover import hearing, known_bug, reach
 from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.failover.devices import ELI
 from remediate.failover.facts import Leaving
+from remediate.failover.filesystems import mounted_now
 from remediate.failover.handover import End, hand_over, prepare
 from remediate.failover.hearing import Heard
 from remediate.failover.hold import SHUTDOWN
@@ -185,6 +187,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         if suspended is not None and not suspended.is_over(site.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
         known_bug.refuse(site, node)
+        _refuse_unknown_layers(site, seen, moving)
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
@@ -211,6 +214,18 @@ def _refuse_unwired(site: Site, peer: Way) -> None:
         trouble = str(error)
     if trouble:
         raise StepFailed(f"hastwatch on the other node does not answer ({trouble}): nobody would promote it")
+
+
+def _refuse_unknown_layers(site: Site, seen: Seen, moving: list[str]) -> None:
+    """Raise StepFailed where what is mounted here is encrypted and the configuration, which is the same on both nodes,
+    does not say what the other node would have to open. Raises ProbeError."""
+    found = mounted_now(site)
+    for name in moving:
+        place = seen.places[name]
+        there = mounted_at(found, place.point)
+        if there is not None and ELI in there.device and there.device != place.filesystem:
+            raise StepFailed(f"{there.device} is encrypted, and [resource.{name}] has no such `device` with a key file:"
+                             " the other node could not open it")  # fmt: skip
 
 
 def _came_back(site: Site, seen: Seen, moving: list[str]) -> bool:

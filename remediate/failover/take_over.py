@@ -189,7 +189,7 @@ class _Taking:
             decision = decide(state, seen.facts.node, self.site.config.failover)
             if decision.target is not Target.ACTIVE:
                 said = seen.facts.said[name]
-                detail = said.stale or said.split or seen.facts.maintenance or seen.facts.blocked
+                detail = said.stale or said.split or said.unopenable or seen.facts.maintenance or seen.facts.blocked
                 words = f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else "")
                 raise Refusal(Reason.UNFIT, words)
             found[name] = decision

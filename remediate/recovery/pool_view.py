@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 
 from checks.probes.errors import Hangs
-from remediate.failover.filesystems import LOOKS, MOUNTS, ZPOOL
 from remediate.failover.outcome import StepFailed
+from remediate.failover.pools import LOOKS, MOUNTS, ZDB, ZPOOL
 from remediate.failover.resource import Place
 from remediate.site import Site
 
-ZFS, ZDB = "/sbin/zfs", "/usr/sbin/zdb"
+ZFS = "/sbin/zfs"
 EXPORTED = r"(?m)^\s*state: 1$"
 """zdb(8) -l: the state in the label, POOL_STATE_EXPORTED (sys/fs/zfs.h)."""
 
@@ -23,21 +23,23 @@ EXPORTED = r"(?m)^\s*state: 1$"
 def take(site: Site, place: Place, device: str, root: str) -> str:
     """Import the pool that is on a provider read-only and mount it under `root`; the directory with the files of the
     resource. Raises StepFailed, ProbeError."""
+    if place.pooled:
+        raise StepFailed(f"the pool {place.pool} lies on {', '.join(place.pooled)} together: keep an image of each")
     label = site.here.act((ZDB, "-l", device), LOOKS)
     if label.status != 0 or not re.search(EXPORTED, label.stdout):
         raise StepFailed(f"the pool on {device} was not exported: its intent log may hold writes, keep an image")
-    done = site.here.act(importing(place.name, device, root), MOUNTS)
-    if done.status != 0 or not is_open(site, place.name, root):
-        raise StepFailed(f"the pool {place.name} cannot be imported read-only, keep an image: {done.words}")
-    listed = site.here.act((ZFS, "list", "-H", "-r", "-o", "name,type,mountpoint", place.name), LOOKS)
+    done = site.here.act(importing(place.pool, device, root), MOUNTS)
+    if done.status != 0 or not is_open(site, place.pool, root):
+        raise StepFailed(f"the pool {place.pool} cannot be imported read-only, keep an image: {done.words}")
+    listed = site.here.act((ZFS, "list", "-H", "-r", "-o", "name,type,mountpoint", place.pool), LOOKS)
     point = f"{root}{place.point}"
     rows = [line.split("\t") for line in listed.stdout.splitlines()]
-    if listed.status != 0 or rows != [[place.name, "filesystem", point]]:
-        raise StepFailed(f"the pool {place.name} holds more than one file system at {place.point}: keep an image")
-    mounted = site.here.act((ZFS, "mount", place.name), MOUNTS)
-    there = site.here.act((ZFS, "get", "-H", "-o", "value", "mounted", place.name), LOOKS)
+    if listed.status != 0 or rows != [[place.pool, "filesystem", point]]:
+        raise StepFailed(f"the pool {place.pool} holds more than one file system at {place.point}: keep an image")
+    mounted = site.here.act((ZFS, "mount", place.pool), MOUNTS)
+    there = site.here.act((ZFS, "get", "-H", "-o", "value", "mounted", place.pool), LOOKS)
     if there.stdout.strip() != "yes":
-        raise StepFailed(f"{place.name} cannot be mounted: {mounted.words}")
+        raise StepFailed(f"{place.pool} cannot be mounted: {mounted.words}")
     return point
 
 

@@ -17,8 +17,10 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Metadata, Role
 from checks.probes.process import Completed
-from remediate.failover.filesystems import FSTYP, LOOKS, MOUNT, MOUNTS, UMOUNT
+from remediate.failover.devices import FSTYP
+from remediate.failover.filesystems import MOUNT, UMOUNT
 from remediate.failover.outcome import StepFailed
+from remediate.failover.pools import LOOKS, MOUNTS
 from remediate.failover.resource import Place
 from remediate.failover.roles import HASTCTL
 from remediate.recovery import pool_view
@@ -28,6 +30,9 @@ GNOP, DISKINFO, FILE = "/sbin/gnop", "/usr/sbin/diskinfo", "/usr/bin/file"
 MKDIR, RMDIR, LS = "/bin/mkdir", "/bin/rmdir", "/bin/ls"
 POINTS = "/var/run/hastwatch"
 """Where losing copies are mounted; a boot empties it."""
+DD, SECTOR = "/bin/dd", 512
+GEOM_METADATA = r"GEOM::(JOURNAL|MIRROR|ELI|STRIPE|CONCAT|RAID3|SHSEC|VIRSTOR|CACHE|MULTIPATH)"
+"""What the last sector of a provider begins with (G_JOURNAL_MAGIC and the others of sys/geom); a label is harmless."""
 SUFFIX = ".nop"
 """gnop(8)."""
 LOCALOFF = r"(?m)^\s*localoff:\s*(\d{1,15})\b"
@@ -82,6 +87,7 @@ def opened(site: Site, place: Place, metadata: Metadata) -> Iterator[str]:
     show. Raises StepFailed, and ProbeError.
     """
     where = area(site, place, metadata)
+    _refuse_layers(site, place, where)
     device, point = where.local + SUFFIX, f"{POINTS}/{place.name}"
     _close(site, place, device, point, where.size)
     try:
@@ -92,12 +98,29 @@ def opened(site: Site, place: Place, metadata: Metadata) -> Iterator[str]:
         _close(site, place, device, point, where.size)
 
 
+def _refuse_layers(site: Site, place: Place, where: Area) -> None:
+    """Raise StepFailed where the file system does not lie on HAST's device itself. A class of GEOM that finds its
+    metadata at the end of a provider (g_journal.c, g_mirror.c, g_eli.c and others: `GEOM::...` in the last sector)
+    takes what gnop(8) makes for its own, and some write to it at once: a journal is replayed, a mirror marked."""
+    if place.filesystem not in ("", place.device):
+        raise StepFailed(f"{place.filesystem} cannot be opened read-only on this node: keep an image{BY_HAND}")
+    at = (where.offset + where.size) // SECTOR - 1
+    done = site.here.act((DD, f"if={where.local}", f"bs={SECTOR}", f"skip={at}", "count=1"), LOOKS)
+    found = re.match(GEOM_METADATA, done.stdout)
+    if done.status != 0:
+        raise StepFailed(f"the last sector of {where.local} cannot be read: {done.words}")
+    if found:
+        raise StepFailed(
+            f"{found[0]} on {where.local} would be opened for writing as soon as it is seen: keep an image{BY_HAND}"
+        )
+
+
 def unclean(site: Site, place: Place) -> str:
     """Empty where the file system that is open was unmounted cleanly; else what that means. A proof by names and times
     needs a clean one. To be called while the copy is open. Raises StepFailed, ProbeError."""
     there = mounted_at(mounts(site.here.node()), f"{POINTS}/{place.name}")
     if there is None:
-        return "" if pool_view.is_open(site, place.name, f"{POINTS}/{place.name}") else "the copy is not open"
+        return "" if pool_view.is_open(site, place.pool, f"{POINTS}/{place.name}") else "the copy is not open"
     done = site.here.act((FILE, "-s", "-b", there.device), LOOKS)
     found = re.search(CLEAN, done.stdout)
     if done.status != 0 or not found:
@@ -137,7 +160,7 @@ def _mount(site: Site, place: Place, device: str, point: str) -> str:
 
 def _close(site: Site, place: Place, device: str, point: str, size: int) -> None:
     """Take everything away, in reverse; nothing where there is nothing. Raises StepFailed where something stays."""
-    pool_view.give_back(site, place.name, point)
+    pool_view.give_back(site, place.pool, point)
     there = mounted_at(mounts(site.here.node()), point)
     if there is not None:
         if there.device != device:

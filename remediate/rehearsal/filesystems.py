@@ -58,7 +58,7 @@ class FileSystems:
             self.node, resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=replace(block, clean=False))]
         )
         yield self.node.processor.use(self.node.pair.layout.costs.mount)
-        if self.node.files.exists(resource.device) and resource.mountpoint not in self.mounts:
+        if self.node.files.exists(resource.filesystem_device) and resource.mountpoint not in self.mounts:
             self.attach(UfsMount(self.node, resource, disk))
 
     def attach(self, mount: Mount) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypeGuard
 
+from remediate.rehearsal import layers
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
@@ -296,6 +297,7 @@ class Hastd:
 
     def _remove_device(self, name: str) -> None:
         files = self.node.files
+        layers.goes(self.node, self.node.pair.resource_layout(name))
         files.remove(f"/dev/hast/{name}")
         if files.exists("/dev/hast") and not files.names("/dev/hast"):
             files.remove("/dev/hast")
@@ -312,6 +314,7 @@ class Hastd:
             file = File(kind="c", mode="rw-r-----", group="operator", changed=self.clock.now, device=f"{number:#x}")
             self.node.files.place(path, file)
             name = resource.conf.name
+            layers.appears(self.node, self.node.pair.resource_layout(name))
             self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} created.", worker.process.pid)
 
     def worker_ended(self, resource: Resource, pid: int, role: Role, code: int) -> None:

@@ -12,6 +12,9 @@ from typing import Literal
 
 from remediate.rehearsal.costs import Costs
 
+KEY_FILE = "/etc/geli.key"
+"""What every node has for resources with the layer `eli`."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeLayout:
@@ -44,6 +47,12 @@ class ResourceLayout:
     """The address that its clients use; the first vhid's where nothing is given."""
     kind: Literal["ufs", "zfs"] = "ufs"
     """What `bring_up` makes on it: UFS, or a ZFS pool of the resource's name."""
+    layer: str = ""
+    """What lies between the device and a UFS: `journal`, `eli`, `p1`, `s1a`, `label/NAME`, or nothing."""
+    key: str = "key"
+    """What the key file of `eli` has to hold."""
+    pool: str = ""
+    """The name of the pool; the resource's where nothing is given."""
 
     def __post_init__(self) -> None:
         if not self.mountpoint:
@@ -53,6 +62,18 @@ class ResourceLayout:
     def device(self) -> str:
         """The GEOM_GATE device of the primary."""
         return f"/dev/hast/{self.name}"
+
+    @property
+    def filesystem_device(self) -> str:
+        """The device that the file system is on."""
+        if self.layer.startswith("label/"):
+            return f"/dev/{self.layer}"
+        return f"{self.device}{'.' if self.layer in ('journal', 'eli') else ''}{self.layer}"
+
+    @property
+    def pool_name(self) -> str:
+        """The name of its pool."""
+        return self.pool or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from checks.probes import ifconfig
-from checks.probes.errors import Failed, NotFound
+from checks.probes.errors import Failed, Hangs, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.failover.filesystems import is_protected
 from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
@@ -69,6 +69,20 @@ class SimulatedMachine(Machine):
         if status != 0:
             raise Failed(f"sysctl {name}: the node does not answer")
         return int(text)
+
+    def text(self, name: str, seconds: float) -> str:
+        """In simulated time. Raises Killed, Hangs, Failed."""
+        self._life.check()
+        output, clock = Output(), self._node.clock
+        process = self._node.system_call(f"sysctl -n {name}", output)
+        ended = clock.wait(first_of(process, self._life.ended), seconds)
+        self._life.check()
+        if not ended or not process.done:
+            process.kill()
+            raise Hangs(f"sysctl {name} did not end in {seconds:g} s")
+        if process.value != 0:
+            raise Failed(f"sysctl {name}: the node does not answer")
+        return output.text("out")
 
     def set_integer(self, name: str, value: int) -> None:
         """Raises Killed, Failed."""

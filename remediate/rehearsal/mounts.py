@@ -78,7 +78,7 @@ class Mount(ABC):
     @property
     def source(self) -> str:
         """What mount(8) names before `on`."""
-        return self.resource.device
+        return self.resource.filesystem_device
 
     @property
     def replicated(self) -> str:

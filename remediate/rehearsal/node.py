@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import remediate.rehearsal.commands  # noqa: F401  (registers the commands)
+from remediate.rehearsal import layers
 from remediate.rehearsal.boot import booting, shutting_down
 from remediate.rehearsal.clock import Clock, Completion, Process, Steps, finished
 from remediate.rehearsal.devd import Devd
@@ -16,7 +17,7 @@ from remediate.rehearsal.files import File, FileTree
 from remediate.rehearsal.filesystems import FileSystems
 from remediate.rehearsal.hastd import Hastd
 from remediate.rehearsal.kernel import Kernel
-from remediate.rehearsal.layout import NodeLayout, configuration_files
+from remediate.rehearsal.layout import KEY_FILE, NodeLayout, configuration_files
 from remediate.rehearsal.network import Network
 from remediate.rehearsal.nfs import Nfs
 from remediate.rehearsal.processes import ProcessTable
@@ -52,6 +53,8 @@ class Node:
         self.pair, self.layout, self.name = pair, layout, layout.name
         self.clock: Clock = pair.clock
         self.on = False
+        self.tasting: set[str] = set()
+        """The resources whose device GEOM has not tasted yet (`layers.py`)."""
         self.skew = 0.0
         """Seconds by which its clock is ahead (a fault)."""
         self.boot_deafness = 0.0
@@ -74,6 +77,8 @@ class Node:
         self.files = FileTree()
         for path, text in configuration_files(pair.layout, layout).items():
             self.files.write(path, text, self.clock.now)
+        for key in {each.key for each in pair.layout.resources if each.layer == layers.ENCRYPTED}:
+            self.files.place(KEY_FILE, File(key, "r--------"))
         for resource in pair.layout.resources:
             self.files.make_directory(resource.mountpoint, self.clock.now)
             self.files.make_directory("/dev")
@@ -182,6 +187,9 @@ class Node:
         self.files.remove("/dev/hast")
         for name in self.pair.layout.resources:
             self.files.remove(name.device)
+            if name.layer:
+                self.files.remove(name.filesystem_device)
+        self.tasting.clear()
 
     # --- commands ----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from remediate.rehearsal.client import Client
 from remediate.rehearsal.clock import Clock
-from remediate.rehearsal.layout import PairLayout, ResourceLayout
+from remediate.rehearsal.layers import ENCRYPTED
+from remediate.rehearsal.layout import KEY_FILE, PairLayout, ResourceLayout
 from remediate.rehearsal.link import Link, Traffic
 from remediate.rehearsal.mounts import Mount
 from remediate.rehearsal.node import Node
@@ -34,8 +35,13 @@ from remediate.rehearsal.writes import Ledger
 HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
 
 MAKING = {
-    "ufs": ("newfs -O2 -U -j {resource.device}", "mount {resource.device} {resource.mountpoint}"),
-    "zfs": ("zpool create -O mountpoint={resource.mountpoint} -o cachefile=none {resource.name} {resource.device}",),
+    "ufs": (
+        "newfs -O2 -U -j {resource.filesystem_device}",
+        "mount {resource.filesystem_device} {resource.mountpoint}",
+    ),
+    "zfs": (
+        "zpool create -O mountpoint={resource.mountpoint} -o cachefile=none {resource.pool_name} {resource.device}",
+    ),
 }
 """How the file system of a resource is made and mounted, by kind."""
 
@@ -185,6 +191,8 @@ class Pair:
             self.must(second, f"hastctl role secondary {resource.name}")
             self.must(first, f"hastctl role primary {resource.name}")
             self.clock.advance(3)
+            if resource.layer == ENCRYPTED:
+                self.must(first, f"geli attach -p -k {KEY_FILE} {resource.device}")
             for line in MAKING[resource.kind]:
                 self.must(first, line.format(resource=resource))
         if not self.layout.nfs_at_boot:

@@ -140,6 +140,6 @@ class UfsMount(Mount):
 
     def device_gone(self, cause: Cause) -> None:
         """The kernel unmounts what was on the device (13 and later, 4)."""
-        self.node.kernel_log(f"UFS: forcibly unmounting {self.resource.device} from {self.resource.mountpoint}")
+        self.node.kernel_log(f"UFS: forcibly unmounting {self.source} from {self.resource.mountpoint}")
         self.discard(cause)
         self.detach()

@@ -42,7 +42,7 @@ class Provider:
 
     def seen_at(self, point: str) -> ResourceLayout:
         """The resource under another name: what looks at its mounts must not take a view for one."""
-        return replace(self.resource, name=self.device.removeprefix("/dev/"), mountpoint=point)
+        return replace(self.resource, name=self.device.removeprefix("/dev/"), mountpoint=point, layer="")
 
 
 def in_use(node: Node, provider: Provider) -> bool:

@@ -10,9 +10,9 @@ import pytest
 from checks.probes.errors import NotTheOther
 from checks.probes.hast_conf import PATH
 from checks.probes.identity import host_id_of
-from remediate.failover.filesystems import _is_of_the_pair
 from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ask
+from remediate.failover.pools import _is_of_the_pair
 from remediate.failover.resource import Place, places
 from remediate.failover.switchover import switch
 from remediate.rehearsal.layout import PairLayout, ResourceLayout

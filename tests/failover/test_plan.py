@@ -52,6 +52,9 @@ def resources() -> Iterator[ResourceState]:
 
 
 RESOURCES = tuple(resources())
+RESOURCES += tuple(
+    state._replace(encrypted=True, unopenable=unopenable) for state in RESOURCES[::17] for unopenable in FLAG
+)
 
 
 def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
@@ -101,6 +104,12 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "a clean unmount where it is proven to make a split-brain"
         if step.do is Do.UNMOUNT_BY_FORCE and seen.role is HastRole.PRIMARY:
             yield "force instead of a clean unmount, with the device there"
+        if step.do is Do.MOUNT and state.encrypted and Step(Do.ATTACH, "home") not in made.steps:
+            yield "an encrypted file system mounted that was not opened"
+        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and seen.role is HastRole.PRIMARY and state.encrypted and (
+            Step(Do.DETACH, "home") not in made.steps and not state.role_first
+        ):  # fmt: skip
+            yield "the device of an encrypted provider taken away before that is closed"
         if step.do is Do.MOUNT and before.serving:
             yield "NFS answers before the mount"
         if step.do is Do.REJECT_PEER and state.peer is Peer.LET_GO:
@@ -109,6 +118,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
+    if promoted and state.unopenable:
+        yield "a node promoted that cannot open what it would mount"
     if promoted and state.unheard and policy == Failover():
         yield "a node that was booted alone promoted"
     if promoted and node.leaving is not Leaving.NO:

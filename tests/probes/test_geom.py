@@ -1,5 +1,7 @@
 """What lies on what: the kernel's graph of providers, the tree of a pool, and names where neither can be read."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from checks.probes.beneath import Ground, Lies, Wanted, by_name, ground, lies_on
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.filesystem import Mount
 from checks.probes.geom import Graph
-from checks.probes.node import Node
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from remediate.rehearsal.geom import Geom, confxml, disk
 
@@ -22,6 +25,7 @@ class Answers(Node):
     """A node that answers from a table; what is not in it is not on the node."""
 
     def __init__(self, answers: dict[str, str]) -> None:
+        super().__init__((), Deadline(20.0), cast(GivenUpCommands, None))  # nothing is started
         self.answers, self.asked = answers, list[str]()
 
     def run(self, tool: str, *arguments: str) -> Completed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal import layers
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import resource_of, served, superblock_of
 from remediate.rehearsal.layout import ResourceLayout
@@ -29,6 +30,12 @@ def fsck(call: Call) -> Steps[int]:
         return 8
     good = yield from served(node, resource)
     block = superblock_of(node, resource) if node.files.exists(resource.device) else None
+    hidden = layers.hides(node, resource, device)
+    if good and hidden == "busy":
+        call.err(f"{device}: NO WRITE ACCESS\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.\n")
+        return 8
+    if hidden:
+        block = None
     if not good or block is None:
         call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
         return 8
@@ -44,7 +51,7 @@ def fsck(call: Call) -> Steps[int]:
         call.err(f"{device}: CANNOT READ BLK: 128\n{device}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n")
         return 8
     if node.trouble.preen_fails(resource.name) if not full else not node.trouble.repaired(resource.name):
-        call.out(_failed(resource.device, full))
+        call.out(_failed(device, full))
         return 8
     if block.clean and not full:
         call.out(f"{device}: FILE SYSTEM CLEAN; SKIPPING CHECKS\n")
@@ -94,7 +101,7 @@ def _freed(node: Node, resource: ResourceLayout) -> int:
 def _replay(node: Node, resource: ResourceLayout) -> str:
     freed = _freed(node, resource)
     text = (
-        f"** SU+J Recovering {resource.device}\n** Reading 4194304 byte journal from inode 4.\n"
+        f"** SU+J Recovering {resource.filesystem_device}\n** Reading 4194304 byte journal from inode 4.\n"
         "** Building recovery table.\n** Resolving unreferenced inode list.\n** Processing journal entries.\n"
     )
     block = superblock_of(node, resource)

@@ -18,8 +18,9 @@ def resource_of(node: Node, device: str) -> ResourceLayout | None:
     """The resource behind a device node that exists now."""
     for name in node.hastd.resources:
         each = node.pair.resource_layout(name)
-        if device in (each.device, each.device[5:]) and node.files.exists(each.device):
-            return each
+        for known in (each.device, each.filesystem_device):
+            if device in (known, known[5:]) and node.files.exists(known):
+                return each
     return None
 
 

@@ -6,7 +6,9 @@ import re
 from dataclasses import replace
 from itertools import count
 
+from remediate.rehearsal import layers
 from remediate.rehearsal.carp import State, Vhid
+from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.kernel import MODULES
 from remediate.rehearsal.layout import VhidLayout
 from remediate.rehearsal.network import Interface, describe, describe_loopback
@@ -121,8 +123,11 @@ def _change(call: Call, vhid: Vhid, settings: dict[str, str]) -> int:
 
 
 @command("sysctl")
-def sysctl(call: Call) -> int:
+def sysctl(call: Call) -> Steps[int]:
     """sysctl(8): NAME, a subtree, NAME=VALUE; -n for the value only."""
+    if call.argv[1:] == ["-n", "kern.geom.confxml"]:
+        call.out((yield from layers.graph(call.node)))
+        return 0
     options = [word for word in call.argv[1:] if word.startswith("-") and "=" not in word]
     words = [word for word in call.argv[1:] if word not in options]
     bare, kernel, status = any("n" in option for option in options), call.node.kernel, 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from remediate.rehearsal import layers
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served, superblock_of, worker_of
 from remediate.rehearsal.disk import Disk, PoolLabel, Superblock
@@ -52,6 +55,12 @@ def mount(call: Call) -> Steps[int]:
         return 1
     good = yield from served(node, resource)
     block = superblock_of(node, resource) if node.files.exists(resource.device) else None
+    hidden = layers.hides(node, resource, device)
+    if good and hidden == "busy":
+        call.err(f"mount: {device}: Operation not permitted\n")
+        return 1
+    if hidden:
+        block = None
     if not good or block is None:
         reason = "Input/output error" if block is not None else "Invalid argument"
         call.err(f"mount: {device}: {reason}\n" if good is False else f"mount: {device}: Invalid fstype: {reason}\n")
@@ -66,6 +75,8 @@ def mount(call: Call) -> Steps[int]:
         yield node.processor.use(node.pair.layout.costs.mount)
         call.err(f"mount: {device}: Input/output error\n")
         return 1
+    if device.removeprefix("/dev/") == resource.device.removeprefix("/dev/"):
+        resource = replace(resource, layer="")  # what a label shows is there without it too
     yield from node.filesystems.mount(resource)
     return 0 if resource.mountpoint in node.filesystems.mounts else 1
 
@@ -210,7 +221,7 @@ def fstyp(call: Call) -> Steps[int]:
     found = provider.found if provider is not None else None
     if resource is not None:
         yield from served(node, resource)
-        found = on_disk(node, resource)
+        found = None if layers.hides(node, resource, device) == "unknown" else on_disk(node, resource)
     if found is None or (isinstance(found, PoolLabel) and not unmountable):
         call.err(f"fstyp: {device}: filesystem not recognized\n")
         return 1
@@ -273,6 +284,9 @@ def dd(call: Call) -> Steps[int]:
     count, target, source = int(values.get("count", "1")), values.get("of", ""), values.get("if", "")
     size, node = block * count, call.node
     from_device, to_device = resource_of(node, source), resource_of(node, target)
+    local = next((each for each in node.pair.layout.resources if each.local == source), None)
+    if local is not None and not target and local.layer in layers.CLASSES:
+        call.out(f"GEOM::{layers.CLASSES[local.layer]}")
     if from_device is not None:
         yield from served(node, from_device, int(values.get("skip", "0")) * block // EXTENTSIZE)
     if to_device is not None:

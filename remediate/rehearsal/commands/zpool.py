@@ -240,11 +240,12 @@ def _status(call: Call, options: Options, words: list[str]) -> Steps[int]:
         return status
     if not pools and not words:
         call.out("no pools available\n")
+    whole = options.has("-P")
     for number, pool in enumerate(pools):
         width = _width(pool.label.name, pool.resource)
         call.out(("\n" if number else "") + f"  pool: {pool.label.name}\n state: ONLINE\nconfig:\n\n")
         call.out(f"\t{'NAME':<{width}}  STATE     READ WRITE CKSUM\n")
-        for indent, name in ((0, pool.label.name), (2, pool.resource.device[5:])):
+        for indent, name in ((0, pool.label.name), (2, pool.resource.device if whole else pool.resource.device[5:])):
             call.out(f"\t{' ' * indent}{name:<{width - indent}}  ONLINE       0     0     0\n")
         call.out("\nerrors: No known data errors\n")
     return status

@@ -1,0 +1,205 @@
+"""The device that the file system of a resource lies on: HAST's own, the configured one, or one that GEOM made of it.
+
+A layer appears when its class has tasted the device of HAST, some time after it: gjournal(8) replays its journal first,
+geli(8) has to be given its key. So whoever needs one waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.probes import geom
+from checks.probes.errors import ProbeError
+from checks.probes.geom import Graph
+from remediate.failover.outcome import StepFailed
+from remediate.failover.pools import LOOKS
+from remediate.failover.resource import Place
+from remediate.site import Site
+
+FSTYP, FSCK, GELI = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/geli"
+ATTACHES = 30.0
+"""Seconds for geli(8): with a key file and no passphrase nothing is computed that takes longer."""
+EVERY = 0.05
+"""Seconds between two looks whether a device is there."""
+ELI = ".eli"
+"""What geli(8) adds to the name of the provider that it is attached to."""
+KEY = r"-(?P<mode>[rwx-]{9})\S* +\d+ +(?P<owner>\S+) +\S+ +(?P<size>\d+) .*"
+"""`ls -ln` of a regular file."""
+
+
+class OnDevice(NamedTuple):
+    """A file system: the device that it is on, and `ufs` or `zfs`."""
+
+    device: str
+    kind: str
+
+
+def check(site: Site, place: Place) -> tuple[OnDevice, str]:
+    """Make a file system fit to be mounted; where and what it is, and what was done, for the journal. Raises
+    StepFailed, ProbeError.
+
+    fsck_ffs(8) looks for the superblock where fstyp(8) does, which takes for UFS what has one and looks for a pool only
+    then (usr.sbin/fstyp/fstyp.c, ufs.c: sbget()). Without one it writes nothing as long as it preens (setup.c, main.c:
+    CAN'T CHECK FILE SYSTEM). So what the device holds is looked for only where that has failed; a full check would
+    look for copies of a superblock, which a disk that was used anew may still have. With -p it does what the file
+    system needs: the journal of soft updates is replayed, one on gjournal(8) is looked through for what nobody refers
+    to (fsck_ffs/main.c, checkfilesys(): FS_SUJ, FS_GJOURNAL). A layer that has the device open for itself makes
+    it fail.
+    """
+    if place.configured_pool:
+        return OnDevice(place.device, "zfs"), "a ZFS pool, which needs no check"
+    device = place.filesystem or layer(site, place) or place.device
+    _await(site, device)
+    preened = site.here.act(preen(device), site.config.failover.preen)
+    where = "" if device == place.device else f"{device}: "
+    if preened.status == 0:
+        said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
+        return OnDevice(device, "ufs"), where + said
+    if kind(site, place, device) == "zfs":
+        return OnDevice(device, "zfs"), "a ZFS pool, which needs no check"
+    full = site.here.act(check_in_full(device), site.config.failover.fsck)
+    if full.status != 0:
+        raise StepFailed(f"fsck cannot repair {device}: exit {full.status}: {full.words}")
+    return OnDevice(device, "ufs"), f"{where}the journal was no help ({preened.words}), checked in full"
+
+
+def find(site: Site, place: Place) -> OnDevice:
+    """Where and what the file system is, without a check. Raises StepFailed, ProbeError."""
+    if place.configured_pool:
+        return OnDevice(place.device, "zfs")
+    device = place.filesystem or layer(site, place) or place.device
+    _await(site, device)
+    return OnDevice(device, kind(site, place, device))
+
+
+def kind(site: Site, place: Place, device: str) -> str:
+    """`ufs` or `zfs`, as fstyp(8) says. Raises StepFailed, ProbeError."""
+    done = site.here.act(identify(device), LOOKS)
+    if done.status != 0 or done.stdout.strip() not in ("ufs", "zfs"):
+        advice = "" if place.filesystem else "; `device` in [resource] names what lies on it, as a provider of geli(8)"
+        raise StepFailed(f"{device} holds no file system that is known: {done.words}{advice}")
+    return done.stdout.strip()
+
+
+def layer(site: Site, place: Place) -> str:
+    """The device on the resource's own that a file system can be on; empty where there is none. The kernel answers when
+    everything that was there before has been tasted (`checks.probes.geom`). Raises StepFailed where there are several,
+    and one has to be named."""
+    machine = site.here.machine
+    try:
+        graph = geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(site.here.node())
+    except ProbeError:
+        return ""
+    found = tops(graph, place.device.removeprefix(geom.DEVICES))
+    known = [name for name in found if len(found) == 1 or _is_known(site, f"{geom.DEVICES}{name}")]
+    if len(known) > 1:
+        raise StepFailed(f"there are several file systems on {place.device}: {', '.join(known)}; name one as `device`")
+    return f"{geom.DEVICES}{known[0]}" if known else ""
+
+
+def tops(graph: Graph, name: str, passed: tuple[str, ...] = ()) -> list[str]:
+    """The uppermost providers on one; a label has the same content as what it lies on, and does not count by itself."""
+    found: list[str] = []
+    for above in geom.above(graph, name):
+        if above not in passed:
+            higher = tops(graph, above, (*passed, name))
+            found += higher or ([] if graph[above].kind == "LABEL" else [above])
+    return list(dict.fromkeys(found))
+
+
+def _identified(site: Site, device: str) -> str:
+    return site.here.act(identify(device), LOOKS).stdout.strip()
+
+
+def _is_known(site: Site, device: str) -> bool:
+    return _identified(site, device) in ("ufs", "zfs")
+
+
+def identify(device: str) -> tuple[str, ...]:
+    """fstyp(8); without -u it does not know what mount(8) cannot mount, which a pool is."""
+    return FSTYP, "-u", device
+
+
+def preen(device: str) -> tuple[str, ...]:
+    """Replay the journal (fsck_ffs(8), -p)."""
+    return FSCK, "-t", "ufs", "-p", device
+
+
+def check_in_full(device: str) -> tuple[str, ...]:
+    """Every inode and block, repaired without asking."""
+    return FSCK, "-t", "ufs", "-y", device
+
+
+# --- geli(8) ---------------------------------------------------------------------------------------------------------
+
+
+def encrypted(place: Place) -> str:
+    """The provider that geli(8) is attached to below the file system; empty where none is configured."""
+    before, mark, _ = place.filesystem.partition(ELI)
+    return before if mark else ""
+
+
+def unopenable(site: Site, place: Place) -> str:
+    """Why what is to be mounted could not be opened on this node, in words; empty where it could, as far as that can be
+    told before the device is there. Raises nothing."""
+    if not encrypted(place):
+        return ""
+    if not place.key:
+        return f"{place.filesystem} needs a key file (`geli_key`): nobody types a passphrase in a failover"
+    try:
+        listed = site.here.node().run("ls", "-ln", place.key)
+    except ProbeError as error:
+        return f"whether the key file {place.key} is there is not known: {error}"
+    found = re.fullmatch(KEY, listed.stdout.strip())
+    if listed.status != 0 or not found:
+        return f"the key file {place.key} is not there: {listed.words}"
+    if found["owner"] not in ("0", "root") or found["mode"][3:] != "------":
+        return f"the key file {place.key} may be read or written by others than root (chmod 400)"
+    return f"the key file {place.key} is empty" if found["size"] == "0" else ""
+
+
+def attaching(place: Place) -> tuple[str, ...]:
+    """geli(8), attach: with a key file, and without a passphrase."""
+    return GELI, "attach", "-p", "-k", place.key, encrypted(place)
+
+
+def attach(site: Site, place: Place) -> str:
+    """Open the encrypted provider; what was done. Raises StepFailed, ProbeError."""
+    opened = f"{encrypted(place)}{ELI}"
+    if _exists(site, opened):
+        return f"{opened} is there already"
+    _await(site, encrypted(place))
+    done = site.here.act(attaching(place), ATTACHES)
+    if done.status != 0 and not _exists(site, opened):
+        raise StepFailed(f"{encrypted(place)} cannot be opened: {done.words}")
+    _await(site, opened)
+    return opened
+
+
+def detaching(place: Place) -> tuple[str, ...]:
+    """geli(8), detach."""
+    return GELI, "detach", f"{encrypted(place)}{ELI}"
+
+
+def detach(site: Site, place: Place) -> str:
+    """Close it again, before the device of HAST goes; what was done. Raises StepFailed, ProbeError."""
+    opened = f"{encrypted(place)}{ELI}"
+    if not _exists(site, opened):
+        return f"{opened} is not there"
+    done = site.here.act(detaching(place), ATTACHES)
+    if not site.timing.until(lambda: not _exists(site, opened), LOOKS, EVERY):
+        raise StepFailed(f"{opened} stays open: {done.words}")
+    return ""
+
+
+def _await(site: Site, device: str) -> None:
+    """Raises StepFailed where a device does not appear."""
+    longest = site.config.failover.preen
+    if not site.timing.until(lambda: _exists(site, device), longest, EVERY):
+        raise StepFailed(f"{device} has not appeared within {longest:g} s: is its module loaded (kldstat)?")
+
+
+def _exists(site: Site, device: str) -> bool:
+    machine = site.here.machine
+    return machine.exists(device) if machine else site.here.node().run("ls", device).status == 0
