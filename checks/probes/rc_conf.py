@@ -180,9 +180,12 @@ def shell_of(script: str, files: Files, complete: bool = False) -> Shell:
 
 
 def _take_defaults(shell: Shell, files: Files) -> None:
-    """/etc/defaults/rc.conf: its plain assignments; what else it assigns is not known. Without the file DEFAULTS stand
-    for it, as rc.subr(8) of a system without it is nobody's. Raises Unreadable."""
-    text = files.read(DEFAULTS_FILE)
+    """/etc/defaults/rc.conf: its plain assignments; what else it assigns is not known. Where the
+    file cannot be read DEFAULTS stand for it. Raises Unreadable."""
+    try:
+        text = files.read(DEFAULTS_FILE)
+    except Unreadable:
+        text = None
     if text is None:
         return
     shell.complete = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import exports
-from checks.probes.errors import NotFound, NotPermitted, ProbeError
+from checks.probes.errors import NotFound, NotPermitted, ProbeError, Unreachable
 from checks.probes.exports import Line, Taken
 from checks.probes.node import Node
 from checks.probes.rc_conf import Asked, RcConf
@@ -62,6 +62,12 @@ def look(node: Node, conf: RcConf) -> Exported:
             pass  # mountd goes on without it, read_exportfile()
         except NotPermitted as error:
             doubt = doubt or str(error)
+        except Unreachable:
+            raise
+        except ProbeError as error:
+            if not doubt:
+                raise
+            doubt = f"{doubt}; {error}"
         found.append((name, lines))
     return Exported(tuple(found), doubt)
 
