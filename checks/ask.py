@@ -54,6 +54,7 @@ READS: Rows = (
     ("/bin/ps", "-axww -o pid,ppid,jid,ruid,uid,lstart,comm", "which daemons run"),
     ("/bin/ps", "-o stat,%cpu -p <pid>", "whether devd is stopped or spins"),
     ("/usr/bin/netstat", "-an -f unix", "whether devd has its event socket"),
+    ("/bin/ps", "-ww -o command -p <pid>", "which file devd was started with"),
     ("/bin/cat", "/var/run/devd.pid", "whether rc(8) can stop it"),
     ("/bin/cat", "/etc/devd.conf", "devd's rules"),
     ("/bin/ls", "/dev/hast", "whether a primary has its device"),
@@ -63,6 +64,14 @@ READS: Rows = (
     ("/bin/cat", "/etc/devd/<name>.conf", "the rules there"),
     ("/bin/cat", "/usr/local/etc/devd/<name>.conf", "and there"),
     ("/bin/ls", "-lL /usr/local/sbin/<name>", "whether the hook that a rule calls can be run"),
+    ("/bin/cat", "/usr/local/sbin/carp-hast-switch", "which interpreter the hook needs"),
+    ("/bin/ls", "-lL /usr/local/hastwatch/bin/<name>", "whether that is there"),
+    ("/bin/ls", "-lL /usr/local/bin/<name>", "or there"),
+    ("/bin/ls", "-lL /usr/bin/<name>", "or there"),
+    ("/bin/ls", "-lL /usr/sbin/<name>", "or there"),
+    ("/bin/ls", "-lL /bin/<name>", "or there"),
+    ("/bin/ls", "-lL /sbin/<name>", "or there"),
+    ("/bin/cat", "/usr/local/hastwatch/pyvenv.cfg", "for which Python it was made"),
     ("/bin/cat", "/etc/hast.conf", "the resources"),
     ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether a human works on the node"),
     ("/bin/cat", "/var/db/hastwatch/hold.json", "how far hastwatch holds it back in CARP"),
@@ -81,7 +90,7 @@ READS: Rows = (
 
 Each row is a privilege of the monitoring user. Not among them: the role and create of hastctl(8); a device for df(1),
 which would mount it to look (df.c); for check_devd a --rules outside of the directories of devd, a --hook outside of
-/usr/local/sbin.
+/usr/local/sbin, a -f or a `directory` of devd's own choice, and which interpreter a hook of another name needs.
 """
 WRITES: Rows = (
     ("/usr/bin/mktemp", "<point>/.hastwatch.XXXXXXXX", "whether a file can be made (check_hast_mount --depth write)"),

@@ -14,11 +14,13 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.devd import HOOK
-from checks.probes import carp, devd, hast_conf, processes
+from checks.probes import carp, devd, hast_conf, hook, processes, program
 from checks.probes.carp import STATES
-from checks.probes.devd import Rule
+from checks.probes.devd_conf import NotThere, Wrong
 from checks.probes.errors import Failed, NotFound, ProbeError
+from checks.probes.hook import Does
 from checks.probes.node import Node
+from checks.probes.shell_calls import SEARCH_PATH
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state import events
@@ -90,32 +92,33 @@ def _devd(node: Node, expected: Chain) -> Link:
 
 def _rule(node: Node, expected: Chain) -> Link:
     """devd runs one rule for an event: it has to be ours, for the self-test and for every event of CARP."""
-    rules = tuple(rule for file in devd.rule_files(node) for rule in devd.parse(_text(node, file), file))
+    try:
+        configuration = devd.configured(node, devd.find(processes.processes(node)))
+    except (Wrong, NotThere) as error:
+        return Link("rule", False, f"devd does not start with {error}")
     wanted = [EVENT]
     for vhid in (each for each in carp.vhids(node) if each.number):
         wanted += [{"system": "CARP", "subsystem": vhid.name, "type": state.value} for state in STATES]
-    missed = [event for event in wanted if not _ours(rules, event, expected.hook)]
-    if missed:
-        first = " ".join(missed[0].values())
-        return Link("rule", False, f"no rule that devd would run for {first} calls {expected.hook}")
-    return Link("rule", True, ", ".join(dict.fromkeys(rule.file for rule in devd.rule_for(rules, EVENT))))
-
-
-def _ours(rules: tuple[Rule, ...], event: dict[str, str], hook: str) -> bool:
-    first = devd.rule_for(rules, event)
-    return bool(first) and all(hook in rule.words for rule in first)
+    for event in wanted:
+        rules = configuration.first(event)
+        does = [hook.seen(configuration, rule, event, expected.hook) for rule in rules]
+        wrong = next((each for each in does if each.does is not Does.RUNS), None)
+        if wrong or not does:
+            called = f"{' '.join(event.values())} calls {expected.hook}"
+            says = f" with its arguments: {wrong.says}" if wrong and wrong.says else ""
+            return Link("rule", False, f"no rule that devd would run for {called}{says}")
+    return Link("rule", True, ", ".join(dict.fromkeys(rule.file for rule in configuration.first(EVENT))))
 
 
 def _hook(node: Node, expected: Chain) -> Link:
-    return _program(node, "hook", expected.hook)
+    link = _program(node, "hook", expected.hook)
+    trouble = program.cannot_start(node, expected.hook, SEARCH_PATH) if link.holds else ""
+    return Link("hook", False, trouble) if trouble else link
 
 
 def _program(node: Node, name: str, path: str) -> Link:
-    try:
-        good = devd.executable(node, path)
-    except NotFound:
-        return Link(name, False, f"{path} does not exist")
-    return Link(name, good, path if good else f"{path} is not an executable file")
+    missing = program.why_not(node, path)
+    return Link(name, not missing, missing or path)
 
 
 def _text(node: Node, file: str) -> str:

@@ -21,6 +21,7 @@ Beyond what is recorded word for word, each of these is true of the real thing:
 - `sysctl [-n] NAME ...` are lines of a longer listing.
 - `service X onestatus` is `service X status` of an enabled service (rc.subr(8)).
 - `ps` with the columns of PROCESSES is made of `ps -axww -o pid,ppid,command`: see `processes`.
+- `ps -ww -o command -p PID` is the last column of that line of `ps -axww -o pid,ppid,command`.
 - `hostname` and `hostname -s` are the name of the folder.
 - `cat PATH` is the file `PATH` under `files/` in one of those folders, else under `files/NODE/` of the state or of all
   states.
@@ -166,6 +167,17 @@ def processes(folder: str, words: list[str]) -> "Answer | None":
     return lines, answer[1], answer[2]
 
 
+def title(folder: str, words: list[str]) -> "Answer | None":
+    """`ps -ww -o command -p PID`, out of the recorded `ps -axww -o pid,ppid,command`."""
+    if words[:-1] != ["ps", "-ww", "-o", "command", "-p"]:
+        return None
+    answer = recorded(folder, ["ps", "-axww", "-o", "pid,ppid,command"])
+    if not answer:
+        return None
+    found = [line.split(None, 2)[2] for line in answer[0] if line.split(None, 1)[:1] == [os.fsencode(words[-1])]]
+    return [b"COMMAND", *found], answer[1], 0 if found else 1
+
+
 def file_content(folder: str, words: list[str]) -> "bytes | None":
     """The recorded file behind `cat PATH`."""
     if words[:1] != ["cat"] or len(words) != 2:
@@ -200,7 +212,7 @@ def main(folder: str, line: str) -> int:
     answer = recorded(folder, words)
     if not answer and words in (["hostname"], ["hostname", "-s"]):
         answer = [os.fsencode(os.path.basename(folder))], [], 0
-    for derived in (hast_section, log_lines, sysctl_values, processes):
+    for derived in (hast_section, log_lines, sysctl_values, processes, title):
         answer = answer or derived(folder, words)
     if not answer:
         content = file_content(folder, words)

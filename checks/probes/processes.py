@@ -90,6 +90,11 @@ class ProcessState(NamedTuple):
         """What it is when it does nothing any more: `stopped`, `a zombie`; empty otherwise."""
         return {"T": "stopped", "Z": "a zombie"}.get(self.stat[0], "")
 
+    @property
+    def dead(self) -> bool:
+        """A zombie has no command line any more."""
+        return self.stat[0] == "Z"
+
 
 def processes(node: Node) -> tuple[Process, ...]:
     """All processes of the node. Raises ProbeError."""
@@ -114,6 +119,16 @@ def titles(node: Node) -> dict[int, str]:
         else:
             node.note_odd("ps", [line])
     return found
+
+
+def title(node: Node, pid: int) -> str:
+    """What one process calls itself: the words it was started with, where it has set none of its own. Raises
+    ProbeError."""
+    completed = node.run("ps", "-ww", "-o", "command", "-p", str(pid))
+    lines = completed.stdout.splitlines()
+    if len(lines) != 2 or lines[0] != "COMMAND":
+        raise NotUnderstood("ps", lines[-1] if lines else completed.words)
+    return lines[1]
 
 
 def state(node: Node, pid: int) -> ProcessState | None:

@@ -1,17 +1,17 @@
 """devd: device events, one at a time; while an action runs, every other event waits (devd.cc, system(3)).
 
 The kernel keeps events that nobody reads (hw.bus.devctl_queue, 1000), so a devd that was dead or stopped gets them
-late; a fault can drop one altogether.
+late; a fault can drop one altogether. Its files and its rules are read by what the checks read them with.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.probes.devd import main_file
+from checks.probes.devd_conf import Configuration, Wrong
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
@@ -20,37 +20,13 @@ if TYPE_CHECKING:
 
 PIDFILE = "/var/run/devd.pid"
 PIPES = ("/var/run/devd.pipe", "/var/run/devd.seqpacket.pipe")
-DIRECTORIES = ("/etc/devd", "/usr/local/etc/devd")
 QUEUE = 1000
+ENDS = (SIGHUP, SIGINT, SIGTERM)
+"""What ends it; it never reads its files again (devd.cc gensighand())."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One `notify` of a configuration file: all matches must fit the whole value."""
-
-    priority: int
-    matches: tuple[tuple[str, str], ...]
-    action: str
-
-    def fits(self, event: dict[str, str]) -> bool:
-        """devd anchors its expressions; `!` in front negates."""
-        for key, pattern in self.matches:
-            wanted = not pattern.startswith("!")
-            if bool(re.fullmatch(pattern.removeprefix("!"), event.get(key, ""))) is not wanted:
-                return False
-        return True
-
-
-def rules_of(text: str) -> list[Rule]:
-    """The `notify` rules of one configuration file (devd.conf(5))."""
-    found = []
-    for match in re.finditer(r"notify\s+(\d+)\s*\{(.*?)\};?", re.sub(r"(?m)#.*$", "", text), re.S):
-        body = match.group(2)
-        pairs = tuple(re.findall(r'match\s+"([^"]*)"\s+"([^"]*)"\s*;', body))
-        action = re.search(r'action\s+"((?:[^"\\]|\\.)*)"\s*;', body)
-        if action:
-            found.append(Rule(int(match.group(1)), pairs, action.group(1).replace('\\"', '"')))
-    return found
+class Refuses(OSError):
+    """devd does not start with the files it has; the text is what it says."""
 
 
 class Devd:
@@ -66,26 +42,33 @@ class Devd:
         """Readers of the event stream."""
         self._gone = 0
         """Readers that have gone since devd last wrote to them."""
-        self._rules: list[Rule] = []
+        self._configuration = Configuration()
         self._busy = False
         self._ending = False
         """The signal to end came while it was stopped."""
 
-    def start(self, pid: int | None = None) -> None:
-        """Read the rules and take what is queued."""
-        self.process = self.node.processes.spawn(
-            "/sbin/devd", "devd", self.node.clock.now, on_signal=self._on_signal, pid=pid
-        )
+    def start(self, pid: int | None = None, title: str = "/sbin/devd") -> None:
+        """Read the rules and take what is queued. Raises Refuses."""
+        self._configuration = self._read(main_file(title))
+        self.process = self.node.processes.spawn(title, "devd", self.node.clock.now, on_signal=self._on_signal, pid=pid)
         self.node.files.write(PIDFILE, str(self.process.pid), self.node.clock.now, mode="rw-------")
         self.node.place_sockets(PIPES)
-        self._read_rules()
         self._pump()
 
-    def _read_rules(self) -> None:
-        files = self.node.files
-        paths = [f"{d}/{name}" for d in DIRECTORIES if files.exists(d) for name in files.names(d)]
-        rules = [rule for path in paths if path.endswith(".conf") for rule in rules_of(files.read(path))]
-        self._rules = sorted(rules, key=lambda rule: -rule.priority)
+    def _read(self, file: str) -> Configuration:
+        """config::parse(). The simulated directories are sorted."""
+        files, made = self.node.files, Configuration()
+        if not files.exists(file):
+            raise Refuses(f"devd: Cannot open config file {file}: No such file or directory")
+        try:
+            made.read(files.read(file), file)
+            for rank, directory in enumerate(tuple(made.directories), 1):
+                for name in files.names(directory) if files.exists(directory) else ():
+                    if name.endswith(".conf"):
+                        made.read(files.read(f"{directory}/{name}"), f"{directory}/{name}", rank)
+        except Wrong as error:
+            raise Refuses(f"devd: Cannot parse {error}") from None
+        return made
 
     def stop(self) -> None:
         """The daemon ends; an action that runs goes on without it."""
@@ -103,14 +86,12 @@ class Devd:
 
     def _on_signal(self, number: int) -> None:
         stopped = self.process is not None and self.process.stopped
-        if number in (SIGTERM, SIGINT) and stopped:
+        if number in ENDS and stopped:
             self._ending = True
-        elif number in (SIGKILL, SIGTERM, SIGINT) or (number == SIGCONT and self._ending):
+        elif number in (SIGKILL, *ENDS) or (number == SIGCONT and self._ending):
             self.stop()
         elif number == SIGCONT:
             self._pump()
-        elif number == SIGHUP:
-            self._read_rules()
 
     def carp_event(self, subsystem: str, state: str) -> None:
         """A change of state of a vhid."""
@@ -147,14 +128,17 @@ class Devd:
 
     def _act(self, event: str) -> None:
         values = dict(word.split("=", 1) for word in event.lstrip("!").split() if "=" in word)
-        rule = next((rule for rule in self._rules if rule.fits(values)), None)
-        if rule is None:
-            return
-        action = re.sub(r"\$([a-z]+)", lambda match: values.get(match.group(1), ""), rule.action)
-        self._busy = True
-        daemon = self.process
-        running = self.node.start_command(action)
-        running.then(lambda: self._acted(daemon))
+        rule = next(iter(self._configuration.first(values)), None)
+        if rule is not None and rule.actions:
+            self._run([self._configuration.command(action, values) for action in rule.actions], self.process)
+
+    def _run(self, actions: list[str], daemon: Running | None) -> None:
+        """One after the other, as my_system() waits for each."""
+        if actions and daemon is self.process:
+            self._busy = True
+            self.node.start_command(actions[0]).then(lambda: self._run(actions[1:], daemon))
+        else:
+            self._acted(daemon)
 
     def _acted(self, daemon: Running | None) -> None:
         if daemon is self.process:

@@ -190,6 +190,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     ]
     files = {
         "/boot/loader.conf": LOADER_CONF if pair.carp_loaded else LOADER_CONF.replace('carp_load="YES"\n', ""),
+        "/etc/devd.conf": DEVD_MAIN,
         "/etc/devd/carp.conf": devd_conf(pair),
         "/etc/exports": "".join(exports),
         "/etc/fstab": FSTAB,
@@ -203,6 +204,15 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
             files["/etc/sysctl.conf"] += f"kern.{oid}={seconds}\n"
     return files
 
+
+DEVD_MAIN = """\
+options {
+	directory "/etc/devd";
+	directory "/usr/local/etc/devd";
+	pid-file "/var/run/devd.pid";
+};
+"""
+"""The options of the devd.conf that FreeBSD ships."""
 
 RC_CONF = """
 ifconfig_lo0="inet 127.0.0.1/8"

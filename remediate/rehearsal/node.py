@@ -79,6 +79,7 @@ class Node:
             self.files.write(path, text, self.clock.now)
         for key in {each.key for each in pair.layout.resources if each.layer == layers.ENCRYPTED}:
             self.files.place(KEY_FILE, File(key, "r--------"))
+        self.files.write("/bin/sh", "", self.clock.now, mode="r-xr-xr-x")
         for resource in pair.layout.resources:
             self.files.make_directory(resource.mountpoint, self.clock.now)
             self.files.make_directory("/dev")
@@ -295,4 +296,4 @@ class Node:
     def install(self, path: str, program: Program) -> None:
         """Put a program on the node."""
         self.programs[path] = program
-        self.files.write(path, "#!program of the rehearsal\n", self.now, mode="rwxr-xr-x")
+        self.files.write(path, "#!/bin/sh\n", self.now, mode="rwxr-xr-x")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from checks.probes.rc_conf import Files, shell_of
 from checks.probes.sh_values import says_yes
 from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.devd import Refuses
 from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.metadata import Role
@@ -127,14 +128,14 @@ def processes_of(node: Node, script: Script) -> list[Running]:
 
 
 def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "") -> None:
-    """Start the program behind a script. Raises HastConfError or OSError where hastd can't read its file.
+    """Start the program behind a script. Raises HastConfError or OSError where hastd or devd can't read its file.
 
-    `title` is the command line of an NFS daemon that is started otherwise than rc(8) does it.
+    `title` is the command line of devd or an NFS daemon that is started otherwise than rc(8) does it.
     """
     if name == "hastd":
         node.hastd.start(pid=pid)
     elif name == "devd":
-        node.devd.start(pid=pid)
+        node.devd.start(pid, title or "/sbin/devd")
     elif name in node.nfs.daemons:
         node.nfs.start(name, pid=pid, title=title)
     elif name == "syslogd":
@@ -264,6 +265,9 @@ def _start(call: Call, script: Script) -> Steps[int]:
         start_daemon(node, script.name, title=rc_title(node, script.name))
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
+        return 1
+    except Refuses as error:
+        call.err(f"{error}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
     return 0
 

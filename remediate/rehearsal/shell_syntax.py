@@ -1,6 +1,6 @@
 """Reading a command line as sh(1) does, as far as the recordings and the product use it.
 
-Lists (`;` `&&` `||` newline), pipelines, redirections, subshells, `for … do … done`, quotes, `$variable`, `$?`,
+Lists (`;` `&&` `||` newline), pipelines, redirections, subshells, `for … do … done`, quotes, `$'…'`, `$variable`, `$?`,
 `$(command)`, and patterns. What this does not know (functions, `if`, here-documents) raises ValueError.
 """
 
@@ -120,6 +120,8 @@ def _lex(line: str) -> list[str | Word]:
         elif char == "\\" and at + 1 < len(line):
             literal(line[at + 1], True)
             at += 2
+        elif line.startswith("$'", at):
+            at = _dollar_quoted(line, at + 2, literal)
         elif char == "$":
             at = _dollar(line, at, False, literal, segments)
         elif char == "#" and not segments:
@@ -129,6 +131,15 @@ def _lex(line: str) -> list[str | Word]:
             at += 1
     flush()
     return tokens
+
+
+def _dollar_quoted(line: str, at: int, literal: Callable[[str, bool], None]) -> int:
+    """`$'…'`, which devd(8) puts values in; of its escapes those that devd makes."""
+    found = re.compile(r"((?:[^'\\]|\\['\\])*)'").match(line, at)
+    if not found:
+        raise ValueError("Syntax error: Unterminated quoted string")
+    literal(re.sub(r"\\(.)", r"\1", found.group(1)), True)
+    return found.end()
 
 
 def _double_quoted(line: str, at: int, literal: Callable[[str, bool], None], segments: list[Segment]) -> int:

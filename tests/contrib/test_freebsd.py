@@ -14,7 +14,9 @@ import pytest
 from checks.devd import CHECK, HOOK
 from checks.plugin.config import Config, load
 from checks.plugin.policy import Failover
-from checks.probes import devd, hast_conf
+from checks.probes import hast_conf, hook
+from checks.probes.devd_conf import Configuration
+from checks.probes.hook import Does
 from checks.probes.vhid import STATES
 from remediate.rehearsal.hastconf import parse as hastd_parse
 from remediate.rehearsal.observer import Observer
@@ -56,14 +58,20 @@ def pair() -> Pair:
     return made
 
 
+def shipped() -> Configuration:
+    """The rules in contrib."""
+    made = Configuration()
+    made.read((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
+    return made
+
+
 @pytest.mark.parametrize("vhid", ["2@em0", "255@vlan0.100", "1@em0_1", "7@LAN-1", "3@em0:1"])
 def test_devds_rule_fits_every_event_of_every_interface(vhid: str) -> None:
-    rules = devd.parse((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
-    for state in STATES:
-        (rule,) = devd.rule_for(rules, {"system": "CARP", "subsystem": vhid, "type": state.value})
-        assert rule.actions == (f"{HOOK} $subsystem $type",)
-    (rule,) = devd.rule_for(rules, EVENT)
-    assert rule.actions == (f"{HOOK} $subsystem self-test",)
+    configuration = shipped()
+    carp = [{"system": "CARP", "subsystem": vhid, "type": state.value} for state in STATES]
+    for event in [*carp, EVENT]:
+        (rule,) = configuration.first(event)
+        assert hook.seen(configuration, rule, event, HOOK).does is Does.RUNS
 
 
 @pytest.mark.parametrize(
@@ -76,8 +84,7 @@ def test_devds_rule_fits_every_event_of_every_interface(vhid: str) -> None:
     ],
 )
 def test_devds_rules_fit_nothing_else(event: dict[str, str]) -> None:
-    rules = devd.parse((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
-    assert devd.rule_for(rules, event) == ()
+    assert shipped().first(event) == ()
 
 
 def test_devd_runs_the_hook_by_these_rules(pair: Pair) -> None:

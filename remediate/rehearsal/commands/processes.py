@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from remediate.rehearsal.clock import Steps
+from remediate.rehearsal.devd import Refuses
 from remediate.rehearsal.processes import SIGNALS, SIGTERM, Running
 from remediate.rehearsal.services import REFUSAL, SCRIPTS, instances, service, start_daemon
 from remediate.rehearsal.shell import Call, command
@@ -152,7 +153,11 @@ def _daemon(name: str) -> None:
         if name in call.node.trouble.failing_services:
             call.err(f"{script.comm}: {REFUSAL}\n")
             return 1
-        start_daemon(call.node, name, title=" ".join(call.argv))
+        try:
+            start_daemon(call.node, name, title=" ".join(call.argv))
+        except Refuses as error:
+            call.err(f"{error}\n")
+            return 1
         return 0
 
     command(script.comm)(start)

@@ -1,0 +1,69 @@
+"""Whether an action of devd(8) runs the failover hook, for sh(1) and with the two arguments that it needs."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from checks.probes.devd_conf import Configuration, Event, Rule
+from checks.probes.shell_calls import SEARCH_PATH, Call, calls
+
+OPTIONS = ("--config", "--via", "--peer", "--state-dir")
+"""What may stand before the arguments (remediate.worker)."""
+OLD_STYLE = ("master", "slave", "backup")
+"""One word that the hook takes in place of the two (remediate.failover.carp_arrival)."""
+
+
+class Does(Enum):
+    """What a rule does with the hook."""
+
+    RUNS = auto()
+    UNCLEAR = auto()
+    OTHER_ARGUMENTS = auto()
+    NEVER = auto()
+
+
+class Seen(NamedTuple):
+    """`says` is why it is unclear, or the arguments; `path` is the PATH that the hook gets."""
+
+    does: Does
+    says: str = ""
+    path: str = SEARCH_PATH
+
+
+def wanted(event: Event) -> tuple[str, str]:
+    """The arguments of the hook for an event; the arrival of the self-test's interface has its own."""
+    return event["subsystem"], event["type"] if event["system"] == "CARP" else "self-test"
+
+
+def seen(configuration: Configuration, rule: Rule, event: Event, hook: str) -> Seen:
+    """What all actions of a rule do with `hook` where devd runs the rule for `event`."""
+    made: list[Call] = []
+    unclear = ""
+    for action in rule.actions:
+        found = calls(configuration.command(action, event), hook)
+        made += found.made
+        unclear = unclear or found.unclear
+    right = [call for call in made if _takes(call, wanted(event))]
+    sure = next((call for call in right if not call.doubt and None not in call.arguments), None)
+    if sure:
+        return Seen(Does.RUNS, path=sure.path or SEARCH_PATH)
+    if right or unclear:
+        return Seen(
+            Does.UNCLEAR, next((call.doubt for call in right if call.doubt), unclear) or "its arguments are not known"
+        )
+    if made:
+        return Seen(Does.OTHER_ARGUMENTS, " ".join(str(word) for word in made[0].arguments) or "no argument")
+    return Seen(Does.NEVER)
+
+
+def _takes(call: Call, expected: tuple[str, str]) -> bool:
+    """Whether these may be arguments that the hook takes; what is not known may be anything."""
+    words = list(call.arguments)
+    while words and words[0] is not None and words[0].partition("=")[0] in OPTIONS:
+        del words[: 1 if "=" in words[0] else 2]
+    if len(words) == 1 and words[0] in OLD_STYLE:
+        return True
+    if None in words:
+        return all(word is None or word in expected for word in words)
+    return tuple(words) == expected
