@@ -41,6 +41,7 @@ TOOLS = {
     "ls": "/bin/ls",
     "mktemp": "/usr/bin/mktemp",
     "mount": "/sbin/mount",
+    "nc": "/usr/bin/nc",
     "netstat": "/usr/bin/netstat",
     "ps": "/bin/ps",
     "rm": "/bin/rm",
