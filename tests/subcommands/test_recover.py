@@ -244,7 +244,7 @@ def test_a_primary_that_copies_nothing_ends_the_wait(pair: SplitPair) -> None:
         pair.does(pair.losing, call)
     pair.pair.link.heal()
     assert typed(pair) == 0, "run again it goes on with the wait, and asks for nothing"
-    assert pair.healthy
+    assert pair.until(lambda: pair.healthy), pair.story()
 
 
 # --- as a process, on a pair that runs by itself -----------------------------------------------------------------
