@@ -50,6 +50,7 @@ TABLE = (
     *_nothing("check_devd", "what devd waits for is a human's to end: rc(8) cannot stop it meanwhile", "devd-waits"),
     *_nothing("check_devd", "the wiring is a human's: hastwatch self-test proves it",
               "devd-hook-missing", "devd-hook-unmatched", "devd-hook-shadowed", "devd-hook-not-executable",
+              "devd-hook-arguments", "devd-hook-cannot-start", "devd-hook-writable", "devd-configuration-refused",
               "devd-no-vhid"),
     *_nothing("check_devd", "devd still works", "devd-cpu-critical", "devd-spinning", "devd-pid-file"),
 
@@ -66,7 +67,7 @@ TABLE = (
             "hast-both-primary", "carp-init-hast-primary", "carp-backup-mounted", "carp-backup-hast-primary"),
     *_calls("check_carp_hast", Remedy.CONVERGE, Since.HARD, "the node is not what CARP says",
             "carp-backup-hast-init", "carp-backup-nfs-running", "locking-stopped"),
-    *_nothing("check_carp_hast", "CARP and its interfaces are not changed by an event", "carp-absent", "carp-not-told",
+    *_nothing("check_carp_hast", "CARP and its interfaces are not changed by an event", "carp-absent",
               "carp-init-standby"),
     *_nothing("check_carp_hast", "a hastd that is stuck is not killed under a file system", "hast-role-unknown"),
     *_nothing("check_carp_hast", "a human mounted it so, or a disk did", "carp-master-read-only",
@@ -116,7 +117,7 @@ TABLE = (
             "nfs-stale"),
     *_calls("check_nfs_export", Remedy.CONVERGE, Since.HARD, "clients cannot lock files", "nfs-locking"),
     *_nothing("check_nfs_export", "the configuration is a human's", "nfs-export-network", "nfs-v4-missing", "nfs-udp",
-              "nfs-v2", "nfs-export-everyone", "nfs-export-outside"),
+              "nfs-udp-unbound", "nfs-v2", "nfs-export-everyone", "nfs-export-outside"),
     *_nothing("check_nfs_export", "a slow server is not made faster by a restart", "nfs-slow-critical", "nfs-slow"),
 
     *_nothing("check_carp", "who has the address is for CARP and the convergence to settle", "carp-two-masters",
