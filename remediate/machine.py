@@ -38,6 +38,8 @@ NOWAIT = 2
 """MNT_NOWAIT: what is known of each file system, so that none that hangs is asked, as mount(8) does it."""
 SPARE, LARGEST = 1 << 16, 4 << 20
 """Bytes by which a text of sysctl(3) may grow between two calls, and how long it may be at most."""
+OLDEST = 1200000
+"""kern.osreldate (__FreeBSD_version) of 12.0, which has these structures."""
 INTEGER = 4
 """Bytes of an int."""
 SIOCGVH = 0xC0000000 | 32 << 16 | ord("i") << 8 | 246
@@ -193,9 +195,22 @@ class Machine:
         return True
 
 
+@cache
 def this_machine() -> Machine | None:
-    """This machine, where its kernel is known to be asked so."""
-    return Machine() if sys.platform.startswith("freebsd") else None
+    """This machine, where its kernel answers as this module reads it; else None, and commands are run instead."""
+    machine = Machine()
+    return machine if sys.platform.startswith("freebsd") and answers_as_read(machine) else None
+
+
+def answers_as_read(machine: Machine) -> bool:
+    """Whether the kernel gives what every FreeBSD has: a root file system, twice the same, and an osreldate of 12 or
+    later. A structure or a call that a later release changes shows here, and stops no failover."""
+    try:
+        root = machine.mounted("/")
+        listed = [each for each in machine.mounts() if each.point == "/"]
+        return root in listed and machine.integer("kern.osreldate") >= OLDEST
+    except (ProbeError, OSError, AttributeError, ValueError):
+        return False
 
 
 def parse_statfs(raw: bytes) -> Mount:

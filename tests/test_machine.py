@@ -12,7 +12,7 @@ import pytest
 from checks.probes.carp import CarpState
 from checks.probes.errors import Failed
 from checks.probes.filesystem import Mount
-from remediate.machine import CarpNow, Machine, parse_carp, parse_statfs
+from remediate.machine import CarpNow, Machine, answers_as_read, parse_carp, parse_statfs
 
 STATFS = struct.Struct("=IIQ4QqQq4Q10QIIii80s16s1024s1024s")
 """struct statfs of sys/mount.h, FreeBSD 12 and later, field by field."""
@@ -79,3 +79,41 @@ def test_a_connection_without_a_route_says_so() -> None:
 
 def test_a_mount_point_that_is_not_there_takes_no_files(tmp_path: Path) -> None:
     assert Machine().takes_no_files(str(tmp_path / "nothing"))
+
+
+ROOT = Mount("/dev/ada0p2", "/", "ufs", False, False, "")
+
+
+class Told(Machine):
+    """A kernel that gives these mounts and this integer for everything, or fails so."""
+
+    def __init__(self, root: Mount | None = ROOT, listed: tuple[Mount, ...] = (ROOT,), number: int = 1302001,
+                 error: Exception | None = None) -> None:  # fmt: skip
+        self.root, self.listed, self.number, self.error = root, listed, number, error
+
+    def mounted(self, point: str) -> Mount | None:
+        if self.error is not None:
+            raise self.error
+        return self.root
+
+    def mounts(self) -> tuple[Mount, ...]:
+        return self.listed
+
+    def integer(self, name: str) -> int:
+        return self.number
+
+
+@pytest.mark.parametrize(
+    ("kernel", "trusted"),
+    [
+        (Told(), True),
+        (Told(root=None), False),
+        (Told(listed=()), False),
+        (Told(listed=(ROOT._replace(device="garbage"),)), False),
+        (Told(number=0), False),
+        (Told(error=Failed("statfs(2) fills in another structure")), False),
+        (Told(error=AttributeError("undefined symbol: statfs")), False),
+    ],
+)
+def test_a_kernel_that_answers_otherwise_is_asked_by_commands(kernel: Machine, trusted: bool) -> None:
+    assert answers_as_read(kernel) is trusted
