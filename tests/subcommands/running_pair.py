@@ -14,7 +14,7 @@ from tests.state.child import ROOT
 
 COMMAND = [sys.executable, "-m", "remediate.command"]
 OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
-LIMIT = 60.0
+LIMIT = 180.0
 """Seconds after which a test gives up on what has to come."""
 
 
