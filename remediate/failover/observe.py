@@ -64,6 +64,9 @@ class _Reading(NamedTuple):
     """The node was booted a short while ago, or it is not known when."""
     leaving: Leaving
     remembered: Remembered
+    clock: float
+    """The wall clock minus `Timing.now` at the look at CARP: what that noted counts by it, also if the clock is set
+    before the rest has been read."""
 
 
 def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
@@ -85,12 +88,13 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
     except StateNotKept as error:
         remembered.doubt(error)
         known = look(site._replace(store=Untouched(site.store.directory)), vhids, boot)
+    clock = site.timing.wall() - site.timing.now()
     up = uptime(site)
     young = up < policy.boot_window or not boot
     reading = _Reading(
         site, node, vhids, mounted_now(site), known, boot,
         young, leaving,
-        remembered,
+        remembered, clock,
     )  # fmt: skip
     conf = rc_conf.read(node, rc_start.ASKED)
     found = places(node, site.config, only, conf)
@@ -103,7 +107,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
     for name, (state, sentences, believed_at) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
         if believed_at is not None and not state.settled:
-            settles[name] = site.timing.now() + max(0.0, believed_at - site.timing.wall())
+            settles[name] = believed_at
     states, said = together(found, states, said)
     suspended, stopped = remembered.maintenance, remembered.blocked
     daemons = running_daemons(node)
@@ -195,7 +199,8 @@ def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
 def _resource(
     reading: _Reading, place: Place, resources: dict[str, Resource]
 ) -> tuple[ResourceState, Said, float | None]:
-    """One resource, and when CARP has been MASTER for it long enough to be believed; None where it is not MASTER."""
+    """One resource, and when CARP has been MASTER for it long enough to be believed (`Timing.now`); None where it is
+    not MASTER."""
     site, name = reading.site, place.name
     wanted = place.asks(reading.vhids)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
@@ -211,7 +216,8 @@ def _resource(
     mounted = mounted_as(reading.node, there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = list(place.speaking(reading.vhids))
-    since = mastership(reading.arrived, mine, site.timing.wall()) if wanted.state is CarpState.MASTER else None
+    wall = reading.clock + site.timing.now()
+    since = mastership(reading.arrived, mine, wall) if wanted.state is CarpState.MASTER else None
     settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
     stale = split_said = unheard = ""
     compared = False
@@ -229,7 +235,7 @@ def _resource(
             lacks = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
             seen = seen._replace(says=lacks if works else seen.says)
             settle = site.config.failover.settle if works else settle
-    believed_at = since.since + settle if since else None
+    believed_at = since.since - reading.clock + settle if since else None
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
@@ -246,7 +252,7 @@ def _resource(
         protected=mounted is not Mounted.NOTHING
         or takes_no_files(site, place.point)
         or unprotected.is_given_up(site.store, place.point, reading.boot),
-        settled=believed_at is not None and site.timing.wall() >= believed_at,
+        settled=believed_at is not None and site.timing.now() >= believed_at,
         peer=seen.peer,
         split=split,
         stale=bool(stale),

@@ -182,3 +182,16 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     assert pair.converges(pair.standby, Wish("human", accept_loss=True)).result is Result.IN_PLACE
     assert pair.serves(pair.standby)
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+
+
+@pytest.mark.parametrize("later", [1.0, 1.05, 1.1, 1.15, 1.2])
+def test_a_clock_that_is_set_back_while_the_node_is_looked_at_prolongs_no_settling(state: Path, later: float) -> None:
+    """CARP was looked at already, and what the other node says is waited for."""
+    pair = installed_pair(state)
+    pair.standby.power_off()
+    pair.boots(pair.standby, 60)
+    pair.active.power_off()
+    assert pair.until(lambda: master(pair.standby), 10)
+    pair.passes(later)
+    pair.breaks("clock-skew", pair.standby.name, "-300")
+    assert pair.until(lambda: pair.holds(pair.standby), pair.config.failover.boot_settle + 15), pair.story()
