@@ -8,11 +8,14 @@ could not be told is told again when something happens, and by the periodic look
 from __future__ import annotations
 
 from checks.probes import hast
+from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.hold import Reason, Why
-from remediate.failover import hold
-from remediate.failover.peer import ASK
+from remediate.failover import dumps, hold
+from remediate.failover.facts import Peer
+from remediate.failover.peer import ASK, ask
+from remediate.failover.resource import places
 from remediate.site import Site
 from remediate.state.journal import INFO, WARNING, Level
 from remediate.state.ledger import Copy
@@ -106,8 +109,15 @@ def _still(site: Site, name: str, copy: Copy, parted: bool) -> Copy:
 def _gives_way(site: Site, name: str) -> bool:
     """Whether this node is to lose the election to the other one, which serves too and has written more (`alone`). Its
     copy is the losing one of a split-brain: no measure for the other copy, which is told nothing for as long. A copy
-    that is known to be incomplete wins no recovery (`recovery.verdict`)."""
-    return Reason(Why.WROTE_LESS, name) in hold.reasons(site.store)
+    that is known to be incomplete wins no recovery (`recovery.verdict`). What this node holds back for is of the last
+    look: the other one may have given up its copy since, and then has to know that it is behind."""
+    if Reason(Why.WROTE_LESS, name) not in hold.reasons(site.store):
+        return False
+    asked = ask(site, places(site.here.node(), site.config)[name])
+    if asked is None or asked.peer is not Peer.LET_GO:
+        return True
+    both = dumps.read(site, name)
+    return both is None or both.relation is Relation.SPLIT_BRAIN
 
 
 def _message(site: Site, copies: dict[str, Copy]) -> tuple[str, Level]:

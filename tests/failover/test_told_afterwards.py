@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes.hold import Reason, Why
+from remediate.failover import hold
 from remediate.failover.afterwards import convergence_heeds
 from remediate.failover.converge import LOCK
+from remediate.failover.telling import TOLD as TOLD_LAST
+from remediate.failover.telling import Telling
 from remediate.rehearsal.dying import Fate, Killed
+from remediate.site import Site
 from remediate.state import maintenance, noted
+from remediate.state.ledger import Copy
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 LONG = 240.0
+
 TOLD = "nfs001 told that this copy is behind"
 
 
@@ -91,6 +98,49 @@ def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_
     ), pair.story()
     assert not pair.entries(pair.standby, "promoted")
     assert pair.sound
+
+
+def gives_way(pair: InstalledPair) -> None:
+    """The active node holds back because the other one serves too and has written more."""
+    reasons = {Reason(Why.WROTE_LESS, "home"), Reason(Why.MAINTENANCE)}  # of which a connection ends the first only
+    pair.does(pair.active, lambda site: hold.hold(site, pair.active.boot_mark, reasons, 0))
+
+
+def tells_that_it_is_behind(pair: InstalledPair) -> bool:
+    def tell(site: Site) -> None:
+        telling = Telling()
+        telling.learned("home", Copy.INCOMPLETE, again=True)
+        telling.send(site)
+
+    before = len(pair.entries(pair.active, "told"))
+    pair.store(pair.active).remove(TOLD_LAST)
+    pair.does(pair.active, tell)
+    return len(pair.entries(pair.active, "told")) > before
+
+
+def test_a_node_that_gives_way_tells_a_copy_that_was_given_up_that_it_is_behind(state: Path) -> None:
+    pair = installed_pair(state)
+    gives_way(pair)
+    pair.breaks("cut-replication")
+    pair.passes(40)  # this node writes alone
+    for words in ("role init", "create", "role secondary"):
+        pair.standby.run(f"hastctl {words} home")
+    assert tells_that_it_is_behind(pair), pair.story()
+
+
+def test_a_node_that_gives_way_tells_nothing_while_the_other_one_is_primary_or_has_writes_of_its_own(
+    state: Path,
+) -> None:
+    pair = installed_pair(state)
+    gives_way(pair)
+    pair.breaks("cut-replication")
+    pair.passes(40)
+    pair.standby.programs.clear()
+    pair.standby.run("hastctl role primary home")
+    pair.passes(12)
+    assert not tells_that_it_is_behind(pair), pair.story()
+    pair.standby.run("fsck -t ufs -p /dev/hast/home; hastctl role secondary home")
+    assert not tells_that_it_is_behind(pair), pair.story()
 
 
 def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_behind(state: Path) -> None:
