@@ -3,7 +3,8 @@
 * Two nodes never serve, but for the moment after a network is whole again in which neither has heard of the other.
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
-  know, however long it lasts: it has been MASTER all the time, and the other node may be dead.
+  know, however long it lasts: it has been MASTER all the time, and the other node may be dead. Nor can it within HEARS
+  of the end of a cut: it has looked before.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
   not counting those in which a full fsck(8) of the node that holds the address runs.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
@@ -145,6 +146,8 @@ class Watch:
         lacking = self._lacking(node, mount)
         ground = self._ground
         if ground.installed is None or not lacking.writes or ground.clock.now < self.accepted_until:
+            return
+        if ground.clock.now - ground.came_back[-1] <= HEARS:
             return
         peer = ground.pair.peer(node)
         asked = ground.pair.manageable(node, peer) and node.trouble.peer_lies is None
