@@ -75,6 +75,7 @@ READS: Rows = (
     ("/bin/cat", "/etc/hast.conf", "the resources"),
     ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether a human works on the node"),
     ("/bin/cat", "/var/db/hastwatch/hold.json", "how far hastwatch holds it back in CARP"),
+    ("/bin/cat", "/var/run/hastwatch/hold.json", "the same, while it cannot be written there"),
     ("/bin/cat", "/var/db/hastwatch/silence.json", "whether it drops segments to closed ports for a failover"),
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),

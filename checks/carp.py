@@ -232,7 +232,13 @@ def _say(vhid: Vhid) -> str:
     return f"{vhid.name} ({name_list(list(vhid.addresses))})"
 
 
-QUESTIONS = (("ifconfig", "-a"), ("sysctl", "net.inet.carp"), ("cat", hold.PATH), ("cat", booted.PATH))
+QUESTIONS = (
+    ("ifconfig", "-a"),
+    ("sysctl", "net.inet.carp"),
+    ("cat", hold.PATH),
+    ("cat", hold.STAND_IN),
+    ("cat", booted.PATH),
+)
 
 CHECK = CheckCommand(
     "check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True, questions=QUESTIONS

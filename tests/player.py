@@ -25,7 +25,7 @@ Beyond what is recorded word for word, each of these is true of the real thing:
 - `hostname` and `hostname -s` are the name of the folder.
 - `cat PATH` is the file `PATH` under `files/` in one of those folders, else under `files/NODE/` of the state or of all
   states.
-  `/var/db/hastwatch` existed on no recorded node, so nothing in it does.
+  `/var/db/hastwatch` and `/var/run/hastwatch` existed on no recorded node, so nothing in them does.
 
 Anything else was not asked when this was recorded; the answer is that of a shell that doesn't know the command: 127.
 """
@@ -219,7 +219,7 @@ def main(folder: str, line: str) -> int:
         if content is not None:
             say(1, content)
             return 0
-        if words[:1] == ["cat"] and words[-1].startswith("/var/db/hastwatch/"):
+        if words[:1] == ["cat"] and words[-1].startswith(("/var/db/hastwatch/", "/var/run/hastwatch/")):
             answer = [], [os.fsencode(f"cat: {words[-1]}: No such file or directory")], 1
         else:
             answer = [], [os.fsencode(f"sh: {words[0] if words else line}: not found")], 127

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NAME = "hold.json"
 PATH = f"/var/db/hastwatch/{NAME}"
+STAND_IN = f"/var/run/hastwatch/{NAME}"
+"""Where it is written while the state directory takes nothing. The one with the higher number counts."""
 
 
 class Why(enum.Enum):
@@ -107,9 +109,13 @@ class Held(NamedTuple):
 
 
 def read(node: Node) -> Held:
-    """What a node has written down, nothing where there is no file. Raises ProbeError."""
+    """The newest that a node has written down, nothing where there is no file. Raises ProbeError."""
+    return max((_read(node, path) for path in (PATH, STAND_IN)), key=lambda held: held.number)
+
+
+def _read(node: Node, path: str) -> Held:
     try:
-        return parse(node.read(PATH))
+        return parse(node.read(path))
     except NotFound:
         return Held()
 

@@ -34,6 +34,7 @@ from remediate.rehearsal.sessions import SimulatedLine, opened
 from remediate.rehearsal.shell import Output
 from remediate.session import Line
 from remediate.site import LOOK, PeerWay, Site, Way
+from remediate.state.directory import RUN_DIRECTORY
 from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
 from remediate.subcommands import answer
@@ -59,6 +60,7 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     if not directory.exists():
         directory.mkdir(0o700, parents=True)
     node.keep_state_in(directory)
+    node.files.overlay(RUN_DIRECTORY, Path(f"{directory}.run"))
     timing, memory, pid = PairTiming(node, living), SimulatedMemory(node.clock), node.processes.next_pid
     node.processes.skip_pids()
 

@@ -14,6 +14,7 @@ from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
 from remediate.state.ledger import Copy
 from remediate.state.store import Store
@@ -117,6 +118,20 @@ def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Pa
     for _ in range(3):
         pair.does(pair.standby, lambda site: hold.hold(site, "1", {Reason(Why.RECOVERY)}, 240))
         assert pair.demotion(pair.standby) == 240
+
+
+@pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
+def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_belongs(
+    state: Path, harm: Harm
+) -> None:
+    pair = installed_pair(state)
+    node, mark = pair.standby, pair.standby.boot_mark
+    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.NO_FAILBACK)}, 120))
+    harm(pair, node)
+    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    assert pair.demotion(node) == 240
+    found = {said.check: said for said in Observer(pair.pair).look(pair.pair.clock.wait)}["check_carp"]
+    assert "net.inet.carp.demotion is 240, all of it from hastwatch: recovery" in found.line
 
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
