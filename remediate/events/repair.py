@@ -170,21 +170,28 @@ class _Run:
             return self._end(left)
         guards.refuse_too_often(self.site, self.remedy)
         alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, heeds=HASTD, in_part=True)
+        begun: Tried | None = None
         try:
             guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
             wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done
-            if not wrong:
-                return self._nothing()
-            planned = _plan(self.site, self.remedy)
-            begun = self._begin()
-            self._journal("repair", why=wrong, result="begins", severity=NOTICE)
-            self._carry(planned)
+            if wrong:
+                planned = _plan(self.site, self.remedy)
+                begun = self._begin()
+                self._journal("repair", why=wrong, result="begins", severity=NOTICE)
+                self._carry(planned)
         except BaseException:
-            alone.release()
-            worker.take_up(self.site)  # what hastd has told of meanwhile; else the convergence does
+            self._give_back(alone)
             raise
+        if begun is None:
+            self._give_back(alone)
+            return self._nothing()
         alone.release()
         return self._end(begun)
+
+    def _give_back(self, alone: Lock) -> None:
+        """Release the lock of convergences where none follows, and take up what hastd has told of meanwhile."""
+        alone.release()
+        worker.take_up(self.site)
 
     def _nothing(self) -> Outcome:
         said = f"{Ending.NOTHING.value}: it is not called for"

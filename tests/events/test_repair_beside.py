@@ -90,6 +90,7 @@ def test_what_was_mended_before_the_repair_came_to_act_is_not_done_and_does_not_
     assert pair.until(lambda: task.done)
     assert task.value is not None and task.value.ending is Ending.NOTHING
     assert not pair.store(pair.active).read("repairs.json") and well(pair)
+    assert holding_converge(pair)
 
 
 def test_what_is_mended_between_two_steps_ends_the_repair(pair: InstalledPair) -> None:
