@@ -50,7 +50,7 @@ def check(site: Site, place: Place) -> tuple[OnDevice, str]:
     if place.configured_pool:
         return OnDevice(place.device, "zfs"), "a ZFS pool, which needs no check"
     device = place.filesystem or layer(site, place) or place.device
-    _await(site, device)
+    _await(site, place, device)
     preened = site.here.act(preen(device), site.config.failover.preen)
     where = "" if device == place.device else f"{device}: "
     if preened.status == 0:
@@ -69,7 +69,7 @@ def find(site: Site, place: Place) -> OnDevice:
     if place.configured_pool:
         return OnDevice(place.device, "zfs")
     device = place.filesystem or layer(site, place) or place.device
-    _await(site, device)
+    _await(site, place, device)
     return OnDevice(device, kind(site, place, device))
 
 
@@ -169,11 +169,11 @@ def attach(site: Site, place: Place) -> str:
     opened = f"{encrypted(place)}{ELI}"
     if _exists(site, opened):
         return f"{opened} is there already"
-    _await(site, encrypted(place))
+    _await(site, place, encrypted(place))
     done = site.here.act(attaching(place), ATTACHES)
     if done.status != 0 and not _exists(site, opened):
         raise StepFailed(f"{encrypted(place)} cannot be opened: {done.words}")
-    _await(site, opened)
+    _await(site, place, opened)
     return opened
 
 
@@ -193,11 +193,15 @@ def detach(site: Site, place: Place) -> str:
     return ""
 
 
-def _await(site: Site, device: str) -> None:
-    """Raises StepFailed where a device does not appear."""
-    longest = site.config.failover.preen
-    if not site.timing.until(lambda: _exists(site, device), longest, EVERY):
+def _await(site: Site, place: Place, device: str) -> None:
+    """Wait for a device, as long as that of HAST is there, which it lies on. Raises StepFailed where it does not
+    appear."""
+    longest, hast = site.config.failover.preen, place.device
+    there = site.timing.until(lambda: _exists(site, device) or not _exists(site, hast), longest, EVERY)
+    if not there:
         raise StepFailed(f"{device} has not appeared within {longest:g} s: is its module loaded (kldstat)?")
+    if not _exists(site, device):
+        raise StepFailed(f"{device} is not there: hastd has no device {hast}")
 
 
 def _exists(site: Site, device: str) -> bool:

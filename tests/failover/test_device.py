@@ -49,3 +49,12 @@ def test_a_device_that_is_there_already_costs_nothing(state: Path) -> None:
     assert pair.converges(pair.standby).result is Result.IN_PLACE
     (waited,) = (entry for entry in pair.entries(pair.standby, "step") if entry.step == "await-device home")
     assert waited.result == "/dev/hast/home after 0.00 s"
+
+
+def test_a_device_that_goes_with_its_hastd_is_not_waited_for(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.standby.files.exists("/dev/hast/home"), 30), pair.story()
+    pair.breaks("kill", "nfs002", "hastd")
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "promotion-failed")), 15), pair.story()
+    assert not pair.mounted(pair.standby)
