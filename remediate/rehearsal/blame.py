@@ -45,4 +45,4 @@ def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
 
 def _could_answer(node: Node) -> bool:
     """Whether its hastd runs, or did at the moment of its last answer."""
-    return (node.on and node.hastd.running) or node.clock.now - node.hastd.ended < ANSWERED
+    return (node.on and node.hastd.running) or node.clock.now - node.hastd_ended < ANSWERED

@@ -8,7 +8,6 @@ were recorded. hastd's hook is forked and never waited for.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, TypeGuard
 
 from remediate.rehearsal import layers
@@ -59,8 +58,6 @@ class Hastd:
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
         self._reloads_waiting = 0
-        self.ended = -math.inf
-        """When the daemon ended, if it ever did."""
         self._control, self._port = ControlSocket(), ListenQueue()
 
     @property
@@ -165,7 +162,7 @@ class Hastd:
 
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
-        self.process, self.resources, self.ended = None, {}, self.clock.now
+        self.process, self.resources, self.node.hastd_ended = None, {}, self.clock.now
         self._control.emptied()
         self._port.emptied()
 
@@ -174,7 +171,7 @@ class Hastd:
         if self.process is None:
             return
         self.node.processes.end(self.process)
-        self.process, self.ended = None, self.clock.now
+        self.process, self.node.hastd_ended = None, self.clock.now
         self._control.emptied()
         self._port.emptied()
         for resource in self.resources.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -60,6 +61,8 @@ class Node:
         self.boot_deafness = 0.0
         """Seconds during which CARP hears nothing after the next boot (a fault: the flap)."""
         self.fsck_slowness = 1.0
+        self.hastd_ended = -math.inf
+        """When hastd ended last, in whichever boot."""
         self.checked_in_full: set[str] = set()
         """Resources whose file system a full fsck(8) is reading now."""
         """How many times as long fsck takes (a fault)."""

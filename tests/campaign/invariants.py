@@ -23,6 +23,7 @@ from checks.probes.silence import OID
 from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import Traffic
+from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.state import ledger
 from remediate.state.store import Store
@@ -55,7 +56,7 @@ class Violation(Exception):
 
 class Lacking(NamedTuple):
     """A resource was mounted on a node: of how many acknowledged writes the content is only on the other one's disk,
-    and how long ago the first of them was acknowledged."""
+    and how long ago the first of them was acknowledged, or how long before the other one's death."""
 
     node: str
     resource: str
@@ -70,6 +71,10 @@ class Watch:
         self._ground = ground
         self._mounted: dict[str, Mount] = {}
         """By name of the node: what was mounted there when it was last looked."""
+        self._last_on: dict[str, float] = {}
+        """When a node was last seen to have power."""
+        self._alone: set[tuple[str, str]] = set()
+        """Nodes and resources: as primary, not connected since the last synchronisation was through."""
         self._given_up: set[int] = set()
         """Numbers of writes that were lost to the served copy before: each is somebody's doing once."""
         self._unserved_since: float | None = None
@@ -88,6 +93,7 @@ class Watch:
         """Raises Violation."""
         if self._victim:
             raise Violation(f"a signal is sent to {self._victim}")
+        self._at_primaries_alone()
         self._at_two_that_serve()
         self._at_new_mounts()
 
@@ -117,6 +123,25 @@ class Watch:
         waited = min(ground.clients.unanswered_for(), now - self._steady[1])
         if well and waited > HANGS:
             raise Violation(f"a client has waited for {waited:.0f} s although {well[0]} serves")
+
+    def _at_primaries_alone(self) -> None:
+        now = self._ground.clock.now
+        for name, node in self._ground.pair.nodes.items():
+            if not node.on:
+                continue
+            self._last_on[name] = now
+            for resource, known in node.hastd.resources.items():
+                if known.role is not Role.PRIMARY:
+                    continue
+                if isinstance(known.worker, PrimaryWorker) and known.worker.settled:
+                    self._alone -= {(each, resource) for each in self._ground.pair.nodes}
+                else:
+                    self._alone.add((name, resource))
+
+    def may_have_written_alone(self, node: Node, resource: str) -> bool:
+        """Whether a node has been primary, with power, while the other one was not connected, or not synchronised, and
+        both have not been the same since: what it wrote then, if anything, only it knows."""
+        return (node.name, resource) in self._alone
 
     def _at_two_that_serve(self) -> None:
         ground = self._ground
@@ -168,7 +193,9 @@ class Watch:
         missing = [write for write in missing if write.number not in self._given_up]
         self._given_up |= {write.number for write in missing}
         oldest = min((ground.pair.ledger.acknowledged[write.number] for write in missing), default=ground.clock.now)
-        return Lacking(node.name, name, len(missing), ground.clock.now - oldest)
+        peer = ground.pair.peer(node)
+        until = ground.clock.now if peer.on else self._last_on.get(peer.name, 0.0)  # the dead write nothing more
+        return Lacking(node.name, name, len(missing), until - oldest)
 
 
 def holds_address(node: Node) -> bool:
@@ -221,14 +248,16 @@ def could_serve(ground: Ground, node: Node) -> bool:
 
 
 def _can_know(ground: Ground, node: Node) -> bool:
-    """Whether the node can tell its copy from one that lacks writes: it has been connected since its boot, or
-    can ask the other one now, its disk is not behind by the counters, and no synchronisation of it was cut short, which
-    may have brought everything or not. What a mount or fsck wrote alone counts as much as what a client wrote."""
+    """Whether the node can tell its copy from one that lacks writes: it has been connected since its boot and to the
+    other one's end, or can ask that now, its disk is not behind by the counters, and no synchronisation of it was cut
+    short, which may have brought everything or not. What a mount or fsck wrote alone counts as much as what a client
+    wrote."""
     pair, peer = ground.pair, ground.pair.peer(node)
     for resource in pair.layout.resources:
         kept = ledger.read(Store(str(ground.state / node.name)), resource.name) if ground.state else None
         unheard = kept is not None and kept.unheard_since is not None
-        if unheard and not (peer.on and pair.manageable(node, peer)):
+        alone = ground.watch.may_have_written_alone(peer, resource.name)
+        if (unheard or alone) and not (peer.on and pair.manageable(node, peer)):
             return False
         if disk_of(node, resource.name).half_synchronised:
             return False

@@ -63,7 +63,7 @@ def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(groun
 def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(ground: Ground) -> None:
     active, standby = ground.active, ground.pair.peer(ground.active)
     inflict(ground.pair, "fsck-fails", standby.name, "home", "1")
-    inflict(ground.pair, "slow-fsck", standby.name, "30")
+    inflict(ground.pair, "slow-fsck", standby.name, "300")
     active.power_off()
     ground.clock.advance(60)
     ground.clock.wait(active.power_on())

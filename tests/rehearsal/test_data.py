@@ -165,14 +165,16 @@ def test_the_role_first_instead_of_a_split_brain_is_not_the_steps_doing(pulled: 
     assert causes(lost(pair, "home")) == {Cause.ONE_HISTORY}
 
 
+@pytest.mark.parametrize("died", [("kill nfs002 hastd",), ("power-off nfs002", "power-on nfs002")], ids=str)
 @pytest.mark.parametrize(("seconds", "cause"), [(0.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
 def test_the_role_first_is_excused_only_where_the_other_hastd_died_too_late_to_be_known(
-    seconds: float, cause: Cause
+    seconds: float, cause: Cause, died: tuple[str, ...]
 ) -> None:
     pair, first, _ = healthy()
     write_records(pair, 3)
     inflict(pair, "carrier-off", "nfs001")
-    inflict(pair, "kill", "nfs002", "hastd")
+    for fault in died:
+        inflict(pair, *fault.split())
     pair.clock.advance(seconds)
     pair.must(first, "hastctl role secondary home")
     assert causes(lost(pair, "home")) == {cause}
