@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from remediate.rehearsal.replication import PrimaryWorker
 
 ANSWERED = 0.5
-"""Seconds between the moment that the other node's answer is of, over ssh(1), and the one when the role is given up."""
+"""Seconds between the moment that the other node's answer is of, over ssh(1), or hastctl's here, and the one when the
+role is given up."""
 
 
 def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
@@ -34,7 +35,10 @@ def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Caus
 def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
     peer = node.pair.peer(node)
-    if worker.metadata.localcnt != worker.remote_remotecnt or not _could_answer(peer):
+    has_written_alone = worker.metadata.localcnt != worker.remote_remotecnt
+    if has_written_alone and node.clock.now - worker.wrote_alone_at >= ANSWERED:
+        return False
+    if not _could_answer(peer):
         return False
     theirs = peer.hastd.resources.get(worker.resource.conf.name)
     if theirs is None and peer.hastd.running:

@@ -8,6 +8,7 @@ seconds for an answer to a write, and keeps in `dirty` the extents that the peer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ class PrimaryWorker:
         self.inflight: dict[int, int] = {}
         """Extents of writes that the peer has not confirmed yet, with how many."""
         self.remote_localcnt = self.remote_remotecnt = 0
+        self.wrote_alone_at = -math.inf
+        """When the first write was completed without the peer, if one was since they were connected last."""
         self.reads_remotely = False
         """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
         them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()
@@ -221,6 +224,7 @@ class PrimaryWorker:
     def _raise_localcnt(self) -> None:
         if self.metadata.localcnt == self.remote_remotecnt:
             self.update(localcnt=self.metadata.localcnt + 1)
+            self.wrote_alone_at = self.hastd.clock.now
 
     def write(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
         """Write to the device; `outcome` becomes True when it is as safe as the replication mode promises."""

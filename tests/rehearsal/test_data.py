@@ -16,6 +16,7 @@ from remediate.rehearsal.accounting import (
     saved_by_an_unmount,
     unexplained,
 )
+from remediate.rehearsal.blame import saves_a_split_brain
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.layout import PairLayout, ResourceLayout
 from remediate.rehearsal.node import Node
@@ -178,6 +179,19 @@ def test_the_role_first_is_excused_only_where_the_other_hastd_died_too_late_to_b
     pair.clock.advance(seconds)
     pair.must(first, "hastctl role secondary home")
     assert causes(lost(pair, "home")) == {cause}
+
+
+def test_the_role_first_is_excused_where_the_first_write_alone_was_completed_too_late_to_be_known() -> None:
+    pair, first, _ = healthy()
+    inflict(pair, "carrier-off", "nfs001")
+    first.start_command("echo waits >/hast/home/f; fsync /hast/home/f")
+    (worker,) = pair.primaries()
+    assert saves_a_split_brain(first, worker)
+    while worker.connected:
+        pair.clock.advance(0.1)
+    assert worker.metadata.localcnt == 1 and saves_a_split_brain(first, worker)
+    pair.clock.advance(1)
+    assert not saves_a_split_brain(first, worker)
 
 
 def test_a_hastd_that_is_stopped_under_a_mount_is_the_steps_doing() -> None:
