@@ -289,6 +289,8 @@ def record(store: Store, resource: str, event: Event, at: float, by: str, boot: 
 
     def changed(values: Values) -> Values:
         unreadable = values.get("unreadable")
+        if values and not unreadable and values.get("version") != 1:
+            store.keep_aside(_name(resource))
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
         before = in_boot(before, boot)
         seen[:] = [before, after(before, event, at, by)]

@@ -29,6 +29,8 @@ NAME = r"(?a)[A-Za-z0-9_:+-][A-Za-z0-9_.:+-]{0,199}"
 """What may be a file's name here: nothing that leaves the directory, and no dot in front, which marks our own files."""
 ROOM = "room.json"
 """Written to see that something can be."""
+ASIDE = ".damaged"
+"""What the name of a file ends with that could not be read when it was written anew; the last one of each."""
 LARGEST = 1 << 20
 """Bytes of one object: far more than any has; what is larger is none of ours."""
 LOCK_WAIT = 10.0
@@ -123,7 +125,8 @@ class Store:
     ) -> Values:
         """Replace what is kept under `name` by what `change` makes of it (None or an empty object: remove it), while
         no other writer does; gives the new values. `change` must not use the same name. `instead` says what to start
-        from where the file can't be read; without it StateUnreadable is raised. Raises StateNotKept."""
+        from where the file can't be read, which is kept aside then; without it StateUnreadable is raised. Raises
+        StateNotKept."""
         with self._alone(name):
             kept: bytes | None = None
             try:
@@ -131,6 +134,7 @@ class Store:
                 kept = _text(before) if before else None
             except StateUnreadable as error:
                 before = instead(error)
+                self.keep_aside(name)
             after = change(before)
             if not after:
                 self._unlink(name)
@@ -139,6 +143,15 @@ class Store:
             if text != kept:
                 self._replace(name, text)
             return after
+
+    def keep_aside(self, name: str) -> None:
+        """Give a damaged file, which is about to be written anew, another name (`ASIDE`): what it said may be worth
+        reading. It keeps its own until then. Raises nothing: that one cannot be kept aside holds nothing up."""
+        aside = self._path(f"{name}{ASIDE}")
+        with suppress(OSError):
+            with suppress(FileNotFoundError):
+                os.unlink(aside)
+            os.link(self._path(name), aside, follow_symlinks=False)
 
     def append(self, name: str, line: str) -> None:
         """Append a line in one write, on the disk when this returns. A torn line that an earlier writer left (a power
@@ -235,6 +248,9 @@ class Untouched(Store):
         """As far as can be seen without writing. Raises StateNotKept."""
         if os.path.exists(self.directory) and not os.access(self.directory, os.W_OK):
             raise StateNotKept(os.strerror(errno.EROFS), self.directory)
+
+    def keep_aside(self, name: str) -> None:
+        """Nothing is kept aside."""
 
     def remove(self, name: str) -> bool:
         """Nothing is removed."""

@@ -323,3 +323,15 @@ def test_what_is_heard_first_in_a_boot_makes_nothing_of_before_complete_again(st
     before, now = ledgers.record(store, "home", Event.LOOKED_CONNECTED, T + 60, "nfs002", NOW)
     assert before.copy is now.copy is ledgers.read(store, "home").copy is Copy.UNKNOWN
     assert ledgers.record(store, "home", Event.TOLD_COMPLETE, T + 61, "nfs001", NOW)[1].copy is Copy.COMPLETE
+
+
+@pytest.mark.parametrize("text", ["{", '{"version": 2, "copy": "complete"}\n', ""])
+def test_a_damaged_ledger_is_kept_aside_when_it_is_written_anew(tmp_path: Path, text: str) -> None:
+    store = Store(str(tmp_path / "state"))
+    ledgers.record(store, "home", Event.ROLE_SECONDARY, 1000.0, "nfs001")
+    (tmp_path / "state" / "home.ledger.json").write_text(text)
+    ledgers.record(store, "home", Event.ROLE_SECONDARY, 1001.0, "nfs001")
+    assert (tmp_path / "state" / "home.ledger.json.damaged").read_text() == text
+    assert ledgers.read(store, "home").copy is Copy.INCOMPLETE
+    ledgers.record(store, "home", Event.TOLD_COMPLETE, 1002.0, "nfs002")
+    assert (tmp_path / "state" / "home.ledger.json.damaged").read_text() == text
