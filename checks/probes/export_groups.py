@@ -21,8 +21,8 @@ EVERYONE = frozenset({"", "*", "everyone", "(everyone)", "world", "<world>", "0.
 LEFT_OUT = "(...)"
 """mountd.c put_exlist(), `brief`: the groups are left out."""
 LEAST_PREFIX = {4: 8, 6: 16}
-"""The shortest prefix that a host's address is taken to have been written with, by IP version: the largest networks
-that are handed out have 8 bits in IPv4."""
+"""The shortest prefix that an address is taken to have been written with, by IP version, where its own bits do not say
+that it is shorter: the largest networks that are handed out have 8 bits in IPv4."""
 
 
 class Admitted(Enum):
@@ -107,11 +107,11 @@ def _admits(name: str, wanted: Network) -> Admitted:
 
 
 def _shortest_prefix(address: Address) -> int:
-    """Of a network that is listed without its mask: all bits up to the last that is set, but for the address of a host
-    (its last octet, in IPv6 its last group, is not zero), which may have been written with any mask."""
+    """Of a network that is listed without its mask, whose host bits may be set: `192.168.1.0/16` is listed as
+    192.168.1.0, and `-network 10.1.101.0` alone is all of 10.0.0.0/8 (mountd.c get_net(), IN_CLASSA)."""
     bits, number = address.max_prefixlen, int(address)
     significant = bits - (number & -number).bit_length() + 1 if number else 0
-    return min(significant, LEAST_PREFIX[address.version]) if number % (256 if bits == 32 else 65536) else significant
+    return min(significant, LEAST_PREFIX[address.version])
 
 
 def _covers(listed: Network, prefix: int, wanted: Network) -> bool:

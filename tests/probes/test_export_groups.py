@@ -23,7 +23,9 @@ YES, NO, EVERYONE, NOT_KNOWN = Admitted.YES, Admitted.NO, Admitted.EVERYONE, Adm
         (["172.16.0.0"], "172.20.3.0/24", NOT_KNOWN),
         (["0.0.0.0"], "10.1.0.0/16", NOT_KNOWN),
         (["192.0.2.0"], "10.1.101.0/24", NO),
-        (["10.1.102.0"], "10.1.101.0/24", NO),
+        (["10.1.102.0"], "10.1.101.0/24", NOT_KNOWN),
+        (["192.168.1.0"], "192.168.5.0/24", NOT_KNOWN),
+        (["2001:db8:1::"], "2001:db8:2::/48", NOT_KNOWN),
         (["192.168.0.0"], "172.16.0.0/12", NO),
         (["192.0.2.0", "10.1.101.0"], "10.1.101.0/24", NOT_KNOWN),
         # a host: FreeBSD lists its canonical name, or the number that exports(5) has
