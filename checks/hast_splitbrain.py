@@ -197,11 +197,6 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
     refusing = [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]
     if refusing and all(side.acts is not False for side in sides):
         return TABLE.finding("two-primaries", subject, f"{name_list(refusing)} refused the other as primary just now")
-    if found is Relation.IMPOSSIBLE:
-        return TABLE.finding("counters-impossible", subject, counters)
-    if found in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
-        blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
-        return TABLE.finding("copy-blank", subject, f"the copy on {blank} is blank, to be filled from {source}")
     if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
         ahead, behind = sides if found is Relation.FIRST_AHEAD else (sides[1], sides[0])
         text = f"{behind.label} lacks writes of {ahead.label} ({counters})"
@@ -209,6 +204,11 @@ def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metad
         return TABLE.finding(reason, subject, text)
     if all(side.acts for side in sides):
         return TABLE.finding("two-primaries", subject, f"{_now(sides)} ({counters})")
+    if found is Relation.IMPOSSIBLE:
+        return TABLE.finding("counters-impossible", subject, counters)
+    if found in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
+        blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
+        return TABLE.finding("copy-blank", subject, f"the copy on {blank} is blank, to be filled from {source}")
     if found is Relation.BOTH_BLANK:
         return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
     if first.marker or second.marker or first.damaged or second.damaged:

@@ -113,6 +113,8 @@ CASES = (
     Case("splitbrain-growing", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, STUCK)),
     Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, ROLE_INIT)),
     Case("two-primaries", "hast_splitbrain", peer=(PRIMARY,)),
+    Case("two-primaries", "hast_splitbrain", peer=((DUMP, "remotecnt: 0", "remotecnt: 1"), PRIMARY)),
+    Case("two-primaries", "hast_splitbrain", peer=((DUMP, "resuid: 8324191147599307269", "resuid: 0"), PRIMARY)),
     Case("splitbrain-not-counted", "hast_splitbrain", answers=(WROTE,), peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
