@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 from checks.probes import geom, zpool
@@ -142,7 +142,7 @@ class _Looking:
         for group in groups:
             bottoms = [self.bottoms(device) for device in group.devices]
             known = [each for each in bottoms if each is not None]
-            whole = next((each for each in known if each <= self._hast()), None) if group.one_is_enough else None
+            whole = next((each for each in known if self._all_hast(each)), None) if group.one_is_enough else None
             if whole is None and len(known) < len(bottoms):
                 unknown += [device for device, each in zip(group.devices, bottoms, strict=True) if each is None]
             parts |= whole if whole is not None else frozenset().union(*known)
@@ -151,7 +151,7 @@ class _Looking:
             return Ground(Lies.NOT_KNOWN, f"{named}, and on what {', '.join(unknown)} lies is not known{why}")
         lies = self._lies(parts)
         says = named if set(devices) == parts else f"{named}, which lies on {', '.join(sorted(parts))}"
-        return Ground(lies, says, bool(parts & self._hast()))
+        return Ground(lies, says, bool(self._of_hast(parts)))
 
     def bottoms(self, device: str) -> frozenset[str] | None:
         """The devices that a device lies on in the end; those of HAST count as such. None where that is not known."""
@@ -170,10 +170,18 @@ class _Looking:
     def _hast(self) -> frozenset[str]:
         return self.wanted.others | {self.wanted.hast, *([self.wanted.device] if self.wanted.device else [])}
 
+    def _of_hast(self, parts: Set[str]) -> set[str]:
+        """Those that HAST provides, also of a resource that hast.conf does not name any more: only hastd makes devices
+        there."""
+        return {part for part in parts if part in self._hast() or part.startswith(HAST)}
+
+    def _all_hast(self, parts: Set[str]) -> bool:
+        return self._of_hast(parts) == parts
+
     def _lies(self, parts: set[str]) -> Lies:
-        if not parts & self._hast():
+        if not self._of_hast(parts):
             return Lies.ELSEWHERE
-        if not parts <= self._hast():
+        if not self._all_hast(parts):
             return Lies.IN_PART
         return Lies.ON_IT if parts & {self.wanted.hast, self.wanted.device} else Lies.ELSEWHERE
 
@@ -196,7 +204,7 @@ class _Looking:
             return frozenset({device}) if provider.kind in ("DISK", "MD") else None
         below = [self._below(name, passed | {provider.name}) for name in provider.lower]
         known = [each for each in below if each is not None]
-        if provider.kind == MIRROR and (whole := next((each for each in known if each <= self._hast()), None)):
+        if provider.kind == MIRROR and (whole := next((each for each in known if self._all_hast(each)), None)):
             return whole
         return frozenset().union(*known) if len(known) == len(below) else None
 

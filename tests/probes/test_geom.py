@@ -138,6 +138,7 @@ def test_a_file_system_without_a_device_is_what_its_kind_says(kind: str, lies: L
         (("tank  ONLINE  0 0 0", "  /dev/hast/home  ONLINE  0 0 0"), Lies.ON_IT),
         (("tank  ONLINE  0 0 0", "  /dev/hast/home  ONLINE", "  /dev/hast/mail  ONLINE"), Lies.ON_IT),
         (("tank  ONLINE  0 0 0", "  /dev/hast/mail  ONLINE"), Lies.ELSEWHERE),
+        (("tank  ONLINE  0 0 0", "  /dev/hast/home  ONLINE", "  /dev/hast/not-in-hast.conf  ONLINE"), Lies.ON_IT),
         (("tank  ONLINE  0 0 0", "  /dev/hast/home  ONLINE", "logs", "  /dev/vtbd2  ONLINE"), Lies.IN_PART),
         (("tank  ONLINE  0 0 0", "  /dev/hast/home  ONLINE", "special", "  mirror-1  ONLINE", "    /dev/vtbd2  ONLINE",
           "    /dev/vtbd1  ONLINE"), Lies.IN_PART),
