@@ -42,7 +42,7 @@ def configured(node: Node) -> dict[str, ConfiguredResource]:
 def names_of(node: Node, text: str) -> set[str]:
     """The names by which a hast.conf may mean the node (`isitme()`): its host name, whole and up to the first dot, and,
     where the text names a node in another way, its host UUID and host ID. Raises ProbeError."""
-    names = {node.host_name, node.name}
+    names = {node.host_name, node.host_name.partition(".")[0]}
     used = nodes(text).values()
     by_id = any(re.fullmatch(f"{UUID}|{HOST_ID}", name) for each in used for name in each)
     if by_id or any(not names.intersection(each) for each in used):
