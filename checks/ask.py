@@ -81,11 +81,11 @@ READS: Rows = (
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
     ("/usr/bin/grep", "-h -A 60 hastd /var/log/<log>", "how often syslogd counted it again"),
     ("/bin/ls", "/var/log", "which log was rotated last"),
-    ("/bin/cat", "/var/log/<log>.0", "and what it has"),
-    ("/usr/bin/bzcat", "/var/log/<log>.0.bz2", "the same"),
-    ("/usr/bin/zcat", "/var/log/<log>.0.gz", "the same"),
-    ("/usr/bin/xzcat", "/var/log/<log>.0.xz", "the same"),
-    ("/usr/bin/zstdcat", "/var/log/<log>.0.zst", "the same"),
+    ("/bin/cat", "/var/log/<archive>", "and what it has"),
+    ("/usr/bin/bzcat", "/var/log/<archive>.bz2", "the same"),
+    ("/usr/bin/zcat", "/var/log/<archive>.gz", "the same"),
+    ("/usr/bin/xzcat", "/var/log/<archive>.xz", "the same"),
+    ("/usr/bin/zstdcat", "/var/log/<archive>.zst", "the same"),
 )
 """Everything that the checks run: the program (hier(7) of FreeBSD), its arguments, what for. `<kind>` is one of KINDS.
 
@@ -112,6 +112,8 @@ NAMED = LETTERS | frozenset(".:+-")
 """What a resource is named with, checks.probes.hast.RESOURCE_NAME: no slash; first of all a letter, so no option, no
 `..` and no hidden file."""
 ADDRESS = frozenset("0123456789abcdefABCDEF.:")
+LOGS = ("messages", "daemon.log")
+"""The logs that checks.probes.hast_log reads."""
 HAST, MADE = "/hast/", "/.hastwatch."
 LONGEST_SHOWN = 200
 PATIENCE = 120
@@ -237,6 +239,14 @@ def is_name(text: str) -> bool:
     return text[:1] in LETTERS and NAMED.issuperset(text) and len(text) <= 255
 
 
+def is_archive(text: str) -> bool:
+    """A log that newsyslog(8) rotated: `messages.0`, or with -t DEFAULT `messages.20261122T084634`."""
+    log = next((log for log in LOGS if text.startswith(f"{log}.")), "")
+    age = text[len(log) + 1 :]
+    digits = age[:8] + age[9:]
+    return bool(log) and (age == "0" or (len(age) == 15 and age[8] == "T" and digits.isascii() and digits.isdigit()))
+
+
 def is_made(text: str, points: Points) -> bool:
     """A name that mktemp(1) made at a mount point."""
     point, _, rest = text.rpartition(MADE)
@@ -247,7 +257,8 @@ KINDS: Kinds = {
     "address": lambda text, points: 0 < len(text) <= 45 and ADDRESS.issuperset(text),
     "family": lambda text, points: text in ("-inet", "-inet6"),
     "name": lambda text, points: is_name(text),
-    "log": lambda text, points: text in ("messages", "daemon.log"),
+    "log": lambda text, points: text in LOGS,
+    "archive": lambda text, points: is_archive(text),
     "pid": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,
     "point": lambda text, points: text in points,
     "made": is_made,

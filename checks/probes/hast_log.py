@@ -8,6 +8,7 @@ and again, and two primaries that refuse each other.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import log_time
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 LOGS = ("/var/log/messages", "/var/log/daemon.log")
 """Where syslog.conf(5) of FreeBSD puts the facility daemon."""
-ROTATED = r"(messages|daemon\.log)\.0(?P<ending>|\.bz2|\.gz|\.xz|\.zst)"
-"""newsyslog(8): the youngest archive, compressed with bzip2 (J), gzip (Z), xz (X) or zstd (Y)."""
+ROTATED = r"(?a)(?P<log>messages|daemon\.log)\.(?P<time>0|\d{8}T\d{6})(?P<ending>|\.bz2|\.gz|\.xz|\.zst)"
+"""newsyslog(8): the youngest archive, or one of any age that is named by its time (-t DEFAULT), compressed with bzip2
+(J), gzip (Z), xz (X) or zstd (Y)."""
 DECOMPRESS = {"": "cat", ".bz2": "bzcat", ".gz": "zcat", ".xz": "xzcat", ".zst": "zstdcat"}
 REPEATS = 90
 """Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
@@ -144,10 +146,18 @@ def parse_signs(lines: list[str], resource: str, now: datetime | None, offset: i
         if matching:
             times = [when for when in (log_time.of_line(line, now, offset) for line in matching) if when]
             last = max(times, default=None)  # two logs are read, one after the other
-            current = None if now is None or last is None else (now - last).total_seconds() <= REPEATS
+            current = None if now is None or last is None else _is_current(matching, last, now, offset)
             shown = last.strftime("%b %d %H:%M:%S") if last else "an unreadable time"
             found.append(Sign(kind, len(matching), shown, current))
     return tuple(found)
+
+
+def _is_current(lines: Iterable[str], last: datetime, now: datetime, offset: int | None) -> bool | None:
+    """Whether the youngest of the lines is of now; None where that depends on a zone which is not known."""
+    age = (now - last).total_seconds()
+    if age > REPEATS and age <= log_time.ZONES and offset is None and log_time.have_zones(lines):
+        return None
+    return age <= REPEATS
 
 
 def marker(node: Node, resource: str) -> Marker | None:
@@ -190,13 +200,14 @@ def _with_signs(lines: list[str], resource: str) -> list[str]:
 def _rotated(node: Node) -> list[str]:
     """The lines of the logs rotated last; none where there is no such file."""
     lines: list[str] = []
-    listing = node.run("ls", "/var/log")
-    for name in listing.stdout.splitlines():
-        archive = re.fullmatch(ROTATED, name)
-        if archive:
-            unpacked = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{name}")
-            text = unpacked.stdout
-            if unpacked.status != 0 and not text:
-                raise Failed(f"/var/log/{name} cannot be read: {unpacked.words}")
-            lines += [line for line in text.splitlines() if "hastd" in line]
+    listed = node.run("ls", "/var/log").stdout.splitlines()
+    archives = [found for name in listed if (found := re.fullmatch(ROTATED, name))]
+    youngest = {found["log"]: found["time"] for found in sorted(archives, key=lambda found: found["time"])}
+    for archive in archives:
+        if archive["time"] not in ("0", youngest[archive["log"]]):
+            continue
+        unpacked = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{archive[0]}")
+        if unpacked.status != 0 and not unpacked.stdout:
+            raise Failed(f"/var/log/{archive[0]} cannot be read: {unpacked.words}")
+        lines += [line for line in unpacked.stdout.splitlines() if "hastd" in line]
     return lines

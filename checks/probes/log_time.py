@@ -22,6 +22,8 @@ HOST = SYSLOG_TIME + r"(?P<host>[A-Za-z0-9_.:-]*[A-Za-z0-9_-]) "
 """After the time comes the host; a program's name there ends with a colon, as where the host has no name."""
 LEAP = 8
 """Years between two 29 February, at most (1896 and 1904)."""
+ZONES = 26 * 3600
+"""Seconds between the earliest and the latest local time on earth (UTC-12 and UTC+14)."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -38,12 +40,17 @@ def now(node: Node) -> datetime | None:
 def offset(node: Node, lines: Iterable[str]) -> int | None:
     """The minutes by which the node's local time is ahead of UTC, where a line has a time with a zone; None where none
     has, or it cannot be asked: then the zone is that of the node, as syslogd writes its own."""
-    if not any((found := re.match(SYSLOG_TIME, line)) and found["zone"] for line in lines):
+    if not have_zones(lines):
         return None
     try:
         return _minutes(node.run("date", "+%z").stdout.strip())
     except ProbeError:
         return None
+
+
+def have_zones(lines: Iterable[str]) -> bool:
+    """Whether a line has a time with a zone."""
+    return any((found := re.match(SYSLOG_TIME, line)) and found["zone"] for line in lines)
 
 
 def of_line(line: str, now: datetime | None, offset: int | None = None) -> datetime | None:

@@ -64,6 +64,22 @@ def test_the_newer_log_format_is_read(prefix: str) -> None:
     assert signs(f"{prefix} {EXIT_78}")[0].current
 
 
+@pytest.mark.parametrize(
+    ("when", "offset", "current"),
+    [
+        ("2026-11-22T07:46:46Z", 60, True),
+        ("2026-11-22T07:46:46Z", None, None),
+        ("2026-11-22T05:46:46Z", 60, False),
+        ("2026-11-20T07:46:46Z", None, False),
+        ("2026-11-22T08:46:46+01:00", None, True),
+    ],
+)
+def test_where_the_zone_of_the_node_is_not_known_a_line_of_another_one_may_be_of_now(
+    when: str, offset: int | None, current: bool | None
+) -> None:
+    assert parse_signs([f"{when} {EXIT_78}"], "home", NOW, offset)[0].current is current
+
+
 def test_a_line_of_december_read_in_january_is_of_last_year() -> None:
     found = signs(f"Dec 31 23:59:50 {EXIT_78}", now=datetime(2027, 1, 1, 0, 0, 10))
     assert found[0].current
