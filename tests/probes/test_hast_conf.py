@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.hast_conf import ConfiguredResource, parse
+from checks.probes.given_up import GivenUpCommands
+from checks.probes.hast_conf import ConfiguredResource, names_of, parse
+from checks.probes.memory import Memory
+from checks.probes.node import Deadline, Node
 from tests.probes.recorded import RECORDINGS
 
 RECORDED = (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text()
@@ -108,3 +111,11 @@ def test_a_node_may_be_named_by_its_host_uuid_or_its_host_id() -> None:
     text = f"resource home {{ {on(uuid.upper(), '/dev/a')} {on('hostid258907331', '/dev/b')} }}"
     assert parse(text, {"nfs001", uuid})["home"].local == "/dev/a"
     assert parse(text, {"nfs001", "hostid258907331"})["home"].local == "/dev/b"
+
+
+def test_the_name_that_tells_two_nodes_of_one_host_name_apart_is_none_of_hast_conf() -> None:
+    """isitme() knows the host name, and its part before the first dot."""
+    node = Node((), Deadline(1.0), GivenUpCommands(Memory(None)))
+    node.known_as("freenas.local", "freenas-47d8c0d7")
+    text = "resource home { local /dev/ada1 on freenas { remote none } }\n"
+    assert names_of(node, text) == {"freenas.local", "freenas"}
