@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
     from remediate.rehearsal.replication import PrimaryWorker
 
-ANSWERED = 0.5
+ANSWERED = 1.2
 """Seconds between the moment that the other node's answer is of, over ssh(1), or hastctl's here, and the one when the
 role is given up."""
 
