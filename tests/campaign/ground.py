@@ -144,7 +144,10 @@ class Ground:
             self.watch.look_for_service()
 
     def is_hindered(self, node: Node) -> bool:
-        """A human, or what hastwatch has to respect as one, keeps the node from being promoted."""
+        """A human, or what hastwatch has to respect as one, keeps the node from being promoted: also one who added to
+        its demotion, so that CARP leaves the address where it is."""
+        if self.by_hand.get(node.name) is node.kernel:
+            return True
         if self.state is None or node.name in self.misled:
             return node.name in self.misled
         store = Store(str(self.state / node.name))
