@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config
-from remediate.failover.converge import Wish
+from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import SERVICE_NETWORK, Traffic
 from remediate.rehearsal.own_pair import layout_of
@@ -159,8 +159,8 @@ def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(sta
 
 def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(state: Path) -> None:
     pair = installed_pair(state)
-    pair.active.run("mount -u -o ro /hast/home")
-    pair.converges(pair.active)
+    pair.active.filesystems.mounts["/hast/home"].options = ("local", "read-only")  # type: ignore[misc]
+    assert pair.converges(pair.active).result is Result.REFUSED
     assert pair.demotion(pair.active) == 0 and master(pair.active)
 
 
