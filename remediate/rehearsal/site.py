@@ -60,7 +60,9 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     if not directory.exists():
         directory.mkdir(0o700, parents=True)
     node.keep_state_in(directory)
-    node.files.overlay(RUN_DIRECTORY, Path(f"{directory}.run"))
+    run = Path(f"{directory}.run")
+    if run.is_dir() or not run.exists():
+        node.files.overlay(RUN_DIRECTORY, run)
     timing, memory, pid = PairTiming(node, living), SimulatedMemory(node.clock), node.processes.next_pid
     node.processes.skip_pids()
 

@@ -29,7 +29,7 @@ def node() -> Node:
         ("echo x 2>&1 >/dev/null", "", 0),
         ("(echo a; echo b) | tail -1", "b\n", 0),
         ("/sbin/sysctl -n net.inet.carp.preempt", "1\n", 0),
-        ("ls /etc/*.conf", "/etc/hast.conf\n/etc/rc.conf\n/etc/sysctl.conf\n", 0),
+        ("ls /etc/*.conf", "/etc/devd.conf\n/etc/hast.conf\n/etc/rc.conf\n/etc/sysctl.conf\n", 0),
         ("sudo -n hostname", "nfs001\n", 0),
         ("sh -c 'exit 3'", "", 3),
         ("timeout 2 sleep 9; echo $?", "124\n", 0),
