@@ -1,5 +1,9 @@
-"""What holds for all tests: a slow machine is no failure, so no example of hypothesis has a time limit; and a test
-leaves nothing where hastwatch keeps its things on a real node, although CI runs the tests as root."""
+"""What holds for all tests.
+
+A slow machine is no failure, so no example of hypothesis has a time limit. CI says the same of a commit each time, so
+its examples are not drawn anew. A test leaves nothing where hastwatch keeps its things on a real node, although CI runs
+the tests as root.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("hastwatch", deadline=None)
+settings.register_profile("hastwatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("hastwatch")
 
 OURS = ("/var/db/hastwatch", "/var/db/hastwatch-spool", "/var/run/hastwatch", "/var/run/hastwatch.boot")

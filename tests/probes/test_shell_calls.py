@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -209,9 +210,9 @@ LINES = st.recursive(SHELL_WORDS, joined, max_leaves=6)
 
 @pytest.fixture(scope="module")
 def hook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that writes down its arguments."""
+    """A program that writes down its arguments, in one write(2): two may run at once."""
     path = tmp_path_factory.mktemp("hook") / "hook"
-    path.write_text('#!/bin/sh\n{ for word; do printf "<%s>" "$word"; done; echo; } >> "$0.called"\n')
+    path.write_text('#!/bin/sh\nline=\nfor word; do line="$line<$word>"; done\nprintf "%s\\n" "$line" >> "$0.called"\n')
     path.chmod(0o755)
     return path
 
@@ -265,7 +266,7 @@ def test_no_line_makes_it_fail(line: str) -> None:
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="compares with the dash of Linux, which is FreeBSD's ash")
 @given(st.text(st.sampled_from("ab;&|(){}'\"\n! <>"), max_size=12))
 def test_what_sh_refuses_is_refused(line: str) -> None:
-    """`sh -n` reads without running."""
+    """`sh -n` reads without running. Only FreeBSD's knows `!` behind a `|` (bin/sh/parser.c, pipeline())."""
     done = subprocess.run(["/bin/sh", "-n", "-c", line], capture_output=True, text=True, check=False)
     try:
         parse(line)
@@ -274,4 +275,4 @@ def test_what_sh_refuses_is_refused(line: str) -> None:
     except NotRead:
         return
     else:
-        assert done.returncode == 0 or "<" in line or ">" in line, (line, done.stderr)
+        assert done.returncode == 0 or re.search(r"[<>]|\|[ \n]*!", line), (line, done.stderr)
