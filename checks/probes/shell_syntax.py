@@ -342,7 +342,7 @@ class _Parser:
         parts = [self.command()]
         while self.eat("|"):
             self.newlines()
-            parts.append(self.command())
+            parts.append(self.pipeline() if self.reserved("!") else self.command())  # parser.c, pipeline()
         return Pipeline(tuple(parts), negated)
 
     def command(self) -> Command:

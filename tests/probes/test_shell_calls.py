@@ -263,6 +263,12 @@ def test_no_line_makes_it_fail(line: str) -> None:
         assert str(error)
 
 
+def test_a_part_of_a_pipeline_may_be_negated() -> None:
+    assert [call.arguments for call in calls("a | ! /hook x y", "/hook").made] == [("x", "y")]
+    with pytest.raises(WrongSyntax):
+        parse("a | !")
+
+
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="compares with the dash of Linux, which is FreeBSD's ash")
 @given(st.text(st.sampled_from("ab;&|(){}'\"\n! <>"), max_size=12))
 def test_what_sh_refuses_is_refused(line: str) -> None:
