@@ -143,11 +143,6 @@ def state(node: Node, pid: int) -> ProcessState | None:
     return ProcessState(fields["stat"], float(fields["cpu"].replace(",", ".")))
 
 
-def parse_ps(text: str) -> tuple[Process, ...]:
-    """The processes among the lines of `ps -o` with COLUMNS. Raises NotUnderstood."""
-    return read_ps(text)[0]
-
-
 def read_ps(text: str) -> tuple[tuple[Process, ...], tuple[str, ...]]:
     """The lines of `ps -o` with COLUMNS, and those that are none. Raises NotUnderstood, also where one of these may be
     that of a daemon which somebody looks for: that it does not run would be a guess.

@@ -171,6 +171,7 @@ class _Run:
         guards.refuse_too_often(self.site, self.remedy)
         alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, heeds=HASTD, in_part=True)
         begun: Tried | None = None
+        follows = False
         try:
             guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
             wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done
@@ -179,19 +180,12 @@ class _Run:
                 begun = self._begin()
                 self._journal("repair", why=wrong, result="begins", severity=NOTICE)
                 self._carry(planned)
-        except BaseException:
-            self._give_back(alone)
-            raise
-        if begun is None:
-            self._give_back(alone)
-            return self._nothing()
-        alone.release()
-        return self._end(begun)
-
-    def _give_back(self, alone: Lock) -> None:
-        """Release the lock of convergences where none follows, and take up what hastd has told of meanwhile."""
-        alone.release()
-        worker.take_up(self.site)
+                follows = True
+        finally:
+            alone.release()
+            if not follows:  # no convergence does it
+                worker.take_up(self.site)
+        return self._nothing() if begun is None else self._end(begun)
 
     def _nothing(self) -> Outcome:
         said = f"{Ending.NOTHING.value}: it is not called for"

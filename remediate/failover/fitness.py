@@ -130,7 +130,8 @@ def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -
 def _still(site: Site, name: str) -> Why | None:
     """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
     nothing; None where there was none."""
-    before = next((why for why in STAYS if Reason(why, name) in hold.reasons(site.store)), None)
+    held = hold.reasons(site.store)
+    before = next((why for why in STAYS if Reason(why, name) in held), None)
     both = dumps.read(site, name) if before else None
     return None if both is not None and both.nothing_is_lacking else before
 

@@ -34,7 +34,6 @@ from remediate.failover.steps import Do, Step
 
 Track = tuple[Step, ...]
 Stage = tuple[Track, ...]
-Decide = Mapping[str, Decision]
 
 
 DISTURBS = frozenset({Do.MOUNT, Do.UNMOUNT, Do.UNMOUNT_BY_FORCE})

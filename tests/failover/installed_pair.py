@@ -37,6 +37,10 @@ from remediate.state.store import Store
 
 T = TypeVar("T")
 TEST = Wish("test")
+WROTE_ALONE = 60.0
+"""Seconds for which the last node served alone."""
+OFF = 10.0
+"""Seconds for which nothing runs."""
 Hook = Callable[[Node, list[str]], int]
 
 MEMORY = "/dev/shm"
@@ -267,6 +271,17 @@ def installed_pair(state: Path, config: Config | None = None, **layout: object) 
     """A healthy pair with hastwatch; `layout` replaces fields of PairLayout."""
     settings = config or Config()
     return InstalledPair(healthy_pair(_layout(settings, layout), hooked=False), state, settings)
+
+
+def the_other_wrote_last(state: Path, config: Config | None = None) -> InstalledPair:
+    """The active node dies; the other one takes over, serves alone, and is shut down in order."""
+    pair = installed_pair(state, config)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.passes(WROTE_ALONE)
+    pair.pair.clock.wait(pair.standby.shut_down())
+    pair.passes(OFF)
+    return pair
 
 
 def documented_pair(config: Config | None = None, hook: Hook | None = None, **layout: object) -> Watched:

@@ -10,30 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.observer import BOTH, Observer
 from remediate.rehearsal.writes import Cause
 from remediate.state import ledger
-from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
+from tests.failover.installed_pair import (
+    OFF,
+    WROTE_ALONE,
+    installed_pair,
+    master,
+    policy,
+    the_other_wrote_last,
+)
 
-WROTE_ALONE = 60.0
-"""Seconds for which the last node served alone."""
-OFF = 10.0
 SETTLED = 120.0
 """Seconds after which a booted node serves, if it ever does by itself."""
 REFUSED = "booted alone: the other node may have served after this one"
-
-
-def the_other_wrote_last(state: Path, config: Config | None = None) -> InstalledPair:
-    """The active node dies; the other one takes over, serves alone, and is shut down in order."""
-    pair = installed_pair(state, config)
-    pair.active.power_off()
-    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
-    pair.passes(WROTE_ALONE)
-    pair.pair.clock.wait(pair.standby.shut_down())
-    pair.passes(OFF)
-    return pair
 
 
 def test_a_node_that_was_off_while_the_other_one_wrote_alone_does_not_serve_when_it_is_booted_alone(

@@ -6,24 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from remediate.rehearsal.writes import Cause
-from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
-
-WROTE_ALONE = 60.0
-"""Seconds for which the last node served alone."""
-OFF = 10.0
-
-
-def all_dark(state: Path, config: Config | None = None) -> InstalledPair:
-    """The active node, which CARP prefers, dies; the other one takes over, serves alone, and is shut down in order."""
-    pair = installed_pair(state, config)
-    pair.active.power_off()
-    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
-    pair.passes(WROTE_ALONE)
-    pair.pair.clock.wait(pair.standby.shut_down())
-    pair.passes(OFF)
-    return pair
+from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy, the_other_wrote_last
 
 
 def boots_first(pair: InstalledPair) -> None:
@@ -37,7 +21,7 @@ def test_a_copy_that_is_behind_is_not_promoted_when_the_node_that_is_ahead_has_b
     state: Path, later: float
 ) -> None:
     """Its network is up before the settling is over, and CARP gives it the address only afterwards."""
-    pair = all_dark(state)
+    pair = the_other_wrote_last(state)
     boots_first(pair)
     pair.passes(later)
     pair.standby.power_on()
@@ -51,7 +35,7 @@ def test_a_copy_that_is_behind_is_not_promoted_when_the_node_that_is_ahead_has_b
 def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its_copy_is_complete(state: Path) -> None:
     """Another interface of CARP is down on the node that is ahead: with a sum of 240 it loses the address to whoever
     holds back less."""
-    pair = all_dark(state)
+    pair = the_other_wrote_last(state)
     boots_first(pair)
     pair.looks_every_minute(pair.active)
     pair.standby.power_on()
@@ -82,7 +66,7 @@ def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_writt
 
 def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
     """Nothing more is asked then: `peer` says that the other node is gone. Where that is the policy (`boot_alone`)."""
-    pair = all_dark(state, policy(boot_alone="serve"))
+    pair = the_other_wrote_last(state, policy(boot_alone="serve"))
     boots_first(pair)
     assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
 

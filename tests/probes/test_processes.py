@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checks.plugin.config import Config
 from checks.probes import devd
 from checks.probes.errors import NotUnderstood
-from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, parse_ps, running
+from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, read_ps, running
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player
@@ -29,7 +29,7 @@ def line(pid: int, comm: str, *, ppid: int = 1, jid: int = 0, ruid: int = 0, uid
 
 
 def listed(*lines: str) -> tuple[Process, ...]:
-    return parse_ps(HEADER + "".join(lines))
+    return read_ps(HEADER + "".join(lines))[0]
 
 
 def recorded() -> list[str]:
@@ -47,8 +47,8 @@ RECORDED = recorded()
 
 def test_every_recorded_listing_is_understood() -> None:
     assert len(RECORDED) > 40
-    assert frozenset(NFS_DAEMONS) in {running(parse_ps(text)) for text in RECORDED}
-    assert {len(daemons(parse_ps(text), "devd")) for text in RECORDED} == {1}
+    assert frozenset(NFS_DAEMONS) in {running(read_ps(text)[0]) for text in RECORDED}
+    assert {len(daemons(read_ps(text)[0], "devd")) for text in RECORDED} == {1}
 
 
 def test_a_line_is_read_with_its_start() -> None:
@@ -133,7 +133,7 @@ def test_no_name_of_a_user_is_ever_taken_for_a_daemon(comm: str) -> None:
 )  # fmt: skip
 def test_what_ps_does_not_print_is_not_understood(text: str) -> None:
     with pytest.raises(NotUnderstood):
-        parse_ps(text)
+        read_ps(text)
 
 
 @settings(max_examples=300)
@@ -143,7 +143,7 @@ def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.Dat
     end = data.draw(st.integers(start, min(len(text), start + 20)))
     garbled = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
     try:
-        parse_ps(garbled)
+        read_ps(garbled)
     except NotUnderstood as error:
         assert str(error).isprintable()
 
@@ -163,7 +163,7 @@ def test_who_pretends_to_be_a_daemon_on_the_simulated_pair_is_none(fault: str, w
     pair = healthy_pair(layout_of(Config(), 1), hooked=False)
     node = pair.nodes["nfs002"]
     pair.must(node, "service nfsd onestop; service mountd onestop; service lockd onestop; service statd onestop")
-    before = parse_ps(node.run(PS).out)
+    before = read_ps(node.run(PS).out)[0]
     inflict(pair, fault, "nfs002", what)
-    after = parse_ps(node.run(PS).out)
+    after = read_ps(node.run(PS).out)[0]
     assert len(after) == len(before) + 1 and running(after) == running(before) == {"rpcbind"}
