@@ -25,7 +25,7 @@ def connect(worker: PrimaryWorker) -> Role | None:
     there = here.pair.node_at(worker.resource.conf.remote)
     if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
         return None
-    if there.hastd.stopped:
+    if there.hastd.busy:
         there.hastd.takes_tcp_connection()  # it waits in the queue, also when this worker has given it up
         return None
     return _accept(there.hastd, worker)
@@ -41,7 +41,7 @@ def is_silent(worker: PrimaryWorker) -> bool:
         return False
     if not there.hastd.reachable or f"{there.layout.address}:" not in worker.resource.conf.remote:
         return True
-    return there.hastd.stopped or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
+    return there.hastd.busy or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
 
 
 def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from remediate.rehearsal import layers
+from remediate.rehearsal import bug_292322, layers
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
@@ -28,6 +28,7 @@ from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
+    from remediate.rehearsal.release import Release
 
 CONF = "/etc/hast.conf"
 PIDFILE = "/var/run/hastd.pid"
@@ -57,6 +58,12 @@ class Hastd:
         self.process: Running | None = None
         self.resources: dict[str, Resource] = {}
         self.conf = HastConf()
+        self.program: Release = node.installed
+        """The release that its program is of: the one that was installed when it was started."""
+        self.reading: Completion[None] | None = None
+        """It waits for the header of a connection (`bug_292322.py`)."""
+        self.awaited: PrimaryWorker | SecondaryWorker | None = None
+        """A worker that it has told to end, and waits for."""
         self._reloads_waiting = 0
         self._control, self._port = ControlSocket(), ListenQueue()
 
@@ -81,6 +88,11 @@ class Hastd:
         return self.process is not None and self.process.stopped
 
     @property
+    def busy(self) -> bool:
+        """Its main loop does not turn: it is stopped, or waits for something else."""
+        return self.stopped or self.awaited is not None or (self.reading is not None and not self.reading.done)
+
+    @property
     def reachable(self) -> bool:
         """The node runs, its replication interface is up, and it does not reject what it sends to the other one."""
         network, theirs = self.node.network, self.node.pair.peer(self.node).layout.address
@@ -88,19 +100,19 @@ class Hastd:
 
     def stuck(self) -> bool:
         """A stopped worker makes status and list hang for all resources (16)."""
-        return self.stopped or any(res.worker is not None and res.worker.stopped for res in self.resources.values())
+        return self.busy or any(res.worker is not None and res.worker.stopped for res in self.resources.values())
 
     def takes_connection(self) -> bool:
         """Whether a call of hastctl is connected to the control socket, accepted or not."""
         if self.stuck():
-            return self._control.connects(self.stopped)
+            return self._control.connects(self.busy)
         self._control.emptied()
         return self.running
 
     def takes_tcp_connection(self) -> bool:
         """Whether a connection to the port stays open, accepted or not. A daemon that waits for a worker is stuck from
         the first call of hastctl on."""
-        if self.stopped or (self.stuck() and self._control.busy):
+        if self.busy or (self.stuck() and self._control.busy):
             return self._port.takes_one()
         self._port.emptied()
         return self.running
@@ -120,6 +132,7 @@ class Hastd:
     def start(self, path: str = CONF, pid: int | None = None) -> None:
         """Fork into the background; every resource begins in role init. Raises as `read_conf`."""
         self.conf = self.read_conf(path)
+        self.program = self.node.installed
         self.process = self.node.processes.spawn(
             "/sbin/hastd", "hastd", self.clock.now, on_signal=self._on_signal, pid=pid
         )
@@ -144,13 +157,16 @@ class Hastd:
 
     def attend(self) -> None:
         """hastd's main loop turns, on a control request or at the latest after some seconds: SIGHUP is seen now."""
-        while self._reloads_waiting and self.process is not None and not self.process.stopped:
+        while self._reloads_waiting and self.process is not None and not self.busy:
             self._reloads_waiting -= 1
             reload(self)
 
     def terminate(self) -> None:
         """SIGTERM: end all workers and go."""
-        if self.stopped or self.process is None:
+        if self.stopped or self.process is None or self.awaited is not None:
+            return
+        if self.reading is not None and not self.reading.done:
+            self.reading.then(self.terminate)
             return
         self.log(Level.INFO, "Termination signal received, exiting.")
         for name, resource in self.resources.items():
@@ -163,6 +179,7 @@ class Hastd:
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
         self.process, self.resources, self.node.hastd_ended = None, {}, self.clock.now
+        self.awaited = None
         self._control.emptied()
         self._port.emptied()
 
@@ -199,6 +216,9 @@ class Hastd:
     def set_role(self, resource: Resource, role: Role) -> Steps[None]:
         """`hastctl role`: does nothing when the role is that already."""
         if resource.role is role:
+            return
+        if is_primary(resource.worker) and resource.worker.deaf:
+            yield self.clock.start(bug_292322.bury(self, resource, role))
             return
         if resource.worker is not None:
             yield self.node.processor.use(self.costs.worker_stop)
@@ -258,7 +278,7 @@ class Hastd:
             self.node.pair.retransmit()
             if is_primary(worker):
                 worker.resumed()
-        elif number in (SIGKILL, SIGTERM, SIGINT) and (number == SIGKILL or not worker.stopped):
+        elif number in (SIGKILL, SIGTERM, SIGINT) and (number == SIGKILL or not (worker.stopped or worker.deaf)):
             name, role, pid = resource.conf.name, resource.role, worker.process.pid
             worker.end()
             self.log(Level.ERROR, f"[{name}] ({role}) Worker process killed (pid={pid}, signal={number}).")
@@ -304,15 +324,25 @@ class Hastd:
         return there is not None and there.hastd.running and self.node.pair.replicates_both_ways(self.node, there)
 
     def device_created(self, resource: Resource, worker: PrimaryWorker) -> None:
-        """The worker has made /dev/hast/NAME, or attached itself to the one that was left."""
+        """GEOM has tasted the provider: there is /dev/hast/NAME, if the one that was left is not there still."""
         path = f"/dev/hast/{resource.conf.name}"
         if not self.node.files.exists(path):
             number = 0x4D + list(self.resources).index(resource.conf.name) * 6
             file = File(kind="c", mode="rw-r-----", group="operator", changed=self.clock.now, device=f"{number:#x}")
             self.node.files.place(path, file)
-            name = resource.conf.name
-            layers.appears(self.node, self.node.pair.resource_layout(name))
+            self.node.tasting.discard(resource.conf.name)
+            layers.appears(self.node, self.node.pair.resource_layout(resource.conf.name))
+
+    def provider_created(self, resource: Resource, worker: PrimaryWorker) -> None:
+        """The worker has asked ggate(4) for its provider (primary.c, init_ggate()): it says so, and GEOM tastes it."""
+        name = resource.conf.name
+        if not self.node.files.exists(f"/dev/hast/{name}"):
             self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} created.", worker.process.pid)
+
+    def never_tasted(self, resource: Resource) -> None:
+        """Nobody answers GEOM's reads from a new provider: it gets no file, and whoever asks GEOM waits."""
+        if not self.node.files.exists(f"/dev/hast/{resource.conf.name}"):
+            self.node.tasting.add(resource.conf.name)
 
     def worker_ended(self, resource: Resource, pid: int, role: Role, code: int) -> None:
         """A worker exited by itself with an error."""

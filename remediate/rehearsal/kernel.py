@@ -35,8 +35,6 @@ enable_checkutf8: 1|server_max_minorversion4: 2|server_min_minorversion4: 0
 
 OTHER_VALUES = {
     "kern.ostype": "FreeBSD",
-    "kern.osrelease": "13.2-RELEASE",
-    "kern.osreldate": "1302001",
     "hw.bus.devctl_queue": "1000",
     "net.inet.tcp.blackhole": "0",
 }
@@ -62,7 +60,10 @@ class Kernel:
         self.node = node
         layout = node.layout
         self.modules: list[str] = []
+        self.release = node.installed
+        """What was booted; what is installed may be another one by now."""
         self.values: dict[str, str] = dict(OTHER_VALUES)
+        self.values |= {"kern.osrelease": self.release.osrelease, "kern.osreldate": str(self.release.osreldate)}
         for entry in NFSD_VALUES.strip().replace("\n", "|").split("|"):
             name, value = entry.split(": ", 1)
             self.values[f"vfs.nfsd.{name}"] = value

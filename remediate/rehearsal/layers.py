@@ -89,6 +89,16 @@ def graph(node: Node) -> Steps[str]:
     return confxml(geoms)
 
 
+@command("geom")
+def geom(call: Call) -> Steps[int]:
+    """geom(8) gate list: the names of what there is, as soon as GEOM answers (recorded: it never did, 42)."""
+    yield from graph(call.node)
+    for resource in call.node.pair.layout.resources:
+        if call.argv[1:] == ["gate", "list"] and call.node.files.exists(resource.device):
+            call.out(f"Geom name: {resource.device[5:]}\nread_provider: {resource.local[5:]}\n\n")
+    return 0
+
+
 @command("geli")
 def geli(call: Call) -> int:
     """geli(8): attach -p -k KEYFILE PROVIDER, detach PROVIDER; the words of geom_eli.c and g_eli_ctl.c."""

@@ -7,9 +7,10 @@ The text of every configuration file of a node is made from these values here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from remediate.rehearsal import release
 from remediate.rehearsal.costs import Costs
 
 KEY_FILE = "/etc/geli.key"
@@ -28,6 +29,8 @@ class NodeLayout:
     management: str = "10.0.2.15"
     hostuuid: str = "47d8c0d7-74a5-4da3-bf5f-28691db47e0c"
     hostid: int = 1523324773
+    release: str = release.DEFAULT
+    """Of FreeBSD, a name of `release.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,11 @@ class PairLayout:
     def peer(self, node: NodeLayout) -> NodeLayout:
         """The other one."""
         return self.nodes[1] if node == self.nodes[0] else self.nodes[0]
+
+    def running(self, releases: str) -> PairLayout:
+        """The same pair with a release of FreeBSD, or two, the first node's first: `14.5,15.1`. Raises ValueError."""
+        (first, second), (one, other) = self.nodes, release.of_both(releases)
+        return replace(self, nodes=(replace(first, release=one), replace(second, release=other)))
 
     @property
     def devd_hook(self) -> str:

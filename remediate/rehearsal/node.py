@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import remediate.rehearsal.commands  # noqa: F401  (registers the commands)
-from remediate.rehearsal import layers
+from remediate.rehearsal import layers, release
 from remediate.rehearsal.boot import booting, shutting_down
 from remediate.rehearsal.clock import Clock, Completion, Process, Steps, finished
 from remediate.rehearsal.devd import Devd
@@ -54,6 +54,9 @@ class Node:
         self.pair, self.layout, self.name = pair, layout, layout.name
         self.clock: Clock = pair.clock
         self.on = False
+        self.installed = release.named(layout.release)
+        """What is on its root file system: programs that are started from now on are of it, the kernel is of the next
+        boot."""
         self.tasting: set[str] = set()
         """The resources whose device GEOM has not tasted yet (`layers.py`)."""
         self.skew = 0.0

@@ -44,6 +44,8 @@ MAKING = {
     ),
 }
 """How the file system of a resource is made and mounted, by kind."""
+MADE = 45.0
+"""Seconds after which everything of that is on both disks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +184,24 @@ class Pair:
         self.clock.advance(5)
 
     def bring_up(self) -> None:
-        """From blank disks to a pair in service: the first node is MASTER, primary, mounted and exported."""
-        self.power_on()
+        """From blank disks to a pair in service: the first node is MASTER, primary, mounted and exported.
+
+        Where the first node's hastd does not work as primary the pair was made by one that did, and both nodes have
+        booted since: nothing is in service.
+        """
         first, second = self.nodes.values()
+        stock = first.installed
+        first.installed = stock if stock.is_primary else stock.with_repair()
+        self._make(first, second)
+        if first.installed != stock:
+            self.clock.advance(MADE)
+            for node in (second, first):
+                self.clock.wait(node.shut_down())
+            first.installed = stock
+            self.power_on()
+
+    def _make(self, first: Node, second: Node) -> None:
+        self.power_on()
         for resource in self.layout.resources:
             for node in (first, second):
                 self.must(node, f"hastctl create -k {resource.keepdirty} {resource.name}")

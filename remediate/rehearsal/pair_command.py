@@ -76,6 +76,9 @@ def parser() -> Parser:
     up.add_argument("--speed", type=speed, default=1.0, metavar="N",
                     help="simulated seconds per real second (default: %(default)g)")  # fmt: skip
     up.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
+    up.add_argument("--release", default="13.2", metavar="R[,R]",
+                    help="of FreeBSD, the second node's after a comma: 13.2, 14.5, 15.0, 15.1, 15.1+D57511 with the"
+                    " repair of its hastd, ... (default: %(default)s)")  # fmt: skip
     up.add_argument("--as-recorded", action="store_true",
                     help="kept like the recorded pair: NFS runs on both nodes, devd's rule only logs")  # fmt: skip
     up.add_argument("--blank", action="store_true", help="boot with blank disks, nothing is in service")

@@ -85,6 +85,10 @@ def _layout(arguments: argparse.Namespace) -> PairLayout:
         layout = with_resources(PairLayout(seed=arguments.seed), config)
     else:
         layout = layout_of(config, arguments.seed)
+    try:
+        layout = layout.running(arguments.release)
+    except ValueError as error:
+        raise ConfigError(f"--release {error}") from None
     return replace(layout, hast_exec=HAST_HOOK) if arguments.hast_hook else layout
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.clock import Completion, Process, Timer
+from remediate.rehearsal import bug_292322
+from remediate.rehearsal.clock import FOREVER, Completion, Process, Timer
 from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.secondary import DeviceWrite, SecondaryWorker, store
@@ -41,6 +42,8 @@ class PrimaryWorker:
         self.alive = True
         self.started = False
         """False while it waits for a peer that is primary too: the device exists and serves nothing (20)."""
+        self.deaf = False
+        """Its guard thread waits for a connection for ever, and sees no signal (`bug_292322.py`)."""
         self.secondary: SecondaryWorker | None = None
         self.dirty: set[int] = set()
         self.inflight: dict[int, int] = {}
@@ -100,6 +103,12 @@ class PrimaryWorker:
         self.dirty = set(self.disk.active)
         yield self.hastd.node.processor.use(self.hastd.costs.device_appears)
         absent = self.hastd.node.trouble.absent_devices
+        if self.resource.conf.name not in absent:
+            self.hastd.provider_created(self.resource, self)
+        if bug_292322.waits_for_ever(self):
+            self.hastd.never_tasted(self.resource)
+            bug_292322.begin(self)
+            yield FOREVER
         if not (self.hastd.node.pair.layout.file_after_taste or self.resource.conf.name in absent):
             self.hastd.device_created(self.resource, self)
         gives_up = self.hastd.clock.now + self.resource.conf.timeout
@@ -123,6 +132,10 @@ class PrimaryWorker:
                 continue
             if self.secondary is not None:
                 self._keepalive(self.secondary)
+            elif bug_292322.waits_for_ever(self):
+                self.deaf = True
+                bug_292322.begin(self)
+                yield FOREVER
             else:
                 self.hastd.connect_worker(self)
 

@@ -50,6 +50,9 @@ class SecondaryWorker:
         self._deadline: Timer | None = None
         self.hear()
 
+    deaf = False
+    """No secondary is: it ends at a signal."""
+
     @property
     def stopped(self) -> bool:
         """SIGSTOP: it neither answers nor notices anything."""

@@ -155,7 +155,7 @@ def rc_title(node: Node, name: str) -> str:
 
 def _stop_hastd(node: Node) -> Steps[None]:
     """rc.d/hastd: first `hastctl role init all`."""
-    while node.hastd.stopped:
+    while node.hastd.busy:
         yield 1.0  # hastctl(8) waits for an answer without end
     for resource in list(node.hastd.resources.values()):
         yield from node.hastd.set_role(resource, Role.INIT)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate import exits
 from remediate.rehearsal.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -264,3 +265,17 @@ def test_devd_runs_a_command_of_this_machine_that_can_reach_the_pair(tmp_path: P
     finally:
         pair("down", "--dir", place)
     assert "2@vtnet1 MASTER nfs002" in log.read_text()
+
+
+def test_up_takes_a_release_for_each_node(tmp_path: Path) -> None:
+    path = str(tmp_path / "pair")
+    assert pair("up", "--dir", path, "--release", "14.5,15.1").returncode == 0
+    said = [pair("exec", "--dir", path, node, "uname -r").stdout for node in ("nfs001", "nfs002")]
+    assert pair("down", "--dir", path).returncode == 0
+    assert said == ["14.5-RELEASE\n", "15.1-RELEASE-p1\n"]
+
+
+def test_up_refuses_a_release_that_it_does_not_know(tmp_path: Path) -> None:
+    answer = pair("up", "--dir", str(tmp_path / "pair"), "--release", "12.4")
+    assert (answer.returncode, answer.stdout) == (exits.USAGE, "")
+    assert answer.stderr.startswith("hastwatch pair: --release '12.4' is not a release of 13.2, 14.4, 14.5, 15.0")

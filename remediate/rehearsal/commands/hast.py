@@ -129,7 +129,7 @@ def _wanted(call: Call, names: list[str]) -> list[tuple[str, Resource | None]]:
 
 def _role(call: Call, arguments: Arguments, role: Role) -> Steps[int]:
     status = 0
-    while call.node.hastd.stopped:
+    while call.node.hastd.busy:
         yield 0.5
     for name, resource in _wanted(call, arguments.names):
         if resource is None:

@@ -50,21 +50,24 @@ def hostname(call: Call) -> int:
 
 @command("uname")
 def uname(call: Call) -> int:
-    """uname(1) -a, -r, -s, -n, -m."""
+    """uname(1) -a, -r, -s, -n, -m, and -K and -U for kern.osreldate of the kernel and of the programs."""
     release = call.node.kernel.values["kern.osrelease"]
     values = {"s": "FreeBSD", "n": call.node.name, "r": release, "m": "amd64"}
+    values |= {"K": call.node.kernel.values["kern.osreldate"], "U": str(call.node.installed.osreldate)}
     option = call.argv[1].lstrip("-") if len(call.argv) > 1 else "s"
     if option == "a":
         call.out(f"FreeBSD {call.node.name} {release} FreeBSD {release} LAB amd64\n")
     else:
-        call.out(" ".join(values[letter] for letter in "snrm" if letter in option) + "\n")
+        call.out(" ".join(values[letter] for letter in "snrmKU" if letter in option) + "\n")
     return 0
 
 
 @command("freebsd-version")
 def freebsd_version(call: Call) -> int:
-    """freebsd-version(1)"""
-    call.out(f"{call.node.kernel.values['kern.osrelease']}\n")
+    """freebsd-version(1): -k and -u what is installed, -r what runs; -u without an option."""
+    installed, running = call.node.installed.osrelease, call.node.kernel.values["kern.osrelease"]
+    wanted = "".join(call.argv[1:]).replace("-", "") or "u"
+    call.out("".join(f"{running if letter == 'r' else installed}\n" for letter in "kru" if letter in wanted))
     return 0
 
 

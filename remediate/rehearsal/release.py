@@ -1,0 +1,78 @@
+"""From a release of FreeBSD to what it does differently: one table for the simulated pair.
+
+13.2 is what the pair was recorded on, and the recordings decide where they show something; 15.1-RELEASE-p1 was recorded
+as well (hast-facts, 42 to 44). What neither shows is from the sources, 13.2's and those of stable/15 at 15.1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+DEFAULT = "13.2"
+"""The recorded pair."""
+REPAIRS = ("D57511", "D59521")
+"""The reviews that repair bug 292322, as in `15.1+D57511`. With either one hastd works as primary."""
+
+
+class Release(NamedTuple):
+    """What a node runs: kernel and programs of one release."""
+
+    name: str
+    osrelease: str
+    """kern.osrelease, `uname -r`."""
+    osreldate: int
+    """kern.osreldate, __FreeBSD_version: 13.2's from sys/sys/param.h, 15.0's as released, the others by its rule."""
+    reads_past_control: bool = False
+    """A read with MSG_WAITALL on a socket pair goes on behind a control message (sys/kern/uipc_usrreq.c,
+    uipc_soreceive_stream_or_seqpacket(), where the recorded worker sleeps; before 15 it is soreceive_generic(), which
+    ends there). hastd's worker then waits for ever for its connection (sbin/hastd/proto_common.c,
+    proto_common_recv()): bug 292322."""
+    repaired: bool = False
+    """hastd has the repair of that."""
+
+    @property
+    def major(self) -> int:
+        """15 of 15.1."""
+        return int(self.name.partition(".")[0])
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this hastd on this kernel works as primary."""
+        return self.repaired or not self.reads_past_control
+
+    def with_repair(self, review: str = REPAIRS[0]) -> Release:
+        """The same release with a repaired hastd."""
+        return self if self.repaired else self._replace(name=f"{self.name}+{review}", repaired=True)
+
+
+RELEASES = {
+    release.name: release
+    for release in (
+        Release("13.2", "13.2-RELEASE", 1302001),
+        Release("14.4", "14.4-RELEASE", 1404000),
+        Release("14.5", "14.5-RELEASE", 1405000),
+        Release("15.0", "15.0-RELEASE", 1500068, reads_past_control=True),
+        Release("15.1", "15.1-RELEASE-p1", 1501000, reads_past_control=True),
+        Release("16.0", "16.0-CURRENT", 1600000, reads_past_control=True),
+    )
+}
+"""By name."""
+
+
+def named(text: str) -> Release:
+    """The release of a name, `15.1` or with a repair `15.1+D57511`. Raises ValueError."""
+    name, plus, review = text.partition("+")
+    if name not in RELEASES or (plus and review not in REPAIRS):
+        known = ", ".join(RELEASES)
+        raise ValueError(f"{text!r} is not a release of {known}, nor one with a repair, such as 15.1+{REPAIRS[0]}")
+    return RELEASES[name].with_repair(review) if plus else RELEASES[name]
+
+
+def of_both(text: str) -> tuple[str, str]:
+    """The releases of the two nodes, from one name or two: `14.5` or `14.5,15.1`. Raises ValueError."""
+    names = re.split(r",", text)
+    if len(names) > 2:
+        raise ValueError(f"{text!r}: there are two nodes")
+    first, second = named(names[0].strip()), named(names[-1].strip())
+    return first.name, second.name
