@@ -67,6 +67,7 @@ class Kernel:
         for entry in NFSD_VALUES.strip().replace("\n", "|").split("|"):
             name, value = entry.split(": ", 1)
             self.values[f"vfs.nfsd.{name}"] = value
+        self.values["vfs.nfsd.nfs_privport"] = str(int(self.release.reserved_ports))
         self.values |= {"kern.hostname": layout.name, "kern.hostuuid": layout.hostuuid}
         self.values |= {"kern.hostid": str(layout.hostid), "kern.boottime": ""}
         self.booted = node.clock.now

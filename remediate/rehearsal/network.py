@@ -11,6 +11,11 @@ from remediate.rehearsal.routes import HostRoute
 if TYPE_CHECKING:
     from remediate.rehearsal.layout import VhidLayout
     from remediate.rehearsal.node import Node
+    from remediate.rehearsal.release import Ifconfig
+
+LOWER_UP = 0x1000000
+MULTICAST = "peer 224.0.0.18 peer6 ff02::12"
+"""The addresses to which carp(4) sends where nobody has set others (recorded)."""
 
 
 @dataclass(slots=True)
@@ -143,14 +148,17 @@ class Network:
             self.node.pair.retransmit()
 
 
-def describe(interface: Interface) -> str:
-    """What `ifconfig IFACE` prints."""
+def describe(interface: Interface, of: Ifconfig) -> str:
+    """What `ifconfig IFACE` prints on a release."""
     vhids = interface.vhids
     names = ["UP"] * interface.up + ["BROADCAST"] + ["RUNNING"] * interface.up + ["PROMISC"] * bool(vhids)
-    value = 0x8822 | 0x41 * interface.up | 0x100 * bool(vhids)
+    names += ["SIMPLEX", "MULTICAST"]
+    value = of.flags | 0x41 * interface.up | 0x100 * bool(vhids)
+    if of.lower_up and interface.carrier:
+        names, value = [*names, "LOWER_UP"], value | LOWER_UP
     lines = [
-        f"{interface.name}: flags={value:x}<{','.join([*names, 'SIMPLEX', 'MULTICAST'])}> metric 0 mtu 1500",
-        "\toptions=80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
+        f"{interface.name}: flags={value:x}<{','.join(names)}> metric 0 mtu 1500",
+        f"\toptions={of.options}",
         f"\tether {interface.ether}",
         f"\tinet {interface.address} netmask 0xffffff00 broadcast {interface.address.rsplit('.', 1)[0]}.255",
     ]
@@ -161,6 +169,7 @@ def describe(interface: Interface) -> str:
     for vhid in vhids:
         counters = f"advbase {vhid.layout.advbase} advskew {vhid.advskew}"
         lines.append(f"\tcarp: {vhid.state.value} vhid {vhid.layout.vhid} {counters}")
+        lines += [f"\t      {MULTICAST}"] * of.peer
     lines += [
         f"\tmedia: Ethernet autoselect ({'10Gbase-T <full-duplex>' if interface.carrier else 'none'})",
         f"\tstatus: {'active' if interface.carrier else 'no carrier'}",
@@ -169,9 +178,13 @@ def describe(interface: Interface) -> str:
     return "\n".join(lines) + "\n"
 
 
-def describe_loopback(name: str) -> str:
+def describe_loopback(name: str, of: Ifconfig) -> str:
     """What `ifconfig loN` prints: lo0 as recorded, a new one has no address and is down."""
-    return LOOPBACK if name == "lo0" else NEW_LOOPBACK.format(name=name)
+    if name != "lo0":
+        return NEW_LOOPBACK.format(name=name)
+    return (
+        LOOPBACK.replace("8049", f"{LOWER_UP | 0x8049:x}").replace("ST>", "ST,LOWER_UP>") if of.lower_up else LOOPBACK
+    )
 
 
 LOOPBACK = """lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384

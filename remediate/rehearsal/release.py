@@ -15,6 +15,21 @@ REPAIRS = ("D57511", "D59521")
 """The reviews that repair bug 292322, as in `15.1+D57511`. With either one hastd works as primary."""
 
 
+class Ifconfig(NamedTuple):
+    """What ifconfig(8) prints, and refuses."""
+
+    options: str = "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>"
+    """Of vtnet(4), as recorded."""
+    flags: int = 0x8822
+    """Those that an interface always has. 13's drivers say IFF_KNOWSEPOCH, which is 0x20 (sys/net/if.h)."""
+    lower_up: bool = False
+    """netlink(4) adds IFF_NETLINK_1, 0x1000000, where there is a carrier: seven digits, and LOWER_UP."""
+    peer: bool = False
+    """A line with the peer's addresses follows each `carp:` line (carp.c, carp_status())."""
+    wants_mask: bool = False
+    """An IPv4 address without a mask is an error (af_inet.c, err_nomask())."""
+
+
 class Release(NamedTuple):
     """What a node runs: kernel and programs of one release."""
 
@@ -30,6 +45,22 @@ class Release(NamedTuple):
     proto_common_recv()): bug 292322."""
     repaired: bool = False
     """hastd has the repair of that."""
+    stops_by_hastctl: bool = False
+    """`hastctl stop` (16: sbin/hastd/tests/hastd_test.sh)."""
+    ifconfig: Ifconfig = Ifconfig()
+    all_means_all: bool = False
+    """`ps -a` shows all processes whatever else selects some (bin/ps/ps.c, main(), "regardless of other"); before, -p
+    and its kin select."""
+    reserved_ports: bool = False
+    """nfs_reserved_port_only is YES in /etc/defaults/rc.conf, and vfs.nfsd.nfs_privport 1 as soon as the kernel has it
+    (sys/fs/nfsserver/nfs_nfsdkrpc.c)."""
+    warns_of_subtrees: bool = False
+    """mountd(8) logs that what is exported lies beneath a mount point (mountd.c, get_exportlist_one(), EX_ADMINWARN;
+    recorded)."""
+    pidfiles: bool = False
+    """nfsd(8) and rpcbind(8) write pid files (nfsd.c, rpcbind.c: DEFAULT_PIDFILE; recorded)."""
+    service_jails: bool = False
+    """rc.subr(8) knows NAME_svcj and svcj_all_enable (run_rc_command())."""
 
     @property
     def major(self) -> int:
@@ -46,15 +77,30 @@ class Release(NamedTuple):
         return self if self.repaired else self._replace(name=f"{self.name}+{review}", repaired=True)
 
 
+_14 = Ifconfig(flags=0x8802, lower_up=True, peer=True)
+"""14's own sources are not at hand: what is the same in 14 and 15 is what its man pages and outputs show."""
+_15 = _14._replace(options="880028<VLAN_MTU,JUMBO_MTU,LINKSTATE,HWSTATS>", wants_mask=True)
+_OF_15 = Release(
+    "15.0",
+    "15.0-RELEASE",
+    1500068,
+    reads_past_control=True,
+    ifconfig=_15,
+    all_means_all=True,
+    reserved_ports=True,
+    warns_of_subtrees=True,
+    pidfiles=True,
+    service_jails=True,
+)
 RELEASES = {
     release.name: release
     for release in (
         Release("13.2", "13.2-RELEASE", 1302001),
-        Release("14.4", "14.4-RELEASE", 1404000),
-        Release("14.5", "14.5-RELEASE", 1405000),
-        Release("15.0", "15.0-RELEASE", 1500068, reads_past_control=True),
-        Release("15.1", "15.1-RELEASE-p1", 1501000, reads_past_control=True),
-        Release("16.0", "16.0-CURRENT", 1600000, reads_past_control=True),
+        Release("14.4", "14.4-RELEASE", 1404000, ifconfig=_14),
+        Release("14.5", "14.5-RELEASE", 1405000, ifconfig=_14),
+        _OF_15,
+        _OF_15._replace(name="15.1", osrelease="15.1-RELEASE-p1", osreldate=1501000),
+        _OF_15._replace(name="16.0", osrelease="16.0-CURRENT", osreldate=1600000, stops_by_hastctl=True),
     )
 }
 """By name."""

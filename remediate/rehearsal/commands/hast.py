@@ -20,6 +20,8 @@ USAGE = """usage: hastctl create [-d] [-c config] [-e extentsize] [-k keepdirty]
        hastctl dump [-d] [-c config] [all | name ...]
 """
 
+VERBS = ("create", "role", "list", "status", "dump")
+
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_OSERR, EX_OSFILE, EX_TEMPFAIL, EX_CONFIG = 64, 65, 66, 71, 72, 75, 78
 """sysexits(3), as hastctl uses them."""
 
@@ -48,8 +50,8 @@ class UsageError(Exception):
     """hastctl prints its usage and exits with 64."""
 
 
-def _arguments(words: list[str]) -> Arguments:
-    if not words or words[0] not in ("create", "role", "list", "status", "dump"):
+def _arguments(words: list[str], verbs: tuple[str, ...]) -> Arguments:
+    if not words or words[0] not in verbs:
         raise UsageError
     arguments = Arguments(words[0], [])
     rest = words[1:]
@@ -87,7 +89,7 @@ def _expand_number(text: str) -> int:
 def hastctl(call: Call) -> Steps[int]:
     """hastctl(8)"""
     try:
-        arguments = _arguments(call.argv[1:])
+        arguments = _arguments(call.argv[1:], VERBS + ("stop",) * call.node.installed.stops_by_hastctl)
     except UsageError:
         call.err(USAGE)
         return EX_USAGE
@@ -111,6 +113,9 @@ def hastctl(call: Call) -> Steps[int]:
         call.err("[ERROR] Unable to connect to hastd via /var/run/hastctl: Connection refused.\n")
         return EX_OSERR
     call.node.hastd.attend()
+    if arguments.verb == "stop":
+        call.node.hastd.terminate()
+        return 0
     if arguments.role is not None:
         return (yield from _role(call, arguments, arguments.role))
     while call.node.hastd.stuck():
@@ -184,6 +189,7 @@ def _details(resource: Resource) -> list[str]:
     dirty = primary.dirty_bytes if primary is not None else 0
     figures = worker.statistics if worker is not None else Statistics()
     busy = 1 if primary is not None and primary.synchronising else 0
+    idle = 0 if worker is None else 256 if primary is not None and not primary.started else 255 - busy
     errors = f"read: {figures.read_errors}, write: {figures.write_errors}"
     lines = [
         f"role: {resource.role}",
@@ -207,7 +213,7 @@ def _details(resource: Resource) -> list[str]:
         f"  flushes: {figures.flushes}",
         f"  activemap updates: {figures.activemap_updates}",
         f"  local errors: {errors}, delete: {figures.delete_errors}, flush: {figures.flush_errors}",
-        f"  queues: local: 0, send: 0, recv: {busy}, done: 0, idle: {255 - busy if worker is not None else 0}",
+        f"  queues: local: 0, send: 0, recv: {busy}, done: 0, idle: {idle}",
     ]
     return lines
 

@@ -18,10 +18,10 @@ from remediate.rehearsal.shell import Call, command
 @command("ifconfig")
 def ifconfig(call: Call) -> int:
     """ifconfig(8): show, up and down, vhids and their addresses, loN create and destroy."""
-    words, network = call.argv[1:], call.node.network
+    words, network, of = call.argv[1:], call.node.network, call.node.installed.ifconfig
     if not words or words == ["-a"]:
-        loopbacks = "".join(describe_loopback(name) for name in network.loopbacks)
-        call.out("".join(describe(each) for each in network.interfaces.values()) + loopbacks)
+        loopbacks = "".join(describe_loopback(name, of) for name in network.loopbacks)
+        call.out("".join(describe(each, of) for each in network.interfaces.values()) + loopbacks)
         return 0
     if words == ["-l"]:
         call.out(" ".join([*network.interfaces, *network.loopbacks]) + "\n")
@@ -29,14 +29,14 @@ def ifconfig(call: Call) -> int:
     if len(words) == 2 and words[1] in ("create", "destroy"):
         return _clone(call, *words)
     if words[0] in network.loopbacks:
-        call.out(describe_loopback(words[0]))
+        call.out(describe_loopback(words[0], of))
         return 0
     interface = network.interfaces.get(words[0])
     if interface is None:
         call.err(f"ifconfig: interface {words[0]} does not exist\n")
         return 1
     if len(words) == 1:
-        call.out(describe(interface))
+        call.out(describe(interface, of))
         return 0
     if words[1] in ("up", "down"):
         network.set_up(interface.name, words[1] == "up")
@@ -99,6 +99,9 @@ def _configure(call: Call, interface: Interface, words: list[str]) -> int:
     number = int(settings["vhid"])
     vhid = next((each for each in interface.vhids if each.layout.vhid == number), None)
     if "alias" in settings:
+        if "/" not in settings["alias"] and call.node.installed.ifconfig.wants_mask:
+            call.err("ifconfig: ERROR: setting interface address without mask is no longer supported.\n")
+            return 1
         layout = VhidLayout(number, settings["alias"].split("/")[0], interface.name)
         layout = replace(layout, password=settings.get("pass", ""))
         network.add_vhid(layout, int(settings.get("advskew", "0")))

@@ -56,6 +56,8 @@ def ps(call: Call) -> int:
             columns = words[index + 1].split(",")
         elif word == "-p":
             pids = {int(pid) for pid in words[index + 1].split(",") if pid.isdigit()}
+    if call.node.installed.all_means_all and any(re.fullmatch(r"-[xwHj]*[aA]\w*", word) for word in words):
+        pids = None
     unknown = [name for name in columns if name.rstrip("=") not in COLUMNS]
     if unknown:
         call.err(f"ps: {unknown[0]}: keyword not found\n")
