@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from checks.carp_hearing import hearing
 from checks.plugin.command import CheckCommand, Session
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import name_list
@@ -34,6 +35,14 @@ TABLE = Table(
     Row("carp-advbase-differs", WARNING, "a vhid has another advbase on the other node",
         "the slower node waits longer, or never becomes master"),
     Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other"),
+    Row("carp-peer-wrong", CRITICAL, "a vhid does not send to an address of the other node (`peer`, `peer6`)",
+        "the other node does not hear it: at the next failover, or now, both are MASTER"),
+    Row("carp-peer-one-sided", WARNING, "a vhid is unicast on one node and multicast on the other",
+        "in a network that does not pass multicast one node does not hear the other one, and both become MASTER"),
+    Row("carp-factors-differ", WARNING, "net.inet.carp.ifdown_demotion_factor or senderr_demotion_factor of the nodes"
+        " differ", "the same fault moves the address away from one node and not from the other"),
+    Row("carp-vrrp-not-held", WARNING, "VRRP in place of CARP",
+        "VRRP ignores net.inet.carp.demotion: a node that cannot serve is not held back, and keeps the address"),
     Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
         "the node holds back, or lost an interface"),
     Row("carp-address-tentative", WARNING, "an IPv6 address of a vhid is marked `tentative`",
@@ -63,15 +72,17 @@ PERFDATA = (
 ABOUT = """\
 Looks at `ifconfig -a` (CARP, and VRRPv3 of FreeBSD 15 and later) and `sysctl net.inet.carp`: the state of every vhid,
 advskew, demotion (and how much of it hastwatch added to hold the node back, and why), preempt and allow, and that all
-vhids of the node agree. With --peer at both nodes: that one of them, and only one, is MASTER of each vhid, and that
-vhids, addresses and advbase are the same."""
+vhids of the node agree. With --peer at both nodes: that one of them, and only one, is MASTER of each vhid, that vhids,
+addresses, protocol and advbase are the same, that unicast peers (FreeBSD 14 and later) point at each other, and that
+faults demote both nodes alike. Passwords are not compared: where they differ, both nodes are MASTER at once."""
 
 
 class Seen(NamedTuple):
-    """The virtual hosts of one node and its settings."""
+    """The virtual hosts of one node and its settings, None where the kernel has no CARP."""
 
     node: Node
     vhids: tuple[Vhid, ...]
+    settings: carp.CarpSysctl | None
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
@@ -97,6 +108,7 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
     vhids = carp.vhids(node)
     masters = [vhid for vhid in vhids if vhid.state is CarpState.MASTER]
     found: list[Finding] = []
+    settings = None
     try:
         settings = carp.settings(node)
         yield Number(f"{node.label}_demotion", settings.demotion)
@@ -105,11 +117,11 @@ def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | 
     except carp.CarpNotLoaded as error:
         found.append(TABLE.finding("carp-not-loaded", node.label, str(error)))
     yield Number(f"{node.label}_masters", len(masters), least=0)
-    mapped = [bool(settings.vhid) for settings in session.config.resource.values()]
+    mapped = [bool(one.vhid) for one in session.config.resource.values()]
     found += _vhids(node.label, vhids, bool(mapped) and all(mapped))
     if node is session.here:
         found += _expected(session, node.label, vhids)
-    seen.append(Seen(node, vhids))
+    seen.append(Seen(node, vhids, settings))
     if not found and all(vhid.is_read for vhid in vhids):
         found.append(TABLE.finding("carp-well", node.label, _states(vhids)))
     yield from found
@@ -163,6 +175,8 @@ def _vhids(label: str, vhids: tuple[Vhid, ...], mapped: bool) -> Iterator[Findin
         if vhid.state is CarpState.INIT:
             why = "interface down" if not vhid.interface_up else f"interface up, {vhid.media or 'status not known'}"
             yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT: {why}")
+        if vhid.protocol == "vrrp":
+            yield TABLE.finding("carp-vrrp-not-held", label, f"{_say(vhid)} {vhid.state.value} speaks VRRP")
         for address, flag in vhid.not_ready:
             yield TABLE.finding(
                 NOT_READY[flag], label, f"{address} of {vhid.name} ({vhid.state.value}) is {flag.value}"
@@ -187,7 +201,7 @@ def _read_again_if_moving(here: Seen, there: Seen) -> tuple[Seen, Seen]:
     pairs, _, _ = matched(here.vhids, there.vhids)
     if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs if one.is_read):
         return here, there
-    return Seen(here.node, carp.vhids(here.node)), Seen(there.node, carp.vhids(there.node))
+    return here._replace(vhids=carp.vhids(here.node)), there._replace(vhids=carp.vhids(there.node))
 
 
 def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
@@ -201,6 +215,17 @@ def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
             yield TABLE.finding("carp-vhid-missing", there.node.label, f"no vhid {vhid.name}")
         for vhid in only_there:
             yield TABLE.finding("carp-vhid-missing", here.node.label, f"no vhid {vhid.name}")
+    if here.settings and there.settings:
+        yield from _factors(here.node.label, here.settings, there.node.label, there.settings)
+
+
+def _factors(here: str, ours: carp.CarpSysctl, there: str, theirs: carp.CarpSysctl) -> Iterator[Finding]:
+    """Of the settings only these have to agree: `allow` and `preempt` are judged on each node, `log` and `dscp` change
+    nothing of who is MASTER (ip_carp.c, carp_demote_adj())."""
+    for name in carp.FACTORS:
+        one, other = getattr(ours, name), getattr(theirs, name)
+        if one is not None and other is not None and one != other:
+            yield TABLE.finding("carp-factors-differ", f"{here} and {there}", f"net.inet.carp.{name} {one} and {other}")
 
 
 def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Finding]:
@@ -215,7 +240,10 @@ def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Findi
     if ours.protocol != theirs.protocol:
         yield TABLE.finding("carp-protocol-differs", subject, f"{ours.protocol} and {theirs.protocol}")
     elif ours.advbase != theirs.advbase and ours.numbers_read and theirs.numbers_read:
-        yield TABLE.finding("carp-advbase-differs", subject, f"advbase {ours.advbase} and {theirs.advbase}")
+        what = "interval" if ours.protocol == "vrrp" else "advbase"
+        yield TABLE.finding("carp-advbase-differs", subject, f"{what} {ours.advbase} and {theirs.advbase}")
+    for deaf in hearing(here, ours, there, theirs):
+        yield TABLE.finding(deaf.reason, subject, deaf.text)
     if set(ours.addresses) != set(theirs.addresses) and not (ours.unread or theirs.unread):
         sides = [f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in ((here, ours), (there, theirs))]
         yield TABLE.finding("carp-addresses-differ", subject, ", ".join(sides))

@@ -56,6 +56,7 @@ ROLE_INIT = (LIST, "role: secondary", "role: init")
 STUCK = (LIST, "", "[ERROR] Unable to receive reply.\nexit 70")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
 VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
+PEER = "advskew 10\n\t      peer {} peer6 ff02::12\n"
 NO_POINT = ("ls -A /hast/home", "", "ls: /hast/home: No such file or directory\nexit 1")
 BROKEN = ("ls -A /hast/home", "", "ls: /hast/home: Input/output error\nexit 1")
 SPINS = ("ps -o stat,%cpu -p 384", "", "STAT %CPU\nRs   99.0")
@@ -131,6 +132,9 @@ CASES = (
     Case("carp-addresses-differ", "carp", peer=((IFCONFIG, "inet 10.1.101.5 ", "inet 10.1.101.6 "),)),
     Case("carp-advbase-differs", "carp", peer=((IFCONFIG, "advbase 1", "advbase 2"),)),
     Case("carp-protocol-differs", "carp", peer=(VRRP,)),
+    Case("carp-peer-wrong", "carp", answers=((IFCONFIG, "advskew 10\n", PEER.format("10.1.101.9")),), peer=()),
+    Case("carp-peer-one-sided", "carp", answers=((IFCONFIG, "advskew 10\n", PEER.format("10.1.101.4")),), peer=()),
+    Case("carp-factors-differ", "carp", peer=((SYSCTL, "ifdown_demotion_factor: 240", "ifdown_demotion_factor: 0"),)),
     Case("hast-role-unknown", "carp_hast", answers=((LIST, "", "home:\n  error: 1\nstatus 1"),)),
     Case("carp-master-nfs-stopped", "carp_hast", answers=((PS, "mountd", "sleep"),)),
     Case("locking-stopped", "carp_hast", answers=((PS, "rpc.lockd", "sleep"),)),

@@ -21,11 +21,18 @@ from checks.probes.vhid import speaking as speaking
 
 
 class CarpSysctl(NamedTuple):
-    """carp(4), net.inet.carp.*. `demotion` is added to the advskew of every vhid of the node."""
+    """carp(4), net.inet.carp.*. `demotion` is added to the advskew of every vhid of the node. The factors are what is
+    added to it while an interface is down, or while nothing can be sent; None where sysctl(8) does not print them."""
 
     demotion: int
     preempt: bool
     allow: bool
+    ifdown_demotion_factor: int | None = None
+    senderr_demotion_factor: int | None = None
+
+
+FACTORS = ("ifdown_demotion_factor", "senderr_demotion_factor")
+NEEDED = tuple(name for name in CarpSysctl._fields if name not in FACTORS)
 
 
 class CarpNotLoaded(Exception):
@@ -70,9 +77,10 @@ def parse_sysctl(text: str) -> tuple[CarpSysctl, tuple[str, ...]]:
         value = int(found["value"]) if re.fullmatch(r"(?a)-?\d{1,10}", found["value"]) else None
         if value is None or values.setdefault(name, value) != value:
             raise NotUnderstood("sysctl net.inet.carp", line)
-    for name in CarpSysctl._fields:
+    for name in NEEDED:
         if name not in values:
             if odd:
                 raise NotUnderstood("sysctl net.inet.carp", odd[0])
             raise NotUnderstood(f"sysctl net.inet.carp without {name}", text[:160] or "(empty)")
-    return CarpSysctl(values["demotion"], values["preempt"] != 0, values["allow"] != 0), tuple(odd)
+    factors = [values.get(name) for name in FACTORS]
+    return CarpSysctl(values["demotion"], values["preempt"] != 0, values["allow"] != 0, *factors), tuple(odd)

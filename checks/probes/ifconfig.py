@@ -53,7 +53,8 @@ class _Interface:
         self.name, self.up, self.media = name, up, ""
         self.vhids: list[Vhid] = []
         self.addresses: list[_Address] = []
-        self.unread = False
+        self.own: list[str] = []
+        self.unread = self.own_unread = False
 
     def finished(self) -> tuple[Vhid, ...]:
         return tuple(
@@ -64,6 +65,7 @@ class _Interface:
                 ),
                 media=self.media,
                 unread=self.unread,
+                own=() if self.own_unread else tuple(self.own),
             )
             for vhid in self.vhids
         )
@@ -101,7 +103,13 @@ def _take(interface: _Interface, line: str) -> bool:
         vhid = _vhid(interface, kind[:-1], words)
         interface.vhids.append(vhid)
         return vhid.is_read and vhid.numbers_read
-    if kind in ("inet", "inet6") and "vhid" in words:
+    if kind == "peer" and interface.vhids:
+        return _take_peers(interface, words)
+    if kind in ("inet", "inet6") and words and "vhid" not in words:
+        own = words[0].partition("/")[0].partition("%")[0]
+        interface.own.append(own)
+        interface.own_unread |= not re.fullmatch(ADDRESS, own)  # IFCONFIG_FORMAT=addr:host prints names
+    elif kind in ("inet", "inet6") and "vhid" in words:
         address = _address(words)
         if address is None:
             interface.unread = True
@@ -109,6 +117,14 @@ def _take(interface: _Interface, line: str) -> bool:
         interface.addresses.append(address)
     elif kind == "status:":
         interface.media = line.strip().partition(" ")[2]
+    return True
+
+
+def _take_peers(interface: _Interface, words: list[str]) -> bool:
+    """`peer ADDRESS peer6 ADDRESS` of 14 and later, the line after that of a vhid (carp.c, carp_status())."""
+    if len(words) < 3 or words[1] != "peer6" or not all(re.fullmatch(ADDRESS, each) for each in (words[0], words[2])):
+        return False
+    interface.vhids[-1] = interface.vhids[-1]._replace(peer=words[0], peer6=words[2])
     return True
 
 

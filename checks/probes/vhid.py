@@ -48,6 +48,12 @@ class Vhid(NamedTuple):
     unread: bool = False
     numbers_read: bool = True
     """False: `advbase` and `advskew` were not understood and mean nothing."""
+    peer: str = ""
+    peer6: str = ""
+    """Where its advertisements go, FreeBSD 14 and later: a multicast group, or the address of the other node. Empty:
+    to the group, as CARP of 13 and earlier and VRRPv3 do."""
+    own: tuple[str, ...] = ()
+    """The addresses of the interface that belong to no vhid; empty where one of them was not understood."""
 
     @property
     def name(self) -> str:
@@ -58,6 +64,10 @@ class Vhid(NamedTuple):
     def is_read(self) -> bool:
         """Whether its line says in which state it is."""
         return self.state is not CarpState.UNKNOWN
+
+    def has_own(self, address: str) -> bool:
+        """Whether an address is one that its interface keeps in every state."""
+        return any(_same_address(one, address) for one in self.own)
 
     @property
     def usable(self) -> tuple[str, ...]:

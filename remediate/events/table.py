@@ -125,7 +125,8 @@ TABLE = (
     *_nothing("check_carp", "CARP and its interfaces are not changed by an event", "carp-not-loaded", "carp-no-vhid",
               "carp-not-allowed", "carp-init", "carp-address-tentative", "carp-address-detached"),
     *_nothing("check_carp", "the configuration is a human's", "carp-vhid-missing", "carp-addresses-differ",
-              "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off", "carp-address-duplicated"),
+              "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off", "carp-address-duplicated",
+              "carp-peer-wrong", "carp-peer-one-sided", "carp-factors-differ", "carp-vrrp-not-held"),
 )  # fmt: skip
 """Every finding that is not OK."""
 

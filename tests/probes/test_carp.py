@@ -24,13 +24,15 @@ def test_a_virtual_host_is_read_with_its_addresses() -> None:
         + "\tinet6 fe80::1%em0 prefixlen 64 scopeid 0x1 vhid 2\n"
         + CARP_LINE
     )
-    expected = Vhid("em0", 2, CarpState.MASTER, "carp", 1, 10, ("10.1.101.5/32", "fe80::1/64"), True)
+    addresses = ("10.1.101.5/32", "fe80::1/64")
+    expected = Vhid("em0", 2, CarpState.MASTER, "carp", 1, 10, addresses, True, own=("10.1.101.3",))
     assert parse(text).vhids == (expected,)
 
 
 def test_freebsd_14_adds_a_line_with_the_peers() -> None:
-    text = HEAD + CARP_LINE + "\t      peer 224.0.0.18 peer6 ff02::12\n"
-    assert parse(text).vhids[0].state is CarpState.MASTER
+    text = HEAD + CARP_LINE + "\t      peer 224.0.0.18 peer6 fe80::2\n"
+    found = parse(text).vhids[0]
+    assert (found.state, found.peer, found.peer6) == (CarpState.MASTER, "224.0.0.18", "fe80::2")
 
 
 def test_freebsd_15_can_speak_vrrp() -> None:
@@ -59,6 +61,8 @@ def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
         "\tcarp: MASTER vhid zwei advbase 1 advskew 10",
         "\tcarp: MASTER vhid 2 advbase 1",
         "\tvrrp: MASTER vrid 2 prio hoch interval 1",
+        "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n\t      peer nfs002 peer6 ff02::12",
+        "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n\t      peer 10.1.101.4",
         "\tinet 10.1.101.5 netmask 0xffffffff vhid \u0662",
         "\tinet 10.1.101.5;id netmask 0xffffffff vhid 2",
         "ifconfig: Zugriff verweigert",
@@ -66,7 +70,7 @@ def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
     ],
 )
 def test_what_ifconfig_does_not_print_is_not_understood(line: str) -> None:
-    assert parse(HEAD + line + "\n").odd == (line,)
+    assert parse(HEAD + line + "\n").odd == (line.rpartition("\n")[2],)
 
 
 def carp_vhid(name: str) -> Vhid:
@@ -102,6 +106,10 @@ def test_every_recorded_output_is_understood() -> None:
     assert {parse_sysctl(text)[0].demotion for text in SYSCTLS} >= {0, 240}
 
 
+def test_the_factors_of_demotion_are_read_where_they_are_printed() -> None:
+    assert parse_sysctl(SYSCTLS[0])[0][3:] == (240, 240)
+
+
 def test_the_settings_are_read_and_others_are_let_pass() -> None:
     text = "net.inet.carp.demotion: 240\nnet.inet.carp.preempt: 1\nnet.inet.carp.allow: 0\nnet.inet.carp.new: a b\n"
     assert parse_sysctl(text) == (CarpSysctl(240, True, False), ())
@@ -114,6 +122,62 @@ def test_the_settings_are_read_and_others_are_let_pass() -> None:
 def test_settings_that_are_not_all_there_are_not_understood(text: str) -> None:
     with pytest.raises(NotUnderstood):
         parse_sysctl(text)
+
+
+FOUR = st.integers(1, 254).map("10.1.101.{}".format)
+SIX = st.integers(1, 0xFFFF).map("fe80::{:x}".format)
+
+
+@st.composite
+def interfaces(draw: st.DrawFn) -> list[tuple[str, list[str], list[Vhid]]]:
+    """Interfaces with addresses of their own and several vhids each, of both families, of CARP 13, 14 and of VRRP."""
+    made = []
+    for name in draw(st.lists(st.sampled_from(["em0", "em1", "vlan0.100", "lagg0"]), min_size=1, unique=True)):
+        own = draw(st.lists(FOUR | SIX, max_size=3))
+        vhids = []
+        for number in draw(st.lists(st.integers(1, 255), max_size=4, unique=True)):
+            four, six = draw(st.lists(FOUR, max_size=2)), draw(st.lists(SIX, max_size=2))
+            addresses = tuple([f"{each}/32" for each in four] + [f"{each}/64" for each in six])
+            vrrp, peers = draw(st.booleans()), draw(st.just(("", "")) | st.tuples(FOUR, SIX))
+            state = draw(st.sampled_from(STATES))
+            base, skew = draw(st.integers(1, 255)), draw(st.integers(0, 254))
+            made_vhid = Vhid(
+                name, number, state, "vrrp" if vrrp else "carp", base, skew, addresses, True, own=tuple(own)
+            )
+            vhids.append(made_vhid if vrrp else made_vhid._replace(peer=peers[0], peer6=peers[1]))
+        made.append((name, own, vhids))
+    return made
+
+
+def printed(name: str, own: list[str], vhids: list[Vhid]) -> str:
+    """The lines of ifconfig(8): the addresses first, then the vhids (ifconfig.c, status(); carp.c, carp_status())."""
+    lines = [f"{name}: flags=1008943<UP,BROADCAST,LOWER_UP> metric 0 mtu 1500"]
+    for address, number in [(each, 0) for each in own] + [(e, v.number) for v in vhids for e in v.addresses]:
+        bare = address.partition("/")[0]
+        kind = f"inet6 {bare}%{name} prefixlen 64 scopeid 0x1" if ":" in bare else f"inet {bare} netmask 0xffffffff"
+        lines.append(f"\t{kind}{f' vhid {number}' if number else ''}")
+    for one in vhids:
+        if one.protocol == "vrrp":
+            numbers = f"vrid {one.number} prio {255 - one.advskew} interval {one.advbase}"
+            lines.append(f"\tvrrp: {one.state.value} {numbers}")
+        else:
+            lines.append(f"\tcarp: {one.state.value} vhid {one.number} advbase {one.advbase} advskew {one.advskew}")
+            lines += [f"\t      peer {one.peer} peer6 {one.peer6}"] if one.peer else []
+    return "".join(f"{line}\n" for line in [*lines, "\tstatus: active"])
+
+
+@given(interfaces())
+def test_all_vhids_of_all_interfaces_are_read_as_they_are_printed(
+    made: list[tuple[str, list[str], list[Vhid]]],
+) -> None:
+    found = parse("".join(printed(*each) for each in made))
+    expected = [vhid._replace(media="active") for _, _, vhids in made for vhid in vhids]
+    assert (list(found.vhids), found.odd) == (expected, ())
+
+
+def test_an_address_of_the_interface_that_is_a_name_leaves_its_own_addresses_open() -> None:
+    text = HEAD + "\tinet 10.1.101.3 netmask 0xffffff00\n\tinet nfs001 netmask 0xffffff00\n" + CARP_LINE
+    assert parse(text).vhids[0].own == ()
 
 
 @settings(max_examples=300)
