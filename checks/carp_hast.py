@@ -110,9 +110,13 @@ STANDING_BY = (
 )  # fmt: skip
 
 RULES = (*SERVING, *STANDING_BY)
+IMPLIED = ("carp-hast-active", "carp-backup-mounted", "carp-backup-nfs-running", "mount-not-known")
+"""Verdicts that say nothing besides of a node whose pool is suspended: it cannot be unmounted."""
 
 TABLE = Table(
     *(rule.row for rule in SERVING),
+    Row("pool-suspended", CRITICAL, "the ZFS pool that is mounted is suspended, or `zpool status` does not end",
+        "clients hang: the other node has to serve, and only a reboot brings this one back"),
     Row("hast-both-primary", CRITICAL, "both nodes have role primary", "each write makes the copies go different ways"),
     Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service"),
     Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
@@ -138,12 +142,12 @@ PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the 
 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
-(`mount`), the NFS daemons (`ps`), on a secondary at the metadata of its disk (`hastctl dump NAME`), and, where
-nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover has left its setting behind
-(`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS is its verdict; the others
-are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has changed, the states on the way
-of a failover are WARNING for --grace seconds; the change is known from the run before, so the first run of all judges
-without grace."""
+(`mount`, and of ZFS `zpool status`), the NFS daemons (`ps`), on a secondary at the metadata of its disk (`hastctl dump
+NAME`), and, where nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover has left its
+setting behind (`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS is its
+verdict; the others are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has changed,
+the states on the way of a failover are WARNING for --grace seconds; the change is known from the run before, so the
+first run of all judges without grace."""
 
 
 class Judged(NamedTuple):
@@ -217,8 +221,11 @@ def _resource(
     lacking = []
     if found.state.role is SECONDARY:
         lacking = list(session.guarded(subject, _copy(facts.node, resource.name, subject)))
+    lacking += _pool(found, facts, subject)
     ready = rule.row.severity is OK
-    if passing:
+    if found.look.suspended and rule.row.reason in IMPLIED:
+        pass
+    elif passing:
         text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP seen to change {say_duration(since or 0)} ago"
         yield TABLE.finding("failover-in-progress", subject, text)
     elif not found.carp_told:
@@ -232,6 +239,15 @@ def _resource(
         yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
     if found.state.mounted is Mounted.NOTHING:
         yield from _underneath(facts.node, settings.mount_point, subject)
+
+
+def _pool(found: ResourceFacts, facts: NodeFacts, subject: str) -> Iterator[Finding]:
+    """Whether the ZFS pool of the resource answers. mount(8) shows a suspended one as it was."""
+    look = found.look
+    if look.suspended and look.mounted is not Mounted.WRONG:
+        yield TABLE.finding("pool-suspended", subject, f"{look.suspended}; {_say(found, facts)}")
+    if look.unread and look.mounted is not Mounted.NOT_KNOWN:
+        yield TABLE.could_not_look(subject, look.unread)
 
 
 def _address(session: Session, name: str, ours: list[Vhid]) -> str:
@@ -267,7 +283,7 @@ def _say(found: ResourceFacts, facts: NodeFacts) -> str:
     if found.state.nfs is Nfs.SOME:
         said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - facts.daemons))} missing)"
     if found.state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN):
-        said += f" ({found.mount_says})"
+        said += f" ({found.look.says})"
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
 
 

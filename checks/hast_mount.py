@@ -25,6 +25,8 @@ TABLE = Table(
     Row("mount-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
         "part of it is missing on the other node: a failover cannot bring it back"),
     Row("mount-read-only", CRITICAL, "mounted read-only", "clients cannot write"),
+    Row("pool-suspended", CRITICAL, "its ZFS pool is suspended, or `zpool status` does not end",
+        "clients hang: the other node has to serve, and only a reboot brings this one back"),
     Row("mount-hangs", CRITICAL, "the file system does not answer in time", "clients hang: the disk may be dead"),
     Row("mount-broken", CRITICAL, "df, or reading or writing (--depth), fails", "clients get errors"),
     Row("mount-fsid-changed", CRITICAL, "the fsid is not the recorded one",
@@ -53,9 +55,9 @@ Looks at the role (`hastctl list NAME`), at what is mounted (`mount`, and `mount
 (`df -ik` of it). On a primary a file system on the resource's device /dev/hast/NAME has to be mounted at its mount
 point (/hast/NAME, or mount_point in the configuration), read-write, with room, answering in time, and with the fsid of
 the first time, because clients' file handles hold it. It may lie on the device directly, or on labels, partitions,
-geli(8), gjournal(8) or a mirror of it (`sysctl kern.geom.confxml`), or be of a ZFS pool on it (`zpool status`). On any
-other role it must not be mounted. --depth read lists the directory; --depth write also makes, syncs and removes an
-empty file .hastwatch.XXXXXXXX in it."""
+geli(8), gjournal(8) or a mirror of it (`sysctl kern.geom.confxml`), or be of a ZFS pool on it (`zpool status`), which
+must not be suspended. On any other role it must not be mounted. --depth read lists the directory; --depth write also
+makes, syncs and removes an empty file .hastwatch.XXXXXXXX in it."""
 
 WARN_PERCENT, CRITICAL_PERCENT = "85", "95"
 
@@ -91,11 +93,16 @@ def _resource(
 ) -> Iterator[Finding | Number]:
     point = session.config.for_resource(resource.name).mount_point
     mount = filesystem.mounted_at(mounts, point)
-    found, says = look_at_mount(session.here, mount, session.wanted(resource))
+    found, says, suspended, unread = look_at_mount(session.here, mount, session.wanted(resource))
     if found in (Mounted.WRONG, Mounted.IN_PART):
         reason = "mount-wrong-device" if found is Mounted.WRONG else "mount-in-part"
         yield TABLE.finding(reason, subject, f"at {point}, instead of {resource.device}: {says}")
         return
+    if suspended:
+        yield TABLE.finding("pool-suspended", subject, f"at {point}: {suspended}")
+        return
+    if unread and found is not Mounted.NOT_KNOWN:
+        yield TABLE.could_not_look(subject, unread)
     try:
         role = hast.resource(session.here, resource.name).role
     except hast.NoState as error:

@@ -57,6 +57,8 @@ STUCK = (LIST, "", "[ERROR] Unable to receive reply.\nexit 70")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
 VRRP = (IFCONFIG, "carp: BACKUP vhid 2 advbase 1 advskew 20", "vrrp: BACKUP vrid 2 prio 100 interval 100")
 PEER = "advskew 10\n\t      peer {} peer6 ff02::12\n"
+ZFS = (MOUNT, "/dev/hast/home on /hast/home (ufs", "home on /hast/home (zfs")
+SUSPENDED = (ZFS, ("zpool status -P home", "", "  pool: home\n state: SUSPENDED\nconfig:\n"))
 NO_POINT = ("ls -A /hast/home", "", "ls: /hast/home: No such file or directory\nexit 1")
 BROKEN = ("ls -A /hast/home", "", "ls: /hast/home: Input/output error\nexit 1")
 SPINS = ("ps -o stat,%cpu -p 384", "", "STAT %CPU\nRs   99.0")
@@ -146,6 +148,10 @@ CASES = (
     Case("devd-cpu-critical", "devd", answers=(SPINS,), options=("-c", "90")),
     Case("devd-no-vhid", "devd", answers=((IFCONFIG, "\tcarp: MASTER vhid 2 advbase 1 advskew 10\n", ""),)),
     Case("devd-hook-shadowed", "devd", answers=(NARROW,)),
+    Case("pool-suspended", "hast_mount", answers=SUSPENDED),
+    Case("pool-suspended", "carp_hast", answers=SUSPENDED),
+    Case("pool-suspended", "hast_mount", answers=(ZFS, ("zpool status -P home", "", "exit 124")), options=("-t", "3")),
+    Case("pool-suspended", "carp_hast", answers=(ZFS, ("zpool status -P home", "", "exit 124")), options=("-t", "3")),
     Case("mount-hangs", "hast_mount", answers=((DF, "", "exit 124"),), options=("-t", "3")),
     Case("mount-broken", "hast_mount", answers=(BROKEN,), options=("--depth", "read")),
     Case("mount-full", "hast_mount", options=("-w", "5")),
@@ -369,6 +375,14 @@ ELSEWHERE = {
     "check-failed",
 }
 """Found above, in tests/probes/test_process.py and in tests/plugin/test_command.py."""
+
+
+@pytest.mark.parametrize("check", ["hast_mount", "carp_hast"])
+def test_a_pool_that_cannot_be_asked_is_not_called_well(
+    check: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = Case("", check, answers=(ZFS, ("zpool status -P home", "", "zpool: permission denied\nexit 126")))
+    assert "permission-denied" in list(findings(case, tmp_path, capfd))
 
 
 def test_every_row_has_a_case() -> None:

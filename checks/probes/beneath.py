@@ -14,7 +14,7 @@ from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 from checks.probes import geom, zpool
-from checks.probes.errors import ProbeError
+from checks.probes.errors import Hangs, ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.geom import GATE, MIRROR, Graph, Provider
 from checks.probes.node import Node
@@ -63,6 +63,10 @@ class Ground(NamedTuple):
     says: str
     on_hast: bool = False
     """Some of it lies on a device of HAST, of this resource or of another."""
+    suspended: str = ""
+    """Why nothing of its pool can be read or written, in words: it is suspended, or zpool(8) does not end."""
+    unread: ProbeError | None = None
+    """Why it is not known whether its pool is suspended."""
 
 
 def ground(node: Node, mount: Mount, wanted: Wanted) -> Ground:
@@ -113,16 +117,21 @@ def by_name(device: str, wanted: Wanted) -> Lies:
 
 def _of_a_pool(node: Node, pool: str, wanted: Wanted) -> Ground:
     """What a pool is made of decides, where it can be read; else its name."""
+    suspended = ""
     try:
-        groups = zpool.groups(node, pool)
+        text = zpool.status(node, pool)
+        suspended = zpool.suspended(text, pool)
+        found = of_devices(node, zpool.parse(text, pool), wanted)
     except ProbeError as error:
+        suspended = suspended or (str(error) if isinstance(error, Hangs) else "")
+        unread = None if suspended else error
         if pool in wanted.pools:
-            return Ground(Lies.ON_IT, f"the pool {pool}", True)
-        return Ground(Lies.NOT_KNOWN, f"the pool {pool}, and what it is made of is not known ({error})")
-    found = of_devices(node, groups, wanted)
+            return Ground(Lies.ON_IT, f"the pool {pool}", True, suspended, unread)
+        says = f"the pool {pool}, and what it is made of is not known ({error})"
+        return Ground(Lies.NOT_KNOWN, says, suspended=suspended, unread=unread)
     if found.lies is Lies.NOT_KNOWN and pool in wanted.pools:
-        return Ground(Lies.ON_IT, f"the pool {pool}", True)
-    return found._replace(says=f"the pool {pool} of {found.says}")
+        return Ground(Lies.ON_IT, f"the pool {pool}", True, suspended)
+    return found._replace(says=f"the pool {pool} of {found.says}", suspended=suspended)
 
 
 class _Looking:

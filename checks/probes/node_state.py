@@ -9,6 +9,7 @@ from typing import NamedTuple
 from checks.probes import carp, filesystem, hast, processes
 from checks.probes.beneath import Lies, Wanted, ground
 from checks.probes.carp import CarpState, Lacking, Vhid, asked
+from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.node import Node
 
@@ -39,6 +40,16 @@ NOT_THE_RESOURCE = {
     Lies.IN_PART: Mounted.IN_PART,
     Lies.NOT_KNOWN: Mounted.NOT_KNOWN,
 }
+
+
+class Look(NamedTuple):
+    """What is mounted, as far as a resource goes, and what is to be said of it; `suspended` says why nothing of its
+    pool can be read or written, or is empty; `unread` why that is not known."""
+
+    mounted: Mounted
+    says: str
+    suspended: str = ""
+    unread: ProbeError | None = None
 
 
 class Nfs(enum.Enum):
@@ -82,7 +93,7 @@ class ResourceFacts(NamedTuple):
     state: State
     hast_says: str
     carp_says: str
-    mount_says: str
+    look: Look
     """What is mounted, and on what it lies."""
     carp_told: bool = True
     """False: a vhid may speak for the resource, and which one it is, or what it says, cannot be told."""
@@ -99,17 +110,17 @@ def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str,
     ProbeError."""
     role, hast_says = _role(facts.node, wanted.name)
     mount = filesystem.mounted_at(facts.mounts, mount_point)
-    mounted, mount_says = look_at_mount(facts.node, mount, wanted)
+    look = look_at_mount(facts.node, mount, wanted)
     carp_asks = asked(facts.vhids, vhid, address)
     state = State(
         carp=carp_asks.state,
         role=role,
-        mounted=mounted,
+        mounted=look.mounted,
         nfs=_nfs(facts.daemons),
         exported=mount is not None and mount.exported,
     )
     told = carp_asks.lacking not in (Lacking.NOT_UNIQUE, Lacking.NOT_UNDERSTOOD)
-    return ResourceFacts(state, hast_says, carp_asks.why, mount_says, told)
+    return ResourceFacts(state, hast_says, carp_asks.why, look, told)
 
 
 def _role(node: Node, name: str) -> tuple[HastRole, str]:
@@ -122,14 +133,14 @@ def _role(node: Node, name: str) -> tuple[HastRole, str]:
         return HastRole.NOT_KNOWN, str(error)
 
 
-def look_at_mount(node: Node, mount: Mount | None, wanted: Wanted) -> tuple[Mounted, str]:
-    """What is mounted, as far as the resource goes, and what is to be said of it. Raises nothing."""
+def look_at_mount(node: Node, mount: Mount | None, wanted: Wanted) -> Look:
+    """What is mounted, as far as the resource goes. Raises nothing."""
     if mount is None:
-        return Mounted.NOTHING, ""
+        return Look(Mounted.NOTHING, "")
     found = ground(node, mount, wanted)
-    if found.lies is Lies.ON_IT:
-        return Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE, found.says
-    return NOT_THE_RESOURCE[found.lies], found.says
+    as_mounted = Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE
+    here = as_mounted if found.lies is Lies.ON_IT else NOT_THE_RESOURCE[found.lies]
+    return Look(here, found.says, found.suspended, found.unread)
 
 
 def _nfs(daemons: frozenset[str]) -> Nfs:

@@ -1,4 +1,9 @@
-"""What a ZFS pool is made of: the tree of `zpool status -P` (zpool-status(8)), which any user may ask for."""
+"""What a ZFS pool is made of, and whether it is suspended: `zpool status -P` (zpool-status(8)), which any user may ask.
+
+Of a pool that cannot reach its devices this is what still answers: it needs only the configuration that the kernel has
+in memory (spa.c, spa_get_stats()). `zpool list` and `get` read properties from the pool (spa_prop_get()), statfs(2) and
+so df(1) says what it always says (zfs_vfsops.c, zfs_statfs()), and everything else waits.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,14 @@ COPIES = r"(mirror|replacing|spare)-\d+"
 """Groups each of whose members holds all of it."""
 
 
+STATE = r"(?m)^ *state: (?P<state>[A-Z]+)$"
+LOST = ("SUSPENDED", "UNAVAIL", "FAULTED")
+"""libzfs_pool.c, zpool_get_state_str(), zpool_state_to_name(): no device is left that could serve."""
+SUSPENDED = r"(?m)^ *see: \S*/(?P<message>ZFS-8000-(HC|JQ|MM))$"
+"""libzfs_status.c, check_status(): the pool is suspended, with failmode=wait, with failmode=continue, by multihost. For
+the second zpool_get_state_str() of 13.2 does not say so."""
+
+
 class Group(NamedTuple):
     """Devices of which either all are needed, or one is enough."""
 
@@ -26,12 +39,21 @@ class Group(NamedTuple):
     one_is_enough: bool
 
 
-def groups(node: Node, pool: str) -> tuple[Group, ...]:
-    """What an imported pool is made of; all groups are needed. Raises ProbeError."""
+def status(node: Node, pool: str) -> str:
+    """What `zpool status -P` prints of an imported pool. Raises ProbeError."""
     completed = node.run("zpool", "status", "-P", pool)
     if completed.status != 0:
         raise Failed(f"`zpool status -P {pool}` ends with {completed.status}: {completed.words}")
-    return parse(completed.stdout, pool)
+    return completed.stdout
+
+
+def suspended(text: str, pool: str) -> str:
+    """Why nothing of the pool can be read or written, in words, out of what `status` gives; empty where it can."""
+    state, message = re.search(STATE, text), re.search(SUSPENDED, text)
+    if message or (state and state["state"] in LOST):
+        said = [f"state {state['state']}" if state else "", message["message"] if message else ""]
+        return f"the pool {pool} is suspended ({', '.join(filter(None, said))})"
+    return ""
 
 
 def parse(text: str, pool: str) -> tuple[Group, ...]:

@@ -67,6 +67,8 @@ TABLE = (
             "hast-both-primary", "carp-init-hast-primary", "carp-backup-mounted", "carp-backup-hast-primary"),
     *_calls("check_carp_hast", Remedy.CONVERGE, Since.HARD, "the node is not what CARP says",
             "carp-backup-hast-init", "carp-backup-nfs-running", "locking-stopped"),
+    *_calls("check_carp_hast", Remedy.CONVERGE, Since.SOFT, "clients hang until the other node has the role",
+            "pool-suspended"),
     *_nothing("check_carp_hast", "CARP and its interfaces are not changed by an event", "carp-absent",
               "carp-init-standby"),
     *_nothing("check_carp_hast", "a hastd that is stuck is not killed under a file system", "hast-role-unknown"),
@@ -95,6 +97,8 @@ TABLE = (
 
     *_calls("check_hast_mount", Remedy.CONVERGE, Since.SOFT, "the node is not what CARP says",
             "mount-missing", "mount-on-standby"),
+    *_calls("check_hast_mount", Remedy.CONVERGE, Since.SOFT, "clients hang until the other node has the role",
+            "pool-suspended"),
     *_nothing("check_hast_mount", "a human mounted it so, or a disk did", "mount-wrong-device", "mount-in-part",
               "mount-read-only"),
     *_nothing("check_hast_mount", "a disk that does not answer is a human's", "mount-hangs", "mount-broken"),

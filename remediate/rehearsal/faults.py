@@ -226,6 +226,16 @@ def disk_free(pair: Pair, node: str) -> None:
 
 
 @fault
+def pool_suspends(pair: Pair, node: str) -> None:
+    """The imported ZFS pools of a node get errors from their device: suspended until a reboot, and still mounted."""
+    pools = list(node_named(pair, node).filesystems.pools.values())
+    if not pools:
+        raise FaultError(f"no pool is imported on {node}")
+    for pool in pools:
+        pool.suspend()
+
+
+@fault
 def slow_fsck(pair: Pair, node: str, factor: str = "20") -> None:
     """fsck takes so many times as long."""
     node_named(pair, node).fsck_slowness = number(0, factor)

@@ -3,7 +3,9 @@
 Unlike UFS, what a client committed is in the intent log on the device, the name of a new file with it, and survives a
 power cut: the import replays it (zil.c). Everything else goes out with a transaction group, whole or not at all. When
 the device goes away the pool is suspended (zpoolprops(7), failmode=wait): it stays mounted, and everything that touches
-it waits until a reboot. An export that meets this can't be killed, which is why it needs a deadline.
+it waits until a reboot. An export that meets this can't be killed, which is why it needs a deadline. It waits in the
+unmount; where nothing is mounted any more it holds the lock of all pools meanwhile (spa.c, spa_export_common() of
+13.2), so that from then on no zpool(8) ends on the node.
 
 No recording of a pair has ZFS: this follows zpool(8), zpool-import(8), zpool-export(8) and the sources of 13.2.
 """
@@ -72,6 +74,17 @@ class Pool:
     def health(self) -> str:
         """The property of zpool(8)."""
         return "SUSPENDED" if self.suspended else "ONLINE"
+
+    @property
+    def holds_the_lock(self) -> bool:
+        """An export waits for ever, and every zpool(8) for it (spa_namespace_lock)."""
+        waits = self._exporting is not None and not self._exporting.done
+        return waits and self.suspended and self.mount is None
+
+    @property
+    def has_device(self) -> bool:
+        """The device is there, whether it works or not."""
+        return self.node.files.exists(self.resource.device)
 
     @property
     def size(self) -> int:

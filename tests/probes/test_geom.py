@@ -221,3 +221,33 @@ def test_entities_and_depths_of_somebody_else_are_refused() -> None:
 def test_a_status_without_a_device_is_not_understood(text: str) -> None:
     with pytest.raises(NotUnderstood):
         zpool.parse(text, "tank")
+
+
+REMOVED = status("tank  UNAVAIL  0  0  0  insufficient replicas", "  /dev/hast/home  REMOVED  0  0  0")
+SEE = (
+    "status: One or more devices are faulted.\n   see: https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-{}\nconfig:"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (REMOVED.replace("ONLINE\nconfig", "SUSPENDED\nconfig"), "state SUSPENDED"),
+        (REMOVED.replace("ONLINE\nconfig", "UNAVAIL\nconfig"), "state UNAVAIL"),
+        (REMOVED.replace("config:", SEE.format("JQ"), 1), "state ONLINE, ZFS-8000-JQ"),
+        (REMOVED.replace("config:", SEE.format("HC"), 1), "state ONLINE, ZFS-8000-HC"),
+        (REMOVED.replace("config:", SEE.format("MM"), 1), "state ONLINE, ZFS-8000-MM"),
+    ],
+)
+def test_a_suspended_pool_is_known_whatever_its_failmode(text: str, says: str) -> None:
+    """With failmode=continue 13.2 prints the state of the devices, and only the message tells."""
+    found = on("tank", kind="zfs", tank=text)
+    assert (found.lies, found.suspended) == (Lies.ON_IT, f"the pool tank is suspended ({says})")
+
+
+@pytest.mark.parametrize("message", ["2Q", "9P", "8A"])
+def test_a_pool_with_errors_that_still_serves_is_not_suspended(message: str) -> None:
+    """A device of a mirror missing, errors that were corrected, damaged files."""
+    text = status("tank  DEGRADED  0  0  0", "  /dev/hast/home  ONLINE  0  0  0")
+    text = text.replace(" state: ONLINE", " state: DEGRADED").replace("config:", SEE.format(message), 1)
+    assert on("tank", kind="zfs", tank=text).suspended == ""

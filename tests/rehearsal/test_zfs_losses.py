@@ -94,7 +94,6 @@ def test_without_its_device_a_pool_is_suspended_and_stays_mounted(line: str) -> 
         "zpool export home",
         "zpool export -f home",
         "zpool list -H -o name,health",
-        "zpool status home",
         "zpool get -H -o value health home",
         "zfs list",
         "zfs mount home",
@@ -111,6 +110,47 @@ def test_everything_that_touches_a_suspended_pool_hangs(line: str) -> None:
     pair.must(first, "hastctl role secondary home")
     assert first.run(line, timeout=30).status == 124
     assert home_on(first)
+
+
+@pytest.mark.parametrize(("fault", "pool", "device"), [
+    ("hastctl role secondary home", "UNAVAIL      0     0     0  insufficient replicas", "REMOVED"),
+    ("pool-suspends", "ONLINE       0     0     0", "ONLINE"),
+])  # fmt: skip
+def test_only_status_tells_of_a_suspended_pool(fault: str, pool: str, device: str) -> None:
+    pair, first, _ = healthy()
+    assert pair.must(first, "zpool status -x") == "all pools are healthy\n"
+    if fault == "pool-suspends":
+        inflict(pair, fault, "nfs001")
+    else:
+        pair.must(first, fault)
+    for line in ("zpool status home", "zpool status -x", "zpool status -x home"):
+        assert (
+            pair.must(first, line)
+            == f"""\
+  pool: home
+ state: SUSPENDED
+status: One or more devices are faulted in response to IO failures.
+action: Make sure the affected devices are connected, then run 'zpool clear'.
+   see: https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-HC
+config:
+
+\tNAME         STATE     READ WRITE CKSUM
+\thome         {pool}
+\t  hast/home  {device:<7}      3     0     0
+
+errors: No known data errors
+"""
+        )
+
+
+@pytest.mark.parametrize(("mounted", "status"), [(True, 0), (False, 124)])
+def test_an_export_that_waits_behind_the_unmount_keeps_every_zpool_waiting(mounted: bool, status: int) -> None:
+    pair, first, _ = healthy()
+    if not mounted:
+        pair.must(first, "service nfsd onestop; service mountd onestop; zfs unmount home")
+    inflict(pair, "pool-suspends", "nfs001")
+    assert first.run("zpool export -f home", timeout=5).status == 124
+    assert first.run("zpool status", timeout=5).status == status
 
 
 def test_a_suspended_pool_is_gone_with_a_reboot_and_what_was_acknowledged_is_not() -> None:

@@ -54,17 +54,19 @@ def run_verb(call: Call, verbs: dict[str, tuple[str, Verb]]) -> Steps[int]:
     return (yield from function(call, Options(options), words))
 
 
-def named(call: Call, names: list[str], missing: str) -> Steps[tuple[list[Pool], int]]:
+def named(call: Call, names: list[str], missing: str, suspended: bool = False) -> Steps[tuple[list[Pool], int]]:
     """The imported pools of these names, all where none is given; 1 and the words `missing` where one isn't there.
 
-    A suspended one among them answers nothing.
+    A suspended one among them answers nothing, but to what reads the configuration in memory only (`suspended`).
     """
     pools = call.node.filesystems.pools
+    if any(pool.holds_the_lock for pool in pools.values()):
+        yield FOREVER
     for name in names:
         if name not in pools:
             call.err(f"cannot open '{name}': {missing}\n")
     found = [pools[name] for name in names if name in pools] if names else list(pools.values())
-    if any(pool.suspended for pool in found):
+    if not suspended and any(pool.suspended for pool in found):
         yield FOREVER
     return found, int(len(found) < len(names))
 

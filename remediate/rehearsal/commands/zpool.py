@@ -1,7 +1,8 @@
 """zpool(8), as far as a failover needs it: create, import, export, list, status, get.
 
-The texts are those of the sources of OpenZFS 2.1, which 13.2 has (zpool_main.c); no recording of a pair has them. A
-suspended pool answers no command: that is the worst of what the real one does, which still lists some of it.
+The texts are those of the sources of OpenZFS 2.1, which 13.2 has (zpool_main.c); no recording of a pair has them. Of a
+suspended pool only `status` says anything: it needs no more than the configuration in memory (spa_get_stats()), where
+`list` and `get` read properties from the pool (spa_prop_get()) and may wait for what is not in memory.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 NO_POOL = "no such pool"
 SEE = "https://openzfs.github.io/openzfs-docs/msg"
+SUSPENDED = f"""\
+status: One or more devices are faulted in response to IO failures.
+action: Make sure the affected devices are connected, then run 'zpool clear'.
+   see: {SEE}/ZFS-8000-HC
+"""
 COLUMNS = "name,size,alloc,free,ckpoint,expandsz,frag,cap,dedup,health,altroot"
 """Of zpool list."""
 
@@ -186,7 +192,7 @@ def _export(call: Call, options: Options, words: list[str]) -> Steps[int]:
     if not words and not options.has("-a"):
         call.err("missing pool argument\nusage:\n\texport [-af] <pool> ...\n")
         return USAGE
-    pools, status = yield from named(call, words, NO_POOL)
+    pools, status = yield from named(call, words, NO_POOL, suspended=True)
     for pool in pools:
         if force and pool.mount is not None:
             pool.mount.users.clear()
@@ -234,21 +240,32 @@ def _list(call: Call, options: Options, words: list[str]) -> Steps[int]:
 
 def _status(call: Call, options: Options, words: list[str]) -> Steps[int]:
     """zpool-status(8); -x says only what is wrong."""
-    pools, status = yield from named(call, words, NO_POOL)
+    pools, status = yield from named(call, words, NO_POOL, suspended=True)
     if options.has("-x"):
-        call.out("all pools are healthy\n" if not words else "".join(f"pool '{name}' is healthy\n" for name in words))
-        return status
-    if not pools and not words:
+        healthy = [pool for pool in pools if not pool.suspended]
+        pools = [pool for pool in pools if pool.suspended]
+        if words:
+            call.out("".join(f"pool '{pool.label.name}' is healthy\n" for pool in healthy))
+        elif not pools:
+            call.out("all pools are healthy\n")
+    elif not pools and not words:
         call.out("no pools available\n")
-    whole = options.has("-P")
     for number, pool in enumerate(pools):
-        width = _width(pool.label.name, pool.resource)
-        call.out(("\n" if number else "") + f"  pool: {pool.label.name}\n state: ONLINE\nconfig:\n\n")
-        call.out(f"\t{'NAME':<{width}}  STATE     READ WRITE CKSUM\n")
-        for indent, name in ((0, pool.label.name), (2, pool.resource.device if whole else pool.resource.device[5:])):
-            call.out(f"\t{' ' * indent}{name:<{width - indent}}  ONLINE       0     0     0\n")
-        call.out("\nerrors: No known data errors\n")
+        call.out(("\n" if number else "") + _status_of(pool, options.has("-P")))
     return status
+
+
+def _status_of(pool: Pool, whole: bool) -> str:
+    """status_callback(), print_status_config(); `whole`: with the paths of the devices."""
+    width = _width(pool.label.name, pool.resource)
+    text = f"  pool: {pool.label.name}\n state: {pool.health}\n{SUSPENDED if pool.suspended else ''}config:\n\n"
+    text += f"\t{'NAME':<{width}}  STATE     READ WRITE CKSUM\n"
+    gone = pool.suspended and not pool.has_device
+    name = pool.resource.device if whole else pool.resource.device[5:]
+    top, leaf = ("UNAVAIL", "REMOVED") if gone else ("ONLINE", "ONLINE")
+    text += f"\t{pool.label.name:<{width}}  {top:<7}      0     0     0{'  insufficient replicas' if gone else ''}\n"
+    text += f"\t  {name:<{width - 2}}  {leaf:<7}  {3 if pool.suspended else 0:>5}     0     0\n"
+    return f"{text}\nerrors: No known data errors\n"
 
 
 def _get(call: Call, options: Options, words: list[str]) -> Steps[int]:
