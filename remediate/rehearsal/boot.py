@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal import service_jails
+from remediate.rehearsal.base_packages import lacks_script
 from remediate.rehearsal.boot_messages import boot_messages
 from remediate.rehearsal.clock import Completion, Steps, finished, first_of
 from remediate.rehearsal.hastconf import HastConfError
@@ -89,18 +91,25 @@ def _local_script(node: Node, path: str, verb: str) -> Completion[int]:
     program = node.programs.get(path)
     if program is None:
         return finished(0)
+    if service_jails.refuses(node, path):
+        return finished(1)
     return program.start(node, [path, verb])
 
 
 def _daemon(node: Node, name: str) -> None:
     script = SCRIPTS[name]
-    if not enabled(node, script) or (script.required_file and not node.files.exists(script.required_file)):
+    if (
+        lacks_script(node, name)
+        or not enabled(node, script)
+        or (script.required_file and not node.files.exists(script.required_file))
+    ):
         return
     if instances(node, script):
         return  # somebody was faster: rc.subr(8) finds it running
     if name in node.trouble.failing_services:
         node.syslog(MESSAGES, f"root: /etc/rc.d/{name}: WARNING: failed to start {name}")
         return
+    service_jails.begin(node, name)
     try:
         start_daemon(node, name, BOOT_PIDS[name] - 2 * (node.layout.number - 1), rc_title(node, name))
     except (HastConfError, OSError) as error:  # a hast.conf that hastd refuses does not stop the boot

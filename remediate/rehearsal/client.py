@@ -14,6 +14,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from remediate.rehearsal import nfs_ports
 from remediate.rehearsal.clock import FOREVER, Completion, Process, Steps, first_of
 from remediate.rehearsal.tcp import Arrival, Connection, retransmissions
 from remediate.rehearsal.writes import Write
@@ -42,6 +43,7 @@ class Answer(Enum):
     EIO = "Input/output error"
     NOT_PERMITTED = "Operation not permitted"
     NO_SPACE = "No space left on device"
+    REFUSED = "RPC: Authentication error"
     NONE = "no answer"
 
 
@@ -61,6 +63,8 @@ class Client:
 
     def __init__(self, pair: Pair, resource: str, address: str) -> None:
         self.pair, self.resource, self.address = pair, resource, address
+        self.privileged = True
+        """It calls from a port below 1024, as clients do by default (mount_nfs(8) resvport, nfs(5))."""
         self.operations: list[Operation] = []
         self.connection: Connection | None = None
 
@@ -78,7 +82,10 @@ class Client:
             return f"{where}: RPCPROG_NFS: RPC: Remote system error - Connection refused"
         if not node.nfs.answers("mountd"):
             return f"{where}: RPCMNT: clnt_create: RPC: Program not registered"
-        identity = node.nfs.mount_request(path, self.pair.layout.client_address, self.pair.layout.client)
+        address = self.pair.layout.client_address
+        if refusing := nfs_ports.refuses(node, address, self.privileged):
+            return f"{where}: {'RPCMNT' if refusing == 'mountd' else 'RPCPROG_NFS'}: RPC: Authentication error"
+        identity = node.nfs.mount_request(path, address, self.pair.layout.client)
         if identity is None:
             return f"{where}: Permission denied"
         return None if node.nfs.serves(identity) == "ok" else "mount_nfs: nmount: /mnt/t: Stale NFS file handle"
@@ -173,6 +180,8 @@ class Client:
 
     def _performing(self, node: Node, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
         """The write itself, by the file system that the client's handle means there."""
+        if not self.privileged and node.kernel.integer(nfs_ports.SYSCTL):
+            return Answer.REFUSED, None
         verdict = node.nfs.serves(self.resource)
         if verdict != "ok":
             return (Answer.STALE if verdict == "stale" else Answer.EIO), None

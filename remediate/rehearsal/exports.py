@@ -43,6 +43,18 @@ class Export:
         )
 
 
+def warnings(node: Node, found: list[Export]) -> list[str]:
+    """What mountd says of directories that are no mount points, once for a file system (mountd.c, get_exportlist_one(),
+    EX_ADMINWARN)."""
+    said: dict[str, str] = {}
+    for export in found if node.installed.warns_of_subtrees else ():
+        mount = node.filesystems.under(export.path)
+        point = mount[0].resource.mountpoint if mount else "/"
+        if export.path != point:
+            said.setdefault(point, f"Warning: exporting {export.path} exports entire {point} file system")
+    return list(said.values())
+
+
 def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
     """The good lines of a node's exports, and the complaints about the bad ones, in order."""
     found: list[Export] = []

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import remediate.rehearsal.outside_faults
 import remediate.rehearsal.pretenders
-import remediate.rehearsal.refusals  # noqa: F401  (registers the faults of single steps)
+import remediate.rehearsal.refusals
+import remediate.rehearsal.release_faults  # noqa: F401  (registers the faults of single steps)
 from remediate.rehearsal.fault_registry import FAULTS, Fault, fault, inflict, listing, usage
 from remediate.rehearsal.fault_words import (
     FARTHEST,

@@ -69,6 +69,9 @@ class Installed:
             node.session = self._session
             node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
             node.install(CONVERGE_SCRIPT, PythonHook(self._converge_script))
+            for path in (HOLD_SCRIPT, CONVERGE_SCRIPT):
+                name = path.rpartition("/")[2]
+                node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
 
     def site(self, node: Node, fate: Fate = NEVER) -> Site:
         """The site of a new process on a node."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checks.probes import exports
-from remediate.rehearsal.exports import Export, read_exports
+from remediate.rehearsal import nfs_ports
+from remediate.rehearsal.exports import Export, read_exports, warnings
 from remediate.rehearsal.log import DAEMON_LOG, MESSAGES
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
 from remediate.rehearsal.tcp import Connection
@@ -22,7 +23,6 @@ from remediate.rehearsal.tcp import Connection
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
 
-MOUNTD_PIDFILE = "/var/run/mountd.pid"
 ROOT = "/"
 """The identity of the root file system; that of a HAST file system is its resource's name."""
 
@@ -105,6 +105,11 @@ class Nfs:
         return there and (name != "nfsd" or self.server is not None)
 
     @property
+    def _pidfiles(self) -> tuple[str, ...]:
+        """Daemons that write a pid file."""
+        return ("mountd", "nfsd", "rpcbind") if self.node.installed.pidfiles else ("mountd",)
+
+    @property
     def listens(self) -> bool:
         """nfsd's port is open: its master, stopped or not, accepts connections."""
         return self.running("nfsd")
@@ -133,6 +138,7 @@ class Nfs:
             own_title=name == "nfsd",
             on_signal=lambda number: self._on_signal(name, number),
             pid=pid,
+            jid=self.node.service_jails.get(name, 0),
         )
         if name == "nfsd":
             child = None if pid is None else pid + 3 - self.node.layout.number
@@ -145,6 +151,8 @@ class Nfs:
                 pid=child,
                 on_signal=self._server_signal,
             )
+        if name in self._pidfiles:
+            self.node.files.write(f"/var/run/{name}.pid", str(daemon.process.pid), now, mode="rw-------")
         if name in ("statd", "lockd"):
             self.node.syslog(DAEMON_LOG, f"{daemon.comm}[{daemon.process.pid}]: Starting")
         if name == "rpcbind":
@@ -154,7 +162,7 @@ class Nfs:
             self._register(daemon, ("udp",))
             self._later(daemon, lambda: self._register(daemon, ("udp6", "tcp", "tcp6")))
         elif name == "mountd":
-            self.node.files.write(MOUNTD_PIDFILE, str(daemon.process.pid), now, mode="rw-------")
+            nfs_ports.mountd_starts(self.node, daemon.process.title)
             self._listen(daemon)
             self._later(daemon, lambda: self._serve_mounts(daemon))
         else:
@@ -175,8 +183,8 @@ class Nfs:
             self.registrations = []
         elif not killed:
             self.registrations = [each for each in self.registrations if each.program != daemon.program]
-        if name == "mountd" and not killed:
-            self.node.files.remove(MOUNTD_PIDFILE)
+        if name in self._pidfiles and not killed:
+            self.node.files.remove(f"/var/run/{name}.pid")
 
     def power_lost(self) -> None:
         """None of the daemons is there any more."""
@@ -258,7 +266,7 @@ class Nfs:
     def load_exports(self, fresh: bool) -> None:
         """mountd's get_exportlist(): everything when `fresh`, otherwise what differs from the last time."""
         self.exports, complaints = read_exports(self.node, self._exports_files())
-        for complaint in complaints:
+        for complaint in (*complaints, *warnings(self.node, self.exports)):
             self._complain(complaint)
         wanted = {(self._file_system(export.path), export.line) for export in self.exports}
         known = set() if fresh else self._known

@@ -54,6 +54,8 @@ class Node:
         self.pair, self.layout, self.name = pair, layout, layout.name
         self.clock: Clock = pair.clock
         self.on = False
+        self.without_packages: set[str] = set()
+        """Of the base system (`base_packages.py`)."""
         self.installed = release.named(layout.release)
         """What is on its root file system: programs that are started from now on are of it, the kernel is of the next
         boot."""
@@ -102,6 +104,8 @@ class Node:
     def _cold(self) -> None:
         """Everything that is memory."""
         self.processes = ProcessTable()
+        self.service_jails: dict[str, int] = {}
+        """Script of rc.d: the number of the jail that it runs its program in (`service_jails.py`)."""
         self.processor = Processor(self.clock)
         self.kernel = Kernel(self, carp='carp_load="YES"' in self.files.read("/boot/loader.conf"))
         self.network = Network(self)

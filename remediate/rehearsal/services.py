@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checks.probes.rc_conf import Files, shell_of
 from checks.probes.sh_values import says_yes
+from remediate.rehearsal.base_packages import lacks_script
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.devd import Refuses
 from remediate.rehearsal.hastconf import HastConfError
@@ -106,7 +107,10 @@ def _local_enabled(node: Node, path: str) -> bool:
 
 
 def instances(node: Node, script: Script) -> list[Running]:
-    """The daemons of the system that a script is for."""
+    """The daemons of the system that a script is for, in its service jail where it has one."""
+    jail = node.service_jails.get(script.name)
+    if jail is not None:
+        return [process for process in node.processes.listed() if process.jid == jail and process.comm == script.comm]
     return [process for process in node.processes.named(script.comm) if process.user != "hast"]
 
 
@@ -123,7 +127,7 @@ def processes_of(node: Node, script: Script) -> list[Running]:
     return [
         process
         for process in node.processes.listed()
-        if process.command.partition(" ")[0] in words and process.jid == 0
+        if process.command.partition(" ")[0] in words and process.jid == node.service_jails.get(script.name, 0)
     ]
 
 
@@ -195,7 +199,7 @@ def service(call: Call) -> Steps[int]:
     if words[1:] == ["enabled"] and (words[0] in SCRIPTS or local in node.programs):
         script_enabled = enabled(node, SCRIPTS[words[0]]) if words[0] in SCRIPTS else _local_enabled(node, local)
         return 0 if script_enabled else 1
-    if len(words) < 2 or words[0] not in SCRIPTS:
+    if len(words) < 2 or words[0] not in SCRIPTS or lacks_script(node, words[0]):
         name = words[0] if words else ""
         call.out(f"{name} does not exist in /etc/rc.d or the local startup\n")
         call.out("directories (/usr/local/etc/rc.d), or is not executable\n")
@@ -235,6 +239,8 @@ def _status(call: Call, script: Script) -> Steps[int]:
 
 
 def _start(call: Call, script: Script) -> Steps[int]:
+    from remediate.rehearsal import service_jails
+
     node = call.node
     running = processes_of(node, script)
     if running:
@@ -261,6 +267,7 @@ def _start(call: Call, script: Script) -> Steps[int]:
         call.err(f"{script.comm}: already running, pid: {faster[0].pid}\n")
         call.err(f"/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
+    service_jails.begin(node, script.name)
     try:
         start_daemon(node, script.name, title=rc_title(node, script.name))
     except HastConfError as error:

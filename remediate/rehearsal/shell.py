@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from remediate.rehearsal.base_packages import lacks_program
 from remediate.rehearsal.clock import FOREVER, Steps
 from remediate.rehearsal.shell_syntax import (
     Chain,
@@ -243,7 +244,7 @@ def run_words(environment: Environment, words: list[str]) -> Steps[int]:
         status = yield program.start(node, words)
         return int(status or 0)
     function = COMMANDS.get(name)
-    if function is None:
+    if function is None or lacks_program(node, name):
         environment.output.write("err", f"sh: {words[0]}: not found\n")
         return 127
     if environment.processes and name not in BUILT_IN:

@@ -91,6 +91,8 @@ WORDS = {
     "amount": st.sampled_from(["-100", "240"]),
     "point": st.just("/hast/home"),
     "lie": st.sampled_from(["oneself", "stranger", "endless"]),
+    "release_name": st.sampled_from(["13.2", "14.5", "15.1", "15.1+D57511", "nonsense"]),
+    "package": st.sampled_from(["FreeBSD-hast", "FreeBSD-nfs", "nonsense"]),
 }
 
 

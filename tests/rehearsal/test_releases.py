@@ -184,31 +184,3 @@ def test_a_pair_of_which_no_node_can_serve_was_made_before_it_was_upgraded() -> 
     assert "localcnt: 0" in word(first, "hastctl dump home")
     assert first.disks["/dev/vtbd1"].superblock is not None
     assert not pair.mounts("home")
-
-
-def test_what_a_release_prints_and_takes_is_of_the_installed_programs() -> None:
-    pair = pair_of("14.5,15.1")
-    old, new = pair.nodes.values()
-    assert "flags=1008943<UP,BROADCAST,RUNNING,PROMISC,SIMPLEX,MULTICAST,LOWER_UP>" in word(old, "ifconfig vtnet1")
-    assert old.run("ifconfig vtnet1 vhid 9 alias 10.1.101.9").status == 0
-    refused = new.run("ifconfig vtnet1 vhid 9 alias 10.1.101.9")
-    assert refused.status == 1 and "without mask" in refused.err
-    assert new.run("ifconfig vtnet1 vhid 9 alias 10.1.101.9/32").status == 0
-    assert (
-        len(word(old, "ps -axww -o pid -p 1").split()) == len(["PID", "1"]) == len(word(new, "ps -o pid -p 1").split())
-    )
-    assert len(word(new, "ps -axww -o pid -p 1").split()) > 10
-    assert [word(each, "sysctl -n vfs.nfsd.nfs_privport") for each in (old, new)] == ["0", "1"]
-
-
-def test_without_a_carrier_an_interface_of_14_is_not_lower_up() -> None:
-    _, standby = pair_of("14.5").nodes.values()
-    standby.network.set_carrier("vtnet1", False)
-    assert "flags=8943<" in word(standby, "ifconfig vtnet1") and "LOWER_UP" not in word(standby, "ifconfig vtnet1")
-
-
-def test_16_stops_hastd_by_hastctl_and_15_does_not_know_how() -> None:
-    new, old = pair_of("16.0,15.1").nodes.values()
-    assert old.run("hastctl stop").status == 64
-    assert new.run("hastctl stop").status == 0
-    assert [each.hastd.running for each in (old, new)] == [True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from remediate.failover.reach import DENIED, Served
+from remediate.rehearsal import nfs_ports
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.sockets import tickle
 from remediate.rehearsal.nfs import Nfs, Registration
@@ -163,6 +164,9 @@ def hastwatch(call: Call) -> Steps[int]:
             yield REACH_PATIENCE
             call.err(f"{daemon}: no answer\n")
             return 1
+    if refusing := nfs_ports.refuses(server.node, call.node.layout.address, call.user == "root"):
+        call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
+        return 1
     identity = server.mount_request(path, call.node.layout.address, call.node.name)
     if identity is None:
         call.err(f"{Served.DENIED.value}\n")
