@@ -344,7 +344,8 @@ class Carrier:
         """Under a mount only while the proof still stands (`parting`): what NFS took until it was stopped, and what UFS
         writes by itself, may have reached the device meanwhile, and hastd on the other node may have died."""
         if self.seen.facts.resources[place.name].role_first:
-            void = parting.why_void(self.site, place.name, self._carp[place.name])
+            remote = self.seen.resources[place.name].remoteaddr
+            void = parting.why_void(self.site, place.name, remote, self._carp[place.name])
             if void:
                 raise Superseded(f"before the role of {place.name} is given up: {void}")
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:

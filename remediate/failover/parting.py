@@ -5,7 +5,7 @@ write_complete). A clean unmount is such a write; giving up the role first is no
 force, and what NFS acknowledged and UFS still had in buffers is lost (hast-facts, 25 and 26). So the clean unmount is
 the rule: it loses nothing, whatever comes of it. The role goes first only if all of this is known:
 
-* the other node is not connected: otherwise the unmount reaches both disks and raises nothing;
+* the other node is not connected, or silent: otherwise the unmount reaches both disks and raises nothing;
 * this node has written nothing alone, else the histories have parted already. Its localcnt is what the other disk has
   as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
   peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
@@ -19,7 +19,8 @@ from checks.probes import counters, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
-from remediate.failover import dumps
+from remediate.failover import dumps, hearing
+from remediate.failover.hearing import Heard
 from remediate.failover.peer import ASK
 from remediate.site import Site
 
@@ -33,18 +34,23 @@ def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
     return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
 
 
-def why_void(site: Site, name: str, carp: CarpState | None) -> str:
+def why_void(site: Site, name: str, remote: str, carp: CarpState | None) -> str:
     """Why the proof does not stand any more right before the role is given up, empty where it does: what a raised
-    localcnt would tell, `dirty` tells too, so both dumps are not read again. What may change at any moment, and takes
-    no ssh(1), is looked at last. Raises nothing."""
-    if not _other_writes_alone(site, name, carp):
+    localcnt would tell, `dirty` tells too, so both dumps are not read again. A connection outlives a cut that is
+    shorter than `timeout` of hast.conf(5). What may change at any moment, and takes no ssh(1), is looked at last.
+    `remote`: where the other node's hastd listens. Raises nothing."""
+    alone, silent = site.timing.together([
+        lambda: _other_writes_alone(site, name, carp), lambda: hearing.hastd(site.here, remote) is Heard.SILENT
+    ])  # fmt: skip
+    if not alone:
         return "the other node does not say any more that it goes on alone"
     try:
-        if _has_more(hast.resource(site.here.node(), name)):
-            return "this node has written alone meanwhile"
+        here = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         return f"whether this node has written alone is not known: {error}"
-    return ""
+    if here.status is Status.COMPLETE and not silent:
+        return "the other node is connected and is heard again"
+    return "this node has written alone meanwhile" if _has_more(here) else ""
 
 
 def _other_writes_alone(site: Site, name: str, carp: CarpState | None) -> bool:

@@ -103,6 +103,24 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_hastd_dies_on_the_other
     assert pair.until(lambda: pair.serves(pair.active)) and pair.lost() == 0, pair.story()
 
 
+@pytest.mark.parametrize("seconds", [4.5, 5.5, 7.0])
+def test_a_proof_that_the_role_may_go_first_is_void_when_the_cable_is_back_before_hastd_has_missed_it(
+    state: Path, seconds: float
+) -> None:
+    """The connection outlives a cut that is shorter than hastd's timeout: the unmount reaches both disks."""
+    pair = installed_pair(state)
+    pair.passes(3)
+    gone = pair.active.shut_down()
+    pair.passes(0.9)
+    pair.breaks("carrier-off", "nfs001")
+    pair.passes(seconds)
+    pair.breaks("carrier-on", "nfs001")
+    pair.pair.clock.wait(gone)
+    pair.passes(60)
+    assert pair.serves(pair.standby) and unmounted_cleanly(pair), pair.story()
+    assert pair.lost() == 0 and pair.sound, pair.story()
+
+
 # --- whatever is wrong -------------------------------------------------------------------------------------------
 
 
