@@ -2,9 +2,9 @@
 
 Where both meet again as MASTER, the one gives way that nobody writes to, or else the one that was promoted meanwhile.
 A node knows by itself whether anything has been written here (`state.quiet`), and where it can ask the other one, which
-of the two has written more. While nobody else is heard it stays MASTER all the same. All of it ends when the nodes are
-connected, or the other one says that it is no primary. Which resources were promoted alone is written down before the
-promotion begins, so that one that was killed ends the same.
+of the two has written more; until that is known it goes on to give way. While nobody else is heard it stays MASTER all
+the same. All of it ends when the nodes are connected, or the other one says that it is no primary. Which resources were
+promoted alone is written down before the promotion begins, so that one that was killed ends the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.hold import Reason, Why
-from remediate.failover import peer
+from remediate.failover import hold, peer
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
@@ -58,12 +58,17 @@ def reasons(site: Site, seen: Seen, gone: Collection[str] = ()) -> set[Reason]:
     parted = [name for name in parted if name not in joined_again]
     joined(site, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
     why: dict[str, Why | None] = {name: Why.APART for name in parted if name in promoted}
+    held = hold.reasons(site.store)
     for name in parted:
         said, place = asked[name], seen.places[name]
-        if said is not None and said.peer is Peer.HOLDS:
-            why |= _by_what_was_written(site, place, seen.resources.get(name))
-        elif said is None and name in stand_still and peer.look(site, place).peer is Peer.GONE:
-            why[name] = Why.QUIET
+        if said is None and name in stand_still:
+            said = peer.look(site, place)  # it may be heard by now
+        written = said is not None and said.peer is Peer.HOLDS
+        decided = _by_what_was_written(site, place, seen.resources.get(name)) if written else {}
+        is_gone = said is not None and said.peer is Peer.GONE
+        if name in stand_still and not decided and (is_gone or Reason(Why.QUIET, name) in held):
+            decided = {name: Why.QUIET}
+        why |= decided
     gives_way = bool(why) and len(why) == len(active) and not set(why.values()) - {Why.QUIET, Why.WROTE_LESS}
     if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
         why = {name: Why.APART for name in why if name in promoted and why[name] != WROTE_MORE}

@@ -349,7 +349,10 @@ class Run:
             held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
         except StateError:
             held = True  # it may be: then it stays so
-        trouble = self._hold_back(fitness.reasons(self.site, seen, decisions, held, self.gone), seen)
+        reasons = fitness.reasons(self.site, seen, decisions, held, self.gone)
+        if events.read(self.site.store).seq != self.seq:  # nothing is let go by what was so before CARP changed
+            reasons |= set(hold.reasons(self.site.store))
+        trouble = self._hold_back(reasons, seen)
         for name, decision in decisions.items():
             if decision.rule.refuses in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
                 give_back(self.site, seen, name, self.id)

@@ -13,7 +13,7 @@ from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import SERVICE_NETWORK, Traffic
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
-from tests.failover.installed_pair import InstalledPair, installed_pair, master
+from tests.failover.installed_pair import PERIOD, InstalledPair, installed_pair, master
 
 GIVEN_BACK = "the address was given back"
 
@@ -210,6 +210,37 @@ def test_a_node_that_was_cut_off_from_its_clients_gives_way_to_the_one_that_serv
     pair.passes(150)
     assert pair.serves(pair.standby) and not master(pair.active), pair.story()
     assert len(pair.clients.outages()) == 1, pair.story()
+
+
+@pytest.mark.parametrize("into", [1.0, 2.0, 2.7, 3.2, 4.0])
+def test_a_node_that_was_cut_off_gives_way_also_where_the_nodes_meet_in_the_middle_of_a_look(
+    state: Path, into: float
+) -> None:
+    """Its question to the other node began before they met: without an answer it keeps what it holds back for."""
+    pair = looked_at_every_minute(state)
+    pair.breaks("isolate", "nfs001")
+    pair.passes(3 * PERIOD - pair.now + into)
+    assert pair.reasons(pair.active) == ("home: nothing is written here while the other node is not heard",)
+    pair.breaks("heal")
+    pair.passes(150)
+    assert pair.serves(pair.standby) and not master(pair.active), pair.story()
+    assert len(pair.clients.outages()) == 1 and not pair.pair.hook_errors, pair.story()
+    loses, wins = pair.split_brain(pair.active), pair.split_brain(pair.standby)
+    assert loses is not None and loses.losing and wins is not None and wins.losing is False, pair.story()
+
+
+def test_what_a_look_has_found_from_before_the_address_went_lets_nothing_go(state: Path) -> None:
+    """A local job wrote something: no reason is left for a node that still has the address."""
+    pair = looked_at_every_minute(state)
+    pair.breaks("isolate", "nfs001")
+    pair.passes(2 * PERIOD + 10 - pair.now)
+    assert pair.reasons(pair.active) == ("home: nothing is written here while the other node is not heard",)
+    pair.active.run("echo something > /hast/home/job; sync")
+    pair.passes(3 * PERIOD - pair.now + 2.0)
+    pair.breaks("heal")
+    pair.passes(150)
+    assert pair.serves(pair.standby) and not master(pair.active), pair.story()
+    assert len(pair.clients.outages()) == 1 and not pair.pair.hook_errors, pair.story()
 
 
 def test_where_both_nodes_can_ask_again_before_they_meet_the_one_that_wrote_less_gives_way(state: Path) -> None:
