@@ -165,7 +165,8 @@ def _look_at_carp(site: Site, name: str) -> None:
 
 
 def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling: Telling) -> None:
-    """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it."""
+    """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it. An
+    event that waited is of a connection that may have been followed by another one: then only the primary knows."""
     name = resource.name
     if resource.role is Role.PRIMARY:
         known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(resource)
@@ -175,8 +176,9 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling
         if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
             telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
-        asked = peer.ask(site, places(site.here.node(), site.config)[name])
-        if asked is not None and asked.peer is Peer.HOLDS:
+        place = places(site.here.node(), site.config)[name]
+        asked = peer.ask(site, place)
+        if asked is not None and asked.peer is Peer.HOLDS and not peer.has_primary(site, place):
             copies.write_down(site, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.node)
 
 

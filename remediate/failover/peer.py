@@ -107,13 +107,15 @@ def await_news(site: Site, place: Place) -> None:
     """Wait until the other node may have let go: this node's secondary worker ends at that moment, as its connection is
     closed. It ends for other reasons too, so that it is only a reason to look again; as is RARELY seconds without it.
     Raises nothing."""
-    if not _has_primary(site, place):
+    if not has_primary(site, place):
         site.timing.sleep(RARELY)
     else:
-        site.timing.until(lambda: not _has_primary(site, place), RARELY, TIGHTLY)
+        site.timing.until(lambda: not has_primary(site, place), RARELY, TIGHTLY)
 
 
-def _has_primary(site: Site, place: Place) -> bool:
+def has_primary(site: Site, place: Place) -> bool:
+    """Whether a primary is connected to this node, as its secondary worker says; not where nothing is known. Raises
+    nothing."""
     try:
         here = hast.resource(site.here.node(), place.name)
     except (hast.NoState, ProbeError):

@@ -15,8 +15,9 @@ from remediate.failover.telling import TOLD as TOLD_LAST
 from remediate.failover.telling import Telling
 from remediate.rehearsal.dying import Fate, Killed
 from remediate.site import Site
-from remediate.state import maintenance, noted
+from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import Copy
+from remediate.state.lock import Lock
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 LONG = 240.0
@@ -154,3 +155,25 @@ def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_b
     assert TOLD in [entry.why for entry in pair.entries(pair.standby, "ledger")], pair.story()
     pair.passes(60)
     assert not pair.serves(pair.standby) and pair.sound, pair.story()
+
+
+def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_connected_again(state: Path) -> None:
+    """The primary cannot say what it knows: its way to the other node leads to itself."""
+    pair = installed_pair(state)
+    pair.passes(5)
+    pair.breaks("peer-lies", "nfs001", "oneself")
+
+    def busy(site: Site) -> None:
+        with Lock(site.store, LOCK, "a test", site.timing, heeds=noted.HASTD):
+            site.timing.sleep(8.0)
+
+    held = pair.begins(pair.standby, busy)
+    pair.passes(1)
+    pair.breaks("kill", "nfs001", "worker:home")
+    pair.pair.clock.wait(held)
+    assert [each.words[0] for each in noted.waiting(pair.store(pair.standby))] == ["disconnect", "connect"]
+    pair.converges(pair.standby)
+    assert ledger.read(pair.store(pair.standby), "home").copy is not Copy.INCOMPLETE, pair.story()
+    pair.active.run("sysctl net.inet.carp.demotion=200")
+    assert pair.until(lambda: pair.serves(pair.standby), 40), pair.story()
+    assert pair.lost() == 0 and pair.sound
