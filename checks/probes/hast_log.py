@@ -63,7 +63,7 @@ class Marker(NamedTuple):
     """What hastd's hook on `split-brain` leaves in MARKER_DIRECTORY, `RESOURCE.split-brain`: one JSON object
 
         {"version": 1, "id": "…", "resource": "home", "node": "nfs001", "boot_id": "…",
-         "first": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:45Z", "count": 2}
+         "first": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:45Z", "count": 2, "losing": true}
 
     written atomically; `first`, `last` are UTC, `count` the events so far (hastd repeats them every 10 s). The next
     `syncdone` of the resource, or its recovery, removes it.
@@ -75,6 +75,8 @@ class Marker(NamedTuple):
     first: datetime
     last: datetime
     events: int
+    losing: bool | None = None
+    """Whether it is that node whose copy is given up; None where that is not known, or not said."""
 
     def is_fresh(self) -> bool:
         """Whether hastd's event came again just now, by the clock of whoever looks."""
@@ -183,10 +185,11 @@ def parse_marker(text: str, resource: str) -> Marker:
             first=datetime.strptime(values["first"], "%Y-%m-%dT%H:%M:%SZ"),
             last=datetime.strptime(values["last"], "%Y-%m-%dT%H:%M:%SZ"),
             events=int(values["count"]),
+            losing=values.get("losing"),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NotUnderstood("the split-brain marker", text) from None
-    if values.get("version") != 1 or found.resource != resource:
+    if values.get("version") != 1 or found.resource != resource or not isinstance(found.losing, bool | None):
         raise NotUnderstood("the split-brain marker", text)
     return found
 

@@ -108,7 +108,7 @@ def told(site: Site, name: str, copy: Copy, by: str) -> str:
     if before.copy is not now.copy:
         site.journal.entry("ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=INFO)
     if copy is Copy.COMPLETE:
-        _end_split_brain(site, name, f"{by} says that both copies are the same")
+        end_split_brain(site, name, f"{by} says that both copies are the same")
     return _fit_again(site, f"{by} told {copy.value}")
 
 
@@ -172,7 +172,7 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling
         known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(resource)
         if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:
             known = Copy.COMPLETE
-            _end_split_brain(site, name, "a synchronisation was completed")
+            end_split_brain(site, name, "a synchronisation was completed")
         if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
             telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
@@ -202,6 +202,7 @@ def _after_a_look(site: Site, name: str) -> Copy:
     return Copy.UNKNOWN if copy is Copy.INCOMPLETE and copies.are_the_same(site, name) else copy
 
 
-def _end_split_brain(site: Site, name: str, why: str) -> None:
+def end_split_brain(site: Site, name: str, why: str) -> None:
+    """The split-brain is over, if there was one. Raises StateNotKept."""
     if marker.present(site.store, name) is not None and marker.clear(site.store, name):
         site.journal.entry("split-brain", resource=name, why=why, result="it is over", severity=NOTICE)

@@ -33,6 +33,7 @@ from remediate.failover import (
     silence,
     waking,
 )
+from remediate.failover.arrival import end_split_brain
 from remediate.failover.carry import Carrier
 from remediate.failover.facts import Leaving
 from remediate.failover.giving_back import give_back
@@ -46,7 +47,7 @@ from remediate.failover.steps import Do
 from remediate.failover.telling import Telling
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import events, failures, noted, refusals
+from remediate.state import events, failures, marker, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
@@ -286,11 +287,19 @@ class Run:
                                     processes=processes)  # fmt: skip
         try:
             failures.clear(self.site.store, "a promotion that succeeded")
+            for name in names:
+                self._end_void_marker(name)
             for name in names if self.wish.accept_loss else ():
                 at = self.site.timing.wall()
                 own_copy.record(self.site, name, Event.LOSS_ACCEPTED, at, self.site.journal.node_name)
         except StateError as error:
             self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
+
+    def _end_void_marker(self, name: str) -> None:
+        """A marker that says that this copy loses was void, or it would not have been promoted. Raises StateNotKept."""
+        found = marker.present(self.site.store, name)
+        if found is not None and found.losing is not False:
+            end_split_brain(self.site, name, "the other copy was created anew, and this one is served")
 
     def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node

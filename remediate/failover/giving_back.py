@@ -110,8 +110,9 @@ def _could_serve(site: Site, place: Place) -> bool:
         waits = place.asks(carp.vhids(node)).state is CarpState.BACKUP
         role = hast.resource(node, place.name).role
         complete = ledger.of_node(node, place.name).copy is not Copy.INCOMPLETE
+        complete = complete and hast.metadata(node, place.name).resuid != 0
         reasons = hold_probe.read(node).reasons
-    except (ProbeError, hast.NoState):
+    except (ProbeError, hast.NoState, hast.MetadataUnreadable):
         return False
     if ENDED_BY_A_HUMAN.intersection(reasons):
         _note_unfit(site)

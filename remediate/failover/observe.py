@@ -19,6 +19,7 @@ from remediate.failover import boot_alone, boot_silence, devices, hearing, newes
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
+from remediate.failover.given_up import given_up
 from remediate.failover.hearing import Heard
 from remediate.failover.hold import shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
@@ -223,12 +224,15 @@ def _resource(
     compared = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
+    only = given_up(site, name) if split is Split.LOSING else None
+    if only == "" or (only and going_up):
+        split = Split.NONE
     if going_up:
         seen = peer.look(site, place, resources.get(name))
         heard = heard_until(site, mine, since) if since else None
         stale, split_said, compared = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
-        stale = stale or reading.remembered.against_a_promotion()
+        stale = stale or only or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(site, name)
         if reading.young and seen.peer is Peer.GONE and newest.is_proven(site, name):
             works = boot_silence.network_works(site, place, reading.vhids)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from remediate.failover.converge import Result, Wish
+from remediate.rehearsal.node import Node
 from remediate.rehearsal.writes import Cause
+from remediate.state import marker
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy, the_other_wrote_last
 
 
@@ -71,7 +74,8 @@ def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
     assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
 
 
-def test_where_both_copies_have_writes_and_neither_is_served_a_human_chooses_one(state: Path) -> None:
+def split_and_not_served(state: Path) -> InstalledPair:
+    """Both copies have writes that the other lacks, and neither node serves."""
     pair = installed_pair(state)
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
@@ -88,6 +92,63 @@ def test_where_both_copies_have_writes_and_neither_is_served_a_human_chooses_one
     pair.standby.run("service hastd onestart")
     pair.passes(240)
     assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
-    pair.active.run("hastctl role init home; hastctl create home; hastctl role secondary home")
+    return pair
+
+
+def marked(pair: InstalledPair, node: Node, losing: bool) -> None:
+    """As hastd's hook leaves it there."""
+    marker.record(pair.store(node), "home", node.name, node.boot_mark, node.now, losing)
+
+
+GIVES_UP = "hastctl role init home; hastctl create home; hastctl role secondary home"
+CHOOSES = Wish("human", accept_loss=True)
+
+
+def test_where_both_copies_have_writes_and_neither_is_served_a_human_chooses_one(state: Path) -> None:
+    pair = split_and_not_served(state)
+    pair.active.run(GIVES_UP)
     assert pair.until(lambda: pair.serves(pair.standby), 130), pair.story()
     assert not pair.pair.hook_errors
+
+
+def test_a_copy_whose_side_was_marked_as_losing_is_served_when_that_of_the_other_losing_side_was_given_up(
+    state: Path,
+) -> None:
+    pair = split_and_not_served(state)
+    for node in (pair.active, pair.standby):
+        marked(pair, node, losing=True)
+    pair.passes(120)
+    assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
+    pair.active.run(GIVES_UP)
+    assert pair.until(lambda: pair.serves(pair.standby), 130), pair.story()
+    assert pair.until(lambda: not any(map(pair.split_brain, (pair.active, pair.standby))), 60), pair.story()
+    pair.passes(60)
+    assert pair.serves(pair.standby) and pair.rests(pair.active) and not pair.pair.hook_errors
+
+
+@pytest.mark.parametrize("served", [True, None], ids=["had the clients", "has no marker"])
+def test_a_copy_that_loses_needs_a_humans_word_where_the_one_that_was_wiped_may_have_been_the_good_one(
+    state: Path, served: bool | None
+) -> None:
+    pair = split_and_not_served(state)
+    marked(pair, pair.standby, losing=True)
+    if served:
+        marked(pair, pair.active, losing=False)
+    pair.active.run(GIVES_UP)
+    pair.passes(130)
+    assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
+    assert "created anew since" in pair.entries(pair.standby, "refused")[-1].result, pair.story()
+    pair.standby.run("ifconfig vtnet1 vhid 2 state master")
+    assert pair.converges(pair.standby, CHOOSES).result is Result.IN_PLACE, pair.story()
+    assert pair.serves(pair.standby) and pair.split_brain(pair.standby) is None
+    pair.passes(120)
+    assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
+
+
+def test_a_human_cannot_have_a_losing_copy_served_while_the_other_one_is_there(state: Path) -> None:
+    pair = split_and_not_served(state)
+    marked(pair, pair.standby, losing=True)
+    pair.standby.run("ifconfig vtnet1 vhid 2 state master")
+    pair.passes(1)
+    assert pair.converges(pair.standby, CHOOSES).result is Result.REFUSED, pair.story()
+    assert not pair.holds(pair.standby)

@@ -108,12 +108,14 @@ def test_a_marker_is_read() -> None:
     )
     assert parse_marker(json.dumps(GOOD), "home") == expected
     assert not expected.is_fresh()
+    assert parse_marker(json.dumps(GOOD | {"losing": True}), "home").losing is True
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"version": 2},
+        {"losing": "no"},
         {"resource": "mail"},
         {"first": "yesterday"},
         {"last": None},

@@ -1,0 +1,46 @@
+"""Whether one of the two copies of a split-brain was given up since, so that the marker of the losing side is void.
+
+`hastctl create` leaves metadata without a resource ID (sbin/hastctl/hastctl.c, create_one()), and only a primary gives
+one (sbin/hastd/primary.c, init_resuid()): so a dump shows it. A copy that was given up itself holds nothing, and only
+has to follow. Where it was the other one, and that is marked as the losing side too, neither node had the clients when
+the split-brain was found, and a human has chosen (docs/recovery.md). Otherwise the other one may have had them, and may
+have been wiped by mistake: then this one is served on a human's word only.
+"""
+
+from __future__ import annotations
+
+from checks.probes import hast, hast_log
+from checks.probes.counters import Relation
+from checks.probes.errors import ProbeError
+from remediate.failover import dumps
+from remediate.failover.peer import ASK
+from remediate.site import Site
+from remediate.state import marker
+
+LATELY = 20.0
+"""Seconds: hastd finds a split-brain anew every 10 s (primary.c, HAST_KEEPALIVE)."""
+ONLY = "this copy is or may be the losing one of a split-brain, and the other one was created anew since"
+
+
+def given_up(site: Site, name: str) -> str | None:
+    """None where neither copy is known to have been given up. Otherwise why a human has to say that this one is to be
+    served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and is
+    not looked at. Raises nothing."""
+    found = marker.present(site.store, name)
+    if found is not None and abs(site.timing.wall() - found.last) <= LATELY:
+        return None
+    try:
+        if hast.metadata(site.here.node(), name).resuid == 0:
+            return ""
+    except (hast.MetadataUnreadable, ProbeError):
+        return None
+    both = dumps.read(site, name)
+    if site.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
+        return None
+    try:
+        marked = hast_log.marker(site.peer.node(ASK), name)
+    except ProbeError as error:
+        return f"{ONLY}; whether that one had the clients is not known: {error}"
+    if marked is None or marked.losing is None:
+        return f"{ONLY}; whether that one had the clients is not known"
+    return "" if marked.losing else f"{ONLY}, though it had the clients when the split-brain was found"
