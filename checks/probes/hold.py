@@ -49,6 +49,8 @@ class Why(enum.Enum):
     SPLIT_BRAIN_ENDS = "split-brain-ends"
     DRIFT = "drift"
     STALE = "stale"
+    NO_COPY = "no copy"
+    """The disk of the node has no metadata of HAST."""
     BOOT_ALONE = "boot-alone"
     NO_KEY = "no-key"
     """What the node would have to mount is encrypted, and cannot be opened there."""

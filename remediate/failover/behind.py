@@ -29,23 +29,32 @@ BEHIND = {
 
 class Compared(NamedTuple):
     """What is known of this copy: why it is known to lack writes, and why each copy is known to have writes that the
-    other lacks, both empty where that is not known; and whether both dumps were compared for it."""
+    other lacks, both empty where that is not known; whether both dumps were compared for it; and why the disk holds no
+    copy at all, empty where it does."""
 
     stale: str
     split: str
     dumps: bool
+    no_copy: str = ""
 
 
 def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
-    answers."""
+    answers. A disk without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
+    (sbin/hastd/primary.c, init_local()). Where the dump fails otherwise it may be one."""
     kept = own_copy.known(site, name)
     known = ledger.stale(kept, heard, site.config.failover.stale_after)
-    both = dumps.read(site, name) if asked else None
+    try:
+        mine = hast.metadata(site.here.node(), name)
+    except hast.MetadataUnreadable as error:
+        return Compared(known, "", False, f"the disk of this node has no metadata that can be read: {error}")
+    except ProbeError as error:
+        return Compared(known or f"what is on the disk of this node is not known: {error}", "", False)
+    both = dumps.beside(site, name, mine) if asked else None
     if both is None and known and not site.config.failover.promote_stale:
-        both = dumps.read(site, name, dumps.PATIENT)
+        both = dumps.beside(site, name, mine, dumps.PATIENT)
     if both is None:
-        return Compared(known or _blank(site, name), "", False)
+        return Compared(known or ("" if mine.resuid else BEHIND[Relation.FIRST_BLANK]), "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
     return Compared(BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split, True)
 
@@ -65,14 +74,3 @@ def _was_whole(kept: Ledger) -> bool:
     """Whether this copy was known to be complete when its primary was lost, which has not connected again."""
     gone, whole = kept.disconnected_at, kept.last_complete
     return gone is not None and whole is not None and whole >= gone
-
-
-def _blank(site: Site, name: str) -> str:
-    """Why this copy alone is known to hold nothing, or nothing. A disk without metadata, or one that cannot be read, is
-    no copy: hastd refuses the role primary for it (sbin/hastd/primary.c, init_local())."""
-    try:
-        return BEHIND[Relation.FIRST_BLANK] if hast.metadata(site.here.node(), name).resuid == 0 else ""
-    except hast.MetadataUnreadable as error:
-        return f"the disk of this node has no metadata that can be read: {error}"
-    except ProbeError:
-        return ""

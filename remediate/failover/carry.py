@@ -300,8 +300,9 @@ class Carrier:
         answers = looked is not None and looked.asked
         if told or (answers and not lately):
             found = behind(self.site, place.name, None, asked=True)
-            if found.split or (found.stale and not heedless):
-                raise Superseded(f"before {place.name} becomes primary: {found.split or found.stale}")
+            against = found.split or found.no_copy or ("" if heedless else found.stale)
+            if against:
+                raise Superseded(f"before {place.name} becomes primary: {against}")
             compared = compared or found.dumps
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.site, place.name)
         if unheard:

@@ -428,7 +428,7 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
             detail = {Why.STALE: said.stale, Why.SPLIT_BRAIN: said.split, Why.DOWN: said.role,
                       Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard, Why.NO_KEY: said.unopenable,
-                      None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
+                      Why.NO_COPY: said.no_copy, None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")

@@ -43,6 +43,16 @@ def read(site: Site, name: str, seconds: float = ASK) -> Dumps | None:
     if site.peer is None:
         return None
     try:
-        return Dumps(hast.metadata(site.here.node(), name), hast.metadata(site.peer.node(seconds), name))
+        return beside(site, name, hast.metadata(site.here.node(), name), seconds)
+    except (hast.MetadataUnreadable, ProbeError):
+        return None
+
+
+def beside(site: Site, name: str, mine: Metadata, seconds: float = ASK) -> Dumps | None:
+    """The same where what is on the disk here has been read already."""
+    if site.peer is None:
+        return None
+    try:
+        return Dumps(mine, hast.metadata(site.peer.node(seconds), name))
     except (hast.MetadataUnreadable, ProbeError):
         return None

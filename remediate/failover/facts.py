@@ -60,6 +60,8 @@ class ResourceState(NamedTuple):
     """What is mounted lies on a provider of geli(8), which has to be opened before and closed after."""
     unopenable: bool = False
     """It could not be opened on this node."""
+    no_copy: bool = False
+    """The disk of this node has no metadata: whatever a human accepts, there is nothing that hastd could serve."""
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
@@ -108,6 +110,7 @@ class Said(NamedTuple):
     compared: bool = False
     """What is said of the copies was seen on both disks."""
     unopenable: str = ""
+    no_copy: str = ""
 
 
 class Facts(NamedTuple):

@@ -33,7 +33,7 @@ WAS_OFF = (Why.DOWN, Why.INIT, Why.MAY_BE_BEHIND, Why.STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
 connected says that it has nothing dirty. One that served alone and has lost the election since is such a node too:
 with less to hold it back it would take the address from the winner again."""
-STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.BOOT_ALONE)
+STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
 GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY)

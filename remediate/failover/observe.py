@@ -150,6 +150,7 @@ def together(
         losing = any(state.split is Split.LOSING for _, state, _ in group)
         said[name] = said[name]._replace(
             stale=_of_all([(each, its.stale) for each, _, its in group]),
+            no_copy=_of_all([(each, its.no_copy) for each, _, its in group]),
             unheard=_of_all([(each, its.unheard) for each, _, its in group]),
             split=_of_all([(each, its.split) for each, _, its in group]),
         )
@@ -157,6 +158,7 @@ def together(
             connected=all(state.connected for _, state, _ in group),
             role_first=all(state.role_first for _, state, _ in group),
             stale=any(state.stale for _, state, _ in group),
+            no_copy=any(state.no_copy for _, state, _ in group),
             unheard=any(state.unheard for _, state, _ in group),
             split=Split.LOSING if losing else states[name].split,
         )
@@ -220,7 +222,7 @@ def _resource(
     wall = reading.clock + site.timing.now()
     since = mastership(reading.arrived, mine, wall) if wanted.state is CarpState.MASTER else None
     settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
-    stale = split_said = unheard = ""
+    stale = split_said = unheard = no_copy = ""
     compared = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
@@ -230,7 +232,7 @@ def _resource(
     if going_up:
         seen = peer.look(site, place, resources.get(name))
         heard = heard_until(site, mine, since) if since else None
-        stale, split_said, compared = behind(site, name, heard, seen.asked)
+        stale, split_said, compared, no_copy = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or only or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(site, name)
@@ -263,9 +265,10 @@ def _resource(
         unheard=bool(unheard),
         encrypted=bool(devices.encrypted(place)),
         unopenable=bool(locked),
+        no_copy=bool(no_copy),
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    said = Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked)
+    said = Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy)
     return state, said, believed_at
 
 

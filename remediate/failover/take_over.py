@@ -164,18 +164,19 @@ class _Taking:
         doubt = Remembered(self.site, self.site.timing.wall()).against_a_promotion()
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
         for name in self.names:
-            stale, split, compared = behind(self.site, name, None, asked=False)
+            stale, split, compared, no_copy = behind(self.site, name, None, asked=False)
             states[name] = states[name]._replace(
                 carp=CarpState.MASTER,
                 settled=True,
                 peer=Peer.LET_GO,
                 stale=bool(stale or doubt),
+                no_copy=bool(no_copy),
                 split=Split.LOSING if split and states[name].split is not Split.WINNING else states[name].split,
             )
             # it says so by giving the resource away, and is not asked again on the way of the clients
             let_go = f"{self.giver} gives it away"
             said[name] = said[name]._replace(
-                stale=stale or doubt, split=split, peer=let_go, peer_asked=False, compared=compared
+                stale=stale or doubt, split=split, peer=let_go, peer_asked=False, compared=compared, no_copy=no_copy
             )
         return seen._replace(facts=seen.facts._replace(resources=states, said=said))
 
@@ -189,7 +190,8 @@ class _Taking:
             decision = decide(state, seen.facts.node, self.site.config.failover)
             if decision.target is not Target.ACTIVE:
                 said = seen.facts.said[name]
-                detail = said.stale or said.split or said.unopenable or seen.facts.maintenance or seen.facts.blocked
+                of_it = said.no_copy or said.stale or said.split or said.unopenable
+                detail = of_it or seen.facts.maintenance or seen.facts.blocked
                 words = f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else "")
                 raise Refusal(Reason.UNFIT, words)
             found[name] = decision

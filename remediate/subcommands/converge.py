@@ -172,8 +172,14 @@ def _seen(seen: Seen, name: str) -> list[str]:
         f"other node: {said.peer}",
     ]
     leaves = LEAVES.get(facts.node.leaving)
-    more = {"copy": said.stale, "split-brain": said.split, "role": said.role, "maintenance": facts.maintenance,
-            "blocked": facts.blocked, "leaving": leaves.value if leaves else ""}  # fmt: skip
+    more = {
+        "copy": said.no_copy or said.stale,
+        "split-brain": said.split,
+        "role": said.role,
+        "maintenance": facts.maintenance,
+        "blocked": facts.blocked,
+        "leaving": leaves.value if leaves else "",
+    }
     return [*lines, *[f"{what}: {says}" for what, says in more.items() if says]]
 
 

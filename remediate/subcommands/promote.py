@@ -94,6 +94,8 @@ def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> No
             raise StepFailed(no_address(seen, name, state.carp))
         if state.split is Split.LOSING:
             raise StepFailed(f"{name}: a split-brain is not resolved, and this copy is the losing one or may be")
+        if state.no_copy:
+            raise StepFailed(f"{name}: {facts.said[name].no_copy}")
         if name in costs:
             raise StepFailed(f"{name}: {costs[name]}; --accept-data-loss promotes it all the same")
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config
+from remediate.failover.behind import Compared
+from remediate.failover.behind import behind as compared
 from remediate.failover.converge import Result, Wish
+from remediate.rehearsal.observer import SimulatedMemory
 from remediate.rehearsal.writes import Cause
+from remediate.site import Site, Way
 from remediate.state import ledger
 from remediate.state.ledger import Copy
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
@@ -32,9 +36,9 @@ def behind(state: Path, config: Config | None = None, *cuts: str) -> InstalledPa
 # --- no copy at all ---------------------------------------------------------------------------------------------
 
 
-def without_the_active_node(state: Path, *commands: str) -> InstalledPair:
+def without_the_active_node(state: Path, *commands: str, config: Config | None = None) -> InstalledPair:
     """The standby's disk was replaced; then the active node lost power."""
-    pair = installed_pair(state)
+    pair = installed_pair(state, config)
     pair.breaks("cut-management")  # or the other node would have told it that it is behind
     pair.pair.must(pair.standby, "service hastd onestop")
     pair.breaks("new-disk", pair.standby.name)
@@ -49,20 +53,54 @@ def without_the_active_node(state: Path, *commands: str) -> InstalledPair:
 
 
 @pytest.mark.parametrize(
-    ("commands", "reason"),
+    ("commands", "rule", "reason"),
     [
-        ((), "the disk of this node has no metadata that can be read: `hastctl dump home`: Unable to read metadata"),
-        (("hastctl create home",), "this copy was just created and holds nothing"),
+        (
+            (),
+            "the disk of this node holds no copy",
+            "the disk of this node has no metadata that can be read: `hastctl dump home`: Unable to read metadata",
+        ),
+        (("hastctl create home",), "this copy is known to lack writes", "this copy was just created and holds nothing"),
     ],
 )
 def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
-    state: Path, commands: tuple[str, ...], reason: str
+    state: Path, commands: tuple[str, ...], rule: str, reason: str
 ) -> None:
     pair = without_the_active_node(state, *commands)
-    said = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
+    said = pair.told_once(pair.standby, rule, "refused").result
     assert reason in said
     assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
     assert not pair.blocked(pair.standby) and pair.role(pair.standby) != "primary" and pair.sound
+
+
+@pytest.mark.parametrize("for_good", [False, True], ids=["a human", "the policy"])
+def test_nobody_can_accept_the_loss_of_a_copy_that_is_not_there(state: Path, for_good: bool) -> None:
+    pair = without_the_active_node(state, config=policy(promote_stale=True) if for_good else None)
+    outcome = pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert outcome.result is Result.REFUSED and "the disk of this node holds no copy" in outcome.said[0]
+    assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
+    assert not pair.blocked(pair.standby) and not pair.entries(pair.standby, "promotion-failed"), pair.story()
+
+
+def looked_at(site: Site) -> list[Compared]:
+    """What is known of the copy, whether the other node answers or not."""
+    return [compared(site, "home", None, asked) for asked in (True, False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [("Unable to open /dev/ada1: Permission denied.", 255), ("Memory is exhausted.", 1)]
+)
+def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
+    state: Path, words: str, status: int
+) -> None:
+    pair = installed_pair(state)
+    hastctl = state / "hastctl"
+    hastctl.write_text(f"#!/bin/sh\necho '[ERROR] {words}' >&2\nexit {status}\n")
+    hastctl.chmod(0o700)
+    here = Way((str(hastctl),), SimulatedMemory(pair.pair.clock))
+    for found in pair.does(pair.standby, lambda site: looked_at(site._replace(here=here))):
+        assert found.stale.startswith("what is on the disk of this node is not known") and words in found.stale
+        assert not found.dumps and not found.no_copy
 
 
 # --- a stale copy ------------------------------------------------------------------------------------------------

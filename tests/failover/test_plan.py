@@ -58,6 +58,7 @@ RESOURCES = tuple(resources())
 RESOURCES += tuple(
     state._replace(encrypted=True, unopenable=unopenable) for state in RESOURCES[::17] for unopenable in FLAG
 )
+RESOURCES += tuple(state._replace(no_copy=True) for state in RESOURCES[::23])
 
 
 def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
@@ -121,6 +122,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
+    if promoted and state.no_copy:
+        yield "a node promoted whose disk holds no copy"
     if promoted and state.unopenable:
         yield "a node promoted that cannot open what it would mount"
     if promoted and state.unheard and policy == Failover():
