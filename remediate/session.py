@@ -1,4 +1,6 @@
-"""The session in which one node hands its service to the other: JSON lines in both directions, over the way to it.
+"""A session between the two nodes: JSON lines in both directions, over the way to the other one.
+
+In one, a node hands its service to the other:
 
     -> {"version": 1, "say": "prepare", "by": "nfs001", "resources": ["home"]}
     <- {"version": 1, "say": "ready"}                       or "refused", with a reason
@@ -6,9 +8,18 @@
     <- {"version": 1, "say": "step", "words": "mount home", "seconds": 0.21, "processes": 1}
     <- {"version": 1, "say": "served"}                      or "failed", with a reason
 
-The node that gives is left of the arrows, and began the session; the one that takes runs `hastwatch take-over`. `words`
-are for people: what a node does depends on `say` and `reason` alone. A line of another version, with a key that is not
-known, too long or not JSON ends the session, and so does the end of input: before `yours` it means "not yours".
+In the other, the primary compares its copy with that of the other node:
+
+    -> {"version": 1, "say": "compare", "by": "nfs001", "resources": ["home"]}
+    <- {"version": 1, "say": "ready", "told": {"datasize": 268430848, ...}}     or "refused", with words
+    -> {"version": 1, "say": "read", "extents": [0, 1, 2]}
+    <- {"version": 1, "say": "hashes", "digests": ["9f86d0...", "60303a...", ""]}   "" could not be read
+    -> {"version": 1, "say": "verified", "told": {"ended": "2026-11-29T05:00:00Z", ...}}
+    <- {"version": 1, "say": "kept"}
+
+The node that began the session is left of the arrows; the other one runs `hastwatch take-over` or `hastwatch extents`.
+`words` are for people: what a node does depends on `say` and `reason` alone. A line of another version, with a key that
+is not known, too long or not JSON ends the session, and so does the end of input: before `yours` it means "not yours".
 """
 
 from __future__ import annotations
@@ -18,7 +29,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -30,8 +41,10 @@ LONGEST = 256 << 10
 """Bytes of one line: some thousands of clients."""
 WRITES = 2.0
 """Seconds that the other end may take to accept a line."""
-MOST_SAID, MOST_NAMED = 1000, 5000
-"""Characters of a text, and items of a list, in a message that is taken."""
+MOST_SAID, MOST_NAMED, MOST_TOLD = 1000, 5000, 32
+"""Characters of a text, and items of a list and of an object, in a message that is taken."""
+MOST_EXTENTS = 1 << 48
+"""Above the number of any extent."""
 
 
 class Say(enum.Enum):
@@ -50,7 +63,17 @@ class Say(enum.Enum):
     SERVED = "served"
     """Clients are served."""
     FAILED = "failed"
-    """The promotion has failed and was taken back, or was not begun."""
+    """The promotion has failed and was taken back, or was not begun; or a copy cannot be read any more."""
+    COMPARE = "compare"
+    """Open the copy of a resource for reading."""
+    READ = "read"
+    """Read these extents."""
+    HASHES = "hashes"
+    """Their hashes, in the same order."""
+    VERIFIED = "verified"
+    """Write down what came out."""
+    KEPT = "kept"
+    """That was written down."""
 
 
 class Reason(enum.Enum):
@@ -80,6 +103,11 @@ class Message(NamedTuple):
     seconds: float = 0.0
     processes: int = 0
     """How many processes the step has started."""
+    extents: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
+    """In hexadecimal, empty for an extent that could not be read."""
+    told: Mapping[str, object] | None = None
+    """Values of a copy, or of a verification: whoever takes them checks each (`remediate.verification`)."""
 
     def line(self) -> str:
         """The message as it is sent; pure ASCII, one line."""
@@ -87,6 +115,8 @@ class Message(NamedTuple):
 
         kept: dict[str, object] = {"version": VERSION, "say": self.say.value}
         kept |= {key: value for key, value in self._asdict().items() if key not in ("say", "reason") and value}
+        if self.told is not None:
+            kept["told"] = dict(self.told)
         if self.reason is not None:
             kept["reason"] = self.reason.name
         return json.dumps(kept, allow_nan=False) + "\n"
@@ -143,8 +173,25 @@ def _count(value: object) -> int:
     return int(_seconds(value))
 
 
+def _extent(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MOST_EXTENTS:
+        raise ValueError("no extent")
+    return value
+
+
+def _extents(value: object) -> tuple[int, ...]:
+    return tuple(_extent(each) for each in _list(value))
+
+
+def _told(value: object) -> dict[str, object]:
+    if not isinstance(value, dict) or len(value) > MOST_TOLD:
+        raise ValueError("no object, or too large")
+    return value
+
+
 _FIELDS: dict[str, Callable[[object], object]] = {
     "by": _text, "resources": _texts, "clients": _clients, "words": _text, "seconds": _seconds, "processes": _count,
+    "extents": _extents, "digests": _texts, "told": _told,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import Config
+from checks.probes.errors import Failed
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast_conf import refuse_stranger
 from checks.probes.identity import tell_apart
@@ -22,6 +23,7 @@ from remediate.timing import Timing
 
 if TYPE_CHECKING:
     from remediate.session import Line
+    from remediate.verification.extents import Extents, Provider
 
 LOOK = 20.0
 """Seconds that one look at a node may take; a single command of it 40 % of that (`checks.probes.node.SHARE`)."""
@@ -56,6 +58,14 @@ class Way:
         from remediate.session import begin
 
         return begin(self.node().brought(argv))
+
+    def extents(self, where: Provider) -> Extents:
+        """What reads a copy on a provider of the node; this process does, so it has to run there. Raises ProbeError."""
+        from remediate.verification.extents import LocalExtents
+
+        if self.via:
+            raise Failed("a copy is read by this process: run it on the node itself, without --via")
+        return LocalExtents(where)
 
 
 class PeerWay(Way):

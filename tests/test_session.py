@@ -25,6 +25,9 @@ MESSAGES = st.builds(
     words=TEXT,
     seconds=st.floats(0, 1e6),
     processes=st.integers(0, 1000),
+    extents=st.lists(st.integers(0, 1 << 40), max_size=5).map(tuple),
+    digests=st.lists(st.text("0123456789abcdef", max_size=64), max_size=5).map(tuple),
+    told=st.none() | st.dictionaries(TEXT, st.integers() | TEXT, max_size=5),
 )
 
 
@@ -64,7 +67,9 @@ def test_both_ends_speak_and_the_end_is_heard() -> None:
         {"resources": "home"}, {"resources": [1]}, {"clients": ["10.0.0.1"]}, {"clients": [["10.0.0.1", 0]]},
         {"clients": [["10.0.0.1", True]]}, {"clients": [["10.0.0.1", 70000]]}, {"clients": [[5, 5]]},
         {"words": "x" * 2000}, {"resources": ["r"] * (MOST_NAMED + 1)}, {"reason": "none of them"}, {"reason": []},
-        {"seconds": -1}, {"seconds": "1"}, {"seconds": True},
+        {"seconds": -1}, {"seconds": "1"}, {"seconds": True}, {"extents": [-1]}, {"extents": [True]},
+        {"extents": [0.5]}, {"extents": [1 << 48]}, {"extents": 5}, {"digests": [None]}, {"told": []},
+        {"told": {str(number): 0 for number in range(100)}},
     ],
 )  # fmt: skip
 def test_what_is_no_message_ends_the_session(changed: dict[str, object]) -> None:

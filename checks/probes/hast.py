@@ -90,6 +90,8 @@ class Metadata(NamedTuple):
     localcnt: int
     remotecnt: int
     prevrole: Role
+    localoff: int = 0
+    """Where the data begins on the local provider; 0 where that was not printed."""
 
 
 EHAST = {1: "no such resource in hastd", 2: "invalid request", 3: "out of memory", 4: "not implemented"}
@@ -250,6 +252,7 @@ def parse_dump(text: str, name: str) -> Metadata:
         localcnt=_number(fields, "localcnt"),
         remotecnt=_number(fields, "remotecnt"),
         prevrole=_one_of(Role, fields, "prevrole"),
+        localoff=_number(fields, "localoff") if "localoff" in fields else 0,
     )
 
 

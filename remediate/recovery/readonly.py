@@ -22,7 +22,6 @@ from remediate.failover.filesystems import MOUNT, UMOUNT
 from remediate.failover.outcome import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS
 from remediate.failover.resource import Place
-from remediate.failover.roles import HASTCTL
 from remediate.recovery import pool_view
 from remediate.site import Site
 
@@ -35,8 +34,6 @@ GEOM_METADATA = r"GEOM::(JOURNAL|MIRROR|ELI|STRIPE|CONCAT|RAID3|SHSEC|VIRSTOR|CA
 """What the last sector of a provider begins with (G_JOURNAL_MAGIC and the others of sys/geom); a label is harmless."""
 SUFFIX = ".nop"
 """gnop(8)."""
-LOCALOFF = r"(?m)^\s*localoff:\s*(\d{1,15})\b"
-"""`hastctl dump`: where the data begins on the local provider, in bytes (hastctl.c)."""
 CLEAN = r"\bclean flag (\d+)\b"
 """file(1) -s of a UFS: fs_clean of its superblock, 1 after a clean unmount (sys/ufs/ffs/fs.h)."""
 BUSY = 15.0
@@ -69,13 +66,15 @@ def area(site: Site, place: Place, metadata: Metadata) -> Area:
     local = configured.local if configured is not None else ""
     if not local.startswith("/dev/"):
         raise StepFailed(f"hast.conf names no local device of {place.name} on this node")
-    done = site.here.act((HASTCTL, "dump", place.name), LOOKS)
-    found = re.search(LOCALOFF, done.stdout)
-    if done.status != 0 or not found:
-        raise StepFailed(f"where the data begins on {local} is not known: {done.words}")
-    if hast.parse_dump(done.stdout, place.name) != metadata:
+    try:
+        now = hast.metadata(node, place.name)
+    except hast.MetadataUnreadable as error:
+        raise StepFailed(f"where the data begins on {local} is not known: {error}") from None
+    if now != metadata:
         raise StepFailed(f"the metadata on {local} has changed meanwhile")
-    return Area(local, int(found[1]), metadata.datasize)
+    if now.localoff <= 0:
+        raise StepFailed(f"where the data begins on {local} is not known")
+    return Area(local, now.localoff, now.datasize)
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def test_every_field_of_dump_is_read() -> None:
         "    localoff: 4608\n    resuid: 8324191147599307269\n    localcnt: 1\n    remotecnt: 2\n"
         "    prevrole: primary\n"
     )
-    expected = Metadata("home", 268430848, 2097152, 64, 8324191147599307269, 1, 2, Role.PRIMARY)
+    expected = Metadata("home", 268430848, 2097152, 64, 8324191147599307269, 1, 2, Role.PRIMARY, 4608)
     assert parse_dump(text, "home") == expected
 
 

@@ -1,0 +1,151 @@
+"""A copy as it lies on its local provider, extent by extent, as hashes.
+
+hastd has the provider open for writing meanwhile, which keeps nobody from reading it (hast-facts, 39): FreeBSD has no
+buffer cache for disks, so that what is read is what hastd wrote (sys/kern/kern_physio.c, physio()). Where the data
+begins, `localoff`, is in the metadata (sbin/hastd/metadata.c, metadata_read(); hastd adds it to every offset, primary.c
+local_send_thread(), secondary.c disk_thread()).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+from checks.probes.errors import Failed, NotFound, NotPermitted
+from checks.probes.hast import Metadata
+
+BLOCK = 2 << 20
+"""Bytes of one read(2): an extent as FreeBSD makes them, so that Python does little for much data."""
+DIGEST = 32
+"""Bytes of a hash. Two extents that differ have the same with a probability of 2^-256."""
+
+
+class Provider(NamedTuple):
+    """Where a copy lies: a device, and the bytes behind HAST's metadata."""
+
+    path: str
+    offset: int
+    size: int
+    extentsize: int
+
+    @property
+    def extents(self) -> int:
+        """How many extents there are; the last one may be shorter (activemap.c, activemap_init())."""
+        return -(-self.size // self.extentsize)
+
+    def length(self, extent: int) -> int:
+        """Bytes of an extent."""
+        return min(self.extentsize, self.size - extent * self.extentsize)
+
+
+class Extents(Protocol):
+    """What reads a copy."""
+
+    def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """The hash of each extent, None for one that the disk cannot read (EIO). Raises ProbeError."""
+
+    def close(self) -> None:
+        """Nothing more is read."""
+
+
+def provider(path: str, metadata: Metadata) -> Provider:
+    """Where a copy lies. Raises Failed where its metadata do not say."""
+    if metadata.localoff <= 0 or metadata.datasize <= 0 or metadata.extentsize <= 0:
+        raise Failed(f"the metadata of {metadata.name} do not say where its data lies")
+    return Provider(path, metadata.localoff, metadata.datasize, metadata.extentsize)
+
+
+class LocalExtents:
+    """A provider of this machine. The next block is read while the last one is hashed: both leave Python's lock to
+    others, and a disk that waits for its next request does nothing. Memory for two blocks, whatever the size."""
+
+    def __init__(self, where: Provider) -> None:
+        """Raises NotFound, NotPermitted, Failed."""
+        self.where = where
+        self._file = _opened(where.path)
+        size = min(BLOCK, where.extentsize)
+        self._buffers = [memoryview(mmap.mmap(-1, size)) for _ in range(2)]
+        self._reader = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> LocalExtents:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """What is being read is waited for."""
+        self._reader.shutdown()
+        os.close(self._file)
+
+    def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """As Extents says. Raises Failed where the provider is gone or ends too early."""
+        made: dict[int, hashlib.blake2b | None] = {
+            at: hashlib.blake2b(digest_size=DIGEST) for at in range(len(numbers))
+        }
+        for at, block in self._blocks(numbers):
+            hasher = made[at]
+            if block is None:
+                made[at] = None
+            elif hasher is not None:
+                hasher.update(block)
+        return [hasher and hasher.digest() for hasher in made.values()]
+
+    def _blocks(self, numbers: Sequence[int]) -> Iterator[tuple[int, memoryview | None]]:
+        """The blocks of the extents, each valid until the next but one is asked for; None for one with a read error."""
+        wanted = [
+            (at, begin, min(BLOCK, self.where.length(extent) - begin), extent)
+            for at, extent in enumerate(numbers)
+            for begin in range(0, self.where.length(extent), BLOCK)
+        ]
+
+        def read(number: int) -> memoryview | None:
+            _, begin, length, extent = wanted[number]
+            return self._read(self._buffers[number % 2][:length], extent * self.where.extentsize + begin)
+
+        begun = self._reader.submit(read, 0) if wanted else None
+        for number, (at, *_) in enumerate(wanted):
+            assert begun is not None
+            block = begun.result()
+            begun = self._reader.submit(read, number + 1) if number + 1 < len(wanted) else None
+            yield at, block
+
+    def _read(self, into: memoryview, at: int) -> memoryview | None:
+        """Raises Failed."""
+        done = 0
+        while done < len(into):
+            try:
+                count = os.preadv(self._file, [into[done:]], self.where.offset + at + done)
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    return None
+                raise Failed(f"{self.where.path} cannot be read: {error.strerror}") from None
+            if count == 0:
+                raise Failed(f"{self.where.path} ends at {self.where.offset + at + done} bytes, within the data")
+            done += count
+        return into
+
+
+def _opened(path: str) -> int:
+    """Raises NotFound, NotPermitted, Failed."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotFound(f"{path}: no such file") from None
+    except PermissionError:
+        raise NotPermitted(f"{path}: permission denied") from None
+    except OSError as error:
+        raise Failed(f"{path}: {error.strerror}") from None
+    if not any(kind(os.fstat(file).st_mode) for kind in (stat.S_ISCHR, stat.S_ISBLK, stat.S_ISREG)):
+        os.close(file)
+        raise Failed(f"{path} is neither a disk nor a file")
+    return file
