@@ -16,6 +16,8 @@ SUBCOMMANDS = {
     "maintenance": ("remediate.subcommands.maintenance", "suspend automatic action: on, off, status"),
     "recover": ("remediate.subcommands.recover", "recover from a split-brain, on the node whose copy is given up"),
     "restore": ("remediate.subcommands.restore", "look into a salvage, and give files of it back"),
+    "verify": ("remediate.subcommands.verify", "compare both copies extent by extent, while clients are served"),
+    "extents": ("remediate.subcommands.extents", "read this node's copy for the other one, which runs this itself"),
     "repair": ("remediate.subcommands.repair", "what monitoring may have done here, where it is called for"),
     "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),

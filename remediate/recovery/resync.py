@@ -4,11 +4,11 @@ where the output is piped. Interrupting it interrupts nothing but the wait."""
 from __future__ import annotations
 
 import math
-import shutil
 from typing import TYPE_CHECKING, TextIO
 
 from checks.plugin.text import say_duration, say_size
 from remediate.failover.outcome import StepFailed
+from remediate.progress_bar import ProgressBar
 from remediate.site import Site
 
 if TYPE_CHECKING:
@@ -21,18 +21,16 @@ LINES = 30.0
 STANDS_STILL = 120.0
 """Seconds without an extent less to copy after which it is a failure: a primary that is not connected has dirty extents
 too, and tries to connect every 10 s (hastd's HAST_KEEPALIVE)."""
-WIDEST = 40
 
 
 class Resync:
     """The wait for one resource."""
 
     def __init__(self, site: Site, stream: TextIO) -> None:
-        self.site, self.stream = site, stream
+        self.site = site
         self.began = site.timing.now()
         self.most = 0
-        self._said = -LINES
-        self._drawn = False
+        self._bar = ProgressBar(stream, site.timing, LINES)
 
     def wait(self, recovery: Recovery) -> str:
         """Until everything is copied; how long it took. Raises StepFailed where nothing is copied."""
@@ -41,7 +39,7 @@ class Resync:
             now = self.site.timing.now()
             seen = recovery.copied()
             if seen is not None and seen.complete:
-                self._clear()
+                self._bar.clear()
                 recovery.finished()
                 return f"everything is copied, in {say_duration(now - self.began)}"
             if seen is not None and seen.connected:
@@ -49,30 +47,16 @@ class Resync:
                 self.most = max(self.most, seen.dirty)
                 self._show(seen.dirty, now)
             if now - progressed > STANDS_STILL:
-                self._clear()
+                self._bar.clear()
                 raise StepFailed(
                     f"the primary has copied nothing for {say_duration(now - progressed)}: see hastd's log"
                 )
             self.site.timing.sleep(LOOKS)
 
     def _show(self, dirty: int, now: float) -> None:
-        terminal = self.stream.isatty()
-        if not terminal and now - self._said < LINES:
-            return
-        self._said = now
         done, seconds = self.most - dirty, now - self.began
         rate = done / seconds if seconds > 0 else 0.0
         left = f", {say_duration(dirty / rate)} left" if rate > 0 else ""
-        text = f"{say_size(done)} of {say_size(self.most)} copied, {say_size(int(rate))}/s{left}"
-        if terminal:
-            width = max(0, min(WIDEST, shutil.get_terminal_size().columns - len(text) - 4))
-            full = width * done // max(self.most, 1)
-            self.stream.write(f"\r\x1b[K[{'#' * full}{'.' * (width - full)}] {text}")
-            self._drawn = True
-        else:
-            self.stream.write(f"{text}\n")
-        self.stream.flush()
-
-    def _clear(self) -> None:
-        if self._drawn:
-            self.stream.write("\r\x1b[K")
+        self._bar.show(
+            done, self.most, f"{say_size(done)} of {say_size(self.most)} copied, {say_size(int(rate))}/s{left}"
+        )

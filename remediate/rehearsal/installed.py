@@ -32,6 +32,8 @@ from remediate.state import noted
 from remediate.state.journal import ERR
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
+from remediate.verification import answering
+from remediate.verification.asking import SUBCOMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,11 +222,14 @@ class Installed:
         return exits.USAGE
 
     def _session(self, node: Node, argv: list[str], line_of: Callable[[Life], Line]) -> None:
-        """`hastwatch take-over`, which the other node talks to."""
+        """`hastwatch take-over` and `hastwatch extents RESOURCE`, which the other node talks to."""
         life = Life(self.fates.pop(node.name, NEVER))
         site, line = site_of(node, self.state, self.configs[node.name], life), line_of(life)
         self.workers.append(life)
-        self._as_task(node, lambda: take_over(site, line))
+        if argv[1:2] == [SUBCOMMAND]:
+            self._as_task(node, lambda: answering.answer(site, argv[2], line))
+        else:
+            self._as_task(node, lambda: take_over(site, line))
 
     def _recover(self, node: Node, name: str) -> int:
         """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""

@@ -75,7 +75,7 @@ class Node:
         self.hastwatch: Program | None = None
         """The command hastwatch, where it is installed."""
         self.session: Session | None = None
-        """The same for `hastwatch take-over`, which is talked to; an older hastwatch has none."""
+        """The same for the subcommands that are talked to; an older hastwatch has none."""
         self.started = 0
         """How many processes have been started on it; who counts sets it back."""
         self.hung_commands: set[str] = set()

@@ -24,6 +24,7 @@ from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
 from remediate.machine import Machine
 from remediate.rehearsal.clock import Process, Steps, Task, first_of
+from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.dying import Killed, Life
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.log import MESSAGES
@@ -42,6 +43,7 @@ from remediate.timing import Timing
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node as SimulatedNode
+    from remediate.verification.extents import Provider
 
 T = TypeVar("T")
 
@@ -226,6 +228,10 @@ class WayOfThePair(Way):
         made.reads = SimulatedMachine(self.simulated, self._life).read
         made.known_as(self.simulated.kernel.values["kern.hostname"])
         return made
+
+    def extents(self, where: Provider) -> SimulatedExtents:
+        """A copy on a disk of the node. Raises NotFound, Killed."""
+        return SimulatedExtents(self.simulated, self._life, where)
 
 
 class WayToThePeer(WayOfThePair):

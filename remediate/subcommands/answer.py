@@ -52,6 +52,7 @@ ORDERS: Rows = (
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
     ("hastwatch", "ledger <names> --told <copies> --by <node>", "to be told that copies here are complete, or behind"),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
+    ("hastwatch", "extents <name>", "hashes of the extents of a copy, for hastwatch verify; to be told what came out"),
     (
         "hastwatch",
         "clients --told <address> <client>...",
@@ -62,13 +63,15 @@ ORDERS: Rows = (
     ("hastwatch", "tree list <point> --limit <number> --after <base64>", "the next page"),
     ("hastwatch", "tree sha256 <point> <base64>...", "the hashes of some of its files"),
 )
-"""The subcommands of hastwatch that it runs. Three change anything. --told: what this node believes of its own copy, as
+"""The subcommands of hastwatch that it runs. Four change anything. --told: what this node believes of its own copy, as
 the node says that has the other one (and which could as well write to this copy, by HAST), and to which addresses
 packets are sent when the service comes here. take-over: this node may become primary, as for an event of CARP, only as
 CARP MASTER and where the rules of the failover allow it; that the other node has released the resources is taken from
-that node, as the answer to a question is."""
-SESSION = "take-over"
-"""The one that is talked to: it keeps its input, and has deadlines of its own."""
+that node, as the answer to a question is. extents: what came out of a comparison of the copies is what that node says,
+for the checks and for people; the hashes tell somebody who knows what a block may hold whether it does, who can read it
+on the own disk anyway."""
+SESSIONS = ("take-over", "extents")
+"""Those that are talked to: they keep their input, and have deadlines of their own."""
 PATIENCE = {"list": 330, "sha256": 6 * 3600}
 """Seconds for a subcommand of `tree`, at least what who asks waits (`recovery.remote_tree`); else `ask.PATIENCE`."""
 BASE64 = ask.LETTERS - {"_"} | frozenset("+/=-")
@@ -237,7 +240,7 @@ def _order(words: list[str]) -> int:
     os.chdir("/")
     os.environ.clear()
     os.environ.update(ask.ENVIRONMENT)
-    if words == [SESSION]:
+    if words[0] in SESSIONS:
         return command.main(words)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.alarm(PATIENCE.get(words[1] if words[0] == "tree" else "", ask.PATIENCE))

@@ -1,0 +1,125 @@
+"""What came out when the two copies of a resource were compared: the file that `hastwatch verify` leaves.
+
+It lies in the state directory of both nodes, one JSON object, the newest run last:
+
+    {"version": 1, "runs": [{"began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001",
+     "extents": 128, "extentsize": 2097152, "differ": 1, "undecided": 0, "numbers": [17], "unread": {"nfs002": 1},
+     "wrong": "nfs002 has counted 19 failed writes", "deletes": 0}]}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes.times import since_1970, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checks.probes.node import Node
+
+DIRECTORY = "/var/db/hastwatch"
+MOST_NUMBERS = 100
+"""Numbers of extents that are written down of one run."""
+MOST_RUNS = 30
+"""Runs that are kept: half a year of one a week, and a few by hand."""
+LONGEST = 300
+"""Characters of a text in it."""
+
+
+class Verification(NamedTuple):
+    """One run to its end. Times in seconds since 1970 by the clock of `by`, the primary that made it."""
+
+    began: float
+    ended: float
+    by: str
+    extents: int
+    """How many there are, all of which were compared but those of `undecided`."""
+    extentsize: int
+    differ: int
+    """Extents that differ, or that one of the disks could not read."""
+    undecided: int
+    """Extents that were written whenever they were looked at."""
+    numbers: tuple[int, ...] = ()
+    """Those of `differ`, the first MOST_NUMBERS."""
+    unread: tuple[tuple[str, int], ...] = ()
+    """Nodes, and how many extents their disks could not read."""
+    wrong: str = ""
+    """Why it is known which copy is the wrong one, a sentence; empty where that is not known."""
+    deletes: int = 0
+    """BIO_DELETE requests that the primary's worker had counted: what is deleted, each disk reads back as it likes."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether the copies were found equal, all of them."""
+        return not self.differ and not self.undecided
+
+
+def path(resource: str) -> str:
+    """The file of a resource on a node."""
+    return f"{DIRECTORY}/{resource}.verified.json"
+
+
+def read(node: Node, resource: str) -> tuple[Verification, ...]:
+    """The runs of a resource that a node knows of, the newest last. Raises ProbeError."""
+    import json
+
+    try:
+        text = node.read(path(resource))
+    except NotFound:
+        return ()
+    try:
+        return from_values(json.loads(text))
+    except (ValueError, RecursionError):
+        raise NotUnderstood(f"{resource}.verified.json", text) from None
+
+
+def from_values(values: object) -> tuple[Verification, ...]:
+    """The runs out of the object in the file. Raises ValueError."""
+    if not isinstance(values, dict) or values.get("version") != 1 or not isinstance(values.get("runs"), list):
+        raise ValueError("not an object of version 1")
+    return tuple(run_from(each) for each in values["runs"])
+
+
+def run_from(values: object) -> Verification:
+    """One run. Raises ValueError."""
+    try:
+        if not isinstance(values, dict) or not isinstance(values["unread"], dict):
+            raise ValueError("no object")
+        numbers = values["numbers"]
+        if not isinstance(numbers, list) or len(numbers) > MOST_NUMBERS:
+            raise ValueError("no list, or too long")
+        return Verification(
+            began=since_1970(values["began"]),
+            ended=since_1970(values["ended"]),
+            by=_text(values["by"]),
+            extents=_count(values["extents"]),
+            extentsize=_count(values["extentsize"]),
+            differ=_count(values["differ"]),
+            undecided=_count(values["undecided"]),
+            numbers=tuple(map(_count, numbers)),
+            unread=tuple((_text(node), _count(count)) for node, count in values["unread"].items()),
+            wrong=_text(values["wrong"]),
+            deletes=_count(values["deletes"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a verification: {error}") from None
+
+
+def as_values(run: Verification) -> Mapping[str, object]:
+    """The object of one run."""
+    kept = run._asdict() | {"began": utc(run.began), "ended": utc(run.ended)}
+    return kept | {"numbers": list(run.numbers[:MOST_NUMBERS]), "unread": dict(run.unread)}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
+        raise ValueError("no text")
+    return value
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ValueError("no count")
+    return value

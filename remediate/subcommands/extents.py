@@ -1,0 +1,58 @@
+"""`hastwatch extents RESOURCE`: read this node's copy for the other one, in a session over standard input and output.
+
+    hastwatch extents home
+
+`hastwatch verify` runs it on the standby, over the way to the peer; nobody types it. It reads the local provider behind
+HAST's metadata, while hastd has it open, and answers with hashes of the extents that are asked for. Both ends speak
+JSON, a message a line. What came out at the end is written down on this node too. It changes nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import suppress
+
+from remediate import exits, local
+from remediate.arguments import Parser
+from remediate.session import PipeLine
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.verification.answering import answer
+
+PROG = "hastwatch extents"
+EXITS = {
+    0: "the other node has compared the copies",
+    1: "it has not, and the reason is in the session or in the journal",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    made.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Answer; the exit status. Raises what `caller.run` tells of."""
+    be_gentle()
+    return 0 if answer(site, options.resource, PipeLine(0, 1)) else 1
+
+
+def be_gentle() -> None:
+    """Everybody else first. Not by idprio(1): a process that gets no time keeps what it has locked in the kernel."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, 20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""`hastwatch verify [RESOURCE...]`: compare both copies of a resource, extent by extent, while clients are served.
+
+    hastwatch verify home --rate 20M
+    hastwatch verify --if-primary --quiet
+    hastwatch verify home --json
+
+A write that fails on one disk and succeeds on the other leaves the copies different for ever, and HAST says neither
+then nor later; nor does it see a bit that flips. So both disks are read behind HAST's metadata and compared by hashes.
+It runs on the primary, whose `peer` reads the other copy. What differs is read again until it is equal, or has differed
+three times with nothing in flight. Nothing is changed; both nodes write down what came out (docs/verify.md).
+
+Interrupted (^C, SIGTERM, a peer that is gone) it says where it stands, and goes on there when it is run again. It runs
+with the lowest priority. On a pair that began with two blank disks, space that was never written may differ: HAST never
+copied it.
+
+Which copy is wrong is said where one disk alone is known to have failed; the primary's is what clients see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from types import FrameType
+
+from checks.plugin.text import plain, say_duration, say_size, size
+from checks.probes import hast
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
+from checks.probes.verified import Verification, as_values
+from checks.verified import said
+from remediate import exits, local
+from remediate.arguments import Parser
+from remediate.failover.outcome import StepFailed
+from remediate.progress_bar import ProgressBar
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.extents import be_gentle
+from remediate.verification.verify import Done, Stopped, verify
+
+PROG = "hastwatch verify"
+DIFFER, UNDECIDED = 3, 4
+EXITS = {
+    0: "both copies are equal",
+    1: "refused or failed and the reason is said",
+    DIFFER: "the copies differ, or a disk could not read an extent",
+    UNDECIDED: "equal, but for extents that were written all the time",
+    exits.BUSY: "stopped before the end; run again it goes on",
+}
+LINES = 30.0
+"""Seconds between two lines where no terminal is."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    return caller.run(PROG, options, lambda site: act(site, options))
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    made.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
+    made.add_argument("--rate", type=_rate, metavar="SIZE", help=(
+        "bytes a second that each disk is read at most, such as 20M (default: as fast as the disks, or the processor)"
+    ))  # fmt: skip
+    made.add_argument("--afresh", action="store_true", help="begin anew where an earlier run was interrupted")
+    made.add_argument("--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))")
+    made.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
+    made.add_argument("--json", action="store_true", help="the results for programs, one object")
+    local.add_options(made)
+    return made
+
+
+def _rate(text: str) -> int:
+    try:
+        rate = size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if rate < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 64K a second")
+    return rate
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """Compare one resource after the other; the worst exit status. Raises what `caller.run` tells of."""
+    names = list(caller.named(site, options.resource))
+    if options.if_primary:
+        names = [name for name in names if _is_primary(site, name)]
+    be_gentle()
+    signals = Signals()
+    found: dict[str, dict[str, object]] = {}
+    worst = 0
+    for name in names:
+        status, said = _one(site, name, options, signals)
+        found[name] = said
+        worst = max(worst, status, key=RANK.index)
+        if not options.json:
+            sys.stdout.write(f"{name}: {plain(str(said['says']), 1000)}\n")
+            sys.stdout.flush()
+        if signals():
+            break
+    if options.json:
+        sys.stdout.write(json.dumps({"resources": found}, indent=2) + "\n")
+    return worst
+
+
+RANK = (0, UNDECIDED, exits.BUSY, 1, DIFFER)
+"""Exit statuses, the worst last."""
+
+
+class Signals:
+    """Says by which signal it is to stop. A second one of the same kind does what it does by default."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        for number in SIGNALS:
+            signal.signal(number, self._caught)
+
+    def __call__(self) -> str:
+        return self._name
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self._name = f"interrupted by {signal.Signals(number).name}"
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _is_primary(site: Site, name: str) -> bool:
+    try:
+        return hast.resource(site.here.node(), name).role is Role.PRIMARY
+    except hast.HastdDown:
+        return False
+    except hast.NoState as error:
+        raise StepFailed(str(error)) from None
+
+
+def _one(site: Site, name: str, options: argparse.Namespace, signals: Signals) -> tuple[int, dict[str, object]]:
+    """Compare one resource; the exit status, and what came out. Raises StateError."""
+    bar = ProgressBar(sys.stderr, site.timing, LINES)
+
+    def show(done: Done) -> None:
+        if not options.quiet:
+            bar.show(done.done, done.extents, f"{name}: {_words(done)}")
+
+    try:
+        run = verify(site, name, f"human {caller.who()}", options.rate, show, signals, options.afresh)
+    except Stopped as stopped:
+        percent = 100 * stopped.done // max(stopped.extents, 1)
+        says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"
+        return exits.BUSY, {"says": says, "stopped": str(stopped), "done": stopped.done, "extents": stopped.extents}
+    except (StepFailed, ProbeError) as error:
+        return 1, {"says": f"not verified: {error}", "refused": str(error)}
+    finally:
+        bar.clear()
+    return status(run), {"says": said(run), **as_values(run)}
+
+
+def status(run: Verification) -> int:
+    """The exit status of a run that came to its end."""
+    return DIFFER if run.differ else UNDECIDED if run.undecided else 0
+
+
+def _words(done: Done) -> str:
+    """How far it is, for people."""
+    total = done.extents * done.extentsize
+    rate = done.bytes / done.seconds if done.seconds > 0 else 0.0
+    left = f", {say_duration((done.extents - done.done) * done.extentsize / rate)} left" if rate > 0 else ""
+    wrong = f", {done.differ} differ" if done.differ else ""
+    return f"{say_size(done.done * done.extentsize)} of {say_size(total)}, {say_size(int(rate))}/s{left}{wrong}"

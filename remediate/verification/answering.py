@@ -1,0 +1,103 @@
+"""The other node's part of a comparison: it reads the extents that the primary asks for, and says their hashes.
+
+It reads what hastd of this node has open as a connected standby, nothing else, and only within the data: a path, an
+offset and a length never come from outside.
+"""
+
+from __future__ import annotations
+
+from checks.probes import verified
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
+from checks.probes.hast_conf import configured
+from remediate.failover.outcome import StepFailed
+from remediate.session import Ended, Line, Message, Say
+from remediate.site import Site
+from remediate.state import verifications
+from remediate.state.journal import WARNING
+from remediate.verification.copies import look
+from remediate.verification.extents import Extents
+
+ASKED = 15.0
+"""Seconds from the start of the session to its first message."""
+IDLE = 1800.0
+"""Seconds between two messages: a primary that is slowed down by --rate, or waits for a moment without writes."""
+MOST = 256
+"""Extents that are read for one message."""
+
+
+def answer(site: Site, name: str, line: Line) -> bool:
+    """Answer a primary until it has what it wants to know; whether it came to an end. Raises nothing but StateError."""
+    try:
+        _first(line, name)
+        return _opened(site, name, line)
+    except Ended as ended:
+        site.journal.entry("extents", resource=name, result=f"the session has ended: {ended}", severity=WARNING)
+        return False
+    finally:
+        line.close()
+
+
+def _first(line: Line, name: str) -> None:
+    message = line.hear(ASKED)
+    if message is None or message.say is not Say.COMPARE or message.resources != (name,):
+        raise Ended("the other node has not said what it compares")
+
+
+def _opened(site: Site, name: str, line: Line) -> bool:
+    """Say what this node's copy is, and read it. Raises Ended, StateError."""
+    try:
+        if name not in configured(site.here.node()):
+            raise StepFailed(f"hast.conf has no resource {name}")
+        found = look(site, name, Role.SECONDARY)
+        opened = site.here.extents(found.where)
+    except (StepFailed, ProbeError) as error:
+        line.say(Message(Say.REFUSED, words=str(error)[:900]))
+        return False
+    try:
+        line.say(Message(Say.READY, told=found.copy._asdict()))
+        return _answers(site, name, line, opened, found.where.extents)
+    finally:
+        opened.close()
+
+
+def _answers(site: Site, name: str, line: Line, opened: Extents, count: int) -> bool:
+    """Raises Ended."""
+    while True:
+        message = line.hear(IDLE)
+        if message is None:
+            raise Ended(f"the other node has asked for nothing for {IDLE:g} s")
+        if message.say is Say.VERIFIED:
+            _keep(site, name, message)
+            line.say(Message(Say.KEPT))
+            return True
+        if message.say is Say.COMPARE:
+            line.say(_now(site, name))
+            continue
+        if message.say is not Say.READ:
+            raise Ended(f"{message.say.value} is not expected now")
+        if not 0 < len(message.extents) <= MOST or any(each >= count for each in message.extents):
+            raise Ended(f"extents are asked for that are not in the data, or more than {MOST}")
+        try:
+            digests = opened.digests(message.extents)
+        except ProbeError as error:
+            line.say(Message(Say.FAILED, words=str(error)[:900]))
+            raise Ended(str(error)) from None
+        line.say(Message(Say.HASHES, digests=tuple(each.hex() if each else "" for each in digests)))
+
+
+def _now(site: Site, name: str) -> Message:
+    """The copy as it is now: what has failed meanwhile, and whether it is still the same."""
+    try:
+        return Message(Say.READY, told=look(site, name, Role.SECONDARY).copy._asdict())
+    except (StepFailed, ProbeError) as error:
+        return Message(Say.FAILED, words=str(error)[:900])
+
+
+def _keep(site: Site, name: str, message: Message) -> None:
+    """What came out, also on this node, which may be the primary next. Raises Ended, StateError."""
+    try:
+        run = verified.run_from(message.told)
+    except ValueError as error:
+        raise Ended(f"not understood: {error}") from None
+    verifications.add(site.store, name, run)

@@ -1,0 +1,95 @@
+"""The session in which the primary has the other node read its copy (`answering` is its other end)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from checks.probes.verified import Verification, as_values
+from remediate.failover.outcome import StepFailed
+from remediate.session import Ended, Line, Message, Say
+from remediate.site import Site
+from remediate.verification.copies import Copy, from_told
+
+SUBCOMMAND = "extents"
+READY, READS, TOLD = 30.0, 300.0, 30.0
+"""Seconds for the start of hastwatch there, for a disk to read a batch, and to write down what came out."""
+SLICE = 1.0
+"""Seconds after which a signal is heeded."""
+
+
+class Refused(StepFailed):
+    """The copies cannot be compared now; nothing was done."""
+
+
+class Interrupted(Exception):
+    """Somebody wants it to stop."""
+
+
+class There:
+    """The session in which the other node reads its copy."""
+
+    def __init__(self, site: Site, name: str, stopped: Callable[[], str]) -> None:
+        """Raises Refused and ProbeError."""
+        if site.peer is None:
+            raise Refused("the way to the other node is not known (`peer` in the configuration, or --peer)")
+        self.node = site.peer.node().name
+        self._site, self._name, self._stopped = site, name, stopped
+        self._line: Line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND, name))
+        try:
+            self.copy = self.look()
+        except Ended as error:
+            self.close()
+            raise Refused(f"the other node does not read its copy: {error}") from None
+        except Refused:
+            self.close()
+            raise
+
+    def look(self) -> Copy:
+        """Its copy as it is now. Raises Refused, Ended, Interrupted."""
+        self._line.say(Message(Say.COMPARE, by=self._site.journal.node_name, resources=(self._name,)))
+        answer = self._hear(READY)
+        if answer.say is Say.REFUSED:
+            raise Refused(f"the other node refuses: {answer.words}")
+        if answer.say is not Say.READY:
+            raise Ended(f"{answer.say.value} is no answer to that")
+        try:
+            return from_told(answer.told)
+        except ValueError as error:
+            raise Ended(str(error)) from None
+
+    def ask(self, numbers: Sequence[int]) -> None:
+        """As `comparing.There` says."""
+        self._asked = len(numbers)
+        self._line.say(Message(Say.READ, extents=tuple(numbers)))
+
+    def answer(self) -> list[bytes | None]:
+        """As `comparing.There` says. Raises Interrupted too."""
+        answer = self._hear(READS)
+        if answer.say is Say.FAILED:
+            raise Ended(answer.words)
+        if answer.say is not Say.HASHES or len(answer.digests) != self._asked:
+            raise Ended(f"{answer.say.value} is no answer to that")
+        try:
+            return [bytes.fromhex(each) if each else None for each in answer.digests]
+        except ValueError as error:
+            raise Ended(str(error)) from None
+
+    def tell(self, run: Verification) -> None:
+        """Have it written down what came out. Raises Ended, Interrupted."""
+        self._line.say(Message(Say.VERIFIED, told=as_values(run)))
+        answer = self._hear(TOLD)
+        if answer.say is not Say.KEPT:
+            raise Ended(answer.words or f"{answer.say.value} is no answer to that")
+
+    def close(self) -> None:
+        """The session is over."""
+        self._line.close()
+
+    def _hear(self, seconds: float) -> Message:
+        ends = self._site.timing.now() + seconds
+        while self._site.timing.now() < ends:
+            if why := self._stopped():
+                raise Interrupted(why)
+            if message := self._line.hear(SLICE):
+                return message
+        raise Ended(f"no answer within {seconds:g} s")

@@ -1,0 +1,113 @@
+"""One side of a comparison: what a node says of its own copy before it is read, and whether the two can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from checks.probes import hast
+from checks.probes.counters import Relation, relation
+from checks.probes.hast import Metadata, Resource, Role, Status
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.verification.extents import Provider, provider
+
+NUMBERS = ("datasize", "extentsize", "localoff", "resuid", "localcnt", "remotecnt", "failed")
+
+
+class Copy(NamedTuple):
+    """The metadata on a disk, and how many writes the worker has counted as failed there. Failed deletes and flushes
+    tell nothing: a disk that has no such request counts as well (primary.c, local_send_thread(): EOPNOTSUPP)."""
+
+    datasize: int
+    extentsize: int
+    localoff: int
+    resuid: int
+    localcnt: int
+    remotecnt: int
+    failed: int
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """What is the same as long as it is the same copy: a finished synchronisation changes counters at most."""
+        return self[:-1]
+
+
+class Found(NamedTuple):
+    """A copy on this node, where it lies, and what hastd says of the resource."""
+
+    copy: Copy
+    where: Provider
+    resource: Resource
+
+
+def look(site: Site, name: str, role: Role) -> Found:
+    """This node's copy, in this role and connected. Raises StepFailed where it is not, or that cannot be told, and
+    ProbeError."""
+    node = site.here.node()
+    found = connected(site, name, role)
+    try:
+        metadata = hast.metadata(node, name)
+    except hast.MetadataUnreadable as error:
+        raise StepFailed(str(error)) from None
+    return Found(_copy(metadata, found), provider(found.localpath, metadata), found)
+
+
+def connected(site: Site, name: str, role: Role) -> Resource:
+    """What hastd of this node says, where the resource has this role and is connected. Raises StepFailed and
+    ProbeError."""
+    try:
+        found = hast.resource(site.here.node(), name)
+    except hast.NoState as error:
+        raise StepFailed(str(error)) from None
+    if found.role is not role:
+        raise StepFailed(f"{name} is {found.role.value} on {site.journal.node_name}, not {role.value}")
+    if found.status is not Status.COMPLETE:
+        raise StepFailed(f"{name} is not connected on {site.journal.node_name}: there is nothing to compare with")
+    return found
+
+
+def _copy(metadata: Metadata, found: Resource) -> Copy:
+    return Copy(
+        metadata.datasize, metadata.extentsize, metadata.localoff, metadata.resuid, metadata.localcnt,
+        metadata.remotecnt, found.errors.write,
+    )  # fmt: skip
+
+
+def from_told(values: Mapping[str, object] | None) -> Copy:
+    """A copy as the other node tells it. Raises ValueError."""
+    if values is None or set(values) != set(NUMBERS):
+        raise ValueError("not what a copy is told by")
+    return Copy(**{name: _number(values[name]) for name in NUMBERS})
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise ValueError("no number")
+    return value
+
+
+def incomparable(mine: Copy, theirs: Copy) -> str:
+    """Why the two cannot be compared; empty where they can."""
+    if mine.extentsize != theirs.extentsize:
+        return f"the copies have other extents: {mine.extentsize} and {theirs.extentsize} bytes"
+    if mine.datasize != theirs.datasize:
+        return f"the copies have other sizes: {mine.datasize} and {theirs.datasize} bytes"
+    found = relation(_counters(mine), _counters(theirs))
+    if found in (Relation.OTHER_DISK, Relation.SPLIT_BRAIN, Relation.FIRST_BLANK, Relation.SECOND_BLANK):
+        return str(found.value)
+    return ""
+
+
+def _counters(copy: Copy) -> Metadata:
+    return Metadata("", copy.datasize, copy.extentsize, 0, copy.resuid, copy.localcnt, copy.remotecnt, Role.INIT)
+
+
+def in_flight(found: Resource) -> bool:
+    """Whether a request may be underway between the copies.
+
+    An extent is dirty from before a write is given to either side until both have answered (primary.c,
+    ggate_recv_thread(): activemap_write_start(), ggate_send_thread(): activemap_write_complete(), after the last of
+    the two), whatever the replication mode; a failed one too. A BIO_DELETE is not in that map: it is in a queue.
+    """
+    return found.dirty > 0 or any(found.queues.get(name, 0) for name in ("local", "send", "recv", "done"))

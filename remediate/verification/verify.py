@@ -1,0 +1,260 @@
+"""A comparison of the two copies of a resource, from the primary: begun or gone on with, and what came out.
+
+Clients are served meanwhile and nothing is changed. It stops where the copies are not connected any more, and goes on
+there when it is run again, as long as both are the same copies (their metadata).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
+
+from checks.plugin.text import say_count
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
+from checks.probes.verified import MOST_NUMBERS, Verification
+from checks.verified import said
+from remediate.failover.outcome import StepFailed
+from remediate.session import Ended
+from remediate.site import Site
+from remediate.state import verifications
+from remediate.state.journal import ALERT, NOTICE, WARNING
+from remediate.state.lock import Lock
+from remediate.state.verifications import MOST_LEFT, Begun
+from remediate.verification.answering import MOST
+from remediate.verification.asking import SLICE, Interrupted, Refused, There
+from remediate.verification.comparing import Compared, Comparison
+from remediate.verification.copies import Found, connected, in_flight, incomparable, look
+
+BATCH = 32 << 20
+"""Bytes that are read on both nodes before they are compared."""
+PACED = 2.0
+"""Seconds that reading so many takes at least, with --rate."""
+SETTLES, LOOKS = 10.0, 0.1
+"""Seconds in which a moment without dirty extents must come: a synchronisation has some until its end."""
+KEEPS = 10.0
+"""Seconds between two records of how far it is."""
+ROUNDS = 3
+"""How often what was being written is looked at again at the end."""
+
+
+class Stopped(Exception):
+    """It has stopped; run again it goes on. `done` of `extents` are compared."""
+
+    def __init__(self, why: str, done: int, extents: int) -> None:
+        super().__init__(why)
+        self.done, self.extents = done, extents
+
+
+class Done(NamedTuple):
+    """How far a run is: extents out of how many, those before it was interrupted among them; bytes and seconds of this
+    part of it."""
+
+    done: int
+    extents: int
+    bytes: int
+    seconds: float
+    differ: int
+    extentsize: int
+
+
+def verify(
+    site: Site,
+    name: str,
+    trigger: str,
+    rate: int | None = None,
+    show: Callable[[Done], None] = lambda done: None,
+    stopped: Callable[[], str] = lambda: "",
+    afresh: bool = False,
+) -> Verification:
+    """Compare the two copies of a resource, from the primary, and write down on both nodes what came out. `rate`: bytes
+    a second that each disk is read at most; `show` is told how far it is; `stopped` says why it has to stop, or
+    nothing; `afresh`: also what was compared before an interruption. Raises Refused; Stopped, after which it can be
+    gone on with; ProbeError and StateError."""
+    lock = Lock(site.store, f"{name}.verify", trigger, site.timing)
+    if not lock.acquire(0):
+        raise Refused(f"{name} is being verified already")
+    with lock:
+        found = _mine(site, name)
+        there = There(site, name, stopped)
+        try:
+            run = _Run(site, name, found, there, rate, show, stopped)
+            return run.compared(trigger, afresh)
+        finally:
+            there.close()
+
+
+def _mine(site: Site, name: str) -> Found:
+    """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
+
+    def quiet() -> bool:
+        return _quiet(site, name)
+
+    try:
+        found = look(site, name, Role.PRIMARY)
+        if not site.timing.until(quiet, SETTLES, LOOKS):
+            raise Refused(f"{name} is being synchronised, or written all the time: it has dirty extents at every look")
+    except StepFailed as error:
+        raise Refused(str(error)) from None
+    return found
+
+
+def _quiet(site: Site, name: str) -> bool:
+    """Whether nothing is in flight. Raises StepFailed where the copies are not connected any more, and ProbeError."""
+    return not in_flight(connected(site, name, Role.PRIMARY))
+
+
+class _Run:
+    """One run, from where it was interrupted or from the beginning."""
+
+    def __init__(
+        self, site: Site, name: str, found: Found, there: There, rate: int | None, show: Callable[[Done], None],
+        stopped: Callable[[], str],
+    ) -> None:  # fmt: skip
+        """Raises Refused."""
+        self.site, self.name, self.there = site, name, there
+        self.rate, self.show, self.stopped = rate, show, stopped
+        self.mine, self.where = found.copy, found.where
+        if why := incomparable(self.mine, there.copy):
+            raise Refused(why)
+        self.bytes = 0
+        self.began = self.kept_at = site.timing.now()
+        self.now = Begun((*self.mine.identity, *there.copy.identity), site.timing.wall())
+        self.before = 0.0
+
+    def compared(self, trigger: str, afresh: bool) -> Verification:
+        """Raises Stopped, ProbeError, StateError."""
+        site = self.site
+        earlier = None if afresh else verifications.begun(site.store, self.name, self.now.identity, site.timing.wall())
+        how = "begins"
+        if earlier is not None:
+            self.now, self.before, how = earlier, earlier.seconds, f"goes on at extent {earlier.next}"
+        site.journal.entry("verify", resource=self.name, why=trigger, result=how, severity=NOTICE)
+        try:
+            opened = site.here.extents(self.where)
+            try:
+                self._read(Comparison(opened, self.there, lambda: _quiet(site, self.name), site.timing))
+            finally:
+                opened.close()
+            return self._ends(trigger)
+        except Interrupted as error:
+            self._stop(trigger, str(error))
+        except Ended as error:
+            self._stop(trigger, f"{self.there.node}: {error}")
+        except (StepFailed, ProbeError) as error:
+            self._stop(trigger, str(error))
+
+    def _read(self, comparison: Comparison) -> None:
+        size = BATCH if self.rate is None else min(BATCH, int(self.rate * PACED))
+        step = max(1, min(MOST, size // self.where.extentsize))
+        while self.now.next < self.where.extents:
+            began = self.site.timing.now()
+            numbers = range(self.now.next, min(self.now.next + step, self.where.extents))
+            found = comparison.compare(numbers)
+            left = (*self.now.undecided, *found.undecided)
+            if len(left) > MOST_LEFT:
+                raise StepFailed(f"more than {MOST_LEFT} extents are written all the time")
+            self._note(found, left, numbers.stop)
+            self.bytes += sum(map(self.where.length, numbers))
+            self._keep_now_and_then()
+            self._show()
+            self._pace(sum(map(self.where.length, numbers)), began)
+        for _ in range(ROUNDS):
+            self._look_again(comparison)
+
+    def _look_again(self, comparison: Comparison) -> None:
+        """At what was being written."""
+        waiting = self.now.undecided
+        for begin in range(0, len(waiting), MOST):
+            part = waiting[begin : begin + MOST]
+            found = comparison.compare(part)
+            decided = set(part) - set(found.undecided)
+            self._note(found, tuple(each for each in self.now.undecided if each not in decided), self.now.next)
+
+    def _note(self, found: Compared, undecided: tuple[int, ...], following: int) -> None:
+        now = self.now
+        self.now = now._replace(
+            next=following,
+            differ=now.differ + len(found.differ),
+            numbers=(*now.numbers, *found.differ)[:MOST_NUMBERS],
+            unread_here=now.unread_here + len(found.unread_here),
+            unread_there=now.unread_there + len(found.unread_there),
+            undecided=undecided,
+        )
+
+    def _keep_now_and_then(self) -> None:
+        """Write down how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
+        if self.site.timing.now() - self.kept_at >= KEEPS:
+            self._keep()
+            _quiet(self.site, self.name)
+
+    def _keep(self) -> None:
+        self.kept_at = self.site.timing.now()
+        self.now = self.now._replace(seconds=self.before + self.kept_at - self.began)
+        verifications.keep(self.site.store, self.name, self.now)
+
+    def _pace(self, count: int, began: float) -> None:
+        """Let so many bytes take their time. Raises Interrupted."""
+        ends = began + count / self.rate if self.rate else began
+        while True:
+            if why := self.stopped():
+                raise Interrupted(why)
+            left = ends - self.site.timing.now()
+            if left <= 0:
+                return
+            self.site.timing.sleep(min(left, SLICE))
+
+    def _show(self) -> None:
+        seconds = self.site.timing.now() - self.began
+        self.show(Done(self.now.next, self.where.extents, self.bytes, seconds, self.now.differ, self.where.extentsize))
+
+    def _stop(self, trigger: str, why: str) -> NoReturn:
+        """Raises Stopped, and StateError."""
+        self._keep()
+        result = f"stopped at extent {self.now.next} of {self.where.extents}: {why}"
+        self.site.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
+        raise Stopped(why, self.now.next, self.where.extents)
+
+    def _ends(self, trigger: str) -> Verification:
+        """Write down what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
+        last = look(self.site, self.name, Role.PRIMARY)
+        theirs = self.there.look()
+        if (*last.copy.identity, *theirs.identity) != self.now.identity:
+            verifications.end(self.site.store, self.name)
+            self.now = self.now._replace(next=0)
+            raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
+        here = self.site.journal.node_name
+        unread = ((here, self.now.unread_here), (self.there.node, self.now.unread_there))
+        run = Verification(
+            began=self.now.began,
+            ended=self.site.timing.wall(),
+            by=here,
+            extents=self.where.extents,
+            extentsize=self.where.extentsize,
+            differ=self.now.differ,
+            undecided=len(self.now.undecided),
+            numbers=self.now.numbers,
+            unread=tuple((node, count) for node, count in unread if count),
+            wrong=wrong(here, last.copy.failed, self.there.node, theirs.failed) if self.now.differ else "",
+            deletes=last.resource.deletes,
+        )
+        verifications.add(self.site.store, self.name, run)
+        verifications.end(self.site.store, self.name)
+        severity = NOTICE if run.equal else ALERT if run.differ else WARNING
+        self.site.journal.entry("verify", resource=self.name, why=trigger, result=said(run), severity=severity,
+                                seconds=self.before + self.site.timing.now() - self.began)  # fmt: skip
+        try:
+            self.there.tell(run)
+        except (Ended, Interrupted) as error:
+            result = f"{self.there.node} was not told what came out: {error}"
+            self.site.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
+        return run
+
+
+def wrong(here: str, failed_here: int, there: str, failed_there: int) -> str:
+    """Which copy is the wrong one, where one side alone has counted writes that failed on its disk; else nothing. A
+    worker counts from its own start on, so that 0 on both sides proves nothing."""
+    if bool(failed_here) is bool(failed_there):
+        return ""
+    node, failed = (here, failed_here) if failed_here else (there, failed_there)
+    return f"{node} has counted {say_count(failed, 'failed write')}: its copy is the wrong one"

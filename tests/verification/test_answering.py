@@ -1,0 +1,123 @@
+"""The other node's part of a comparison: what it reads for whoever has the primary's key, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from checks import ask
+from checks.plugin.config import Config
+from checks.probes.errors import NotPermitted
+from checks.probes.node import ENV_C, quoted
+from remediate.failover.reach import HASTWATCH
+from remediate.session import Ended, Message, Say
+from remediate.site import Site
+from remediate.state import verifications
+from remediate.subcommands import answer
+from remediate.verification.answering import MOST
+from tests.failover.installed_pair import InstalledPair, installed_pair
+
+HOME = "home"
+RESULT: dict[str, object] = {
+    "began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001", "extents": 128,
+    "extentsize": 2097152, "differ": 0, "undecided": 0, "numbers": [], "unread": {}, "wrong": "", "deletes": 0,
+}  # fmt: skip
+
+
+def says(pair: InstalledPair, messages: Sequence[Message], name: str = HOME) -> list[Message | str]:
+    """What the standby answers to each message of the primary, or why it has ended the session."""
+
+    def talk(site: Site) -> list[Message | str]:
+        assert site.peer is not None
+        line = site.peer.talk((HASTWATCH, "extents", name))
+        heard: list[Message | str] = []
+        try:
+            for message in messages:
+                line.say(message)
+                answered = line.hear(30)
+                assert answered is not None
+                heard.append(answered)
+        except Ended:
+            heard.append("ended")
+        line.close()
+        return heard
+
+    return pair.does(pair.active, talk)
+
+
+COMPARE = Message(Say.COMPARE, by="nfs001", resources=(HOME,))
+
+
+def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked_for(state: Path) -> None:
+    pair = installed_pair(state)
+    ready, hashes, again = says(
+        pair, [COMPARE, Message(Say.READ, extents=(127, 0, 127)), Message(Say.READ, extents=(0,))]
+    )
+    assert isinstance(ready, Message) and ready.told is not None and ready.told["extentsize"] == 2 << 20
+    assert isinstance(hashes, Message) and hashes.say is Say.HASHES
+    assert hashes.digests[0] == hashes.digests[2] != hashes.digests[1]
+    assert isinstance(again, Message) and again.digests == hashes.digests[1:2]
+
+
+@pytest.mark.parametrize(
+    "extents", [(), (128,), (0, 1 << 40), tuple(range(MOST + 1))], ids=["none", "behind", "far", "too many"]
+)
+def test_what_lies_outside_the_data_is_not_read(state: Path, extents: tuple[int, ...]) -> None:
+    pair = installed_pair(state)
+    assert says(pair, [COMPARE, Message(Say.READ, extents=extents)])[1:] == ["ended"]
+
+
+@pytest.mark.parametrize(
+    "first", [Message(Say.READ, extents=(0,)), Message(Say.PREPARE, resources=(HOME,)), COMPARE._replace(resources=())]
+)
+def test_nothing_is_read_for_who_does_not_say_what_is_compared(state: Path, first: Message) -> None:
+    assert says(installed_pair(state), [first]) == ["ended"]
+
+
+def test_a_resource_that_hast_conf_does_not_have_is_refused(state: Path) -> None:
+    (refused,) = says(installed_pair(state), [COMPARE._replace(resources=("vtbd0",))], "vtbd0")
+    assert isinstance(refused, Message) and refused.say is Say.REFUSED and "no resource vtbd0" in refused.words
+
+
+def test_only_a_connected_standby_is_read(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    (refused,) = says(pair, [COMPARE])
+    assert isinstance(refused, Message) and refused.say is Say.REFUSED and "not connected" in refused.words
+
+
+def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(state: Path) -> None:
+    pair = installed_pair(state)
+    assert says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT)])[1] == Message(Say.KEPT)
+    (run,) = verifications.runs(pair.store(pair.standby), HOME)
+    assert run.equal and run.by == "nfs001"
+    wrongs: tuple[dict[str, object], ...] = (
+        {"differ": -1}, {"numbers": [0] * 101}, {"by": 5}, {"unread": []}, {"ended": "yesterday"}, {"extents": True},
+        {"wrong": "x\ny"}, {"by": "x" * 400},
+    )  # fmt: skip
+    for wrong in wrongs:
+        assert says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT | wrong)])[1:] == ["ended"]
+    assert says(pair, [COMPARE, Message(Say.VERIFIED)])[1:] == ["ended"]
+    assert len(verifications.runs(pair.store(pair.standby), HOME)) == 1
+
+
+def test_half_a_year_is_kept_and_no_more(state: Path) -> None:
+    pair = installed_pair(state)
+    for number in range(40):
+        says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT | {"extents": number})])
+    kept = [run.extents for run in verifications.runs(pair.store(pair.standby), HOME)]
+    assert kept == list(range(10, 40))
+
+
+@pytest.mark.parametrize("words", [("extents",), ("extents", "../x"), ("extents", "home", "--state-dir", "/tmp")])
+def test_the_gate_admits_a_resource_and_no_option(words: tuple[str, ...]) -> None:
+    with pytest.raises(ask.Refused):
+        answer.admitted(quoted((*ENV_C, HASTWATCH, *words)), Config)
+
+
+def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
+    with pytest.raises(NotPermitted):
+        says(installed_pair(state), [COMPARE], "../home")

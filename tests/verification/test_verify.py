@@ -1,0 +1,285 @@
+"""`hastwatch verify` on a simulated pair in service: what differs is found, and what is being written is not."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from checks.probes.errors import ProbeError
+from checks.probes.verified import Verification
+from checks.verified import said
+from remediate.rehearsal.accounting import disk_of
+from remediate.rehearsal.clock import Completion, Steps
+from remediate.rehearsal.disk import Disk
+from remediate.rehearsal.dying import Fate, Killed
+from remediate.rehearsal.layout import ResourceLayout
+from remediate.rehearsal.node import Node
+from remediate.rehearsal.replication import PrimaryWorker
+from remediate.rehearsal.secondary import DeviceWrite
+from remediate.rehearsal.writes import Part, Piece
+from remediate.state import verifications
+from remediate.verification.asking import Refused
+from remediate.verification.verify import Done, Stopped, verify
+from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+
+HOME = "home"
+EXTENTS = 128
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
+RATE = 64 << 20
+"""A run takes some seconds then, in which clients write."""
+
+
+def flip(disk: Disk, *numbers: int) -> None:
+    """Something else is in these extents than was written to them."""
+    for number in numbers:
+        disk.put(number, {Piece(1_000_000 + number, Part.CONTENT)})
+
+
+def compares(
+    pair: InstalledPair, node: Node | None = None, rate: int | None = None, stopped: Callable[[], str] = lambda: ""
+) -> Verification:
+    """`hastwatch verify` on a node, the active one unless another is named."""
+    return pair.does(node or pair.active, lambda site: verify(site, HOME, "test", rate, lambda done: None, stopped))
+
+
+def writes(pair: InstalledPair, numbers: Sequence[int], every: float) -> None:
+    """From now on somebody writes to these extents of the device, one after the other, over and over."""
+    worker = pair.active.hastd.resources[HOME].worker
+    assert isinstance(worker, PrimaryWorker)
+
+    def writing() -> Steps[None]:
+        for count, number in enumerate(itertools.cycle(numbers)):
+            pieces = frozenset({Piece(2_000_000 + count, Part.CONTENT)})
+            worker.write(DeviceWrite(number, pieces), Completion())
+            yield every
+
+    pair.pair.clock.start(writing())
+
+
+def differing(pair: InstalledPair) -> tuple[int, ...]:
+    """The extents that differ, as the disks have them."""
+    here, there = (disk_of(node, HOME) for node in pair.pair.nodes.values())
+    return tuple(number for number in range(EXTENTS) if here.differs(there, number))
+
+
+def test_copies_that_are_equal_are_found_equal_while_clients_write(state: Path) -> None:
+    pair = installed_pair(state)
+    run = compares(pair, rate=RATE)
+    assert run.equal and run.extents == EXTENTS and run.differ == 0
+    assert run.ended - run.began > 3 and pair.sound
+    assert said(run) == "128 extents compared, all equal"
+
+
+def test_an_extent_that_differs_is_found_and_both_nodes_know(state: Path) -> None:
+    pair = installed_pair(state)
+    flip(disk_of(pair.standby, HOME), 7, 90)
+    run = compares(pair)
+    assert run.numbers == (7, 90) and run.differ == 2 and not run.wrong
+    assert "2 extents of 128 differ: 7, 90; which copy is wrong is not known" in said(run)
+    for node in pair.pair.nodes.values():
+        (kept,) = verifications.runs(pair.store(node), HOME)
+        assert kept == run._replace(began=float(int(run.began)), ended=float(int(run.ended)))
+    assert "differ" in pair.told_once(pair.active, "2 extents of 128 differ", "verify").result
+
+
+@settings(max_examples=8, deadline=None, phases=NO_SHRINKING)
+@given(
+    replication=st.sampled_from(["fullsync", "memsync", "async"]),
+    wrong=st.frozensets(st.integers(0, EXTENTS - 1), max_size=8),
+    written=st.lists(st.integers(0, EXTENTS - 1), min_size=1, max_size=20, unique=True),
+    every=st.floats(0.3, 2.0),
+    on_standby=st.booleans(),
+)
+def test_exactly_the_extents_that_differ_are_found_and_none_that_is_being_written(
+    replication: str, wrong: frozenset[int], written: list[int], every: float, on_standby: bool
+) -> None:
+    """With memsync and async a write is on one disk 0.1 and 0.2 s before it is on the other."""
+    with state_directory() as state:
+        pair = installed_pair(state, resources=(ResourceLayout(replication=replication),))
+        flip(disk_of(pair.standby if on_standby else pair.active, HOME), *wrong)
+        writes(pair, written, every)
+        run = compares(pair, rate=RATE)
+        assert set(run.numbers) <= wrong and wrong - set(run.numbers) <= set(written), pair.story()
+        assert run.undecided == len(wrong) - run.differ and pair.sound
+
+
+def test_an_extent_that_is_written_all_the_time_is_no_difference(state: Path) -> None:
+    """Nor are those beside it left out because the pair is never quite at rest."""
+    pair = installed_pair(state, resources=(ResourceLayout(replication="async"),))
+    flip(disk_of(pair.standby, HOME), 50)
+    writes(pair, [3], 0.4)
+    run = compares(pair, rate=RATE)
+    assert run.numbers == (50,) and run.undecided in (0, 1)
+    assert run.undecided == 0 or "1 extent not compared" in said(run)
+
+
+def test_extents_that_a_disk_cannot_read_are_told_with_their_node(state: Path) -> None:
+    pair = installed_pair(state)
+    disk_of(pair.standby, HOME).bad_reads[60] = 1
+    disk_of(pair.active, HOME).bad_reads[61] = 1
+    run = compares(pair)
+    assert run.numbers == (60, 61) and run.unread == (("nfs001", 1), ("nfs002", 1))
+
+
+def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(state: Path) -> None:
+    pair = installed_pair(state)
+    disk = disk_of(pair.standby, HOME)
+    for number in range(EXTENTS):
+        disk.bad_writes[number] = 1
+    pair.passes(20)
+    disk.bad_writes.clear()
+    expected = differing(pair)
+    run = compares(pair)
+    assert expected and run.numbers == expected
+    assert run.wrong.startswith("nfs002 has counted ") and run.wrong.endswith("its copy is the wrong one")
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+def without_connection(pair: InstalledPair) -> None:
+    """The replication is cut, and both nodes have found that out."""
+    pair.breaks("cut-replication")
+    pair.passes(60)
+
+
+def synchronising(pair: InstalledPair) -> None:
+    """Everything has to be copied to a new disk."""
+    worker = pair.active.hastd.resources[HOME].worker
+    assert isinstance(worker, PrimaryWorker)
+    worker.dirty.add(5)
+
+
+def without_peer(pair: InstalledPair) -> None:
+    """Nobody answers at the management address."""
+    pair.breaks("cut-management")
+
+
+def old_peer(pair: InstalledPair) -> None:
+    """hastwatch there is older."""
+    pair.standby.session = None
+
+
+def other_extents(pair: InstalledPair) -> None:
+    """The disks were created with extents of other sizes."""
+    disk = disk_of(pair.standby, HOME)
+    assert disk.metadata is not None
+    disk.metadata = replace(disk.metadata, extentsize=1 << 20)
+
+
+def other_disk(pair: InstalledPair) -> None:
+    """The disks are no copies of the same."""
+    disk = disk_of(pair.standby, HOME)
+    assert disk.metadata is not None
+    disk.metadata = replace(disk.metadata, resuid=5)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "says"),
+    [
+        (without_connection, "not connected"), (synchronising, "is being synchronised"), (old_peer, "does not read"),
+        (other_extents, "other extents"), (other_disk, "resource IDs differ"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_refused(state: Path, breaks: Callable[[InstalledPair], None], says: str) -> None:
+    pair = installed_pair(state)
+    breaks(pair)
+    with pytest.raises(Refused, match=says):
+        compares(pair)
+    assert not verifications.runs(pair.store(pair.active), HOME)
+
+
+def test_a_peer_that_cannot_be_asked_is_an_error_and_no_result(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.breaks("cut-management")
+    with pytest.raises(ProbeError):
+        compares(pair)
+
+
+def test_only_the_primary_compares(state: Path) -> None:
+    pair = installed_pair(state)
+    with pytest.raises(Refused, match="secondary on nfs002, not primary"):
+        compares(pair, pair.standby)
+
+
+# --- stopped ----------------------------------------------------------------------------------------------------------
+
+
+def stops_after(pair: InstalledPair, seconds: float) -> Callable[[], str]:
+    """A signal comes after so long."""
+    ends = pair.pair.clock.now + seconds
+    return lambda: "interrupted by SIGTERM" if pair.pair.clock.now > ends else ""
+
+
+def test_a_run_that_is_interrupted_goes_on_where_it_was(state: Path) -> None:
+    pair = installed_pair(state)
+    flip(disk_of(pair.standby, HOME), 2, 120)
+    with pytest.raises(Stopped) as stopped:
+        compares(pair, rate=RATE, stopped=stops_after(pair, 2))
+    assert 0 < stopped.value.done < EXTENTS and str(stopped.value) == "interrupted by SIGTERM"
+    shown: list[Done] = []
+    run = pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    assert shown[0].done - stopped.value.done == 16  # the next batch
+    assert run.numbers == (2, 120) and run.ended - run.began > 4
+    assert verifications.begun(pair.store(pair.active), HOME, (), pair.active.now) is None
+
+
+def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(state: Path) -> None:
+    pair = installed_pair(state)
+    task = pair.begins(pair.active, lambda site: verify(site, HOME, "test", RATE))
+    pair.passes(2)
+    pair.standby.power_off()
+    pair.passes(60)
+    assert task.done and isinstance(task.error, Stopped) and 0 < task.error.done < EXTENTS
+    pair.boots(pair.standby, 120)
+    shown: list[Done] = []
+    run = pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    assert shown[0].done > task.error.done and run.equal and pair.sound
+
+
+def test_a_primary_that_is_no_primary_any_more_stops(state: Path) -> None:
+    pair = installed_pair(state)
+    task = pair.begins(pair.active, lambda site: verify(site, HOME, "test", 8 << 20))
+    pair.passes(2)
+    move = pair.moves()
+    pair.pair.clock.wait(move)
+    pair.passes(40)
+    assert task.done and isinstance(task.error, Stopped) and pair.serves(pair.standby)
+
+
+def test_what_was_compared_of_another_copy_counts_for_nothing(state: Path) -> None:
+    pair = installed_pair(state)
+    with pytest.raises(Stopped):
+        compares(pair, rate=RATE, stopped=stops_after(pair, 2))
+    for node in pair.pair.nodes.values():
+        disk = disk_of(node, HOME)
+        assert disk.metadata is not None
+        disk.metadata = replace(disk.metadata, resuid=77)
+    shown: list[Done] = []
+    pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    assert shown[0].done == 16
+
+
+def test_two_at_a_time_are_refused(state: Path) -> None:
+    pair = installed_pair(state)
+    first = pair.begins(pair.active, lambda site: verify(site, HOME, "test", RATE))
+    pair.passes(1)
+    with pytest.raises(Refused, match="being verified already"):
+        compares(pair)
+    assert not first.done
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again(state: Path, number: int) -> None:
+    pair = installed_pair(state)
+    flip(disk_of(pair.standby, HOME), 9)
+    with pytest.raises(Killed):
+        pair.does(pair.active, lambda site: verify(site, HOME, "test"), Fate(during_command=number))
+    pair.passes(20)
+    assert compares(pair).numbers == (9,)
