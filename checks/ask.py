@@ -6,7 +6,8 @@ It is the last word of a prefix (--via, --peer, or `via` in the configuration): 
 takes one argument, the command line that a check runs. Or it is the forced command of a key in authorized_keys
 (sshd(8)): then it takes no argument, and the line from SSH_ORIGINAL_COMMAND. A line of the table below (--list) is run
 without a shell, with an environment of its own; everything else is refused and goes to syslog (auth.warning). Several
-lines can be asked in one call, `--batch SECONDS -- COMMAND -- COMMAND`: the answers are one JSON object.
+lines can be asked in one call, `--batch SECONDS -- COMMAND -- COMMAND`: the answers are one JSON object. `--as-primary`
+says in another one which kernel and which hastd this node has (`checks.probes.as_primary`); anybody may ask that.
 
 Every line of the table only reads, and none reads a file or a directory that the caller may choose: a resource, a
 process, a log and a file of rules are named by one plain word, a mount point is /hast/NAME or one that this node's
@@ -36,6 +37,8 @@ Rows = tuple[tuple[str, str, str], ...]
 READS: Rows = (
     ("/bin/hostname", "", "which node this is"),
     ("/usr/bin/uname", "-r", "its release, for known bugs"),
+    ("/usr/local/hastwatch/bin/hastwatch-ask", "--as-primary", "which kernel and hastd it has, for a known bug"),
+    ("/bin/cat", "/var/db/hastwatch/as_primary.json", "whether one was seen to work"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
     ("/bin/date", "+%z", "how far that is from UTC"),
     ("/bin/cat", "/var/run/hastwatch.boot", "whether what was written down is of this boot"),
@@ -146,9 +149,13 @@ def main() -> int:
     """Answer the command line or SSH_ORIGINAL_COMMAND; the exit status, where nothing was run."""
     words = sys.argv[1:]
     if words in (["-h"], ["--help"]):
-        return shown(f"usage: hastwatch-ask LINE | --list\n\n{__doc__}")
+        return shown(f"usage: hastwatch-ask LINE | --list | --as-primary\n\n{__doc__}")
     if words == ["--list"]:
         return shown(listing())
+    if words == ["--as-primary"]:
+        from checks.probes import as_primary
+
+        return shown(as_primary.answer())
     if words[:1] == ["--batch"]:  # a login shell has split the line
         words = [" ".join([*ENV_C, sys.argv[0], *words])]
     asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]

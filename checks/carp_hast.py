@@ -27,6 +27,7 @@ from checks.probes.node_state import (
     read_resource,
 )
 from checks.probes.times import utc
+from checks.standby import CANNOT, NOT_TRIED, QUESTION, could_be_primary
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
 PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
@@ -123,6 +124,7 @@ TABLE = Table(
         "written by a local process while nothing was mounted: lost mail, hidden by the next mount"),
     Row("standby-no-metadata", CRITICAL, "role secondary, and `hastctl dump` finds no metadata on the local disk",
         "no redundancy: this node can neither follow nor take over until `hastctl create`"),
+    CANNOT,
     Row("standby-blank", CRITICAL, "role secondary, metadata just created and not yet connected to a primary",
         "no redundancy: this copy holds nothing, and a takeover would serve an empty disk"),
     *(rule.row for rule in STANDING_BY),
@@ -130,6 +132,7 @@ TABLE = Table(
         "whether this node has to serve is not known, and nothing is promoted here"),
     Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
+    NOT_TRIED,
     Row("export-outside", WARNING, "nfsd runs, and a file system that is no resource's is NFS exported",
         "whoever guesses a file handle reads it: mountd exports the root where nothing is mounted"),
     Row("ports-silent", WARNING, "hastwatch has dropped segments to closed TCP ports for longer than --grace, as it"
@@ -143,11 +146,12 @@ PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
 (`mount`, and of ZFS `zpool status`), the NFS daemons (`ps`), on a secondary at the metadata of its disk (`hastctl dump
-NAME`), and, where nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover has left its
-setting behind (`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS is its
-verdict; the others are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has changed,
-the states on the way of a failover are WARNING for --grace seconds; the change is known from the run before, so the
-first run of all judges without grace."""
+NAME`) and whether its hastd could be primary (`uname -r`, and for 15.0 and later `hastwatch-ask --as-primary` and
+`as_primary.json`), and, where nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover
+has left its setting behind (`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS
+is its verdict; the others are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has
+changed, the states on the way of a failover are WARNING for --grace seconds; the change is known from the run before,
+so the first run of all judges without grace."""
 
 
 class Judged(NamedTuple):
@@ -221,7 +225,12 @@ def _resource(
     lacking = []
     if found.state.role is SECONDARY:
         lacking = list(session.guarded(subject, _copy(facts.node, resource.name, subject)))
+<<<<<<< HEAD
     lacking += _pool(found, facts, subject)
+=======
+    if found.state.role in (SECONDARY, ROLE_INIT):
+        lacking += could_be_primary(session, facts.node, TABLE, subject)
+>>>>>>> 6c2b6a2 (Say of a standby that it could never be primary)
     ready = rule.row.severity is OK
     if found.look.suspended and rule.row.reason in IMPLIED:
         pass
@@ -328,6 +337,7 @@ def _below(point: str, parents: list[str]) -> bool:
 
 
 QUESTIONS = (
+    QUESTION,
     ("ps", "-axww", "-o", processes.COLUMNS),
     ("ifconfig", "-a"),
     ("mount",),

@@ -15,6 +15,7 @@ from checks.probes import bug_292322, carp, hast, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
+from checks.standby import CANNOT, NOT_TRIED, QUESTION, could_be_primary
 
 TABLE = Table(
     Row("hastd-down", CRITICAL, "hastd's control socket takes no call and no hastd runs",
@@ -31,9 +32,11 @@ TABLE = Table(
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
     Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",
         "no second copy is kept until that route is gone: hastwatch converge, or route delete"),
+    CANNOT,
     Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
         "until it is done the other copy cannot take over without loss"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
+    NOT_TRIED,
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
     Row("hast-role-changing", WARNING, "not the role that CARP asks for, within a minute of a change of CARP",
         "a failover is on its way; critical when it has not passed by then"),
@@ -61,7 +64,9 @@ compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a sec
 looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch adds such a route for a
 moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays degraded it looks whether
 FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node logged (with --peer), and
-whether its hastd listens."""
+whether its hastd listens. Of a node of 15.0 and later that is not primary it looks whether its hastd could be: its
+release (`uname -r`), what its kernel does (`hastwatch-ask --as-primary`), and whether this hastd was seen to work
+(`as_primary.json`, which root may read)."""
 
 GRACE = 60
 """Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
@@ -153,6 +158,8 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
     yield from _connection(session, found, subject, catching_up, falling)
     yield from _rejected(session, found, subject)
+    if found.role is not Role.PRIMARY:
+        yield from could_be_primary(session, session.here, TABLE, subject)
     session.memory.put(kept_as, {
         "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
         "catching_up": catching_up or found.status is Status.DEGRADED,
@@ -285,7 +292,7 @@ def _bug_292322(session: Session, found: Resource) -> str:
     return f" ({said})" if said else ""
 
 
-QUESTIONS = (("ifconfig", "-a"), ("hastctl", "list", "{name}"))
+QUESTIONS = (QUESTION, ("ifconfig", "-a"), ("hastctl", "list", "{name}"))
 
 CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

@@ -70,14 +70,6 @@ def release(node: Node) -> str:
     return text
 
 
-def of_node(node: Node, repaired: bool) -> AsPrimary:
-    """The same of a node. Raises nothing."""
-    try:
-        return as_primary(release(node), repaired)
-    except ProbeError:
-        return AsPrimary.WORKS if repaired else AsPrimary.NOT_KNOWN
-
-
 def warning(name: str) -> str:
     """What to say of a node whose hastd does not work as primary."""
     return (

@@ -54,6 +54,8 @@ class Why(enum.Enum):
     BOOT_ALONE = "boot-alone"
     NO_KEY = "no-key"
     """What the node would have to mount is encrypted, and cannot be opened there."""
+    CANNOT_BE_PRIMARY = "hastd does not work as primary"
+    """FreeBSD bug 292322 (`checks.probes.as_primary`)."""
     INCOMPLETE = "incomplete copy"
     NO_FAILBACK = "no failback"
     """A healthy standby that would take the address back, and is not to (`failback`)."""

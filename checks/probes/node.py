@@ -36,6 +36,7 @@ TOOLS = {
     "fsync": "/usr/bin/fsync",
     "grep": "/usr/bin/grep",
     "hastctl": "/sbin/hastctl",
+    "hastwatch-ask": ahead.PROGRAM,
     "hostname": "/bin/hostname",
     "ifconfig": "/sbin/ifconfig",
     "ls": "/bin/ls",
@@ -54,7 +55,7 @@ TOOLS = {
     "zpool": "/sbin/zpool",
     "zstdcat": "/usr/bin/zstdcat",
 }
-"""Where hier(7) of FreeBSD has the programs that probes use."""
+"""Where hier(7) of FreeBSD has the programs that probes use, and where docs/monitoring.md installs our own."""
 
 NOT_FOUND, NOT_EXECUTABLE, SSH_FAILED = 127, 126, 255
 """Exit statuses of a shell (sh(1)) and of ssh(1) that speak of the way, not of the command."""

@@ -76,6 +76,7 @@ TABLE = (
               "wrong-device-mounted", "mounted-in-part"),
     *_nothing("check_carp_hast", "a disk is replaced by a human", "standby-no-metadata"),
     *_nothing("check_carp_hast", "it is on its way when the nodes are connected", "standby-blank"),
+    *_nothing("check_carp_hast", "hastd is replaced by a human", "hast-cannot-be-primary", "hast-primary-not-tried"),
     *_nothing("check_carp_hast", "the files are somebody's", "files-under-mount-point"),
     *_nothing("check_carp_hast", "it is on its way", "failover-in-progress"),
     *_nothing("check_carp_hast", "every convergence restores it, and cron(8) calls one every minute", "ports-silent"),
@@ -92,6 +93,7 @@ TABLE = (
     *_nothing("check_hast", "the other node, or the link to it, has to come back", "hast-degraded",
               "hast-disconnected"),
     *_nothing("check_hast", "a disk is replaced by a human", "hast-io-errors", "hast-io-errors-past"),
+    *_nothing("check_hast", "hastd is replaced by a human", "hast-cannot-be-primary", "hast-primary-not-tried"),
     *_nothing("check_hast", "it is on its way", "hast-dirty-critical", "hast-synchronising", "hast-role-changing"),
     *_nothing("check_hast", "the configuration is a human's", "hast-replication"),
 

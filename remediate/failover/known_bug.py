@@ -1,33 +1,97 @@
-"""Whether the service is moved to a node on which it cannot run: FreeBSD bug 292322 (`checks.probes.bug_292322`).
+"""Whether the service is brought to a node on which it cannot run: FreeBSD bug 292322 (`checks.probes.bug_292322`).
 
-A planned move is refused. A promotion that CARP asks for is tried all the same, as there is nothing to lose, and says
-what is to be expected.
+A planned move is refused. A promotion that CARP asks for is tried once all the same, as there is nothing to lose, and
+says what is to be expected. Where its device does not come, while the worker lives and is connected to nobody, it is
+named, and written down with the kernel and the hastd that it was seen of (`checks.probes.as_primary`): it is not tried
+again until a human says so (`hastwatch clear`), or one of the two is another one. That a primary works is written down
+too: it has its device, and is connected, so it has received a connection.
 """
 
 from __future__ import annotations
 
-from checks.probes import bug_292322
+from typing import TYPE_CHECKING
+
+from checks.probes import as_primary, bug_292322, hast
+from checks.probes.as_primary import Known, Seen, judge
 from checks.probes.bug_292322 import AsPrimary
+from checks.probes.errors import NotUnderstood, ProbeError
+from checks.probes.hast import Resource, Role, Status
 from checks.probes.node import Node
 from remediate.failover.outcome import StepFailed
-from remediate.site import Site
-from remediate.state.journal import CRIT
+from remediate.failover.peer import ASK
+from remediate.site import Site, Way
+from remediate.state.errors import StateError, StateUnreadable
+from remediate.state.journal import CRIT, INFO, WARNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checks.probes.as_primary import Facts
+
+AS_PRIMARY = "as primary it had its device and was connected"
+NO_DEVICE = "as primary its device did not come, with its worker alive and degraded"
+
+
+def known(site: Site) -> Known:
+    """What is known of this node's hastd. Raises nothing."""
+    repaired, machine = site.config.failover.hastd_repaired, site.here.machine
+    if repaired:
+        return judge("", True, None, None)
+    try:
+        release = machine.release() if machine else bug_292322.release(site.here.node())
+        if as_primary.is_older(release):
+            return judge(release, False, None, None)
+        found = _facts(site)
+    except ProbeError as error:
+        return Known(AsPrimary.NOT_KNOWN, False, str(error))
+    was = _kept(site)
+    judged = judge(release, False, found, was)
+    if machine is not None and judged.as_primary is not AsPrimary.WORKS:
+        judged = judge(release, False, found._replace(ends=machine.ends_reads()), was)
+    return judged
+
+
+def seen_to_fail(site: Site) -> Known | None:
+    """What was seen of a hastd here that did not work as primary, where it is still that one. Raises nothing."""
+    was = _kept(site)
+    if was is None or was.works:
+        return None
+    found = known(site)
+    return found if found.seen and found.as_primary is AsPrimary.FAILS else None
 
 
 def here(site: Site) -> str:
     """What is to be said before this node becomes primary; empty where nothing is. Raises nothing."""
-    machine, repaired = site.here.machine, site.config.failover.hastd_repaired
-    if machine is not None:
-        found = bug_292322.as_primary(machine.release(), repaired)
-    else:
-        found = bug_292322.of_node(site.here.node(), repaired)
-    return bug_292322.warning(site.journal.node_name) if found is AsPrimary.FAILS else ""
+    found = known(site)
+    return warning(site.journal.node_name, found) if found.as_primary is AsPrimary.FAILS else ""
+
+
+def warning(name: str, found: Known) -> str:
+    """What to say of a node whose hastd does not work as primary."""
+    return f"{bug_292322.warning(name)} ({found.why})"
+
+
+def of_other(site: Site, node: Node) -> Known:
+    """What is known of the hastd of the other node. Raises nothing."""
+    try:
+        return as_primary.known(node, site.config.failover.hastd_repaired)
+    except ProbeError as error:
+        return Known(AsPrimary.NOT_KNOWN, False, str(error))
+
+
+def could_be_primary(site: Site, way: Way) -> bool:
+    """Whether hastd of the other node is not known for it. Raises nothing."""
+    try:
+        return of_other(site, way.node(ASK)).as_primary is not AsPrimary.FAILS
+    except ProbeError:
+        return True
 
 
 def refuse(site: Site, node: Node) -> None:
     """Raise StepFailed where a node could not serve what is moved to it."""
-    if bug_292322.of_node(node, site.config.failover.hastd_repaired) is AsPrimary.FAILS:
-        raise StepFailed(f"refused: {bug_292322.warning(node.name)}")
+    found = of_other(site, node)
+    if found.as_primary is AsPrimary.FAILS:
+        raise StepFailed(f"refused: {warning(node.name, found)}")
 
 
 def note(site: Site, names: list[str], run: str) -> None:
@@ -35,3 +99,59 @@ def note(site: Site, names: list[str], run: str) -> None:
     said = here(site) if names else ""
     if said:
         site.journal.entry("known-bug", resource=", ".join(names), result=said, run=run, severity=CRIT)
+
+
+def is_why(site: Site, name: str) -> bool:
+    """Whether the device of a primary that was waited for does not come because of the bug: hastd is not known to work,
+    the worker lives, and is connected to nobody. Raises nothing."""
+    if known(site).as_primary is not AsPrimary.FAILS:
+        return False
+    try:
+        found = hast.resource(site.here.node(), name)
+    except (ProbeError, hast.NoState):
+        return False
+    return found.role is Role.PRIMARY and found.workerpid is not None and found.status is Status.DEGRADED
+
+
+def note_seen(site: Site, works: bool, how: str) -> str:
+    """Write down what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
+    try:
+        seen = Seen(works, how, site.timing.wall(), _facts(site).known_as)
+        site.store.write(as_primary.NAME, as_primary.to_values(seen))
+    except (ProbeError, StateError) as error:
+        site.journal.entry("as-primary", result=f"{how}; not written down: {error}", severity=WARNING)
+        return str(error)
+    site.journal.entry("as-primary", result=how, severity=INFO if works else CRIT)
+    return ""
+
+
+def note_works(site: Site, resources: Iterable[Resource]) -> None:
+    """Write down, once, that a primary of this node works, where its release is one of which that is to be known.
+    Raises nothing."""
+    connected = [each for each in resources if each.role is Role.PRIMARY and each.status is Status.COMPLETE]
+    machine = site.here.machine
+    if machine is None or not connected or as_primary.is_older(machine.release()):
+        return
+    found, was = machine.hastd(), _kept(site)
+    is_new = was is None or not was.works or was.known_as != found.known_as
+    if is_new and found.runs and any(machine.exists(f"{bug_292322.DEVICES}/{each.name}") for each in connected):
+        note_seen(site, True, AS_PRIMARY)
+
+
+def forget(site: Site) -> bool:
+    """Forget that hastd was seen not to work as primary; whether that was known. Raises StateNotKept."""
+    was = _kept(site)
+    return was is not None and not was.works and site.store.remove(as_primary.NAME)
+
+
+def _facts(site: Site) -> Facts:
+    """Raises ProbeError."""
+    return site.here.machine.hastd() if site.here.machine else as_primary.facts(site.here.node())
+
+
+def _kept(site: Site) -> Seen | None:
+    """What was seen and written down; nothing where that cannot be read."""
+    try:
+        return as_primary.from_values(site.store.read(as_primary.NAME))
+    except (StateUnreadable, NotUnderstood):
+        return None

@@ -1,6 +1,7 @@
 """The commands a node knows, by subject. Importing this registers all of them (`shell.py`)."""
 
 from remediate.rehearsal.commands import (
+    asking,
     checking,
     flags,
     hast,
@@ -21,6 +22,7 @@ from remediate.rehearsal.commands import (
 )
 
 __all__ = [
+    "asking",
     "checking",
     "flags",
     "hast",

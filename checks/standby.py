@@ -1,0 +1,34 @@
+"""What check_hast and check_carp_hast say of a standby that could not be primary (`checks.probes.as_primary`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checks.plugin.command import Session
+from checks.plugin.finding import CRITICAL, WARNING, Finding, Row, Table
+from checks.probes import as_primary, bug_292322
+from checks.probes.bug_292322 import AsPrimary
+from checks.probes.errors import ProbeError
+from checks.probes.node import Node
+
+CANNOT = Row("hast-cannot-be-primary", CRITICAL,
+             "not primary, and hastd does not work as primary (FreeBSD bug 292322)",
+             "it can never take over: it needs a repaired hastd (docs/compatibility.md)")  # fmt: skip
+NOT_TRIED = Row("hast-primary-not-tried", WARNING,
+                "not primary, 15 or later, and not known whether hastd works as primary (FreeBSD bug 292322)",
+                "whether it could take over is not known: hastwatch doctor --try-hast finds out")  # fmt: skip
+QUESTION = ("uname", "-r")
+
+
+def could_be_primary(session: Session, node: Node, table: Table, subject: str) -> Iterator[Finding]:
+    """What is wrong with the hastd of a node that is not primary for a resource. What cannot be read of it is
+    remarked on."""
+    try:
+        known = as_primary.known(node, session.config.failover.hastd_repaired)
+    except ProbeError as error:
+        session.remarks.append(f"whether hastd of {node.label} works as primary is not known: {error}")
+        return
+    if known.as_primary is AsPrimary.FAILS:
+        yield table.finding(CANNOT.reason, subject, f"{bug_292322.NAME}: {known.why}")
+    elif known.as_primary is AsPrimary.NOT_KNOWN:
+        yield table.finding(NOT_TRIED.reason, subject, f"{bug_292322.NAME}: {known.why}")
