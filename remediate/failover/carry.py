@@ -38,7 +38,7 @@ from remediate.failover.behind import behind
 from remediate.failover.devices import OnDevice
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
-from remediate.failover.outcome import NotYet, StepFailed, Superseded
+from remediate.failover.outcome import NoDevice, NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place, places
 from remediate.failover.steps import AIDS, PROMOTES, Do, Step
@@ -73,6 +73,8 @@ class Carrier:
         self._heed = heed
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
+        self.without_device: set[str] = set()
+        """The resources whose device did not come because of a known bug of hastd (`known_bug`)."""
         self.refused = False
         """The first step that failed was one that only waits: nothing was done for that resource."""
         self.told: Callable[[Step, float, int], None] | None = None
@@ -130,6 +132,8 @@ class Carrier:
                     self.refuse_superseded(step)  # then it is no failure of the step
                 self.refused = isinstance(error, NotYet) and not (self.failed and not self.refused)
                 self.failed[step.resource] = f"{step}: {error}"
+                if isinstance(error, NoDevice):
+                    self.without_device.add(step.resource)
                 return
             self.steps += 1
             self._journal(step, result or "done", began, started)

@@ -191,6 +191,7 @@ class Run:
             self.seq = seen.seq
             copies.note(self.site, seen, telling, again=self.wish.again)
             newest.note(self.site, seen.facts.resources, seen.resources)
+            known_bug.note_works(self.site, seen.resources.values())
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:
@@ -273,7 +274,7 @@ class Run:
             self._hold_back({Reason(why, name) for name in going_up}, seen)
             return (*carrier.failed.values(), *left)
         if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
-            return self.undo(seen, going_up, carrier.failed)
+            return self.undo(seen, going_up, carrier)
         in_use = {Reason(Why.IN_USE, name or seen.facts.name) for name in carrier.failed}
         leaves = fitness.LEAVES.get(seen.facts.node.leaving)
         self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), seen)
@@ -301,16 +302,21 @@ class Run:
         if found is not None and found.losing is not False:
             end_split_brain(self.site, name, "the other copy was created anew, and this one is served")
 
-    def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], carrier: Carrier) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
-        could take it. What has to stop the run, in sentences; empty where it may be tried again."""
-        why = "; ".join(failed.values())
+        could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
+        plan is one of a node that cannot be primary, which gives the address away by itself (`fitness.GIVES_BACK`)."""
+        why = "; ".join(carrier.failed.values())
         for name in names:
             self.site.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
-        left = self._demote(names)
+        known = bool(carrier.without_device)
+        unknown = known_bug.note_seen(self.site, False, known_bug.NO_DEVICE) if known else ""
+        left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:
             self._hold_back({Reason(Why.IN_USE, name) for name in names}, seen)
             return (why, *left)
+        if known:
+            return (why, f"not tried again now: {unknown}") if unknown else ()
         now, store = self.site.timing.wall(), self.site.store
         try:
             failures.note(store, ", ".join(names), now, why)
@@ -325,7 +331,7 @@ class Run:
             return (why, "the address was given away, the other node could take it")
         return (why, blocked) if blocked else ()
 
-    def _demote(self, names: list[str]) -> tuple[str, ...]:
+    def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
             seen = observe(self.site, self.wish.leaving)
@@ -333,7 +339,7 @@ class Run:
             return (f"the node could not be looked at: {error}",)
         facts = seen.facts
         decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
-        decisions |= {name: Decision(Target.STANDBY, UNDONE) for name in names}
+        decisions |= dict.fromkeys(names, Decision(to, UNDONE))
         resources = {  # the mount has written already: giving up the role under it would save nothing, and lose buffers
             name: state._replace(role_first=False) for name, state in facts.resources.items()
         }
@@ -347,7 +353,8 @@ class Run:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
         asked = peer.ask(self.site, seen.places[name])
         if asked is not None:
-            return asked.role in (Role.PRIMARY, Role.SECONDARY)
+            works = self.site.peer is None or known_bug.could_be_primary(self.site, self.site.peer)
+            return works and asked.role in (Role.PRIMARY, Role.SECONDARY)
         if name not in seen.resources:
             return False
         return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS
@@ -364,7 +371,9 @@ class Run:
         trouble = self._hold_back(reasons, seen)
         for name, decision in decisions.items():
             if decision.rule.refuses in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
-                give_back(self.site, seen, name, self.id)
+                gone = give_back(self.site, seen, name, self.id)
+                if not gone and decision.rule.refuses is Why.CANNOT_BE_PRIMARY:
+                    trouble += (f"{name}: no other node is known to be able to serve: the address stays here",)
         return trouble
 
     def _hold_back(self, reasons: set[Reason], seen: Seen) -> tuple[str, ...]:
@@ -428,7 +437,8 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
             detail = {Why.STALE: said.stale, Why.SPLIT_BRAIN: said.split, Why.DOWN: said.role,
                       Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard, Why.NO_KEY: said.unopenable,
-                      Why.NO_COPY: said.no_copy, None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
+                      Why.NO_COPY: said.no_copy, Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary,
+                      None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")

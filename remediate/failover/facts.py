@@ -94,6 +94,8 @@ class NodeState(NamedTuple):
     leaving: Leaving
     rejected: frozenset[str] = frozenset()
     """Addresses of the other node that a route of ours may reject; one that is left keeps the nodes apart for ever."""
+    cannot_be_primary: bool = False
+    """hastd was seen not to work as primary, and is still the same one (`known_bug`)."""
 
 
 class Said(NamedTuple):
@@ -128,5 +130,6 @@ class Facts(NamedTuple):
     blocked: str = ""
     unsure: str = ""
     """What is remembered of the node and cannot be read, or cannot be kept: nothing is promoted."""
+    cannot_be_primary: str = ""
     odd: tuple[str, ...] = ()
     """Lines that were not understood, and that the others were enough without."""

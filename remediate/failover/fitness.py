@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from checks.probes import carp, hast
+from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hold import HALF, PARTED, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import alone, dumps, hold, own_copy, peer
+from remediate.failover import alone, dumps, hold, known_bug, own_copy, peer
 from remediate.failover.facts import Leaving, Peer, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -36,7 +37,7 @@ with less to hold it back it would take the address from the winner again."""
 STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
-GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY)
+GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
 LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
@@ -54,12 +55,25 @@ def reasons(
     found = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
     found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(site) else set()
     found |= {Reason(Why.UNSURE)} if facts.unsure else set()
+    found |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(site, seen) else set()
     for name in facts.resources:
         why = _of_resource(site, seen, decisions[name], name)
         found |= {Reason(why, name)} if why else set()
     if not found and _is_kept_back(site, seen, held):
         return {Reason(Why.NO_FAILBACK)}
     return found
+
+
+def _cannot_be_primary(site: Site, seen: Seen) -> bool:
+    """Whether hastd was seen not to work as primary, or where the address is not here, is one that is known for it. As
+    MASTER it is tried once (`known_bug`): until then the node is no worse than any that is being promoted."""
+    if seen.facts.node.cannot_be_primary or any(_is_master(state) for state in seen.facts.resources.values()):
+        return seen.facts.node.cannot_be_primary
+    return known_bug.known(site).as_primary is AsPrimary.FAILS
+
+
+def _is_master(state: ResourceState) -> bool:
+    return state.carp is CarpState.MASTER
 
 
 def _serves(state: ResourceState) -> bool:
@@ -84,7 +98,7 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why |
         return Why.NO_KEY
     if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
         return Why.DOWN if state.role is HastRole.DOWN else Why.ROLE_NOT_KNOWN
-    if rule.refuses:
+    if rule.refuses and rule.refuses is not Why.CANNOT_BE_PRIMARY:  # which is one of the node
         return rule.refuses
     if state.carp is CarpState.MASTER:
         return None  # it is being promoted

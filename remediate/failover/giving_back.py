@@ -17,11 +17,12 @@ from functools import partial
 
 from checks.probes import carp, hast
 from checks.probes import hold as hold_probe
+from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import Reason, Why
-from remediate.failover import fitness, peer
+from remediate.failover import fitness, known_bug, peer
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
 from remediate.site import Site
@@ -34,23 +35,24 @@ NAME = "given_back.json"
 IFCONFIG = "/sbin/ifconfig"
 SETS = 5.0
 """Seconds for one call of ifconfig(8)."""
-ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE)})
+ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reason(Why.CANNOT_BE_PRIMARY)})
 """Reasons of a node that is unfit until a human ends it, or its time is over."""
 PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 """Seconds within which a node that is held back less has heard our advertisement, sent every 2 s at most
 (carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
 
 
-def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
-    """Give the address of a resource that this node refuses to serve to the other node, where that could serve. Raises
-    nothing: what cannot be done is journalled, and this node stays what it is."""
+def give_back(site: Site, seen: Seen, name: str, run: str) -> bool:
+    """Give the address of a resource that this node refuses to serve to the other node, where that could serve; whether
+    it is gone. Raises nothing: what cannot be done is journalled, and this node stays what it is."""
     place = seen.places[name]
     mine = [vhid for vhid in place.speaking(seen.vhids) if _can_be_given(vhid)]
-    if site.timing.until(partial(_is_gone, site, place), PREEMPTS, LOOK_AGAIN) or not mine:
-        return
+    gone = site.timing.until(partial(_is_gone, site, place), PREEMPTS, LOOK_AGAIN)
+    if gone or not mine:
+        return gone
     try:
         if not _could_serve(site, place) or _recently(site, name):
-            return
+            return False
         site.store.write(NAME, {"version": 1, "at": site.timing.wall(), "resource": name})
         for vhid in mine:
             site.here.act((IFCONFIG, vhid.interface, "vhid", str(vhid.number), "state", "backup"), SETS)
@@ -60,6 +62,7 @@ def give_back(site: Site, seen: Seen, name: str, run: str) -> None:
         result = f"the address is not given back: {error}"
     site.journal.entry("give-back", resource=name, why="this node does not serve it, and the other node could",
                        result=result, severity=WARNING, run=run)  # fmt: skip
+    return gone
 
 
 def _can_be_given(vhid: Vhid) -> bool:
@@ -116,5 +119,6 @@ def _could_serve(site: Site, place: Place) -> bool:
         return False
     if ENDED_BY_A_HUMAN.intersection(reasons):
         _note_unfit(site)
-    fit = complete and not unfit.intersection(reasons)
+    works = known_bug.of_other(site, node).as_primary is not AsPrimary.FAILS
+    fit = complete and works and not unfit.intersection(reasons)
     return waits and fit and role in (Role.PRIMARY, Role.SECONDARY)

@@ -89,6 +89,9 @@ RULES = (
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
     Rule("no-key", "what is to be mounted is encrypted, and cannot be opened here", Target.STANDBY,
          lambda state, node, policy: state.unopenable, refuses=Why.NO_KEY),
+    Rule("cannot-be-primary", "hastd does not work as primary (FreeBSD bug 292322); it is not tried again until"
+         " `hastwatch clear`, or with another kernel or hastd", Target.STANDBY,
+         lambda state, node, policy: node.cannot_be_primary, refuses=Why.CANNOT_BE_PRIMARY),
     Rule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
          Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
          and not policy.promote_stale, refuses=Why.BOOT_ALONE),

@@ -15,7 +15,18 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
-from remediate.failover import boot_alone, boot_silence, devices, hearing, newest, parting, peer, peer_route, rc_start
+from remediate.failover import (
+    boot_alone,
+    boot_silence,
+    devices,
+    hearing,
+    known_bug,
+    newest,
+    parting,
+    peer,
+    peer_route,
+    rc_start,
+)
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
@@ -111,6 +122,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
             settles[name] = believed_at
     states, said = together(found, states, said)
     suspended, stopped = remembered.maintenance, remembered.blocked
+    fails = known_bug.seen_to_fail(site)
     daemons = running_daemons(node)
     facts = Facts(
         name=node.name,
@@ -125,12 +137,14 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
             blocked=bool(stopped),
             leaving=reading.leaving,
             rejected=_rejected(site, node, states, resources),
+            cannot_be_primary=fails is not None,
         ),
         resources=states,
         said=said,
         maintenance=suspended.reason if suspended else "",
         blocked=stopped,
         unsure=remembered.trouble,
+        cannot_be_primary=fails.why if fails else "",
         odd=tuple(map(str, node.not_understood)),
     )
     return Seen(facts, found, resources, vhids, arrived.seq, at, settles, rc_start.commands(conf))

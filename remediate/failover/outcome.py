@@ -5,6 +5,10 @@ class StepFailed(Exception):
     """The step did not have its effect by its deadline; the text says what was seen instead."""
 
 
+class NoDevice(StepFailed):
+    """The device of a primary did not come because of FreeBSD bug 292322: it will not come the next time either."""
+
+
 class NotYet(StepFailed):
     """What has to be so before anything is done has not come about: nothing was done, and it may be tried again."""
 

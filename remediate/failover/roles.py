@@ -12,7 +12,7 @@ from checks.probes import hast
 from checks.probes.hast import Role
 from remediate.failover import known_bug, peer
 from remediate.failover.facts import Facts, Peer
-from remediate.failover.outcome import StepFailed
+from remediate.failover.outcome import NoDevice, StepFailed
 from remediate.failover.resource import Place
 from remediate.site import Site
 
@@ -76,8 +76,9 @@ def _device_appears(site: Site, place: Place, late: Callable[[], None]) -> float
         return False
 
     if not site.timing.until(there, DEVICE, DEVICE_EVERY):
-        known = known_bug.here(site)
-        raise StepFailed(f"{place.device} has not appeared within {DEVICE:g} s" + (f": {known}" if known else ""))
+        why = known_bug.here(site) if known_bug.is_why(site, place.name) else ""
+        error = NoDevice if why else StepFailed
+        raise error(f"{place.device} has not appeared within {DEVICE:g} s" + (f": {why}" if why else ""))
     return site.timing.now() - began
 
 

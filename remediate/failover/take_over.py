@@ -326,10 +326,10 @@ class _ToldRun(Run):
 
     failing: Callable[[str], None]
 
-    def undo(self, seen: Seen, names: list[str], failed: dict[str, str]) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], carrier: Carrier) -> tuple[str, ...]:
         """As Run does it."""
-        self.failing("; ".join(failed.values()))
-        return super().undo(seen, names, failed)
+        self.failing("; ".join(carrier.failed.values()))
+        return super().undo(seen, names, carrier)
 
 
 def _ignored(step: str) -> None:

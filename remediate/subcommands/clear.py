@@ -3,7 +3,8 @@
     hastwatch clear
 
 After two failed promotions nothing is done automatically (`failover.window`), and the node holds itself back in CARP.
-This forgets the failures and converges: a node that is fit lets go of its hold, one that is MASTER is promoted.
+A hastd that was seen not to work as primary (FreeBSD bug 292322) is not tried again either. This forgets both and
+converges: a node that is fit lets go of its hold, one that is MASTER is promoted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.failover import known_bug
 from remediate.failover.converge import Wish, converge
 from remediate.site import Site
 from remediate.state import failures
@@ -44,7 +46,8 @@ def act(site: Site) -> int:
     """Clear, and converge; the exit status. Raises what `caller.run` tells of."""
     human = who()
     why = failures.blocked(site.store, site.timing.wall(), site.config.failover.window)
-    if not failures.clear(site.store, human):
+    was_seen, failed = known_bug.forget(site), failures.clear(site.store, human)
+    if not (was_seen or failed):
         sys.stdout.write("nothing to clear: no promotion has failed\n")
         return 0
     site.journal.entry("clear", why=why or "failed promotions", result=f"cleared by {human}", severity=NOTICE)

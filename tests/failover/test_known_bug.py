@@ -1,4 +1,4 @@
-"""A node whose hastd does not work as primary (hast-facts, 42): nothing is moved to it, and a promotion says so."""
+"""A node whose hastd does not work as primary (hast-facts, 42): nothing is moved to it, and it is tried once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from checks.plugin.config import Config
+from checks.probes import as_primary
+from checks.probes.bug_292322 import AsPrimary
+from remediate.failover import known_bug
+from remediate.failover.converge import Result, Wish
 from remediate.failover.outcome import StepFailed
-from remediate.rehearsal.node import Node
-from tests.failover.installed_pair import InstalledPair, installed_pair, policy
+from remediate.rehearsal import release
+from remediate.rehearsal.own_pair import layout_of
+from remediate.state import failures
+from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 WORDS = "does not work as primary (FreeBSD bug 292322)"
+STOCK = "14.5,15.1"
+"""The standby's hastd is the one with the bug."""
 
 
-def runs(node: Node, release: str) -> None:
-    node.kernel.values["kern.osrelease"] = release
+def pair_of(state: Path, releases: str = STOCK, config: Config | None = None) -> InstalledPair:
+    nodes = layout_of(config or Config(), 1).running(releases).nodes
+    return installed_pair(state, config, nodes=nodes)
 
 
 def switched(pair: InstalledPair) -> None:
@@ -24,42 +34,130 @@ def switched(pair: InstalledPair) -> None:
         raise begun.error
 
 
+def loses_the_address(pair: InstalledPair) -> None:
+    """The active node's clients are cut off: the other node is MASTER, and is told that nothing is held any more."""
+    pair.active.run("ifconfig vtnet1 down")
+    assert pair.until(lambda: master(pair.standby))
+
+
+def could_serve_again(pair: InstalledPair) -> None:
+    pair.active.run("ifconfig vtnet1 up")
+
+
+def tried(pair: InstalledPair) -> int:
+    return len([entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step])
+
+
+def failed(pair: InstalledPair) -> bool:
+    return bool(pair.entries(pair.standby, "promotion-failed"))
+
+
 def test_a_switchover_to_such_a_node_is_refused_while_clients_are_served(state: Path) -> None:
-    pair = installed_pair(state)
-    runs(pair.standby, "15.1-RELEASE-p1")
+    pair = pair_of(state)
     with pytest.raises(StepFailed) as refused:
         switched(pair)
     assert WORDS in str(refused.value) and pair.standby.name in str(refused.value)
     assert pair.serves(pair.active) and not pair.entries(pair.active, "step")
 
 
-def test_a_switchover_away_from_such_a_node_goes_on(state: Path) -> None:
-    pair = installed_pair(state)
-    runs(pair.active, "15.1-RELEASE-p1")
+@pytest.mark.parametrize("releases", ["15.1+D57511,14.5", "14.5,15.1+D57511"])
+def test_a_switchover_between_nodes_that_work_goes_on(state: Path, releases: str) -> None:
+    pair = pair_of(state, releases, policy(hastd_repaired=releases.startswith("14")))
     switched(pair)
     assert pair.serves(pair.standby)
 
 
-def test_an_administrator_who_has_repaired_hastd_is_believed(state: Path) -> None:
-    pair = installed_pair(state, policy(hastd_repaired=True))
-    runs(pair.standby, "15.1-RELEASE-p1")
-    switched(pair)
-    assert pair.serves(pair.standby)
-
-
-def test_a_promotion_of_such_a_node_says_what_is_to_be_expected_and_why_it_failed(state: Path) -> None:
-    pair = installed_pair(state, policy(window=0.0))
-    runs(pair.standby, "15.0-RELEASE")
-    pair.breaks("device-never-appears", pair.standby.name, "home")
-    pair.active.power_off()
-    assert pair.until(lambda: bool(pair.entries(pair.standby, "promotion-failed")))
+def test_a_promotion_that_fails_by_the_bug_is_named_and_the_address_goes_back(state: Path) -> None:
+    pair = pair_of(state)
+    loses_the_address(pair)
+    assert pair.until(lambda: failed(pair)), pair.story()
+    could_serve_again(pair)
     assert WORDS in pair.entries(pair.standby, "known-bug")[0].result
     assert WORDS in pair.entries(pair.standby, "promotion-failed")[0].result
+    assert pair.until(lambda: pair.serves(pair.active)), pair.story()
+    pair.passes(30)
+    assert pair.rests(pair.standby) and pair.sound
+    assert pair.reasons(pair.standby) == ("hastd does not work as primary",)
+    steps = [entry.step for entry in pair.entries(pair.standby, "step")]
+    assert steps.index("become-init home") < steps.index("become-secondary home")
 
 
-def test_nothing_is_said_of_another_release(state: Path) -> None:
-    pair = installed_pair(state)
+def test_it_is_not_tried_again_where_nobody_else_could_serve(state: Path) -> None:
+    pair = pair_of(state)
+    loses_the_address(pair)
+    assert pair.until(lambda: failed(pair)), pair.story()
+    pair.passes(30)
+    for _ in range(3):
+        outcome = pair.converges(pair.standby)
+        assert outcome.result is Result.REFUSED
+        assert any("the address stays here" in said for said in outcome.said)
+    assert tried(pair) == 1 and pair.rests(pair.standby)
+    assert pair.reasons(pair.standby) == ("hastd does not work as primary",)
+
+
+def given_up(state: Path) -> InstalledPair:
+    """The standby was tried, and the active node serves again."""
+    pair = pair_of(state)
+    loses_the_address(pair)
+    assert pair.until(lambda: failed(pair)), pair.story()
+    could_serve_again(pair)
+    assert pair.until(lambda: pair.serves(pair.active)), pair.story()
+    pair.passes(30)
+    return pair
+
+
+def known(pair: InstalledPair) -> as_primary.Known:
+    return pair.does(pair.standby, known_bug.known)
+
+
+def test_a_human_who_clears_it_has_it_tried_again(state: Path) -> None:
+    pair = given_up(state)
+    assert known(pair).seen
+    assert pair.does(pair.standby, known_bug.forget)
+    assert not known(pair).seen
+    loses_the_address(pair)
+    assert pair.until(lambda: tried(pair) == 2), pair.story()
+
+
+def test_another_hastd_is_another_one(state: Path) -> None:
+    pair = given_up(state)
+    pair.standby.installed = release.named("15.1+D57511")
+    assert not known(pair).seen
+    pair.standby.run("service hastd restart")
     pair.converges(pair.standby)
+    pair.passes(10)
+    loses_the_address(pair)
+    assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
+
+
+def test_a_primary_that_is_connected_is_remembered_as_one_that_works(state: Path) -> None:
+    pair = pair_of(state, "15.1+D57511,15.1+D57511")
+    pair.converges(pair.active, Wish("periodic", promote=False))
+    found = pair.does(pair.active, known_bug.known)
+    assert (found.as_primary, found.seen) == (AsPrimary.WORKS, True)
+    noted = pair.entries(pair.active, "as-primary")
+    pair.converges(pair.active, Wish("periodic", promote=False))
+    assert len(pair.entries(pair.active, "as-primary")) == len(noted)
+
+
+def test_a_hastd_that_was_installed_and_does_not_run_yet_is_not_taken_for_the_one_that_works(state: Path) -> None:
+    pair = pair_of(state, "15.1+D57511,15.1+D57511")
+    pair.store(pair.active).remove(as_primary.NAME)
+    pair.active.installed = release.named("15.1")
+    pair.converges(pair.active, Wish("periodic", promote=False))
+    assert not pair.does(pair.active, known_bug.known).seen
+
+
+def test_a_device_that_does_not_come_for_another_reason_is_a_failed_promotion(state: Path) -> None:
+    pair = pair_of(state, "14.5,15.1+D57511", policy(hastd_repaired=True))
+    pair.breaks("device-never-appears", pair.standby.name, "home")
+    loses_the_address(pair)
+    assert pair.until(lambda: bool(failures.recent(pair.store(pair.standby), pair.standby.now, 3600.0)))
+    assert not pair.store(pair.standby).read(as_primary.NAME)
+
+
+def test_a_node_that_is_not_affected_is_not_spoken_of(state: Path) -> None:
+    pair = pair_of(state, "14.5")
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
-    assert not pair.entries(pair.standby, "known-bug")
+    assert not pair.entries(pair.standby, "known-bug") and not pair.store(pair.standby).read(as_primary.NAME)

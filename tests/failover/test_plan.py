@@ -40,6 +40,7 @@ NODES = tuple(
 )
 REMOTE = "10.1.101.3"
 NODES += tuple(node._replace(rejected=frozenset({REMOTE})) for node in NODES[::5])
+NODES += tuple(node._replace(cannot_be_primary=True) for node in NODES[::7])
 
 
 def resources() -> Iterator[ResourceState]:
@@ -122,8 +123,13 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
+<<<<<<< HEAD
     if promoted and state.no_copy:
         yield "a node promoted whose disk holds no copy"
+=======
+    if promoted and node.cannot_be_primary:
+        yield "a node promoted whose hastd was seen not to work as primary"
+>>>>>>> c0b5142 (Try a hastd that cannot be primary once, and give the address back)
     if promoted and state.unopenable:
         yield "a node promoted that cannot open what it would mount"
     if promoted and state.unheard and policy == Failover():
@@ -183,7 +189,8 @@ def test_several_resources_share_nfs(node: NodeState, found: dict[str, ResourceS
 
 
 def test_every_rule_decides_some_state() -> None:
-    found = {decide(state, node, POLICIES[0]).rule.reason for state in RESOURCES[::7] for node in NODES[:8]}
+    nodes = (*NODES[:8], NODES[0]._replace(cannot_be_primary=True))
+    found = {decide(state, node, POLICIES[0]).rule.reason for state in RESOURCES[::7] for node in nodes}
     assert found == {rule.reason for rule in RULES}
 
 
