@@ -225,12 +225,9 @@ def _resource(
     lacking = []
     if found.state.role is SECONDARY:
         lacking = list(session.guarded(subject, _copy(facts.node, resource.name, subject)))
-<<<<<<< HEAD
     lacking += _pool(found, facts, subject)
-=======
     if found.state.role in (SECONDARY, ROLE_INIT):
         lacking += could_be_primary(session, facts.node, TABLE, subject)
->>>>>>> 6c2b6a2 (Say of a standby that it could never be primary)
     ready = rule.row.severity is OK
     if found.look.suspended and rule.row.reason in IMPLIED:
         pass

@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "extents": ("remediate.subcommands.extents", "read this node's copy for the other one, which runs this itself"),
     "repair": ("remediate.subcommands.repair", "what monitoring may have done here, where it is called for"),
     "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
+    "doctor": ("remediate.subcommands.doctor", "what can be found out about this node by trying it"),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),
     "hold": ("remediate.subcommands.hold", "how this node holds itself back in CARP, and why"),

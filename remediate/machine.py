@@ -22,6 +22,8 @@ from checks.probes.errors import Failed, Hangs, NotFound, NotPermitted, ProbeErr
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
+    from checks.probes.as_primary import Facts
+    from remediate.doctor.scratch import Scratch
     from remediate.failover.reach import Answer
     from remediate.failover.tickle import Client, Sent
     from remediate.timing import Timing
@@ -68,6 +70,25 @@ class Machine:
     def release(self) -> str:
         """The release of the kernel, `uname -r`."""
         return os.uname().release
+
+    def hastd(self) -> Facts:
+        """Which hastd is installed, and which kernel it runs on (`checks.probes.as_primary`)."""
+        from checks.probes import as_primary
+
+        return as_primary.of_this_machine()
+
+    def ends_reads(self) -> bool | None:
+        """Whether a read of the kernel ends at a control message (`checks.probes.control_message`); may take a moment
+        the first time. None: not known."""
+        from checks.probes import as_primary
+
+        return as_primary.kernel_ends_reads()
+
+    def scratch(self) -> Scratch:
+        """What a hastd of its own is made of (`doctor.scratch`)."""
+        from remediate.doctor.scratch import Scratch
+
+        return Scratch()
 
     def mounted(self, point: str) -> Mount | None:
         """What is mounted at `point` (statfs(2)), None where nothing is. Raises ProbeError."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from checks.probes.hast_grammar import TOKEN
 
+CONTROL = "uds:///var/run/hastctl"
+"""hast.h, HAST_CONTROL."""
 REPLICATIONS = ("fullsync", "memsync", "async")
 
 
@@ -33,6 +35,7 @@ class ResourceConf:
 class HastConf:
     """The whole file as one node sees it."""
 
+    control: str = CONTROL
     listen: tuple[str, ...] = ("tcp4://0.0.0.0:8457",)
     resources: dict[str, ResourceConf] = field(default_factory=dict)
 
@@ -163,7 +166,7 @@ def parse(text: str, node: str, hostuuid: str = "", hostid: int = 0) -> HastConf
         )
         if not resources[name].local:
             raise HastConfError(f"local not configured for resource {name}.")
-    conf = HastConf(resources=resources)
+    conf = HastConf(top.get("control", CONTROL), resources=resources)
     return replace(conf, listen=tuple(listens)) if listens else conf
 
 

@@ -11,13 +11,17 @@ import re
 from typing import TYPE_CHECKING
 
 from checks.probes import ifconfig
+from checks.probes.as_primary import Facts
 from checks.probes.errors import Failed, Hangs, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
+from remediate.doctor.scratch import Scratch
 from remediate.failover.filesystems import is_protected
 from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
 from remediate.failover.tickle import Client, Sent, in_a_word
 from remediate.machine import CarpNow, Machine
 from remediate.rehearsal.clock import Process, first_of
+from remediate.rehearsal.commands.asking import facts
+from remediate.rehearsal.scratch import SimulatedScratch
 from remediate.rehearsal.shell import Output
 
 if TYPE_CHECKING:
@@ -114,6 +118,21 @@ class SimulatedMachine(Machine):
         """Raises Killed."""
         self._life.check()
         return self._node.kernel.values["kern.osrelease"]
+
+    def hastd(self) -> Facts:
+        """Raises Killed."""
+        self._life.check()
+        return facts(self._node)._replace(ends=None)
+
+    def ends_reads(self) -> bool | None:
+        """Raises Killed."""
+        self._life.check()
+        return facts(self._node).ends
+
+    def scratch(self) -> Scratch:
+        """Raises Killed."""
+        self._life.check()
+        return SimulatedScratch(self._node, self._life)
 
     def mounted(self, point: str) -> Mount | None:
         """Raises Killed, Failed."""

@@ -24,6 +24,7 @@ from remediate.rehearsal.nfs import Nfs
 from remediate.rehearsal.processes import ProcessTable
 from remediate.rehearsal.processor import Processor
 from remediate.rehearsal.programs import RECORDED, Program
+from remediate.rehearsal.scratch import ScratchHastd
 from remediate.rehearsal.shell import Environment, Output, Result, execute
 from remediate.rehearsal.syslogd import Syslogd
 from remediate.rehearsal.trouble import Trouble
@@ -112,6 +113,7 @@ class Node:
         self.filesystems = FileSystems(self)
         self.nfs = Nfs(self)
         self.hastd = Hastd(self)
+        self.scratch = ScratchHastd(self)
         self.devd = Devd(self)
         self.syslogd = Syslogd(self)
 

@@ -123,13 +123,10 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
-<<<<<<< HEAD
     if promoted and state.no_copy:
         yield "a node promoted whose disk holds no copy"
-=======
     if promoted and node.cannot_be_primary:
         yield "a node promoted whose hastd was seen not to work as primary"
->>>>>>> c0b5142 (Try a hastd that cannot be primary once, and give the address back)
     if promoted and state.unopenable:
         yield "a node promoted that cannot open what it would mount"
     if promoted and state.unheard and policy == Failover():

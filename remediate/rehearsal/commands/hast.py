@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.hastconf import HastConf, HastConfError
+from remediate.rehearsal.hastconf import CONTROL, HastConf, HastConfError
 from remediate.rehearsal.hastd import CONF, Resource
 from remediate.rehearsal.metadata import EXTENTSIZE, KEEPDIRTY, Role, humanize
 from remediate.rehearsal.replication import PrimaryWorker
@@ -102,6 +102,8 @@ def hastctl(call: Call) -> Steps[int]:
     except OSError as error:
         call.err(f"[ERROR] Unable to open configuration file {arguments.config}: {error.strerror}.\n")
         return EX_OSFILE
+    if conf.control != CONTROL:
+        return (yield from call.node.scratch.order(call, arguments.verb, arguments.role, conf))
     if arguments.verb == "create":
         return _create(call, arguments, conf)
     if arguments.verb == "dump":
@@ -287,7 +289,9 @@ def hastd(call: Call) -> Steps[int]:
         path = words[words.index("-c") + 1]
     daemon = call.node.hastd
     try:
-        daemon.read_conf(path)
+        conf = daemon.read_conf(path)
+        if conf.control != CONTROL:
+            return call.node.scratch.start(words, conf)
         if daemon.process is None:
             yield call.node.processor.use(call.node.pair.layout.costs.daemon_start)
         if daemon.process is not None:  # perhaps one that was started meanwhile

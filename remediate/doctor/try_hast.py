@@ -1,0 +1,276 @@
+"""Whether the hastd of this node works as primary, tried with a resource of its own (`scratch`).
+
+It is known to work where its worker sends a header on the connection that was handed to it, and the device comes; not
+to work where the worker is given a connection, sends nothing, and the device does not come (FreeBSD bug 292322). While
+it does not come GEOM waits for it, on the whole node, so it is not waited for longer than needed, and nothing is tried
+where this node serves, or may have to at any moment. The result is remembered (`failover.known_bug`).
+
+Everything that was made is taken away again, whatever happens; what a killed try has left, by the next one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+from checks.probes.bug_292322 import NAME as BUG
+from checks.probes.bug_292322 import AsPrimary
+from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
+from checks.probes.node_state import HastRole, Mounted
+from remediate.doctor.scratch import CONF, COPY, DEVICE, DIRECTORY, NAME, PIDFILE, SIZE, Heard, Listener, Scratch
+from remediate.failover import known_bug
+from remediate.failover.converge import LOCK
+from remediate.failover.observe import Seen, observe
+from remediate.failover.outcome import StepFailed
+from remediate.failover.roles import HASTCTL
+from remediate.machine import Machine
+from remediate.site import Site
+from remediate.state import events
+from remediate.state.journal import CRIT, ERR, INFO, Level
+from remediate.state.lock import Lock
+
+HASTD = "/sbin/hastd"
+COMES = 20.0
+"""Seconds for the device: it comes some tenths of a second after the worker's header was not answered (1 s)."""
+SILENT = 8.0
+"""Seconds after which a worker that has a connection and has sent no header will not: it sends it first of all."""
+TAKES = 30.0
+"""Seconds for an order to hastd, and for it to end."""
+WAITS = 5.0
+"""Seconds for a convergence to end that runs already."""
+EVERY = 0.1
+HOW = "tried by hastwatch doctor --try-hast"
+
+
+class Do(enum.Enum):
+    """The steps; the sentence says what for."""
+
+    CLEAN = "end what a try that was killed has left"
+    LISTEN = "take the place of the other node, at the loopback address"
+    MAKE = "make a directory for root alone, with a file for the copy and a hast.conf"
+    CREATE = "write HAST's metadata into the file"
+    START = "start a hastd of its own"
+    BE_PRIMARY = "take the role primary"
+    AWAIT = "wait for the header of the worker, and for the device"
+    GIVE_UP = "take the role init: the device goes"
+    STOP = "end the hastd"
+    REMOVE = "remove the directory"
+
+
+TRIES = (Do.CLEAN, Do.LISTEN, Do.MAKE, Do.CREATE, Do.START, Do.BE_PRIMARY, Do.AWAIT)
+ENDS = (Do.GIVE_UP, Do.STOP, Do.REMOVE)
+"""Done whatever became of the others."""
+ORDERS = {
+    Do.CREATE: (HASTCTL, "create", "-c", CONF, NAME),
+    Do.START: (HASTD, "-c", CONF, "-P", PIDFILE),
+    Do.BE_PRIMARY: (HASTCTL, "role", "-c", CONF, "primary", NAME),
+    Do.GIVE_UP: (HASTCTL, "role", "-c", CONF, "init", NAME),
+}
+SHOWN = {
+    Do.MAKE: (f"mkdir -m 700 {DIRECTORY}", f"truncate -s {SIZE >> 20}m {COPY}", f"(write {CONF})"),
+    Do.AWAIT: (f"ls {DEVICE}",),
+    Do.STOP: (f"kill -TERM (the process of {PIDFILE})",),
+    Do.REMOVE: (f"rm -r {DIRECTORY}",),
+}
+
+
+class Found(NamedTuple):
+    """What came of it, and in words why."""
+
+    as_primary: AsPrimary
+    why: str
+
+
+def show() -> list[str]:
+    """What would be done, a line for a step and one for each of its command lines."""
+    lines = []
+    for do in (*TRIES, *ENDS):
+        lines.append(f"{_name(do)}: {do.value}")
+        shown = (" ".join(ORDERS[do]),) if do in ORDERS else SHOWN.get(do, ())
+        lines += [f"    {line}" for line in shown]
+    return lines
+
+
+def try_hast(site: Site, watch: Callable[[str], None]) -> Found:
+    """Try it, and remember the result. Raises StepFailed with the reason where it is refused, and ProbeError,
+    StateError."""
+    lock = Lock(site.store, LOCK, HOW, site.timing, in_part=True)
+    if not lock.acquire(WAITS):
+        raise StepFailed("refused: a convergence runs on this node")
+    with lock:
+        return Trial(site, _ready(site), watch).run()
+
+
+def refuse(site: Site) -> None:
+    """Raise StepFailed with the reason where nothing is tried now; ProbeError."""
+    _ready(site)
+
+
+def _ready(site: Site) -> Machine:
+    machine = site.here.machine
+    if machine is None:
+        raise StepFailed("refused: this is done on the node itself, without a way to it (--via), and on FreeBSD")
+    seen = observe(site)
+    for name in seen.facts.resources:
+        if why := _why_not(seen, name):
+            raise StepFailed(f"refused: {why}")
+    return machine
+
+
+def _why_not(seen: Seen, name: str) -> str:
+    """Why a node is left alone because of a resource; empty where it is not. Under maintenance a human answers for what
+    is not in service."""
+    state, facts = seen.facts.resources[name], seen.facts
+    if state.role is HastRole.PRIMARY or state.mounted is not Mounted.NOTHING:
+        return f"{name} is in service on this node, or was a moment ago"
+    if state.role is HastRole.NOT_KNOWN:
+        return f"hastd does not say which role {name} has"
+    if facts.node.maintenance:
+        return ""
+    if state.carp is not CarpState.BACKUP:
+        return f"CARP is not BACKUP for {name}: this node may have to serve now (or `hastwatch maintenance on`)"
+    if state.role is not HastRole.SECONDARY or not state.connected:
+        return f"{name} does not follow the other node, so this one may have to serve (or `hastwatch maintenance on`)"
+    return ""
+
+
+class Trial:
+    """One try, step by step."""
+
+    def __init__(self, site: Site, machine: Machine, watch: Callable[[str], None]) -> None:
+        self.site, self.machine, self.watch = site, machine, watch
+        self.scratch: Scratch = machine.scratch()
+        self.listener: Listener | None = None
+        self.seq = events.read(site.store).seq
+        self.said = Heard.NOTHING
+
+    def run(self) -> Found:
+        """All steps. Raises StepFailed, ProbeError, after everything was taken away that could be."""
+        try:
+            for do in TRIES:
+                self._do(do)
+            found = self._judged()
+        finally:
+            if self.listener is not None:
+                self.listener.close()
+            left = self._end()
+        if found.as_primary is not AsPrimary.NOT_KNOWN:
+            works = found.as_primary is AsPrimary.WORKS
+            known_bug.note_seen(self.site, works, f"{HOW}: {found.why}")
+        return found._replace(why="; ".join([found.why, *left]))
+
+    def _end(self) -> list[str]:
+        """Take away what was made; why something could not be."""
+        left: list[str] = []
+        for do in ENDS if self.scratch.is_there() else ():
+            try:
+                self._do(do)
+            except (StepFailed, ProbeError) as error:
+                left.append(f"{_name(do)}: {error}")
+        if left:
+            self._journal(f"left behind, the next try cleans: {'; '.join(left)}", CRIT)
+        return left
+
+    def _do(self, do: Do) -> None:
+        """A step, and its effect. Raises StepFailed, ProbeError."""
+        self.watch(_name(do))
+        began = self.site.timing.now()
+        try:
+            said = self._did(do)
+        except (StepFailed, ProbeError) as error:
+            self._journal(f"failed: {error}", ERR, do, self.site.timing.now() - began)
+            raise
+        self._journal(said or "done", INFO, do, self.site.timing.now() - began)
+
+    def _did(self, do: Do) -> str:
+        if do is Do.CLEAN:
+            return self._clean()
+        if do is Do.LISTEN:
+            self.listener = self.scratch.listen()
+        elif do is Do.MAKE:
+            self.scratch.make(self.site.here.node().host_name, self.listener.port if self.listener else 0)
+        elif do is Do.AWAIT:
+            return self._await()
+        elif do is Do.STOP:
+            return self._stop()
+        elif do is Do.REMOVE:
+            if self._is_ours(self.scratch.pid()):
+                raise StepFailed("the hastd of it still runs")
+            self.scratch.remove()
+        elif do is Do.GIVE_UP:
+            return self._give_up()
+        else:
+            self._order(do)
+        return ""
+
+    def _clean(self) -> str:
+        if not self.scratch.is_there():
+            return "nothing was left"
+        if left := self._end():
+            raise StepFailed("; ".join(left))
+        return "done"
+
+    def _order(self, do: Do) -> None:
+        done = self.site.here.act(ORDERS[do], TAKES)
+        if done.status != 0:
+            raise StepFailed(f"`{' '.join(ORDERS[do])}` ends with {done.status}: {done.words}")
+
+    def _await(self) -> str:
+        """Until it is known, or another node's event asks for this one."""
+        began = self.site.timing.now()
+
+        def known() -> bool:
+            self.said = self.listener.heard() if self.listener else Heard.NOTHING
+            silent = self.said is Heard.CONNECTION and self.site.timing.now() - began >= SILENT
+            wanted = events.read(self.site.store).seq != self.seq
+            return silent or wanted or (self.said is Heard.HEADER and self.machine.exists(DEVICE))
+
+        self.site.timing.until(known, COMES, EVERY)
+        device = "the device" if self.machine.exists(DEVICE) else "no device"
+        return f"{self.said.value}; {device} after {self.site.timing.now() - began:.1f} s"
+
+    def _judged(self) -> Found:
+        if events.read(self.site.store).seq != self.seq:
+            return Found(AsPrimary.NOT_KNOWN, "given up: CARP has changed, and this node may have to serve")
+        there = self.machine.exists(DEVICE)
+        if there and self.said is Heard.HEADER:
+            return Found(AsPrimary.WORKS, "the worker has received its connection, and the device came")
+        if not there and self.said is Heard.CONNECTION:
+            return Found(AsPrimary.FAILS, f"the worker has not received its connection, no device came ({BUG})")
+        device = "the device came" if there else "no device came"
+        return Found(AsPrimary.NOT_KNOWN, f"it tells nothing: {self.said.value}, {device}")
+
+    def _give_up(self) -> str:
+        """Without a hastd there is nothing to give up."""
+        if not self._is_ours(self.scratch.pid()):
+            return "no hastd of it runs"
+        self._order(Do.GIVE_UP)
+        if not self.site.timing.until(lambda: not self.machine.exists(DEVICE), TAKES, EVERY):
+            raise StepFailed(f"{DEVICE} stays")
+        return ""
+
+    def _stop(self) -> str:
+        pid = self.scratch.pid()
+        if pid is None or not self._is_ours(pid):
+            return "no hastd of it runs"
+        self.machine.send(pid, "TERM")
+        if not self.site.timing.until(lambda: not self.machine.runs(pid), TAKES, EVERY):
+            raise StepFailed(f"process {pid} does not end")
+        return ""
+
+    def _is_ours(self, pid: int | None) -> bool:
+        """Whether a process is a hastd with our hast.conf: the number may be another one's by now. Raises
+        ProbeError."""
+        if pid is None or not self.machine.runs(pid):
+            return False
+        return CONF in self.site.here.node().run("ps", "-ww", "-o", "command", "-p", str(pid)).stdout
+
+    def _journal(self, result: str, severity: Level, do: Do | None = None, seconds: float | None = None) -> None:
+        why, step = (do.value, _name(do)) if do else ("", "")
+        self.site.journal.entry("doctor", step=step, why=why, result=result, severity=severity, seconds=seconds)
+
+
+def _name(do: Do) -> str:
+    return do.name.lower().replace("_", "-")

@@ -1,0 +1,92 @@
+"""`hastwatch doctor`: what can be found out about this node by trying it.
+
+    hastwatch doctor
+    hastwatch doctor --try-hast
+    hastwatch doctor --try-hast --dry-run
+
+Without an option it says what is known, and tries nothing. --try-hast finds out whether the hastd of this node works as
+primary (FreeBSD bug 292322): it starts another hastd, with a resource of its own in a file, and makes that primary for
+some seconds. What is in service is not used. While the device does not come, GEOM waits for it on the whole node: so
+nothing is tried where this node serves, is not a standby that follows the other one, or something else is wrong; under
+`hastwatch maintenance on` only where it serves. What came of it is remembered until another kernel or another hastd is
+there, and the checks and the failover know it then. --dry-run shows what would be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checks.plugin.text import plain
+from checks.probes.bug_292322 import AsPrimary
+from remediate import exits, local
+from remediate.arguments import Parser
+from remediate.doctor import try_hast
+from remediate.failover import known_bug
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, on_a_terminal
+
+PROG = "hastwatch doctor"
+EXITS = {
+    0: "nothing is wrong, as far as was looked or tried",
+    1: "something is, or nothing could be found out, or it was refused; the reason is said",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command with its arguments; the exit status."""
+    options = parser().parse_args(words)
+    acts = options.try_hast and not options.dry_run
+    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    made.add_argument("--try-hast", action="store_true", help="try whether hastd works as primary, with another one")
+    made.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    local.add_options(made)
+    return made
+
+
+def act(site: Site, options: argparse.Namespace) -> int:
+    """The parts that were asked for; the exit status. Raises what `caller.run` tells of."""
+    if options.dry_run:
+        return _show(site) if options.try_hast else _known(site)
+    return _try_hast(site) if options.try_hast else _known(site)
+
+
+def _known(site: Site) -> int:
+    """What is known without a try."""
+    known = known_bug.known(site)
+    return _say(known.as_primary, known.why)
+
+
+def _show(site: Site) -> int:
+    try_hast.refuse(site)
+    sys.stdout.write("".join(f"{line}\n" for line in try_hast.show()))
+    return 0
+
+
+def _try_hast(site: Site) -> int:
+    """Nothing is tried of what is known to work."""
+    known = known_bug.known(site)
+    if known.as_primary is AsPrimary.WORKS and not site.config.failover.hastd_repaired:
+        return _say(known.as_primary, known.why)
+    found = try_hast.try_hast(site, Progress(site.timing, on_a_terminal()))
+    return _say(found.as_primary, found.why)
+
+
+def _say(found: AsPrimary, why: str) -> int:
+    words = {
+        AsPrimary.WORKS: "hastd works as primary",
+        AsPrimary.FAILS: "hastd does not work as primary",
+        AsPrimary.NOT_KNOWN: "whether hastd works as primary is not known",
+    }
+    sys.stdout.write(f"{words[found]}: {plain(why, 1000)}\n")
+    return 0 if found is AsPrimary.WORKS else caller.REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
