@@ -143,6 +143,8 @@ CASES = (
     Case("mount-point-missing", "carp_hast", "nfs002", (NO_POINT,)),
     Case("ports-silent", "carp_hast", answers=(SILENT,), options=("--grace", "0")),
     Case("standby-no-metadata", "carp_hast", "nfs002", (NO_METADATA,)),
+    Case("hast-primary-not-tried", "hast", "nfs002", (("uname -r", "", "15.9-RELEASE"),)),
+    Case("hast-primary-not-tried", "carp_hast", "nfs002", (("uname -r", "", "15.9-RELEASE"),)),
     Case("standby-blank", "carp_hast", "nfs002", ((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
     Case("devd-pid-file", "devd", answers=(("cat /var/run/devd.pid", "", "1"),)),
     Case("devd-cpu-critical", "devd", answers=(SPINS,), options=("-c", "90")),
