@@ -79,16 +79,17 @@ def warning(name: str) -> str:
 
 
 def signs(here: Node, peer: Node | None, found: Resource, repaired: bool) -> str:
-    """Why a degraded primary may be one that the bug keeps from connecting, in words; empty where nothing says so.
-    Raises ProbeError where the release cannot be read."""
+    """Why a degraded primary may be one that the bug keeps from connecting, in words; empty where nothing says so. It
+    may have its device: a worker that was refused its first connection at once waits with the next one (`primary.c`
+    guard_one()). Raises ProbeError where the release cannot be read."""
     affected = as_primary(release(here), repaired) is AsPrimary.FAILS
     if not affected or found.role is not Role.PRIMARY or found.status is not Status.DEGRADED:
         return ""
     device = _has_device(here, found.name)
-    if device:
-        return ""  # a worker that waits has none
     said = [f"{DEVICES}/{found.name} is not there"] if device is False else []
     seen = _seen_by(peer, here, found) if peer is not None else ""
+    if device and not seen:
+        return ""  # a worker that waits from its start has none
     said += [seen] if seen else []
     answers = None if said else _answers(here, found.remoteaddr)
     if answers is False:

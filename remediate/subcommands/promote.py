@@ -6,7 +6,7 @@
 The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes, or that may
 lack those of the other node because this one was booted alone: what it lacks is lost as soon as it is written to, and
 is nowhere once the other copy follows this one. It asks for the resource's name first. Nothing else is overridden:
-maintenance, a split-brain and a peer that holds the resource still count.
+maintenance, a split-brain, a peer that holds the resource and a hastd that was seen not to work as primary still count.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> No
         raise StepFailed(f"maintenance: {facts.maintenance} (hastwatch maintenance off)")
     if facts.node.blocked:
         raise StepFailed(f"{facts.blocked} (hastwatch clear)")
+    if facts.node.cannot_be_primary:
+        raise StepFailed(f"hastd does not work as primary: {facts.cannot_be_primary} (hastwatch clear tries it again)")
     for name in names:
         state = facts.resources[name]
         if state.carp is None:

@@ -11,10 +11,12 @@ from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
 from remediate.failover import known_bug
 from remediate.failover.converge import Result, Wish
+from remediate.failover.observe import observe
 from remediate.failover.outcome import StepFailed
 from remediate.rehearsal import release
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
+from remediate.subcommands.promote import refuse_impossible
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 WORDS = "does not work as primary (FreeBSD bug 292322)"
@@ -161,3 +163,13 @@ def test_a_node_that_is_not_affected_is_not_spoken_of(state: Path) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     assert not pair.entries(pair.standby, "known-bug") and not pair.store(pair.standby).read(as_primary.NAME)
+
+
+def test_a_human_who_promotes_such_a_node_is_told_how_to_try_it_again(state: Path) -> None:
+    pair = pair_of(state)
+    loses_the_address(pair)
+    assert pair.until(lambda: failed(pair)), pair.story()
+    pair.passes(30)
+    seen = pair.does(pair.standby, observe)
+    with pytest.raises(StepFailed, match="hastwatch clear"):
+        refuse_impossible(seen, ["home"], {})

@@ -100,7 +100,8 @@ def test_a_line_from_before_the_worker_was_started_is_of_another_one() -> None:
 
 
 def test_the_device_tells_where_it_can_be_looked_for() -> None:
-    assert said({"ls /dev/hast": "home\n", **LISTENS}, other()) == ""
+    assert said({"ls /dev/hast": "home\n", **LISTENS}) == ""
+    assert said({"ls /dev/hast": "home\n", **LISTENS}, other()).startswith("FreeBSD bug 292322: nfs002 logged")
     assert said({"ls /dev/hast": "mail\n"}) == "FreeBSD bug 292322: /dev/hast/home is not there"
 
 
