@@ -30,12 +30,13 @@ def carp_event(site: Site, words: list[str]) -> str:
     if len(words) == 2 and re.fullmatch(SELF_TEST, words[0]) and words[1] == "self-test":
         events.note_self_test(site.store, words[0], site.timing.wall())
         return ""
-    node = site.here.node()
+    node, now = site.here.node(), site.timing.wall()
+    clock = now - site.timing.now()
     if len(words) == 1 and words[0] in OLD_STYLE:
         for vhid in (each for each in carp.vhids(node) if each.is_read):
-            events.note(site.store, vhid.name, vhid.state.value, site.timing.wall(), this_boot(site))
+            events.note(site.store, vhid.name, vhid.state.value, now, this_boot(site), clock)
         return f"devd {words[0]}"
     if len(words) != 2 or not events.valid(*words):
         raise Refused(f"not the arguments of a CARP event: {plain(' '.join(words), 120)!r}")
-    events.note(site.store, words[0], words[1], site.timing.wall(), this_boot(site))
+    events.note(site.store, words[0], words[1], now, this_boot(site), clock)
     return f"devd {words[0]} {words[1]}"

@@ -19,8 +19,8 @@ from remediate.state.store import StateNotKept, Untouched
 
 
 class Mastership(NamedTuple):
-    """Since when the vhids of a resource are MASTER, the youngest of them, at the latest; and the looks that saw all of
-    them BACKUP before, where there were any."""
+    """Since when the vhids of a resource are MASTER, the youngest of them, at the latest, by the clock as it is now;
+    and the looks that saw all of them BACKUP before, where there were any."""
 
     since: float
     heard: Heard | None
@@ -32,32 +32,33 @@ def look(site: Site, vhids: tuple[Vhid, ...], boot: str) -> Seen:
     Otherwise what cannot be written down is not known later, and nothing here depends on it. In a boot that has no
     mark nothing is written: no look would ever find the note of the one before."""
     now = site.timing.wall()
+    clock = now - site.timing.now()
     states = {vhid.name: vhid.state.value for vhid in vhids if vhid.is_read}
     try:
         store = site.store if boot else Untouched(site.store.directory)
-        return events.looked(store, states, now, boot, now - site.timing.now())
+        return events.looked(store, states, now, boot, clock)
     except StateNotKept:
         known = events.read(site.store)
-        if any(vhid.state is CarpState.MASTER and not _is_known(known, vhid, boot, now) for vhid in vhids):
+        if any(vhid.state is CarpState.MASTER and not _is_known(known, vhid, boot, now, clock) for vhid in vhids):
             raise
         return known
 
 
-def _is_known(known: Seen, vhid: Vhid, boot: str, now: float) -> bool:
+def _is_known(known: Seen, vhid: Vhid, boot: str, now: float, clock: float) -> bool:
     seen = known.vhids.get(vhid.name)
     return (
         seen is not None
         and seen.state == vhid.state.value
         and same_boot(seen.boot_id, boot)
-        and seen.since <= now + ROUNDED
+        and seen.since_by(clock) <= now + ROUNDED
     )
 
 
-def mastership(known: Seen, vhids: list[Vhid], now: float) -> Mastership:
-    """What is known of these vhids, all of them MASTER, after a look at them."""
+def mastership(known: Seen, vhids: list[Vhid], now: float, clock: float) -> Mastership:
+    """What is known of these vhids, all of them MASTER, after a look at them. `clock`: as in `events.Heard`, now."""
     seen = [known.vhids[vhid.name] for vhid in vhids]
     heard = [vhid.heard for vhid in seen if vhid.heard is not None]
-    since = max((vhid.since for vhid in seen), default=now)
+    since = max((vhid.since_by(clock) for vhid in seen), default=now)
     if not heard or len(heard) < len(seen):
         return Mastership(since, None)
     common = Heard(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)

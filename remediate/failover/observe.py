@@ -234,7 +234,7 @@ def _resource(
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = list(place.speaking(reading.vhids))
     wall = reading.clock + site.timing.now()
-    since = mastership(reading.arrived, mine, wall) if wanted.state is CarpState.MASTER else None
+    since = mastership(reading.arrived, mine, wall, reading.clock) if wanted.state is CarpState.MASTER else None
     settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
     stale = split_said = unheard = no_copy = ""
     compared = False

@@ -24,8 +24,8 @@ SUBSYSTEM = r"(?a)(?P<vhid>[0-9]{1,3})@(?P<interface>[A-Za-z0-9_.:+-]{1,15})"
 STATES = ("MASTER", "BACKUP", "INIT")
 TOKEN = r"(?a)[A-Za-z0-9-]{1,64}"
 SELF_TESTS_KEPT = 10
-ROUNDED = 0.001
-"""Seconds by which a time in the file may be later than it was."""
+ROUNDED = 0.002
+"""Seconds by which a time in the file may be later than it was, by its own rounding and its clock's."""
 CLOCK_STEP = 2.0
 """Seconds by which the wall clock may move against the one that never jumps, from one look to the next, without having
 been set: ntpd(8) slews by 0.5 ms a second at most."""
@@ -52,12 +52,18 @@ class Heard(NamedTuple):
 
 class VhidSeen(NamedTuple):
     """A vhid's last state, in which boot, and since when at the latest: when devd(8) told of it, or a look found it
-    (seconds since 1970). `heard`: the looks that saw it BACKUP, while it is, and after it became MASTER from that."""
+    (seconds since 1970). `heard`: the looks that saw it BACKUP, while it is, and after it became MASTER from that.
+    `clock` as in `Heard`, of the time `since`; None where an older hastwatch has written it."""
 
     state: str
     since: float
     boot_id: str
     heard: Heard | None = None
+    clock: float | None = None
+
+    def since_by(self, clock: float | None) -> float:
+        """Since when, by a wall clock that is ahead by so much: it may have been set in between."""
+        return self.since if clock is None or self.clock is None else self.since + clock - self.clock
 
 
 class SelfTest(NamedTuple):
@@ -82,9 +88,10 @@ def valid(subsystem: str, type: str) -> bool:
     return found is not None and 1 <= int(found["vhid"]) <= 255 and type in STATES
 
 
-def note(store: Store, subsystem: str, type: str, at: float, boot_id: str) -> int:
-    """devd told of a change; its number. Where the file can't be read the numbers go on from the time in milliseconds,
-    above every earlier one. Raises ValueError for what is no CARP event, and StateNotKept."""
+def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock: float | None = None) -> int:
+    """devd told of a change; its number. `clock` as in `Heard`, None where that is not known. Where the file can't be
+    read the numbers go on from the time in milliseconds, above every earlier one. Raises ValueError for what is no CARP
+    event, and StateNotKept."""
     if not valid(subsystem, type):
         raise ValueError(f"{subsystem!r} {type!r} is no CARP event")
     numbers: list[int] = []
@@ -92,7 +99,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str) -> in
     def noted(values: Values) -> Values:
         seen = _seen(values)
         numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
-        now = _after(seen.vhids.get(subsystem), type, at, boot_id)
+        now = _after(seen.vhids.get(subsystem), type, at, boot_id, clock)
         return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
@@ -120,7 +127,7 @@ def looked(store: Store, states: Mapping[str, str], at: float, boot_id: str, clo
 
 def _looked(seen: Seen, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:
     """What is known after a look."""
-    vhids = {name: _after(seen.vhids.get(name), state, at, boot_id) for name, state in states.items()}
+    vhids = {name: _after(seen.vhids.get(name), state, at, boot_id, clock) for name, state in states.items()}
     changed = sum(vhid != seen.vhids.get(name) for name, vhid in vhids.items())
     for name, vhid in vhids.items():
         if vhid.state == "BACKUP":
@@ -130,14 +137,14 @@ def _looked(seen: Seen, states: Mapping[str, str], at: float, boot_id: str, cloc
     return seen._replace(seq=seq + changed, vhids={**seen.vhids, **vhids}, unreadable="")
 
 
-def _after(last: VhidSeen | None, state: str, at: float, boot_id: str) -> VhidSeen:
+def _after(last: VhidSeen | None, state: str, at: float, boot_id: str, clock: float | None) -> VhidSeen:
     """A vhid that is known to be in a state now."""
     if last is None or not same_boot(last.boot_id, boot_id):
-        return VhidSeen(state, at, boot_id)
-    if last.state == state and last.since <= at + ROUNDED:
+        return VhidSeen(state, at, boot_id, clock=clock)
+    if last.state == state and last.since_by(clock) <= at + ROUNDED:
         return last
     became_master = state == "MASTER" and last.state in ("BACKUP", "MASTER")
-    return VhidSeen(state, at, boot_id, last.heard if became_master or last.state == state else None)
+    return VhidSeen(state, at, boot_id, last.heard if became_master or last.state == state else None, clock)
 
 
 def note_self_test(store: Store, token: str, at: float) -> None:
@@ -168,6 +175,7 @@ def _values(seen: Seen) -> Values:
             "since": utc_milliseconds(vhid.since),
             "boot_id": vhid.boot_id,
             "heard": _heard_values(vhid.heard) if vhid.heard else None,
+            "clock": None if vhid.clock is None else round(vhid.clock, 3),
         }
         for name, vhid in seen.vhids.items()
     }
@@ -203,6 +211,7 @@ def _seen(values: Values) -> Seen:
                     since_1970(vhid["since"]),
                     str(vhid["boot_id"]),
                     _heard(vhid.get("heard")),
+                    None if vhid.get("clock") is None else float(vhid["clock"]),
                 )
                 for name, vhid in vhids.items()
             },

@@ -184,6 +184,20 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
 
 
+@pytest.mark.parametrize("seconds", ["300", "-300"])
+def test_a_clock_that_is_set_between_the_event_and_the_look_changes_no_settling(state: Path, seconds: str) -> None:
+    """devd has told of it, and the first command of the convergence looks at CARP."""
+    pair = installed_pair(state)
+    pair.standby.power_off()
+    pair.boots(pair.standby, 60)
+    pair.breaks("at-command", pair.standby.name, "ifconfig", f"clock-skew {pair.standby.name} {seconds}")
+    pair.active.power_off()
+    assert pair.until(lambda: master(pair.standby), 10)
+    began, settle = pair.now, pair.config.failover.boot_settle
+    assert pair.until(lambda: pair.holds(pair.standby), settle + 15), pair.story()
+    assert settle - 1 <= pair.now - began, pair.story()
+
+
 @pytest.mark.parametrize("later", [1.0, 1.05, 1.1, 1.15, 1.2])
 def test_a_clock_that_is_set_back_while_the_node_is_looked_at_prolongs_no_settling(state: Path, later: float) -> None:
     """CARP was looked at already, and what the other node says is waited for."""

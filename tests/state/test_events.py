@@ -168,7 +168,8 @@ def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(sto
     events.note(store, "2@em0", "MASTER", NOW + 500, "1000")
     assert heard(store) == Heard(NOW + 10, NOW + 30, 5.0)
     look(store, "MASTER", NOW + 501)
-    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 500, "1000", Heard(NOW + 10, NOW + 30, 5.0))
+    heard_before = Heard(NOW + 10, NOW + 30, 5.0)
+    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 500, "1000", heard_before)
 
 
 def test_what_looks_proved_is_void_after_another_change_another_boot_and_a_step_of_the_clock(store: Store) -> None:
@@ -183,6 +184,22 @@ def test_what_looks_proved_is_void_after_another_change_another_boot_and_a_step_
     look(store, "INIT", NOW + 3, boot="2000")
     look(store, "MASTER", NOW + 4, boot="2000")
     assert heard(store) is None
+
+
+def test_a_state_lasts_from_where_it_began_however_the_clock_is_set_meanwhile(store: Store) -> None:
+    events.note(store, "2@em0", "MASTER", NOW, "1000", 5.0)
+    for later, clock in ((1, 5.0), (301, 305.0), (-590, -587.0)):
+        look(store, "MASTER", NOW + later, clock=clock)
+        seen = events.read(store)
+        assert seen.seq == 1 and seen.vhids["2@em0"] == VhidSeen("MASTER", NOW, "1000", clock=5.0)
+        assert seen.vhids["2@em0"].since_by(clock) == pytest.approx(NOW + clock - 5.0)
+
+
+def test_a_state_that_an_older_hastwatch_noted_is_since_the_time_that_it_noted(store: Store) -> None:
+    events.note(store, "2@em0", "MASTER", NOW, "1000")
+    text = Path(store.directory, "events.json").read_text()
+    Path(store.directory, "events.json").write_text(text.replace(', "clock": null', ""))
+    assert events.read(store).vhids["2@em0"].since_by(5.0) == NOW
 
 
 def test_a_look_counts_as_an_event_only_where_it_finds_a_change(store: Store) -> None:
