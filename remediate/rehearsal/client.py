@@ -43,6 +43,7 @@ class Answer(Enum):
     EIO = "Input/output error"
     NOT_PERMITTED = "Operation not permitted"
     NO_SPACE = "No space left on device"
+    READ_ONLY = "Read-only file system"
     REFUSED = "RPC: Authentication error"
     NONE = "no answer"
 
@@ -189,7 +190,7 @@ class Client:
         try:
             write, written = mount.write(file, text, append=append, commit=True)
         except OSError as error:
-            return (Answer.NOT_PERMITTED if isinstance(error, PermissionError) else Answer.NO_SPACE), None
+            return Answer(error.strerror), None
         good = yield written
         return (Answer.OK if good else Answer.EIO), write
 

@@ -61,7 +61,7 @@ class Mount(ABC):
 
     fstype: ClassVar[str]
     """mount(8)'s word for the kind."""
-    options: ClassVar[tuple[str, ...]]
+    options: tuple[str, ...]
     """What mount(8) shows behind the kind and `NFS exported`."""
 
     def __init__(self, node: Node, resource: ResourceLayout, disk: Disk) -> None:
@@ -89,6 +89,17 @@ class Mount(ABC):
     def state(self) -> str:
         """One word for people."""
         return "mounted"
+
+    @property
+    def read_only(self) -> bool:
+        """It takes no files."""
+        return "read-only" in self.options
+
+    def become(self, read_only: bool) -> None:
+        """Read-only, or as it was when it was mounted; a read-only UFS has no soft updates (softdep_unmount())."""
+        local, *others = type(self).options
+        kept = [word for word in others if "soft-updates" not in word]
+        self.options = (local, "read-only", *kept) if read_only else type(self).options
 
     @property
     def attached(self) -> bool:
@@ -150,8 +161,10 @@ class Mount(ABC):
     ) -> tuple[Write, Completion[bool]]:
         """Write a file. With `commit` (NFS) the content goes to the device before the completion says True.
 
-        Raises OSError (28) when the file system is full, PermissionError for a new file where the root is immutable.
+        Raises OSError (28 when the file system is full, 30 when it is read-only), and PermissionError for a new file
+        where the root is immutable.
         """
+        self._refuse_read_only(name)
         if self.full:
             raise OSError(28, "No space left on device", name)
         file = self.files.get(name)
@@ -168,6 +181,10 @@ class Mount(ABC):
         file.size += write.size
         file.changed = write.at
         return write, self._store(write, commit)
+
+    def _refuse_read_only(self, name: str) -> None:
+        if self.read_only:
+            raise OSError(30, "Read-only file system", name)
 
     def _enter(self, name: str, text: str, size: int | None, append: bool) -> Write:
         """Number a write and give it its place on the device."""
@@ -222,7 +239,11 @@ class Mount(ABC):
         return [DeviceWrite(extent, frozenset(pieces)) for extent, pieces in sorted(by_extent.items())]
 
     def remove(self, name: str) -> None:
-        """rm: the file is gone from both disks; that its removal is delayed too is not simulated."""
+        """rm: the file is gone from both disks; that its removal is delayed too is not simulated.
+
+        Raises OSError (30).
+        """
+        self._refuse_read_only(name)
         file, ledger = self.files.pop(name), self.node.pair.ledger
         ledger.removed.add(file.creation)
         ledger.superseded |= {write.number for write in file.writes}

@@ -8,7 +8,6 @@ everything; when the device goes away under a mount, the kernel unmounts by forc
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 from remediate.rehearsal.clock import Completion, Steps, finished
 from remediate.rehearsal.disk import Superblock
@@ -28,7 +27,7 @@ class UfsMount(Mount):
     """One mounted UFS with its buffers."""
 
     fstype = "ufs"
-    options: ClassVar[tuple[str, ...]] = ("local", "soft-updates", "journaled soft-updates")
+    options: tuple[str, ...] = ("local", "soft-updates", "journaled soft-updates")
 
     def own_files(self) -> dict[str, File]:
         """The directory of snapshots and the journal that newfs -j made."""
@@ -122,14 +121,18 @@ class UfsMount(Mount):
         yield self.flush()
         if self.users and self.attached:
             raise OSError(16, "Device busy", self.resource.mountpoint)
-        block = replace(self._superblock(), clean=True, journal=False)
-        good = yield write_device(self.node, self.resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=block)])
+        good = True if self.read_only else (yield self.mark(clean=True))
         if not self.attached:
             return False
         self.detach()
         if self.buffered:
             self.discard(Cause.UFS_DELAY)
         return bool(good)
+
+    def mark(self, clean: bool) -> Completion[bool]:
+        """Write into the superblock whether the file system is clean."""
+        block = replace(self._superblock(), clean=clean, journal=False)
+        return write_device(self.node, self.resource.name, [DeviceWrite(SUPERBLOCK_EXTENT, superblock=block)])
 
     def unmount_by_force(self) -> Steps[bool]:
         """umount -f: buffers are written if the device takes them."""

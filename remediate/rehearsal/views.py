@@ -14,7 +14,7 @@ from remediate.rehearsal.disk import Disk, OnDisk, PoolLabel
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.ufs import UfsMount
-from remediate.rehearsal.writes import Cause, Write
+from remediate.rehearsal.writes import Cause
 from remediate.rehearsal.zfs import Pool, ZfsMount
 
 if TYPE_CHECKING:
@@ -51,21 +51,7 @@ def in_use(node: Node, provider: Provider) -> bool:
     return resource is not None and resource.worker is not None
 
 
-class ReadOnly:
-    """A file system that takes no files."""
-
-    def write(
-        self, name: str, text: str, *, size: int | None = None, append: bool = False, commit: bool = False
-    ) -> tuple[Write, Completion[bool]]:
-        """Raises OSError (30)."""
-        raise OSError(30, "Read-only file system", name)
-
-    def remove(self, name: str) -> None:
-        """Raises OSError (30)."""
-        raise OSError(30, "Read-only file system", name)
-
-
-class UfsView(ReadOnly, UfsMount):
+class UfsView(UfsMount):
     """A UFS on a provider, mounted read-only."""
 
     options = ("local", "noatime", "noexec", "nosuid", "read-only")
@@ -137,7 +123,7 @@ class PoolView(Pool):
         return ZfsView(self)
 
 
-class ZfsView(ReadOnly, ZfsMount):
+class ZfsView(ZfsMount):
     """The dataset of a pool that is imported read-only."""
 
     options = ("local", "read-only", "nfsv4acls")

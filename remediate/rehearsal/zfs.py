@@ -13,7 +13,7 @@ No recording of a pair has ZFS: this follows zpool(8), zpool-import(8), zpool-ex
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import FOREVER, Completion, Steps, Timer, finished
 from remediate.rehearsal.disk import Disk, PoolLabel
@@ -176,7 +176,7 @@ class ZfsMount(Mount):
     """The mounted root dataset of a pool."""
 
     fstype = "zfs"
-    options: ClassVar[tuple[str, ...]] = ("local", "nfsv4acls")
+    options: tuple[str, ...] = ("local", "nfsv4acls")
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool

@@ -159,7 +159,7 @@ def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(sta
 
 def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(state: Path) -> None:
     pair = installed_pair(state)
-    pair.active.filesystems.mounts["/hast/home"].options = ("local", "read-only")  # type: ignore[misc]
+    pair.pair.must(pair.active, "mount -u -o ro /hast/home")
     assert pair.converges(pair.active).result is Result.REFUSED
     assert pair.demotion(pair.active) == 0 and master(pair.active)
 

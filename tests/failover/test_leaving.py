@@ -168,7 +168,7 @@ def served_in_a_split_brain(pair: InstalledPair) -> None:
 
 
 def mounted_read_only(pair: InstalledPair) -> None:
-    pair.active.filesystems.mounts["/hast/home"].options = ("local", "read-only")  # type: ignore[misc]
+    pair.pair.must(pair.active, "mount -u -o ro /hast/home")
 
 
 def no_hast_conf(pair: InstalledPair) -> None:

@@ -147,3 +147,48 @@ def test_where_nothing_is_mounted_any_more_both_list_every_process_of_the_root_f
 def test_there_is_nothing_to_keep_busy_where_nothing_is_mounted(pair: Pair) -> None:
     with pytest.raises(ValueError, match="no HAST file system is mounted on nfs002"):
         inflict(pair, "busy", "nfs002", "home")
+
+
+# --- mount -u ----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_system_becomes_read_only_when_what_was_buffered_is_on_the_device(pair: Pair, node: Node) -> None:
+    pair.must(node, "echo something > /hast/home/kept")
+    assert pair.mounts("home")[0][1].buffered
+    pair.must(node, "mount -u -o ro /hast/home")
+    assert not pair.mounts("home")[0][1].buffered
+    assert "/dev/hast/home on /hast/home (ufs, NFS exported, local, read-only)\n" in node.run("mount").out
+    assert "/hast/home\t\tufs\tro\t\t2 2\n" in node.run("mount -p").out
+    assert node.run("touch /hast/home/new").err == "touch: /hast/home/new: Read-only file system\n"
+    assert node.run("rm /hast/home/kept").err == "rm: /hast/home/kept: Read-only file system\n"
+    assert pair.client().write_now("mail").answer.name == "READ_ONLY"
+
+
+def test_a_read_only_file_system_is_clean_and_writes_nothing_when_it_is_unmounted(pair: Pair, node: Node) -> None:
+    pair.must(node, "mount -u -o ro /hast/home")
+    before = node.run("hastctl list home").out
+    pair.must(node, "umount /hast/home")
+    assert node.run("hastctl list home").out == before
+    assert "FILE SYSTEM CLEAN; SKIPPING CHECKS" in node.run("fsck -t ufs -p /dev/hast/home").out
+
+
+@pytest.mark.parametrize("words", ["-u", "-u -w", "-uw", "-u -o rw"])
+def test_a_read_only_file_system_becomes_writable_again(pair: Pair, node: Node, words: str) -> None:
+    before = node.run("mount").out
+    pair.must(node, "mount -r -u /dev/hast/home")
+    pair.must(node, f"mount {words} /hast/home")
+    assert node.run("mount").out == before
+    pair.must(node, "touch /hast/home/new")
+
+
+def test_a_file_system_that_a_process_uses_does_not_become_read_only_but_by_force(pair: Pair, node: Node) -> None:
+    inflict(pair, "busy", "nfs001", "home")
+    refused = node.run("mount -u -o ro /hast/home")
+    assert (refused.status, refused.err) == (1, "mount: /dev/hast/home: Device busy\n")
+    assert "read-only" not in node.run("mount").out
+    pair.must(node, "mount -f -u -o ro /hast/home")
+
+
+def test_what_is_not_mounted_is_not_updated(node: Node) -> None:
+    refused = node.run("mount -u -o ro /hast/other")
+    assert (refused.status, refused.err) == (1, "mount: not currently mounted /hast/other\n")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from remediate.rehearsal import layers
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served, superblock_of, worker_of
+from remediate.rehearsal.commands.mount_update import USAGE, is_update, update
 from remediate.rehearsal.disk import Disk, PoolLabel, Superblock
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
@@ -20,8 +21,10 @@ ROOT_DEVICE = "/dev/gpt/rootfs"
 
 @command("mount")
 def mount(call: Call) -> Steps[int]:
-    """mount(8): list (-p for fstab's form, -v with the identities), or mount a device."""
+    """mount(8): list (-p for fstab's form, -v with the identities), mount a device, or change what is mounted (-u)."""
     words, node = call.argv[1:], call.node
+    if is_update(words):
+        return (yield from update(call))
     if words == ["-p"]:
         _list_as_fstab(call)
         return 0
@@ -34,7 +37,7 @@ def mount(call: Call) -> Steps[int]:
         if option in ("-t", "-o") and words:
             options += words.pop(0).split(",")
     if len(words) != 2:
-        call.err("usage: mount [-adflpruvw] [-F fstab] [-o options] [-t ufs | external_type] special node\n")
+        call.err(USAGE)
         return 1
     device, directory = words
     if "nullfs" in options:
@@ -116,9 +119,7 @@ def _fstab_line(mount: Mount) -> str:
         word + "\t" * sum(len(word) < column for column in (8, 16, 24)) + " " * (len(word) >= 24)
         for word in (mount.source, mount.resource.mountpoint)
     )
-    options = ",".join(
-        ("ro" if "read-only" in mount.options else "rw", *(word for word in mount.options if word == "nfsv4acls"))
-    )
+    options = ",".join(("ro" if mount.read_only else "rw", *(word for word in mount.options if word == "nfsv4acls")))
     gap = "\t" if len(options) < 8 else " "
     tail = "2 2" if mount.fstype == "ufs" else "0 0"
     return f"{source}{point}{mount.fstype}\t{options}{gap}\t{tail}\n"
