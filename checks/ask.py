@@ -55,6 +55,7 @@ READS: Rows = (
     ("/bin/df", "-ik <point>", "room at a mount point"),
     ("/bin/ls", "-A <point>", "names under a mount point"),
     ("/bin/ps", "-axww -o pid,ppid,jid,ruid,uid,lstart,comm", "which daemons run"),
+    ("/usr/sbin/jls", "jid name", "which of them run in service jails"),
     ("/bin/ps", "-o stat,%cpu -p <pid>", "whether devd is stopped or spins"),
     ("/usr/bin/netstat", "-an -f unix", "whether devd has its event socket"),
     ("/bin/ps", "-ww -o command -p <pid>", "which file devd was started with"),

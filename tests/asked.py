@@ -20,6 +20,7 @@ from checks.probes.hast_log import DECOMPRESS
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
 from checks.probes.process import Completed
+from checks.probes.processes import COLUMNS
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player
@@ -48,11 +49,16 @@ UNRECORDED: dict[str, tuple[int, str]] = {
     "/sbin/sysctl net.inet.carp": (0, "".join(
         f"net.inet.carp.{name}: {value}\n" for name, value in (("preempt", 1), ("allow", 1), ("demotion", 240))
     )),
+    f"/bin/ps -axww -o {COLUMNS}": (0, (
+        "PID PPID JID RUID UID STARTED                  COMMAND\n"
+        "  9    1   2    0   0 Sun Nov 22 09:14:46 2026 rpcbind\n"
+    )),
+    "/usr/sbin/jls jid name": (0, " 2 svcj-rpcbind\n"),
     "/bin/cat /var/db/hastwatch/hold.json": (0, json.dumps(HELD)),
     **{f"{TOOLS[DECOMPRESS[ending]]} /var/log/{log}.0{ending}": (0, "") for log, ending in ARCHIVES},
 }  # fmt: skip
 """What a node answers as none was recorded: its logs were rotated, in every way that newsyslog(8) knows, hast.conf
-names it by its UUID, and hastwatch holds it back in CARP."""
+names it by its UUID, hastwatch holds it back in CARP, and rpcbind runs in a service jail."""
 
 Asked = dict[str, str]
 """A command line as the way to a node gets it, and which check asked it of what."""

@@ -39,6 +39,7 @@ TOOLS = {
     "hastwatch-ask": ahead.PROGRAM,
     "hostname": "/bin/hostname",
     "ifconfig": "/sbin/ifconfig",
+    "jls": "/usr/sbin/jls",
     "ls": "/bin/ls",
     "mktemp": "/usr/bin/mktemp",
     "mount": "/sbin/mount",

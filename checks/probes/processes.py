@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import Failed, NotUnderstood, ProbeError
 from checks.probes.node import Node
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ HAST_USER = 845
 their own (hast-facts, 40)."""
 COLUMNS = "pid,ppid,jid,ruid,uid,lstart,comm"
 """`comm` comes last, because ps prints it as it is, line ends too (print.c ucomm()); nothing else here can hold one."""
+JAILS = ("jls", "jid", "name")
 HEADER = ["PID", "PPID", "JID", "RUID", "UID", "STARTED", "COMMAND"]
 NOT_KNOWN = "-"
 """The start of a process that is swapped out (13's print.c lstarted())."""
@@ -60,7 +61,7 @@ class Process(NamedTuple):
 
     @property
     def of_the_system(self) -> bool:
-        """Root's, and in no jail: its name is root's choice."""
+        """Root's, and in no jail but one of rc(8): its name is root's choice."""
         return self.ruid == self.uid == self.jid == 0
 
     @property
@@ -103,7 +104,26 @@ def processes(node: Node) -> tuple[Process, ...]:
         raise Failed(f"`ps` ends with {completed.status}: {completed.words}")
     found, odd = read_ps(completed.stdout)
     node.note_odd("ps", odd)
-    return found
+    return _out_of_service_jails(node, found)
+
+
+def _out_of_service_jails(node: Node, found: tuple[Process, ...]) -> tuple[Process, ...]:
+    """The processes, daemons in a service jail of rc(8) without it: those are the host's. Since 15.0 `svcj_all_enable`
+    puts rpcbind, statd and lockd into jails of the whole host, by the name of their script (rc.subr run_rc_command());
+    nobody but root of the host gives a jail such a name, and a jail within a jail has a longer one."""
+    names = {comm: f"svcj-{name}" for name, comm in NFS_DAEMONS.items()}
+    jailed = [
+        process for process in found if process.jid and process.comm in names and process.ruid == process.uid == 0
+    ]
+    if not jailed:
+        return found
+    try:
+        listed = node.run(*JAILS).stdout
+    except ProbeError:
+        return found
+    jails = dict(re.findall(r"(?m)^ *(\d+) +(\S+)$", listed, re.ASCII))
+    of_rc = {process for process in jailed if jails.get(str(process.jid)) == names[process.comm]}
+    return tuple(process._replace(jid=0) if process in of_rc else process for process in found)
 
 
 def titles(node: Node) -> dict[int, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from checks.probes.sh_values import says_yes
 from remediate.rehearsal.services import rc_variable
+from remediate.rehearsal.shell import Call, command
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -43,3 +44,15 @@ def refuses(node: Node, path: str) -> bool:
     line = f"{name}: Operation not permitted\n"
     node.files.write(f"/var/log/svcj_{name}_console.log", line, node.now, append=True)
     return True
+
+
+@command("jls")
+def jls(call: Call) -> int:
+    """jls(8) with the parameters jid and name; hastd's workers are in jails of their own, which have no name but the
+    number."""
+    for name, number in call.node.service_jails.items():
+        call.out(f"{number} svcj-{name}\n")
+    for process in call.node.processes.listed():
+        if process.user == "hast":
+            call.out(f"{process.jid} {process.jid}\n")
+    return 0

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from checks.plugin.config import Config
 from checks.probes import devd
 from checks.probes.errors import NotUnderstood
-from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, read_ps, running
+from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, processes, read_ps, running
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player
+from tests.probes.test_geom import Answers
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "recordings"
 PS = f"ps -axww -o {COLUMNS}"
@@ -74,6 +75,37 @@ def test_a_set_user_id_program_of_a_user_is_no_daemon() -> None:
 
 def test_a_daemon_of_a_jail_is_none() -> None:
     assert running(listed(line(616, "rpcbind", jid=3), line(617, "mountd", jid=3))) == frozenset()
+
+
+JAILED = line(90, "rpcbind", jid=2) + line(91, "rpc.statd", jid=3) + line(92, "devd", jid=4)
+
+
+def seen(lines: str, jails: str | None) -> frozenset[str]:
+    """Which daemons run by ps and jls; without jails, jls is not there."""
+    answers = {PS: HEADER + lines} | ({} if jails is None else {"jls jid name": jails})
+    return running(processes(Answers(answers)))
+
+
+def test_a_daemon_in_a_service_jail_of_its_script_is_the_hosts() -> None:
+    assert seen(JAILED, "2 svcj-rpcbind\n3 svcj-statd\n4 svcj-devd\n") == {"rpcbind", "statd"}
+    assert [process.jid for process in processes(Answers({PS: HEADER + JAILED, "jls jid name": ""}))] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "jails",
+    ["", "2 mail\n3 www\n", "2 svcj-statd\n3 svcj-rpcbind\n", "2 www.svcj-rpcbind\n3 svcj-statd2\n", "nonsense", None],
+)
+def test_a_daemon_in_any_other_jail_is_none(jails: str | None) -> None:
+    assert seen(JAILED, jails) == frozenset()
+
+
+def test_a_user_in_a_service_jail_is_no_daemon() -> None:
+    ours = line(90, "rpcbind", jid=2) + line(93, "rpc.statd", jid=2, ruid=1001, uid=1001)
+    assert seen(ours, "2 svcj-rpcbind\n") == {"rpcbind"}
+
+
+def test_jails_are_asked_for_only_where_a_daemon_of_root_is_in_one() -> None:
+    assert seen(line(90, "rpcbind") + line(91, "hastd", jid=89, ruid=845, uid=845), None) == {"rpcbind"}
 
 
 def test_a_program_that_only_sounds_like_a_daemon_is_none() -> None:
