@@ -16,6 +16,7 @@ from remediate import exits, worker
 from remediate.failover import afterwards, arrival, boot, clients
 from remediate.failover.converge import LOCK, Wish, converge, silent
 from remediate.failover.outcome import StepFailed
+from remediate.failover.switchover import switch
 from remediate.failover.take_over import take_over
 from remediate.failover.telling import Telling
 from remediate.recovery import automatic
@@ -204,7 +205,17 @@ class Installed:
             return 0
         if words[:1] == ["clients"]:
             return self._clients(node, words[1:])
+        if words == ["switchover"]:
+            return self._switchover(node)
         return 0 if words == ["--version"] else exits.USAGE
+
+    def _switchover(self, node: Node) -> int:
+        """`hastwatch switchover`, as a human types it; what refuses it is told."""
+        try:
+            return switch(self.site(node), "human root", lambda step: None).result.value
+        except (StepFailed, ProbeError, StateError) as error:
+            self.pair.note(node.name, f"hastwatch switchover: {error}")
+            return FAILED
 
     def _clients(self, node: Node, words: list[str]) -> int:
         """`hastwatch clients --told ADDRESS CLIENT...`, as the other node calls it, and `--keep POINT`."""

@@ -43,7 +43,7 @@ LAST_WAIT = 5.0
 """Simulated seconds that the clients go on before the last look."""
 SILENCE = 5.0
 """Simulated seconds without an acknowledgement after which clients are not served."""
-WORTH_TELLING = r"^carp: .* -> (BACKUP|MASTER|INIT)|^UFS: forcibly|^hast role |^monitoring: "
+WORTH_TELLING = r"^carp: .* -> (BACKUP|MASTER|INIT)|^UFS: forcibly|^hast role |^monitoring: |^hastwatch "
 """Of what the pair notes: lines of the kernel log, hastd's event of a role, what a monitoring engine asks for."""
 MOST_RUNS = 8
 """Runs of numbers that a line shows."""
@@ -68,6 +68,8 @@ class Scenario(NamedTuple):
     automatic: bool = False
     policy: Callable[[Failover], Failover] = as_configured
     monitored: bool = False
+    releases: str = ""
+    """Of FreeBSD, as `hastwatch pair up --release` takes them; the recorded pair's where nothing is said."""
 
 
 class Outcome(NamedTuple):

@@ -11,6 +11,7 @@ from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.automatic import AUTOMATIC
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.scenario import Scenario, Stage
+from remediate.rehearsal.upgrade import UPGRADES
 from remediate.rehearsal.writes import Cause
 
 ALARM = 30.0
@@ -251,5 +252,6 @@ SCENARIOS = (
     Scenario("disk-replaced", "a blank disk in the standby, copied in full", disk_replaced),
     Scenario("stale-standby", "a standby whose copy is known to be old has to take over", stale_standby),
     *AUTOMATIC,
+    *UPGRADES,
 )  # fmt: skip
 """The tour, in its order."""

@@ -34,6 +34,7 @@ class Setting(NamedTuple):
 @contextmanager
 def setting(scenario: Scenario, layout: PairLayout, config: Config) -> Iterator[Setting]:
     """The setting of a scenario. What hastwatch remembers on the nodes is kept in a directory of its own meanwhile."""
+    layout = layout.running(scenario.releases) if scenario.releases else layout
     if not scenario.automatic:
         pair = healthy_pair(layout, scenario.hooked)
         yield Setting(pair, _writing(pair), None)

@@ -113,7 +113,7 @@ def test_an_automatic_scenario_tells_what_hastwatch_did_and_why_in_the_order_of_
 @pytest.mark.parametrize("name", AUTOMATIC)
 def test_where_hastwatch_acts_nobody_types_a_step_of_a_failover(name: str) -> None:
     typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, Typed)]
-    assert set(typed) <= {"sysctl", "hastctl", "hastwatch"}
+    assert set(typed) <= {"sysctl", "hastctl", "hastwatch", "shutdown"}
     assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and "role" in entry.line]
 
 
@@ -224,3 +224,14 @@ def test_a_recovered_split_brain_costs_clients_only_what_was_kept_before_anythin
     (loss,) = outcome.account.losses
     assert (loss.cause, loss.fate) == (Cause.OVERWRITTEN, Fate.LOST)
     assert sum(outcome.account.outages) < 10
+
+
+def test_a_rolling_upgrade_by_hand_ends_without_service_and_with_hastwatch_in_a_warning() -> None:
+    by_hand, with_hastwatch = played("rolling-upgrade-documented"), played("rolling-upgrade")
+    cannot = ("CRITICAL", ("hast-cannot-be-primary",))
+    assert said(looks(by_hand)["upgraded"], "check_carp_hast") == cannot
+    assert said(looks(by_hand)["the outage"], "check_carp_hast") == ("CRITICAL", ("carp-master-not-mounted",))
+    assert by_hand.account.without_service > 100
+    assert said(looks(with_hastwatch)["after"], "check_carp_hast") == cannot
+    assert with_hastwatch.account.without_service == 0
+    assert with_hastwatch.account.losses == ()

@@ -1,0 +1,99 @@
+"""Every check and a convergence, a switchover and a power cut on a pair of each release, and on mixed pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remediate.failover.converge import Result
+from remediate.failover.outcome import StepFailed
+from remediate.rehearsal.observer import Observer
+from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
+from remediate.rehearsal.pair import Pair
+from remediate.rehearsal.programs import Immediate, carp_log
+from remediate.rehearsal.release import RELEASES
+from tests.failover.installed_pair import InstalledPair, policy
+
+REPAIRED = [release.with_repair().name if not release.is_primary else name for name, release in RELEASES.items()]
+WORKING = [*REPAIRED, "14.5,15.1+D57511", "15.1+D57511,14.5"]
+"""Both nodes can serve."""
+ONE_SIDED = ["14.5,15.1", "14.4,15.0", "15.1+D57511,15.1"]
+"""The standby is a stock one of 15, which follows well."""
+CANNOT = "hast-cannot-be-primary"
+
+
+def pair_of(releases: str, state: Path) -> InstalledPair:
+    """A healthy pair; who has a repaired hastd on both nodes has said so."""
+    config = policy(hastd_repaired="+" in releases and releases in WORKING)
+    return InstalledPair(healthy_pair(layout_of(config, 1).running(releases), hooked=False), state, config)
+
+
+def wrong(pair: InstalledPair) -> set[str]:
+    """The reasons of all checks that are not OK."""
+    says = Observer(pair.pair, pair.config).look(pair.pair.clock.wait)
+    return {reason for one in says for reason in one.wrong}
+
+
+@pytest.mark.parametrize("releases", [*WORKING, *ONE_SIDED])
+def test_a_healthy_pair_of_any_releases_is_well_and_left_alone(releases: str, state: Path) -> None:
+    pair = pair_of(releases, state)
+    assert wrong(pair) == ({CANNOT, "carp-demoted"} if releases in ONE_SIDED else set())
+    for node in (pair.active, pair.standby):
+        assert pair.converges(node).result is Result.IN_PLACE
+    assert not pair.entries(pair.active, "step") and not pair.entries(pair.standby, "step")
+    assert pair.serves(pair.active) and pair.rests(pair.standby)
+
+
+@pytest.mark.parametrize("releases", WORKING)
+def test_the_service_moves_to_the_other_release_and_back(releases: str, state: Path) -> None:
+    pair = pair_of(releases, state)
+    for _ in range(2):
+        begun = pair.moves()
+        pair.pair.clock.wait(begun)
+        assert begun.error is None, pair.story()
+        assert pair.until(lambda: pair.serves(pair.standby) and pair.rests(pair.active), 30), pair.story()
+        pair.passes(60)
+        pair.active, pair.standby = pair.standby, pair.active
+    assert pair.sound and not pair.lost()
+    assert wrong(pair) <= {"carp-held-standby", "carp-demoted"}
+
+
+@pytest.mark.parametrize("releases", WORKING)
+def test_the_other_release_takes_over_from_a_node_without_power(releases: str, state: Path) -> None:
+    pair = pair_of(releases, state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    pair.passes(30)
+    pair.boots(pair.active)
+    assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
+    assert pair.sound
+
+
+@pytest.mark.parametrize("releases", ONE_SIDED)
+def test_nothing_is_moved_to_a_stock_15_while_clients_are_served(releases: str, state: Path) -> None:
+    pair = pair_of(releases, state)
+    begun = pair.moves()
+    pair.pair.clock.wait(begun)
+    assert isinstance(begun.error, StepFailed) and "292322" in str(begun.error)
+    assert pair.serves(pair.active) and pair.rests(pair.standby)
+
+
+def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> None:
+    """svcj_all_enable: rpcbind, statd and lockd are not started a second time, and nothing fails for it."""
+    config = policy(hastd_repaired=True)
+    layout = layout_of(config, 1).running("15.1+D57511")
+    made = Pair(layout)
+    for node in made.nodes.values():
+        node.install(layout.devd_hook, Immediate(carp_log))
+        node.files.write("/etc/rc.conf", 'svcj_all_enable="YES"\n', 0.0, append=True)
+    made.bring_up()
+    made.clock.advance(SETTLE)
+    pair = InstalledPair(made, state, config)
+    assert not wrong(pair)
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    pair.passes(5)
+    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert not pair.entries(pair.standby, "promotion-failed")
