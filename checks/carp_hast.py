@@ -27,7 +27,8 @@ from checks.probes.node_state import (
     read_resource,
 )
 from checks.probes.times import utc
-from checks.standby import CANNOT, NOT_TRIED, QUESTION, could_be_primary
+from checks.standby import CANNOT, NOT_TRIED, could_be_primary
+from checks.standby import QUESTIONS as OF_STANDBY
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
 PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, HastRole.INIT, HastRole.DOWN
@@ -334,7 +335,7 @@ def _below(point: str, parents: list[str]) -> bool:
 
 
 QUESTIONS = (
-    QUESTION,
+    *OF_STANDBY,
     ("ps", "-axww", "-o", processes.COLUMNS),
     ("ifconfig", "-a"),
     ("mount",),

@@ -15,7 +15,8 @@ from checks.probes import bug_292322, carp, hast, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
-from checks.standby import CANNOT, NOT_TRIED, QUESTION, could_be_primary
+from checks.standby import CANNOT, NOT_TRIED, could_be_primary
+from checks.standby import QUESTIONS as OF_STANDBY
 
 TABLE = Table(
     Row("hastd-down", CRITICAL, "hastd's control socket takes no call and no hastd runs",
@@ -292,7 +293,7 @@ def _bug_292322(session: Session, found: Resource) -> str:
     return f" ({said})" if said else ""
 
 
-QUESTIONS = (QUESTION, ("ifconfig", "-a"), ("hastctl", "list", "{name}"))
+QUESTIONS = (*OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"))
 
 CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

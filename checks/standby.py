@@ -17,7 +17,8 @@ CANNOT = Row("hast-cannot-be-primary", CRITICAL,
 NOT_TRIED = Row("hast-primary-not-tried", WARNING,
                 "not primary, 15 or later, and not known whether hastd works as primary (FreeBSD bug 292322)",
                 "whether it could take over is not known: hastwatch doctor --try-hast finds out")  # fmt: skip
-QUESTION = ("uname", "-r")
+QUESTIONS = (("uname", "-r"), ("cat", as_primary.PATH))
+"""What is asked ahead; a node of 15 and later is asked for its kernel by itself (`as_primary.QUESTION`)."""
 
 
 def could_be_primary(session: Session, node: Node, table: Table, subject: str) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from remediate.site import Site
 from remediate.state import events
 from remediate.state.journal import CRIT, ERR, INFO, Level
 from remediate.state.lock import Lock
+from remediate.state.store import Untouched
 
 HASTD = "/sbin/hastd"
 COMES = 20.0
@@ -104,8 +105,8 @@ def try_hast(site: Site, watch: Callable[[str], None]) -> Found:
 
 
 def refuse(site: Site) -> None:
-    """Raise StepFailed with the reason where nothing is tried now; ProbeError."""
-    _ready(site)
+    """Raise StepFailed with the reason where nothing is tried now; ProbeError. Changes nothing."""
+    _ready(site._replace(store=Untouched(site.store.directory, site.store.run)))
 
 
 def _ready(site: Site) -> Machine:
