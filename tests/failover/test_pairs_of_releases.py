@@ -97,3 +97,34 @@ def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> No
     pair.passes(5)
     assert pair.converges(pair.standby).result is Result.IN_PLACE
     assert not pair.entries(pair.standby, "promotion-failed")
+
+
+def test_what_a_stock_15_wrote_alone_after_a_power_cut_comes_back_through_hast(state: Path) -> None:
+    """A route rejects the peer that is gone, so its device appears (hastd.c, connection_migrate()); later it connects to
+    nobody, and no role is taken from it but by a reboot. The way back is in docs/compatibility.md."""
+    pair = pair_of("14.5,15.1", state)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    pair.passes(60)
+    pair.boots(pair.active, 120)
+    assert pair.serves(pair.standby) and "degraded" in pair.standby.run("hastctl status home").out
+    cut = pair.lost()
+    pair.pair.clock.wait(pair.standby.shut_down())
+    pair.boots(pair.standby, 120)
+    assert not pair.serves(pair.active), "its copy lacks writes"
+    pair.pair.must(pair.active, "hastctl role primary home")
+    assert pair.until(lambda: pair.serves(pair.active), 200), pair.story()
+    pair.passes(30)
+    assert pair.lost() == cut and pair.sound
+
+
+@pytest.mark.parametrize("releases", ["15.0", "15.1", "16.0"])
+def test_a_pair_of_stock_15_has_no_service_says_so_and_is_not_tried_for_ever(releases: str, state: Path) -> None:
+    pair = pair_of(releases, state)
+    assert {CANNOT, "carp-master-hast-secondary"} <= wrong(pair)
+    outcome = pair.converges(pair.active)
+    assert outcome.result is Result.REFUSED and "292322" in " ".join(outcome.said)
+    assert not pair.entries(pair.active, "step") and pair.sound
+    assert pair.active.run("sysctl -n kern.geom.confxml").status == 0
