@@ -100,8 +100,8 @@ def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> No
 
 
 def test_what_a_stock_15_wrote_alone_after_a_power_cut_comes_back_through_hast(state: Path) -> None:
-    """A route rejects the peer that is gone, so its device appears (hastd.c, connection_migrate()); later it connects to
-    nobody, and no role is taken from it but by a reboot. The way back is in docs/compatibility.md."""
+    """A route rejects the peer that is gone, so its device appears (hastd.c, connection_migrate()); later it connects
+    to nobody, and no role is taken from it but by a reboot. The way back is in docs/compatibility.md."""
     pair = pair_of("14.5,15.1", state)
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
