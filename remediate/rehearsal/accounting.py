@@ -90,8 +90,13 @@ def _place(
     buffered = tuple(node.name for node, mount in mounts if wanted & mount.buffered.keys())
     if serving is not None and serving[1].shows(write):
         return Places(write, Fate.SERVED, None, buffered, complete, partly)
+    damaged = [name for name, node in pair.nodes.items() if disk_of(node, write.resource).lacks(write.pieces)]
     if complete or any(mount.shows(write) for _, mount in mounts):
-        return Places(write, Fate.STRANDED, Cause.REPLICATION, buffered, complete, partly)
+        served_old = serving is not None and serving[0].name in damaged
+        cause = Cause.DAMAGE if served_old else Cause.REPLICATION
+        return Places(write, Fate.STRANDED, cause, buffered, complete, partly)
+    if damaged:
+        return Places(write, Fate.LOST, Cause.DAMAGE, buffered, complete, partly)
     loss = pair.ledger.discarded.get(write.number)
     return Places(write, Fate.LOST, loss.cause if loss else Cause.DISK, buffered, complete, partly)
 
@@ -158,7 +163,8 @@ def unexplained(pair: Pair, resource: str) -> set[int]:
     """Extents in which the two disks differ although the next synchronisation would not copy them: always empty.
 
     A primary that runs copies what it knows as dirty or underway and what the peer's activemap names; a primary that
-    has yet to start also what its own activemap names. Disks that failed, were replaced or newly created are left out.
+    has yet to start also what its own activemap names. What a disk failed to write, and where its bits have flipped,
+    is known to differ for ever. Disks that fail, were replaced or newly created are left out.
     """
     one, other = (disk_of(node, resource) for node in pair.nodes.values())
     if one.failing or other.failing or one.metadata is None or other.metadata is None:
@@ -171,5 +177,6 @@ def unexplained(pair: Pair, resource: str) -> set[int]:
     running = [worker.disk for worker in workers]
     known = set().union(*(disk.active for disk in (one, other) if not any(disk is each for each in running)))
     for worker in workers:
-        known |= worker.dirty | worker.inflight.keys()
+        known |= worker.dirty | worker.inflight.keys() | worker.stuck
+    known |= one.damaged | other.damaged
     return {extent for extent in range(one.metadata.extents) if extent not in known and one.differs(other, extent)}

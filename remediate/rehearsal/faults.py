@@ -193,10 +193,29 @@ def disk_errors(pair: Pair, node: str, resource: str = "") -> None:
 
 
 @fault
+def disk_fails_writes(pair: Pair, node: str, resource: str = "", seconds: str = "") -> None:
+    """Writes, deletes and flushes of a resource's local disk fail with EIO, for some seconds or until disk-ok."""
+    disk = node_named(pair, node).disks[pair.resource_named(resource).local]
+    disk.fails_writes = True
+    if seconds:
+        pair.clock.after(number(0, seconds), lambda: setattr(disk, "fails_writes", False))
+
+
+@fault
+def bits_flip(pair: Pair, node: str, resource: str = "", extent: str = "2") -> None:
+    """Bits of one extent of a resource's local disk flip silently: no error, and another content."""
+    disk = node_named(pair, node).disks[pair.resource_named(resource).local]
+    chosen = int(number(0, extent))
+    if disk.metadata is None or chosen >= disk.metadata.extents:
+        raise FaultError(f"no extent {chosen} on {disk.path} of {node}")
+    disk.flip(chosen, pair.random.getrandbits(32))
+
+
+@fault
 def disk_ok(pair: Pair, node: str, resource: str = "") -> None:
     """The disk works again; what was not written to it is not on it."""
     disk = node_named(pair, node).disks[pair.resource_named(resource).local]
-    disk.broken = False
+    disk.broken = disk.fails_writes = False
     disk.bad_reads.clear()
     disk.bad_writes.clear()
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Completion, Steps
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Superblock
 from remediate.rehearsal.metadata import EXTENTSIZE
 from remediate.rehearsal.mounts import SUPERBLOCK_EXTENT, Mount, write_device
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.ufs import UfsMount
 from remediate.rehearsal.writes import Cause
 

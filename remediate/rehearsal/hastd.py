@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from remediate.rehearsal import bug_292322, layers
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.costs import WORKER_RESTART, Costs
 from remediate.rehearsal.files import File
 from remediate.rehearsal.handshake import connect, is_silent
@@ -23,7 +24,7 @@ from remediate.rehearsal.metadata import Metadata, Role
 from remediate.rehearsal.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 from remediate.rehearsal.reloading import reload
 from remediate.rehearsal.replication import PrimaryWorker
-from remediate.rehearsal.secondary import EX_NOINPUT, EX_TEMPFAIL, DeviceWrite, SecondaryWorker
+from remediate.rehearsal.secondary import EX_NOINPUT, EX_TEMPFAIL, SecondaryWorker
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:

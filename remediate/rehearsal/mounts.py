@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from remediate.rehearsal.clock import Completion, Steps, finished
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
-from remediate.rehearsal.secondary import DeviceWrite
+from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.writes import Cause, Part, Piece, Write
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Mount(ABC):
 
     def _read_files(self) -> None:
         """What is found on the disk: files whose name is there, with the contents that are there."""
-        on_disk = self.disk.pieces()
+        on_disk = self._read_device()
         for write in self.node.pair.ledger.writes:
             if write.resource != self.replicated or Piece(write.creation, Part.NAME) not in on_disk:
                 continue
@@ -149,10 +150,19 @@ class Mount(ABC):
                 file.size += write.size
                 file.changed = write.at
 
+    def _read_device(self) -> set[Piece]:
+        """What is read, through HAST where it is mounted from there."""
+        known = self.node.hastd.resources.get(self.resource.name)
+        worker = known.worker if known is not None else None
+        return worker.read() if isinstance(worker, PrimaryWorker) else self.disk.pieces()
+
     def shows(self, write: Write) -> bool:
-        """A client of this mount sees the write."""
+        """A client of this mount sees the write. What the cache of the system still has does not count: the next read
+        may be one of the device."""
         file = self.files.get(write.file)
-        return file is not None and file.creation == write.creation and write in file.writes
+        if file is None or file.creation != write.creation or write not in file.writes:
+            return False
+        return not (self.disk.lacks(write.pieces) and not self._read_device().issuperset(write.pieces))
 
     # --- writing ---------------------------------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from remediate.rehearsal import bug_292322
 from remediate.rehearsal.clock import FOREVER, Completion, Process, Timer
+from remediate.rehearsal.component import Command, DeviceWrite, count, count_error, perform, read_fails
 from remediate.rehearsal.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
 from remediate.rehearsal.metadata import Role
-from remediate.rehearsal.secondary import DeviceWrite, SecondaryWorker, store
+from remediate.rehearsal.secondary import SecondaryWorker
 from remediate.rehearsal.statistics import Statistics
 from remediate.rehearsal.synchronisation import synchronise
 
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from remediate.rehearsal.clock import Steps
     from remediate.rehearsal.hastd import Hastd, Resource
     from remediate.rehearsal.processes import Running
+    from remediate.rehearsal.writes import Piece
+
+
+class Request(NamedTuple):
+    """A request that the peer has not answered: what the own disk said to it, and who waits."""
+
+    write: DeviceWrite
+    good: bool
+    outcome: Completion[bool]
 
 
 class PrimaryWorker:
@@ -48,6 +58,9 @@ class PrimaryWorker:
         self.dirty: set[int] = set()
         self.inflight: dict[int, int] = {}
         """Extents of writes that the peer has not confirmed yet, with how many."""
+        self.stuck: set[int] = set()
+        """Extents of writes that failed on every side there was: activemap_write_complete() is not called for them, so
+        that they count as dirty until the worker ends, and are not copied before (activemap.c, am_memtab)."""
         self.remote_localcnt = self.remote_remotecnt = 0
         self.wrote_alone_at = -math.inf
         """When the first write was completed without the peer, if one was since they were connected last."""
@@ -57,7 +70,7 @@ class PrimaryWorker:
         begins at 1 and ends before 1, so they get into none, and the unit of ggate(4) has no timeout."""
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
-        self._unanswered: list[tuple[SecondaryWorker, DeviceWrite, Completion[bool]]] = []
+        self._unanswered: list[Request] = []
         self._answer_deadline: Timer | None = None
         """`timeout` after a request that the peer has not answered."""
         self._silence: Timer | None = None
@@ -79,7 +92,7 @@ class PrimaryWorker:
     @property
     def dirty_bytes(self) -> int:
         """What `hastctl list` prints as dirty."""
-        return len(self.dirty | set(self.inflight)) * self.metadata.extentsize
+        return len(self.dirty | self.inflight.keys() | self.stuck) * self.metadata.extentsize
 
     @property
     def synchronising(self) -> bool:
@@ -192,8 +205,8 @@ class PrimaryWorker:
         unanswered, self._unanswered = self._unanswered, []
         if unanswered:
             self._raise_localcnt()
-        for _, _, outcome in unanswered:
-            outcome.finish(True)
+        for request in unanswered:
+            self._complete(request, there=False)
 
     def end(self) -> None:
         """Killed, or told to go: the device vanishes, whoever waits for I/O gets an error."""
@@ -208,14 +221,14 @@ class PrimaryWorker:
         self._cancel_silence()
         self.hastd.node.processes.end(self.process)
         self.dirty |= set(self.inflight)
-        self.disk.active |= self.dirty
+        self.disk.active |= self.dirty | self.stuck
         secondary, self.secondary = self.secondary, None
         if self.resource.worker is self:
             self.resource.worker = None
         waiting, self._waiting = self._waiting, []
         unanswered, self._unanswered = self._unanswered, []
-        for _, write, outcome in unanswered:
-            self.hastd.device_write(self.resource.conf.name, write, outcome)
+        for request in unanswered:
+            self.hastd.device_write(self.resource.conf.name, request.write, request.outcome)
         for begin in waiting:
             begin()
         if secondary is not None:
@@ -254,82 +267,102 @@ class PrimaryWorker:
             begin()
 
     def _begin(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
-        if self.metadata.resuid == 0:
+        changes = write.command is Command.WRITE
+        if changes and self.metadata.resuid == 0:
             self.update(resuid=self.hastd.new_resuid(), localcnt=1)
-        self.statistics.writes += 1
-        sector = self.disk.write_error(write.extent)
-        if sector is None:
-            store(self.disk, write)
-        else:
-            self.statistics.write_errors += 1
-            self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=write fsbn {sector}")
-        if self.disk.touch(write.extent, self.metadata.keepdirty):
+        count(self.statistics, write.command)
+        request = Request(write, perform(self.hastd.node, self.disk, write), outcome)
+        if changes and self.disk.touch(write.extent, self.metadata.keepdirty):
             self.statistics.activemap_updates += 1
-        self.disk.settle(self.dirty | self.inflight.keys())
+        self.settle_map()
         if self.secondary is not None and self._peer_closed(self.secondary):
             self.disconnect()
-        if self.secondary is None:
+        if self.secondary is not None:
+            self._replicate(self.secondary, request)
+            return
+        if changes:  # a delete that the peer does not get is never made up for
             self._raise_localcnt()
             self.dirty.add(write.extent)
-            outcome.finish(sector is None)
-        else:
-            self._replicate(self.secondary, write, outcome)
+        self._complete(request, there=False)
+
+    def settle_map(self) -> None:
+        """The map on the disk: what is dirty, and what is kept."""
+        self.disk.settle(self.dirty | self.inflight.keys() | self.stuck)
+
+    def _complete(self, request: Request, there: bool) -> None:
+        """Both sides have answered, or there is one only (ggate_send_thread()): one that succeeded is enough. Errors
+        of the own disk are counted; those of the other one are the other one's."""
+        good = request.good or there
+        if not good and request.write.command is Command.WRITE:
+            self.stuck.add(request.write.extent)
+        if not request.good:
+            count_error(self.statistics, request.write.command)
+        request.outcome.finish(good)
 
     def _peer_closed(self, secondary: SecondaryWorker) -> bool:
         """Its worker is gone and its machine says so (a reset) instead of keeping silent."""
         here, there = self.hastd.node, secondary.hastd.node
         return not secondary.alive and here.pair.replicates_both_ways(here, there)
 
-    def _replicate(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
-        mode = self.resource.conf.replication
-        self.inflight[write.extent] = self.inflight.get(write.extent, 0) + 1
-        if mode == "async":
-            outcome.finish(True)
-            self.hastd.clock.after(ASYNC_LAG, lambda: self._send(secondary, write, outcome))
+    def _replicate(self, secondary: SecondaryWorker, request: Request) -> None:
+        """An asynchronous write is good as soon as it is on the own disk; where that fails, when the peer has it."""
+        write, changes = request.write, request.write.command is Command.WRITE
+        if changes:
+            self.inflight[write.extent] = self.inflight.get(write.extent, 0) + 1
+        if changes and self.resource.conf.replication == "async":
+            if request.good:
+                request.outcome.finish(True)
+            self.hastd.clock.after(ASYNC_LAG, lambda: self._send(secondary, request))
         else:
-            self._send(secondary, write, outcome)
+            self._send(secondary, request)
 
-    def _answered(self, extent: int, outcome: Completion[bool]) -> None:
-        left = self.inflight.get(extent, 0) - 1
+    def _answered(self, request: Request, there: bool) -> None:
+        extent = request.write.extent
+        left = self.inflight.get(extent, 0) - (request.write.command is Command.WRITE)
         if left > 0:
             self.inflight[extent] = left
-        else:
+        elif request.write.command is Command.WRITE:
             self.inflight.pop(extent, None)
-        outcome.finish(True)
+        self._complete(request, there)
 
-    def _send(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
+    def _send(self, secondary: SecondaryWorker, request: Request) -> None:
         """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
         if not self.alive or self.secondary is not secondary:
             return
         here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
         arrives = secondary.alive and not secondary.stopped and pair.replicates(here, there)
+        good = False
         if arrives:
             secondary.hear()
-            if self.resource.conf.replication == "memsync":
-                self._in_memory(secondary, write, outcome)
+            if self.resource.conf.replication == "memsync" and request.write.command is Command.WRITE:
+                self._in_memory(secondary, request)
                 return
-            secondary.apply(write)
+            good = secondary.apply(request.write)
         if arrives and pair.replicates(there, here):
-            self._answered(write.extent, outcome)
-            return
-        self._unanswered.append((secondary, write, outcome))
+            self._answered(request, good)
+        else:
+            self._waits(request)
+
+    def _waits(self, request: Request) -> None:
+        self._unanswered.append(request)
         if len(self._unanswered) == 1:
             self.no_answer()
 
-    def _in_memory(self, secondary: SecondaryWorker, write: DeviceWrite, outcome: Completion[bool]) -> None:
-        """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk."""
+    def _in_memory(self, secondary: SecondaryWorker, request: Request) -> None:
+        """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk. The
+        client is told so also where the own disk has failed (local_send_thread() calls write_complete() whatever its
+        own result was, when it is the second to come), and then again where the peer's disk fails too."""
         here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
         if pair.replicates(there, here):
-            outcome.finish(True)
+            request.outcome.finish(True)
 
         def to_disk() -> None:
-            secondary.apply(write)
+            good = secondary.apply(request.write)
             answers = secondary.alive and pair.replicates(there, here)
             if answers and self.alive and self.secondary is secondary:
-                self._answered(write.extent, outcome)
+                self._answered(request, good)
             elif self.alive and self.secondary is secondary:
-                self._unanswered.append((secondary, write, outcome))
-                self.no_answer()
+                self._waits(request)
 
         self.hastd.clock.after(MEMSYNC_LAG, to_disk)
 
@@ -341,8 +374,9 @@ class PrimaryWorker:
         if unanswered and self._answer_deadline is not None:
             self._answer_deadline.cancel()
             self._answer_deadline = None
-        for secondary, write, outcome in unanswered:
-            self._send(secondary, write, outcome)
+        for request in unanswered:
+            if self.secondary is not None:
+                self._send(self.secondary, request)
 
     def no_answer(self) -> None:
         """A request to the peer stays unanswered: `timeout` seconds from now the connection is given up."""
@@ -353,9 +387,22 @@ class PrimaryWorker:
     def read_fails(self, extent: int = 0) -> bool:
         """Read from the device: a failing local disk is counted, and the peer's copy is read where there is one."""
         self.statistics.reads += 1
-        sector = self.disk.read_error(extent)
-        if sector is None:
+        if not read_fails(self.hastd.node, self.disk, extent):
             return False
         self.statistics.read_errors += 1
-        self.hastd.node.kernel_log(f"{self.disk.path[5:]}: hard error cmd=read fsbn {sector}")
-        return self.secondary is None
+        return self.secondary is None or self.secondary.reads_fail(extent)
+
+    def read(self) -> set[Piece]:
+        """All that is read from the device: of the own disk, and what that cannot read of the peer's."""
+        if not self.disk.failing:
+            return self.disk.pieces()
+        found: set[Piece] = set()
+        for extent, pieces in self.disk.extents.items():
+            if self.disk.read_error(extent) is None:
+                found |= pieces
+        if self.secondary is not None and self.secondary.alive:
+            theirs = self.secondary.disk
+            for extent, pieces in theirs.extents.items():
+                if self.disk.read_error(extent) is not None and theirs.read_error(extent) is None:
+                    found |= pieces
+        return found

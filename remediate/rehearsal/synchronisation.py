@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from remediate.rehearsal.component import read_fails, write_fails
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ RANGE_LOCKED = 0.05
 def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
     """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
     announced = bool(primary.dirty)
-    source, target = (secondary, primary) if from_secondary else (primary, secondary)
+    target = primary if from_secondary else secondary
     if announced:
         target.disk.half_synchronised = True
         primary.hastd.event(primary.resource, "syncstart")
@@ -44,13 +45,10 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
                 yield full
         if extent not in primary.dirty or extent in primary.inflight:
             continue
-        if from_secondary or not secondary.write_fails(extent):
-            gone = target.disk.copy_extent(source.disk, extent)
-            target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
+        _copy(primary, secondary, extent, from_secondary)
         secondary.hear()
-        secondary.statistics.writes += 1
         primary.dirty.discard(extent)
-        primary.disk.settle(primary.dirty | primary.inflight.keys())
+        primary.settle_map()
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
     primary.disk.half_synchronised = secondary.disk.half_synchronised = False
@@ -58,6 +56,23 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     peer = secondary.disk.metadata
     assert peer is not None
     primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)
+
+
+def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_secondary: bool) -> None:
+    """Copy one extent. One that cannot be read, or not be written, is marked clean all the same (sync_thread(),
+    free_queue), and the primary counts neither: only what passes ggate_send_thread() is counted there."""
+    source, target = (secondary, primary) if from_secondary else (primary, secondary)
+    here = primary.hastd.node
+    unread = secondary.reads_fail(extent) if from_secondary else read_fails(here, primary.disk, extent)
+    if not unread and not from_secondary:
+        unwritten = not secondary.synchronises(extent)
+    else:
+        unwritten = unread or write_fails(here, primary.disk, extent)
+    if unwritten:
+        target.disk.miss(extent, source.disk.extents.get(extent, set()))
+        return
+    gone = target.disk.copy_extent(source.disk, extent)
+    target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
 
 
 def _working(primary: PrimaryWorker, secondary: SecondaryWorker) -> bool:

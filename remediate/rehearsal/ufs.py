@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from remediate.rehearsal.clock import Completion, Steps, finished
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Superblock
 from remediate.rehearsal.files import File
 from remediate.rehearsal.mounts import FRAGMENT, NAMES_EXTENT, SUPERBLOCK_EXTENT, Mount, Usage, span, write_device
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.writes import Cause, Piece, Write
 
 SYNC_SCHEDULES = 5.0

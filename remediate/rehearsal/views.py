@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import Completion, Steps, finished
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Disk, OnDisk, PoolLabel
 from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.ufs import UfsMount
 from remediate.rehearsal.writes import Cause
 from remediate.rehearsal.zfs import Pool, ZfsMount

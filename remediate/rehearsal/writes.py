@@ -66,6 +66,7 @@ class Cause(Enum):
     ONE_HISTORY = "given up so that the copies stay one history: saving it would have made a split-brain"
     OVERWRITTEN = "a synchronisation from the other node, whose data was kept"
     DISK = "a disk that failed or was replaced"
+    DAMAGE = "a copy on which a write failed, or bits have flipped: what was acknowledged is not read from it"
 
 
 class Fate(Enum):

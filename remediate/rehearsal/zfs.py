@@ -16,11 +16,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import FOREVER, Completion, Steps, Timer, finished
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Disk, PoolLabel
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
 from remediate.rehearsal.mounts import FRAGMENT, SUPERBLOCK_EXTENT, Mount, Usage, span, write_device
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.writes import Cause, Write
 
 if TYPE_CHECKING:

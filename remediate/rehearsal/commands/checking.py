@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal import layers
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import resource_of, served, superblock_of
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.mounts import SUPERBLOCK_EXTENT, write_device
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
 from remediate.rehearsal.writes import Part, Piece
 

@@ -8,11 +8,11 @@ from remediate.rehearsal import layers
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.devices import on_disk, provider_of, resource_of, served, superblock_of, worker_of
 from remediate.rehearsal.commands.mount_update import USAGE, is_update, update
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Disk, PoolLabel, Superblock
 from remediate.rehearsal.files import File
 from remediate.rehearsal.metadata import EXTENTSIZE
 from remediate.rehearsal.mounts import Mount, Usage, write_device
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.shell import Call, command
 from remediate.rehearsal.views import Provider, UfsView, in_use
 
