@@ -11,7 +11,7 @@ from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
 from checks.plugin.text import say_duration, say_size
 from checks.plugin.threshold import outside
-from checks.probes import bug_292322, carp, hast, route
+from checks.probes import bug_292322, carp, damage, hast, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -30,6 +30,9 @@ TABLE = Table(
     Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
         "a disk is dying under a mirror that hides it"),
+    Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not made anew since",
+        "HAST calls it complete and it holds old data: while the other node serves, make it anew here (hastctl role "
+        "init, hastctl create, hastctl role secondary)"),
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
     Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",
         "no second copy is kept until that route is gone: hastwatch converge, or route delete"),
@@ -59,15 +62,17 @@ PERFDATA = (
 ABOUT = """\
 Looks at each resource with one `hastctl list NAME`: role, worker, connection, replication mode, dirty bytes, local
 input/output errors. `complete` only means connected; in sync is a primary that is complete and whose dirty bytes are
-inside the thresholds. A busy healthy primary always has some dirty extents, up to keepdirty of them, so the default for
--w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the role is
-compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. Where no connection is there, it
-looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch adds such a route for a
-moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays degraded it looks whether
-FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node logged (with --peer), and
-whether its hastd listens. Of a node of 15.0 and later that is not primary it looks whether its hastd could be: its
-release (`uname -r`), what its kernel does (`hastwatch-ask --as-primary`), and whether this hastd was seen to work
-(`as_primary.json`, which root may read)."""
+inside the thresholds. A busy healthy primary always has some dirty extents, up to keepdirty of them, so the default
+for -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the
+role is compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. A write that failed on
+this node's disk damages its copy for good though HAST says `complete`: the counters of hastd's worker tell, and, when
+that worker is gone, what hastwatch's failover has written down (/var/db/hastwatch/NAME.ledger.json). Where no
+connection is there, it looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch
+adds such a route for a moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays
+degraded it looks whether FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node
+logged (with --peer), and whether its hastd listens. Of a node of 15.0 and later that is not primary it looks whether
+its hastd could be: its release (`uname -r`), what its kernel does (`hastwatch-ask --as-primary`), and whether this
+hastd was seen to work (`as_primary.json`, which root may read)."""
 
 GRACE = 60
 """Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
@@ -155,6 +160,7 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     kept, now = session.memory.get(kept_as), time.time()
     grew = errors_grew(kept, found, now)
     yield from _errors(found, grew, now, subject)
+    yield from _damaged(session, found, subject)
     falling = rate(kept, found, now)
     catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
     yield from _connection(session, found, subject, catching_up, falling)
@@ -194,6 +200,17 @@ def _errors(found: Resource, grew: float | None, now: float, subject: str) -> It
         yield TABLE.finding(
             "hast-io-errors-past", subject, f"local I/O errors on {found.localpath}: {counts}, {since} ago"
         )
+
+
+def _damaged(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
+    """What was written down outlives the worker that counts; a ledger that cannot be read is only remarked on."""
+    kept = ""
+    try:
+        kept = damage.written_down(session.here, found.name)
+    except ProbeError as error:
+        session.remarks.append(f"whether a write has failed on {subject} before is not known: {error}")
+    if said := kept or damage.by_counters(found):
+        yield TABLE.finding("hast-copy-damaged", subject, said)
 
 
 def _connection(
@@ -293,7 +310,7 @@ def _bug_292322(session: Session, found: Resource) -> str:
     return f" ({said})" if said else ""
 
 
-QUESTIONS = (*OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"))
+QUESTIONS = (*OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER))
 
 CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

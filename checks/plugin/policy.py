@@ -14,6 +14,7 @@ WORD = r"[A-Za-z0-9_./:%-]{0,200}"
 POLICIES = ("none", "step-down", "discard-zero-changes", "salvage-then-discard")
 FAILBACK = ("never", "when-complete")
 BOOT_ALONE = ("wait", "serve")
+DISK_ERRORS = ("hand-over", "report")
 REPAIRS = ("devd", "converge", "nfs", "hastd", "split-brain")
 MOST_REPAIRS = 60
 """The most that `hourly_limit` may be."""
@@ -44,6 +45,9 @@ class Failover(NamedTuple):
     boot_alone: str = "wait"
     """Whether a node that was booted alone serves where the other node may have served after it: `wait` until that node
     is heard, or `serve`."""
+    disk_errors: str = "hand-over"
+    """What a primary does whose own disk has failed a write: `hand-over` to a copy that is complete and undamaged, or
+    `report`."""
     stale_after: float = 30.0
     """How long the other node may have gone on as MASTER without this copy before this copy counts as stale."""
     failback: str = "never"
@@ -101,6 +105,7 @@ def failover(given: dict[str, object]) -> Failover:
         raise TableError("`failover.services` must be a list of names of services")
     one_of("failover.failback", (policy.failback,), FAILBACK)
     one_of("failover.boot_alone", (policy.boot_alone,), BOOT_ALONE)
+    one_of("failover.disk_errors", (policy.disk_errors,), DISK_ERRORS)
     if not policy.peer_hastwatch.startswith("/"):
         raise TableError("`failover.peer_hastwatch` must be an absolute path")
     if not 0 < policy.demotion <= 240:

@@ -57,6 +57,8 @@ class Why(enum.Enum):
     CANNOT_BE_PRIMARY = "hastd does not work as primary"
     """FreeBSD bug 292322 (`checks.probes.as_primary`)."""
     INCOMPLETE = "incomplete copy"
+    DAMAGED = "damaged copy"
+    """A write failed on it, and it has not been made anew since."""
     NO_FAILBACK = "no failback"
     """A healthy standby that would take the address back, and is not to (`failback`)."""
     NOT_CONNECTED = "not connected"

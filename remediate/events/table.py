@@ -94,6 +94,8 @@ TABLE = (
               "hast-disconnected"),
     *_nothing("check_hast", "a disk is replaced by a human", "hast-io-errors", "hast-io-errors-past"),
     *_nothing("check_hast", "hastd is replaced by a human", "hast-cannot-be-primary", "hast-primary-not-tried"),
+    *_nothing("check_hast", "a copy is made anew by a human, after the disk; a primary hands over by itself",
+              "hast-copy-damaged"),
     *_nothing("check_hast", "it is on its way", "hast-dirty-critical", "hast-synchronising", "hast-role-changing"),
     *_nothing("check_hast", "the configuration is a human's", "hast-replication"),
 

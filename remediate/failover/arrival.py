@@ -12,7 +12,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hold import PARTED, Reason
-from remediate.failover import alone, copies, hold, newest, own_copy, peer, waking
+from remediate.failover import alone, copies, damaged, hold, newest, own_copy, peer, waking
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
@@ -48,6 +48,7 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
         resource = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         raise Refused(f"what {kind} of {name} means is not known: {error}") from None
+    fresh = damaged.at_an_event(site, resource)
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
         copies.write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), site.journal.node_name)
     if not _is_old(site, kind, name, at):
@@ -62,14 +63,17 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
         waking.expect_all(site)
         _joined(site, name)
     _about_the_copies(site, resource, EVENTS[kind], telling)
-    return _fit_again(site, f"hastd {kind} {name}") if kind == "connect" else ""
+    trigger = f"hastd {kind} {name}"
+    return trigger if fresh else _fit_again(site, trigger) if kind == "connect" else ""
 
 
 def _role(site: Site, name: str, said: str, at: float) -> str:
     """A change of the role says "look now": by the time that this is done another one may have followed, and what was
     written down of that must stay. What hastd said counts where it does not answer."""
     try:
-        now = hast.resource(site.here.node(), name).role.value
+        resource = hast.resource(site.here.node(), name)
+        now = resource.role.value
+        damaged.at_an_event(site, resource)
     except (hast.NoState, ProbeError):
         now = said
     copies.write_down(site, name, ROLES[now], at if now == said else site.timing.wall(), site.journal.node_name)

@@ -64,8 +64,8 @@ def _refutes(both: Dumps, kept: Ledger) -> bool:
     a synchronisation, which equal counters do not show; where this copy alone is ahead, that synchronisation copies
     from here to there (secondary.c, init_remote(): HAST_SYNCSRC_SECONDARY). Nor is there one where this copy was
     complete until the connection was lost, and none has come since: the other node told that it may be behind, and has
-    completed no write since then."""
-    if not both.nothing_is_lacking:
+    completed no write since then. Of a write that failed no counter knows."""
+    if not both.nothing_is_lacking or kept.damage is not None:
         return False
     return kept.copy is not Copy.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(kept)
 

@@ -297,6 +297,8 @@ class Carrier:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
         devd may tell of CARP before a boot is known for one."""
         kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
+        if kept.damage is not None and not self.seen.facts.said[place.name].damage:
+            raise Superseded(f"before {place.name} becomes primary: {kept.damage.sentence}")
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
         lately = compared and self.site.timing.now() - self._began <= LONG

@@ -218,7 +218,10 @@ class Run:
     def plan(self, seen: Seen) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
         facts, policy = seen.facts, self.site.config.failover
-        made = plan(facts.node, facts.resources, policy)
+        states = facts.resources
+        if self.wish.accept_loss:
+            states = {name: state._replace(damaged=False) for name, state in states.items()}
+        made = plan(facts.node, states, policy)
         unwanted = {
             name: Decision(Target.AS_IT_IS, NOT_ASKED if self._is_left_out(name) else DRIFT)
             for name in made.decisions
@@ -230,7 +233,7 @@ class Run:
                 for name, decision in made.decisions.items()
                 if decision.target is Target.STEPPED_DOWN
             }
-        return arranged(facts.node, facts.resources, made.decisions | unwanted, policy) if unwanted else made
+        return arranged(facts.node, states, made.decisions | unwanted, policy) if unwanted else made
 
     def _is_left_out(self, name: str) -> bool:
         return bool(self.wish.only) and name not in self.wish.only
@@ -435,9 +438,10 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
     for name, decision in made.decisions.items():
         state, said = seen.facts.resources[name], seen.facts.said[name]
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
-            detail = {Why.STALE: said.stale, Why.SPLIT_BRAIN: said.split, Why.DOWN: said.role,
-                      Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard, Why.NO_KEY: said.unopenable,
-                      Why.NO_COPY: said.no_copy, Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary,
+            detail = {Why.STALE: said.stale, Why.DAMAGED: said.damage, Why.SPLIT_BRAIN: said.split,
+                      Why.DOWN: said.role, Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard,
+                      Why.NO_KEY: said.unopenable, Why.NO_COPY: said.no_copy,
+                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary,
                       None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from checks.probes.carp import CarpState
 from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole
-from remediate.failover import dumps, own_copy
+from remediate.failover import damaged, dumps, own_copy
 from remediate.failover.observe import Seen
 from remediate.failover.telling import Telling, of_peer, told
 from remediate.site import Site
@@ -32,6 +32,7 @@ def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
             write_down(site, name, Event.COMPARED, site.timing.wall(), seen.facts.name)
     for name, resource in seen.resources.items():
         try:
+            damaged.note(site, name, resource.role, seen.facts.said[name].failed)
             if resource.role is Role.INIT:
                 write_down(site, name, Event.ROLE_INIT, site.timing.wall(), seen.facts.name)
             elif resource.role is Role.SECONDARY:

@@ -62,6 +62,8 @@ class ResourceState(NamedTuple):
     """It could not be opened on this node."""
     no_copy: bool = False
     """The disk of this node has no metadata: whatever a human accepts, there is nothing that hastd could serve."""
+    damaged: bool = False
+    """A write failed on this copy, and it was not made anew since; and nobody has accepted that."""
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
@@ -113,6 +115,9 @@ class Said(NamedTuple):
     """What is said of the copies was seen on both disks."""
     unopenable: str = ""
     no_copy: str = ""
+    damage: str = ""
+    failed: str = ""
+    """What says anew that a write failed on this copy."""
 
 
 class Facts(NamedTuple):

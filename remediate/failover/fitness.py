@@ -37,7 +37,7 @@ with less to hold it back it would take the address from the winner again."""
 STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
 """Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
 compares the copies. Else two such nodes would throw the address at each other."""
-GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY)
+GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY, Why.DAMAGED)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
 LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
@@ -106,6 +106,8 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why |
         return Why.IN_USE
     if state.role is not HastRole.SECONDARY:
         return Why.PRIMARY if state.role is HastRole.PRIMARY else Why.INIT
+    if state.damaged:
+        return Why.DAMAGED
     kept = own_copy.known(site, name)
     if kept.copy is Copy.INCOMPLETE:
         return Why.INCOMPLETE

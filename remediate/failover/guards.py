@@ -85,6 +85,8 @@ RULES = (
          lambda state, node, policy: state.split is Split.LOSING, refuses=Why.SPLIT_BRAIN),
     Rule("no-copy", "the disk of this node holds no copy: hastd would refuse the role primary for it", Target.STANDBY,
          lambda state, node, policy: state.no_copy, refuses=Why.NO_COPY),
+    Rule("damaged", "a write failed on this copy, which HAST calls complete: clients would be served old data",
+         Target.STANDBY, lambda state, node, policy: state.damaged, refuses=Why.DAMAGED),
     Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
     Rule("no-key", "what is to be mounted is encrypted, and cannot be opened here", Target.STANDBY,

@@ -18,10 +18,12 @@ from checks.probes.node_state import HastRole, Mounted, look_at_mount
 from remediate.failover import (
     boot_alone,
     boot_silence,
+    damaged,
     devices,
     hearing,
     known_bug,
     newest,
+    own_copy,
     parting,
     peer,
     peer_route,
@@ -167,6 +169,7 @@ def together(
             no_copy=_of_all([(each, its.no_copy) for each, _, its in group]),
             unheard=_of_all([(each, its.unheard) for each, _, its in group]),
             split=_of_all([(each, its.split) for each, _, its in group]),
+            damage=_of_all([(each, its.damage) for each, _, its in group]),
         )
         states[name] = states[name]._replace(
             connected=all(state.connected for _, state, _ in group),
@@ -174,6 +177,7 @@ def together(
             stale=any(state.stale for _, state, _ in group),
             no_copy=any(state.no_copy for _, state, _ in group),
             unheard=any(state.unheard for _, state, _ in group),
+            damaged=any(state.damaged for _, state, _ in group),
             split=Split.LOSING if losing else states[name].split,
         )
     return states, said
@@ -262,6 +266,9 @@ def _resource(
         worker = worker and hearing.hastd(site.here, resources[name].remoteaddr) is not Heard.SILENT
         role_first = not worker and parting.role_first(site, resources[name], wanted.state)
     locked = devices.unopenable(site, place)
+    failed = damaged.look(site, reading.node, resources[name]) if name in resources else ""
+    known = own_copy.known(site, name).damage
+    damage = known.sentence if known is not None else failed
     state = ResourceState(
         carp=wanted.state,
         role=role,
@@ -280,9 +287,13 @@ def _resource(
         encrypted=bool(devices.encrypted(place)),
         unopenable=bool(locked),
         no_copy=bool(no_copy),
+        damaged=bool(damage),
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    said = Said(wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy)
+    said = Said(
+        wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
+        failed,
+    )  # fmt: skip
     return state, said, believed_at
 
 

@@ -22,6 +22,6 @@ def known(site: Site, name: str) -> Ledger:
     return ledger.in_boot(ledger.read(site.store, name), boot)
 
 
-def record(site: Site, name: str, event: Event, at: float, by: str) -> tuple[Ledger, Ledger]:
+def record(site: Site, name: str, event: Event, at: float, by: str, says: str = "") -> tuple[Ledger, Ledger]:
     """Write down what became known; what was known before and is after. Raises StateNotKept."""
-    return ledger.record(site.store, name, event, at, by, this_boot(site))
+    return ledger.record(site.store, name, event, at, by, this_boot(site), says)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import carp, hast, maintenance
+from checks.probes import carp, damage, hast, maintenance
 from checks.probes.booted import uptime
 from checks.probes.carp import CarpState, Vhid, partners, vhids
 from checks.probes.errors import ProbeError
@@ -182,7 +182,8 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = site.peer.node()
-        node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving)])
+        ledgers = [("cat", damage.LEDGER.format(name=name)) for name in moving]
+        node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving), *ledgers])
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(site.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
@@ -192,6 +193,8 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
                 raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
+            if lacks := damage.written_down(node, name) or damage.by_counters(there):
+                raise StepFailed(f"the copy of {name} on {node.name} is damaged: {lacks}")
             heard = hearing.hastd(site.here, seen.resources[name].remoteaddr)
             if heard is not Heard.LISTENS:  # a worker looks alive for long (3)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")

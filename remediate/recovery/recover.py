@@ -19,7 +19,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hold import Reason, Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import hold, own_copy, roles
+from remediate.failover import copies, hold, own_copy, roles
 from remediate.failover.converge import LOCK, Wish, converge
 from remediate.failover.observe import with_address
 from remediate.failover.outcome import StepFailed
@@ -209,6 +209,8 @@ class Recovery:
             raise StepFailed(f"`{' '.join(command)}` ends with {done.status}: {done.words}")
         if hast.metadata(self.site.here.node(), self.name).resuid != 0:
             raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
+        node = self.site.journal.node_name
+        copies.write_down(self.site, self.name, ledger.Event.CREATED, self.site.timing.wall(), node)
         self.site.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
                                 severity=ALERT, run=now.incident)  # fmt: skip
 

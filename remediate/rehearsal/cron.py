@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from remediate.failover import disk_errors
 from remediate.failover.converge import Wish, converge
 
 if TYPE_CHECKING:
@@ -35,4 +36,5 @@ def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:
 
 def _periodic(installed: Installed, node: Node, site: Site) -> None:
     converge(site, Wish("periodic", promote=site.config.failover.periodic_promotion, again=True))
+    disk_errors.try_to(site, "periodic")
     installed.recover_losing(node, site)

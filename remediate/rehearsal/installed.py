@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
-from remediate.failover import afterwards, arrival, boot, clients
+from remediate.failover import afterwards, arrival, boot, clients, disk_errors
 from remediate.failover.converge import LOCK, Wish, converge, silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
@@ -160,6 +160,7 @@ class Installed:
 
         def call(site: Site) -> object:
             outcome = worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+            disk_errors.try_to(site, trigger)
             if recovers:
                 self.recover_losing(node, site)
             return outcome

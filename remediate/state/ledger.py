@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from checks.probes.booted import same_boot
 from checks.probes.errors import NotFound
 from checks.probes.times import since_1970, utc, utc_milliseconds
+from remediate.state import damage
+from remediate.state.damage import Damage
 from remediate.state.events import Heard
 from remediate.state.store import STATE_DIRECTORY, StateUnreadable, Store, Values
 
@@ -53,6 +55,11 @@ class Event(enum.Enum):
     COMPARED = "compared"
     LOSS_ACCEPTED = "loss-accepted"
 
+    WRITE_FAILED = "write-failed"
+    CREATED = "created"
+    FILLS = "fills"
+    TOLD_SOUND = "told-sound"
+
 
 class Ledger(NamedTuple):
     """What is known. Times in seconds since 1970, this node's clock.
@@ -63,7 +70,9 @@ class Ledger(NamedTuple):
     one given last, empty where unknown. `parted_at`: since when the two copies have been apart, whichever of the nodes
     was primary; None while they are connected, and where it isn't known. `boot`: the mark of the boot in which this was
     written down, empty where that isn't known. `unheard_since`: when this node was booted, while it has neither been
-    connected since nor heard anything of the other copy; else None.
+    connected since nor heard anything of the other copy; else None. `damage`: a write failed on this copy, and it has
+    not been made anew since; such a copy is incomplete, whatever else is known of it. `sound_since`: when a damaged
+    copy was last known to be sound again; what tells of a failed write before that is of the past.
     """
 
     copy: Copy
@@ -77,6 +86,8 @@ class Ledger(NamedTuple):
     parted_at: float | None = None
     boot: str = ""
     unheard_since: float | None = None
+    damage: Damage | None = None
+    sound_since: float | None = None
 
 
 NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
@@ -173,6 +184,14 @@ TABLE = (
     Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
     Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
         "a human decided that this copy is what counts from now on"),
+    Row(Event.WRITE_FAILED, Copy.INCOMPLETE, keep, "a write failed on this copy",
+        "it holds an old block, and HAST calls it complete: one side that succeeds is enough for a write"),
+    Row(Event.CREATED, None, keep, "", "a damaged copy with the metadata of hastctl create is filled by the next "
+        "connection, whole"),
+    Row(Event.FILLS, None, keep, "", "a created copy with the metadata of its primary has been connected since, and "
+        "lacks nothing when that says so"),
+    Row(Event.TOLD_SOUND, Copy.UNKNOWN, keep, "a human on {by} told that no failed write has left anything here",
+        "whether it is complete is for its primary to tell"),
 )  # fmt: skip
 """The rules, one for each event."""
 
@@ -182,12 +201,43 @@ HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOL
 """Events after which a node that was booted knows how its copy stands to the other one, or a human has decided it."""
 
 
-def after(ledger: Ledger, event: Event, at: float, by: str) -> Ledger:
-    """What is known once `event` became known at `at`, through the node `by`. The same event twice is as once."""
+def after(ledger: Ledger, event: Event, at: float, by: str, says: str = "") -> Ledger:
+    """What is known once `event` became known at `at`, through the node `by`; `says`: of a failed write, what and from
+    where. The same event twice is as once."""
+    left = _damage(ledger.damage, event, at, says)
+    mended = ledger.damage is not None and left is None
+    now = _but_for_damage(ledger, event, at, by, left is not None)
+    now = now._replace(damage=left, sound_since=at if mended else ledger.sound_since)
+    if left is None:
+        return now
+    by = by if event in ABOUT_DAMAGE else now.by
+    return now._replace(copy=Copy.INCOMPLETE, since=left.at, why=left.sentence, by=by)
+
+
+ABOUT_DAMAGE = frozenset({Event.WRITE_FAILED, Event.CREATED, Event.FILLS})
+SOUND = frozenset({Event.LOSS_ACCEPTED, Event.TOLD_SOUND})
+"""What ends a damage by a human's word."""
+
+
+def _damage(known: Damage | None, event: Event, at: float, says: str) -> Damage | None:
+    """How damaged the copy is afterwards."""
+    if event is Event.WRITE_FAILED:
+        return damage.failed(known, at, says)
+    if known is None or event in SOUND:
+        return None
+    if event is Event.CREATED:
+        return known.created(at)
+    if event is Event.FILLS:
+        return known.fills(at)
+    return known.called_complete(at) if event in (Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE) else known
+
+
+def _but_for_damage(ledger: Ledger, event: Event, at: float, by: str, damaged: bool) -> Ledger:
+    """What an event makes of a ledger; of the copy nothing while that is damaged."""
     row = ROWS[event]
     lacking = event is Event.STARTED and ledger.copy is not Copy.COMPLETE
     linked = _heard(_parted(row.link(ledger, at), event, at), event, at)
-    if row.copy is None or lacking:
+    if row.copy is None or lacking or damaged:
         return linked
     if row.copy is Copy.COMPLETE:
         linked = linked._replace(last_complete=max(at, ledger.last_complete or at))
@@ -282,7 +332,9 @@ def of_node(node: Node, resource: str) -> Ledger:
     return from_values(values, resource) if isinstance(values, dict) else _unreadable(f"{_name(resource)} is no object")
 
 
-def record(store: Store, resource: str, event: Event, at: float, by: str, boot: str = "") -> tuple[Ledger, Ledger]:
+def record(
+    store: Store, resource: str, event: Event, at: float, by: str, boot: str = "", says: str = ""
+) -> tuple[Ledger, Ledger]:
     """Write down what became known in this boot; the ledger before and after. One that can't be read is begun anew as
     that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
     seen: list[Ledger] = []
@@ -293,7 +345,7 @@ def record(store: Store, resource: str, event: Event, at: float, by: str, boot: 
             store.keep_aside(_name(resource))
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
         before = in_boot(before, boot)
-        seen[:] = [before, after(before, event, at, by)]
+        seen[:] = [before, after(before, event, at, by, says)]
         return as_values(seen[1])
 
     kept = store.update(_name(resource), changed, instead=lambda error: {"unreadable": str(error)})
@@ -305,7 +357,7 @@ def _name(resource: str) -> str:
 
 
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
-LATER_TIMES = ("unheard_since",)
+LATER_TIMES = ("unheard_since", "sound_since")
 """Those that a file of an older hastwatch does not have."""
 
 
@@ -315,6 +367,7 @@ def as_values(ledger: Ledger) -> Values:
     for name in (*TIMES, *LATER_TIMES):
         at = getattr(ledger, name)
         kept[name] = None if at is None else utc_milliseconds(at)
+    kept["damage"] = ledger.damage.values() if ledger.damage is not None else None
     return kept
 
 
@@ -326,7 +379,7 @@ def from_values(values: Values, resource: str) -> Ledger:
         since, complete, gone_at, connected_at, parted_at = (
             None if values[name] is None else since_1970(values[name]) for name in TIMES
         )
-        unheard = values.get("unheard_since")
+        later = {name: values.get(name) for name in LATER_TIMES}
         return Ledger(
             copy=Copy(values["copy"]),
             since=since or 0.0,
@@ -338,7 +391,8 @@ def from_values(values: Values, resource: str) -> Ledger:
             role=str(values["role"]),
             parted_at=parted_at,
             boot=str(values.get("boot", "")),
-            unheard_since=None if unheard is None else since_1970(unheard),
+            damage=damage.of_values(values.get("damage")),
+            **{name: None if at is None else since_1970(at) for name, at in later.items()},
         )
     except (ValueError, KeyError, TypeError):
         return _unreadable(f"{_name(resource)} is no ledger of version 1")

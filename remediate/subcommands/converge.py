@@ -22,7 +22,7 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
-from remediate.failover import carry
+from remediate.failover import carry, disk_errors
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
 from remediate.failover.facts import Leaving
 from remediate.failover.fitness import LEAVES
@@ -100,6 +100,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         return 0
     outcome = outcome_of(site, options, wish, progress)
     if options.periodic:
+        disk_errors.try_to(site, wish.trigger)
         worker.recover_losing(site)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
@@ -173,7 +174,7 @@ def _seen(seen: Seen, name: str) -> list[str]:
     ]
     leaves = LEAVES.get(facts.node.leaving)
     more = {
-        "copy": said.no_copy or said.stale,
+        "copy": said.no_copy or said.damage or said.stale,
         "split-brain": said.split,
         "role": said.role,
         "maintenance": facts.maintenance,

@@ -4,9 +4,13 @@
     hastwatch ledger home
     hastwatch ledger home --told complete --by nfs001
     hastwatch ledger home,mail --told complete,incomplete --by nfs001
+    hastwatch ledger home --sound
 
 A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
 --told on the standby, through `peer` in its configuration, when that changes, for all resources at once.
+
+A copy on which a write failed counts as damaged until it was seen to be created, filled and complete. Where a human
+knows that it is sound, because it was made anew when nobody looked or was compared, --sound says so.
 """
 
 from __future__ import annotations
@@ -22,12 +26,13 @@ from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
-from remediate.failover import own_copy
+from remediate.failover import damaged, own_copy
 from remediate.failover.arrival import told
 from remediate.failover.converge import Wish, converge
 from remediate.site import Site
 from remediate.state.ledger import Copy, Ledger, as_values
 from remediate.subcommands import caller
+from remediate.subcommands.who import who
 
 PROG = "hastwatch ledger"
 ENDING = ".ledger.json"
@@ -46,7 +51,10 @@ def main(words: list[str] | None = None) -> int:
         made.error("--told goes with RES and --by")
     if options.told and len(options.told) != len(options.resource):
         made.error("--told says one thing of each RES")
-    return caller.run(PROG, options, lambda site: act(site, options), acts=bool(options.told))
+    if options.sound and (options.told or not options.resource):
+        made.error("--sound goes with RES alone")
+    acts = bool(options.told or options.sound)
+    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
 
 
 def parser() -> Parser:
@@ -58,6 +66,7 @@ def parser() -> Parser:
         "note that the copy here is that, separated by commas for several resources"
     ))  # fmt: skip
     made.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
+    made.add_argument("--sound", action="store_true", help="note that no failed write has left anything on RES here")
     made.add_argument("--json", action="store_true", help="for programs")
     local.add_options(made)
     return made
@@ -73,6 +82,11 @@ def act(site: Site, options: argparse.Namespace) -> int:
             detached.detach(
                 site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
             )
+        return 0
+    if options.sound:
+        caller.named(site, options.resource)
+        for name in options.resource:
+            damaged.declare_sound(site, name, who())
         return 0
     kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
     found = {name: own_copy.known(site, name) for name in (options.resource or kept)}

@@ -60,6 +60,7 @@ RESOURCES += tuple(
     state._replace(encrypted=True, unopenable=unopenable) for state in RESOURCES[::17] for unopenable in FLAG
 )
 RESOURCES += tuple(state._replace(no_copy=True) for state in RESOURCES[::23])
+RESOURCES += tuple(state._replace(damaged=True) for state in RESOURCES[::19])
 
 
 def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
@@ -127,6 +128,8 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "a node promoted whose disk holds no copy"
     if promoted and node.cannot_be_primary:
         yield "a node promoted whose hastd was seen not to work as primary"
+    if promoted and state.damaged:
+        yield "a copy promoted on which a write has failed"
     if promoted and state.unopenable:
         yield "a node promoted that cannot open what it would mount"
     if promoted and state.unheard and policy == Failover():

@@ -16,12 +16,12 @@ from checks.probes.verified import Verification
 from checks.verified import said
 from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.clock import Completion, Steps
+from remediate.rehearsal.component import DeviceWrite
 from remediate.rehearsal.disk import Disk
 from remediate.rehearsal.dying import Fate, Killed
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.replication import PrimaryWorker
-from remediate.rehearsal.secondary import DeviceWrite
 from remediate.rehearsal.writes import Part, Piece
 from remediate.state import verifications
 from remediate.verification.asking import Refused

@@ -1,0 +1,160 @@
+"""What says that a write failed on a node's copy: the counters of hastd's worker, and lines of the log.
+
+HAST calls such a copy complete (hast-facts, 31): a request that succeeded on one side is good, and the extent is marked
+clean (primary.c, ggate_send_thread()). The counters are those of one worker and begin at 0 with the next; the lines of
+the kernel stay. What a worker logs itself is lost on 13.2, and may not be elsewhere. All of it is text from outside:
+of a line nothing counts but its pattern, and only numbers and words of that pattern are shown.
+
+A delete or a flush counts as an error also where the disk does not know such a request (EOPNOTSUPP; primary.c and
+secondary.c, `hr_localflush`): then each one of them fails, and nothing is damaged by it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from checks.probes import geom
+from checks.probes.beneath import LAYERS
+from checks.probes.errors import NotFound, NotUnderstood, ProbeError
+from checks.probes.hast import Resource
+from checks.probes.node import Node
+
+LEDGER = "/var/db/hastwatch/{name}.ledger.json"
+"""Where the failover keeps what it knows of a copy (`remediate.state.ledger`)."""
+LOGS = ("/var/log/messages", "/var/log/daemon.log")
+REQUESTS = 255
+"""Requests of a worker that are idle when nothing is underway: one of 256 always waits for the next (primary.c,
+HAST_HIO_MAX; recorded)."""
+SHOWN = 5
+"""Places of failed writes that are shown."""
+DISK = r"(?a)(?P<disk>[a-z]+\d+)"
+"""A disk of a driver, as it names itself in the log."""
+HARD = r"(?a)kernel: (?P<name>[a-z]+\d+): hard error cmd=(?:write|delete|flush) (?:fsbn )?(?P<sector>\d+)"
+"""sys/kern/subr_disk.c, disk_err()."""
+CAM_REQUEST = r"(?a)kernel: \((?P<name>[a-z]+\d+):[^()]{1,40}\): (?P<op>[A-Z][A-Z0-9_() ]{2,40})\. (?:ACB|CDB|NCB):"
+CAM_ENDS = r"(?a)kernel: \((?P<name>[a-z]+\d+):[^()]{1,40}\): Error \d+, (?:Retries exhausted|Unretryable error)"
+"""sys/cam/cam_periph.c, cam_periph_error(): the request that fails for good is printed before."""
+CHANGES = r"WRITE|FLUSH|SYNCHRONIZE|UNMAP|DSM|DATA.?SET|SEND_FPDMA"
+GEOM = (
+    r"(?a)kernel: GEOM_[A-Z0-9_]{1,20}: .*\b(?:failed|error)\b.* (?P<name>[A-Za-z0-9_./-]+)\[(?:WRITE|DELETE|FLUSH)\b"
+)
+"""g_print_bio() behind what a class says, as gmirror(8) does of a request that failed."""
+VFS = (
+    r"(?a)kernel: g_vfs_done\(\):(?P<name>hast/[A-Za-z0-9_./-]+)\[WRITE\(offset=(?P<offset>\d+), length=\d+\)\] ?"
+    r"error = (?P<error>\d+)"
+)
+"""sys/geom/geom_vfs.c, g_vfs_done(): the device of HAST itself failed, with every side that there was."""
+GONE = "6"
+"""ENXIO: the device is gone, with its role."""
+HASTD = (
+    r"(?a)hastd\[\d+\]: \[(?P<name>[A-Za-z0-9_.-]+)\] \((?:primary|secondary)\) (?P<where>Local request|Request|Remote "
+    r"request) failed(?: \((?P<why>[A-Za-z /]+)\))?: (?:WRITE\((?P<offset>\d+), \d+\)|DELETE\(\d+, \d+\)|FLUSH)\."
+)
+"""primary.c, reqlog() in local_send_thread() and remote_recv_thread(); secondary.c, disk_thread()."""
+UNSUPPORTED = "Operation not supported"
+WORTH_A_LOOK = ("hard error cmd=", "Retries exhausted", "Unretryable error", "GEOM_", "g_vfs_done():", "request failed",
+                "Request failed")  # fmt: skip
+
+
+class FailedWrite(NamedTuple):
+    """A line that tells of a failed write: itself, and in words what and where. `theirs`: it failed on the other
+    node."""
+
+    line: str
+    says: str
+    theirs: bool = False
+
+
+def by_counters(found: Resource) -> str:
+    """What the counters of hastd's worker prove of this node's copy, in words; empty where they prove nothing."""
+    errors = found.errors
+    said = [f"{errors.write} writes"] if errors.write else []
+    for word, failed, asked in (("deletes", errors.delete, found.deletes), ("flushes", errors.flush, found.flushes)):
+        if failed and not _is_unknown_request(failed, asked, found.queues):
+            said.append(f"{failed} of {asked} {word}")
+    return f"hastd counts {', '.join(said)} that failed on {found.localpath}" if said else ""
+
+
+def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool:
+    """Whether all of them failed, but for those underway: so it is where the disk does not know such requests."""
+    underway = max(0, REQUESTS - queues["idle"]) if "idle" in queues else 0
+    return failed <= asked <= failed + underway
+
+
+def written_down(node: Node, name: str) -> str:
+    """What hastwatch has written down of writes that failed on this copy, and that it was not made anew since; empty
+    where it has written down nothing, or nothing of the kind. Raises ProbeError."""
+    try:
+        text = node.read(LEDGER.format(name=name))
+    except NotFound:
+        return ""
+    try:
+        damage = json.loads(text)["damage"]
+        return "" if damage is None else f"{damage['says']} (since {damage['at']}, {damage['anew']})"
+    except KeyError:
+        return ""  # of an older hastwatch
+    except (ValueError, TypeError, RecursionError):
+        raise NotUnderstood(f"the ledger of {name}", text) from None
+
+
+def worth_a_look(text: str) -> list[str]:
+    """The lines of a log that may be of failed writes; the rest is not looked at more closely."""
+    if not any(word in text for word in WORTH_A_LOOK):
+        return []
+    return [line for line in text.splitlines() if any(word in line for word in WORTH_A_LOOK)]
+
+
+def failed_writes(lines: Iterable[str], name: str, providers: frozenset[str]) -> Iterator[FailedWrite]:
+    """The lines about the resource, or about one of the `providers` that its local provider is, or lies on alone."""
+    before: dict[str, str] = {}
+    for line in lines:
+        if found := re.search(HARD, line):
+            if found["name"] in providers:
+                yield FailedWrite(line, f"the kernel: {found['name']}, sector {found['sector'][:20]}")
+        elif found := re.search(CAM_REQUEST, line):
+            before[found["name"]] = found["op"]
+        elif found := re.search(CAM_ENDS, line):
+            request = before.pop(found["name"], "")
+            if found["name"] in providers and re.match(CHANGES, request):
+                yield FailedWrite(line, f"the kernel: {found['name']}, {request.strip()}")
+        elif found := re.search(GEOM, line):
+            if found["name"] in providers:
+                yield FailedWrite(line, f"the kernel: {found['name']}")
+        elif found := re.search(VFS, line):
+            if _is_on(found["name"], name) and found["error"] != GONE:
+                yield FailedWrite(line, f"the kernel: {found['name'][:80]}, offset {found['offset'][:20]}")
+        elif (found := re.search(HASTD, line)) and found["name"] == name and UNSUPPORTED not in line:
+            where = f", offset {found['offset'][:20]}" if found["offset"] else ""
+            yield FailedWrite(line, f"hastd{where}", found["where"] == "Remote request")
+
+
+def _is_on(device: str, name: str) -> bool:
+    """Whether `hast/…` is the device of a resource, or a layer that GEOM has made of it."""
+    rest = device.removeprefix(f"hast/{name}")
+    return rest != device and (not rest or re.fullmatch(LAYERS, rest) is not None)
+
+
+def providers_of(node: Node, localpath: str) -> frozenset[str]:
+    """The names under which the kernel may speak of errors of a local provider: its own, and those of what it lies on
+    alone. Where the kernel's graph cannot be read its name tells, as far as that goes. Raises nothing."""
+    own = localpath.removeprefix(geom.DEVICES)
+    try:
+        graph = geom.graph(node)
+    except ProbeError:
+        found = re.match(DISK, own)
+        return frozenset({own, found["disk"]} if found and re.fullmatch(LAYERS, own[found.end() :]) else {own})
+    names, provider = {own}, geom.find(graph, localpath)
+    while provider is not None and provider.name not in names - {own}:
+        names.add(provider.name)
+        provider = geom.find(graph, provider.lower[0]) if len(provider.lower) == 1 else None
+    return frozenset(names)
+
+
+def summary(found: Iterable[FailedWrite]) -> str:
+    """Several of them in one sentence."""
+    said = list(dict.fromkeys(each.says for each in found))
+    more = f", and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    return "; ".join(said[:SHOWN]) + more

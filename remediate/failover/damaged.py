@@ -1,0 +1,109 @@
+"""Whether a write failed on this node's copy: looked for at every look at the node, and written down before a worker
+of hastd ends, whose counters end with it.
+
+`state.damage` says what ends it again, `probes.damage` what proves it. A read that failed damages nothing here: the
+other copy has answered it (primary.c, local_send_thread()).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from checks.probes import damage, hast, log_time
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role
+from checks.probes.node import Node
+from remediate.failover import own_copy
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state.damage import Anew
+from remediate.state.journal import CRIT, NOTICE, WARNING
+from remediate.state.ledger import Event, Ledger
+from remediate.state.store import StateError
+
+WITHIN = 1.0
+"""Seconds of a time in a log, which has none below."""
+
+
+def look(site: Site, node: Node, found: Resource) -> str:
+    """What proves now that a write failed on this copy, and has not been written down yet; empty where nothing does.
+    Raises nothing: a log that cannot be read proves nothing, and the counters are looked at all the same."""
+    kept = own_copy.known(site, found.name)
+    if kept.damage is not None and kept.damage.anew is Anew.NO:
+        return ""
+    counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
+    logged = _logged(site, node, found, kept)
+    return "; ".join(filter(None, (counted, logged)))
+
+
+def _are_of_this_copy(kept: Ledger) -> bool:
+    """Whether the worker that counts has begun after the copy was made anew: one that runs while the copy is created
+    goes on (hast-facts, 10 and 18), until the next connection."""
+    return kept.damage is None or kept.damage.anew is not Anew.BLANK
+
+
+def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
+    lines: list[str] = []
+    for path in damage.LOGS:
+        with suppress(ProbeError):
+            lines += damage.worth_a_look(node.read(path))
+    if not lines:
+        return ""
+    lines = log_time.of_host(lines, node)
+    providers = damage.providers_of(node, found.localpath)
+    failed = [each for each in damage.failed_writes(lines, found.name, providers) if not each.theirs]
+    if not failed:
+        return ""
+    now, offset = log_time.now(node), log_time.offset(node, lines)
+    since = kept.damage.anew_at if kept.damage is not None else kept.sound_since
+    new = []
+    for each in failed:
+        when = log_time.of_line(each.line, now, offset)
+        at = None if now is None or when is None else site.timing.wall() - (now - when).total_seconds()
+        if since is None or (at is not None and at + WITHIN > since):
+            new.append(each)
+    return damage.summary(new)
+
+
+def at_an_event(site: Site, found: Resource) -> str:
+    """Look and write down, for an event of hastd: what has become known now. Raises nothing."""
+    said = look(site, site.here.node(), found)
+    try:
+        note(site, found.name, found.role, said)
+    except StateError as error:
+        site.journal.entry("ledger", resource=found.name, result=f"not written: {error}", severity=WARNING)
+    return said
+
+
+def declare_sound(site: Site, name: str, who: str) -> None:
+    """A human says that this copy is sound. Raises StepFailed where the worker that runs still counts failed writes,
+    which would say the same again, and StateError, ProbeError."""
+    with suppress(hast.NoState):
+        found = hast.resource(site.here.node(), name)
+        if said := damage.by_counters(found):
+            raise StepFailed(f"{said}: these counters end with the worker, at the next change of the role")
+    before, _ = own_copy.record(site, name, Event.TOLD_SOUND, site.timing.wall(), site.journal.node_name)
+    was = before.damage.sentence if before.damage is not None else "it was not known to be damaged"
+    site.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",
+                       severity=NOTICE)  # fmt: skip
+
+
+def note(site: Site, name: str, role: Role, says: str) -> None:
+    """Write down that a write has failed, or how far a damaged copy has been made anew. Raises StateNotKept."""
+    now, by = site.timing.wall(), site.journal.node_name
+    if says:
+        before, _ = own_copy.record(site, name, Event.WRITE_FAILED, now, by, says)
+        if before.damage is None or before.damage.anew is not Anew.NO:
+            result = "this copy is damaged until it is made anew: hastctl create, and a synchronisation"
+            site.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
+    known = own_copy.known(site, name).damage
+    if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:
+        return  # a primary's worker writes its own metadata over those of a create (hast-facts, 18)
+    with suppress(hast.MetadataUnreadable, ProbeError):
+        blank = hast.metadata(site.here.node(), name).resuid == 0
+        stage = Event.CREATED if blank else Event.FILLS
+        if known.anew is Anew.NO and not blank:
+            return
+        before, after = own_copy.record(site, name, stage, now, by)
+        if before.damage != after.damage:
+            site.journal.entry("damaged", resource=name, result=after.why, severity=NOTICE)

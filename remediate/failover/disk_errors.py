@@ -1,0 +1,74 @@
+"""A primary whose own disk has failed a write hands its service to the other node, once (`[failover] disk_errors`).
+
+It reads the old block back itself (hast-facts, 31), and what it still writes lands on one disk only. So it is a planned
+move like any other, with a clean unmount, to a copy that is connected, complete and not damaged; where there is none,
+nothing moves and a human is told why. Then the damaged copy waits to be made anew (`state.damage`), and no failback
+goes to it. A move that has begun and failed is not begun again for the same damage.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checks.probes.errors import ProbeError
+from remediate.failover import own_copy
+from remediate.failover.outcome import StepFailed
+from remediate.site import Site
+from remediate.state.journal import CRIT
+from remediate.state.store import StateError, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from remediate.failover.converge import Outcome
+    from remediate.state.damage import Damage
+
+NAME = "disk_errors.json"
+ENDING = ".ledger.json"
+HAND_OVER = "hand-over"
+
+
+def hand_over(site: Site, trigger: str, watch: Callable[[str], None] = lambda step: None) -> Outcome | None:
+    """Move everything that is active here where one of its copies is damaged; None where nothing was begun. Raises
+    StateError and ProbeError."""
+    damaged = _damaged_primaries(site)
+    if not damaged or site.config.failover.disk_errors != HAND_OVER:
+        return None
+    from remediate.failover import switchover  # rarely needed
+
+    key = ", ".join(f"{name} {damage.at:.3f}" for name, damage in sorted(damaged.items()))
+    before = site.store.read(NAME)
+    if before.get("begun") == key:
+        return None
+    _keep(site, {"begun": key})
+    lacks = "; ".join(f"{name}: {damage.sentence}" for name, damage in damaged.items())
+    try:
+        outcome = switchover.switch(site, f"{trigger}, disk errors", watch)
+    except StepFailed as why:  # before anything was done
+        said = f"{lacks}; nothing is moved: {why}"
+        _keep(site, {"said": said})
+        if before.get("said") != said:
+            site.journal.entry("disk-errors", why=trigger, result=said, severity=CRIT)
+        return None
+    became = "; ".join(outcome.said)
+    site.journal.entry("disk-errors", why=trigger, result=f"{lacks}; {became}", severity=CRIT)
+    return outcome
+
+
+def _damaged_primaries(site: Site) -> dict[str, Damage]:
+    """By the ledgers alone: this is asked every minute."""
+    names = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
+    kept = {name: own_copy.known(site, name) for name in names}
+    return {name: each.damage for name, each in kept.items() if each.damage is not None and each.role == "primary"}
+
+
+def _keep(site: Site, values: Values) -> None:
+    site.store.update(NAME, lambda before: {"version": 1, **values}, instead=lambda error: {})
+
+
+def try_to(site: Site, trigger: str) -> None:
+    """The same for a worker whose own work is done. Raises nothing: what went wrong is journalled."""
+    try:
+        hand_over(site, trigger)
+    except (StateError, ProbeError) as error:
+        site.journal.entry("disk-errors", why=trigger, result=f"not handed over: {error}", severity=CRIT)

@@ -1,0 +1,214 @@
+"""A copy on which a write failed is not complete, whatever HAST says: kept in the ledger, refused, handed over once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from remediate.failover.converge import Wish
+from remediate.failover.outcome import StepFailed
+from remediate.failover.switchover import switch
+from remediate.rehearsal.accounting import disk_of
+from remediate.rehearsal.cron import start_cron
+from remediate.rehearsal.node import Node
+from remediate.state import ledger
+from remediate.state.damage import Anew, Damage
+from remediate.state.ledger import Copy
+from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
+
+MADE_ANEW = ("hastctl role init home", "hastctl create home", "hastctl role secondary home")
+MINUTES = 130.0
+
+
+def with_cron(state: Path, config: Config | None = None) -> InstalledPair:
+    pair = installed_pair(state, config)
+    start_cron(pair.installed)
+    return pair
+
+
+def damage(pair: InstalledPair, node: Node) -> Damage | None:
+    return ledger.read(pair.store(node), "home").damage
+
+
+def fails_for_a_while(pair: InstalledPair, node: Node, seconds: float = 20.0) -> None:
+    """Some writes to its disk fail, then it is well again, and time passes for cron(8) to look."""
+    pair.breaks("disk-fails-writes", node.name, "home", str(seconds))
+    pair.passes(MINUTES)
+
+
+def reconnects(pair: InstalledPair) -> None:
+    """The link is cut and heals: new workers, whose counters are 0."""
+    pair.breaks("cut-replication")
+    pair.passes(40)
+    pair.breaks("heal")
+    pair.passes(60)
+
+
+# --- the standby -------------------------------------------------------------------------------------------------
+
+
+def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_not_believed(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    reconnects(pair)
+    pair.passes(MINUTES)
+    kept = ledger.read(pair.store(pair.standby), "home")
+    assert kept.copy is Copy.INCOMPLETE and kept.damage is not None and kept.damage.anew is Anew.NO
+    assert "hastd counts" in kept.damage.says and "vtbd1, sector" in kept.damage.says
+    assert pair.reasons(pair.standby) == ("home: damaged copy",)
+    assert damage(pair, pair.active) is None and pair.serves(pair.active)
+    assert len(pair.entries(pair.standby, "damaged")) == 1, pair.story()
+
+
+def test_a_damaged_standby_is_not_promoted_when_the_primary_dies_and_says_why(state: Path) -> None:
+    pair = with_cron(state, policy(promote_stale=True))
+    fails_for_a_while(pair, pair.standby)
+    pair.active.power_off()
+    pair.passes(MINUTES)
+    assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+    said = pair.told_once(pair.standby, "a write failed on this copy", "refused").result
+    assert "clients would be served old data" in said and "sector" in said
+    outcome = pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert pair.serves(pair.standby), (outcome, pair.story())
+    pair.passes(MINUTES)
+    assert pair.serves(pair.standby) and damage(pair, pair.standby) is None, pair.story()
+
+
+def test_a_failure_that_nobody_has_looked_at_before_the_worker_went_is_found_in_the_log(state: Path) -> None:
+    """The standby's worker ends with its counters a moment before anybody looks."""
+    pair = installed_pair(state)
+    pair.breaks("disk-fails-writes", pair.standby.name, "home", "5")
+    pair.passes(20)
+    pair.breaks("kill", pair.standby.name, "worker")
+    pair.passes(1)
+    pair.active.power_off()
+    pair.passes(60)
+    assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+    found = damage(pair, pair.standby)
+    assert found is not None and "hastd counts" not in found.says and "vtbd1, sector" in found.says
+
+
+def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_complete(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    for command in MADE_ANEW:
+        pair.pair.must(pair.standby, command)
+    pair.passes(3)
+    found = damage(pair, pair.standby)
+    assert found is not None and found.anew is Anew.BLANK, pair.story()
+    pair.passes(2 * MINUTES)
+    assert damage(pair, pair.standby) is None, pair.story()
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert "home: damaged copy" not in pair.reasons(pair.standby)
+    assert pair.pair.ledger and not disk_of(pair.standby, "home").damaged
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+
+
+def test_a_copy_whose_disk_fails_again_while_it_is_filled_stays_damaged(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    for command in MADE_ANEW:
+        pair.pair.must(pair.standby, command)
+    pair.passes(5)
+    pair.breaks("disk-fails-writes", pair.standby.name, "home", "15")
+    pair.passes(2 * MINUTES)
+    found = damage(pair, pair.standby)
+    assert found is not None and found.anew is Anew.NO, pair.story()
+
+
+def test_a_new_role_alone_makes_nothing_sound(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    for command in ("hastctl role init home", "hastctl role secondary home"):
+        pair.pair.must(pair.standby, command)
+    pair.passes(2 * MINUTES)
+    assert damage(pair, pair.standby) is not None
+
+
+def test_a_reboot_forgets_no_damage(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    pair.standby.power_off()
+    pair.passes(5)
+    pair.boots(pair.standby)
+    pair.passes(MINUTES)
+    assert damage(pair, pair.standby) is not None and pair.reasons(pair.standby) == ("home: damaged copy",)
+
+
+def test_a_switchover_to_a_damaged_copy_is_refused_before_anything_is_done(state: Path) -> None:
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    with pytest.raises(StepFailed, match=r"the copy of home on nfs002 is damaged: .*sector"):
+        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    assert pair.serves(pair.active) and not pair.entries(pair.active, "step")
+
+
+def test_a_read_that_fails_damages_nothing(state: Path) -> None:
+    pair = with_cron(state)
+    disk_of(pair.active, "home").bad_reads[0] = 100
+    pair.pair.must(pair.active, "dd if=/dev/hast/home of=/dev/null bs=64k count=1")
+    pair.passes(MINUTES)
+    assert "hard error cmd=read" in pair.active.files.read("/var/log/messages")
+    assert damage(pair, pair.active) is None and pair.serves(pair.active)
+
+
+# --- the primary -------------------------------------------------------------------------------------------------
+
+
+def test_a_primary_whose_disk_fails_writes_hands_over_once_and_nothing_is_lost(state: Path) -> None:
+    pair = with_cron(state)
+    pair.breaks("disk-fails-writes", pair.active.name)
+    assert pair.until(lambda: pair.serves(pair.standby), 180), pair.story()
+    pair.passes(5)
+    assert pair.lost() == 0 and pair.sound, pair.story()
+    pair.breaks("disk-ok", pair.active.name)
+    pair.passes(2 * MINUTES)
+    assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
+    assert pair.reasons(pair.active) == ("home: damaged copy",)
+    assert len(pair.entries(pair.active, "disk-errors")) == 1
+    assert damage(pair, pair.standby) is None
+
+
+def test_report_moves_nothing(state: Path) -> None:
+    pair = with_cron(state, policy(disk_errors="report"))
+    fails_for_a_while(pair, pair.active)
+    assert pair.serves(pair.active) and damage(pair, pair.active) is not None
+    assert not pair.entries(pair.active, "disk-errors")
+
+
+def test_with_both_copies_damaged_nothing_moves_and_it_is_said_once_where_each_failed(state: Path) -> None:
+    pair = with_cron(state)
+    pair.breaks("disk-fails-writes", pair.standby.name, "home", "20")
+    pair.passes(MINUTES)
+    pair.breaks("disk-fails-writes", pair.active.name, "home", "20")
+    pair.passes(2 * MINUTES)
+    assert pair.serves(pair.active) and pair.rests(pair.standby)
+    said = pair.told_once(pair.active, "nothing is moved", "disk-errors").result
+    assert "the copy of home on nfs002 is damaged" in said and said.count("sector") >= 2, said
+
+
+def test_a_primary_without_a_peer_goes_on_and_hands_over_when_that_is_complete_again(state: Path) -> None:
+    pair = with_cron(state)
+    pair.breaks("disk-fails-writes", pair.active.name, "home", "20")
+    pair.passes(25)
+    pair.breaks("cut-replication")
+    pair.passes(2 * MINUTES)
+    assert pair.serves(pair.active), pair.story()
+    pair.breaks("heal")
+    assert pair.until(lambda: pair.serves(pair.standby), 240), pair.story()
+    assert pair.sound
+
+
+def test_a_failed_move_is_not_begun_again_and_the_damaged_copy_does_not_come_back_by_itself(state: Path) -> None:
+    """The other node could not mount its good copy: nobody serves until a human decides."""
+    pair = with_cron(state)
+    pair.breaks("mount-fails", pair.standby.name, "home")
+    fails_for_a_while(pair, pair.active)
+    pair.passes(3 * MINUTES)
+    begun = [entry for entry in pair.entries(pair.active, "switchover") if "begins" in entry.result]
+    assert len(begun) == 1, pair.story()
+    assert not pair.serves(pair.active) and not pair.serves(pair.standby)
+    assert pair.blocked(pair.standby) and "home: damaged copy" in pair.reasons(pair.active)
