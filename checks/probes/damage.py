@@ -11,7 +11,6 @@ secondary.c, `hr_localflush`): then each one of them fails, and nothing is damag
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -87,6 +86,8 @@ def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool
 def written_down(node: Node, name: str) -> str:
     """What hastwatch has written down of writes that failed on this copy, and that it was not made anew since; empty
     where it has written down nothing, or nothing of the kind. Raises ProbeError."""
+    import json
+
     try:
         text = node.read(LEDGER.format(name=name))
     except NotFound:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediate.state import ledger as ledgers
+from remediate.state.damage import FILLED_AFTER, Anew, Damage
 from remediate.state.events import Heard
 from remediate.state.ledger import NOTHING, SHUFFLE, TABLE, Copy, Event, Ledger, after, stale
 from remediate.state.store import StateNotKept, Store
@@ -23,7 +24,17 @@ FOLLOWING = COMPLETE._replace(role="secondary", connected_at=T - 900)
 ALONE = COMPLETE._replace(role="secondary", disconnected_at=T - 300)
 
 TIME = st.integers(0, 4 * 10**9).map(float)
-LEDGER = st.builds(
+DAMAGE = st.builds(Damage, at=TIME, says=st.text(), anew=st.sampled_from(Anew), anew_at=TIME)
+
+
+def with_damage(ledger: Ledger, damage: Damage | None) -> Ledger:
+    """As it is kept: a damaged copy is incomplete."""
+    if damage is None:
+        return ledger
+    return ledger._replace(damage=damage, copy=Copy.INCOMPLETE, since=damage.at, why=damage.sentence)
+
+
+LEDGERS = st.builds(
     Ledger,
     copy=st.sampled_from(Copy),
     since=TIME,
@@ -35,7 +46,10 @@ LEDGER = st.builds(
     role=st.sampled_from(["", "primary", "secondary", "init"]),
     parted_at=st.none() | TIME,
     unheard_since=st.none() | TIME,
+    damage=st.none(),
+    sound_since=st.none() | TIME,
 )
+LEDGER = st.builds(with_damage, LEDGERS, st.none() | DAMAGE)
 
 
 def heard(ledger: Ledger, *events: Event, at: float = T) -> Ledger:
@@ -241,6 +255,45 @@ def test_a_node_that_heard_no_master_does_not_know_that_the_other_one_wrote_alon
 def test_a_promotion_that_was_undone_does_not_make_a_stale_copy_fresh() -> None:
     ledger = heard(heard(ALONE, Event.ROLE_PRIMARY), Event.ROLE_SECONDARY, at=T + 5)
     assert stale(ledger, Heard(T - 60, T + 3600, 0), 10) != ""
+
+
+def fails(ledger: Ledger, at: float = T, says: str = "write 1") -> Ledger:
+    return after(ledger, Event.WRITE_FAILED, at, "nfs002", says)
+
+
+@given(LEDGER, st.lists(st.tuples(st.sampled_from(Event), TIME)))
+def test_a_damaged_copy_is_incomplete_whatever_happens_until_it_is_sound(
+    ledger: Ledger, story: list[tuple[Event, float]]
+) -> None:
+    for event, at in story:
+        ledger = after(ledger, event, at, "nfs001", "write 1")
+        assert ledger.damage is None or (ledger.copy is Copy.INCOMPLETE and "write" in ledger.why)
+
+
+def test_only_a_created_then_filled_then_complete_copy_is_sound_again() -> None:
+    told, looked = Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE
+    late = T + 2 * FILLED_AFTER
+    for last in (told, looked):
+        created = heard(fails(FOLLOWING), Event.CREATED, at=T + 1)
+        filled = heard(created, Event.FILLS, at=T + 2)
+        sound = heard(filled, last, at=late)
+        assert (sound.damage, sound.copy, sound.sound_since) == (None, Copy.COMPLETE, late)
+        assert heard(filled, last, at=T + 3).damage is not None  # it may be of the connection before
+        assert heard(created, last, at=late).damage is not None
+        assert heard(fails(FOLLOWING), Event.FILLS, last, at=late).damage is not None
+        assert heard(fails(filled, T + 3), last, at=late).damage is not None
+    assert heard(filled, Event.SYNCDONE, at=late).damage is not None
+
+
+def test_a_human_ends_a_damage_by_his_word() -> None:
+    for event, copy in ((Event.LOSS_ACCEPTED, Copy.COMPLETE), (Event.TOLD_SOUND, Copy.UNKNOWN)):
+        after_it = heard(fails(FOLLOWING), event, at=T + 9)
+        assert (after_it.damage, after_it.copy, after_it.sound_since) == (None, copy, T + 9)
+
+
+def test_the_first_failure_of_a_copy_is_the_one_that_counts_and_the_latest_is_told() -> None:
+    twice = fails(fails(FOLLOWING), T + 60, "write 2")
+    assert twice.damage == Damage(T, "write 2") and twice.since == T
 
 
 @pytest.fixture

@@ -1,0 +1,151 @@
+"""What says that a write failed on a copy: hastd's counters, lines of the kernel and of hastd, as untrusted text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.probes import damage
+from checks.probes.hast import Errors, Resource, parse_list
+
+DISK = frozenset({"vtbd1", "ada1", "ada1p3", "gpt/hast0"})
+KERNEL = "Nov 28 16:21:24 nfs002 kernel: "
+SEQUENCE = Path(__file__).with_name("silent-divergence.txt")
+"""What the pair printed on which it was seen first: by hand, without hastwatch."""
+
+
+def found(*lines: str) -> list[damage.FailedWrite]:
+    return list(damage.failed_writes(lines, "home", DISK))
+
+
+def counted(errors: Errors, deletes: int = 0, flushes: int = 0, idle: int = 255) -> str:
+    listed = re.search(r"home:\n.*?idle: 255\n", SEQUENCE.read_text(), re.S)
+    assert listed is not None
+    one = parse_list(listed[0], "home")
+    return damage.by_counters(one._replace(errors=errors, deletes=deletes, flushes=flushes, queues={"idle": idle}))
+
+
+def recorded() -> list[tuple[str, Resource]]:
+    """Each `hastctl list` of the recorded pair, by node, in order."""
+    shown = re.findall(r"^\[(nfs00\d) [^]]*\] \$ .*?(?=^\[nfs00\d |\Z)", SEQUENCE.read_text(), re.S | re.M)
+    parts = re.split(r"^(?=\[nfs00\d )", SEQUENCE.read_text(), flags=re.M)[1:]
+    assert len(parts) == len(shown)
+    lists = [(part[1:7], re.search(r"^home:\n(  .*\n)+", part, re.M)) for part in parts]
+    return [(node, parse_list(listed[0], "home")) for node, listed in lists if listed is not None]
+
+
+def test_the_recorded_standby_shows_its_damage_only_until_its_worker_ends() -> None:
+    """Real-run silent-divergence: 22 writes, 44 errors, and after a reconnection nothing."""
+    said = [(node, damage.by_counters(each)) for node, each in recorded()]
+    assert [node for node, text in said if text] == ["nfs002"]
+    assert [text for _, text in said if text] == ["hastd counts 44 writes that failed on /dev/vtbd1.nop"]
+    assert [node for node, _ in said] == ["nfs001", "nfs002", "nfs001", "nfs002", "nfs001", "nfs002", "nfs002"]
+
+
+def test_a_read_that_failed_damages_nothing() -> None:
+    assert counted(Errors(read=7, write=0, delete=0, flush=0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("failed", "asked", "idle", "damaged"),
+    [
+        (12, 12, 255, False),  # the disk does not know such requests
+        (11, 12, 254, False),  # and one is underway
+        (11, 12, 255, True),
+        (1, 12, 255, True),
+        (13, 12, 255, True),  # the map's own flush failed too
+    ],
+)
+def test_deletes_and_flushes_that_all_fail_are_unknown_to_the_disk(
+    failed: int, asked: int, idle: int, damaged: bool
+) -> None:
+    deletes = counted(Errors(read=0, write=0, delete=failed, flush=0), deletes=asked, idle=idle)
+    flushes = counted(Errors(read=0, write=0, delete=0, flush=failed), flushes=asked, idle=idle)
+    assert bool(deletes) is bool(flushes) is damaged
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (("vtbd1: hard error cmd=write fsbn 440000",), "vtbd1, sector 440000"),
+        (("vtbd1: hard error cmd=write 440000-440063",), "vtbd1, sector 440000"),
+        (("vtbd1: hard error cmd=flush fsbn 0",), "vtbd1, sector 0"),
+        (
+            (
+                "(ada1:ahcich1:0:0:0): WRITE_FPDMA_QUEUED. ACB: 61 08 00 00 00 40 00 00 00 00 00 00",
+                "(ada1:ahcich1:0:0:0): CAM status: ATA Status Error",
+                "(ada1:ahcich1:0:0:0): Error 5, Retries exhausted",
+            ),
+            "ada1, WRITE_FPDMA_QUEUED",
+        ),
+        (("g_vfs_done():hast/home[WRITE(offset=65536, length=32768)]error = 5",), "hast/home, offset 65536"),
+        (("g_vfs_done():hast/home.eli[WRITE(offset=65536, length=32768)]error = 5",), "hast/home.eli, offset 65536"),
+        (("GEOM_ELI: g_eli_write_done() failed (error=5) gpt/hast0[WRITE(offset=0, length=512)]",), "gpt/hast0"),
+    ],
+)
+def test_the_kernel_tells_of_a_failed_write(lines: tuple[str, ...], says: str) -> None:
+    assert [each.says for each in found(*(KERNEL + line for line in lines))] == [f"the kernel: {says}"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("vtbd1: hard error cmd=read fsbn 420000",),
+        ("vtbd2: hard error cmd=write fsbn 440000",),
+        ("vtbd1: soft error cmd=write fsbn 440000",),
+        (
+            "(ada1:ahcich1:0:0:0): READ_FPDMA_QUEUED. ACB: 60 08 00 00 00 40 00 00 00 00 00 00",
+            "(ada1:ahcich1:0:0:0): Error 5, Retries exhausted",
+        ),
+        (
+            "(ada1:ahcich1:0:0:0): WRITE_FPDMA_QUEUED. ACB: 61 08 00 00 00 40 00 00 00 00 00 00",
+            "(ada1:ahcich1:0:0:0): Retrying command, 3 more tries remain",
+        ),
+        ("g_vfs_done():hast/home[WRITE(offset=65536, length=32768)]error = 6",),  # the device went with its role
+        ("g_vfs_done():hast/home2[WRITE(offset=65536, length=32768)]error = 5",),
+        ("g_vfs_done():gpt/rootfs[WRITE(offset=65536, length=32768)]error = 5",),
+    ],
+)
+def test_what_is_no_failed_write_of_this_copy_is_not_taken_for_one(lines: tuple[str, ...]) -> None:
+    assert not found(*(KERNEL + line for line in lines))
+
+
+def test_a_user_cannot_say_it_in_the_name_of_the_kernel() -> None:
+    line = "Nov 28 16:21:24 nfs002 mail[77]: vtbd1: hard error cmd=write fsbn 440000"
+    assert damage.worth_a_look(line) == [line] and not found(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "theirs"),
+    [
+        ("(secondary) Request failed: WRITE(2097152, 32768).: Input/output error.", False),
+        ("(primary) Local request failed (Input/output error): WRITE(2097152, 32768).", False),
+        ("(primary) Remote request failed (Input/output error): WRITE(2097152, 32768).", True),
+    ],
+)
+def test_hastd_tells_of_it_where_its_worker_is_heard(text: str, theirs: bool) -> None:
+    line = f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}"
+    assert [(each.says, each.theirs) for each in found(line)] == [("hastd, offset 2097152", theirs)]
+    assert not found(line.replace("[home]", "[mail]"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(primary) Local request failed (Input/output error), trying remote node. READ(0, 512).",
+        "(primary) Local request failed (Operation not supported): FLUSH.",
+        "(secondary) Request failed: READ(0, 512).: Input/output error.",
+    ],
+)
+def test_reads_and_unknown_requests_of_hastd_are_none(text: str) -> None:
+    assert not found(f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}")
+
+
+@given(st.text(), st.sampled_from(damage.WORTH_A_LOOK), st.text())
+def test_no_line_does_any_harm(before: str, word: str, after: str) -> None:
+    lines = damage.worth_a_look(f"{KERNEL}{before}{word}{after}")
+    assert len(damage.summary(damage.failed_writes(lines, "home", DISK))) < 1000
