@@ -101,6 +101,13 @@ def _place(
     return Places(write, Fate.LOST, loss.cause if loss else Cause.DISK, buffered, complete, partly)
 
 
+def served_old(pair: Pair, node: Node, resource: str) -> list[Write]:
+    """The acknowledged writes whose content failed on this node's disk, or has flipped bits there, and is on the other
+    one's: whoever mounts this copy serves them as they were before."""
+    here, there = disk_of(node, resource), disk_of(pair.peer(node), resource).pieces()
+    return [write for write in pair.ledger.of(resource) if here.lacks(write.pieces[:1]) and write.pieces[0] in there]
+
+
 def lost(pair: Pair, resource: str) -> list[Places]:
     """The acknowledged writes that exist nowhere any more."""
     return [each for each in places(pair, resource) if each.fate is Fate.LOST]

@@ -113,6 +113,24 @@ def split_brain_recovered(stage: Stage) -> None:
     stage.ends()
 
 
+def disk_fails_writes_automatic(stage: Stage) -> None:
+    """The active node's disk fails writes: its copy is known to be damaged, the service moves in order, and the copy is
+    made anew by hand."""
+    old, new = stage.active, stage.standby
+    stage.looks("before")
+    for resource in stage.resources:
+        stage.breaks("disk-fails-writes", old.name, resource.name)
+    stage.waits(90, "cron looks once a minute, finds it, and hands over once")
+    stage.looks("handed over", "carp-hast-active", "hast-copy-damaged", "hast-io-errors")
+    for resource in stage.resources:
+        stage.breaks("disk-ok", old.name, resource.name)
+        for line in ("role init", "create", "role secondary"):
+            stage.types(old, f"hastctl {line} {resource.name}")
+    steps.synchronised(stage, new)
+    stage.waits(130, f"{new.name} tells that the copy is complete, and {old.name} is fit again")
+    stage.ends("carp-held-standby", "hast-io-errors")
+
+
 AUTOMATIC = (
     Scenario("switchover-automatic", "the address is moved by hand, and the data follow it", switchover_automatic,
              automatic=True),
@@ -127,6 +145,8 @@ AUTOMATIC = (
              policy=lambda policy: policy._replace(periodic_promotion=True)),
     Scenario("missed-event-repaired", "devd is dead when the address moves; monitoring finds it and has it repaired",
              missed_event_repaired, automatic=True, monitored=True),
+    Scenario("disk-fails-writes-automatic", "the active node's disk fails writes; the service moves to a sound copy",
+             disk_fails_writes_automatic, automatic=True),
     Scenario("split-brain-recovered", "a split-brain, recovered with what only one copy has by one command",
              split_brain_recovered, automatic=True),
 )  # fmt: skip

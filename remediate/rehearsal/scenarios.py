@@ -14,6 +14,8 @@ from remediate.rehearsal.scenario import Scenario, Stage
 from remediate.rehearsal.upgrade import UPGRADES
 from remediate.rehearsal.writes import Cause
 
+BIG = 4 << 20
+"""Bytes of a file that fills extents of its own."""
 ALARM = 30.0
 """Seconds from an event until the operator has read the alarm and logged in."""
 
@@ -238,6 +240,31 @@ def stale_standby(stage: Stage) -> None:
     stage.ends("carp-demoted")
 
 
+def disk_fails_writes(stage: Stage) -> None:
+    """The standby's disk fails some writes, HAST calls its copy complete, and a clean handover serves old data."""
+    old, new = stage.active, stage.standby
+    stage.looks("before")
+    for resource in stage.resources:
+        stage.breaks("disk-fails-writes", new.name, resource.name, "20")
+        stage.pair.client(resource.name).write_now("big", "x" * BIG)
+    stage.waits(30, "a client writes a file of 4 MB: each write succeeds on one side, and is acknowledged")
+    stage.looks("only the standby's counter tells", "hast-copy-damaged", "hast-io-errors")
+    stage.breaks("cut-replication")
+    stage.waits(40, "the link is down for a while: the standby's worker ends, and its counters with it")
+    stage.breaks("heal")
+    steps.synchronised(stage, old)
+    stage.tells("complete, nothing dirty, no error counted: what failed before was not copied")
+    steps.stop_serving(stage, old)
+    steps.unmount(stage, old)
+    stage.expects_loss(Cause.DAMAGE)
+    steps.role(stage, old, "secondary")
+    steps.hold_back(stage, old)
+    steps.promote(stage, new)
+    steps.synchronised(stage, new)
+    stage.says_missing()
+    stage.ends("carp-demoted", "hast-io-errors")
+
+
 SCENARIOS = (
     Scenario("switchover-clean", "planned switchover: clean unmount while connected, then the role", switchover_clean),
     Scenario("switchover-documented", "the same in the documented order: role first", switchover_documented),
@@ -250,6 +277,8 @@ SCENARIOS = (
              hooked=True),
     Scenario("export-vanishes", "a file system mounted again is not exported", export_vanishes),
     Scenario("disk-replaced", "a blank disk in the standby, copied in full", disk_replaced),
+    Scenario("disk-fails-writes", "the standby's disk fails some writes: complete, and served old by a clean handover",
+             disk_fails_writes),
     Scenario("stale-standby", "a standby whose copy is known to be old has to take over", stale_standby),
     *AUTOMATIC,
     *UPGRADES,

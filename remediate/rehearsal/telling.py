@@ -23,6 +23,7 @@ WHOSE = {
     Cause.ONE_HISTORY: "given up instead of a split-brain: the other node had the service",
     Cause.OVERWRITTEN: "the recovery: overwritten from the copy that was kept",
     Cause.DISK: "a disk that failed or was replaced",
+    Cause.DAMAGE: "a copy on which a write failed: it is read as it was before",
 }
 SHORT = {
     Cause.UFS_DELAY: "UFS",
@@ -31,6 +32,7 @@ SHORT = {
     Cause.ONE_HISTORY: "one history",
     Cause.OVERWRITTEN: "the recovery",
     Cause.DISK: "the disk",
+    Cause.DAMAGE: "the damage",
 }
 """Whose doing a loss is, in a sentence and in a word."""
 

@@ -282,6 +282,7 @@ def test_only_a_created_then_filled_then_complete_copy_is_sound_again() -> None:
         assert heard(created, last, at=late).damage is not None
         assert heard(fails(FOLLOWING), Event.FILLS, last, at=late).damage is not None
         assert heard(fails(filled, T + 3), last, at=late).damage is not None
+    filled = heard(fails(FOLLOWING), Event.CREATED, Event.FILLS)
     assert heard(filled, Event.SYNCDONE, at=late).damage is not None
 
 
