@@ -312,7 +312,7 @@ class Run:
         why = "; ".join(carrier.failed.values())
         for name in names:
             self.site.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
-        known = bool(carrier.without_device)
+        known = any(not carrier.is_gone(name) for name in carrier.without_device)  # else nothing was to be connected
         unknown = known_bug.note_seen(self.site, False, known_bug.NO_DEVICE) if known else ""
         left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:

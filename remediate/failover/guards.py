@@ -14,7 +14,7 @@ from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.hold import Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import Leaving, NodeState, ResourceState, Split
+from remediate.failover.facts import Leaving, NodeState, Peer, ResourceState, Split
 
 
 class Target(enum.Enum):
@@ -93,7 +93,8 @@ RULES = (
          lambda state, node, policy: state.unopenable, refuses=Why.NO_KEY),
     Rule("cannot-be-primary", "hastd does not work as primary (FreeBSD bug 292322); it is not tried again until"
          " `hastwatch clear`, or with another kernel or hastd", Target.STANDBY,
-         lambda state, node, policy: node.cannot_be_primary, refuses=Why.CANNOT_BE_PRIMARY),
+         lambda state, node, policy: node.cannot_be_primary and state.peer is not Peer.GONE,
+         refuses=Why.CANNOT_BE_PRIMARY),
     Rule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
          Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
          and not policy.promote_stale, refuses=Why.BOOT_ALONE),

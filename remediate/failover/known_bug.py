@@ -3,8 +3,10 @@
 A planned move is refused. A promotion that CARP asks for is tried once all the same, as there is nothing to lose, and
 says what is to be expected. Where its device does not come, while the worker lives and is connected to nobody, it is
 named, and written down with the kernel and the hastd that it was seen of (`checks.probes.as_primary`): it is not tried
-again until a human says so (`hastwatch clear`), or one of the two is another one. That a primary works is written down
-too: it has its device, and is connected, so it has received a connection.
+again until a human says so (`hastwatch clear`), or one of the two is another one. Where the other node is known to be
+gone it is tried all the same: connections to it are rejected then (`peer_route`), so hastd hands none over (`hastd.c
+connection_migrate()`), and the device comes. That a primary works is written down too: it has its device, and is
+connected, so it has received a connection.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.failover import known_bug
 from remediate.failover.converge import Wish, converge
-from remediate.failover.facts import Split
+from remediate.failover.facts import Peer, Split
 from remediate.failover.observe import Seen, observe
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
@@ -86,7 +86,7 @@ def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> No
         raise StepFailed(f"maintenance: {facts.maintenance} (hastwatch maintenance off)")
     if facts.node.blocked:
         raise StepFailed(f"{facts.blocked} (hastwatch clear)")
-    if facts.node.cannot_be_primary:
+    if facts.node.cannot_be_primary and any(facts.resources[name].peer is not Peer.GONE for name in names):
         raise StepFailed(f"hastd does not work as primary: {facts.cannot_be_primary} (hastwatch clear tries it again)")
     for name in names:
         state = facts.resources[name]

@@ -11,8 +11,10 @@ from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
 from remediate.failover import known_bug
 from remediate.failover.converge import Result, Wish
+from remediate.failover.glance import look
 from remediate.failover.observe import observe
 from remediate.failover.outcome import StepFailed
+from remediate.failover.verdict import verdict
 from remediate.rehearsal import release
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
@@ -173,3 +175,25 @@ def test_a_human_who_promotes_such_a_node_is_told_how_to_try_it_again(state: Pat
     seen = pair.does(pair.standby, observe)
     with pytest.raises(StepFailed, match="hastwatch clear"):
         refuse_impossible(seen, ["home"], {})
+
+
+def test_a_glance_at_the_pair_says_that_the_standby_cannot_take_over(state: Path) -> None:
+    found = pair_of(state)
+    said = found.does(found.active, lambda site: verdict(look(site)))
+    assert said.headline == f"{found.active.name} serves home, {found.standby.name} cannot take over"
+    assert any("hastd does not work as primary" in trouble.says for trouble in said.troubles)
+
+
+def test_where_the_other_node_is_gone_nothing_is_to_be_connected_and_it_serves(state: Path) -> None:
+    pair = given_up(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 180), pair.story()
+    assert pair.sound
+
+
+def test_a_device_that_does_not_come_although_the_other_node_is_gone_is_a_failed_promotion(state: Path) -> None:
+    pair = pair_of(state)
+    pair.breaks("device-never-appears", pair.standby.name, "home")
+    pair.active.power_off()
+    assert pair.until(lambda: bool(pair.blocked(pair.standby)), 300), pair.story()
+    assert not pair.store(pair.standby).read(as_primary.NAME)

@@ -126,7 +126,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "a losing or stale copy promoted"
     if promoted and state.no_copy:
         yield "a node promoted whose disk holds no copy"
-    if promoted and node.cannot_be_primary:
+    if promoted and node.cannot_be_primary and state.peer is not Peer.GONE:
         yield "a node promoted whose hastd was seen not to work as primary"
     if promoted and state.damaged:
         yield "a copy promoted on which a write has failed"
