@@ -78,7 +78,7 @@ class Release(NamedTuple):
 
 
 _14 = Ifconfig(flags=0x8802, lower_up=True, peer=True)
-"""14's own sources are not at hand: what is the same in 14 and 15 is what its man pages and outputs show."""
+"""14's sources were not read: the flags are as published outputs of 14 have them, the rest is as recorded of 15."""
 _15 = _14._replace(options="880028<VLAN_MTU,JUMBO_MTU,LINKSTATE,HWSTATS>", wants_mask=True)
 _OF_15 = Release(
     "15.0",
