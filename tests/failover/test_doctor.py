@@ -21,6 +21,7 @@ from remediate.rehearsal.dying import Fate
 from remediate.rehearsal.hastconf import parse
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import layout_of
+from remediate.state import maintenance
 from remediate.subcommands import doctor
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
@@ -85,7 +86,9 @@ def test_a_standby_that_follows_nobody_is_left_alone_unless_a_human_says_so(stat
     pair.passes(30)
     with pytest.raises(StepFailed, match="refused"):
         tried(pair)
-    assert is_clean(pair.standby)
+    assert is_clean(pair.standby) and not pair.entries(pair.standby, "doctor")
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "a new pair", "alice")
+    assert tried(pair).as_primary is AsPrimary.WORKS
 
 
 def test_a_try_is_given_up_when_the_node_may_have_to_serve(state: Path) -> None:
