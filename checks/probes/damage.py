@@ -70,11 +70,11 @@ class FailedWrite(NamedTuple):
 def by_counters(found: Resource) -> str:
     """What the counters of hastd's worker prove of this node's copy, in words; empty where they prove nothing."""
     errors = found.errors
-    said = [f"{errors.write} writes"] if errors.write else []
-    for word, failed, asked in (("deletes", errors.delete, found.deletes), ("flushes", errors.flush, found.flushes)):
+    said = [f"write {errors.write}"] if errors.write else []
+    for word, failed, asked in (("delete", errors.delete, found.deletes), ("flush", errors.flush, found.flushes)):
         if failed and not _is_unknown_request(failed, asked, found.queues):
-            said.append(f"{failed} of {asked} {word}")
-    return f"hastd counts {', '.join(said)} that failed on {found.localpath}" if said else ""
+            said.append(f"{word} {failed} of {asked}")
+    return f"hastd counts requests that failed on {found.localpath}: {', '.join(said)}" if said else ""
 
 
 def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool:

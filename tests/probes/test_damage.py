@@ -42,7 +42,7 @@ def test_the_recorded_standby_shows_its_damage_only_until_its_worker_ends() -> N
     """Real-run silent-divergence: 22 writes, 44 errors, and after a reconnection nothing."""
     said = [(node, damage.by_counters(each)) for node, each in recorded()]
     assert [node for node, text in said if text] == ["nfs002"]
-    assert [text for _, text in said if text] == ["hastd counts 44 writes that failed on /dev/vtbd1.nop"]
+    assert [text for _, text in said if text] == ["hastd counts requests that failed on /dev/vtbd1.nop: write 44"]
     assert [node for node, _ in said] == ["nfs001", "nfs002", "nfs001", "nfs002", "nfs001", "nfs002", "nfs002"]
 
 
