@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config
+from remediate.failover import damaged
 from remediate.failover.converge import Wish
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
@@ -212,3 +213,19 @@ def test_a_failed_move_is_not_begun_again_and_the_damaged_copy_does_not_come_bac
     assert len(begun) == 1, pair.story()
     assert not pair.serves(pair.active) and not pair.serves(pair.standby)
     assert pair.blocked(pair.standby) and "home: damaged copy" in pair.reasons(pair.active)
+
+
+def test_a_human_declares_a_copy_sound_not_while_the_worker_still_counts(state: Path) -> None:
+    """`hastwatch ledger home --sound`."""
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    with pytest.raises(StepFailed, match="these counters end with the worker"):
+        pair.does(pair.standby, lambda site: damaged.declare_sound(site, "home", "root"))
+    assert damage(pair, pair.standby) is not None
+    for command in ("hastctl role init home", "hastctl role secondary home"):
+        pair.pair.must(pair.standby, command)
+    pair.does(pair.standby, lambda site: damaged.declare_sound(site, "home", "root"))
+    pair.passes(MINUTES)
+    assert damage(pair, pair.standby) is None, pair.story()
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert pair.reasons(pair.standby) != ("home: damaged copy",)
