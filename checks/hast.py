@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
+from checks import verified
 from checks.carp_state import seen_since
 from checks.plugin.command import CheckCommand, Session, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
@@ -33,6 +34,7 @@ TABLE = Table(
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not made anew since",
         "HAST calls it complete and it holds old data: while the other node serves, make it anew here (hastctl role "
         "init, hastctl create, hastctl role secondary)"),
+    verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
     Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",
         "no second copy is kept until that route is gone: hastwatch converge, or route delete"),
@@ -46,6 +48,7 @@ TABLE = Table(
         "a failover is on its way; critical when it has not passed by then"),
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
+    *verified.ROWS[1:],
     Row("hast-in-sync", OK, "primary, complete, dirty inside -w and -c",
         "a peer is connected, and lacks no more than this"),
     Row("hast-following", OK, "secondary, complete", "a primary is connected"),
@@ -88,6 +91,7 @@ def add_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--replication", choices=("fullsync", "memsync", "async"), help=(
         "the replication mode it must have (default: any but async)"
     ))  # fmt: skip
+    verified.add_option(made)
     add_thresholds(made, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
 
 
@@ -167,6 +171,7 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     yield from _rejected(session, found, subject)
     if found.role is not Role.PRIMARY:
         yield from could_be_primary(session, session.here, TABLE, subject)
+    yield from session.guarded(subject, verified.look(session, found, subject))
     session.memory.put(kept_as, {
         "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
         "catching_up": catching_up or found.status is Status.DEGRADED,
@@ -310,7 +315,9 @@ def _bug_292322(session: Session, found: Resource) -> str:
     return f" ({said})" if said else ""
 
 
-QUESTIONS = (*OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER))
+QUESTIONS = (
+    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER), verified.QUESTION,
+)  # fmt: skip
 
 CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
 main = CHECK.main

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from checks.plugin.text import plain, say_count
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from checks.plugin.finding import CRITICAL, WARNING, Finding, Row
+from checks.plugin.text import duration, plain, say_count, say_duration
+from checks.probes import verified
+from checks.probes.errors import NotPermitted, ProbeError
+from checks.probes.hast import Resource, Role
 from checks.probes.verified import Verification
 
+if TYPE_CHECKING:
+    from checks.plugin.command import Session
+
+ROWS = (
+    Row("hast-copies-differ", CRITICAL, "primary; the last `hastwatch verify` found extents that differ, or cannot be "
+        "read", "a failover would serve other data: keep to the primary, and make the other copy anew"),
+    Row("hast-never-verified", WARNING, "primary; with --verified: the copies have not been compared yet",
+        "whether the other copy holds the same is not known: hastwatch verify"),
+    Row("hast-verified-long-ago", WARNING, "primary; with --verified: the last comparison is longer ago, or has left "
+        "extents out", "whether the other copy still holds the same is not known: hastwatch verify"),
+)  # fmt: skip
+QUESTION = ("cat", verified.path("{name}"))
+CLOCKS = 3600.0
+"""Seconds by which the clocks of the nodes may differ."""
 SHOWN = 10
 """Numbers of extents that a sentence names."""
 
@@ -24,3 +46,51 @@ def said(run: Verification) -> str:
     if run.undecided:
         words.append(f"{say_count(run.undecided, 'extent')} not compared, being written all the time")
     return "; ".join(words)
+
+
+def add_option(made: argparse.ArgumentParser) -> None:
+    """The option of check_hast."""
+    made.add_argument("--verified", type=_age, metavar="AGE", help=(
+        "how long ago `hastwatch verify` may have compared the copies of a primary, such as 35d (default: any time, or "
+        "never; differences are always found)"
+    ))  # fmt: skip
+
+
+def _age(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def look(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
+    """Judge the last comparison of a primary. A standby is not judged: it was told the same, and clients are elsewhere.
+    Who asks for no age and may not read the file has said nothing about comparisons. Raises ProbeError otherwise."""
+    if found.role is not Role.PRIMARY:
+        return
+    wanted = session.options.verified
+    try:
+        runs = verified.read(session.here, found.name)
+    except NotPermitted:
+        if wanted is not None:
+            raise
+        return
+    except ProbeError as error:
+        yield session.table.could_not_look(subject, error)
+        return
+    last = runs[-1] if runs else None
+    ago = session.wall() - last.ended if last else 0.0
+    if last is not None and last.differ:
+        text = f"compared {say_duration(max(ago, 0))} ago: {said(last)}"
+        yield session.table.finding("hast-copies-differ", subject, text)
+    if wanted is None:
+        return
+    if last is None:
+        yield session.table.finding("hast-never-verified", subject, "the copies have never been compared")
+    elif ago > wanted or ago < -CLOCKS or last.undecided:
+        text = f"compared {say_duration(max(ago, 0))} ago, {say_duration(wanted)} is asked for"
+        if last.undecided:
+            text = f"compared {say_duration(max(ago, 0))} ago, but for {say_count(last.undecided, 'extent')}"
+        if ago < -CLOCKS:
+            text = "compared in the future, by the clock of the node"
+        yield session.table.finding("hast-verified-long-ago", subject, text)

@@ -95,6 +95,27 @@ SILENT = (
     "",
     '{"version": 1, "before": 0, "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}',
 )
+VERIFIED = "cat /var/db/hastwatch/home.verified.json"
+
+
+def verified(**changes: object) -> tuple[str, str, str]:
+    """What came out of one comparison."""
+    run = {
+        "began": "2026-11-22T07:46:35Z",
+        "ended": "2026-11-22T08:46:35Z",
+        "by": "nfs001",
+        "extents": 128,
+        "extentsize": 2097152,
+        "differ": 0,
+        "undecided": 0,
+        "numbers": [],
+        "unread": {},
+        "wrong": "",
+        "deletes": 0,
+    }
+    return VERIFIED, "", json.dumps({"version": 1, "runs": [run | changes]})  # fmt: skip
+
+
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
 CASES = (
@@ -122,6 +143,12 @@ CASES = (
     Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
+    Case("hast-copies-differ", "hast", answers=(verified(differ=2, numbers=[3, 17]),)),
+    Case("hast-never-verified", "hast", options=("--verified", "35d")),
+    Case("hast-verified-long-ago", "hast", answers=(verified(),), options=("--verified", "1s")),
+    Case("hast-verified-long-ago", "hast", answers=(verified(undecided=1),), options=("--verified", "9999d")),
+    Case("command-failed", "hast", answers=((VERIFIED, "", "cat: Input/output error\nexit 1"),)),
+    Case("output-not-understood", "hast", answers=((VERIFIED, "", "{}"),)),
     Case("hast-peer-rejected", "hast", answers=((LIST, "status: complete", "status: degraded"), REJECTED)),
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
     Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),

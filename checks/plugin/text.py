@@ -6,6 +6,9 @@ import re
 
 SIZE = r"(?ai)(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGTP]?)(?:i?B)?"
 UNITS = ("", "K", "M", "G", "T", "P")
+DURATION = r"(?a)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?"
+SECONDS = (86400, 3600, 60, 1)
+"""Of its units."""
 LONGEST = 400
 """Characters of one message; a plugin's first line should stay well below NRPE's smallest buffer of 1 KB."""
 
@@ -38,6 +41,15 @@ def size_range(text: str) -> str:
         raise ValueError(f"{text!r} is not a range such as 128M, 1M:1G or @0:4M")
     numbers = [end if end in ("", "~") else str(size(end)) for end in ends]
     return text[: len(text) - len(inside)] + ":".join(numbers)
+
+
+def duration(text: str) -> float:
+    """Seconds out of `2h`, `90m`, `1d`, `45s`, `1h30m`. Raises ValueError, also for no time at all."""
+    found = re.fullmatch(DURATION, text)
+    seconds = sum(int(number or 0) * unit for number, unit in zip(found.groups(), SECONDS, strict=True)) if found else 0
+    if seconds <= 0:
+        raise ValueError(f"{text!r} is not a length of time such as 2h, 90m or 1h30m")
+    return float(seconds)
 
 
 def say_size(number: float) -> str:

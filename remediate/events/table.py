@@ -97,6 +97,9 @@ TABLE = (
     *_nothing("check_hast", "a copy is made anew by a human, after the disk; a primary hands over by itself",
               "hast-copy-damaged"),
     *_nothing("check_hast", "it is on its way", "hast-dirty-critical", "hast-synchronising", "hast-role-changing"),
+    *_nothing("check_hast", "the standby's copy is made anew by a human", "hast-copies-differ"),
+    *_nothing("check_hast", "periodic(8) compares the copies, or a human", "hast-never-verified",
+              "hast-verified-long-ago"),
     *_nothing("check_hast", "the configuration is a human's", "hast-replication"),
 
     *_calls("check_hast_mount", Remedy.CONVERGE, Since.SOFT, "the node is not what CARP says",

@@ -24,6 +24,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
+from checks.probes.verified import Verification
 from remediate.failover import silence
 from remediate.failover.filesystems import takes_no_files_on
 from remediate.failover.hold import kept
@@ -32,7 +33,7 @@ from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
 from remediate.failover.state_there import StateThere
 from remediate.site import Site, Way
-from remediate.state import failures, ledger, maintenance, marker
+from remediate.state import failures, ledger, maintenance, marker, verifications
 from remediate.state.journal import NAME as JOURNAL
 from remediate.state.journal import Entry, parse
 from remediate.state.ledger import Ledger
@@ -67,6 +68,8 @@ class ResourceGlance(NamedTuple):
     split: MarkerState | None
     rejects: bool | None = None
     """A route rejects the other node's address in the replication; looked for where no connection is there."""
+    verified: Verification | None = None
+    """What came out when the copies were compared last."""
 
 
 class NodeGlance(NamedTuple):
@@ -274,7 +277,16 @@ class _Look:
             copy=ledger.in_boot(ledger.read(self.store, place.name), self.boot),
             split=marker.present(self.store, place.name),
             rejects=self._read(partial(_rejects, self.node, resource)) if resource else None,
+            verified=self._verified(place.name),
         )
+
+    def _verified(self, name: str) -> Verification | None:
+        try:
+            runs = verifications.runs(self.store, name)
+        except StateUnreadable as error:
+            self.unread.append(str(error))
+            return None
+        return runs[-1] if runs else None
 
     def _role(self, name: str) -> tuple[HastRole, Resource | None]:
         """The role as hastd says it, else as the title of a worker does."""

@@ -171,6 +171,8 @@ RESOURCE_RULES = (
     ResourceRule(Level.WRONG, "NFS does not run on {node}",
                  lambda resource, node: _primary(resource) and _master(resource) and bool(resource.place.exported)
                  and bool(lacking(node))),
+    ResourceRule(Level.WRONG, "the copies of {name} differ",
+                 lambda resource, node: resource.verified is not None and bool(resource.verified.differ)),
     ResourceRule(Level.NOTE, "the copy of {name} on {node} is incomplete",
                  lambda resource, node: resource.copy.copy is Copy.INCOMPLETE and not _primary(resource)),
     ResourceRule(Level.NOTE, "{point} on {node} takes files though nothing is mounted",

@@ -3,15 +3,12 @@ file's format."""
 
 from __future__ import annotations
 
-import re
-
+from checks.plugin.text import duration as duration
 from checks.probes.errors import NotUnderstood
 from checks.probes.maintenance import NAME, Maintenance, from_values
 from checks.probes.times import utc
 from remediate.state.store import StateUnreadable, Store
 
-DURATION = r"(?a)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?"
-UNITS = (86400, 3600, 60, 1)
 US = "hastwatch"
 """`who` of a maintenance that nobody began: that of a file which can't be read."""
 
@@ -53,12 +50,3 @@ def begin(store: Store, now: float, seconds: float | None, reason: str, who: str
 def end(store: Store) -> bool:
     """End the maintenance; whether there was any, be it over already or unreadable. Raises StateNotKept."""
     return store.remove(NAME)
-
-
-def duration(text: str) -> float:
-    """Seconds out of `2h`, `90m`, `1d`, `45s`, `1h30m`. Raises ValueError, also for no time at all."""
-    found = re.fullmatch(DURATION, text)
-    seconds = sum(int(number or 0) * unit for number, unit in zip(found.groups(), UNITS, strict=True)) if found else 0
-    if seconds <= 0:
-        raise ValueError(f"{text!r} is not a length of time such as 2h, 90m or 1h30m")
-    return float(seconds)

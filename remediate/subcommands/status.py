@@ -21,6 +21,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
+from checks.probes.verified import as_values as verified_values
 from remediate import exits, local
 from remediate.arguments import Parser, like, seconds
 from remediate.exits import USAGE
@@ -176,6 +177,7 @@ def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, ob
         "peer_rejected": resource.rejects,
         "serves": serves(node, resource),
         "copy": {"copy": copy.copy.value, "since": utc(copy.since) if copy.since else None, "why": copy.why},
+        "verified": None if resource.verified is None else dict(verified_values(resource.verified)),
         "split_brain": None if split is None else {
             "losing": split.losing, "first": utc(split.first), "last": utc(split.last), "events": split.events,
             "unreadable": split.unreadable,

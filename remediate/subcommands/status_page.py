@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from checks import verified
 from checks.plugin.text import plain, say_duration, say_size
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
@@ -254,6 +255,14 @@ def _copy(resource: ResourceGlance, now: float) -> Cell:
     return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is Copy.INCOMPLETE else PLAIN)
 
 
+def _verified(resource: ResourceGlance, now: float) -> Cell:
+    run = resource.verified
+    if run is None:
+        return ()
+    ago = f"{say_duration(max(now - run.ended, 0))} ago: "
+    return _one(f"{ago}{verified.said(run)}", PLAIN if run.equal else WRONG if run.differ else NOTE)
+
+
 def _split(resource: ResourceGlance, now: float) -> Cell:
     split = resource.split
     if split is None:
@@ -269,6 +278,7 @@ RESOURCE_ROWS = (
     ("dirty", _dirty),
     ("data", _data),
     ("copy", _copy),
+    ("verified", _verified),
     ("split-brain", _split),
 )
 """Label and cell of the rows of a resource, after its role."""

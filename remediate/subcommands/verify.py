@@ -7,7 +7,8 @@
 A write that fails on one disk and succeeds on the other leaves the copies different for ever, and HAST says neither
 then nor later; nor does it see a bit that flips. So both disks are read behind HAST's metadata and compared by hashes.
 It runs on the primary, whose `peer` reads the other copy. What differs is read again until it is equal, or has differed
-three times with nothing in flight. Nothing is changed; both nodes write down what came out (docs/verify.md).
+three times with nothing in flight. Nothing is changed; both nodes write down what came out, which `hastwatch status`
+shows and `check_hast` judges.
 
 Interrupted (^C, SIGTERM, a peer that is gone) it says where it stands, and goes on there when it is run again. It runs
 with the lowest priority. On a pair that began with two blank disks, space that was never written may differ: HAST never

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from checks.probes.errors import ProbeError
 from checks.probes.verified import Verification
 from checks.verified import said
+from remediate.failover.glance import look
+from remediate.failover.verdict import verdict
 from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.clock import Completion, Steps
 from remediate.rehearsal.component import DeviceWrite
@@ -24,6 +26,7 @@ from remediate.rehearsal.node import Node
 from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.writes import Part, Piece
 from remediate.state import verifications
+from remediate.subcommands.status_page import page
 from remediate.verification.asking import Refused
 from remediate.verification.verify import Done, Stopped, verify
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
@@ -283,3 +286,22 @@ def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again
         pair.does(pair.active, lambda site: verify(site, HOME, "test"), Fate(during_command=number))
     pair.passes(20)
     assert compares(pair).numbers == (9,)
+
+
+def test_status_shows_what_came_out_on_both_nodes(state: Path) -> None:
+    pair = installed_pair(state)
+    before = pair.does(pair.active, look)
+    assert not any("verified" in line for line in page(before, verdict(before), 120, False))
+    compares(pair)
+    equal = pair.does(pair.active, look)
+    assert any(
+        "verified" in line and "128 extents compared" in line for line in page(equal, verdict(equal), 120, False)
+    )
+    flip(disk_of(pair.standby, HOME), 3)
+    compares(pair)
+    seen = pair.does(pair.active, look)
+    assert {node.name: node.resources[HOME].verified for node in seen.nodes if not node.trouble}.keys() == {
+        "nfs001", "nfs002",
+    }  # fmt: skip
+    assert all(node.resources[HOME].verified.differ == 1 for node in seen.nodes)  # type: ignore[union-attr]
+    assert "Wrong: the copies of home differ." in " ".join(page(seen, verdict(seen), 120, False))
