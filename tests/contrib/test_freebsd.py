@@ -18,12 +18,14 @@ from checks.probes import hast_conf, hook
 from checks.probes.devd_conf import Configuration
 from checks.probes.hook import Does
 from checks.probes.vhid import STATES
+from remediate import exits
 from remediate.rehearsal.hastconf import parse as hastd_parse
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.pair import Pair
 from remediate.state.journal import NAME
 from remediate.state.store import STATE_DIRECTORY
+from remediate.subcommands import verify
 from remediate.wiring import EVENT, HAST_HOOK, INTERFACE, OURS_TO_START
 from tests.state.child import ROOT
 
@@ -317,3 +319,57 @@ def test_every_file_is_installed_with_the_examples() -> None:
     patterns = [pattern for where, patterns in given.items() if "/examples/" in where for pattern in patterns]
     installed = {path for pattern in patterns for path in ROOT.glob(pattern)}
     assert {path for path in FREEBSD.parent.rglob("*") if path.is_file()} == installed
+
+
+# --- periodic ------------------------------------------------------------------------------------------------
+
+
+def weekly(directory: Path, settings: str, status: int = 0) -> tuple[int, str, list[str]]:
+    """The weekly script with these settings in periodic.conf(5) and a hastwatch that ends with a status: its own
+    status, what it prints, the words that hastwatch was called with."""
+    (directory / "periodic.conf").write_text(f"source_periodic_confs() {{ :; }}\n{settings}\n")
+    program = directory / "hastwatch"
+    program.write_text(f'#!/bin/sh\nfor word; do echo "$word" >>{directory}/called; done\nexit {status}\n')
+    program.chmod(0o755)
+    text = (FREEBSD / "periodic" / "weekly" / "999.hastwatch-verify").read_text()
+    text = text.replace("/etc/defaults/periodic.conf", f"{directory}/periodic.conf")
+    script = directory / "script"
+    script.write_text(text.replace("/usr/local/hastwatch/bin/hastwatch", str(program)))
+    done = subprocess.run(["/bin/sh", "-u", str(script)], capture_output=True, text=True, check=False)
+    assert not done.stderr
+    called = directory / "called"
+    return done.returncode, done.stdout, called.read_text().splitlines() if called.exists() else []
+
+
+@pytest.mark.parametrize("settings", ["", 'weekly_hastwatch_verify_enable="NO"'])
+def test_copies_are_compared_every_week_only_where_that_is_enabled(tmp_path: Path, settings: str) -> None:
+    assert weekly(tmp_path, settings) == (0, "", [])
+
+
+ENABLED = 'weekly_hastwatch_verify_enable="YES"'
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (ENABLED, "--rate 20M"),
+        (f'{ENABLED}; weekly_hastwatch_verify_rate=""', ""),
+        (f'{ENABLED}; weekly_hastwatch_verify_rate="1G"; weekly_hastwatch_verify_resources="home mail"',
+         "--rate 1G home mail"),
+    ],
+)  # fmt: skip
+def test_what_is_primary_here_is_compared_as_periodic_conf_says(tmp_path: Path, settings: str, words: str) -> None:
+    status, text, called = weekly(tmp_path, settings)
+    assert called == ["verify", "--quiet", "--if-primary", *words.split()]
+    assert status == 1 and "Comparing both copies" in text
+    made = verify.parser().parse_args(called[1:])
+    assert made.if_primary and made.resource == [word for word in words.split() if word in ("home", "mail")]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(0, 1), (exits.USAGE, 2), (verify.DIFFER, 3), (verify.UNDECIDED, 3), (exits.BUSY, 3), (1, 3)],
+)
+def test_periodic_is_told_what_is_worth_a_mail(tmp_path: Path, status: int, expected: int) -> None:
+    """1: information, 2: badly configured, 3: something is wrong (periodic(8))."""
+    assert weekly(tmp_path, ENABLED, status)[0] == expected
