@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROWS = (
     Row("hast-copies-differ", CRITICAL, "primary; the last `hastwatch verify` found extents that differ, or cannot be "
-        "read", "a failover would serve other data: keep to the primary, and make the other copy anew"),
+        "read", "a failover would serve other data: hastwatch verify NAME --repair, on the standby"),
     Row("hast-never-verified", WARNING, "primary; with --verified: the copies have not been compared yet",
         "whether the other copy holds the same is not known: hastwatch verify"),
     Row("hast-verified-long-ago", WARNING, "primary; with --verified: the last comparison is longer ago, or has left "

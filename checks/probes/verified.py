@@ -4,7 +4,7 @@ It lies in the state directory of both nodes, one JSON object, the newest run la
 
     {"version": 1, "runs": [{"began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001",
      "extents": 128, "extentsize": 2097152, "differ": 1, "undecided": 0, "numbers": [17], "unread": {"nfs002": 1},
-     "wrong": "nfs002 has counted 19 failed writes", "deletes": 0}]}
+     "wrong": "nfs002 has counted 19 failed writes: its copy is the wrong one", "wrong_node": "nfs002", "deletes": 0}]}
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Verification(NamedTuple):
     """Nodes, and how many extents their disks could not read."""
     wrong: str = ""
     """Why it is known which copy is the wrong one, a sentence; empty where that is not known."""
+    wrong_node: str = ""
+    """The node that has it."""
     deletes: int = 0
     """BIO_DELETE requests that the primary's worker had counted: what is deleted, each disk reads back as it likes."""
 
@@ -101,6 +103,7 @@ def run_from(values: object) -> Verification:
             numbers=tuple(map(_count, numbers)),
             unread=tuple((_text(node), _count(count)) for node, count in values["unread"].items()),
             wrong=_text(values["wrong"]),
+            wrong_node=_text(values["wrong_node"]),
             deletes=_count(values["deletes"]),
         )
     except (KeyError, TypeError) as error:

@@ -167,10 +167,21 @@ class Recovery:
         """Raise Refused with every sentence that the evidence makes true."""
         reasons = [refusal.says for refusal in verdict.refusals]
         reasons += [side.unread for side in (seen.here, seen.there) if side.unread]
-        if verdict.kind not in RECOVERABLE:
-            reasons.append(verdict.kind.value)
+        reasons += self._unfit(seen, verdict)
         if reasons:
             raise Refused(tuple(dict.fromkeys(reasons)))
+
+    def _unfit(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+        """Why a recovery is not what this copy needs; nothing where it is."""
+        return () if verdict.kind in RECOVERABLE else (verdict.kind.value,)
+
+    def _may_create(self, seen: Evidence, kept: bool) -> tuple[str, ...]:
+        """The guard, right before."""
+        return may_create(seen, kept)
+
+    def _parted_at(self) -> float | None:
+        """When the copies parted, where that is known."""
+        return own_copy.known(self.site, self.name).parted_at
 
     def _mark(self) -> None:
         """The marker of the losing side: from now on nothing promotes this copy, whatever happens to this process."""
@@ -189,8 +200,7 @@ class Recovery:
         """Keep what only this copy has, and read it back; where it is, or why there is nothing. Raises StepFailed."""
         if seen.here.metadata is None:
             return HELD_NOTHING
-        since = own_copy.known(self.site, self.name).parted_at
-        return self.keeper.keep(self.site, self.place, seen.here.metadata, since, incident, self.watch)
+        return self.keeper.keep(self.site, self.place, seen.here.metadata, self._parted_at(), incident, self.watch)
 
     def _create(self, before: Side, now: Progress) -> None:
         """New metadata. The ledger knows the copy to be incomplete before anything is destroyed."""
@@ -199,7 +209,7 @@ class Recovery:
         sizes = ("-e", str(old.extentsize), "-k", str(old.keepdirty)) if old else ()
         command = (roles.HASTCTL, "create", *sizes, self.name)
         seen = evidence.collect(self.site, self.place)
-        reasons = may_create(seen, bool(now.kept))  # nothing stands between
+        reasons = self._may_create(seen, bool(now.kept))  # nothing stands between
         if seen.here.metadata != old or seen.here.blank is not before.blank:
             reasons = (*reasons, "the metadata of this copy have changed since it was looked at")
         if reasons:

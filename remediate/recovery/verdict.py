@@ -18,6 +18,8 @@ from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
 from remediate.recovery.evidence import Evidence
 
+NOT_KEPT = "what only this copy has was not kept"
+
 
 class Kind(enum.Enum):
     """What has happened to the copy of this node."""
@@ -103,11 +105,22 @@ def may_create(seen: Evidence, kept: bool) -> tuple[str, ...]:
     """Why `hastctl create` must not be run on this node now; empty where it may. `kept`: its copy was salvaged and read
     back, or is proven to hold nothing that the other one lacks. This is the guard, asked immediately before."""
     verdict = judge(seen)
-    reasons = [refusal.says for refusal in verdict.refusals]
-    if verdict.kind in (Kind.BEHIND, Kind.IN_STEP, Kind.UNKNOWN):
-        reasons.append(verdict.kind.value)
+    reasons = [verdict.kind.value] if verdict.kind in (Kind.BEHIND, Kind.IN_STEP, Kind.UNKNOWN) else []
     if verdict.kind is not Kind.BLANK and not kept:
-        reasons.append("what only this copy has was not kept")
+        reasons.append(NOT_KEPT)
+    return _guarded(seen, verdict, reasons)
+
+
+def may_renew(seen: Evidence, kept: bool) -> tuple[str, ...]:
+    """The same for a standby whose copy differs although hastd takes it for equal (`hastwatch verify`)."""
+    reasons = [] if kept else [NOT_KEPT]
+    if seen.relation not in (Relation.IN_SYNC, Relation.SECOND_AHEAD, Relation.FIRST_BLANK):
+        reasons.append("the counters do not say that the other copy has all that was written here")
+    return _guarded(seen, judge(seen), reasons)
+
+
+def _guarded(seen: Evidence, verdict: Verdict, reasons: list[str]) -> tuple[str, ...]:
+    found = [*[refusal.says for refusal in verdict.refusals], *reasons]
     if seen.here.role not in (HastRole.INIT, HastRole.SECONDARY):
-        reasons.append(f"the role here is {seen.here.role.value}")
-    return tuple(dict.fromkeys(reasons))
+        found.append(f"the role here is {seen.here.role.value}")
+    return tuple(dict.fromkeys(found))

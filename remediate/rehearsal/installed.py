@@ -33,8 +33,10 @@ from remediate.state import noted
 from remediate.state.journal import ERR
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError
+from remediate.subcommands.verify import status
 from remediate.verification import answering
 from remediate.verification.asking import SUBCOMMAND
+from remediate.verification.verify import Stopped, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,6 +206,8 @@ class Installed:
             if trigger:
                 self._start_patient_worker(node, trigger)
             return 0
+        if words[:1] == ["verify"] and words[2:] == ["--afresh", "--quiet"]:
+            return self._verify(node, words[1])
         if words[:1] == ["clients"]:
             return self._clients(node, words[1:])
         if words == ["switchover"]:
@@ -242,6 +246,13 @@ class Installed:
             self._as_task(node, lambda: answering.answer(site, argv[2], line))
         else:
             self._as_task(node, lambda: take_over(site, line))
+
+    def _verify(self, node: Node, name: str) -> int:
+        """`hastwatch verify RESOURCE --afresh --quiet`, as the other node orders it."""
+        try:
+            return status(verify(self.site(node), name, "the other node", afresh=True))
+        except (StepFailed, Stopped, ProbeError, StateError):
+            return FAILED
 
     def _recover(self, node: Node, name: str) -> int:
         """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""

@@ -52,6 +52,7 @@ ORDERS: Rows = (
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
     ("hastwatch", "ledger <names> --told <copies> --by <node>", "to be told that copies here are complete, or behind"),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
+    ("hastwatch", "verify <name> --afresh --quiet", "to compare the copies, once that node's was made anew"),
     ("hastwatch", "extents <name>", "hashes of the extents of a copy, for hastwatch verify; to be told what came out"),
     (
         "hastwatch",
@@ -63,13 +64,13 @@ ORDERS: Rows = (
     ("hastwatch", "tree list <point> --limit <number> --after <base64>", "the next page"),
     ("hastwatch", "tree sha256 <point> <base64>...", "the hashes of some of its files"),
 )
-"""The subcommands of hastwatch that it runs. Four change anything. --told: what this node believes of its own copy, as
+"""The subcommands of hastwatch that it runs. Five change anything. --told: what this node believes of its own copy, as
 the node says that has the other one (and which could as well write to this copy, by HAST), and to which addresses
 packets are sent when the service comes here. take-over: this node may become primary, as for an event of CARP, only as
 CARP MASTER and where the rules of the failover allow it; that the other node has released the resources is taken from
 that node, as the answer to a question is. extents: what came out of a comparison of the copies is what that node says,
 for the checks and for people; the hashes tell somebody who knows what a block may hold whether it does, who can read it
-on the own disk anyway."""
+on the own disk anyway. verify: as a human here compares the copies, with the lowest priority and once at a time."""
 SESSIONS = ("take-over", "extents")
 """Those that are talked to: they keep their input, and have deadlines of their own."""
 PATIENCE = {"list": 330, "sha256": 6 * 3600}
@@ -243,7 +244,8 @@ def _order(words: list[str]) -> int:
     if words[0] in SESSIONS:
         return command.main(words)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.alarm(PATIENCE.get(words[1] if words[0] == "tree" else "", ask.PATIENCE))
+    if words[0] != "verify":  # which reads a whole disk, and can be stopped
+        signal.alarm(PATIENCE.get(words[1] if words[0] == "tree" else "", ask.PATIENCE))
     return command.main(words)
 
 

@@ -15,6 +15,14 @@ with the lowest priority. On a pair that began with two blank disks, space that 
 copied it.
 
 Which copy is wrong is said where one disk alone is known to have failed; the primary's is what clients see.
+
+    hastwatch verify home --repair --dry-run
+    hastwatch verify home --repair --to /var/spool/salvage
+
+--repair runs on the standby, after a comparison that has found differences: its copy is given up in the documented way
+(role init, hastctl create, role secondary), everything is copied from the primary, and both are compared again. It asks
+once. What only this copy has is kept first at --to, unless it is known to be the wrong one; where the primary's is, it
+is refused. The evidence, the refusals and the guard are those of `hastwatch recover`.
 """
 
 from __future__ import annotations
@@ -56,8 +64,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options))
+    made = parser()
+    options = made.parse_args(words)
+    if not options.repair and (options.to or options.image or options.dry_run):
+        made.error("--to, --image and --dry-run are of --repair")
+    if options.repair and len(options.resource) != 1:
+        made.error("--repair is of one resource, which is named")
+    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
 
 
 def parser() -> Parser:
@@ -71,6 +84,18 @@ def parser() -> Parser:
     made.add_argument("--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))")
     made.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
     made.add_argument("--json", action="store_true", help="the results for programs, one object")
+    made.add_argument("--repair", action="store_true", help=(
+        "on the standby: make this node's copy anew, of one resource that was found to differ"
+    ))  # fmt: skip
+    made.add_argument("--to", default="", metavar="TARGET", help=(
+        "with --repair: where what only this copy has is kept, a directory or ssh://[USER@]HOST/PATH (default: "
+        "split_brain.salvage_to)"
+    ))  # fmt: skip
+    made.add_argument("--image", action="store_true", help="with --repair: keep the raw data instead of files")
+    made.add_argument(
+        "-n", "--dry-run", action="store_true", help="with --repair: show what would be done, change nothing"
+    )
+    caller.add_yes(made)
     local.add_options(made)
     return made
 
@@ -87,6 +112,10 @@ def _rate(text: str) -> int:
 
 def act(site: Site, options: argparse.Namespace) -> int:
     """Compare one resource after the other; the worst exit status. Raises what `caller.run` tells of."""
+    if options.repair:
+        from remediate.subcommands.verify_repair import repair
+
+        return repair(site, options)
     names = list(caller.named(site, options.resource))
     if options.if_primary:
         names = [name for name in names if _is_primary(site, name)]

@@ -224,7 +224,11 @@ class _Run:
             self.now = self.now._replace(next=0)
             raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
         here = self.site.journal.node_name
-        unread = ((here, self.now.unread_here), (self.there.node, self.now.unread_there))
+        sides = {
+            here: (last.copy.failed, self.now.unread_here),
+            self.there.node: (theirs.failed, self.now.unread_there),
+        }
+        node, why = wrong(sides) if self.now.differ else ("", "")
         run = Verification(
             began=self.now.began,
             ended=self.site.timing.wall(),
@@ -234,8 +238,9 @@ class _Run:
             differ=self.now.differ,
             undecided=len(self.now.undecided),
             numbers=self.now.numbers,
-            unread=tuple((node, count) for node, count in unread if count),
-            wrong=wrong(here, last.copy.failed, self.there.node, theirs.failed) if self.now.differ else "",
+            unread=tuple((each, unread) for each, (_, unread) in sides.items() if unread),
+            wrong=why,
+            wrong_node=node,
             deletes=last.resource.deletes,
         )
         verifications.add(self.site.store, self.name, run)
@@ -251,10 +256,14 @@ class _Run:
         return run
 
 
-def wrong(here: str, failed_here: int, there: str, failed_there: int) -> str:
-    """Which copy is the wrong one, where one side alone has counted writes that failed on its disk; else nothing. A
-    worker counts from its own start on, so that 0 on both sides proves nothing."""
-    if bool(failed_here) is bool(failed_there):
-        return ""
-    node, failed = (here, failed_here) if failed_here else (there, failed_there)
-    return f"{node} has counted {say_count(failed, 'failed write')}: its copy is the wrong one"
+def wrong(sides: dict[str, tuple[int, int]]) -> tuple[str, str]:
+    """Which node has the wrong copy, and why that is known, where one alone has failed; else nothing. `sides`: of each
+    node the writes that have failed on its disk, and the extents that it could not read. A worker counts from its own
+    start on, so that 0 on both sides proves nothing."""
+    failed = [node for node, counts in sides.items() if any(counts)]
+    if len(failed) != 1:
+        return "", ""
+    (node,) = failed
+    writes, unread = sides[node]
+    why = f"has counted {say_count(writes, 'failed write')}" if writes else f"cannot read {say_count(unread, 'extent')}"
+    return node, f"{node} {why}: its copy is the wrong one"

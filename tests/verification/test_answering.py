@@ -22,7 +22,8 @@ from tests.failover.installed_pair import InstalledPair, installed_pair
 HOME = "home"
 RESULT: dict[str, object] = {
     "began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001", "extents": 128,
-    "extentsize": 2097152, "differ": 0, "undecided": 0, "numbers": [], "unread": {}, "wrong": "", "deletes": 0,
+    "extentsize": 2097152, "differ": 0, "undecided": 0, "numbers": [], "unread": {}, "wrong": "",
+    "wrong_node": "", "deletes": 0,
 }  # fmt: skip
 
 

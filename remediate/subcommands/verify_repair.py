@@ -1,0 +1,89 @@
+"""`hastwatch verify RESOURCE --repair`: show what would be done to the standby's copy, have it confirmed, and do it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from checks.verified import said
+from remediate.failover.outcome import StepFailed
+from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.progress import Step
+from remediate.recovery.recover import Refused, sentences
+from remediate.recovery.resync import Resync
+from remediate.site import Site
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress, on_a_terminal
+from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
+
+COMPARES = 14 * 86400.0
+"""Seconds for the primary to compare both copies again."""
+STEPS = (
+    "hold the address back, hastctl role init {name}",
+    "{keeps}",
+    "hastctl create {name}, after the guard has looked once more",
+    "hastctl role secondary {name}, and wait until everything is copied from {there}",
+    "hastwatch verify {name} on {there}",
+)
+
+
+def repair(site: Site, options: argparse.Namespace) -> int:
+    """Show, have it confirmed, make the copy anew, wait, compare again; the exit status. Raises what `caller.run` tells
+    of."""
+    (name,) = caller.named(site, options.resource)
+    last = last_differing(site, name)
+    keeper = _keeper(site, options, last.wrong)
+    renewal = Renewal(site, name, keeper, Progress(site.timing, on_a_terminal()), last)
+    seen, verdict = renewal.look()
+    begun = renewal.begun(seen, verdict)
+    over = begun is not None and begun.step >= Step.CREATED
+    refused = () if over else renewal.reasons(seen, verdict)
+    lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(seen)]]
+    if begun is not None:
+        lines.append(f"  this was begun here, and has come to: {begun.step.name.lower()}")
+    keeps = f"keep what only this copy has at {keeper.target}" if keeper.target else f"keep nothing: {last.wrong}"
+    words = {"name": name, "there": seen.there.name, "keeps": keeps}
+    lines += ["", *[f"  {number}. {step.format(**words)}" for number, step in enumerate(STEPS, 1)]]
+    lines += ["", *[f"refused: {why}" for why in refused]] if refused else []
+    sys.stdout.write("".join(f"{plain(line, 300)}\n" for line in lines))
+    sys.stdout.flush()
+    if options.dry_run:
+        return int(bool(refused))
+    if refused:
+        raise Refused(refused)
+    if not over and not keeper.target and keeper.mode is not Mode.RESYNC:
+        raise StepFailed("where it is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
+    if begun is None:
+        question = f"The copy of {name} on {seen.here.name} is destroyed, and copied anew from {seen.there.name}."
+        caller.confirm(options, question, name)
+    kept = renewal.run(f"human {caller.who()}")
+    sys.stdout.write(f"{plain(kept, 1000)}\n")
+    sys.stdout.write(f"{name}: {Resync(site, sys.stdout).wait(renewal)}\n")
+    return _again(site, name)
+
+
+def _keeper(site: Site, options: argparse.Namespace, wrong: str) -> Keeper:
+    """A copy that is known to be the wrong one is kept only where that is asked for."""
+    if wrong and not options.to:
+        return NothingToKeep(wrong)
+    return Keeper(Mode.IMAGE if options.image else Mode.SALVAGE, options.to or site.config.split_brain.salvage_to)
+
+
+def _again(site: Site, name: str) -> int:
+    """Have the primary compare the copies; the exit status. Raises StepFailed where it does not."""
+    from remediate.subcommands.verify import DIFFER, UNDECIDED
+
+    if site.peer is None:
+        raise StepFailed("the copies were not compared again: the way to the other node is not known")
+    sys.stdout.write(f"{name}: compared again by the primary ...\n")
+    sys.stdout.flush()
+    try:
+        done = site.peer.act((site.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet"), COMPARES)
+    except ProbeError as error:
+        raise StepFailed(f"the copy is new, and was not compared again: {error}") from None
+    if done.status not in (0, DIFFER, UNDECIDED):
+        raise StepFailed(f"the copy is new, and was not compared again: {done.words}")
+    sys.stdout.write(f"{plain(done.stdout.strip(), 1000)}\n")
+    return done.status

@@ -1,0 +1,99 @@
+"""Making a standby's copy anew that differs from the primary's although HAST takes it for complete.
+
+The only documented way there is: the copy is given up (role init), new metadata are made (hastctl(8), create), and
+everything is copied from the primary. The steps are those of a recovery (`recovery.recover`), with its evidence, its
+refusals and its guard; it is no split-brain, so that nothing is marked. What is asked besides is which copy is wrong:
+where it is the primary's, this one may be the only good one, and is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from checks.probes.hast import Metadata
+from checks.probes.times import utc
+from checks.probes.verified import Verification
+from checks.verified import said
+from remediate.failover.resource import Place
+from remediate.recovery.evidence import Evidence
+from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.progress import Progress, Step
+from remediate.recovery.progress import read as progress_of
+from remediate.recovery.recover import Recovery, Refused
+from remediate.recovery.verdict import Kind, Verdict, may_renew
+from remediate.site import Site
+from remediate.state import verifications
+
+
+class NothingToKeep(Keeper):
+    """For a copy that is known to be the wrong one: what only it has is what a disk has lost or damaged."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Mode.RESYNC)
+        self._why = why
+
+    def keep(
+        self, site: Site, place: Place, metadata: Metadata, since: float | None, incident: str,
+        watch: Callable[[str], None],
+    ) -> str:  # fmt: skip
+        """Nothing is kept; why not."""
+        return f"nothing is kept: {self._why}"
+
+
+class Renewal(Recovery):
+    """One renewal of one resource on this node, the standby, whose copy differs by the last comparison `run`."""
+
+    def __init__(self, site: Site, name: str, keeper: Keeper, watch: Callable[[str], None], run: Verification) -> None:
+        """Raises Refused and ProbeError."""
+        super().__init__(site, name, keeper, watch)
+        self.run_found = run
+
+    def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
+        """The renewal after the same comparison that was interrupted. Raises StateUnreadable."""
+        found = progress_of(self.site.store, self.name)
+        if found is None or found.incident != self._incident():
+            return None
+        over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
+        return None if over and found.step >= Step.CREATED else found
+
+    def reasons(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+        """Why this node's copy is not made anew, a sentence each; none where it may be."""
+        found = [refusal.says for refusal in verdict.refusals]
+        return tuple(dict.fromkeys([*found, *self._unfit(seen, verdict)]))
+
+    def _unfit(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+        """The kept copy is looked after by the steps."""
+        return tuple(why for why in may_renew(seen, True) if why not in {each.says for each in verdict.refusals})
+
+    def _may_create(self, seen: Evidence, kept: bool) -> tuple[str, ...]:
+        return may_renew(seen, kept)
+
+    def _parted_at(self) -> float | None:
+        """Not known: what differs did so before anything parted, and leaves no time anywhere. All contents count."""
+        return None
+
+    def _mark(self) -> None:
+        """It is no split-brain."""
+
+    def _incident(self) -> str:
+        """The comparison."""
+        return f"verified-{utc(self.run_found.ended).replace(':', '')}"
+
+
+def last_differing(site: Site, name: str) -> Verification:
+    """The last comparison, where it says that this node's copy has to be made anew. Raises Refused where it does not,
+    or this copy may be the better one; StateUnreadable."""
+    runs = verifications.runs(site.store, name)
+    here = site.journal.node_name
+    if not runs:
+        raise Refused((f"{name} has never been compared: run hastwatch verify on the primary first",))
+    last = runs[-1]
+    if not last.differ:
+        raise Refused((f"the last comparison of {name} found nothing that differs: {said(last)}",))
+    elsewhere = [node for node, _ in last.unread if node != here]
+    if (last.wrong_node and last.wrong_node != here) or elsewhere:
+        node = last.wrong_node or elsewhere[0]
+        why = last.wrong or f"the disk of {node} cannot read all of it"
+        raise Refused((f"{why}. The copy of this node may be the only good one: have it served first (hastwatch "
+                       f"switchover on {node}), and make the other one anew",))  # fmt: skip
+    return last
