@@ -26,7 +26,7 @@ RATE = 200e6
 def content_of(disk: Disk, extent: int) -> bytes:
     """The bytes of an extent, for which few stand: those of two disks are equal where the disks hold the same."""
     pieces = sorted((piece.number, piece.part.value) for piece in disk.extents.get(extent, ()))
-    return repr((pieces, disk.superblock if extent == 0 else None)).encode()
+    return repr((pieces, disk.superblock if extent == 0 else None, disk.flips.get(extent))).encode()
 
 
 class SimulatedExtents:

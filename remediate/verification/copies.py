@@ -8,11 +8,12 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.counters import Relation, relation
 from checks.probes.hast import Metadata, Resource, Role, Status
+from remediate.failover import own_copy
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.verification.extents import Provider, provider
 
-NUMBERS = ("datasize", "extentsize", "localoff", "resuid", "localcnt", "remotecnt", "failed")
+NUMBERS = ("datasize", "extentsize", "localoff", "resuid", "localcnt", "remotecnt", "failed", "damaged")
 
 
 class Copy(NamedTuple):
@@ -26,11 +27,13 @@ class Copy(NamedTuple):
     localcnt: int
     remotecnt: int
     failed: int
+    damaged: int
+    """1 where the node's ledger knows that a write has failed on it, 0 otherwise."""
 
     @property
     def identity(self) -> tuple[int, ...]:
         """What is the same as long as it is the same copy: a finished synchronisation changes counters at most."""
-        return self[:-1]
+        return self[:-2]
 
 
 class Found(NamedTuple):
@@ -50,7 +53,8 @@ def look(site: Site, name: str, role: Role) -> Found:
         metadata = hast.metadata(node, name)
     except hast.MetadataUnreadable as error:
         raise StepFailed(str(error)) from None
-    return Found(_copy(metadata, found), provider(found.localpath, metadata), found)
+    damaged = own_copy.known(site, name).damage is not None
+    return Found(_copy(metadata, found, damaged), provider(found.localpath, metadata), found)
 
 
 def connected(site: Site, name: str, role: Role) -> Resource:
@@ -67,10 +71,10 @@ def connected(site: Site, name: str, role: Role) -> Resource:
     return found
 
 
-def _copy(metadata: Metadata, found: Resource) -> Copy:
+def _copy(metadata: Metadata, found: Resource, damaged: bool) -> Copy:
     return Copy(
         metadata.datasize, metadata.extentsize, metadata.localoff, metadata.resuid, metadata.localcnt,
-        metadata.remotecnt, found.errors.write,
+        metadata.remotecnt, found.errors.write, int(damaged),
     )  # fmt: skip
 
 

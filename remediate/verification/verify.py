@@ -225,8 +225,8 @@ class _Run:
             raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
         here = self.site.journal.node_name
         sides = {
-            here: (last.copy.failed, self.now.unread_here),
-            self.there.node: (theirs.failed, self.now.unread_there),
+            here: (last.copy.failed, last.copy.damaged, self.now.unread_here),
+            self.there.node: (theirs.failed, theirs.damaged, self.now.unread_there),
         }
         node, why = wrong(sides) if self.now.differ else ("", "")
         run = Verification(
@@ -238,7 +238,7 @@ class _Run:
             differ=self.now.differ,
             undecided=len(self.now.undecided),
             numbers=self.now.numbers,
-            unread=tuple((each, unread) for each, (_, unread) in sides.items() if unread),
+            unread=tuple((each, unread) for each, (_, _, unread) in sides.items() if unread),
             wrong=why,
             wrong_node=node,
             deletes=last.resource.deletes,
@@ -256,14 +256,18 @@ class _Run:
         return run
 
 
-def wrong(sides: dict[str, tuple[int, int]]) -> tuple[str, str]:
+def wrong(sides: dict[str, tuple[int, int, int]]) -> tuple[str, str]:
     """Which node has the wrong copy, and why that is known, where one alone has failed; else nothing. `sides`: of each
-    node the writes that have failed on its disk, and the extents that it could not read. A worker counts from its own
-    start on, so that 0 on both sides proves nothing."""
+    node the writes that have failed on its disk, whether its ledger knows of any, and the extents that it could not
+    read. A worker counts from its own start on, so that 0 on both sides proves nothing."""
     failed = [node for node, counts in sides.items() if any(counts)]
     if len(failed) != 1:
         return "", ""
     (node,) = failed
-    writes, unread = sides[node]
-    why = f"has counted {say_count(writes, 'failed write')}" if writes else f"cannot read {say_count(unread, 'extent')}"
+    writes, known, unread = sides[node]
+    why = f"cannot read {say_count(unread, 'extent')}"
+    if writes:
+        why = f"has counted {say_count(writes, 'failed write')}"
+    elif known:
+        why = "knows that a write has failed on its disk"
     return node, f"{node} {why}: its copy is the wrong one"

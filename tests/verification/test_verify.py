@@ -39,9 +39,9 @@ RATE = 64 << 20
 
 
 def flip(disk: Disk, *numbers: int) -> None:
-    """Something else is in these extents than was written to them."""
+    """Bits flip in these extents, and nothing tells."""
     for number in numbers:
-        disk.put(number, {Piece(1_000_000 + number, Part.CONTENT)})
+        disk.flip(number, 1)
 
 
 def compares(
@@ -141,6 +141,23 @@ def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(state
     run = compares(pair)
     assert expected and run.numbers == expected
     assert run.wrong.startswith("nfs002 has counted ") and run.wrong.endswith("its copy is the wrong one")
+    assert run.wrong_node == "nfs002"
+
+
+def test_a_failed_write_that_no_worker_counts_any_more_is_known_by_the_ledger(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.looks_every_minute(pair.standby)
+    pair.breaks("disk-fails-writes", "nfs002")
+    pair.passes(130)
+    pair.breaks("disk-ok", "nfs002")
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    pair.breaks("heal")
+    pair.passes(60)
+    flip(disk_of(pair.standby, HOME), 100)  # what failed was written and copied again meanwhile
+    run = compares(pair)
+    assert run.numbers == (100,) and run.wrong_node == "nfs002"
+    assert run.wrong == "nfs002 knows that a write has failed on its disk: its copy is the wrong one"
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
