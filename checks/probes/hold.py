@@ -56,6 +56,8 @@ class Why(enum.Enum):
     """What the node would have to mount is encrypted, and cannot be opened there."""
     CANNOT_BE_PRIMARY = "hastd does not work as primary"
     """FreeBSD bug 292322 (`checks.probes.as_primary`)."""
+    SUSPENDED = "pool suspended"
+    """Its ZFS pool cannot be read, written or exported: only a reboot ends that."""
     INCOMPLETE = "incomplete copy"
     DAMAGED = "damaged copy"
     """A write failed on it, and it has not been made anew since."""
@@ -74,6 +76,9 @@ class Why(enum.Enum):
 
 PARTED = (Why.APART, Why.QUIET, Why.WROTE_LESS)
 """Reasons of a node that serves; they end when the other node is connected."""
+STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
+"""Reasons of a node that refused a promotion: they hold a standby back until it is connected again, though only as
+MASTER it compares the copies. Else two such nodes would throw the address at each other."""
 HALF = (Why.NO_FAILBACK, Why.NOT_CONNECTED, Why.APART)
 """Reasons for which a node holds back by half (`remediate.failover.fitness.amount`)."""
 MILD = (*HALF, Why.QUIET, Why.WROTE_LESS)

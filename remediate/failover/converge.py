@@ -441,7 +441,7 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
             detail = {Why.STALE: said.stale, Why.DAMAGED: said.damage, Why.SPLIT_BRAIN: said.split,
                       Why.DOWN: said.role, Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard,
                       Why.NO_KEY: said.unopenable, Why.NO_COPY: said.no_copy,
-                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary,
+                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary, Why.SUSPENDED: said.pool,
                       None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:

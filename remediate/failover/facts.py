@@ -35,6 +35,14 @@ class Split(enum.Enum):
     LOSING = "a split-brain, and this node did not serve the clients when it was found, or that is not known"
 
 
+class Pool(enum.Enum):
+    """What is known of the ZFS pool of a resource that is mounted here."""
+
+    WELL = "there is none, or nothing is known against it"
+    LEFT = "suspended; the role can be given up, as the other node could serve"
+    STUCK = "suspended; the other node could not serve, or that is not known"
+
+
 class ResourceState(NamedTuple):
     """One resource on this node. `stale` says why its copy is known to lack writes, or is empty."""
 
@@ -64,13 +72,15 @@ class ResourceState(NamedTuple):
     """The disk of this node has no metadata: whatever a human accepts, there is nothing that hastd could serve."""
     damaged: bool = False
     """A write failed on this copy, and it was not made anew since; and nobody has accepted that."""
+    pool: Pool = Pool.WELL
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
     @property
     def active(self) -> bool:
         """The data are here and clients can be given them."""
-        return self.role is HastRole.PRIMARY and self.mounted is Mounted.WRITABLE
+        mounted = self.mounted is Mounted.WRITABLE and self.pool is Pool.WELL
+        return self.role is HastRole.PRIMARY and mounted
 
 
 class Leaving(enum.Enum):
@@ -118,6 +128,7 @@ class Said(NamedTuple):
     damage: str = ""
     failed: str = ""
     """What says anew that a write failed on this copy."""
+    pool: str = ""
 
 
 class Facts(NamedTuple):

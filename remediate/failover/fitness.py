@@ -19,10 +19,10 @@ from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import HALF, PARTED, Reason, Why
+from checks.probes.hold import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import alone, dumps, hold, known_bug, own_copy, peer
-from remediate.failover.facts import Leaving, Peer, ResourceState, Split
+from remediate.failover.facts import Leaving, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
@@ -34,10 +34,7 @@ WAS_OFF = (Why.DOWN, Why.INIT, Why.MAY_BE_BEHIND, Why.STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
 connected says that it has nothing dirty. One that served alone and has lost the election since is such a node too:
 with less to hold it back it would take the address from the winner again."""
-STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
-"""Rules that refused a promotion here: they hold a standby back until it is connected again, though only as MASTER it
-compares the copies. Else two such nodes would throw the address at each other."""
-GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY, Why.DAMAGED)
+GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY, Why.DAMAGED, Why.SUSPENDED)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
 LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
@@ -79,8 +76,8 @@ def _is_master(state: ResourceState) -> bool:
 def _serves(state: ResourceState) -> bool:
     """Whether the address and the data are here, or may be: the other node cannot take a resource whose role is not
     given up, so to move the address would only take the service away. So it is where the vhids disagree, where hastd
-    does not answer, and where the file system is read-only."""
-    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)
+    does not answer, and where the file system is read-only. A suspended pool serves nobody."""
+    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY) and state.pool is Pool.WELL
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
 
 

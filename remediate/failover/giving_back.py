@@ -16,13 +16,9 @@ from __future__ import annotations
 from functools import partial
 
 from checks.probes import carp, hast
-from checks.probes import hold as hold_probe
-from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role
-from checks.probes.hold import Reason, Why
-from remediate.failover import fitness, known_bug, peer
+from remediate.failover.lost_pool import ASK, ENDED_BY_A_HUMAN, fitness_of
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
 from remediate.site import Site
@@ -35,8 +31,6 @@ NAME = "given_back.json"
 IFCONFIG = "/sbin/ifconfig"
 SETS = 5.0
 """Seconds for one call of ifconfig(8)."""
-ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reason(Why.CANNOT_BE_PRIMARY)})
-"""Reasons of a node that is unfit until a human ends it, or its time is over."""
 PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 """Seconds within which a node that is held back less has heard our advertisement, sent every 2 s at most
 (carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
@@ -107,18 +101,12 @@ def _could_serve(site: Site, place: Place) -> bool:
     known is no reason to give anything away. Raises StateError."""
     if site.peer is None:
         return False
-    unfit = {Reason(why, place.name) for why in fitness.STAYS} | ENDED_BY_A_HUMAN
     try:
-        node = site.peer.node(peer.ASK)
+        node = site.peer.node(ASK)
         waits = place.asks(carp.vhids(node)).state is CarpState.BACKUP
-        role = hast.resource(node, place.name).role
-        complete = ledger.of_node(node, place.name).copy is not Copy.INCOMPLETE
-        complete = complete and hast.metadata(node, place.name).resuid != 0
-        reasons = hold_probe.read(node).reasons
+        fit, reasons = fitness_of(site, node, place.name)
     except (ProbeError, hast.NoState, hast.MetadataUnreadable):
         return False
     if ENDED_BY_A_HUMAN.intersection(reasons):
         _note_unfit(site)
-    works = known_bug.of_other(site, node).as_primary is not AsPrimary.FAILS
-    fit = complete and works and not unfit.intersection(reasons)
-    return waits and fit and role in (Role.PRIMARY, Role.SECONDARY)
+    return waits and fit

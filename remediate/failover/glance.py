@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from checks.plugin.config import Config
-from checks.probes import carp, filesystem, hast, hold, route
+from checks.probes import carp, filesystem, hast, hold, route, zpool
 from checks.probes.booted import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -70,6 +70,8 @@ class ResourceGlance(NamedTuple):
     """A route rejects the other node's address in the replication; looked for where no connection is there."""
     verified: Verification | None = None
     """What came out when the copies were compared last."""
+    suspended: str = ""
+    """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
 
 
 class NodeGlance(NamedTuple):
@@ -278,6 +280,7 @@ class _Look:
             split=marker.present(self.store, place.name),
             rejects=self._read(partial(_rejects, self.node, resource)) if resource else None,
             verified=self._verified(place.name),
+            suspended=self._suspended(there, mounted),
         )
 
     def _verified(self, name: str) -> Verification | None:
@@ -287,6 +290,12 @@ class _Look:
             self.unread.append(str(error))
             return None
         return runs[-1] if runs else None
+
+    def _suspended(self, there: Mount | None, mounted: Mounted | None) -> str:
+        if there is None or there.kind != "zfs" or mounted not in (Mounted.WRITABLE, Mounted.READ_ONLY):
+            return ""
+        pool = there.device.partition("/")[0]
+        return zpool.suspended(self._read(partial(zpool.status, self.node, pool)) or "", pool)
 
     def _role(self, name: str) -> tuple[HastRole, Resource | None]:
         """The role as hastd says it, else as the title of a worker does."""

@@ -14,7 +14,7 @@ from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.hold import Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import Leaving, NodeState, Peer, ResourceState, Split
+from remediate.failover.facts import Leaving, NodeState, Peer, Pool, ResourceState, Split
 
 
 class Target(enum.Enum):
@@ -63,6 +63,10 @@ RULES = (
     CARP_UNKNOWN,
     Rule("wrong-mount", "what is mounted at the mount point is not the resource's, or not known to be", Target.AS_IT_IS,
          lambda state, node, policy: state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN)),
+    Rule("pool-suspended", "its ZFS pool is suspended: reboot this node, nothing else ends it", Target.STANDBY,
+         lambda state, node, policy: state.pool is Pool.LEFT, refuses=Why.SUSPENDED),
+    Rule("pool-stuck", "its ZFS pool is suspended: reboot this node, the other one is not known to be able to serve",
+         Target.AS_IT_IS, lambda state, node, policy: state.pool is Pool.STUCK, refuses=Why.SUSPENDED),
     Rule("hastd-down", "hastd does not run: there is no device to mount, so nothing may be served", Target.STANDBY,
          lambda state, node, policy: state.role is HastRole.DOWN, refuses=Why.DOWN),
     Rule("hastd-stuck", "hastd does not say which role the resource has", Target.AS_IT_IS,

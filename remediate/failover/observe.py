@@ -22,6 +22,7 @@ from remediate.failover import (
     devices,
     hearing,
     known_bug,
+    lost_pool,
     newest,
     own_copy,
     parting,
@@ -30,7 +31,7 @@ from remediate.failover import (
     rc_start,
 )
 from remediate.failover.behind import behind
-from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, ResourceState, Said, Split
+from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, Pool, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
 from remediate.failover.given_up import given_up
 from remediate.failover.hearing import Heard
@@ -163,6 +164,7 @@ def together(
         if len(mine) < 2:
             continue
         group = [(each, states[each], said[each]) for each in mine]
+        pools = [state.pool for _, state, _ in group]
         losing = any(state.split is Split.LOSING for _, state, _ in group)
         said[name] = said[name]._replace(
             stale=_of_all([(each, its.stale) for each, _, its in group]),
@@ -179,6 +181,7 @@ def together(
             unheard=any(state.unheard for _, state, _ in group),
             damaged=any(state.damaged for _, state, _ in group),
             split=Split.LOSING if losing else states[name].split,
+            pool=next((worst for worst in (Pool.STUCK, Pool.LEFT) if worst in pools), Pool.WELL),
         )
     return states, said
 
@@ -269,11 +272,14 @@ def _resource(
     failed = damaged.look(site, reading.node, resources[name]) if name in resources else ""
     known = own_copy.known(site, name).damage
     damage = known.sentence if known is not None else failed
+    pool, pool_said = Pool.WELL, ""
+    if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
+        pool, pool_said = lost_pool.look(site, reading.node, place, there, resources.get(name))
     state = ResourceState(
         carp=wanted.state,
         role=role,
         connected=worker,
-        role_first=role_first,
+        role_first=role_first and pool is Pool.WELL,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING
@@ -288,11 +294,12 @@ def _resource(
         unopenable=bool(locked),
         no_copy=bool(no_copy),
         damaged=bool(damage),
+        pool=pool,
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
     said = Said(
         wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
-        failed,
+        failed, pool_said,
     )  # fmt: skip
     return state, said, believed_at
 

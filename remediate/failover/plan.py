@@ -9,6 +9,9 @@ Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
   it is proven that the other order saves a split-brain (`parting`) the role goes first, so that localcnt does not rise;
 * a node that shuts down stops serving and unmounts everything, whatever else is so: hastd's stop would take the device
   away under the mount;
+* a suspended ZFS pool can neither be unmounted nor exported (zfs_vfsops.c, zfs_umount(), and spa.c,
+  spa_export_common(), wait for the device), and what waits for it cannot be killed: of such a resource only the role is
+  given up, before anything else that may hang;
 * clients meet a silent port from before NFS is stopped, or a promotion begins, and those that still wait are woken
   when NFS serves;
 * what is as it should be is not touched: after the plan has had its effect the next plan is empty;
@@ -28,7 +31,7 @@ from typing import NamedTuple
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
+from remediate.failover.facts import BASE, SERVING, NodeState, Peer, Pool, ResourceState
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.steps import Do, Step
 
@@ -76,7 +79,8 @@ def arranged(
     moving = any(step.do in DISTURBS for track in tracks.values() for step in track)
     running = node.serving | node.extra.intersection(policy.services)
     untouched = all(each.target is Target.AS_IT_IS for each in decisions.values())
-    stop = bool(running) and not untouched and (moving or not served)
+    lost = [name for name in resources if resources[name].pool is not Pool.WELL]
+    stop = bool(running) and not untouched and (moving or not (served or lost))
     stopping = tuple(name for name in reversed((*SERVING, *policy.services)) if name in running)
     left = node._replace(serving=frozenset(), extra=frozenset()) if stop else node
     start = tuple(_started(left, resources, served, policy)) if served and not untouched else ()
@@ -85,6 +89,8 @@ def arranged(
     base_track: list[Track] = [(Step(Do.START_BASE, names=base),)] if base else []
     quiet: list[Track] = []
     here = any(state.carp is CarpState.MASTER for state in resources.values())
+    if left_first := tuple(track for name in lost if (track := tracks.pop(name))):
+        stages.append(left_first)
     rejected = _rejected(tracks, resources)
     if node.rejected and not rejected:
         stages.append(((Step(Do.ADMIT_PEER, names=tuple(sorted(node.rejected))),),))
@@ -171,6 +177,9 @@ def _up(state: ResourceState) -> Iterator[Do]:
 
 def _down(state: ResourceState, target: Target) -> Iterator[Do]:
     role = _given_up(state.role, target)
+    if state.pool is not Pool.WELL:
+        yield from role
+        return
     closed = (Do.DETACH,) if state.encrypted and state.role is HastRole.PRIMARY else ()
     if state.mounted is Mounted.NOTHING:
         yield from (*closed, *role)

@@ -84,7 +84,7 @@ def serves(node: NodeGlance, resource: ResourceGlance) -> bool | None:
     here = None if node.vhids is None else resource.carp is CarpState.MASTER
     primary = None if resource.role is HastRole.NOT_KNOWN else resource.role is HastRole.PRIMARY
     known = resource.mounted not in (None, Mounted.NOT_KNOWN)
-    mounted = resource.mounted is Mounted.WRITABLE if known else None
+    mounted = resource.mounted is Mounted.WRITABLE and not resource.suspended if known else None
     return _all([here, primary, mounted, exported])
 
 
@@ -159,6 +159,8 @@ RESOURCE_RULES = (
                  and resource.mounted is Mounted.NOTHING),
     ResourceRule(Level.WRONG, "{point} is read-only on {node}",
                  lambda resource, node: resource.mounted is Mounted.READ_ONLY),
+    ResourceRule(Level.WRONG, "the ZFS pool of {name} on {node} is suspended: reboot that node",
+                 lambda resource, node: bool(resource.suspended)),
     ResourceRule(Level.WRONG, "another device is mounted at {point} on {node}",
                  lambda resource, node: resource.mounted is Mounted.WRONG),
     ResourceRule(Level.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",

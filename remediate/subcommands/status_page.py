@@ -229,6 +229,8 @@ def _dirty(resource: ResourceGlance, now: float) -> Cell:
 def _data(resource: ResourceGlance, now: float) -> Cell:
     if resource.mounted is None:
         return _one("?")
+    if resource.suspended:
+        return _one("pool suspended", WRONG)
     if resource.mounted is not Mounted.NOTHING:
         text = resource.mounted.value + (", exported" if resource.exported else "")
         lost = resource.mounted is not Mounted.WRITABLE or (bool(resource.place.exported) and not resource.exported)

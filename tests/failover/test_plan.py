@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, ResourceState, Split
+from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
 from remediate.failover.steps import Do, Step, node_after, resource_after
@@ -61,6 +61,11 @@ RESOURCES += tuple(
 )
 RESOURCES += tuple(state._replace(no_copy=True) for state in RESOURCES[::23])
 RESOURCES += tuple(state._replace(damaged=True) for state in RESOURCES[::19])
+RESOURCES += tuple(
+    state._replace(pool=pool, connected=state.role is HastRole.PRIMARY, role_first=False)
+    for state in [each for each in RESOURCES if each.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)][::31]
+    for pool in (Pool.LEFT, Pool.STUCK)
+)
 
 
 def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
@@ -77,6 +82,11 @@ def end(made: Plan, node: NodeState, state: ResourceState) -> tuple[NodeState, R
     return node, state
 
 
+def target_of(made: Plan) -> Target:
+    """What is wanted of the only resource."""
+    return made.decisions["home"].target
+
+
 def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[str]:
     """What the plan for a state does that it must not."""
     made = plan(node, {"home": state}, policy)
@@ -85,6 +95,11 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
     if (node.maintenance or node.blocked) and not goes_down and acting:
         yield "something is done under maintenance or after failed promotions"
     promoted = awaited = False
+    suspended = state.pool is not Pool.WELL
+    if suspended and acting and acting[0].do is not Do.BECOME_SECONDARY:
+        yield "the role of a suspended pool is not given up before what may hang"
+    if state.pool is Pool.STUCK and acting and not goes_down:
+        yield "a suspended pool given up to nobody"
     for step, before, seen in walk(made, node, state):
         if step.do is Do.BECOME_PRIMARY:
             promoted = True
@@ -101,6 +116,10 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "mounted without being primary"
         if step.do is Do.START_SERVING and not seen.active:
             yield "NFS started before the mount"
+        if suspended and step.resource:
+            if step.do is not Do.BECOME_SECONDARY:
+                yield "a suspended pool touched, which hangs"
+            continue
         if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.BECOME_SECONDARY, Do.BECOME_INIT) and before.serving:
             yield "NFS runs while the file system or the role is taken away"
         given_up = step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT)
@@ -141,10 +160,16 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "the other node is rejected in the end"
     if plan(after, {"home": reached}, policy).steps:
         yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
-    left = after.serving or reached.mounted is not Mounted.NOTHING
-    if goes_down and (left or after.extra.intersection(policy.services) or reached.role is HastRole.PRIMARY):
+    left = not suspended and (after.serving or reached.mounted is not Mounted.NOTHING)
+    if suspended and target_of(made) is Target.STANDBY and reached.role is HastRole.PRIMARY:
+        yield "the role of a suspended pool kept from the node that could serve"
+    if (
+        goes_down
+        and not suspended
+        and (left or after.extra.intersection(policy.services) or reached.role is HastRole.PRIMARY)
+    ):
         yield "a node that shuts down leaves something to hastd's stop"
-    target = made.decisions["home"].target
+    target = target_of(made)
     if target is Target.ACTIVE and not (reached.active and reached.exported and after.serving == frozenset(SERVING)):
         yield "not active in the end"
     if target in (Target.STANDBY, Target.STEPPED_DOWN, Target.OFF) and left:
@@ -181,7 +206,7 @@ def test_several_resources_share_nfs(node: NodeState, found: dict[str, ResourceS
         if step.do is Do.START_SERVING:
             assert all(seen[name].active for name in served)
         if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.MOUNT):
-            assert not there.serving
+            assert not there.serving and seen[step.resource].pool is Pool.WELL
         there = node_after(step, there)
         for name in [step.resource] if step.resource else list(seen):
             seen[name] = resource_after(step, seen[name])

@@ -74,6 +74,7 @@ RESOURCES = {
     "no primary is connected to {name} on {node}": there(STANDBY._replace(status=Status.ABSENT)),
     "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=Mounted.NOTHING, exported=False)),
     "{point} is read-only on {node}": here(ACTIVE._replace(mounted=Mounted.READ_ONLY)),
+    "the ZFS pool of {name} on {node} is suspended: reboot that node": here(ACTIVE._replace(suspended="x")),
     "another device is mounted at {point} on {node}": there(STANDBY._replace(mounted=Mounted.WRONG)),
     "what is mounted at {point} on {node} lies only in part on what HAST replicates": there(
         STANDBY._replace(mounted=Mounted.IN_PART)
@@ -119,6 +120,7 @@ def test_a_node_that_holds_itself_back_as_a_healthy_standby_is_no_trouble() -> N
         ({"role": HastRole.NOT_KNOWN}, None),
         ({"mounted": None, "exported": None}, None),
         ({"mounted": Mounted.READ_ONLY}, False),
+        ({"suspended": "the pool home is suspended"}, False),
         ({"exported": False}, False),
         ({"exported": False, "place": PLACE._replace(exported="")}, True),
         ({"role": HastRole.NOT_KNOWN, "mounted": Mounted.NOTHING}, False),
