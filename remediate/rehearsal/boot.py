@@ -17,7 +17,8 @@ from remediate.rehearsal.clock import Completion, Steps, finished, first_of
 from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.processes import boot_processes
-from remediate.rehearsal.services import SCRIPTS, enabled, instances, rc_title, start_daemon
+from remediate.rehearsal.rc_nfs import prepared
+from remediate.rehearsal.services import SCRIPTS, enabled, instances, start_daemon
 from remediate.rehearsal.writes import Cause
 
 if TYPE_CHECKING:
@@ -111,6 +112,6 @@ def _daemon(node: Node, name: str) -> None:
         return
     service_jails.begin(node, name)
     try:
-        start_daemon(node, name, BOOT_PIDS[name] - 2 * (node.layout.number - 1), rc_title(node, name))
+        start_daemon(node, name, BOOT_PIDS[name] - 2 * (node.layout.number - 1), prepared(node, name).command)
     except (HastConfError, OSError) as error:  # a hast.conf that hastd refuses does not stop the boot
         node.syslog(MESSAGES, f"root: /etc/rc.d/{name}: {error}")

@@ -207,11 +207,27 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         "/etc/sysctl.conf": "net.inet.carp.preempt=1\nvfs.nfsd.server_min_nfsvers=3\n",
     }
     delays = (("filedelay", pair.filedelay, 30), ("dirdelay", pair.dirdelay, 29), ("metadelay", pair.metadelay, 28))
+    if release.named(node.release).major >= LOADS_MORE:
+        files["/etc/rc.d/mountd"] = MOUNTD_SCRIPT
     for oid, seconds, default in delays:
         if seconds != default:
             files["/etc/sysctl.conf"] += f"kern.{oid}={seconds}\n"
     return files
 
+
+LOADS_MORE = 15
+"""The release from which on rc.d/mountd loads what is configured for nfsd and zfs too."""
+MOUNTD_SCRIPT = """\
+#!/bin/sh
+. /etc/rc.subr
+name="mountd"
+load_rc_config $name
+load_rc_config nfsd
+load_rc_config zfs
+mountd_svcj="NO"
+run_rc_command "$1"
+"""
+"""As much of it as anybody reads here; what it does is `rc_nfs`."""
 
 DEVD_MAIN = """\
 options {

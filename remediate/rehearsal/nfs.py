@@ -8,6 +8,7 @@ nothing mounted the path lies in the root file system, and that is what gets exp
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from remediate.rehearsal.tcp import Connection
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
 
+VERSION_3, VERSION_4 = 3, 4
 ROOT = "/"
 """The identity of the root file system; that of a HAST file system is its resource's name."""
 
@@ -57,6 +59,8 @@ class Daemon:
     by_version: bool
     """rpcinfo's order: versions outside and netids inside, or the other way round."""
     process: Running | None = None
+    command: str = ""
+    """The command line that it was started with last."""
 
 
 def daemons() -> dict[str, Daemon]:
@@ -130,6 +134,7 @@ class Nfs:
         daemon = self.daemons[name]
         if daemon.process is not None:
             return
+        daemon.command = title or daemon.title
         now = self.node.clock.now
         daemon.process = self.node.processes.spawn(
             daemon.title if name == "nfsd" or not title else title,
@@ -159,6 +164,8 @@ class Nfs:
             self.registrations = list(RPCBIND)
         elif name == "nfsd":
             self._listen(daemon)
+            if min(self.versions) > VERSION_3:
+                return  # nfsd.c: rpcb_set() of versions 2 and 3 alone
             self._register(daemon, ("udp",))
             self._later(daemon, lambda: self._register(daemon, ("udp6", "tcp", "tcp6")))
         elif name == "mountd":
@@ -231,8 +238,22 @@ class Nfs:
 
         self.node.clock.after(self.node.pair.layout.costs.daemon_registers, still_there)
 
+    @property
+    def versions(self) -> range:
+        """Of NFS, as nfsd answers them (nfs_nfsdkrpc.c, nfsrvd_addsock()); a call of another is told these."""
+        kernel = self.node.kernel
+        least, most = (kernel.integer(f"vfs.nfsd.server_{each}_nfsvers") for each in ("min", "max"))
+        return range(least, most + 1)
+
+    @property
+    def has_root4(self) -> bool:
+        """The root of NFSv4 is answered: some file that mountd reads has a `V4:` line."""
+        texts = [self.node.files.read(name) for name in self._exports_files() if self.node.files.exists(name)]
+        return VERSION_4 in self.versions and any(re.search(r"(?m)^V4:", text) for text in texts)
+
     def _serve_mounts(self, daemon: Daemon) -> None:
-        self._register(daemon, daemon.netids)
+        if "-R" not in daemon.command.split():  # mountd(8): without the protocol MOUNT, for NFSv4 alone
+            self._register(daemon, daemon.netids)
         self.load_exports(fresh=True)
 
     def _listen(self, daemon: Daemon) -> None:

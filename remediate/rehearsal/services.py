@@ -16,6 +16,7 @@ from remediate.rehearsal.hastconf import HastConfError
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.metadata import Role
 from remediate.rehearsal.processes import SIGTERM, Running
+from remediate.rehearsal.rc_nfs import prepared
 
 if TYPE_CHECKING:
     from remediate.rehearsal.node import Node
@@ -31,8 +32,6 @@ class Script:
     comm: str
     pidfile: str = ""
     required_file: str = ""
-    depends: tuple[str, ...] = ()
-    """force_depend: what is started first when it isn't running."""
 
 
 SCRIPTS = {
@@ -41,10 +40,11 @@ SCRIPTS = {
         Script("hastd", "hastd_enable", "hastd", "/var/run/hastd.pid", "/etc/hast.conf"),
         Script("devd", "devd_enable", "devd", "/var/run/devd.pid"),
         Script("rpcbind", "rpcbind_enable", "rpcbind"),
-        Script("statd", "rpc_statd_enable", "rpc.statd", depends=("rpcbind",)),
-        Script("lockd", "rpc_lockd_enable", "rpc.lockd", depends=("rpcbind", "statd")),
-        Script("mountd", "mountd_enable", "mountd", "/var/run/mountd.pid", "/etc/exports", ("rpcbind",)),
-        Script("nfsd", "nfs_server_enable", "nfsd", depends=("rpcbind", "mountd")),
+        Script("statd", "rpc_statd_enable", "rpc.statd"),
+        Script("lockd", "rpc_lockd_enable", "rpc.lockd"),
+        Script("mountd", "mountd_enable", "mountd", "/var/run/mountd.pid", "/etc/exports"),
+        Script("nfsd", "nfs_server_enable", "nfsd"),
+        Script("nfsuserd", "nfsuserd_enable", "nfsuserd"),
         Script("syslogd", "syslogd_enable", "syslogd", "/var/run/syslog.pid"),
         Script("sshd", "sshd_enable", "sshd", "/var/run/sshd.pid"),
         Script("ctld", "ctld_enable", "ctld"),
@@ -53,7 +53,7 @@ SCRIPTS = {
 }
 
 LOCAL_RC = "/usr/local/etc/rc.d/"
-OPTIONAL = {"ctld": "/usr/sbin/ctld", "samba_server": "/usr/local/sbin/smbd --daemon"}
+OPTIONAL = {"ctld": "/usr/sbin/ctld", "samba_server": "/usr/local/sbin/smbd --daemon", "nfsuserd": "/usr/sbin/nfsuserd"}
 """The optional services of the set-up, which only run or don't."""
 
 ENABLED_BY_DEFAULT = {"devd_enable", "syslogd_enable"}
@@ -145,16 +145,7 @@ def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "")
     elif name == "syslogd":
         node.syslogd.start(pid=pid)
     elif name in OPTIONAL:
-        node.processes.spawn(OPTIONAL[name], SCRIPTS[name].comm, node.clock.now)
-
-
-def rc_title(node: Node, name: str) -> str:
-    """The command line with which rc.d/mountd starts mountd (its mountd_precmd()); nothing for another daemon."""
-    if name != "mountd":
-        return ""
-    files = " /etc/exports /etc/zfs/exports" if says_yes(rc_variable(node, name, "zfs_enable")) else ""
-    flags = (rc_variable(node, name, "mountd_flags") or "").replace("\\\n", "")
-    return f"/usr/sbin/mountd {flags}{files}".strip()
+        node.processes.spawn(title or OPTIONAL[name], SCRIPTS[name].comm, node.clock.now)
 
 
 def _stop_hastd(node: Node) -> Steps[None]:
@@ -208,10 +199,12 @@ def service(call: Call) -> Steps[int]:
     forced = re.match(r"(one|force|fast)?(\w+)", verb)
     assert forced is not None
     prefix, action = forced.group(1) or "", forced.group(2)
+    own = script.rcvar if prefix in ("one", "force") else ""
+    looks = prefix != "fast" and "rc_fast" not in call.environment.variables
     actions: dict[str, Callable[[], Steps[int]]] = {
-        "start": lambda: _start(call, script),
+        "start": lambda: _start(call, script, own, looks),
         "stop": lambda: _stop(call, script),
-        "restart": lambda: _restart(call, script),
+        "restart": lambda: _restart(call, script, own),
         "status": lambda: _status(call, script),
         "reload": lambda: _reload(call, script),
     }
@@ -238,11 +231,12 @@ def _status(call: Call, script: Script) -> Steps[int]:
     return 0
 
 
-def _start(call: Call, script: Script) -> Steps[int]:
+def _start(call: Call, script: Script, own: str, looks: bool = True) -> Steps[int]:
+    """`own`: its variable, where that counts as YES; `looks`: whether for its process (rc_fast)."""
     from remediate.rehearsal import service_jails
 
     node = call.node
-    running = processes_of(node, script)
+    running = processes_of(node, script) if looks else ()
     if running:
         call.err(f"{script.name} already running?  (pid={' '.join(str(process.pid) for process in running)}).\n")
         return 1
@@ -252,16 +246,19 @@ def _start(call: Call, script: Script) -> Steps[int]:
             call.err(line + "\n")
             node.syslog(MESSAGES, f"root[{node.processes.next_pid}]: {line}")
         return 1
-    if script.name == "nfsd":
-        call.out("NFSv4 is disabled\n")
-    for name in script.depends:
-        if not processes_of(node, SCRIPTS[name]):
-            yield from _start(call, SCRIPTS[name])
+    made = prepared(node, script.name, own)
+    call.out("".join(f"{line}\n" for line in made.says))
+    for name in made.depends:
+        if not processes_of(node, SCRIPTS[name]) and (yield from _start(call, SCRIPTS[name], SCRIPTS[name].rcvar)):
+            call.err(f"/etc/rc.d/{script.name}: WARNING: failed precmd routine for {script.name}\n")
+            return 1
     yield node.processor.use(node.pair.layout.costs.service_start)
     call.out(f"Starting {script.name}.\n")
     if script.name in node.trouble.failing_services:
         call.err(f"{script.comm}: {REFUSAL}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
+    while script.comm in node.hung_commands:
+        yield 0.5
     faster = instances(node, script)
     if faster:  # started by somebody else meanwhile: pidfile(3) lets only one in
         call.err(f"{script.comm}: already running, pid: {faster[0].pid}\n")
@@ -269,7 +266,7 @@ def _start(call: Call, script: Script) -> Steps[int]:
         return 1
     service_jails.begin(node, script.name)
     try:
-        start_daemon(node, script.name, title=rc_title(node, script.name))
+        start_daemon(node, script.name, title=made.command)
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
         return 1
@@ -292,9 +289,9 @@ def _stop(call: Call, script: Script) -> Steps[int]:
     return 0
 
 
-def _restart(call: Call, script: Script) -> Steps[int]:
+def _restart(call: Call, script: Script, own: str) -> Steps[int]:
     yield from _stop(call, script)
-    return (yield from _start(call, script))
+    return (yield from _start(call, script, own))
 
 
 def _reload(call: Call, script: Script) -> Steps[int]:

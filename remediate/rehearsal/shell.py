@@ -232,6 +232,8 @@ def _simple(environment: Environment, simple: Simple) -> Steps[int]:
 
 def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     """Run one command, already split into words."""
+    if words[0].startswith("/etc/rc.d/"):
+        words = ["/usr/sbin/service", posixpath.basename(words[0]), *words[1:]]
     node, name = environment.node, posixpath.basename(words[0])
     happens = node.trouble.at_command.pop(name, None)
     if happens is not None:

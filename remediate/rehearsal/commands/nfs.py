@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from remediate.failover.reach import DENIED, Served
+from remediate.failover.reach import DENIED, ROOT4, Served
 from remediate.rehearsal import nfs_ports
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.commands.sockets import tickle
-from remediate.rehearsal.nfs import Nfs, Registration
+from remediate.rehearsal.nfs import VERSION_3, Nfs, Registration
 from remediate.rehearsal.shell import Call, command
 
 PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}
@@ -151,6 +151,12 @@ def hastwatch(call: Call) -> Steps[int]:
         return 2
     address, path = call.argv[2:]
     server = _server(call, address)
+    if server is not None and server.answers("nfsd") and min(server.versions) > VERSION_3:
+        if server.has_root4:
+            call.out(f"{ROOT4}\n")
+            return 0
+        call.err("the root of NFSv4: NFS4ERR_NOENT\n")
+        return 1
     if server is None or not server.answers("rpcbind"):
         yield REACH_PATIENCE
         call.err("rpcbind: no answer\n")

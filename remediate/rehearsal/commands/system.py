@@ -101,11 +101,14 @@ def as_somebody(call: Call) -> Steps[int]:
         line = words[words.index("-c") + 1]
         user = next((word for word in words if not word.startswith("-") and word != line), "root")
         return (yield from execute(replace(call.environment, user=user), line))
+    given: dict[str, str] = {}
     while words and (words[0].startswith("-") or "=" in words[0]):
-        words.pop(0)
+        name, _, value = words.pop(0).partition("=")
+        given[name] = value
     if not words:
         return 0
-    return (yield from run_words(call.environment, words))
+    variables = {**call.environment.variables, **given}
+    return (yield from run_words(replace(call.environment, variables=variables), words))
 
 
 @command("sh")
