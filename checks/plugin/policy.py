@@ -63,8 +63,6 @@ class Failover(NamedTuple):
     witness: str = ""
     """An address that answers ping(8) wherever the network works, such as the gateway: without its answer a silent
     other node is not taken for dead, because it may be this node that is cut off."""
-    rc_start: bool = False
-    """Start the daemons of NFS through service(8), with all that rc(8) sets for them, instead of directly."""
     hastd_repaired: bool = False
     """hastd of both nodes has the repair of FreeBSD bug 292322, though their release does not: a primary works."""
     peer_hastwatch: str = "/usr/local/hastwatch/bin/hastwatch"

@@ -174,14 +174,13 @@ def _reread(site: Site) -> str:
 
 def _restarted(site: Site, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...]) -> str:
     """What was stopped is started again, maintenance or not; only not where address and data are not here any more."""
-    commands = services.commands(site)
     for names in stop:
         _still_served(site)
         services.stop(site, names)
     for names in start:
         points = tuple(place.point for place in _still_served(site) if place.exported)
         started = (*names, *_missing(site, names))
-        services.start(site, started, points, commands)
+        services.start(site, started, points)
         services.await_running(site, started)
     return _await_served(site, SERVED)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.hold import Reason
+from checks.probes.hold import Reason, Why
 from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
@@ -210,9 +211,11 @@ class Carrier:
             return services.stop(site, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
             self._see_what_zfs_shares()
+            if do is Do.START_SERVING:
+                self._is_no_standby()
             up = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
             points = tuple(place.point for place in up)
-            services.start(site, step.names, points, self.seen.commands, self._may_run(step.names))
+            services.start(site, step.names, points, self._may_run(step.names))
             if not up or not all(place.address for place in up):  # else VERIFY sees it as a client does
                 services.await_running(site, step.names)
         elif do is Do.REJECT_PEER:
@@ -233,6 +236,17 @@ class Carrier:
         if late:
             for name, place in places(site.here.node(), site.config, late).items():
                 known[name] = known[name]._replace(exported=place.exported, unexported=place.unexported)
+
+    def _is_no_standby(self) -> None:
+        """The data are here: that this copy was not connected is no reason any more to hold back. Kept to the end of
+        the plan, it would lose the address to the other node, which is let go when its own copy is complete. Raises
+        nothing: the next convergence looks again."""
+        held = hold.reasons(self.site.store)
+        left = {each for each in held if each.why is not Why.NOT_CONNECTED or each.about not in self._taken}
+        if left != set(held):
+            share = fitness.amount(left, int(self.site.config.failover.demotion))
+            with suppress(StepFailed, ProbeError):
+                hold.hold(self.site, self.seen.facts.boot_id, left, share)
 
     def _may_run(self, names: tuple[str, ...]) -> bool:
         """Whether any of these runs, as far as is known: else they are started without another look. rc(8) may start

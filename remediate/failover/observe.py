@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import carp, filesystem, hast, rc_conf, route
+from checks.probes import carp, filesystem, hast, route
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
@@ -28,7 +28,6 @@ from remediate.failover import (
     parting,
     peer,
     peer_route,
-    rc_start,
 )
 from remediate.failover.behind import behind
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, Pool, ResourceState, Said, Split
@@ -41,7 +40,7 @@ from remediate.failover.own_node import demotion, uptime
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
-from remediate.failover.services import Commands, running_daemons, running_services
+from remediate.failover.services import running_daemons, running_services
 from remediate.site import Site
 from remediate.state import events, marker, unprotected
 from remediate.state.store import StateNotKept, Untouched
@@ -62,8 +61,6 @@ class Seen(NamedTuple):
     """When it was seen (`Timing.now`)."""
     settles: dict[str, float]
     """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
-    commands: Commands
-    """How the daemons of NFS are started."""
 
 
 class _Reading(NamedTuple):
@@ -111,8 +108,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         young, leaving,
         remembered, clock,
     )  # fmt: skip
-    conf = rc_conf.read(node, rc_start.ASKED)
-    found = places(node, site.config, only, conf)
+    found = places(node, site.config, only)
     found = {name: with_address(place, vhids) for name, place in found.items()}
     states: dict[str, ResourceState] = {}
     said: dict[str, Said] = {}
@@ -150,7 +146,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
         cannot_be_primary=fails.why if fails else "",
         odd=tuple(map(str, node.not_understood)),
     )
-    return Seen(facts, found, resources, vhids, arrived.seq, at, settles, rc_start.commands(conf))
+    return Seen(facts, found, resources, vhids, arrived.seq, at, settles)
 
 
 def together(

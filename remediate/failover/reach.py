@@ -13,8 +13,8 @@ from typing import NamedTuple
 from checks.probes import nfs, rpc
 from checks.probes.errors import ProbeError
 from checks.probes.nfs import MNT3_OK, MNT3ERR_ACCES, NFS3_OK
-from checks.probes.rpc import Endpoint, Protocol
-from checks.probes.rpc_errors import RpcError
+from checks.probes.rpc import Address, Endpoint, Protocol
+from checks.probes.rpc_errors import Rejected, RpcError
 from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place
 from remediate.site import Site
@@ -29,6 +29,11 @@ EVERY = 0.1
 """Seconds between two rounds."""
 DENIED = 77
 """Exit status of `hastwatch reach` where mountd denies this node the mount, EX_NOPERM of sysexits(3)."""
+
+
+ROOT4 = "the root of NFSv4 is answered, the one version that is served"
+NFS_PORT = 2049
+"""Where nfsd listens (nfsd.c, addrinfo of the service nfs), known to a portmapper or not."""
 
 
 class Served(enum.Enum):
@@ -91,7 +96,7 @@ def look(site: Site, place: Place) -> Answer:
 def told(status: int, words: str) -> Answer:
     """What `hastwatch reach` says with its exit status and its one line."""
     if status == 0:
-        return Answer(Served.YES)
+        return Answer(Served.YES, words if words == ROOT4 else "")
     return Answer(Served.DENIED) if status == DENIED else Answer(Served.NO, words)
 
 
@@ -103,6 +108,8 @@ def answer(address: str, path: str, timing: Timing) -> Answer:
         ports = nfs.registrations(there, deadline=deadline)
         mountd = ports.ports(nfs.MOUNT, 3, Protocol.TCP)
         nfsd = ports.ports(nfs.NFS, 3, Protocol.TCP)
+        if not mountd and not nfsd and (found := _of_version_4_alone(there, deadline)):
+            return found
         if not mountd or not nfsd:
             return Answer(Served.NO, f"{'mountd' if not mountd else 'nfsd'} is not registered")
         mounted = nfs.mount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)
@@ -115,3 +122,22 @@ def answer(address: str, path: str, timing: Timing) -> Answer:
     except RpcError as error:
         return Answer(Served.NO, str(error))
     return Answer(Served.YES) if got.status == NFS3_OK else Answer(Served.NO, f"GETATTR: {got.status}")
+
+
+def _of_version_4_alone(there: Address, deadline: float) -> Answer | None:
+    """What a server of NFSv4 alone answers, None where it is none. With nfsv4_server_only nfsd is not registered,
+    nor is mountd, which has no MNT then (rc.d/mountd mountd_precmd(), nfsd.c, mountd(8) -R), and a call of version 3
+    is told which versions there are (nfs_nfsdkrpc.c nfsrvd_addsock())."""
+    nfsd = Endpoint(there, NFS_PORT, Protocol.TCP)
+    try:
+        nfs.null(nfsd, nfs.NFS, 3, deadline=deadline)
+    except Rejected as error:
+        if error.low != 4:
+            return None
+    except RpcError:
+        return None
+    else:
+        return None
+    root = nfs.root4(nfsd, deadline=deadline)
+    given = root.status == nfs.NFS4_OK
+    return Answer(Served.YES, ROOT4) if given else Answer(Served.NO, f"the root of NFSv4: {root.status}")

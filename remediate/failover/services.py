@@ -1,29 +1,38 @@
-"""NFS and the other services of the active node: which run, starting and stopping them.
+"""NFS and the other services of the active node: which run, starting and stopping them, all through service(8).
 
-The five daemons of NFS are started directly, with the flags of rc.conf: through service(8), one after the other, they
-take nine times as long (hast-facts, 29). What else is configured goes through service(8), whatever rc.conf enables.
+What rc.conf(5) says of mountd and nfsd is done by their scripts alone (rc.d/mountd mountd_precmd(), rc.d/nfsd
+nfsd_precmd(), FreeBSD 13.2 and 15.1): files of zfs(8), versions of NFS, `-n` and `-R`, nfsuserd(8), settings of the
+kernel, another program. It takes a second each where starting a process is slow (hast-facts, 34). rpcbind, statd and
+lockd export nothing and run on both nodes, so that a promotion starts the two only.
+
+rc.subr(8) takes anybody's process of a daemon's name for the daemon where its script names no pid file
+(check_process(), _find_processes()): whoever has an account could keep NFS from being started, and would get its
+signal. So a start that fails for a daemon that does not run is tried once more without that look, and where such a
+process is seen the daemon is ended by its own signal, which is all that rc(8) does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from checks.probes import rc_conf
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.node import Node
+from checks.probes.process import Completed
 from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
-from remediate.failover import rc_start
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.filesystems import there_now
 from remediate.failover.outcome import StepFailed
-from remediate.failover.rc_start import DAEMONS
 from remediate.site import Site
 
 SERVICE = "/usr/sbin/service"
 KILL = "/bin/kill"
-SYSCTL = "/sbin/sysctl"
-STOPS, STARTS, RC = 5.0, 10.0, {"onestart": 60.0, "onestop": 20.0}
-"""Seconds: for a daemon to end after its signal, to be there after its start, and for one call of service(8); the other
+UNSEEING = ("/usr/bin/env", "-i", "HOME=/", "PATH=/sbin:/bin:/usr/sbin:/usr/bin", "rc_fast=YES")
+"""A script of /etc/rc.d as service(8) runs it, which then starts a command without looking for its process, as at boot
+(rc.subr run_rc_command(); force_depend() does not look either, for what rc.conf enables)."""
+SIGNALS = {"nfsd": "USR1"}
+"""What ends a daemon, TERM where it is not named (rc.d/nfsd, sig_stop)."""
+STOPS, STARTS, RC = 5.0, 20.0, {"onestart": 60.0, "onestop": 20.0}
+"""Seconds: for a daemon of NFS to end after its signal, for its start, and for another call of service(8); the other
 node waits for a stop (`failover.let_go`)."""
 ENDS = 0.02
 """Seconds between two looks whether a daemon has ended, by a system call."""
@@ -31,12 +40,6 @@ EXPORTS = 10.0
 """Seconds for mountd to export what it was started for."""
 EXPORTED = 0.02
 """Seconds between two looks whether it has: clients wait for nothing else then."""
-
-Commands = Mapping[str, rc_start.Command | None]
-"""How the daemons of NFS are started (`rc_start.commands`)."""
-PID_FILES = frozenset({"mountd"})
-"""Without a pid file rc(8) takes anybody's process of that name for the daemon, and does not start it (rc.subr
-check_process(), _find_processes()); hast-facts, 23."""
 
 
 def running_daemons(node: Node) -> frozenset[str]:
@@ -65,62 +68,53 @@ def stop(site: Site, names: tuple[str, ...]) -> str:
     StepFailed, ProbeError."""
     trouble = []
     for name in names:
-        if name not in DAEMONS:
+        if name not in NFS_DAEMONS:
             try:
                 _service(site, name, "onestop")
             except (StepFailed, ProbeError) as error:
                 trouble.append(str(error))
-    if daemons := [name for name in names if name in DAEMONS]:
+    if daemons := [name for name in names if name in NFS_DAEMONS]:
         found = processes(site.here.node())
         site.timing.together([lambda name=name: _end(site, name, found) for name in daemons])  # type: ignore[misc]
     return "; ".join(trouble)
 
 
-def start(
-    site: Site, names: tuple[str, ...], points: tuple[str, ...], commands: Commands, may_run: bool = True
-) -> None:
+def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: bool = True) -> None:
     """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
     `points`, then the other services. What runs already is looked for where some of it `may_run`, and where a start
     fails. Whether nfsd stays is for the caller to see (`await_running`, or as a client). Raises StepFailed,
     ProbeError."""
-    nfs = any(name in DAEMONS for name in names)
+    nfs = any(name in NFS_DAEMONS for name in names)
     if nfs and not may_run:
         try:
-            return _start(site, names, points, commands, ())
-        except StepFailed:  # somebody else has started one meanwhile
-            if not running_daemons(site.here.node()) & set(names):
-                raise
-    return _start(site, names, points, commands, processes(site.here.node()) if nfs else ())
+            return _start(site, names, points, ())
+        except _Meanwhile:
+            pass
+    return _start(site, names, points, processes(site.here.node()) if nfs else ())
 
 
-def _start(
-    site: Site, names: tuple[str, ...], points: tuple[str, ...], commands: Commands, found: tuple[Process, ...]
-) -> None:
+def _start(site: Site, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
     runs = running(found)
-    base = [name for name in BASE if name in names and name not in runs]
-    site.timing.together([lambda name=name: _begin(site, name, commands[name]) for name in base])  # type: ignore[misc]
-    await_running(site, tuple(base))
+    base = tuple(name for name in BASE if name in names and name not in runs)
+    for name in base:  # in this order: their scripts start what they stand on
+        _begin(site, name)
+    await_running(site, base)
     if "mountd" in names:
         if "mountd" in runs:
             _end(site, "mountd", found)
-        _begin(site, "mountd", commands["mountd"])
+        _begin(site, "mountd")
     if set(SERVING) & set(names):
         _await_exports(site, points)
     if "nfsd" in names and "nfsd" not in runs:
-        _begin(site, "nfsd", commands["nfsd"])
+        _begin(site, "nfsd")
     for name in names:
-        if name not in DAEMONS:
+        if name not in NFS_DAEMONS:
             _service(site, name, "onestart")
-
-
-def commands(site: Site) -> Commands:
-    """How rc(8) would start the daemons of NFS. Raises Unreachable."""
-    return rc_start.commands(rc_conf.read(site.here.node(), rc_start.ASKED))
 
 
 def await_running(site: Site, names: tuple[str, ...]) -> None:
     """Wait until the daemons of NFS among the names run. Raises StepFailed, ProbeError."""
-    wanted = {name for name in names if name in DAEMONS}
+    wanted = {name for name in names if name in NFS_DAEMONS}
     if wanted and not site.timing.until(lambda: wanted <= running_daemons(site.here.node()), STARTS):
         missing = wanted - running_daemons(site.here.node())
         raise StepFailed(f"{' and '.join(sorted(missing))} was started and does not run")
@@ -129,16 +123,14 @@ def await_running(site: Site, names: tuple[str, ...]) -> None:
 def stop_lines(names: tuple[str, ...]) -> list[str]:
     """What `stop` runs, for people."""
     return [
-        f"kill -{DAEMONS[name].signal} `{name}`" if name in DAEMONS else f"service {name} onestop" for name in names
+        f"kill -{SIGNALS.get(name, 'TERM')} `{name}`" if name in NFS_DAEMONS else f"service {name} onestop"
+        for name in names
     ]
 
 
 def start_lines(names: tuple[str, ...]) -> list[str]:
     """What `start` runs, for people."""
-    return [
-        f"{DAEMONS[name].program} (${DAEMONS[name].flags})" if name in DAEMONS else f"service {name} onestart"
-        for name in names
-    ]
+    return [f"service {name} onestart" for name in names]
 
 
 def _await_exports(site: Site, points: tuple[str, ...]) -> None:
@@ -149,32 +141,27 @@ def _await_exports(site: Site, points: tuple[str, ...]) -> None:
         raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
 
 
-def _begin(site: Site, name: str, command: rc_start.Command | None) -> None:
-    """Start a daemon that does not run; `command` None: as rc(8) alone can."""
-    if command is None:
-        _service(site, name, "onestart")
-    elif not site.config.failover.rc_start:
-        _start_directly(site, name, command)
-    else:
-        try:
-            _service(site, name, "onestart")
-        except StepFailed:
-            if name in PID_FILES:
-                raise
-            _start_directly(site, name, command)
+class _Meanwhile(StepFailed):
+    """Somebody else has started mountd, which may not have seen the mount."""
 
 
-def _start_directly(site: Site, name: str, command: rc_start.Command) -> None:
-    if command.sysctl:
-        site.here.act((SYSCTL, *command.sysctl), STARTS)
-    started = site.here.act((DAEMONS[name].program, *command.flags), STARTS)
-    if started.status != 0:
-        raise StepFailed(f"{name} could not be started: {started.words}")
+def _begin(site: Site, name: str) -> None:
+    """Start a daemon of NFS that does not run; another one that somebody else has started meanwhile is as good, but for
+    mountd. Raises _Meanwhile, StepFailed, ProbeError."""
+    failed = site.here.act((SERVICE, name, "onestart"), STARTS)
+    if failed.status == 0:
+        return
+    if name in running_daemons(site.here.node()):
+        if name == "mountd":
+            raise _Meanwhile("mountd was started by somebody else")
+        return
+    if name == "mountd" or site.here.act((*UNSEEING, f"/etc/rc.d/{name}", "onestart"), STARTS).status != 0:
+        raise StepFailed(_failed(name, "onestart", failed))
 
 
 def _end(site: Site, name: str, found: tuple[Process, ...]) -> None:
-    """End a daemon by its signal; where that does not help, by SIGKILL, and at last by rc(8)."""
-    for signal in (DAEMONS[name].signal, "KILL"):
+    """End a daemon of NFS that was seen, by its signal, by SIGKILL where that does not help, and at last by rc(8)."""
+    for signal in (SIGNALS.get(name, "TERM"), "KILL"):
         if not pids(found, name) or _signalled(site, name, signal, found):
             return
         found = processes(site.here.node())
@@ -198,13 +185,17 @@ def _signalled(site: Site, name: str, signal: str, found: tuple[Process, ...]) -
 def _service(site: Site, name: str, verb: str) -> None:
     done = site.here.act((SERVICE, name, verb), RC[verb])
     if done.status != 0 and not _is_so_already(site, name, verb):
-        raise StepFailed(f"`service {name} {verb}` ends with {done.status}: {done.words}")
+        raise StepFailed(_failed(name, verb, done))
+
+
+def _failed(name: str, verb: str, done: Completed) -> str:
+    return f"`service {name} {verb}` ends with {done.status}: {done.words}"
 
 
 def _is_so_already(site: Site, name: str, verb: str) -> bool:
     """service(8) fails for what runs already, and for what does not run any more."""
     node = site.here.node()
-    runs = name in (running_daemons(node) if name in DAEMONS else running_services(node, [name]))
+    runs = name in (running_daemons(node) if name in NFS_DAEMONS else running_services(node, [name]))
     return runs is (verb == "onestart")
 
 

@@ -203,7 +203,7 @@ class _Taking:
         decisions, node = self._decisions(seen), seen.facts.node
         alone.joined(self.site, seen.facts.boot_id, self.names)
         if lacking := tuple(name for name in BASE if name not in node.base):
-            services.start(self.site, lacking, (), services.commands(self.site))
+            services.start(self.site, lacking, ())
         if not any(state.active for state in seen.facts.resources.values()):
             running = node.serving | node.extra.intersection(self.site.config.failover.services)
             if running:

@@ -29,6 +29,7 @@ def main(words: list[str] | None = None) -> int:
     options = parser().parse_args(words)
     found = answer(options.address, options.path, Timing())
     if found.served is Served.YES:
+        sys.stdout.write(f"{found.why}\n" if found.why else "")
         return 0
     sys.stderr.write(f"{plain(found.says)}\n")  # without a name in front: the other node shows these words
     return DENIED if found.served is Served.DENIED else 1

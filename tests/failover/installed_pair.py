@@ -135,7 +135,7 @@ class Watched:
         if not (node.on and self.holds(node, resource)):
             return False
         client = self.pair.client(resource)
-        return client.server() is node and client.mount() is None
+        return client.server() is node and client.mount() is None and node.nfs.answers("nfsd")
 
     def rests_with(self, node: Node, resource: str = "home") -> bool:
         """The node is secondary for the resource, nothing is mounted, and the mount point takes no files."""

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes import rc_conf
-from remediate.failover import rc_start
 from remediate.failover.resource import places
 from remediate.recovery import evidence
 from remediate.rehearsal.layout import ResourceLayout
@@ -42,10 +40,10 @@ def mountd(node: Node) -> str:
         ("mountd_flags='-r \\\n-l'", "/usr/sbin/mountd -r -l"),
         ("zfs_enable=on", "/usr/sbin/mountd -r /etc/exports /etc/zfs/exports"),
         ("weak_mountd_authentication=YES nfs_server_enable=YES", "/usr/sbin/mountd -r -n"),
-        ("mountd_nice=5", "/usr/sbin/mountd -r"),
+        ("mountd_program=/opt/sbin/mountd", "/opt/sbin/mountd -r"),
     ],
 )
-def test_mountd_is_started_as_rc_would_start_it(rc_conf: str, command: str, state: Path) -> None:
+def test_mountd_is_started_as_its_script_starts_it(rc_conf: str, command: str, state: Path) -> None:
     pair = installed_pair(state)
     written(pair, {"/etc/rc.conf": f"+{rc_conf}\n", "/etc/zfs/exports": ""})
     pair.active.power_off()
@@ -59,16 +57,6 @@ def test_the_configuration_of_the_service_has_the_last_word(state: Path) -> None
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     assert mountd(pair.standby) == "/usr/sbin/mountd -r -n"
-
-
-@pytest.mark.parametrize(
-    "line", ["mountd_svcj=YES", "mountd_user=nobody", "mountd_flags='-r $(true)'", "nfsv4_server_only=YES"]
-)
-def test_what_takes_more_than_flags_is_left_to_rc(line: str, state: Path) -> None:
-    pair = installed_pair(state)
-    written(pair, {"/etc/rc.conf": f"+{line}\n"})
-    commands = pair.does(pair.standby, lambda site: rc_start.commands(rc_conf.read(site.here.node(), rc_start.ASKED)))
-    assert commands["mountd"] is None and commands["rpcbind"] == rc_start.Command(())
 
 
 @pytest.mark.parametrize(

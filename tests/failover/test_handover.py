@@ -79,7 +79,7 @@ def test_an_orderly_shutdown_of_the_active_node_is_a_handover(state: Path) -> No
     assert when(pair, pair.active, "switchover", "served by the other node")
     pair.passes(10)
     assert pair.lost() == 0 and pair.sound
-    assert when(pair, pair.standby, "take-over", "served") - when(pair, pair.active, "hold") < 4.0
+    assert when(pair, pair.standby, "take-over", "served") - when(pair, pair.active, "hold") < 6.0
     pair.boots(pair.active)
     assert pair.serves(pair.standby) and pair.rests(pair.active)
 
@@ -241,7 +241,7 @@ def test_a_node_that_dies_when_it_has_given_the_service_away_is_not_waited_for(s
     pair.passes(moment)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
-    assert pair.now - given < TIMEOUT / 2, pair.story()
+    assert pair.now - given < 0.7 * TIMEOUT, pair.story()
     pair.passes(5)
     assert pair.sound and unlocked(pair, pair.standby)
     assert not pair.standby.network.host_routes and not (state / "nfs002" / peer_route.NAME).exists()

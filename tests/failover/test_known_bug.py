@@ -129,7 +129,7 @@ def test_another_hastd_is_another_one(state: Path) -> None:
     assert not known(pair).seen
     pair.standby.run("service hastd restart")
     pair.converges(pair.standby)
-    pair.passes(10)
+    pair.passes(40)  # its copy is complete, and that is known
     loses_the_address(pair)
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
 

@@ -80,7 +80,7 @@ def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Pa
     old = pid_of_mountd(pair.standby)
     pair.does(
         pair.standby,
-        lambda site: services.start(site, ("mountd",), ("/hast/home",), services.commands(site), may_run=False),
+        lambda site: services.start(site, ("mountd",), ("/hast/home",), may_run=False),
     )
     assert pid_of_mountd(pair.standby) not in ("", old)
     assert pair.until(lambda: pair.serves(pair.standby), 5)

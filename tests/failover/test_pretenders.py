@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.processes import NFS_DAEMONS
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair
-from tests.failover.installed_pair import InstalledPair, installed_pair, policy
+from tests.failover.installed_pair import InstalledPair, installed_pair
 
 
 def moved(pair: InstalledPair) -> float:
@@ -49,11 +48,10 @@ PRETENDERS = [
 
 
 @pytest.mark.parametrize(("fault", "words"), PRETENDERS)
-@pytest.mark.parametrize("config", [Config(), policy(rc_start=True)], ids=["started directly", "started by rc"])
 def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
-    state: Path, fault: str, words: str, config: Config
+    state: Path, fault: str, words: str
 ) -> None:
-    pair = installed_pair(state, config)
+    pair = installed_pair(state)
     pair.pair.must(pair.standby, "service nfsd onestop; service mountd onestop; service lockd onestop;"
                    " service statd onestop; service rpcbind onestop")  # fmt: skip
     pair.breaks(fault, "nfs002", words)

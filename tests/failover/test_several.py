@@ -55,7 +55,7 @@ def test_a_resource_that_moves_interrupts_the_others_of_the_node_for_a_moment_on
     assert pair.lost() == 0 and pair.sound
     assert [each.answer for each in pair.clients.clients["home"].operations if each.answer is not Answer.OK] == []
     answered = [each.ended for each in pair.clients.clients["home"].operations]
-    assert max(after - before for before, after in pairwise(answered)) < 5
+    assert max(after - before for before, after in pairwise(answered)) < 9  # a SYN is sent again after 1, 2 and 4 s
 
 
 def test_clients_of_the_resource_that_moves_get_stale_handles_only_until_nfsd_is_stopped_for_it(

@@ -202,7 +202,7 @@ def test_6_an_event_of_one_vhid_leaves_the_resources_of_another_alone(state: Pat
     one_vhid_moves(pair)
     assert pair.serves(pair.active, "home") and pair.serves(pair.standby, "mail")
     assert pair.lost() == 0
-    assert max(pair.clients.outages()) < 10
+    assert max(pair.clients.outages()) < 12
 
 
 def test_7_master_at_boot_is_not_believed(state: Path) -> None:
