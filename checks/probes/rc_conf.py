@@ -172,8 +172,9 @@ def shell_of(script: str, files: Files, complete: bool = False) -> Shell:
         _take_defaults(shell, files)
         for path in _rc_conf_files(shell):
             shell.source(path)
-        for path in _of_service(script, files) if script else ():
-            shell.source(path)
+        for name in (script, *_loaded_too(script, files)) if script else ():
+            for path in _of_service(name, files):
+                shell.source(path)
     except Unreadable as error:
         shell.lost = shell.lost or str(error)
     return shell
@@ -265,6 +266,11 @@ def _of_service(script: str, files: Files) -> Iterable[str]:
             yield path
         else:
             yield from (posixpath.join(path, name) for name in names if not name.startswith("."))
+
+
+def _loaded_too(script: str, files: Files) -> Iterable[str]:
+    """Whose configuration a script reads besides its own, as SCRIPT does it. Raises Unreadable."""
+    return re.findall(r"(?m)^[ \t]*load_rc_config[ \t]+([a-z]\w*)", files.read(f"/etc/rc.d/{script}") or "")
 
 
 def _is_ours(name: str) -> bool:
