@@ -33,7 +33,8 @@ TABLE = Table(
     Row("nfs-slow-critical", CRITICAL, "an answer's time outside -c", "clients wait"),
     Row("nfs-host-unknown", UNKNOWN, "the name of the host has no address", "nothing was asked"),
     Row("nfs-reserved-port", UNKNOWN, "the server wants a reserved source port, which only root may use",
-        "run as root, or start mountd with -n; the mount itself was not tried"),
+        "no more than NULL calls is known: run it as root or with CAP_NET_BIND_SERVICE, or set both mountd -n and "
+        "nfs_reserved_port_only=\"NO\" on the nodes"),
     Row("nfs-slow", WARNING, "an answer's time outside -w", "clients wait"),
     Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer",
         "UDP clients cannot mount; if it is not wanted: --no-udp"),
@@ -62,7 +63,8 @@ Asks the service address as a client does, without a mount: the portmapper's lis
 UDP, mountd, lockd and statd, because a registration stays when its program has died; that v2 is absent; the export
 list; and for every export MNT, GETATTR and FSSTAT, because the list also names what is not mounted. Give the exports
 with --export, or resources with -r, whose mount points are meant. Runs from anywhere; --via and --peer are not used.
-mountd without -n answers MNT only from a reserved port: run as root, or it is UNKNOWN."""
+mountd without -n answers MNT only from a reserved port, and nfsd of FreeBSD 15 by default anything but NULL: run it as
+root or with CAP_NET_BIND_SERVICE, or it is UNKNOWN."""
 
 
 class Wanted(NamedTuple):
@@ -254,7 +256,7 @@ def _old_and_new(server: Server, nfsd: Endpoint, nfs4: bool) -> Iterator[Finding
         if root.status != nfs.NFS4_OK:
             yield TABLE.finding("nfs-v4-missing", server.subject, f"the NFSv4 root gives {root.status}")
     except RpcError as error:
-        yield TABLE.finding("nfs-v4-missing", server.subject, str(error))
+        yield TABLE.finding(_reserved_port(error) or "nfs-v4-missing", server.subject, str(error))
 
 
 def _has_v2(server: Server, nfsd: Endpoint) -> bool:
@@ -319,8 +321,7 @@ def _export(
         yield from _time(directory, "fsstat", space.seconds, options, subject)
         nfs.umount(mountd, directory, deadline=server.deadline())
     except rpc_errors.Rejected as error:
-        wants_port = error.stat == "AUTH_TOOWEAK" and not error.reserved_port
-        yield TABLE.finding("nfs-reserved-port" if wants_port else "nfs-mount-refused", subject, str(error))
+        yield TABLE.finding(_reserved_port(error) or "nfs-mount-refused", subject, str(error))
         return
     except RpcError as error:
         yield TABLE.finding("nfs-dead", subject, str(error))
@@ -331,6 +332,12 @@ def _export(
     if space.space:
         yield Number(f"{directory}_available", space.space.abytes, "B", least=0)
         said.append(f"{directory} mounts and answers, {say_size(space.space.abytes)} free")
+
+
+def _reserved_port(error: RpcError) -> str:
+    """The reason where a call may have been refused for its source port."""
+    wanted = isinstance(error, rpc_errors.Rejected) and error.wants_reserved_port
+    return "nfs-reserved-port" if wanted else ""
 
 
 def _time(

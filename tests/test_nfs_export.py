@@ -135,18 +135,31 @@ def test_a_row_is_found_with_its_severity(
     assert found.get(reason) == TABLE.by_reason[reason].severity.name
 
 
+LESS = ("setpriv", "--bounding-set", "-net_bind_service", "--inh-caps", "-net_bind_service")
+"""Root without CAP_NET_BIND_SERVICE asks from an ordinary port, as a monitoring user does."""
+WEAK = (denied(1, 5),)
+FREEBSD = {
+    "mountd without -n, 13": {MNT: WEAK},
+    "mountd without -n, 15": {MNT: WEAK, GETATTR: WEAK, FSSTAT: WEAK, (NFS, 4, 1): WEAK},
+    "mountd -n, 15": {GETATTR: WEAK, FSSTAT: WEAK, (NFS, 4, 1): WEAK},
+}
+
+
 @pytest.mark.skipif(not shutil.which("setpriv") or os.geteuid() != 0, reason="needs root and setpriv(1)")
+@pytest.mark.parametrize("answers", FREEBSD.values(), ids=FREEBSD)
 def test_a_server_that_wants_a_reserved_port_is_unknown_to_who_may_not_have_one(
-    server: FaultyServer, tmp_path: Path
+    answers: dict[tuple[int, int, int], Script], server: FaultyServer, tmp_path: Path
 ) -> None:
-    """Root without CAP_NET_BIND_SERVICE asks from an ordinary port, as a monitoring user does."""
-    server.scripts.update(ROWS["nfs-reserved-port"][0])
+    """NULL and the export list are answered, all else is refused (nfssvc_program(), mntsrv())."""
+    server.scripts.update(answers)
     command = str(Path(sys.executable).with_name("check_nfs_export"))
     ask = ["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home"]
-    less = ["setpriv", "--bounding-set", "-net_bind_service", "--inh-caps", "-net_bind_service"]
-    done = subprocess.run([*less, command, *ask], capture_output=True, text=True, timeout=60, check=False)
+    nfs4 = ["--nfs4"] if (NFS, 4, 1) in answers else []
+    done = subprocess.run([*LESS, command, *ask, *nfs4], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
-    assert "[nfs-reserved-port]" in done.stdout and "run as root, or start mountd with -n" in done.stdout
+    assert set(re.findall(r"\[(nfs-[\w-]+)\]", done.stdout)) == {"nfs-reserved-port"}
+    for remedy in ("as root", "CAP_NET_BIND_SERVICE", "mountd -n and nfs_reserved_port_only=NO"):
+        assert remedy in done.stdout
 
 
 def test_the_address_that_answers_instead_is_named(server: FaultyServer, capfd: pytest.CaptureFixture[str]) -> None:
@@ -268,11 +281,11 @@ def ganesha(tmp_path: Path) -> Iterator[Ganesha]:
         yield started
 
 
-def ask(ganesha: Ganesha, *words: str) -> tuple[int, str]:
+def ask(ganesha: Ganesha, *words: str, by: tuple[str, ...] = ()) -> tuple[int, str]:
     """The installed command inside the server's network: its status and its line, with the times taken out."""
     command = str(Path(sys.executable).with_name("check_nfs_export"))
     common = ["-H", ganesha.ADDRESS, "--below", str(ganesha.directory), "--state-dir", str(ganesha.directory / "kept")]
-    done = ganesha.run([command, *common, *words])
+    done = ganesha.run([*by, command, *common, *words])
     assert done.stderr == ""
     return done.returncode, re.sub(r"=[0-9.e-]+s", "=Ns", done.stdout)
 
@@ -329,3 +342,20 @@ def test_with_rpcbind_killed_the_server_is_still_reached_at_known_ports(ganesha:
     status, line = ask(ganesha, "--export", str(ganesha.volume), *ports)
     assert status == 2
     assert line.count("[") == 1 and "[nfs-portmapper]" in line
+
+
+@real
+def test_a_real_server_that_wants_a_reserved_port_answers_who_has_the_capability(
+    ganesha: Ganesha, tmp_path: Path
+) -> None:
+    export = tmp_path / "privileged"
+    export.mkdir()
+    ganesha.export(export, more="PrivilegedPort = true;")
+    ganesha.reload()
+    words = ("--export", str(export), "--below", str(tmp_path), "--severity", "nfs-locking=ok")
+    user = ("setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps", "-all")
+    status, line = ask(ganesha, *words, by=user)
+    assert status == 3 and "[nfs-reserved-port]" in line and "CAP_NET_BIND_SERVICE" in line
+    bound = (*user[:-2], "--inh-caps", "-all,+net_bind_service", "--ambient-caps", "+net_bind_service")
+    status, line = ask(ganesha, *words, by=bound)
+    assert status == 0, line

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 RESERVED_PORT_WANTED = (
-    "it may want a reserved source port: run as root, or start mountd with -n and set vfs.nfsd.nfs_privport=0"
+    "it may want a reserved source port: ask as root or with CAP_NET_BIND_SERVICE; or the server takes any port, with "
+    "mountd -n and nfs_reserved_port_only=NO"
 )
-"""Why a call from an ordinary port may be refused: mountd(8) -n, nfs_reserved_port_only in rc.conf(5).
-
-``mountd.c``: even with -n, mountd wants what the sysctl says.
+"""Why a call from an ordinary port may be refused, other than NULL and, by mountd, EXPORT. mountd wants a reserved port
+without -n (mountd.c, mntsrv()); the kernel where vfs.nfsd.nfs_privport is 1 (nfs_nfsdkrpc.c, nfssvc_program()), which
+mountd clears with -n, and rc.d/nfsd sets after that by nfs_reserved_port_only: YES by default since FreeBSD 15. Both
+answer with AUTH_TOOWEAK (svcerr_weakauth()).
 """
 
 
@@ -69,7 +71,12 @@ class Rejected(RpcError):
         why = f"the server rejects the call with {stat}"
         if low is not None:
             why += f" (it has versions {low} to {high})"
-        if stat == "AUTH_TOOWEAK" and not reserved_port:
+        self.stat, self.low, self.high, self.reserved_port = stat, low, high, reserved_port
+        if self.wants_reserved_port:
             why += "; " + RESERVED_PORT_WANTED
         super().__init__(call, why)
-        self.stat, self.low, self.high, self.reserved_port = stat, low, high, reserved_port
+
+    @property
+    def wants_reserved_port(self) -> bool:
+        """Whether it may be the source port that the server does not like."""
+        return self.stat == "AUTH_TOOWEAK" and not self.reserved_port

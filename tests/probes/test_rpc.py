@@ -171,8 +171,8 @@ def test_an_ordinary_user_asks_from_an_ordinary_port(protocol: Protocol) -> None
 def test_auth_tooweak_to_an_ordinary_user_is_explained() -> None:
     error = failure_of(denied(1, 5))
     assert str(error).endswith(
-        ": the server rejects the call with AUTH_TOOWEAK; it may want a reserved source port: run as root, or"
-        " start mountd with -n and set vfs.nfsd.nfs_privport=0"
+        ": the server rejects the call with AUTH_TOOWEAK; it may want a reserved source port: ask as root or with"
+        " CAP_NET_BIND_SERVICE; or the server takes any port, with mountd -n and nfs_reserved_port_only=NO"
     )
 
 
