@@ -5,7 +5,8 @@ write_complete). A clean unmount is such a write; giving up the role first is no
 force, and what NFS acknowledged and UFS still had in buffers is lost (hast-facts, 25 and 26). So the clean unmount is
 the rule: it loses nothing, whatever comes of it. The role goes first only if all of this is known:
 
-* the other node is not connected, or silent: otherwise the unmount reaches both disks and raises nothing;
+* the other node is not connected, or silent: otherwise the unmount reaches both disks and raises nothing. A worker that
+  is not there says neither: hastd starts another one after a second (sbin/hastd/hastd.c, child_exit()), which connects;
 * this node has written nothing alone, else the histories have parted already. Its localcnt is what the other disk has
   as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
   peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
@@ -28,7 +29,7 @@ from remediate.site import Site
 def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
     """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
     known is no proof."""
-    if _has_more(here) or not _other_writes_alone(site, here.name, carp):
+    if here.status is Status.ABSENT or _has_more(here) or not _other_writes_alone(site, here.name, carp):
         return False
     both = dumps.read(site, here.name)
     return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
@@ -48,6 +49,8 @@ def why_void(site: Site, name: str, remote: str, carp: CarpState | None) -> str:
         here = hast.resource(site.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         return f"whether this node has written alone is not known: {error}"
+    if here.status is Status.ABSENT:
+        return "its worker has ended, and the next one may be connected"
     if here.status is Status.COMPLETE and not silent:
         return "the other node is connected and is heard again"
     return "this node has written alone meanwhile" if _has_more(here) else ""

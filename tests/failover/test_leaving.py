@@ -121,6 +121,19 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_the_cable_is_back_befor
     assert pair.lost() == 0 and pair.sound, pair.story()
 
 
+@pytest.mark.parametrize("later", [0.2, 0.5, 0.7])
+def test_a_worker_that_is_killed_while_the_address_goes_costs_no_write(state: Path, later: float) -> None:
+    """hastd starts another one after a second, which is connected again: the clean unmount waits for it."""
+    pair = installed_pair(state)
+    pair.passes(3)
+    pair.active.run("sysctl net.inet.carp.demotion=200")
+    pair.passes(later)
+    pair.breaks("kill", "nfs001", "worker:home")
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    assert unmounted_cleanly(pair) and pair.lost() == 0 and pair.sound, pair.story()
+    assert not pair.entries(pair.active, "superseded"), pair.story()
+
+
 # --- whatever is wrong -------------------------------------------------------------------------------------------
 
 
