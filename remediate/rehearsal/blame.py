@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from remediate.rehearsal.replication import PrimaryWorker
 
 ANSWERED = 1.2
-"""Seconds between the moment that the other node's answer is of, over ssh(1), or hastctl's here, and the one when the
-role is given up."""
+"""Seconds between the moment that the other node's answer is of, over ssh(1), and the one when the role is given up."""
+LOOKED = 0.5
+"""The same for what hastctl(8) says on this node, which is looked at last."""
 
 
 def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
     """The cause of a loss by a role that was given up, or a hastd that was stopped, under a mount."""
-    if worker is None or worker.stopped or not worker.started:
+    if worker is None:  # it was killed, and hastd starts another one, for which an unmount would have waited
+        return Cause.STEPS
+    if worker.stopped or not worker.started:
         return Cause.UFS_DELAY  # no unmount gets anything to such a device
     return Cause.ONE_HISTORY if not linked and saves_a_split_brain(node, worker) else Cause.STEPS
 
@@ -36,7 +39,7 @@ def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
     peer = node.pair.peer(node)
     has_written_alone = worker.metadata.localcnt != worker.remote_remotecnt
-    if has_written_alone and node.clock.now - worker.wrote_alone_at >= ANSWERED:
+    if has_written_alone and node.clock.now - worker.wrote_alone_at >= LOOKED:
         return False
     if not _could_answer(peer):
         return False

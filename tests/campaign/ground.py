@@ -18,7 +18,9 @@ from checks.plugin.config import Config
 from checks.probes import maintenance
 from remediate.events.remedy import Request
 from remediate.events.repair import repair
+from remediate.failover.hearing import SIGN
 from remediate.rehearsal.accounting import Places, disk_of, places
+from remediate.rehearsal.blame import LOOKED
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.documented_hook import documented_hook
@@ -38,8 +40,10 @@ from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
 from remediate.state.store import Store
 from tests.campaign.intruder import Intruder
-from tests.campaign.invariants import HEARS, Violation, Watch, holds_address, serves
+from tests.campaign.invariants import Violation, Watch, holds_address, serves
 
+HEARD = SIGN + LOOKED
+"""Seconds between the moment in which it is decided whether the other node is heard and the one when the role goes."""
 TOLD = r"^carp|^UFS|^hast|^fault|^Kernel|link state"
 """What the pair notes and a story needs: no messages of a boot."""
 EVERY = 5.0
@@ -145,14 +149,16 @@ class Ground:
 
     def is_hindered(self, node: Node) -> bool:
         """A human, or what hastwatch has to respect as one, keeps the node from being promoted: also one who added to
-        its demotion, so that CARP leaves the address where it is."""
+        its demotion, so that CARP leaves the address where it is. One promotion that failed is none: it is tried again.
+        """
         if self.by_hand.get(node.name) is node.kernel:
             return True
         if self.state is None or node.name in self.misled:
             return node.name in self.misled
         store = Store(str(self.state / node.name))
-        failed = store.read(failures.NAME)
-        return bool(store.read(maintenance.NAME) or failed.get("failures") or failed.get("blocked"))
+        failed = failures.recent(store, node.now, self.config.failover.window)
+        blocked = store.read(failures.NAME).get("blocked") or len(failed) >= failures.MOST
+        return bool(store.read(maintenance.NAME) or blocked)
 
     def missing(self) -> set[Missing]:
         """Every acknowledged write that clients do not see now, and whose doing that is."""
@@ -175,9 +181,10 @@ class Ground:
         return place.cause or Cause.REPLICATION
 
     def _had_just_met(self, at: float) -> bool:
-        """Whether something had come back shortly before, or hastd had connected, while both nodes were on."""
+        """Whether something had come back after the last look at the other node, or hastd had connected after the last
+        look at that, while both nodes were on."""
         connected = [note.at for note in self.pair.notes if note.text.startswith("hast connect")]
-        met = any(0 <= at - back < HEARS for back in (*self.came_back, *connected))
+        met = any(0 <= at - back < HEARD for back in self.came_back) or any(0 <= at - one < LOOKED for one in connected)
         return met and all(node.on for node in self.pair.nodes.values())
 
     # --- what is so ----------------------------------------------------------------------------------------------

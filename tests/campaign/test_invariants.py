@@ -10,6 +10,8 @@ import pytest
 
 from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.service import RHYTHM
+from remediate.state import failures
+from remediate.state.store import Store
 from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE
@@ -57,6 +59,17 @@ def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(groun
     assert could_serve(ground, active)
     with pytest.raises(Violation, match="nobody has served for 150 s although nfs001 could"):
         ground.clock.advance(BOUND + 20)
+    ground.close()
+
+
+def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(ground: Ground) -> None:
+    assert ground.state is not None
+    active, store = ground.active, Store(str(ground.state / ground.active.name))
+    nobody_acts_on(ground)
+    failures.note(store, "home", active.now, "of a test")
+    assert could_serve(ground, active)
+    failures.note(store, "home", active.now, "of a test")
+    assert not could_serve(ground, active)  # a human has to look
     ground.close()
 
 

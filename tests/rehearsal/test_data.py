@@ -194,6 +194,16 @@ def test_the_role_first_is_excused_where_the_first_write_alone_was_completed_too
     assert not saves_a_split_brain(first, worker)
 
 
+def test_the_role_first_is_the_steps_doing_while_hastd_starts_another_worker() -> None:
+    """An unmount waits for it (hast-facts, 10)."""
+    pair, first, second = healthy()
+    write_records(pair, 5)
+    inflict(pair, "kill", "nfs001", "worker:home")
+    pair.must(first, "hastctl role secondary home")
+    take_over(pair, second)
+    assert causes(lost(pair, "home")) == {Cause.STEPS}
+
+
 def test_a_hastd_that_is_stopped_under_a_mount_is_the_steps_doing() -> None:
     pair, first, second = healthy()
     write_records(pair, 5)
