@@ -5,8 +5,9 @@
 
 The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes, or that may
 lack those of the other node because this one was booted alone: what it lacks is lost as soon as it is written to, and
-is nowhere once the other copy follows this one. It asks for the resource's name first. Nothing else is overridden:
-maintenance, a split-brain, a peer that holds the resource and a hastd that was seen not to work as primary still count.
+is nowhere once the other copy follows this one. It asks for the resource's name first. The losing copy of a split-brain
+is promoted so only when the other one was created anew since. Nothing else is overridden: maintenance, a disk without
+metadata, a peer that holds the resource and a hastd that was seen not to work as primary still count.
 """
 
 from __future__ import annotations
