@@ -29,7 +29,7 @@ class There:
     """The session in which the other node reads its copy."""
 
     def __init__(self, site: Site, name: str, stopped: Callable[[], str]) -> None:
-        """Raises Refused and ProbeError."""
+        """Raises Refused, Interrupted and ProbeError."""
         if site.peer is None:
             raise Refused("the way to the other node is not known (`peer` in the configuration, or --peer)")
         self.node = site.peer.node().name
@@ -40,7 +40,7 @@ class There:
         except Ended as error:
             self.close()
             raise Refused(f"the other node does not read its copy: {error}") from None
-        except Refused:
+        except (Refused, Interrupted):
             self.close()
             raise
 

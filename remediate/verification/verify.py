@@ -76,7 +76,10 @@ def verify(
         raise Refused(f"{name} is being verified already")
     with lock:
         found = _mine(site, name)
-        there = There(site, name, stopped)
+        try:
+            there = There(site, name, stopped)
+        except Interrupted as error:
+            raise Stopped(f"{error}, before anything was read", 0, found.where.extents) from None
         try:
             run = _Run(site, name, found, there, rate, show, stopped)
             return run.compared(trigger, afresh)
@@ -157,8 +160,8 @@ class _Run:
             self._note(found, left, numbers.stop)
             self.bytes += sum(map(self.where.length, numbers))
             self._keep_now_and_then()
-            self._show()
             self._pace(sum(map(self.where.length, numbers)), began)
+            self._show()
         for _ in range(ROUNDS):
             self._look_again(comparison)
 

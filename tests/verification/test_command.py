@@ -1,0 +1,120 @@
+"""`hastwatch verify`: what it prints, its exit status, signals; and the whole way over real pipes and real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from remediate import exits
+from remediate.rehearsal.accounting import disk_of
+from remediate.session import Ended, PipeLine
+from remediate.site import Site
+from remediate.state.store import Store
+from remediate.subcommands import verify as command
+from remediate.timing import Timing
+from remediate.verification.answering import _answers
+from remediate.verification.asking import There
+from remediate.verification.comparing import Compared, Comparison
+from remediate.verification.extents import LocalExtents, Provider
+from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.state.child import ROOT
+from tests.verification.test_verify import HOME, flip
+
+NO_SIGNAL = cast("command.Signals", lambda: "")
+
+
+def one(pair: InstalledPair, signals: Callable[[], str] = NO_SIGNAL, *words: str) -> tuple[int, dict[str, object]]:
+    """The exit status for a resource, and what is said of it."""
+    options = command.parser().parse_args([*words])
+    made = cast("command.Signals", signals)
+    return pair.does(pair.active, lambda site: command._one(site, HOME, options, made))
+
+
+def test_the_exit_status_tells_what_came_out(state: Path) -> None:
+    pair = installed_pair(state)
+    assert one(pair)[0] == 0
+    status, said = one(pair, lambda: "interrupted by SIGTERM")
+    assert status == exits.BUSY and "run again it goes on" in str(said["says"])
+    flip(disk_of(pair.standby, HOME), 5)
+    status, said = one(pair)
+    assert status == command.DIFFER and said["numbers"] == [5] and json.dumps(said)
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    status, said = one(pair)
+    assert status == 1 and "not connected" in str(said["says"])
+
+
+def test_how_far_it_is_is_shown_in_lines_where_no_terminal_is(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = installed_pair(state)
+    one(pair, NO_SIGNAL, "--rate", "4M")
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 4 and " MiB of 256 MiB, 4 MiB/s, " in lines[1] and lines[1].endswith(" left")
+    one(pair, NO_SIGNAL, "--quiet")
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", command.SIGNALS)
+def test_the_first_signal_is_heeded_and_the_second_ends_it(number: signal.Signals) -> None:
+    script = (
+        "import os, sys\nfrom remediate.subcommands.verify import Signals\nsignals = Signals()\n"
+        f"assert not signals()\nos.kill(os.getpid(), {int(number)})\nprint(signals(), flush=True)\n"
+        f"os.kill(os.getpid(), {int(number)})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout == f"interrupted by {number.name}\n" and done.returncode in (-number, 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["home", "--to", "/x"], ["home", "--dry-run"], ["--repair"], ["home", "mail", "--repair"], ["--rate", "1K"],
+     ["--rate", "fast"]],
+)  # fmt: skip
+def test_what_makes_no_sense_together_is_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(words)
+    assert ended.value.code == exits.USAGE and capsys.readouterr().err.count("\n") == 1
+
+
+def test_two_real_files_are_compared_over_two_real_pipes(tmp_path: Path) -> None:
+    """Both ends as they are, but for hastd: 8 MiB of which two bytes are not the same."""
+    content = bytearray(os.urandom(8 << 20))
+    (tmp_path / "here").write_bytes(b"m" * 4608 + content)
+    content[3 << 20] ^= 1
+    content[-1] ^= 1
+    (tmp_path / "there").write_bytes(b"x" * 5120 + content)
+    here = Provider(str(tmp_path / "here"), 4608, 8 << 20, 128 << 10)
+    there = Provider(str(tmp_path / "there"), 5120, 8 << 20, 128 << 10)
+    (reads, to_here), (reads_there, to_there) = os.pipe(), os.pipe()
+    line, other = PipeLine(reads, to_there), PipeLine(reads_there, to_here)
+    site = SimpleNamespace(timing=Timing(), store=Store(str(tmp_path / "state")))
+
+    def answers() -> None:
+        with LocalExtents(there) as opened, suppress(Ended):
+            _answers(cast("Site", site), HOME, other, opened, there.extents)
+
+    answering = threading.Thread(target=answers, daemon=True)
+    answering.start()
+    asking = There.__new__(There)
+    asking._site, asking._name, asking._stopped, asking._line = cast("Site", site), HOME, lambda: "", line
+    with LocalExtents(here) as opened:
+        comparison = Comparison(opened, asking, lambda: True, Timing())
+        assert comparison.compare(range(here.extents)) == Compared(differ=(24, 63))
+    asking.close()
+    answering.join(30)
+    assert not answering.is_alive()
+
+
+def test_a_rate_is_in_powers_of_1024() -> None:
+    parse = command.parser().parse_args
+    assert parse(["--rate", "20M"]).rate == 20 << 20 and parse([]).rate is None
