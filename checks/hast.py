@@ -33,7 +33,7 @@ TABLE = Table(
         "a disk is dying under a mirror that hides it"),
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not made anew since",
         "HAST calls it complete and it holds old data: while the other node serves, make it anew here (hastctl role "
-        "init, hastctl create, hastctl role secondary)"),
+        "init, hastctl create, hastwatch converge)"),
     verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
     Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",

@@ -50,10 +50,11 @@ EVERY = 5.0
 """Seconds between two looks whether anybody serves."""
 WARM_UP = 35.0
 """Seconds that clients write before the first round: longer than UFS delays any name."""
-GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN, Cause.ONE_HISTORY)
+GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN, Cause.ONE_HISTORY, Cause.DAMAGE)
 """Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
-a synchronisation that makes both copies the same after one of them was cut off, and a role that was given up first,
-where the clean unmount would have made a split-brain. What a clean unmount would have saved is none of these."""
+a synchronisation that makes both copies the same after one of them was cut off, a role that was given up first, where
+the clean unmount would have made a split-brain, and a disk that failed a write, under a node that serves on because the
+other one is not there to take over. What a clean unmount would have saved is none of these."""
 
 
 class WatchedClock(Clock):

@@ -5,6 +5,8 @@
   where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
   know, however long it lasts: it has been MASTER all the time, and the other node may be dead. Nor can it within HEARS
   of the end of a cut: it has looked before.
+* A copy on which a write has failed, or was acknowledged while it failed, is not mounted for clients, whether its node
+  could ask the other one or not: its own counters and its own log tell it.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
   not counting those in which a full fsck(8) of the node that holds the address runs.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.hold import NAME, Held, Reason, Why, from_values
 from checks.probes.silence import OID
-from remediate.rehearsal.accounting import disk_of
+from remediate.rehearsal.accounting import disk_of, served_old
 from remediate.rehearsal.carp import State
 from remediate.rehearsal.link import Traffic
 from remediate.rehearsal.metadata import Role
@@ -166,6 +168,14 @@ class Watch:
             if self._mounted.get(name) is not mount:
                 self._mounted[name] = mount
                 self._refuse_stale(node, mount)
+                self._refuse_damaged(node, mount)
+
+    def _refuse_damaged(self, node: Node, mount: Mount) -> None:
+        ground = self._ground
+        if ground.installed is None or ground.clock.now < self.accepted_until:
+            return
+        if old := served_old(ground.pair, node, mount.resource.name):
+            raise Violation(f"{node.name} mounts a copy on which {len(old)} acknowledged writes have failed")
 
     def _refuse_stale(self, node: Node, mount: Mount) -> None:
         lacking = self._lacking(node, mount)
@@ -244,7 +254,11 @@ def could_serve(ground: Ground, node: Node) -> bool:
         return False
     if not all(node.network.usable(vhid.interface) for vhid in pair.layout.vhids):
         return False
-    return all(_has_all(ground, node, resource.name) for resource in pair.layout.resources)
+    return all(
+        _has_all(ground, node, resource.name) and not disk_of(node, resource.name).damaged
+        and ledger.read(Store(str(store / node.name)), resource.name).damage is None
+        for resource in pair.layout.resources
+    )  # fmt: skip
 
 
 def _can_know(ground: Ground, node: Node) -> bool:

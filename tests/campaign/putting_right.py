@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from functools import partial
 
+from remediate.failover import damaged
 from remediate.failover.converge import Wish
+from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.node import Node
-from remediate.state import failures, marker
+from remediate.site import Site
+from remediate.state import failures, ledger, marker
 from remediate.state.store import Store
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import log_out, resume_work, takes_back
@@ -56,6 +60,43 @@ def give_up_a_copy(ground: Ground) -> None:
     ground.watch.accepted_until = ground.clock.now + ACCEPTED
     if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
         ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
+
+
+def make_anew(ground: Ground) -> bool:
+    """What `check_hast` asks for where it says `hast-copy-damaged`: the copy of a standby is made anew; where nobody
+    serves, the damaged one, which may be ahead by its counters alone. Where the node that serves keeps a damaged copy,
+    or both copies are damaged, a human takes the one at the address for the one that counts. Whether there was anything
+    to do."""
+    active, standby = ground.active, ground.pair.peer(ground.active)
+    found = False
+    for resource in ground.pair.layout.resources if ground.state is not None else ():
+        here, there = (_is_damaged(ground, node, resource.name) for node in (active, standby))
+        anew = [standby] if there and (serves(active) or not here) else []
+        anew += [active] if here and not there and not serves(active) else []
+        for node in anew:
+            found = True
+            for line in ("role init", "create"):
+                node.run(f"hastctl {line} {resource.name}")
+            if ground.installed is not None:
+                ground.installed.start_worker(node, Wish("human converge"))
+        if here and (there or serves(active)):
+            found = True
+            ground.watch.accepted_until = ground.clock.now + ACCEPTED
+            _declare(ground, active, resource.name)
+    return found
+
+
+def _is_damaged(ground: Ground, node: Node, name: str) -> bool:
+    return ledger.read(Store(f"{ground.state}/{node.name}"), name).damage is not None
+
+
+def _declare(ground: Ground, node: Node, name: str) -> None:
+    def call(site: Site) -> None:
+        with suppress(StepFailed):
+            damaged.declare_sound(site, name, "campaign")
+
+    if ground.installed is not None:
+        ground.installed.work(node, call)
 
 
 def _heal(ground: Ground) -> None:

@@ -185,6 +185,7 @@ INSIDE = (
     Disturbance("fsck slow", _words("slow-fsck", "30"), _ended("slow-fsck", "1"), harmless=True),
     Disturbance("mount fails", _words("mount-fails", "home"), _ended("mount-works", "home"), harmless=True),
     Disturbance("mountd fails", _words("service-fails", "mountd"), _ended("service-works", "mountd"), harmless=True),
+    Disturbance("disk fails writes", _words("disk-fails-writes"), _ended("disk-ok")),
     Disturbance("mount busy", _busy, harmless=True),
     Disturbance("reboot", _reboot),
     Disturbance("convergence killed", _killed_worker, harmless=True),

@@ -119,8 +119,9 @@ class FailingWrites(RuleBasedStateMachine):
     def a_human_makes_a_standby_anew(self, node: int) -> None:
         here = self.nodes[node]
         if here.on and here.hastd.running and self.pair.role(here) == "secondary":
-            for line in ("hastctl role init home", "hastctl create home", "hastctl role secondary home"):
+            for line in ("hastctl role init home", "hastctl create home"):
                 here.run(line, timeout=20)
+            self.pair.converges(here)
             self.passes(60)
 
     def passes(self, seconds: float) -> None:
