@@ -40,7 +40,7 @@ from remediate.rehearsal.setting import setting
 from remediate.rehearsal.story import Entry
 
 DEFAULT_SPEED = 30.0
-"""Simulated seconds per real second: the tour takes less than a minute."""
+"""Simulated seconds per real second: the tour takes less than two minutes."""
 NOTED_SILENCE = 3.0
 """Simulated seconds without an acknowledgement that the progress line speaks of."""
 REDRAW = 0.1
