@@ -111,6 +111,7 @@ def verified(**changes: object) -> tuple[str, str, str]:
         "numbers": [],
         "unread": {},
         "wrong": "",
+        "wrong_node": "",
         "deletes": 0,
     }
     return VERIFIED, "", json.dumps({"version": 1, "runs": [run | changes]})  # fmt: skip
