@@ -16,8 +16,11 @@ from remediate.failover.resource import places
 from tests.expected import RECORDINGS, via
 
 LINE = "/hast/home \\\n\t-maproot=root -network 10.1.101.0/24\n"
-ABSENT = {"/etc/rc.conf.local": "", "/etc/rc.conf.d/mountd": "", "/usr/local/etc/rc.conf.d/mountd": ""}
-"""Files that hold nothing: a recording cannot say that a file is not there."""
+ABSENT = {
+    **{"/etc/rc.conf.local": "", "/etc/rc.conf.d/mountd": "", "/usr/local/etc/rc.conf.d/mountd": ""},
+    "/etc/rc.d/mountd": "load_rc_config $name\n",
+}
+"""Files that hold nothing, as a recording cannot say that a file is not there; and a script that loads nothing more."""
 
 
 def recorded(directory: Path, files: dict[str, str]) -> Node:

@@ -9,6 +9,7 @@ from checks.probes.hast import Status
 from checks.probes.hold import Held, Reason, Why
 from checks.probes.maintenance import Maintenance
 from checks.probes.node_state import HastRole, Mounted
+from checks.probes.verified import Verification
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
 from remediate.failover.resource import Place
 from remediate.failover.verdict import NODE_RULES, RESOURCE_RULES, Verdict, could_take_over, serves, verdict
@@ -24,6 +25,7 @@ STANDBY = ResourceGlance(
     PLACE, CarpState.BACKUP, "", HastRole.SECONDARY, Status.COMPLETE, 0, Mounted.NOTHING, False, True, NOTHING, None
 )
 BASE = frozenset({"rpcbind", "statd", "lockd"})
+DIFFER = Verification(0.0, 60.0, "nfs001", 128, 2097152, differ=1, undecided=0, numbers=(7,))
 BROKEN = MarkerState("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
 
 
@@ -84,6 +86,7 @@ RESOURCES = {
     ),
     "{point} is not exported by {node}": here(ACTIVE._replace(exported=False)),
     "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
+    "the copies of {name} differ": here(ACTIVE._replace(verified=DIFFER)),
     "the copy of {name} on {node} is incomplete": there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))),
     "{point} on {node} takes files though nothing is mounted": there(STANDBY._replace(protected=False)),
 }
