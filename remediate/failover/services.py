@@ -85,12 +85,10 @@ def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: 
     fails. Whether nfsd stays is for the caller to see (`await_running`, or as a client). Raises StepFailed,
     ProbeError."""
     nfs = any(name in NFS_DAEMONS for name in names)
-    if nfs and not may_run:
-        try:
-            return _start(site, names, points, ())
-        except _Meanwhile:
-            pass
-    return _start(site, names, points, processes(site.here.node()) if nfs else ())
+    try:
+        _start(site, names, points, processes(site.here.node()) if nfs and may_run else ())
+    except _Meanwhile:
+        _start(site, names, points, processes(site.here.node()))
 
 
 def _start(site: Site, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
@@ -155,8 +153,11 @@ def _begin(site: Site, name: str) -> None:
         if name == "mountd":
             raise _Meanwhile("mountd was started by somebody else")
         return
-    if name == "mountd" or site.here.act((*UNSEEING, f"/etc/rc.d/{name}", "onestart"), STARTS).status != 0:
-        raise StepFailed(_failed(name, "onestart", failed))
+    if name != "mountd":
+        again = site.here.act((*UNSEEING, f"/etc/rc.d/{name}", "onestart"), STARTS)
+        if again.status == 0 or name in running_daemons(site.here.node()):
+            return
+    raise StepFailed(_failed(name, "onestart", failed))
 
 
 def _end(site: Site, name: str, found: tuple[Process, ...]) -> None:

@@ -12,6 +12,7 @@ from checks.probes.errors import ProbeError
 from remediate.counted import Started, counted
 from remediate.failover import own_node, services
 from remediate.rehearsal.node import Node
+from remediate.rehearsal.services import start_daemon
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 
@@ -84,3 +85,29 @@ def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Pa
     )
     assert pid_of_mountd(pair.standby) not in ("", old)
     assert pair.until(lambda: pair.serves(pair.standby), 5)
+
+
+def test_a_mountd_that_somebody_starts_between_the_look_and_the_start_is_started_anew(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(10)
+    node = pair.standby
+    pair.pair.must(node, "service mountd onestop")
+    node.trouble.at_command["service"] = lambda: start_daemon(node, "mountd")
+    pair.does(node, lambda site: services.start(site, ("mountd",), ("/hast/home",)))
+    assert pair.until(lambda: pair.serves(node), 5)
+
+
+def test_an_nfsd_that_somebody_starts_before_the_second_try_counts_as_started(state: Path) -> None:
+    """The first try fails for a user's process of that name."""
+    pair = installed_pair(state)
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby))
+    pair.passes(10)
+    node, tries = pair.standby, pair.standby.trouble.at_command
+    pair.pair.must(node, "service nfsd onestop")
+    pair.breaks("user-process", node.name, "/usr/sbin/nfsd")
+    tries["service"] = lambda: tries.update(service=lambda: start_daemon(node, "nfsd"))
+    pair.does(node, lambda site: services.start(site, ("nfsd",), ()))
+    assert not tries and pair.until(lambda: pair.serves(node), 5)
