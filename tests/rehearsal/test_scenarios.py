@@ -114,7 +114,8 @@ def test_an_automatic_scenario_tells_what_hastwatch_did_and_why_in_the_order_of_
 def test_where_hastwatch_acts_nobody_types_a_step_of_a_failover(name: str) -> None:
     typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, Typed)]
     assert set(typed) <= {"sysctl", "hastctl", "hastwatch", "shutdown"}
-    assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and "role" in entry.line]
+    step = "role primary" if name == "disk-fails-writes-automatic" else "role"  # there a human makes a copy anew
+    assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and step in entry.line]
 
 
 def test_by_itself_a_service_that_is_moved_by_hand_loses_nothing() -> None:
