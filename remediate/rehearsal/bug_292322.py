@@ -6,7 +6,8 @@ primary_connect()`), unless hastd was refused the connection at once, which is a
 when: the worker that has just been started has not served its device yet, so GEOM tastes it for ever, no file appears,
 and whoever asks GEOM waits too. One that has served its device tries to connect in its guard thread, which is the one
 that ends the worker at a signal: the device goes on working, and hastd, told of another role, waits for a worker that
-does not end (`control.c control_set_role_common()`, waitpid(2)) until that is killed with SIGKILL.
+does not end (`control.c control_set_role_common()`, waitpid(2)) until that is killed with SIGKILL, which leaves its
+device (`left_device.py`).
 
 On the other node hastd accepts the connection and waits for its header for HAST_TIMEOUT seconds, in its main loop:
 nothing else is answered meanwhile (recorded: a call of `hastctl status` took until the header had timed out).
@@ -81,6 +82,6 @@ def bury(hastd: Hastd, resource: Resource, role: Role) -> Steps[None]:
     hastd.awaited = resource.worker
     while worker is not None and worker.alive and hastd.process is process:
         yield STEP
-    hastd.awaited = None
     if hastd.process is process and hastd.running:
         hastd.change(resource, role)
+    hastd.awaited = None

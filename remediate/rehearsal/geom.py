@@ -20,6 +20,8 @@ class Geom(NamedTuple):
     provides: tuple[str, ...]
     file: str = ""
     """Of a memory disk what it shows."""
+    mode: str = "r1w1e1"
+    """How often its providers are open: to read, to write, exclusively."""
 
 
 def disk(name: str) -> Geom:
@@ -53,7 +55,7 @@ def _geom(each: Geom, kind: str, mine: str, references: dict[str, str]) -> str:
         text += f'\t<consumer id="{mine}{number}">\n\t  <geom ref="{mine}"/>\n'
         text += f'\t  <provider ref="{references[name]}"/>\n\t  <mode>r1w1e1</mode>\n\t</consumer>\n'
     for name in each.provides:
-        text += f'\t<provider id="{references[name]}">\n\t  <geom ref="{mine}"/>\n\t  <mode>r1w1e1</mode>\n'
+        text += f'\t<provider id="{references[name]}">\n\t  <geom ref="{mine}"/>\n\t  <mode>{each.mode}</mode>\n'
         text += f"\t  <name>{escape(name)}</name>\n\t  <mediasize>268430848</mediasize>\n"
         text += "\t  <sectorsize>512</sectorsize>\n\t  <stripesize>0</stripesize>\n\t  <stripeoffset>0</stripeoffset>\n"
         text += "\t  <config>\n"

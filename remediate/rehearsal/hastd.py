@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from remediate.rehearsal import bug_292322, layers
+from remediate.rehearsal import bug_292322, layers, left_device
 from remediate.rehearsal.blame import of_the_steps
 from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.component import DeviceWrite
@@ -42,8 +42,6 @@ class Resource:
         self.conf = conf
         self.role = Role.INIT
         self.worker: PrimaryWorker | SecondaryWorker | None = None
-        self.orphans: list[tuple[DeviceWrite, Completion[bool]]] = []
-        """Writes to the device between the death of a worker and its restart."""
 
 
 def is_primary(worker: PrimaryWorker | SecondaryWorker | None) -> TypeGuard[PrimaryWorker]:
@@ -236,7 +234,7 @@ class Hastd:
         if role is Role.PRIMARY:
             self._start_primary(resource)
 
-    def _start_primary(self, resource: Resource, recovered: bool = False) -> None:
+    def _start_primary(self, resource: Resource) -> None:
         name, path = resource.conf.name, resource.conf.local
         process = self.spawn_worker(resource, Role.PRIMARY)
         disk = self.node.disks.get(path)
@@ -254,7 +252,7 @@ class Hastd:
             return
         worker = PrimaryWorker(self, resource, process)
         resource.worker = worker
-        if recovered:
+        if left_device.take_over(self.node, worker):
             self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} recovered.", process.pid)
 
     def spawn_worker(self, resource: Resource, role: Role) -> Running:
@@ -281,7 +279,11 @@ class Hastd:
                 worker.resumed()
         elif number in (SIGKILL, SIGTERM, SIGINT) and (number == SIGKILL or not (worker.stopped or worker.deaf)):
             name, role, pid = resource.conf.name, resource.role, worker.process.pid
+            if is_primary(worker):
+                left_device.leave(self.node, worker)
             worker.end()
+            if self.awaited is worker:  # reaped by waitpid(2), which is all that becomes of it (control.c)
+                return
             self.log(Level.ERROR, f"[{name}] ({role}) Worker process killed (pid={pid}, signal={number}).")
             if role is Role.PRIMARY:
                 self.clock.after(WORKER_RESTART, lambda: self._restart_primary(resource))
@@ -290,16 +292,12 @@ class Hastd:
         """A primary worker ended by a signal comes back after a second, and the mount survives (9)."""
         if self.running and resource.role is Role.PRIMARY and resource.worker is None:
             self.log(Level.INFO, f"[{resource.conf.name}] (primary) Restarting worker process.")
-            self._start_primary(resource, recovered=True)
-            self._serve_orphans(resource)
-
-    def _serve_orphans(self, resource: Resource) -> None:
-        orphans, resource.orphans = resource.orphans, []
-        for write, outcome in orphans:
-            self.device_write(resource.conf.name, write, outcome)
+            self._start_primary(resource)
 
     def end_worker(self, resource: Resource, cause: Cause) -> None:
-        """End a worker and what hangs on it: the device, and the file system that is mounted on it (4)."""
+        """End a worker and what hangs on it: the device, and the file system that is mounted on it (4). All of it stays
+        where the worker was killed, and hastd waited for just that, or is killed before it has started another one."""
+        was_killed = resource.worker is None and (self.awaited is not None or cause is Cause.UFS_DELAY)
         worker, resource.worker = resource.worker, None
         primary = worker if worker is not None and is_primary(worker) else None
         if cause is Cause.STEPS:  # also for one that was killed, and is not back yet
@@ -309,16 +307,19 @@ class Hastd:
             worker.end()
         if resource.role is Role.PRIMARY:
             resource.role = Role.INIT
-            self._serve_orphans(resource)
-            self._remove_device(resource.conf.name)
-            self.node.filesystems.device_gone(resource.conf.name, cause)
+            if was_killed and resource.conf.name in self.node.left:
+                return
+            self.destroy_device(resource.conf.name, cause)
 
-    def _remove_device(self, name: str) -> None:
+    def destroy_device(self, name: str, cause: Cause) -> None:
+        """The device goes, with what lies on it (g_gate_destroy(), by force)."""
         files = self.node.files
+        left_device.destroy(self.node, name)
         layers.goes(self.node, self.node.pair.resource_layout(name))
         files.remove(f"/dev/hast/{name}")
         if files.exists("/dev/hast") and not files.names("/dev/hast"):
             files.remove("/dev/hast")
+        self.node.filesystems.device_gone(name, cause)
 
     def _peer_answers(self, worker: PrimaryWorker) -> bool:
         there = worker.secondary.hastd.node if worker.secondary is not None else None
@@ -357,14 +358,14 @@ class Hastd:
     # --- the device, and closing connections ---------------------------------------------------------------
 
     def device_write(self, name: str, write: DeviceWrite, outcome: Completion[bool]) -> None:
-        """A write to /dev/hast/NAME: waits while a killed worker is being replaced, fails when there is no device."""
-        resource = self.resources.get(name)
-        if resource is None or resource.role is not Role.PRIMARY:
-            outcome.finish(False)
-        elif is_primary(resource.worker):
+        """A write to /dev/hast/NAME: waits where a killed worker has left it, fails when there is no device."""
+        resource, left = self.resources.get(name), self.node.left.get(name)
+        if resource is not None and resource.role is Role.PRIMARY and is_primary(resource.worker):
             resource.worker.write(write, outcome)
+        elif left is not None:
+            left.waiting.append((write, outcome))
         else:
-            resource.orphans.append((write, outcome))
+            outcome.finish(False)
 
     def connect_worker(self, worker: PrimaryWorker) -> Role | None:
         """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from remediate.rehearsal.clock import Steps
 from remediate.rehearsal.files import File
 from remediate.rehearsal.geom import Geom, confxml, disk
+from remediate.rehearsal.left_device import is_open
 from remediate.rehearsal.shell import Call, command
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def graph(node: Node) -> Steps[str]:
     for resource in node.pair.layout.resources:
         name, local = resource.device.removeprefix("/dev/"), resource.local.removeprefix("/dev/")
         if node.files.exists(resource.device):
-            geoms.append(Geom("GATE", name, (local,), (name,)))
+            mode = "r1w1e1" if is_open(node, resource.name) else "r0w0e0"
+            geoms.append(Geom("GATE", name, (local,), (name,), mode=mode))
             if resource.layer and node.files.exists(resource.filesystem_device):
                 above = resource.filesystem_device.removeprefix("/dev/")
                 geoms.append(Geom(kind(resource.layer), above, (name,), (above,)))
@@ -93,9 +95,9 @@ def graph(node: Node) -> Steps[str]:
 def geom(call: Call) -> Steps[int]:
     """geom(8) gate list: the names of what there is, as soon as GEOM answers (recorded: it never did, 42)."""
     yield from graph(call.node)
-    for resource in call.node.pair.layout.resources:
+    for unit, resource in enumerate(call.node.pair.layout.resources):
         if call.argv[1:] == ["gate", "list"] and call.node.files.exists(resource.device):
-            call.out(f"Geom name: {resource.device[5:]}\nread_provider: {resource.local[5:]}\n\n")
+            call.out(f"Geom name: {resource.device[5:]}\nunit: {unit}\nread_provider: {resource.local[5:]}\n\n")
     return 0
 
 

@@ -31,6 +31,7 @@ from remediate.rehearsal.trouble import Trouble
 
 if TYPE_CHECKING:
     from remediate.rehearsal.dying import Life
+    from remediate.rehearsal.left_device import LeftDevice
     from remediate.rehearsal.pair import Pair
     from remediate.rehearsal.sessions import Session
     from remediate.rehearsal.writes import Cause, Piece
@@ -62,6 +63,8 @@ class Node:
         boot."""
         self.tasting: set[str] = set()
         """The resources whose device GEOM has not tasted yet (`layers.py`)."""
+        self.left: dict[str, LeftDevice] = {}
+        """By resource: the devices that killed workers have left (`left_device.py`)."""
         self.skew = 0.0
         """Seconds by which its clock is ahead (a fault)."""
         self.boot_deafness = 0.0
@@ -203,6 +206,7 @@ class Node:
             if name.layer:
                 self.files.remove(name.filesystem_device)
         self.tasting.clear()
+        self.left.clear()
 
     # --- commands ----------------------------------------------------------------------------------------------
 

@@ -68,6 +68,9 @@ class PrimaryWorker:
         """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
         them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()
         begins at 1 and ends before 1, so they get into none, and the unit of ggate(4) has no timeout."""
+        self.reads_directly = False
+        """The kernel reads from the local disk by itself (enable_direct_reads()), from the first connection or copy on
+        after which that has everything."""
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
         self._unanswered: list[Request] = []
@@ -180,6 +183,7 @@ class PrimaryWorker:
         self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
         self.dirty |= dirty
         self.reads_remotely = from_secondary
+        self.reads_directly |= not from_secondary
         self.hastd.event(self.resource, "connect")
         self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
 

@@ -52,7 +52,7 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
     primary.disk.half_synchronised = secondary.disk.half_synchronised = False
-    primary.reads_remotely = False
+    primary.reads_remotely, primary.reads_directly = False, True
     peer = secondary.disk.metadata
     assert peer is not None
     primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)

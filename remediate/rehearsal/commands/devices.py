@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from remediate.rehearsal.clock import FOREVER, Steps
+from remediate.rehearsal.component import read_fails
 from remediate.rehearsal.disk import OnDisk, Superblock
 from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.replication import PrimaryWorker
@@ -49,8 +50,14 @@ def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
 
 def served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
     """Read the device: wait while its worker is stopped or waits for the peer (20), and for ever where the worker loses
-    the request (`PrimaryWorker.reads_remotely`); False is EIO."""
-    while (worker := worker_of(node, resource)) is not None and (worker.stopped or not worker.started):
+    the request (`PrimaryWorker.reads_remotely`); False is EIO. A device without its worker is read by the kernel, or
+    waits for the next one (`left_device.py`)."""
+    while True:
+        worker, left = worker_of(node, resource), node.left.get(resource.name)
+        if worker is None and left is not None and left.reads_directly:
+            return not read_fails(node, node.disks[resource.local], extent)
+        if left is None and (worker is None or (worker.started and not worker.stopped)):
+            break
         yield 0.25
     if worker is not None and worker.reads_remotely:
         yield FOREVER

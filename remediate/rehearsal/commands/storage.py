@@ -166,7 +166,7 @@ def umount(call: Call) -> Steps[int]:
         return 1
     if force:
         mounted.users.clear()
-    unserved = worker_of(node, mounted.resource) is None
+    unserved = worker_of(node, mounted.resource) is None and mounted.resource.name not in node.left
     try:
         good = yield from (mounted.unmount_by_force() if force and unserved else mounted.unmount())
     except OSError as error:
