@@ -19,6 +19,8 @@ DEEPEST = 32
 GATE, MIRROR = "GATE", "MIRROR"
 """Names of classes: ggate(4), of which each device of HAST is one, and gmirror(8)."""
 DEVICES = "/dev/"
+CLOSED = "r0w0e0"
+"""The mode of a provider that nobody has open. Who waits for it has it open, killed or not."""
 
 
 class Provider(NamedTuple):
@@ -31,6 +33,8 @@ class Provider(NamedTuple):
     aliases: tuple[str, ...] = ()
     file: str = ""
     """Of a memory disk (md(4)) the file that it shows."""
+    mode: str = ""
+    """How often it is open to read, to write and exclusively (`geom_dump.c`, g_conf_provider())."""
 
 
 Graph = dict[str, Provider]
@@ -125,6 +129,8 @@ class _Reading:
             mine = self.providers[self.made[-1]]
             if where[3:] == ["name"]:
                 self.providers[self.made[-1]] = mine._replace(name=text)
+            elif where[3:] == ["mode"]:
+                self.providers[self.made[-1]] = mine._replace(mode=text)
             elif where[3:] == ["alias"]:
                 self.providers[self.made[-1]] = mine._replace(aliases=(*mine.aliases, text))
             elif where[3:] == ["config", "file"]:

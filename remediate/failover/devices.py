@@ -86,9 +86,8 @@ def layer(site: Site, place: Place) -> str:
     """The device on the resource's own that a file system can be on; empty where there is none. The kernel answers when
     everything that was there before has been tasted (`checks.probes.geom`). Raises StepFailed where there are several,
     and one has to be named."""
-    machine = site.here.machine
     try:
-        graph = geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(site.here.node())
+        graph = _graph(site)
     except ProbeError:
         return ""
     found = tops(graph, place.device.removeprefix(geom.DEVICES))
@@ -96,6 +95,19 @@ def layer(site: Site, place: Place) -> str:
     if len(known) > 1:
         raise StepFailed(f"there are several file systems on {place.device}: {', '.join(known)}; name one as `device`")
     return f"{geom.DEVICES}{known[0]}" if known else ""
+
+
+def is_closed(site: Site, place: Place) -> bool:
+    """Whether nobody has the device of HAST open: no mount, no pool, no process, nor one that was killed and waits for
+    an answer of it. Raises ProbeError."""
+    found = geom.find(_graph(site), place.device)
+    return found is not None and found.mode == geom.CLOSED
+
+
+def _graph(site: Site) -> Graph:
+    """Raises ProbeError."""
+    machine = site.here.machine
+    return geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(site.here.node())
 
 
 def tops(graph: Graph, name: str, passed: tuple[str, ...] = ()) -> list[str]:

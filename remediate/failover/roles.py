@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from checks.probes import hast
 from checks.probes.hast import Role
-from remediate.failover import known_bug, peer
+from remediate.failover import devices, known_bug, peer
 from remediate.failover.facts import Facts, Peer
 from remediate.failover.outcome import NoDevice, StepFailed
 from remediate.failover.resource import Place
@@ -36,15 +36,30 @@ def order(place: Place, role: Role) -> tuple[str, ...]:
 def become_primary(site: Site, place: Place, facts: Facts, late: Callable[[], None]) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
     not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
-    left = site.here.machine is None or _has_device(site, place)
+    left = _has_device(site, place)
+    if left:
+        _refuse_old_writes(site, place)
     give(site, place, Role.PRIMARY)
     waited = _device_appears(site, place, late)
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
-    looks = [lambda: _refuse_lost(site, place)] if left else []
+    looks = [lambda: _refuse_lost(site, place)] if left or site.here.machine is None else []
     if facts.said[place.name].peer_asked:
         looks.append(lambda: _yield_to_a_primary_peer(site, place))
     site.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
+
+
+def _refuse_old_writes(site: Site, place: Place) -> None:
+    """A device is here before the role is: a worker that was killed has left it (primary.c, cleanup(), is not run). The
+    next one takes it over with every request that waits in the kernel (init_ggate(): G_GATE_CMD_CANCEL; g_gate.c has
+    no timeout for them), and such a write may be older than what the other node has written since. Raises StepFailed
+    unless nobody has it open, ProbeError."""
+    if site.timing.until(lambda: not _has_device(site, place), LATE, EVERY) or devices.is_closed(site, place):
+        return
+    raise StepFailed(
+        f"{place.device} was left by a worker that was killed, and is in use: hastd would write what waits for it over"
+        " newer data; end it first (`geom gate list` says its unit, `ggatel destroy -f -u UNIT`)"
+    )
 
 
 def await_device(site: Site, place: Place) -> str:
