@@ -140,6 +140,7 @@ VALUES: dict[str, str | list[str] | bool] = {
     "replication": "fullsync",
     "expect": "MASTER",
     "preferred": "BACKUP",
+    "verified": "14d",
 }
 """A value of every option, each not its default."""
 RECORDER = """#!/bin/sh
