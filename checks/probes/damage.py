@@ -12,18 +12,18 @@ secondary.c, `hr_localflush`): then each one of them fails, and nothing is damag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes import geom
-from checks.probes.beneath import LAYERS
 from checks.probes.errors import NotFound, NotUnderstood, ProbeError
 from checks.probes.hast import Resource
 from checks.probes.node import Node
 
+if TYPE_CHECKING:
+    from checks.probes.geom import Graph
+
 LEDGER = "/var/db/hastwatch/{name}.ledger.json"
 """Where the failover keeps what it knows of a copy (`remediate.state.ledger`)."""
-LOGS = ("/var/log/messages", "/var/log/daemon.log")
 REQUESTS = 255
 """Requests of a worker that are idle when nothing is underway: one of 256 always waits for the next (primary.c,
 HAST_HIO_MAX; recorded)."""
@@ -54,8 +54,9 @@ HASTD = (
 )
 """primary.c, reqlog() in local_send_thread() and remote_recv_thread(); secondary.c, disk_thread()."""
 UNSUPPORTED = "Operation not supported"
-WORTH_A_LOOK = ("hard error cmd=", "Retries exhausted", "Unretryable error", "GEOM_", "g_vfs_done():", "request failed",
-                "Request failed")  # fmt: skip
+WORTH_A_LOOK = ("hard error cmd=", ". ACB:", ". CDB:", ". NCB:", "Retries exhausted", "Unretryable error", "[WRITE",
+                "[DELETE", "[FLUSH", "request failed", "Request failed")  # fmt: skip
+"""In each line that a pattern is of, and in hardly another."""
 
 
 class FailedWrite(NamedTuple):
@@ -134,16 +135,21 @@ def failed_writes(lines: Iterable[str], name: str, providers: frozenset[str]) ->
 
 def _is_on(device: str, name: str) -> bool:
     """Whether `hast/…` is the device of a resource, or a layer that GEOM has made of it."""
+    from checks.probes.beneath import LAYERS
+
     rest = device.removeprefix(f"hast/{name}")
     return rest != device and (not rest or re.fullmatch(LAYERS, rest) is not None)
 
 
-def providers_of(node: Node, localpath: str) -> frozenset[str]:
+def providers_of(read: Callable[[], Graph], localpath: str) -> frozenset[str]:
     """The names under which the kernel may speak of errors of a local provider: its own, and those of what it lies on
-    alone. Where the kernel's graph cannot be read its name tells, as far as that goes. Raises nothing."""
+    alone. Where the kernel's graph cannot be `read` its name tells, as far as that goes. Raises nothing."""
+    from checks.probes import geom
+    from checks.probes.beneath import LAYERS
+
     own = localpath.removeprefix(geom.DEVICES)
     try:
-        graph = geom.graph(node)
+        graph = read()
     except ProbeError:
         found = re.match(DISK, own)
         return frozenset({own, found["disk"]} if found and re.fullmatch(LAYERS, own[found.end() :]) else {own})

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from checks.probes import damage, hast, log_time
+from checks.probes import damage, hast, hast_log, log_time
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
-from remediate.failover import own_copy
+from remediate.failover import devices, own_copy
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.damage import Anew
@@ -25,10 +25,9 @@ WITHIN = 1.0
 """Seconds of a time in a log, which has none below."""
 
 
-def look(site: Site, node: Node, found: Resource) -> str:
-    """What proves now that a write failed on this copy, and has not been written down yet; empty where nothing does.
-    Raises nothing: a log that cannot be read proves nothing, and the counters are looked at all the same."""
-    kept = own_copy.known(site, found.name)
+def look(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
+    """What proves now that a write failed on this copy, and is not in its ledger yet; empty where nothing does. Raises
+    nothing: a log that cannot be read proves nothing, and the counters are looked at all the same."""
     if kept.damage is not None and kept.damage.anew is Anew.NO:
         return ""
     counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
@@ -44,13 +43,13 @@ def _are_of_this_copy(kept: Ledger) -> bool:
 
 def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
     lines: list[str] = []
-    for path in damage.LOGS:
+    for path in hast_log.LOGS:
         with suppress(ProbeError):
             lines += damage.worth_a_look(node.read(path))
     if not lines:
         return ""
     lines = log_time.of_host(lines, node)
-    providers = damage.providers_of(node, found.localpath)
+    providers = damage.providers_of(lambda: devices.graph_of(site), found.localpath)
     failed = [each for each in damage.failed_writes(lines, found.name, providers) if not each.theirs]
     if not failed:
         return ""
@@ -67,7 +66,7 @@ def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
 
 def at_an_event(site: Site, found: Resource) -> str:
     """Look and write down, for an event of hastd: what has become known now. Raises nothing."""
-    said = look(site, site.here.node(), found)
+    said = look(site, site.here.node(), found, own_copy.known(site, found.name))
     try:
         note(site, found.name, found.role, said)
     except StateError as error:

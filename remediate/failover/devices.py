@@ -87,7 +87,7 @@ def layer(site: Site, place: Place) -> str:
     everything that was there before has been tasted (`checks.probes.geom`). Raises StepFailed where there are several,
     and one has to be named."""
     try:
-        graph = _graph(site)
+        graph = graph_of(site)
     except ProbeError:
         return ""
     found = tops(graph, place.device.removeprefix(geom.DEVICES))
@@ -100,12 +100,12 @@ def layer(site: Site, place: Place) -> str:
 def is_closed(site: Site, place: Place) -> bool:
     """Whether nobody has the device of HAST open: no mount, no pool, no process, nor one that was killed and waits for
     an answer of it. Raises ProbeError."""
-    found = geom.find(_graph(site), place.device)
+    found = geom.find(graph_of(site), place.device)
     return found is not None and found.mode == geom.CLOSED
 
 
-def _graph(site: Site) -> Graph:
-    """Raises ProbeError."""
+def graph_of(site: Site) -> Graph:
+    """What the kernel's GEOM has, by a system call where that can be. Raises ProbeError."""
     machine = site.here.machine
     return geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(site.here.node())
 

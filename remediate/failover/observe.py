@@ -265,9 +265,9 @@ def _resource(
         worker = worker and hearing.hastd(site.here, resources[name].remoteaddr) is not Heard.SILENT
         role_first = not worker and parting.role_first(site, resources[name], wanted.state)
     locked = devices.unopenable(site, place)
-    failed = damaged.look(site, reading.node, resources[name]) if name in resources else ""
-    known = own_copy.known(site, name).damage
-    damage = known.sentence if known is not None else failed
+    kept = own_copy.known(site, name)
+    failed = damaged.look(site, reading.node, resources[name], kept) if name in resources else ""
+    damage = kept.damage.sentence if kept.damage is not None else failed
     pool, pool_said = Pool.WELL, ""
     if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
         pool, pool_said = lost_pool.look(site, reading.node, place, there, resources.get(name))

@@ -19,7 +19,7 @@ SEQUENCE = Path(__file__).with_name("silent-divergence.txt")
 
 
 def found(*lines: str) -> list[damage.FailedWrite]:
-    return list(damage.failed_writes(lines, "home", DISK))
+    return list(damage.failed_writes(damage.worth_a_look("\n".join(lines)), "home", DISK))
 
 
 def counted(errors: Errors, deletes: int = 0, flushes: int = 0, idle: int = 255) -> str:
