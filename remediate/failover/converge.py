@@ -356,8 +356,7 @@ class Run:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
         asked = peer.ask(self.site, seen.places[name])
         if asked is not None:
-            works = self.site.peer is None or known_bug.could_be_primary(self.site, self.site.peer)
-            return works and asked.role in (Role.PRIMARY, Role.SECONDARY)
+            return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.site)
         if name not in seen.resources:
             return False
         return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS

@@ -14,21 +14,19 @@ from checks.probes.errors import ProbeError
 from remediate.failover import own_copy
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
+from remediate.state import ledger
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from remediate.failover.converge import Outcome
     from remediate.state.damage import Damage
 
 NAME = "disk_errors.json"
-ENDING = ".ledger.json"
 HAND_OVER = "hand-over"
 
 
-def hand_over(site: Site, trigger: str, watch: Callable[[str], None] = lambda step: None) -> Outcome | None:
+def hand_over(site: Site, trigger: str) -> Outcome | None:
     """Move everything that is active here where one of its copies is damaged; None where nothing was begun. Raises
     StateError and ProbeError."""
     damaged = _damaged_primaries(site)
@@ -43,7 +41,7 @@ def hand_over(site: Site, trigger: str, watch: Callable[[str], None] = lambda st
     _keep(site, {"begun": key})
     lacks = "; ".join(f"{name}: {damage.sentence}" for name, damage in damaged.items())
     try:
-        outcome = switchover.switch(site, f"{trigger}, disk errors", watch)
+        outcome = switchover.switch(site, f"{trigger}, disk errors", lambda step: None)
     except StepFailed as why:  # before anything was done
         said = f"{lacks}; nothing is moved: {why}"
         _keep(site, {"said": said})
@@ -57,8 +55,7 @@ def hand_over(site: Site, trigger: str, watch: Callable[[str], None] = lambda st
 
 def _damaged_primaries(site: Site) -> dict[str, Damage]:
     """By the ledgers alone: this is asked every minute."""
-    names = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
-    kept = {name: own_copy.known(site, name) for name in names}
+    kept = {name: own_copy.known(site, name) for name in ledger.resources(site.store)}
     return {name: each.damage for name, each in kept.items() if each.damage is not None and each.role == "primary"}
 
 

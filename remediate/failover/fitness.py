@@ -64,13 +64,11 @@ def reasons(
 def _cannot_be_primary(site: Site, seen: Seen) -> bool:
     """Whether hastd was seen not to work as primary, or where the address is not here, is one that is known for it. As
     MASTER it is tried once (`known_bug`): until then the node is no worse than any that is being promoted."""
-    if seen.facts.node.cannot_be_primary or any(_is_master(state) for state in seen.facts.resources.values()):
+    if seen.facts.node.cannot_be_primary or any(
+        state.carp is CarpState.MASTER for state in seen.facts.resources.values()
+    ):
         return seen.facts.node.cannot_be_primary
     return known_bug.known(site).as_primary is AsPrimary.FAILS
-
-
-def _is_master(state: ResourceState) -> bool:
-    return state.carp is CarpState.MASTER
 
 
 def _serves(state: ResourceState) -> bool:

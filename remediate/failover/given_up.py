@@ -30,11 +30,12 @@ def given_up(site: Site, name: str) -> str | None:
     if found is not None and abs(site.timing.wall() - found.last) <= LATELY:
         return None
     try:
-        if hast.metadata(site.here.node(), name).resuid == 0:
-            return ""
+        mine = hast.metadata(site.here.node(), name)
     except (hast.MetadataUnreadable, ProbeError):
         return None
-    both = dumps.read(site, name)
+    if mine.resuid == 0:
+        return ""
+    both = dumps.beside(site, name, mine)
     if site.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
         return None
     try:

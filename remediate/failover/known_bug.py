@@ -21,7 +21,7 @@ from checks.probes.hast import Resource, Role, Status
 from checks.probes.node import Node
 from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK
-from remediate.site import Site, Way
+from remediate.site import Site
 from remediate.state.errors import StateError, StateUnreadable
 from remediate.state.journal import CRIT, INFO, WARNING
 
@@ -81,10 +81,12 @@ def of_other(site: Site, node: Node) -> Known:
         return Known(AsPrimary.NOT_KNOWN, False, str(error))
 
 
-def could_be_primary(site: Site, way: Way) -> bool:
+def could_be_primary(site: Site) -> bool:
     """Whether hastd of the other node is not known for it. Raises nothing."""
+    if site.peer is None:
+        return True
     try:
-        return of_other(site, way.node(ASK)).as_primary is not AsPrimary.FAILS
+        return of_other(site, site.peer.node(ASK)).as_primary is not AsPrimary.FAILS
     except ProbeError:
         return True
 

@@ -23,7 +23,6 @@ from checks.probes.filesystem import Mount
 from checks.probes.hast import Resource, Role
 from checks.probes.hold import STAYS, Reason, Why
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole
 from remediate.failover import hearing, known_bug
 from remediate.failover.facts import Pool
 from remediate.failover.hearing import Heard
@@ -46,7 +45,7 @@ def look(site: Site, node: Node, place: Place, there: Mount | None, resource: Re
     says = _suspended(site, node, place, there.device.partition("/")[0])
     if not says:
         return Pool.WELL, ""
-    primary = resource is None or HastRole(resource.role.value) is HastRole.PRIMARY
+    primary = resource is None or resource.role is Role.PRIMARY
     return Pool.STUCK if primary and not could_take(site, place, resource) else Pool.LEFT, says
 
 

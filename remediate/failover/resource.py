@@ -8,7 +8,6 @@ from checks.plugin.config import Config
 from checks.probes import hast_conf, rc_conf
 from checks.probes.beneath import Wanted
 from checks.probes.node import Node
-from checks.probes.rc_conf import RcConf
 from checks.probes.vhid import Asked, Vhid, asked, speaking
 from remediate.failover import exported
 
@@ -64,14 +63,13 @@ class Place(NamedTuple):
         return asked(vhids, self.vhid, self.address)
 
 
-def places(node: Node, config: Config, only: tuple[str, ...] = (), conf: RcConf | None = None) -> dict[str, Place]:
-    """The resources of hast.conf, or those named; `conf`: rc.conf, where it has been read already. Raises
-    ProbeError."""
+def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
+    """The resources of hast.conf, or those named. Raises ProbeError."""
     text = node.read(hast_conf.PATH)
     names, nodes = hast_conf.names_of(node, text), hast_conf.nodes(text)
     resources = hast_conf.parse(text, names)
     points = {name: config.for_resource(name).mount_point for name in resources}
-    known = exported.look(node, conf or rc_conf.read(node, exported.ASKED))
+    known = exported.look(node, rc_conf.read(node, exported.ASKED))
     found = {}
     devices = frozenset(resource.device for resource in resources.values())
     for name, resource in resources.items():

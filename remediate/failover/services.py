@@ -1,4 +1,4 @@
-"""NFS and the other services of the active node: which run, starting and stopping them, all through service(8).
+"""NFS and the other services of the active node: which run, starting them, all through service(8), and stopping them.
 
 What rc.conf(5) says of mountd and nfsd is done by their scripts alone (rc.d/mountd mountd_precmd(), rc.d/nfsd
 nfsd_precmd(), FreeBSD 13.2 and 15.1): files of zfs(8), versions of NFS, `-n` and `-R`, nfsuserd(8), settings of the

@@ -353,9 +353,15 @@ def record(
 
 
 def _name(resource: str) -> str:
-    return f"{resource}.ledger.json"
+    return f"{resource}{ENDING}"
 
 
+def resources(store: Store) -> list[str]:
+    """Those of which there is a ledger."""
+    return [name.removesuffix(ENDING) for name in store.names() if name.endswith(ENDING)]
+
+
+ENDING = ".ledger.json"
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
 LATER_TIMES = ("unheard_since", "sound_since")
 """Those that a file of an older hastwatch does not have."""

@@ -50,7 +50,8 @@ def act(site: Site) -> int:
     if not (was_seen or failed):
         sys.stdout.write("nothing to clear: no promotion has failed\n")
         return 0
-    site.journal.entry("clear", why=why or "failed promotions", result=f"cleared by {human}", severity=NOTICE)
+    why = why or ("failed promotions" if failed else "hastd was seen not to work as primary")
+    site.journal.entry("clear", why=why, result=f"cleared by {human}", severity=NOTICE)
     progress = Progress(site.timing, on_a_terminal())
     return end(PROG, converge(site, Wish(f"human {human}"), progress), progress)
 

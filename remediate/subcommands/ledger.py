@@ -30,12 +30,11 @@ from remediate.failover import damaged, own_copy
 from remediate.failover.arrival import told
 from remediate.failover.converge import Wish, converge
 from remediate.site import Site
-from remediate.state.ledger import Copy, Ledger, as_values
+from remediate.state.ledger import Copy, Ledger, as_values, resources
 from remediate.subcommands import caller
 from remediate.subcommands.who import who
 
 PROG = "hastwatch ledger"
-ENDING = ".ledger.json"
 COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
 EXITS = {
     0: "shown, or noted",
@@ -88,8 +87,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         for name in options.resource:
             damaged.declare_sound(site, name, who())
         return 0
-    kept = [name.removesuffix(ENDING) for name in site.store.names() if name.endswith(ENDING)]
-    found = {name: own_copy.known(site, name) for name in (options.resource or kept)}
+    found = {name: own_copy.known(site, name) for name in (options.resource or resources(site.store))}
     if options.json:
         sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
         return 0
