@@ -25,10 +25,11 @@ def could_be_primary(session: Session, node: Node, table: Table, subject: str) -
     """What is wrong with the hastd of a node that is not primary for a resource. What cannot be read of it is
     remarked on."""
     try:
-        known = as_primary.known(node, session.config.failover.hastd_repaired)
+        known = session.hastds.get(node) or as_primary.known(node, session.config.failover.hastd_repaired)
     except ProbeError as error:
         session.remarks.append(f"whether hastd of {node.label} works as primary is not known: {error}")
         return
+    session.hastds[node] = known
     if known.as_primary is AsPrimary.FAILS:
         yield table.finding(CANNOT.reason, subject, f"{bug_292322.NAME}: {known.why}")
     elif known.as_primary is AsPrimary.NOT_KNOWN:

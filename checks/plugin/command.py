@@ -28,6 +28,7 @@ from checks.probes.node import Deadline, Node
 from checks.probes.process import end_running
 
 if TYPE_CHECKING:
+    from checks.probes.as_primary import Known
     from checks.probes.beneath import Wanted
     from checks.probes.hast_conf import ConfiguredResource
 
@@ -44,6 +45,8 @@ class Session:
         self.table = table
         self.memory = Memory(options.state_dir or config.state_dir or None)
         self.remarks: list[str] = []
+        self.hastds: dict[Node, Known] = {}
+        """Of nodes that were asked whether their hastd works as primary (`checks.standby`)."""
         self.wall = time.time
         self._devices: frozenset[str] = frozenset()
         given_up = GivenUpCommands(self.memory)

@@ -200,10 +200,11 @@ def judge(release: str, repaired: bool, found: Facts | None, was: Seen | None) -
         return Known(AsPrimary.WORKS, False, f"{release} is not affected")
     if found is not None and found.ends:
         return Known(AsPrimary.WORKS, True, "reads of this kernel end at a control message")
-    same = found is not None and was is not None and was.known_as == found.known_as
-    if same and was is not None and found is not None and found.runs is not False:
-        return Known(AsPrimary.WORKS if was.works else AsPrimary.FAILS, True, f"{was.how}, {utc(was.at)}")
+    runs = ""
+    if found is not None and was is not None and was.known_as == found.known_as:
+        if found.runs is not False:
+            return Known(AsPrimary.WORKS if was.works else AsPrimary.FAILS, True, f"{was.how}, {utc(was.at)}")
+        runs = ": the one that runs is not the one that is installed, and was not started again"
     by_release = bug_292322.as_primary(release, repaired=False)
     known = "has it" if by_release is AsPrimary.FAILS else "may have it"
-    runs = ": the one that runs is not the one that is installed, and was not started again" if same else ""
     return Known(by_release, False, f"hastd of {release} {known}, and this one was not seen to work as primary{runs}")
