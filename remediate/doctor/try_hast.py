@@ -97,6 +97,7 @@ def show() -> list[str]:
 def try_hast(site: Site, watch: Callable[[str], None]) -> Found:
     """Try it, and remember the result. Raises StepFailed with the reason where it is refused, and ProbeError,
     StateError."""
+    _machine(site)
     lock = Lock(site.store, LOCK, HOW, site.timing, in_part=True)
     if not lock.acquire(WAITS):
         raise StepFailed("refused: a convergence runs on this node")
@@ -109,10 +110,14 @@ def refuse(site: Site) -> None:
     _ready(site._replace(store=Untouched(site.store.directory, site.store.run)))
 
 
-def _ready(site: Site) -> Machine:
-    machine = site.here.machine
-    if machine is None:
+def _machine(site: Site) -> Machine:
+    if site.here.machine is None:
         raise StepFailed("refused: this is done on the node itself, without a way to it (--via), and on FreeBSD")
+    return site.here.machine
+
+
+def _ready(site: Site) -> Machine:
+    machine = _machine(site)
     seen = observe(site)
     for name in seen.facts.resources:
         if why := _why_not(seen, name):

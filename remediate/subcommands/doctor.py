@@ -52,9 +52,9 @@ def parser() -> Parser:
 
 def act(site: Site, options: argparse.Namespace) -> int:
     """The parts that were asked for; the exit status. Raises what `caller.run` tells of."""
-    if options.dry_run:
-        return _show(site) if options.try_hast else _known(site)
-    return _try_hast(site) if options.try_hast else _known(site)
+    if not options.try_hast:
+        return _known(site)
+    return _show(site) if options.dry_run else _try_hast(site)
 
 
 def _known(site: Site) -> int:

@@ -13,8 +13,6 @@ from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.verification.extents import Provider, provider
 
-NUMBERS = ("datasize", "extentsize", "localoff", "resuid", "localcnt", "remotecnt", "failed", "damaged")
-
 
 class Copy(NamedTuple):
     """The metadata on a disk, and how many writes the worker has counted as failed there. Failed deletes and flushes
@@ -80,9 +78,9 @@ def _copy(metadata: Metadata, found: Resource, damaged: bool) -> Copy:
 
 def from_told(values: Mapping[str, object] | None) -> Copy:
     """A copy as the other node tells it. Raises ValueError."""
-    if values is None or set(values) != set(NUMBERS):
+    if values is None or set(values) != set(Copy._fields):
         raise ValueError("not what a copy is told by")
-    return Copy(**{name: _number(values[name]) for name in NUMBERS})
+    return Copy(**{name: _number(values[name]) for name in Copy._fields})
 
 
 def _number(value: object) -> int:

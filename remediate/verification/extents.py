@@ -89,16 +89,14 @@ class LocalExtents:
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         """As Extents says. Raises Failed where the provider is gone or ends too early."""
-        made: dict[int, hashlib.blake2b | None] = {
-            at: hashlib.blake2b(digest_size=DIGEST) for at in range(len(numbers))
-        }
+        made: list[hashlib.blake2b | None] = [hashlib.blake2b(digest_size=DIGEST) for _ in numbers]
         for at, block in self._blocks(numbers):
             hasher = made[at]
             if block is None:
                 made[at] = None
             elif hasher is not None:
                 hasher.update(block)
-        return [hasher and hasher.digest() for hasher in made.values()]
+        return [hasher and hasher.digest() for hasher in made]
 
     def _blocks(self, numbers: Sequence[int]) -> Iterator[tuple[int, memoryview | None]]:
         """The blocks of the extents, each valid until the next but one is asked for; None for one with a read error."""

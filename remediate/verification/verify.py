@@ -89,13 +89,9 @@ def verify(
 
 def _mine(site: Site, name: str) -> Found:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
-
-    def quiet() -> bool:
-        return _quiet(site, name)
-
     try:
         found = look(site, name, Role.PRIMARY)
-        if not site.timing.until(quiet, SETTLES, LOOKS):
+        if not site.timing.until(lambda: _quiet(site, name), SETTLES, LOOKS):
             raise Refused(f"{name} is being synchronised, or written all the time: it has dirty extents at every look")
     except StepFailed as error:
         raise Refused(str(error)) from None
@@ -117,12 +113,12 @@ class _Run:
         """Raises Refused."""
         self.site, self.name, self.there = site, name, there
         self.rate, self.show, self.stopped = rate, show, stopped
-        self.mine, self.where = found.copy, found.where
-        if why := incomparable(self.mine, there.copy):
+        self.where = found.where
+        if why := incomparable(found.copy, there.copy):
             raise Refused(why)
         self.bytes = 0
         self.began = self.kept_at = site.timing.now()
-        self.now = Begun((*self.mine.identity, *there.copy.identity), site.timing.wall())
+        self.now = Begun((*found.copy.identity, *there.copy.identity), site.timing.wall())
         self.before = 0.0
 
     def compared(self, trigger: str, afresh: bool) -> Verification:
@@ -140,11 +136,9 @@ class _Run:
             finally:
                 opened.close()
             return self._ends(trigger)
-        except Interrupted as error:
-            self._stop(trigger, str(error))
         except Ended as error:
             self._stop(trigger, f"{self.there.node}: {error}")
-        except (StepFailed, ProbeError) as error:
+        except (Interrupted, StepFailed, ProbeError) as error:
             self._stop(trigger, str(error))
 
     def _read(self, comparison: Comparison) -> None:
@@ -158,9 +152,10 @@ class _Run:
             if len(left) > MOST_LEFT:
                 raise StepFailed(f"more than {MOST_LEFT} extents are written all the time")
             self._note(found, left, numbers.stop)
-            self.bytes += sum(map(self.where.length, numbers))
+            count = sum(map(self.where.length, numbers))
+            self.bytes += count
             self._keep_now_and_then()
-            self._pace(sum(map(self.where.length, numbers)), began)
+            self._pace(count, began)
             self._show()
         for _ in range(ROUNDS):
             self._look_again(comparison)
