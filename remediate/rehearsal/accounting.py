@@ -184,6 +184,6 @@ def unexplained(pair: Pair, resource: str) -> set[int]:
     running = [worker.disk for worker in workers]
     known = set().union(*(disk.active for disk in (one, other) if not any(disk is each for each in running)))
     for worker in workers:
-        known |= worker.dirty | worker.inflight.keys() | worker.stuck
+        known |= worker.behind
     known |= one.damaged | other.damaged
     return {extent for extent in range(one.metadata.extents) if extent not in known and one.differs(other, extent)}

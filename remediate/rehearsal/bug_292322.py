@@ -33,20 +33,19 @@ STEP = 0.5
 def waits_for_ever(worker: PrimaryWorker) -> bool:
     """Whether an attempt of this worker to connect now would be its last."""
     daemon = worker.hastd
-    broken = daemon.node.kernel.release.reads_past_control and not daemon.program.repaired
-    return broken and daemon.reachable and worker.resource.conf.remote != "none"
+    works = daemon.program.works_on(daemon.node.kernel.release)
+    return not works and daemon.reachable and worker.resource.conf.remote != "none"
 
 
 def begin(worker: PrimaryWorker) -> None:
     """The attempt: the other node's hastd has a connection on which nothing comes."""
-    here = worker.hastd.node
-    there = here.pair.node_at(worker.resource.conf.remote)
-    if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
+    there = worker.listening()
+    if there is None:
         return
     if there.hastd.stopped:
         there.hastd.takes_tcp_connection()
     else:
-        here.clock.start(_accept(there.hastd, worker))
+        worker.hastd.clock.start(_accept(there.hastd, worker))
 
 
 def _accept(hastd: Hastd, worker: PrimaryWorker) -> Steps[None]:
@@ -59,13 +58,14 @@ def _accept(hastd: Hastd, worker: PrimaryWorker) -> Steps[None]:
     reading = hastd.reading = Completion()
     port = hastd.node.pair.random.randint(10000, 65000)
     hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to tcp://{hastd.node.layout.address}:8457.")
-    ends, known = hastd.clock.now + HEADER_TIMEOUT, [each.conf.remote for each in hastd.resources.values()]
-    if f"tcp4://{source}:8457" not in known:
+    known = f"tcp4://{source}:8457" in [each.conf.remote for each in hastd.resources.values()]
+    ends = hastd.clock.now + HEADER_TIMEOUT
+    if not known:
         hastd.log(Level.ERROR, f"Client tcp://{source}:{port} isn't known.")
         ends = hastd.clock.now
     while hastd.process is process and hastd.clock.now < ends and not _closed(hastd, worker):
         yield min(STEP, ends - hastd.clock.now)
-    if hastd.process is process and f"tcp4://{source}:8457" in known:
+    if hastd.process is process and known:
         why = "Operation timed out" if hastd.clock.now >= ends else "Socket is not connected"
         hastd.log(Level.ERROR, f"Unable to receive header from tcp://{source}:{port}: {why}.")
     reading.finish()
@@ -79,7 +79,7 @@ def _closed(hastd: Hastd, worker: PrimaryWorker) -> bool:
 def bury(hastd: Hastd, resource: Resource, role: Role) -> Steps[None]:
     """Another role for a worker that no SIGTERM ends: hastd waits for it, whoever asked and whether he still does."""
     worker, process = resource.worker, hastd.process
-    hastd.awaited = resource.worker
+    hastd.awaited = worker
     while worker is not None and worker.alive and hastd.process is process:
         yield STEP
     if hastd.process is process and hastd.running:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 def connect(worker: PrimaryWorker) -> Role | None:
     """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
-    here = worker.hastd.node
-    there = here.pair.node_at(worker.resource.conf.remote)
-    if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
+    there = worker.listening()
+    if there is None:
         return None
     if there.hastd.busy:
         there.hastd.takes_tcp_connection()  # it waits in the queue, also when this worker has given it up

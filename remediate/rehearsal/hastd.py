@@ -325,7 +325,7 @@ class Hastd:
         there = worker.secondary.hastd.node if worker.secondary is not None else None
         return there is not None and there.hastd.running and self.node.pair.replicates_both_ways(self.node, there)
 
-    def device_created(self, resource: Resource, worker: PrimaryWorker) -> None:
+    def device_created(self, resource: Resource) -> None:
         """GEOM has tasted the provider: there is /dev/hast/NAME, if the one that was left is not there still."""
         path = f"/dev/hast/{resource.conf.name}"
         if not self.node.files.exists(path):

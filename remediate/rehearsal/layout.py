@@ -207,7 +207,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         "/etc/sysctl.conf": "net.inet.carp.preempt=1\nvfs.nfsd.server_min_nfsvers=3\n",
     }
     delays = (("filedelay", pair.filedelay, 30), ("dirdelay", pair.dirdelay, 29), ("metadelay", pair.metadelay, 28))
-    if release.named(node.release).major >= LOADS_MORE:
+    if release.named(node.release).mountd_loads_more:
         files["/etc/rc.d/mountd"] = MOUNTD_SCRIPT
     for oid, seconds, default in delays:
         if seconds != default:
@@ -215,8 +215,6 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     return files
 
 
-LOADS_MORE = 15
-"""The release from which on rc.d/mountd loads what is configured for nfsd and zfs too."""
 MOUNTD_SCRIPT = """\
 #!/bin/sh
 . /etc/rc.subr

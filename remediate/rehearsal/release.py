@@ -6,7 +6,6 @@ as well (hast-facts, 42 to 44). What neither shows is from the sources, 13.2's a
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 DEFAULT = "13.2"
@@ -61,6 +60,8 @@ class Release(NamedTuple):
     """nfsd(8) and rpcbind(8) write pid files (nfsd.c, rpcbind.c: DEFAULT_PIDFILE; recorded)."""
     service_jails: bool = False
     """rc.subr(8) knows NAME_svcj and svcj_all_enable (run_rc_command())."""
+    mountd_loads_more: bool = False
+    """rc.d/mountd loads what is configured for nfsd and zfs too."""
 
     @property
     def major(self) -> int:
@@ -70,7 +71,11 @@ class Release(NamedTuple):
     @property
     def is_primary(self) -> bool:
         """Whether this hastd on this kernel works as primary."""
-        return self.repaired or not self.reads_past_control
+        return self.works_on(self)
+
+    def works_on(self, kernel: Release) -> bool:
+        """Whether this hastd works as primary on the kernel of that release."""
+        return self.repaired or not kernel.reads_past_control
 
     def with_repair(self, review: str = REPAIRS[0]) -> Release:
         """The same release with a repaired hastd."""
@@ -91,6 +96,7 @@ _OF_15 = Release(
     warns_of_subtrees=True,
     pidfiles=True,
     service_jails=True,
+    mountd_loads_more=True,
 )
 RELEASES = {
     release.name: release
@@ -117,7 +123,7 @@ def named(text: str) -> Release:
 
 def of_both(text: str) -> tuple[str, str]:
     """The releases of the two nodes, from one name or two: `14.5` or `14.5,15.1`. Raises ValueError."""
-    names = re.split(r",", text)
+    names = text.split(",")
     if len(names) > 2:
         raise ValueError(f"{text!r}: there are two nodes")
     first, second = named(names[0].strip()), named(names[-1].strip())

@@ -25,6 +25,7 @@ from remediate.rehearsal.synchronisation import synchronise
 if TYPE_CHECKING:
     from remediate.rehearsal.clock import Steps
     from remediate.rehearsal.hastd import Hastd, Resource
+    from remediate.rehearsal.node import Node
     from remediate.rehearsal.processes import Running
     from remediate.rehearsal.writes import Piece
 
@@ -95,7 +96,12 @@ class PrimaryWorker:
     @property
     def dirty_bytes(self) -> int:
         """What `hastctl list` prints as dirty."""
-        return len(self.dirty | self.inflight.keys() | self.stuck) * self.metadata.extentsize
+        return len(self.behind) * self.metadata.extentsize
+
+    @property
+    def behind(self) -> set[int]:
+        """Extents that count as dirty: not copied yet, underway, or failed on every side."""
+        return self.dirty | self.inflight.keys() | self.stuck
 
     @property
     def synchronising(self) -> bool:
@@ -126,7 +132,7 @@ class PrimaryWorker:
             bug_292322.begin(self)
             yield FOREVER
         if not (self.hastd.node.pair.layout.file_after_taste or self.resource.conf.name in absent):
-            self.hastd.device_created(self.resource, self)
+            self.hastd.device_created(self.resource)
         gives_up = self.hastd.clock.now + self.resource.conf.timeout
         while self.hastd.connects_slowly(self) and self.hastd.clock.now < gives_up:
             yield min(SYN_AGAIN, gives_up - self.hastd.clock.now)
@@ -134,7 +140,7 @@ class PrimaryWorker:
             yield PEER_WAIT_STEP
         if not self.alive:
             return
-        self.hastd.device_created(self.resource, self)
+        self.hastd.device_created(self.resource)
         busy_until = self.hastd.clock.now + self.resource.conf.timeout
         while self.hastd.connect_worker(self) is Role.PRIMARY and self.hastd.clock.now <= busy_until:
             yield PEER_WAIT_STEP
@@ -186,6 +192,14 @@ class PrimaryWorker:
         self.reads_directly |= not from_secondary
         self.hastd.event(self.resource, "connect")
         self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
+
+    def listening(self) -> Node | None:
+        """The node at its remote address, where hastd runs and both hear each other; None where that is not so."""
+        here = self.hastd.node
+        there = here.pair.node_at(self.resource.conf.remote)
+        if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
+            return None
+        return there
 
     def disconnect(self) -> None:
         """The connection is lost: what waited for the peer is done locally, and is dirty."""
@@ -291,7 +305,7 @@ class PrimaryWorker:
 
     def settle_map(self) -> None:
         """The map on the disk: what is dirty, and what is kept."""
-        self.disk.settle(self.dirty | self.inflight.keys() | self.stuck)
+        self.disk.settle(self.behind)
 
     def _complete(self, request: Request, there: bool) -> None:
         """Both sides have answered, or there is one only (ggate_send_thread()): one that succeeded is enough. Errors
@@ -321,12 +335,13 @@ class PrimaryWorker:
             self._send(secondary, request)
 
     def _answered(self, request: Request, there: bool) -> None:
-        extent = request.write.extent
-        left = self.inflight.get(extent, 0) - (request.write.command is Command.WRITE)
-        if left > 0:
-            self.inflight[extent] = left
-        elif request.write.command is Command.WRITE:
-            self.inflight.pop(extent, None)
+        if request.write.command is Command.WRITE:
+            extent = request.write.extent
+            left = self.inflight.get(extent, 0) - 1
+            if left > 0:
+                self.inflight[extent] = left
+            else:
+                self.inflight.pop(extent, None)
         self._complete(request, there)
 
     def _send(self, secondary: SecondaryWorker, request: Request) -> None:

@@ -70,7 +70,7 @@ class ScratchHastd:
     @property
     def works(self) -> bool:
         """Whether its worker receives the connection that it is given."""
-        return self.node.installed.repaired or not self.node.kernel.release.reads_past_control
+        return self.node.installed.works_on(self.node.kernel.release)
 
     def start(self, words: list[str], conf: HastConf) -> int:
         """hastd -c CONF -P PIDFILE"""
@@ -108,12 +108,12 @@ class ScratchHastd:
             return
         self.worker = self.node.processes.spawn(f"hastd: {resource.name} (primary)", "hastd", self.node.clock.now)
         self.node.tasting.add(resource.name)
-        listens = self.listener is not None and not self.listener.closed
-        if listens and self.listener is not None:
+        if self.listener is not None and not self.listener.closed:
             self.listener.now = Heard.HEADER if self.works else Heard.CONNECTION
-        if self.works or not listens:
-            worker = self.worker
-            self.node.clock.after(UNANSWERED, lambda: self._serve(resource, worker))
+            if not self.works:
+                return
+        worker = self.worker
+        self.node.clock.after(UNANSWERED, lambda: self._serve(resource, worker))
 
     def _serve(self, resource: ResourceConf, worker: Running) -> None:
         if self.worker is not worker or resource.name in self.node.trouble.absent_devices:

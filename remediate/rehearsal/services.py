@@ -134,7 +134,7 @@ def processes_of(node: Node, script: Script) -> list[Running]:
 def start_daemon(node: Node, name: str, pid: int | None = None, title: str = "") -> None:
     """Start the program behind a script. Raises HastConfError or OSError where hastd or devd can't read its file.
 
-    `title` is the command line of devd or an NFS daemon that is started otherwise than rc(8) does it.
+    `title` is its command line, where one is known: as the script of rc.d made it (`rc_nfs`), or as somebody typed it.
     """
     if name == "hastd":
         node.hastd.start(pid=pid)

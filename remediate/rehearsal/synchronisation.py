@@ -64,11 +64,7 @@ def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_
     source, target = (secondary, primary) if from_secondary else (primary, secondary)
     here = primary.hastd.node
     unread = secondary.reads_fail(extent) if from_secondary else read_fails(here, primary.disk, extent)
-    if not unread and not from_secondary:
-        unwritten = not secondary.synchronises(extent)
-    else:
-        unwritten = unread or write_fails(here, primary.disk, extent)
-    if unwritten:
+    if unread or (write_fails(here, primary.disk, extent) if from_secondary else not secondary.synchronises(extent)):
         target.disk.miss(extent, source.disk.extents.get(extent, set()))
         return
     gone = target.disk.copy_extent(source.disk, extent)
