@@ -267,10 +267,13 @@ def policy(**changes: object) -> Config:
     return Config(failover=Failover()._replace(**changes))  # type: ignore[arg-type]  # the fields are the caller's
 
 
-def installed_pair(state: Path, config: Config | None = None, **layout: object) -> InstalledPair:
-    """A healthy pair with hastwatch; `layout` replaces fields of PairLayout."""
+def installed_pair(state: Path, config: Config | None = None, releases: str = "", **layout: object) -> InstalledPair:
+    """A healthy pair with hastwatch, of these releases of FreeBSD (`14.5,15.1`); `layout` replaces fields of
+    PairLayout."""
     settings = config or Config()
-    return InstalledPair(healthy_pair(_layout(settings, layout), hooked=False), state, settings)
+    made = _layout(settings, layout)
+    made = made.running(releases) if releases else made
+    return InstalledPair(healthy_pair(made, hooked=False), state, settings)
 
 
 def the_other_wrote_last(state: Path, config: Config | None = None) -> InstalledPair:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
 from remediate.doctor import try_hast
@@ -20,7 +19,6 @@ from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.dying import Fate
 from remediate.rehearsal.hastconf import parse
 from remediate.rehearsal.node import Node
-from remediate.rehearsal.own_pair import layout_of
 from remediate.state import maintenance
 from remediate.subcommands import doctor
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -29,7 +27,7 @@ STOCK, REPAIRED = "14.5,15.1", "14.5,15.1+D57511"
 
 
 def pair_of(state: Path, releases: str) -> InstalledPair:
-    return installed_pair(state, nodes=layout_of(Config(), 1).running(releases).nodes)
+    return installed_pair(state, releases=releases)
 
 
 def tried(pair: InstalledPair, node: Node | None = None) -> try_hast.Found:

@@ -16,7 +16,6 @@ from remediate.failover.observe import observe
 from remediate.failover.outcome import StepFailed
 from remediate.failover.verdict import verdict
 from remediate.rehearsal import release
-from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
 from remediate.subcommands.promote import refuse_impossible
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
@@ -27,8 +26,7 @@ STOCK = "14.5,15.1"
 
 
 def pair_of(state: Path, releases: str = STOCK, config: Config | None = None) -> InstalledPair:
-    nodes = layout_of(config or Config(), 1).running(releases).nodes
-    return installed_pair(state, config, nodes=nodes)
+    return installed_pair(state, config, releases)
 
 
 def switched(pair: InstalledPair) -> None:

@@ -9,11 +9,11 @@ import pytest
 from remediate.failover.converge import Result
 from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.observer import Observer
-from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
+from remediate.rehearsal.own_pair import SETTLE, layout_of
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.programs import Immediate, carp_log
 from remediate.rehearsal.release import RELEASES
-from tests.failover.installed_pair import InstalledPair, policy
+from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 REPAIRED = [release.with_repair().name if not release.is_primary else name for name, release in RELEASES.items()]
 WORKING = [*REPAIRED, "14.5,15.1+D57511", "15.1+D57511,14.5"]
@@ -26,7 +26,7 @@ CANNOT = "hast-cannot-be-primary"
 def pair_of(releases: str, state: Path) -> InstalledPair:
     """A healthy pair; who has a repaired hastd on both nodes has said so."""
     config = policy(hastd_repaired="+" in releases and releases in WORKING)
-    return InstalledPair(healthy_pair(layout_of(config, 1).running(releases), hooked=False), state, config)
+    return installed_pair(state, config, releases)
 
 
 def wrong(pair: InstalledPair) -> set[str]:

@@ -13,7 +13,7 @@ from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.log import MESSAGES
 from remediate.rehearsal.node import Node
-from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.shell import Output
 
@@ -28,7 +28,7 @@ def pair_of(releases: str, rc_conf: str = "") -> Pair:
     for node in pair.nodes.values():
         node.files.write("/etc/rc.conf", rc_conf, 0.0, append=True)
     pair.bring_up()
-    pair.clock.advance(45.0)
+    pair.clock.advance(SETTLE)
     return pair
 
 

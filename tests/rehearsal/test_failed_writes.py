@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -13,22 +12,14 @@ from remediate.rehearsal.clock import Completion
 from remediate.rehearsal.component import Command, DeviceWrite
 from remediate.rehearsal.fault_words import FaultError
 from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.layout import PairLayout
+from remediate.rehearsal.layout import ResourceLayout
 from remediate.rehearsal.node import Node
 from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.writes import Cause, Fate, Part, Piece
-from tests.rehearsal.test_data import take_over
+from tests.rehearsal.test_data import healthy, take_over
 
 EXTENT = 20
 BLOCK = frozenset({Piece(7777, Part.CONTENT)})
-
-
-def healthy(mode: str = "fullsync") -> tuple[Pair, Node, Node]:
-    layout = PairLayout()
-    pair = Pair(replace(layout, resources=(replace(layout.resources[0], replication=mode),)))
-    pair.bring_up()
-    first, second = pair.nodes.values()
-    return pair, first, second
 
 
 def errors(node: Node) -> dict[str, int]:
@@ -142,7 +133,7 @@ def test_without_the_peer_a_failed_write_is_an_error_at_once() -> None:
 
 @pytest.mark.parametrize("mode", ["fullsync", "memsync", "async"])
 def test_in_every_mode_one_side_is_enough(mode: str) -> None:
-    pair, first, second = healthy(mode)
+    pair, first, second = healthy(resources=(ResourceLayout(replication=mode),))
     inflict(pair, "disk-fails-writes", "nfs001")
     assert ask(pair, first, DeviceWrite(EXTENT, BLOCK))
     pair.clock.advance(5)
@@ -151,7 +142,7 @@ def test_in_every_mode_one_side_is_enough(mode: str) -> None:
 
 def test_memsync_acknowledges_what_then_fails_on_both_sides_and_fullsync_does_not() -> None:
     for mode, acknowledged in (("memsync", True), ("fullsync", False), ("async", False)):
-        pair, first, second = healthy(mode)
+        pair, first, second = healthy(resources=(ResourceLayout(replication=mode),))
         for node in pair.nodes:
             inflict(pair, "disk-fails-writes", node)
         assert ask(pair, first, DeviceWrite(EXTENT, BLOCK)) is acknowledged

@@ -24,7 +24,7 @@ from remediate.subcommands import verify_repair
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
 from remediate.verification.verify import verify
 from tests.failover.installed_pair import InstalledPair, installed_pair
-from tests.verification.test_verify import HOME, compares, differing, flip
+from tests.verification.test_verify import HOME, compares, differing, flip, other_disk
 
 WHY = "nfs002 has counted 5 failed writes: its copy is the wrong one"
 
@@ -123,13 +123,6 @@ def nobody_serves(pair: InstalledPair) -> None:
 def cut_off(pair: InstalledPair) -> None:
     """The other node cannot be asked."""
     pair.breaks("cut-management")
-
-
-def other_disk(pair: InstalledPair) -> None:
-    """The disks are no copies of the same."""
-    disk = disk_of(pair.standby, HOME)
-    assert disk.metadata is not None
-    disk.metadata = replace(disk.metadata, resuid=5)
 
 
 def ahead(pair: InstalledPair) -> None:

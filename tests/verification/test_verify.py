@@ -176,11 +176,6 @@ def synchronising(pair: InstalledPair) -> None:
     worker.dirty.add(5)
 
 
-def without_peer(pair: InstalledPair) -> None:
-    """Nobody answers at the management address."""
-    pair.breaks("cut-management")
-
-
 def old_peer(pair: InstalledPair) -> None:
     """hastwatch there is older."""
     pair.standby.session = None
