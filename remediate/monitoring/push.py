@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NICE = 10
 WAIT = 120.0
 """Seconds to wait for the push that runs: it has checks and a slow server to wait for."""
-BEGINS, SERVES, EVERY = 1.0, 8.0, 0.1
+BEGINS, SERVES, EVERY = 1.0, 6.0, 0.1
 """Seconds within which an event has begun its convergence, within which that should serve, and between two looks."""
 CHECK_TIME = 30.0
 """Seconds for one check."""
