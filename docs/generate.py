@@ -16,10 +16,10 @@ from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import COULD_NOT_LOOK, Row
 from remediate.command import SUBCOMMANDS
 from remediate.events import handler
-from remediate.rehearsal.faults import listing as faults
 from remediate.rehearsal.rehearse import listing as scenarios
 from remediate.subcommands.contrib import GENERATED
 from remediate.subcommands.contrib import text as contrib
+from simulator.faults.faults import listing as faults
 
 DOCS = Path(__file__).resolve().parent
 DATE = "November 25, 2026"

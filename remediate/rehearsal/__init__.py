@@ -20,6 +20,6 @@ Start reading at `pair.py`. From the bottom up:
 * rehearsing on it: `scenario`, `scenarios`, `upgrade`, `procedures`, `observer` (the checks), `service` (the clients),
   `pace`, `telling`, `rehearse`.
 
-What the simulation says is held against recordings of a real pair in `tests/rehearsal/test_conformance.py`
+What the simulation says is held against recordings of a real pair in `tests/simulator/test_conformance.py`
 and `test_conformance_15.py`.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.scenario import Scenario, Stage
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
 
 
 def switchover_automatic(stage: Stage) -> None:

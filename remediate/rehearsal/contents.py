@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from checks.probes.errors import Failed, NotFound
-from remediate.rehearsal.clock import first_of
-from remediate.rehearsal.disk import Disk
+from simulator.clock import first_of
+from simulator.hastd.disk import Disk
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.dying import Life
-    from remediate.rehearsal.node import Node
     from remediate.verification.extents import Provider
+    from simulator.dying import Life
+    from simulator.node import Node
 
 RATE = 200e6
 """Bytes a second that a disk reads."""

@@ -9,10 +9,10 @@ from remediate.failover import disk_errors
 from remediate.failover.converge import Wish, converge
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.clock import Steps
     from remediate.rehearsal.installed import Installed
-    from remediate.rehearsal.node import Node
     from remediate.site import Site
+    from simulator.clock import Steps
+    from simulator.node import Node
 
 EVERY = 60.0
 """Seconds; crontab(5) knows nothing shorter."""

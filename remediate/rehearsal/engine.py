@@ -18,10 +18,10 @@ from remediate.rehearsal.observer import BOTH, Observer, Said
 
 if TYPE_CHECKING:
     from remediate.events.remedy import Request
-    from remediate.rehearsal.clock import Steps
     from remediate.rehearsal.installed import Installed
-    from remediate.rehearsal.node import Node
     from remediate.site import Site
+    from simulator.clock import Steps
+    from simulator.node import Node
 
 EVERY, RETRY = 60.0, 30.0
 """Seconds between two looks, and while something is wrong."""

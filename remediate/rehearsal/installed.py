@@ -23,10 +23,7 @@ from remediate.recovery import automatic
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery
 from remediate.recovery.resync import Resync
-from remediate.rehearsal.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
-from remediate.rehearsal.dying import NEVER, Fate, Killed, Life
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
 from remediate.state import clients as remembered
 from remediate.state import noted
@@ -37,14 +34,17 @@ from remediate.subcommands.verify import status
 from remediate.verification import answering
 from remediate.verification.asking import SUBCOMMAND
 from remediate.verification.verify import Stopped, verify
+from simulator.dying import NEVER, Fate, Killed, Life
+from simulator.host.programs import PythonHook
+from simulator.rc.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from remediate.rehearsal.node import Node
-    from remediate.rehearsal.pair import Pair
     from remediate.session import Line
     from remediate.site import Site
+    from simulator.node import Node
+    from simulator.pair import Pair
 
 FAILED = 1
 ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'

@@ -13,8 +13,8 @@ from remediate.rehearsal.mount_tree import MountTree
 if TYPE_CHECKING:
     from remediate.failover.resource import Place
     from remediate.recovery.items import Tree
-    from remediate.rehearsal.node import Node
     from remediate.site import Site
+    from simulator.node import Node
 
 
 class SimulatedKeeper(Keeper):

@@ -19,15 +19,15 @@ from remediate.failover.filesystems import is_protected
 from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
 from remediate.failover.tickle import Client, Sent, in_a_word
 from remediate.machine import CarpNow, Machine
-from remediate.rehearsal.clock import Process, first_of
-from remediate.rehearsal.commands.asking import facts
-from remediate.rehearsal.scratch import SimulatedScratch
-from remediate.rehearsal.shell import Output
+from simulator.clock import Process, first_of
+from simulator.commands.asking import facts
+from simulator.hastd.scratch import SimulatedScratch
+from simulator.shell.shell import Output
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.dying import Life
-    from remediate.rehearsal.node import Node
     from remediate.timing import Timing
+    from simulator.dying import Life
+    from simulator.node import Node
 
 ERRORS = {
     "Connection refused": errno.ECONNREFUSED,

@@ -15,7 +15,7 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, Item
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
+    from simulator.node import Node
 
 
 class MountTree:

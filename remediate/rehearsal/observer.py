@@ -36,12 +36,12 @@ from checks.probes.node import (
     quoted,
 )
 from checks.probes.process import Completed
-from remediate.rehearsal.shell import Output
+from simulator.shell.shell import Output
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.clock import Clock, Completion, Process
-    from remediate.rehearsal.node import Node as SimulatedNode
-    from remediate.rehearsal.pair import Pair
+    from simulator.clock import Clock, Completion, Process
+    from simulator.node import Node as SimulatedNode
+    from simulator.pair import Pair
 
 OF_THE_PAIR = (checks.carp_hast.CHECK, checks.carp.CHECK, checks.hast_splitbrain.CHECK)
 """Checks that compare both nodes; asked on one node, with the other as --peer."""

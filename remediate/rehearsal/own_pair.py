@@ -14,10 +14,10 @@ from ipaddress import AddressValueError, IPv4Address
 
 from checks.devd import HOOK
 from checks.plugin.config import Config, ConfigError
-from remediate.rehearsal.documented_hook import documented_hook
-from remediate.rehearsal.layout import PairLayout, ResourceLayout, VhidLayout
-from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.programs import Immediate, carp_log
+from simulator.host.documented_hook import documented_hook
+from simulator.host.programs import Immediate, carp_log
+from simulator.layout import PairLayout, ResourceLayout, VhidLayout
+from simulator.pair import Pair
 
 SECOND_MANAGEMENT = "10.0.2.16"
 """The second node's address on the management network; the recorded nodes were emulated with the same one."""

@@ -97,7 +97,7 @@ def parser() -> Parser:
 
 
 def _list() -> int:
-    from remediate.rehearsal.faults import listing
+    from simulator.faults.faults import listing
 
     rows = listing()
     width = max(len(usage) for usage, _ in rows)

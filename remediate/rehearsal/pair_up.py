@@ -14,10 +14,10 @@ from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import plain
 from remediate.exits import CANNOT_KEEP, USAGE
 from remediate.rehearsal import exec_client
-from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
-from remediate.rehearsal.pair import HAST_HOOK, Pair
 from remediate.rehearsal.server import Server
+from simulator.layout import PairLayout
+from simulator.pair import HAST_HOOK, Pair
 
 STATE = "state"
 """Below the pair's directory: what hastwatch remembers, a directory for each node."""

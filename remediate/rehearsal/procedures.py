@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
     from remediate.rehearsal.scenario import Stage
+    from simulator.node import Node
 
 HELD_BACK = 240
 """What an operator adds to net.inet.carp.demotion so that a node does not take the address from one that serves."""

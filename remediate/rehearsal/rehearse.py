@@ -30,14 +30,14 @@ from remediate import exits
 from remediate.arguments import Parser
 from remediate.rehearsal import telling
 from remediate.rehearsal.arguments import CONFIG, speed
-from remediate.rehearsal.layout import PairLayout
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import layout_of
-from remediate.rehearsal.pace import Pace
 from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.setting import setting
 from remediate.rehearsal.story import Entry
+from simulator.layout import PairLayout
+from simulator.pace import Pace
 
 DEFAULT_SPEED = 30.0
 """Simulated seconds per real second: the tour takes less than two minutes."""

@@ -21,21 +21,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.policy import Failover
-from remediate.rehearsal.accounting import Event, at_risk
 from remediate.rehearsal.deeds import Deeds
-from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.service import Account, Clients
-from remediate.rehearsal.shell import Output
 from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
-from remediate.rehearsal.writes import Cause
+from simulator.account.accounting import Event, at_risk
+from simulator.account.writes import Cause
+from simulator.faults.faults import inflict
+from simulator.shell.shell import Output
 
 if TYPE_CHECKING:
     from remediate.rehearsal.installed import Installed
-    from remediate.rehearsal.layout import ResourceLayout
-    from remediate.rehearsal.node import Node
-    from remediate.rehearsal.pace import Pace
-    from remediate.rehearsal.pair import Pair
+    from simulator.layout import ResourceLayout
+    from simulator.node import Node
+    from simulator.pace import Pace
+    from simulator.pair import Pair
 
 HEARING = 1.0
 """Simulated seconds after which what happened while the operator waits is told."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.automatic import AUTOMATIC
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.scenario import Scenario, Stage
 from remediate.rehearsal.upgrade import UPGRADES
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
+from simulator.node import Node
 
 BIG = 4 << 20
 """Bytes of a file that fills extents of its own."""

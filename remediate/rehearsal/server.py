@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from remediate.exits import USAGE
-from remediate.rehearsal.clock import Completion, Process, Steps, finished
 from remediate.rehearsal.exec_client import SOCKET
-from remediate.rehearsal.fault_words import FaultError
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.pair import HAST_HOOK, Pair
-from remediate.rehearsal.shell import Output
 from remediate.rehearsal.state import at_a_glance, snapshot
+from simulator.clock import Completion, Process, Steps, finished
+from simulator.faults.fault_words import FaultError
+from simulator.faults.faults import inflict
+from simulator.node import Node
+from simulator.pair import HAST_HOOK, Pair
+from simulator.shell.shell import Output
 
 LONGEST_SLEEP = 0.2
 """Real seconds after which the loop looks again at the latest."""

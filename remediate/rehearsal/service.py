@@ -11,13 +11,13 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from remediate.rehearsal.accounting import places
-from remediate.rehearsal.client import Answer, Client
-from remediate.rehearsal.writes import Cause, Fate
+from simulator.account.accounting import places
+from simulator.account.writes import Cause, Fate
+from simulator.nfs.client import Answer, Client
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.clock import Steps
-    from remediate.rehearsal.pair import Pair
+    from simulator.clock import Steps
+    from simulator.pair import Pair
 
 RHYTHM = 1.0
 """Seconds from the answer to one write to the next write."""

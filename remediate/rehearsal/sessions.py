@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.clock import Completion, first_of
-from remediate.rehearsal.dying import Life
-from remediate.rehearsal.link import Traffic
 from remediate.session import Ended, Line, Message, parse
+from simulator.clock import Completion, first_of
+from simulator.dying import Life
+from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
+    from simulator.node import Node
 
 ALIVE = 15.0
 """Seconds after which ssh takes a connection for dead on which nothing arrives: three times 5 s, as recommended."""

@@ -14,9 +14,9 @@ from remediate.rehearsal.service import Clients
 
 if TYPE_CHECKING:
     from remediate.rehearsal.installed import Installed
-    from remediate.rehearsal.layout import PairLayout
-    from remediate.rehearsal.pair import Pair
     from remediate.rehearsal.scenario import Scenario
+    from simulator.layout import PairLayout
+    from simulator.pair import Pair
 
 WARM_UP = 35.0
 """Simulated seconds that clients write before a scenario begins: longer than UFS delays any name, so that some of the

@@ -23,16 +23,10 @@ from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import Completed
 from remediate.machine import Machine
-from remediate.rehearsal.clock import Process, Steps, Task, first_of
 from remediate.rehearsal.contents import SimulatedExtents
-from remediate.rehearsal.dying import Killed, Life
-from remediate.rehearsal.link import Traffic
-from remediate.rehearsal.log import MESSAGES
-from remediate.rehearsal.lying_peer import Lie, answered, way_of
 from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.sessions import SimulatedLine, opened
-from remediate.rehearsal.shell import Output
 from remediate.session import Line
 from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.directory import RUN_DIRECTORY
@@ -40,10 +34,16 @@ from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
 from remediate.subcommands import answer
 from remediate.timing import Timing
+from simulator.clock import Process, Steps, Task, first_of
+from simulator.dying import Killed, Life
+from simulator.faults.lying_peer import Lie, answered, way_of
+from simulator.host.log import MESSAGES
+from simulator.network.link import Traffic
+from simulator.shell.shell import Output
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node as SimulatedNode
     from remediate.verification.extents import Provider
+    from simulator.node import Node as SimulatedNode
 
 T = TypeVar("T")
 

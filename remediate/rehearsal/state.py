@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from remediate.rehearsal.accounting import Event, at_risk, places
-from remediate.rehearsal.commands.hast import status_of
-from remediate.rehearsal.replication import PrimaryWorker
-from remediate.rehearsal.writes import Fate
+from simulator.account.accounting import Event, at_risk, places
+from simulator.account.writes import Fate
+from simulator.commands.hast import status_of
+from simulator.hastd.replication import PrimaryWorker
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
-    from remediate.rehearsal.pair import Pair
+    from simulator.node import Node
+    from simulator.pair import Pair
 
 
 def snapshot(pair: Pair) -> dict[str, Any]:

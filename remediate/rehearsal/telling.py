@@ -10,7 +10,7 @@ from checks.plugin.text import plain, say_count, say_duration
 from remediate.rehearsal.scenario import Outcome, ranges
 from remediate.rehearsal.service import Account
 from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
 
 STATES = {"OK": "32", "WARNING": "33", "CRITICAL": "31;1", "UNKNOWN": "35"}
 GOOD, BAD, FAULT, PROMPT, DEED, FAINT, BOLD = "32;1", "31;1", "35;1", "36", "34;1", "2", "1"

@@ -8,9 +8,9 @@ once with hastwatch, which says so before, and refuses the switchover.
 from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.scenario import Scenario, Stage
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
+from simulator.node import Node
 
 OLD, NEW = "14.5", "15.1"
 CANNOT = "hast-cannot-be-primary"

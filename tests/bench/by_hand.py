@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remediate.rehearsal.documented_hook import DEVICE_WAIT, STARTED, STOPPED, WORKER_WAIT
+from simulator.host.documented_hook import DEVICE_WAIT, STARTED, STOPPED, WORKER_WAIT
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
-    from remediate.rehearsal.pair import Pair
+    from simulator.node import Node
+    from simulator.pair import Pair
 
 Marks = dict[str, float]
 """When a phase ended; of what happens several times, the last."""

@@ -33,14 +33,14 @@ from typing import NamedTuple
 
 from checks.plugin.config import Config
 from remediate.failover.switchover import switch
-from remediate.rehearsal.client import Answer, Client
-from remediate.rehearsal.clock import Steps
-from remediate.rehearsal.costs import Costs
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.state.journal import NAME, Entry
 from remediate.state.journal_reading import read
+from simulator.clock import Steps
+from simulator.costs import Costs
+from simulator.nfs.client import Answer, Client
+from simulator.pair import Pair
 from tests.bench.by_hand import Floor, Marks, RecordedHook, stop_what_a_standby_has_stopped
 from tests.bench.recorded_runs import RUNS, Run
 from tests.bench.replay import Replay

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-from remediate.rehearsal.accounting import places
-from remediate.rehearsal.layout import PairLayout
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.writes import Fate
+from simulator.account.accounting import places
+from simulator.account.writes import Fate
+from simulator.layout import PairLayout
+from simulator.node import Node
+from simulator.pair import Pair
 
 LIMIT = 60.0
 PROCESSES = 2

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from remediate.rehearsal.clock import Clock, Steps
-from remediate.rehearsal.costs import Costs
-from remediate.rehearsal.processor import Processor
+from simulator.clock import Clock, Steps
+from simulator.costs import Costs
+from simulator.host.processor import Processor
 from tests.bench.recorded_runs import RUNS, Phase, Run, Work
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from remediate.rehearsal.clock import Clock
-from remediate.rehearsal.costs import Costs
-from remediate.rehearsal.processor import Processor
 from remediate.state.journal_reading import read
+from simulator.clock import Clock
+from simulator.costs import Costs
+from simulator.host.processor import Processor
 from tests.bench.recorded_runs import OTHERWISE, RUNS, Run
 from tests.bench.replay import Replay
 

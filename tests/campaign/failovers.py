@@ -33,7 +33,7 @@ from typing import Any
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Repair
-from remediate.rehearsal.node import Node
+from simulator.node import Node
 from tests.campaign.ground import GIVEN_UP, Ground, Missing
 from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, checks_in_full, held_back

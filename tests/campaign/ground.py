@@ -19,26 +19,26 @@ from checks.probes import maintenance
 from remediate.events.remedy import Request
 from remediate.events.repair import repair
 from remediate.failover.hearing import SIGN
-from remediate.rehearsal.accounting import Places, disk_of, places
-from remediate.rehearsal.blame import LOOKED
-from remediate.rehearsal.clock import Clock, Completion, Steps
 from remediate.rehearsal.cron import start_cron
-from remediate.rehearsal.documented_hook import documented_hook
 from remediate.rehearsal.installed import Installed
-from remediate.rehearsal.kernel import Kernel
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import SETTLE, layout_of
-from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.programs import Immediate, carp_log
-from remediate.rehearsal.replication import PrimaryWorker
 from remediate.rehearsal.service import Clients
 from remediate.rehearsal.state import at_a_glance
-from remediate.rehearsal.writes import Cause, Fate
 from remediate.site import Site
 from remediate.state import failures
 from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
 from remediate.state.store import Store
+from simulator.account.accounting import Places, disk_of, places
+from simulator.account.blame import LOOKED
+from simulator.account.writes import Cause, Fate
+from simulator.clock import Clock, Completion, Steps
+from simulator.hastd.replication import PrimaryWorker
+from simulator.host.documented_hook import documented_hook
+from simulator.host.kernel import Kernel
+from simulator.host.programs import Immediate, carp_log
+from simulator.node import Node
+from simulator.pair import Pair
 from tests.campaign.intruder import Intruder
 from tests.campaign.invariants import Violation, Watch, holds_address, serves
 

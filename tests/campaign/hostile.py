@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from remediate.rehearsal.listening import PENDING
-from remediate.rehearsal.lying_peer import Lie
-from remediate.rehearsal.node import Node
 from remediate.state import failures, maintenance
 from remediate.state.store import Store
+from simulator.faults.lying_peer import Lie
+from simulator.hastd.listening import PENDING
+from simulator.node import Node
 from tests.campaign.ground import Ground
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind

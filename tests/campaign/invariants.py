@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.hold import NAME, Held, Reason, Why, from_values
 from checks.probes.silence import OID
-from remediate.rehearsal.accounting import disk_of, served_old
-from remediate.rehearsal.carp import State
-from remediate.rehearsal.link import Traffic
-from remediate.rehearsal.metadata import Role
-from remediate.rehearsal.replication import PrimaryWorker
 from remediate.state import ledger
 from remediate.state.store import Store
+from simulator.account.accounting import disk_of, served_old
+from simulator.hastd.metadata import Role
+from simulator.hastd.replication import PrimaryWorker
+from simulator.network.carp import State
+from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.mounts import Mount
-    from remediate.rehearsal.node import Node
-    from remediate.rehearsal.processes import Running
+    from simulator.host.processes import Running
+    from simulator.node import Node
+    from simulator.storage.mounts import Mount
     from tests.campaign.ground import Ground
 
 HEARS = 2.5

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from remediate.events.repair import Ending
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
 
 HELPED, NO_HELP = Ending.HELPED.value, Ending.NO_HELP.value
 

@@ -9,10 +9,10 @@ from functools import partial
 from remediate.failover import damaged
 from remediate.failover.converge import Wish
 from remediate.failover.outcome import StepFailed
-from remediate.rehearsal.node import Node
 from remediate.site import Site
 from remediate.state import failures, ledger, marker
 from remediate.state.store import Store
+from simulator.node import Node
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import log_out, resume_work, takes_back
 from tests.campaign.invariants import serves

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.campaign.asking import Ask, asked_after, asked_wrongly
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.node import Node
+    from simulator.node import Node
     from tests.campaign.ground import Ground
 
 Happens = Callable[["Ground", "Node"], None]

@@ -9,8 +9,8 @@ import pytest
 
 from remediate.events.remedy import REQUESTS, Held, Remedy, Request
 from remediate.failover.converge import Result, Wish, converge
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.writes import Cause, Fate
+from simulator.account.writes import Cause, Fate
+from simulator.faults.faults import inflict
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series

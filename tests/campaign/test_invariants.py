@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import failures
 from remediate.state.store import Store
+from simulator.faults.faults import inflict
 from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from remediate.failover.converge import silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
-from remediate.rehearsal.dying import Fate
-from remediate.rehearsal.fault_words import FaultError
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.node import Node
+from simulator.dying import Fate
+from simulator.faults.fault_words import FaultError
+from simulator.faults.faults import inflict
+from simulator.node import Node
 from tests.campaign.ground import Ground
 from tests.campaign.schedule import Disturbance, Kind
 

@@ -19,14 +19,14 @@ from checks.probes.devd_conf import Configuration
 from checks.probes.hook import Does
 from checks.probes.vhid import STATES
 from remediate import exits
-from remediate.rehearsal.hastconf import parse as hastd_parse
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.state.journal import NAME
 from remediate.state.store import STATE_DIRECTORY
 from remediate.subcommands import verify
 from remediate.wiring import EVENT, HAST_HOOK, INTERFACE, OURS_TO_START
+from simulator.hastd.hastconf import parse as hastd_parse
+from simulator.pair import Pair
 from tests.state.child import ROOT
 
 CONTRIB = ROOT / "contrib"

@@ -8,8 +8,8 @@ from checks.plugin.config import Config
 from checks.plugin.policy import Repair
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Outcome, repair
-from remediate.rehearsal.dying import NEVER, Fate
-from remediate.rehearsal.node import Node
+from simulator.dying import NEVER, Fate
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair
 
 EAGER = Config(repair=Repair(cool_down=0, hourly_limit=60))

@@ -10,9 +10,9 @@ import pytest
 from remediate.events.guards import UNSAFE
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair, would
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.node import Node
 from remediate.state import marker, noted
+from simulator.layout import ResourceLayout
+from simulator.node import Node
 from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 

@@ -11,9 +11,9 @@ from remediate.events.guards import REPAIR_RUNS
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair
 from remediate.failover import hold
-from remediate.rehearsal.node import Node
 from remediate.state import maintenance
 from remediate.state.lock import Lock
+from simulator.node import Node
 from tests.events.repairing import held_back, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 

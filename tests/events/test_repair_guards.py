@@ -16,11 +16,11 @@ from remediate.events.guards import GUARDS, Guard
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Ending, repair, would
 from remediate.failover import hold
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import site_of
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
+from simulator.node import Node
 from tests.events.repairing import ALL, EAGER, held_back
 from tests.events.repairing import repairs as repaired
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import repair
-from remediate.rehearsal.dying import Fate, Killed, Life
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import site_of
+from simulator.dying import Fate, Killed, Life
+from simulator.node import Node
 from tests.events.repairing import EAGER, repairs, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 from tests.failover.test_killed import fates

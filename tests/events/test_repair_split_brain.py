@@ -9,8 +9,8 @@ import pytest
 
 from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair
-from remediate.rehearsal.dying import Life
-from remediate.rehearsal.pair import HAST_HOOK
+from simulator.dying import Life
+from simulator.pair import HAST_HOOK
 from tests.events.repairing import repairs, steps_done
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import HOME, SIDES, SplitPair, cut_off

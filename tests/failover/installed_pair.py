@@ -17,23 +17,23 @@ from checks.plugin.policy import Failover
 from checks.probes.hold import from_values
 from remediate.failover.converge import Outcome, Wish, converge
 from remediate.failover.switchover import switch
-from remediate.rehearsal.carp import State
-from remediate.rehearsal.clock import Steps, Task
-from remediate.rehearsal.dying import NEVER, Fate
-from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.installed import Installed
-from remediate.rehearsal.layout import PairLayout
-from remediate.rehearsal.log import MESSAGES
-from remediate.rehearsal.metadata import Role
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.service import Clients
 from remediate.site import Site
 from remediate.state import failures, marker
 from remediate.state.journal import NAME, Entry, one_line
 from remediate.state.journal_reading import read
 from remediate.state.store import Store
+from simulator.clock import Steps, Task
+from simulator.dying import NEVER, Fate
+from simulator.faults.faults import inflict
+from simulator.hastd.metadata import Role
+from simulator.host.log import MESSAGES
+from simulator.layout import PairLayout
+from simulator.network.carp import State
+from simulator.node import Node
+from simulator.pair import Pair
 
 T = TypeVar("T")
 TEST = Wish("test")

@@ -13,9 +13,9 @@ from remediate.failover.arrival import Refused, carp_event, hast_event
 from remediate.failover.converge import Result
 from remediate.failover.resource import places
 from remediate.failover.telling import Telling
-from remediate.rehearsal.layout import PairLayout
-from remediate.rehearsal.log import MESSAGES
 from remediate.state import maintenance
+from simulator.host.log import MESSAGES
+from simulator.layout import PairLayout
 from tests.failover.installed_pair import installed_pair
 
 

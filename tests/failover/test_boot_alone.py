@@ -12,8 +12,8 @@ import pytest
 
 from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.observer import BOTH, Observer
-from remediate.rehearsal.writes import Cause
 from remediate.state import ledger
+from simulator.account.writes import Cause
 from tests.failover.installed_pair import (
     OFF,
     WROTE_ALONE,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.converge import Result, Wish
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.writes import Cause
 from remediate.state import marker
+from simulator.account.writes import Cause
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy, the_other_wrote_last
 
 

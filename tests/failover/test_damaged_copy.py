@@ -11,12 +11,12 @@ from remediate.failover import damaged
 from remediate.failover.converge import Wish
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
-from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.cron import start_cron
-from remediate.rehearsal.node import Node
 from remediate.state import ledger
 from remediate.state.damage import Anew, Damage
 from remediate.state.ledger import Copy
+from simulator.account.accounting import disk_of
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 MINUTES = 130.0

@@ -9,10 +9,10 @@ import pytest
 
 from checks.plugin.config import Config
 from remediate.failover.converge import Result, Wish
-from remediate.rehearsal.carp import State
-from remediate.rehearsal.link import SERVICE_NETWORK, Traffic
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
+from simulator.network.carp import State
+from simulator.network.link import SERVICE_NETWORK, Traffic
 from tests.failover.installed_pair import PERIOD, InstalledPair, installed_pair, master
 
 GIVEN_BACK = "the address was given back"

@@ -16,11 +16,11 @@ from remediate.doctor.scratch import CONF, DEVICE, DIRECTORY, PIDFILE, Heard, Li
 from remediate.failover import known_bug
 from remediate.failover.converge import silent
 from remediate.failover.outcome import StepFailed
-from remediate.rehearsal.dying import Fate
-from remediate.rehearsal.hastconf import parse
-from remediate.rehearsal.node import Node
 from remediate.state import maintenance
 from remediate.subcommands import doctor
+from simulator.dying import Fate
+from simulator.hastd.hastconf import parse
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 STOCK, REPAIRED = "14.5,15.1", "14.5,15.1+D57511"

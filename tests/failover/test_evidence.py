@@ -9,9 +9,9 @@ import pytest
 
 from remediate.events.remedy import Remedy
 from remediate.failover.converge import Result, Wish, converge
-from remediate.rehearsal.log import MESSAGES
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.writes import Cause
+from simulator.account.writes import Cause
+from simulator.host.log import MESSAGES
+from simulator.node import Node
 from tests.events.repairing import repairs
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
 

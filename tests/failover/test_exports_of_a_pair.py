@@ -7,9 +7,9 @@ import pytest
 
 from remediate.failover.resource import places
 from remediate.recovery import evidence
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.node import Node
 from remediate.site import Site
+from simulator.layout import ResourceLayout
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 GOOD = "/hast/home -network 10.1.101.0/24 -maproot=root\n"

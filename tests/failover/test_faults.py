@@ -10,9 +10,9 @@ import pytest
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover
 from remediate.failover.converge import Result
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.writes import Cause
 from remediate.state import failures
+from simulator.account.writes import Cause
+from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 SHORT = Config(failover=Failover(fsck=20, let_go=20))

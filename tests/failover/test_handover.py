@@ -14,14 +14,14 @@ from remediate.failover.converge import LOCK, Result, Wish
 from remediate.failover.handover import SUBCOMMAND, Refused
 from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import switch
-from remediate.rehearsal.dying import Life
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import PairTiming
 from remediate.session import Message, Reason, Say
 from remediate.site import Site
 from remediate.state import clients as known_clients
 from remediate.state import failures, ledger, maintenance
 from remediate.state.lock import Lock
+from simulator.dying import Life
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 OVER = 3.0

@@ -15,9 +15,9 @@ from remediate.failover.peer import ask
 from remediate.failover.pools import _is_of_the_pair
 from remediate.failover.resource import Place, places
 from remediate.failover.switchover import switch
-from remediate.rehearsal.layout import PairLayout, ResourceLayout
-from remediate.rehearsal.node import Node
 from remediate.site import Site
+from simulator.layout import PairLayout, ResourceLayout
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 LIES = ("oneself", "stranger")

@@ -16,9 +16,9 @@ from checks.probes.silence import OID
 from remediate.failover import peer_route
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
-from remediate.rehearsal.dying import Fate, Life
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import site_of
+from simulator.dying import Fate, Life
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 ONE_IN = 5

@@ -15,9 +15,9 @@ from remediate.failover.glance import look
 from remediate.failover.observe import observe
 from remediate.failover.outcome import StepFailed
 from remediate.failover.verdict import verdict
-from remediate.rehearsal import release
 from remediate.state import failures
 from remediate.subcommands.promote import refuse_impossible
+from simulator import release
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 WORDS = "does not work as primary (FreeBSD bug 292322)"

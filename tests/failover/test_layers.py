@@ -10,8 +10,8 @@ from checks.plugin.config import Config, ResourceConfig
 from checks.plugin.policy import Failover
 from remediate.failover.converge import Result
 from remediate.failover.outcome import StepFailed
-from remediate.rehearsal.layout import KEY_FILE, ResourceLayout
-from remediate.rehearsal.node import Node
+from simulator.layout import KEY_FILE, ResourceLayout
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 FOUND = ("journal", "p1", "s1a", "label/mail")

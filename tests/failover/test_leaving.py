@@ -10,9 +10,9 @@ from remediate.failover.converge import Result, Wish, converge
 from remediate.failover.facts import Leaving
 from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import SWITCHOVER
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.writes import Cause
 from remediate.state import failures, maintenance, marker
+from simulator.account.writes import Cause
+from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 UNDERWAY = 1.5

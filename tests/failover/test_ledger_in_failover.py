@@ -11,10 +11,10 @@ from remediate.failover.behind import Compared
 from remediate.failover.behind import behind as compared
 from remediate.failover.converge import Result, Wish
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.rehearsal.writes import Cause
 from remediate.site import Site, Way
 from remediate.state import ledger
 from remediate.state.ledger import Copy
+from simulator.account.writes import Cause
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 ALONE = 180.0

@@ -1,5 +1,5 @@
 """A device that a killed worker has left on a node is no sign of a primary, and is taken over only unused
-(`remediate.rehearsal.left_device`)."""
+(`simulator.hastd.left_device`)."""
 
 from __future__ import annotations
 

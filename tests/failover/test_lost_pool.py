@@ -10,8 +10,8 @@ import pytest
 from remediate.failover.converge import Result
 from remediate.failover.glance import look
 from remediate.failover.verdict import verdict
-from remediate.rehearsal.layout import ResourceLayout
 from remediate.subcommands.status_page import page
+from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 SUSPENDED = "its ZFS pool is suspended"

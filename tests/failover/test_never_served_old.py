@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
-from remediate.rehearsal.accounting import disk_of, served_old
 from remediate.rehearsal.cron import start_cron
-from remediate.rehearsal.fault_words import FaultError
-from remediate.rehearsal.mounts import Mount
+from simulator.account.accounting import disk_of, served_old
+from simulator.faults.fault_words import FaultError
+from simulator.storage.mounts import Mount
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 NODES = st.integers(0, 1)

@@ -11,10 +11,10 @@ import pytest
 from remediate.failover import boot_silence, newest
 from remediate.failover.converge import Wish
 from remediate.failover.observe import observe
-from remediate.rehearsal.link import Traffic
-from remediate.rehearsal.node import Node
 from remediate.site import Site
 from remediate.state import clients
+from simulator.network.link import Traffic
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 WITNESS = "10.1.101.9"

@@ -8,7 +8,7 @@ import pytest
 
 from checks.plugin.config import Config, ResourceConfig
 from remediate.failover.converge import Result
-from remediate.rehearsal.layout import VhidLayout
+from simulator.layout import VhidLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 ONE = (VhidLayout(2, "10.1.101.5"),)

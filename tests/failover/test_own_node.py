@@ -11,8 +11,8 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.counted import Started, counted
 from remediate.failover import own_node, services
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.services import start_daemon
+from simulator.node import Node
+from simulator.rc.services import start_daemon
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 

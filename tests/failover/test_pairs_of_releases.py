@@ -10,9 +10,9 @@ from remediate.failover.converge import Result
 from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import SETTLE, layout_of
-from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.programs import Immediate, carp_log
-from remediate.rehearsal.release import RELEASES
+from simulator.host.programs import Immediate, carp_log
+from simulator.pair import Pair
+from simulator.release import RELEASES
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 REPAIRED = [release.with_repair().name if not release.is_primary else name for name, release in RELEASES.items()]

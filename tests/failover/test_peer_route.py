@@ -11,10 +11,10 @@ from checks.probes.node import Node as ReadNode
 from remediate.failover import peer_route
 from remediate.failover.carry import show
 from remediate.failover.converge import Result, would
-from remediate.rehearsal.layout import ResourceLayout, VhidLayout
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.routes import HostRoute
 from remediate.state import maintenance
+from simulator.layout import ResourceLayout, VhidLayout
+from simulator.network.routes import HostRoute
+from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
 PEER = "10.1.101.3"

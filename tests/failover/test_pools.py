@@ -10,7 +10,7 @@ from checks.plugin.config import Config, ConfigError, ResourceConfig, load
 from remediate.failover.facts import Peer, ResourceState, Said, Split
 from remediate.failover.observe import together
 from remediate.failover.resource import Place, places
-from remediate.rehearsal.layout import ResourceLayout
+from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.failover.test_plan import RESOURCES
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from remediate.failover.reach import ROOT4
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.node import Node
+from simulator.layout import ResourceLayout
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 HOME = "/hast/home -network 10.1.101.0/24 -maproot=root"

@@ -12,8 +12,8 @@ from remediate.failover.converge import Wish, would
 from remediate.failover.facts import Peer
 from remediate.failover.observe import observe
 from remediate.failover.peer import ask
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.observer import Observer
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 REFUSED = 71

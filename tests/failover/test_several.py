@@ -9,8 +9,8 @@ import pytest
 
 from checks.plugin.config import Config, ResourceConfig
 from remediate.failover.converge import Result, Wish
-from remediate.rehearsal.client import Answer
-from remediate.rehearsal.layout import VhidLayout
+from simulator.layout import VhidLayout
+from simulator.nfs.client import Answer
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})

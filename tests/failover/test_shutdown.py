@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.boot import leave_nothing_mounted
-from remediate.rehearsal.boot import RC_SHUTDOWN
-from remediate.rehearsal.dying import Fate
-from remediate.rehearsal.layout import ResourceLayout
+from simulator.dying import Fate
+from simulator.layout import ResourceLayout
+from simulator.rc.boot import RC_SHUTDOWN
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 ALONE = 1.5

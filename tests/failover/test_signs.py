@@ -16,9 +16,9 @@ from remediate.failover.hearing import Heard
 from remediate.failover.observe import observe
 from remediate.failover.peer import Standing
 from remediate.failover.resource import places
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.site import CONNECT_TIMEOUT
 from remediate.site import Site, Way
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 CONNECT = "nc: connect to 10.1.101.3 port 8457 (tcp) failed: "

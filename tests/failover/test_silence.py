@@ -10,11 +10,11 @@ from checks.probes.hold import Why
 from checks.probes.silence import NAME, OID, SILENT
 from remediate.failover import hold, silence
 from remediate.failover.converge import LOCK, Result, Wish
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.processes import Running
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
+from simulator.host.processes import Running
+from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
 

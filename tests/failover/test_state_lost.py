@@ -13,11 +13,11 @@ import pytest
 from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.converge import Result, Wish
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
 from remediate.state.ledger import Copy
 from remediate.state.store import Store
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 from tests.failover.test_ledger_in_failover import ALONE, behind
 from tests.state.child import NOBODY

@@ -13,11 +13,11 @@ from remediate.failover.afterwards import convergence_heeds
 from remediate.failover.converge import LOCK
 from remediate.failover.telling import TOLD as TOLD_LAST
 from remediate.failover.telling import Telling
-from remediate.rehearsal.dying import Fate, Killed
 from remediate.site import Site
 from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import Copy
 from remediate.state.lock import Lock
+from simulator.dying import Fate, Killed
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 LONG = 240.0

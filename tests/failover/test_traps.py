@@ -12,12 +12,12 @@ from pathlib import Path
 from checks.plugin.config import Config, ResourceConfig
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
-from remediate.rehearsal.client import Answer
-from remediate.rehearsal.costs import Costs
-from remediate.rehearsal.documented_hook import DEVICE_WAIT, STOPPED, documented_hook
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.writes import Cause
 from remediate.state.journal import ALERT
+from simulator.account.writes import Cause
+from simulator.costs import Costs
+from simulator.host.documented_hook import DEVICE_WAIT, STOPPED, documented_hook
+from simulator.nfs.client import Answer
+from simulator.node import Node
 from tests.failover.installed_pair import PERIOD, Watched, documented_pair, installed_pair, master, policy
 
 TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from checks.probes.filesystem import Mount, mounted_at, mounts
 from checks.probes.processes import Process
 from remediate.failover import users
-from remediate.rehearsal.processes import SIGKILL
 from remediate.site import Site
+from simulator.host.processes import SIGKILL
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 BOOT = "Sun Nov 22 08:31:39 2026"

@@ -14,12 +14,12 @@ import pytest
 from remediate.failover import clients
 from remediate.failover.converge import Wish
 from remediate.failover.resource import Place
-from remediate.rehearsal.client import Operation
-from remediate.rehearsal.clock import Process
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import clients as remembered
 from remediate.state.clients import Client, Clients
 from remediate.state.store import Store
+from simulator.clock import Process
+from simulator.nfs.client import Operation
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 PERIODIC = Wish("periodic", promote=False, again=True)

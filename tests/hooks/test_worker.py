@@ -16,7 +16,6 @@ from remediate.failover.carp_arrival import Refused
 from remediate.failover.converge import Outcome, Result
 from remediate.failover.outcome import StepFailed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import site_of
 from remediate.site import Site
 from remediate.state import events
@@ -24,6 +23,7 @@ from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
 from remediate.worker import Hook
+from simulator.pair import Pair
 from tests.hooks.called import awaited
 from tests.state import child
 

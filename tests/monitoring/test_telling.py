@@ -10,11 +10,11 @@ from checks.plugin.config import load
 from remediate.events.remedy import Remedy
 from remediate.monitoring.telling import CHECKS, tell
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import site_of
 from remediate.site import Site
 from remediate.state.journal_reading import read
 from remediate.timing import Timing
+from simulator.pair import Pair
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.monitoring.place import PASSWORD, USER, Place
 

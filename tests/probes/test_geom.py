@@ -14,7 +14,7 @@ from checks.probes.geom import Graph
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
-from remediate.rehearsal.geom import Geom, confxml, disk
+from simulator.storage.geom import Geom, confxml, disk
 
 HOME = Wanted("home", "/dev/hast/home", others=frozenset({"/dev/hast/home2", "/dev/hast/mail"}))
 GATE = Geom("GATE", "hast/home", ("vtbd1",), ("hast/home",))

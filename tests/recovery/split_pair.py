@@ -22,21 +22,21 @@ from remediate.failover.converge import Result, Wish, converge
 from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery
-from remediate.rehearsal.accounting import disk_of, places
-from remediate.rehearsal.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
-from remediate.rehearsal.clock import Steps, Task
 from remediate.rehearsal.cron import EVERY, FIRST
-from remediate.rehearsal.documented_hook import documented_hook
-from remediate.rehearsal.dying import NEVER, Fate, Life
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import HAST_HOOK
-from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import site_of
-from remediate.rehearsal.writes import Fate as WriteFate
-from remediate.rehearsal.writes import Part, Piece, Write
 from remediate.site import Site
+from simulator.account.accounting import disk_of, places
+from simulator.account.writes import Fate as WriteFate
+from simulator.account.writes import Part, Piece, Write
+from simulator.clock import Steps, Task
+from simulator.dying import NEVER, Fate, Life
+from simulator.host.documented_hook import documented_hook
+from simulator.host.programs import PythonHook
+from simulator.node import Node
+from simulator.pair import HAST_HOOK
+from simulator.rc.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 from tests.failover.installed_pair import OFTEN, InstalledPair, master
 from tests.recovery.copies import in_archive
 

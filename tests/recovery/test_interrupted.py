@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from remediate.rehearsal.clock import Task
-from remediate.rehearsal.dying import Fate, Killed, Life
+from simulator.clock import Task
+from simulator.dying import Fate, Killed, Life
 from tests.failover.installed_pair import state_directory
 from tests.failover.test_killed import fates
 from tests.recovery.split_pair import SIDES, Split, SplitPair

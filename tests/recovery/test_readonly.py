@@ -15,16 +15,16 @@ from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.recovery import readonly
 from remediate.recovery.salvage import salvage, unchanged_since, verify
-from remediate.rehearsal.dying import Fate, Killed, Life
-from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.mount_tree import MountTree
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import site_of
 from remediate.site import Site
+from simulator.dying import Fate, Killed, Life
+from simulator.faults.faults import inflict
+from simulator.node import Node
+from simulator.pair import Pair
 from tests.recovery.copies import UNKNOWN, in_archive
-from tests.rehearsal.pools import healthy as healthy_pool
+from tests.simulator.pools import healthy as healthy_pool
 
 T = TypeVar("T")
 POINT = "/var/run/hastwatch/home"

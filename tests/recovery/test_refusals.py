@@ -15,13 +15,13 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery, Refused
 from remediate.recovery.verdict import Kind
-from remediate.rehearsal.accounting import disk_of
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.rehearsal.node import Node
 from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
+from simulator.account.accounting import disk_of
+from simulator.node import Node
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import HOME, SIDES, Split, SplitPair
 

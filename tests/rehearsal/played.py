@@ -5,12 +5,12 @@ from __future__ import annotations
 from checks.plugin.config import Config
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pace import Pace
 from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.service import Clients
 from remediate.rehearsal.setting import WARM_UP, setting
 from remediate.rehearsal.story import Looked
+from simulator.pace import Pace
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from remediate.rehearsal.faults import FAULTS
 from remediate.rehearsal.pair_command import SUBCOMMANDS
 from remediate.rehearsal.scenarios import SCENARIOS
+from simulator.faults.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "man" / "hastwatch.1"

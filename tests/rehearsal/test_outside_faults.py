@@ -8,17 +8,17 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import NotUnderstood, ProbeError
-from remediate.rehearsal.dying import Life
-from remediate.rehearsal.fault_words import FaultError
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import WayToThePeer, site_of
 from remediate.site import Site, Way
 from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
+from simulator.dying import Life
+from simulator.faults.fault_words import FaultError
+from simulator.faults.faults import inflict
+from simulator.node import Node
+from simulator.pair import Pair
 
 
 @pytest.fixture

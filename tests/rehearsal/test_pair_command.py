@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from remediate import exits
-from remediate.rehearsal.faults import FAULTS
+from simulator.faults.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "remediate.rehearsal.pair_command"]

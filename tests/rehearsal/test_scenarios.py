@@ -8,7 +8,7 @@ from checks.plugin.config import Config, ResourceConfig
 from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.story import Acted, Noticed, Typed
-from remediate.rehearsal.writes import Cause, Fate
+from simulator.account.writes import Cause, Fate
 from tests.rehearsal.played import BY_NAME, looks, played, played_as, said, spared, stage_of
 
 WITHOUT_FAULTS = {"switchover-clean", "switchover-documented", "switchover-automatic", "export-vanishes"}

@@ -11,16 +11,16 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import Hangs, Unreachable
-from remediate.rehearsal.clock import Task
-from remediate.rehearsal.dying import SIGKILLED, Fate, Killed, Life
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
-from remediate.rehearsal.programs import PythonHook
 from remediate.rehearsal.site import CONNECT_TIMEOUT, site_of
 from remediate.site import Site, Way
 from remediate.state.lock import Lock
+from simulator.clock import Task
+from simulator.dying import SIGKILLED, Fate, Killed, Life
+from simulator.faults.faults import inflict
+from simulator.host.programs import PythonHook
+from simulator.node import Node
+from simulator.pair import Pair
 
 T = TypeVar("T")
 

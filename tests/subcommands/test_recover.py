@@ -20,10 +20,10 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Refused
 from remediate.recovery.resync import Resync
-from remediate.rehearsal.faults import inflict
-from remediate.rehearsal.node import Node
 from remediate.subcommands import recover
 from remediate.subcommands.caller import NotConfirmed
+from simulator.faults.faults import inflict
+from simulator.node import Node
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 from tests.state import child

@@ -9,15 +9,15 @@ import pytest
 from checks.plugin.config import Config
 from remediate import wiring
 from remediate.failover.outcome import StepFailed
-from remediate.rehearsal.faults import inflict
 from remediate.rehearsal.installed import Installed
-from remediate.rehearsal.node import Node
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.pair import Pair
 from remediate.rehearsal.site import site_of
 from remediate.site import Site
 from remediate.wiring import Chain, Link
+from simulator.faults.faults import inflict
+from simulator.node import Node
+from simulator.pair import Pair
 
 RULES = "/etc/devd/carp.conf"
 

@@ -17,7 +17,6 @@ from typing import cast
 import pytest
 
 from remediate import exits
-from remediate.rehearsal.accounting import disk_of
 from remediate.session import Ended, PipeLine
 from remediate.site import Site
 from remediate.state.store import Store
@@ -27,6 +26,7 @@ from remediate.verification.answering import _answers
 from remediate.verification.asking import There
 from remediate.verification.comparing import Compared, Comparison
 from remediate.verification.extents import LocalExtents, Provider
+from simulator.account.accounting import disk_of
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.state.child import ROOT
 from tests.verification.test_verify import HOME, flip

@@ -14,15 +14,15 @@ from remediate.failover.outcome import StepFailed
 from remediate.recovery.keeping import Keeper, Mode
 from remediate.recovery.recover import Refused
 from remediate.recovery.resync import Resync
-from remediate.rehearsal.accounting import disk_of
-from remediate.rehearsal.dying import NEVER, Fate, Killed
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.rehearsal.node import Node
 from remediate.site import Site
 from remediate.state import marker, verifications
 from remediate.subcommands import verify_repair
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
 from remediate.verification.verify import verify
+from simulator.account.accounting import disk_of
+from simulator.dying import NEVER, Fate, Killed
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.verification.test_verify import HOME, compares, differing, flip, other_disk
 

@@ -16,19 +16,19 @@ from checks.probes.verified import Verification
 from checks.verified import said
 from remediate.failover.glance import look
 from remediate.failover.verdict import verdict
-from remediate.rehearsal.accounting import disk_of
-from remediate.rehearsal.clock import Completion, Steps
-from remediate.rehearsal.component import DeviceWrite
-from remediate.rehearsal.disk import Disk
-from remediate.rehearsal.dying import Fate, Killed
-from remediate.rehearsal.layout import ResourceLayout
-from remediate.rehearsal.node import Node
-from remediate.rehearsal.replication import PrimaryWorker
-from remediate.rehearsal.writes import Part, Piece
 from remediate.state import verifications
 from remediate.subcommands.status_page import page
 from remediate.verification.asking import Refused
 from remediate.verification.verify import Done, Stopped, verify
+from simulator.account.accounting import disk_of
+from simulator.account.writes import Part, Piece
+from simulator.clock import Completion, Steps
+from simulator.dying import Fate, Killed
+from simulator.hastd.component import DeviceWrite
+from simulator.hastd.disk import Disk
+from simulator.hastd.replication import PrimaryWorker
+from simulator.layout import ResourceLayout
+from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 HOME = "home"

@@ -1,0 +1,1 @@
+"""The account of the data: where every write is, what would be lost now, and whose doing that is."""

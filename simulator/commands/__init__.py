@@ -1,0 +1,43 @@
+"""The commands a node knows, by subject. Importing this registers all of them (`shell.py`)."""
+
+from simulator.commands import (
+    asking,
+    checking,
+    flags,
+    hast,
+    listing,
+    network,
+    nfs,
+    processes,
+    providers,
+    reaching,
+    routing,
+    sockets,
+    storage,
+    system,
+    text,
+    users,
+    zfs,
+    zpool,
+)
+
+__all__ = [
+    "asking",
+    "checking",
+    "flags",
+    "hast",
+    "listing",
+    "network",
+    "nfs",
+    "processes",
+    "providers",
+    "reaching",
+    "routing",
+    "sockets",
+    "storage",
+    "system",
+    "text",
+    "users",
+    "zfs",
+    "zpool",
+]

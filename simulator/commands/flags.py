@@ -1,0 +1,43 @@
+"""chflags, chmod, chown: what ls -lo shows of a file besides its times."""
+
+from __future__ import annotations
+
+from simulator.clock import Steps
+from simulator.shell.shell import Call, command
+
+
+@command("chflags")
+def chflags(call: Call) -> Steps[int]:
+    """chflags(1) schg and noschg: an immutable directory takes no new files (30).
+
+    On a mount point it acts on what is mounted there: a flag of that file system, which the other node gets too.
+    """
+    words = [word for word in call.argv[1:] if not word.startswith("-")]
+    flag, paths = words[0], words[1:]
+    immutable, node = not flag.startswith("no"), call.node
+    for path in paths:
+        found = node.filesystems.under(path.rstrip("/") or "/")
+        if call.user != "root":
+            call.err(f"chflags: {path}: Operation not permitted\n")
+            return 1
+        if path in node.trouble.without_flags and found is None:
+            call.err(f"chflags: {path}: Operation not supported\n")
+            return 1
+        if found is not None and not found[1]:
+            written = found[0].flag_root(immutable)
+            yield written
+            if not written.value:
+                call.err(f"chflags: {path}: Input/output error\n")
+                return 1
+        elif found is not None or not node.files.exists(path):
+            call.err(f"chflags: {path}: No such file or directory\n")
+            return 1
+        else:
+            node.files.find(path).immutable = immutable
+    return 0
+
+
+@command("chmod", "chown")
+def chmod(call: Call) -> int:
+    """chmod(1), chown(8): accepted, without effect."""
+    return 0 if call.node.files.exists(call.argv[-1]) else 1

@@ -1,0 +1,184 @@
+"""showmount, rpcinfo and `hastwatch reach`, on the node itself, for the service address, or as the client host asks."""
+
+from __future__ import annotations
+
+from remediate.failover.reach import DENIED, ROOT4, Served
+from simulator.clock import Steps
+from simulator.commands.sockets import tickle
+from simulator.nfs import nfs_ports
+from simulator.nfs.nfs import VERSION_3, Nfs, Registration
+from simulator.shell.shell import Call, command
+
+PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}
+PROGRAMS["status"] = 100024
+REACH_PATIENCE = 3.0
+"""Seconds that `hastwatch reach` waits for an answer."""
+DAEMONS = {100000: "rpcbind", 100003: "nfsd", 100005: "mountd", 100021: "lockd", 100024: "statd"}
+
+
+def _server(call: Call, host: str) -> Nfs | None:
+    """The NFS server behind a name or address as this node reaches it, None when nobody answers."""
+    node = call.node
+    if host in ("localhost", "127.0.0.1", node.name, node.layout.address):
+        return node.nfs
+    if any(vhid.layout.address == host for vhid in node.network.vhids()):
+        if node.network.masters(host):
+            return node.nfs
+        peer = node.pair.peer(node)
+        return peer.nfs if peer.on and peer.network.masters(host) else node.nfs
+    for other in node.pair.nodes.values():
+        if host in (other.name, other.layout.address):
+            return other.nfs if other.on else None
+    return None
+
+
+def _portmapper_hangs(server: Nfs | None) -> bool:
+    return server is None or not server.answers("rpcbind")
+
+
+@command("showmount")
+def showmount(call: Call) -> Steps[int]:
+    """showmount(8): -e for the export list, -a for who mounts. Hangs with rpcbind down (23)."""
+    words = call.argv[1:]
+    host = words[-1] if words and not words[-1].startswith("-") else "localhost"
+    server = _server(call, host)
+    if server is None or _portmapper_hangs(server):
+        yield call.node.pair.layout.costs.rpc_timeout
+        call.err("RPC: Port mapper failure - RPC: Timed out\nshowmount: can't do exports rpc\n")
+        return 1
+    if not any(each.program == PROGRAMS["mountd"] for each in server.registrations):
+        call.err("RPC: Program not registered\nshowmount: can't do exports rpc\n")
+        return 1
+    while server.running("mountd") and not server.answers("mountd"):
+        yield 0.5
+    if not server.running("mountd"):
+        call.err("RPC: Remote system error - Connection refused\nshowmount: can't do exports rpc\n")
+        return 1
+    if "-a" in words:
+        call.out(f"All mount points on {host}:\n" + "".join(f"{each}\n" for each in server.mounted_by))
+        return 0
+    call.out(f"Exports list on {host}:\n")
+    for export in server.exports:
+        call.out(f"{export.path:<34} {export.groups}\n")
+    return 0
+
+
+@command("rpcinfo")
+def rpcinfo(call: Call) -> Steps[int]:
+    """rpcinfo(8): plain, -p, -s [HOST], and -t|-u HOST PROGRAM [VERSION]."""
+    words = call.argv[1:]
+    option = words[0] if words and words[0].startswith("-") else ""
+    rest = words[1:] if option else words
+    host = rest[0] if rest else "localhost"
+    server = _server(call, host)
+    if option in ("-t", "-u"):
+        return (yield from _null_call(call, server, rest))
+    if server is None or _portmapper_hangs(server):
+        what = "portmapper" if option == "-p" else "rpcbind"
+        call.err(f"rpcinfo: can't contact {what}: RPC: Port mapper failure - RPC: Success\n")
+        return 1
+    if option == "-p":
+        _portmap(call, server.registrations)
+    elif option == "-s":
+        _short(call, server.registrations)
+    else:
+        call.out("   program version netid     address                service    owner\n")
+        for each in server.registrations:
+            columns = f"{each.program:>10} {each.version:>4}    {each.netid:<9} {each.address:<22} {each.service:<10}"
+            call.out(f"{columns} superuser\n")
+    return 0
+
+
+def _portmap(call: Call, registrations: list[Registration]) -> None:
+    call.out("   program vers proto   port  service\n")
+    for each in registrations:
+        if each.netid in ("tcp", "udp", "local"):
+            call.out(f"{each.program:>10} {each.version:>4} {each.netid:>5} {each.port:>6}  {each.service}\n")
+
+
+def _short(call: Call, registrations: list[Registration]) -> None:
+    call.out("   program version(s) netid(s)                         service     owner\n")
+    for program in dict.fromkeys(each.program for each in registrations):
+        of_program = [each for each in registrations if each.program == program]
+        versions = ",".join(str(v) for v in reversed(dict.fromkeys(each.version for each in of_program)))
+        netids = ",".join(reversed(dict.fromkeys(each.netid for each in of_program)))
+        call.out(f"{program:>10}  {versions:<9} {netids:<32} {of_program[0].service:<11} superuser\n")
+
+
+def _null_call(call: Call, server: Nfs | None, words: list[str]) -> Steps[int]:
+    name = words[1] if len(words) > 1 else ""
+    program = PROGRAMS.get(name, int(name) if name.isdigit() else 0)
+    if server is None or _portmapper_hangs(server):
+        yield call.node.pair.layout.costs.rpc_timeout
+        call.err("rpcinfo: RPC: Port mapper failure - RPC: Timed out\n")
+        return 1
+    registered = [each for each in server.registrations if each.program == program]
+    if not registered:
+        version = words[2] if len(words) > 2 else "0"
+        call.out(f"program {program} version {version} is not available\n")
+        call.err("rpcinfo: RPC: Program not registered\n")
+        return 1
+    daemon = DAEMONS[program]
+    while server.running(daemon) and not server.answers(daemon):
+        yield 0.5
+    offered = sorted({each.version for each in registered})
+    wanted = [int(words[2])] if len(words) > 2 else offered
+    for number in wanted:
+        trouble = ""
+        if not server.running(daemon):
+            trouble = "RPC: Remote system error - Connection refused"
+        elif number not in offered:
+            trouble = f"RPC: Program/version mismatch; low version = {offered[0]}, high version = {offered[-1]}"
+        if trouble:
+            call.out(f"program {program} version {number} is not available\n")
+            call.err(f"rpcinfo: {trouble}\n")
+            return 1
+        call.out(f"program {program} version {number} ready and waiting\n")
+    return 0
+
+
+@command("hastwatch")
+def hastwatch(call: Call) -> Steps[int]:
+    """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
+    is `installed.py`'s."""
+    if len(call.argv) > 3 and call.argv[1] == "tickle":
+        return tickle(call)
+    if len(call.argv) != 4 or call.argv[1] != "reach":
+        if call.node.hastwatch is not None:
+            status = yield call.node.hastwatch.start(call.node, call.argv)
+            return int(status or 0)
+        call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
+        return 2
+    address, path = call.argv[2:]
+    server = _server(call, address)
+    if server is not None and server.answers("nfsd") and min(server.versions) > VERSION_3:
+        if server.has_root4:
+            call.out(f"{ROOT4}\n")
+            return 0
+        call.err("the root of NFSv4: NFS4ERR_NOENT\n")
+        return 1
+    if server is None or not server.answers("rpcbind"):
+        yield REACH_PATIENCE
+        call.err("rpcbind: no answer\n")
+        return 1
+    for name in ("mountd", "nfs"):
+        if not any(each.program == PROGRAMS[name] and each.netid == "tcp" for each in server.registrations):
+            call.err(f"{DAEMONS[PROGRAMS[name]]} is not registered\n")
+            return 1
+    for daemon in ("mountd", "nfsd"):
+        if not server.answers(daemon):
+            yield REACH_PATIENCE
+            call.err(f"{daemon}: no answer\n")
+            return 1
+    if refusing := nfs_ports.refuses(server.node, call.node.layout.address, call.user == "root"):
+        call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
+        return 1
+    identity = server.mount_request(path, call.node.layout.address, call.node.name)
+    if identity is None:
+        call.err(f"{Served.DENIED.value}\n")
+        return DENIED
+    verdict = server.serves(identity)
+    if verdict != "ok":
+        call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
+        return 1
+    return 0

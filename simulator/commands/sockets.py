@@ -1,0 +1,59 @@
+"""netstat(1) of TCP connections and devd's sockets; `hastwatch tickle`, whose packets reach the simulated client."""
+
+from __future__ import annotations
+
+from remediate.failover.tickle import PRIVILEGED
+from remediate.subcommands.tickle import client
+from simulator.host.devd import PIPES
+from simulator.shell.shell import Call, command
+
+HEADER = "Active Internet connections\nProto Recv-Q Send-Q Local Address          Foreign Address        (state)\n"
+
+
+UNIX = (
+    "Active UNIX domain sockets\n"
+    f"{'Address':<16} {'Type':<6} Recv-Q Send-Q {'Inode':>16} {'Conn':>16} {'Refs':>16} {'Nextref':>16} Addr\n"
+)
+
+
+@command("netstat")
+def netstat(call: Call) -> int:
+    """netstat(1) -nW -p tcp: the connections of nfsd, nothing at all where there are none; -an -f unix: the sockets of
+    devd that are listened on."""
+    if call.argv[1:] == ["-an", "-f", "unix"]:
+        paths = PIPES if call.node.devd.process is not None else ()
+        call.out(UNIX + "".join(_unix(number, path) for number, path in enumerate(paths)))
+        return 0
+    if call.argv[1:] != ["-nW", "-p", "tcp"]:
+        call.err(f"netstat: {' '.join(call.argv[1:])} is not simulated\n")
+        return 1
+    rows = [
+        f"tcp4       0      0 {f'{each.service}.2049':<22} {f'{each.address}.{each.port}':<22} ESTABLISHED\n"
+        for each in call.node.nfs.connections
+    ]
+    call.out("".join([HEADER, *rows]) if rows else "")
+    return 0
+
+
+def _unix(number: int, path: str) -> str:
+    """A line as unixdomainpr() of netstat's unix.c prints it."""
+    kind, address = ("seqpac" if "seqpacket" in path else "stream"), 0xFFFFF80003A5B400 + 0x400 * number
+    return f"{address:16x} {kind:<6} {0:6} {0:6} {address + 0x100:16x} {0:16x} {0:16x} {0:16x} {path}\n"
+
+
+def tickle(call: Call) -> int:
+    """`hastwatch tickle ADDRESS CLIENT[:PORT]...`, as root on the node."""
+    service, sent = call.argv[2], 0
+    for word in call.argv[3:]:
+        known = client(word)
+        address, ports = (known, PRIVILEGED) if isinstance(known, str) else (known.address, [known.port])
+        for port in ports:
+            try:
+                call.node.pair.sockets.tickle(call.node, service, address, port)
+            except OSError as error:
+                call.out(f"{sent} tickles sent from {service}\n")
+                call.err(f"hastwatch tickle: no packet could be sent from {service}: {error.strerror}\n")
+                return 1
+            sent += 1
+    call.out(f"{sent} tickles sent from {service}\n")
+    return 0

@@ -1,0 +1,222 @@
+"""hostname, uname, sleep, true, logger, sysrc, shutdown, and the shell's own words."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+
+from checks.probes import rc_conf
+from simulator.clock import Completion, Process, Steps, finished
+from simulator.host.log import MESSAGES
+from simulator.rc.services import NodeFiles, rc_variable
+from simulator.shell.shell import COMMANDS, Call, command, execute, run_words
+
+
+@command("true", ":", "exec", "nice", "export", "umask")
+def true(call: Call) -> Steps[int]:
+    """true(1); exec and nice run what follows."""
+    words = call.argv[1:]
+    if call.argv[0] in ("exec", "nice") and words:
+        return (yield from run_words(call.environment, words))
+    return 0
+
+
+@command("false")
+def false(call: Call) -> int:
+    """false(1)"""
+    return 1
+
+
+@command("exit")
+def leave(call: Call) -> int:
+    """The exit status; what follows on the line is not skipped, which no recording needs."""
+    return int(call.argv[1]) if len(call.argv) > 1 else call.environment.status
+
+
+@command("sleep")
+def sleep(call: Call) -> Steps[int]:
+    """sleep(1), in simulated seconds."""
+    yield float(call.argv[1])
+    return 0
+
+
+@command("hostname")
+def hostname(call: Call) -> int:
+    """hostname(1) -s."""
+    name = call.node.kernel.values["kern.hostname"]
+    call.out(f"{name.split('.')[0] if '-s' in call.argv else name}\n")
+    return 0
+
+
+@command("uname")
+def uname(call: Call) -> int:
+    """uname(1) -a, -r, -s, -n, -m, and -K and -U for kern.osreldate of the kernel and of the programs."""
+    release = call.node.kernel.values["kern.osrelease"]
+    values = {"s": "FreeBSD", "n": call.node.name, "r": release, "m": "amd64"}
+    values |= {"K": call.node.kernel.values["kern.osreldate"], "U": str(call.node.installed.osreldate)}
+    option = call.argv[1].lstrip("-") if len(call.argv) > 1 else "s"
+    if option == "a":
+        call.out(f"FreeBSD {call.node.name} {release} FreeBSD {release} LAB amd64\n")
+    else:
+        call.out(" ".join(values[letter] for letter in "snrmKU" if letter in option) + "\n")
+    return 0
+
+
+@command("freebsd-version")
+def freebsd_version(call: Call) -> int:
+    """freebsd-version(1): -k and -u what is installed, -r what runs; -u without an option."""
+    installed, running = call.node.installed.osrelease, call.node.kernel.values["kern.osrelease"]
+    wanted = "".join(call.argv[1:]).replace("-", "") or "u"
+    call.out("".join(f"{running if letter == 'r' else installed}\n" for letter in "kru" if letter in wanted))
+    return 0
+
+
+@command("id", "whoami")
+def who(call: Call) -> int:
+    """id(1) -u, whoami(1)."""
+    numeric = call.argv[0].endswith("id")
+    call.out(f"{(0 if call.user == 'root' else 65534) if numeric else call.user}\n")
+    return 0
+
+
+@command("logger")
+def logger(call: Call) -> int:
+    """logger(1) -t TAG -p PRIORITY MESSAGE: to messages, whatever the priority."""
+    words, tag = call.argv[1:], call.user
+    while len(words) > 1 and words[0] in ("-t", "-p", "-i"):
+        option = words.pop(0)
+        if option == "-t":
+            tag = words.pop(0)
+        elif option == "-p":
+            words.pop(0)
+    call.node.syslog(MESSAGES, f"{tag}: {' '.join(words)}")
+    return 0
+
+
+@command("su", "sudo", "doas", "env", "nohup")
+def as_somebody(call: Call) -> Steps[int]:
+    """su -m USER -c COMMAND; sudo, doas, env and nohup run what follows as it is."""
+    words, user = call.argv[1:], call.user
+    if call.argv[0].endswith("su"):
+        line = words[words.index("-c") + 1]
+        user = next((word for word in words if not word.startswith("-") and word != line), "root")
+        return (yield from execute(replace(call.environment, user=user), line))
+    given: dict[str, str] = {}
+    while words and (words[0].startswith("-") or "=" in words[0]):
+        name, _, value = words.pop(0).partition("=")
+        given[name] = value
+    if not words:
+        return 0
+    variables = {**call.environment.variables, **given}
+    return (yield from run_words(replace(call.environment, variables=variables), words))
+
+
+@command("sh")
+def sh(call: Call) -> Steps[int]:
+    """sh(1) -c LINE; what is asked of rc.conf so is answered by what works it out without a shell."""
+    if "-c" not in call.argv:
+        return 0
+    if call.argv[2] == rc_conf.SCRIPT:
+        return _rc_conf(call)
+    return (yield from execute(call.environment, call.argv[call.argv.index("-c") + 1]))
+
+
+def _rc_conf(call: Call) -> int:
+    """What `probes.rc_conf.SCRIPT` prints."""
+    for word in call.argv[4:]:
+        script, _, names = word.partition("=")
+        shell = rc_conf.shell_of(script, NodeFiles(call.node), complete=True)
+        if not all(map(shell.known, names.split(","))):
+            return 1  # the shell of this pair does not get to its end
+        for name in names.split(","):
+            if (value := shell.get(name)) is not None:
+                call.out(f"{word} {name}={value}\0")
+        call.out(f"{word}\0")
+    return 0
+
+
+@command("timeout")
+def timeout(call: Call) -> Steps[int]:
+    """timeout(1): 124 when it had to end the command."""
+    seconds, words = float(call.argv[1]), call.argv[2:]
+    process: Process[int] = call.node.clock.start(run_words(call.environment, words))
+    waited = 0.0
+    while not process.done and waited < seconds:
+        step = min(0.25, seconds - waited)
+        yield step
+        waited += step
+    if not process.done:
+        process.kill()
+        return 124
+    return int(process.value or 0)
+
+
+@command("command", "which", "type")
+def which(call: Call) -> int:
+    """command -v, which(1)"""
+    name = call.argv[-1]
+    if name in COMMANDS or name in call.node.programs:
+        call.out(f"{name if name.startswith('/') else '/sbin/' + name}\n")
+        return 0
+    return 1
+
+
+@command("test", "[")
+def test(call: Call) -> int:
+    """test(1) with -e, -f, -d, -c, -S, -n, -z, =, !=."""
+    words = [word for word in call.argv[1:] if word != "]"]
+    if len(words) == 2 and words[0] in ("-n", "-z"):
+        return 0 if bool(words[1]) is (words[0] == "-n") else 1
+    if len(words) == 2:
+        option, path = words
+        files = call.node.files
+        if option == "-d":
+            return 0 if call.node.is_directory(path) else 1
+        found = files.find(path).kind if files.exists(path) else ""
+        kinds = {"-f": "-", "-c": "c", "-S": "s", "-e": "-dcs", "-r": "-dcs", "-x": "-dcs"}
+        return 0 if found and found in kinds.get(option, "") else 1
+    if len(words) == 3 and words[1] in ("=", "!="):
+        return 0 if (words[0] == words[2]) is (words[1] == "=") else 1
+    return 1
+
+
+@command("sysrc")
+def sysrc(call: Call) -> int:
+    """sysrc(8) -n NAME and NAME=VALUE."""
+    bare, status = "-n" in call.argv, 0
+    for word in [word for word in call.argv[1:] if not word.startswith("-")]:
+        name, assignment, value = word.partition("=")
+        known = rc_variable(call.node, "", name)
+        if assignment:
+            old = call.node.files.read("/etc/rc.conf")
+            lines = [line for line in old.splitlines() if not line.startswith(f"{name}=")]
+            call.node.files.write("/etc/rc.conf", "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
+            call.out(f"{name}: {known or ''} -> {value}\n")
+        elif known is not None:
+            call.out(f"{known}\n" if bare else f"{name}: {known}\n")
+        else:
+            call.err(f"sysrc: unknown variable '{name}'\n")
+            status = 1
+    return status
+
+
+@command("shutdown", "poweroff", "reboot", "halt")
+def shutdown(call: Call) -> int:
+    """shutdown(8) -p, -h, -r now and poweroff go through rc.shutdown; reboot(8) and halt end the node at once."""
+    node, name = call.node, posixpath.basename(call.argv[0])
+    again = "-r" in call.argv or name == "reboot"
+
+    def end() -> None:
+        down: Completion[None] = finished(None)
+        if name in ("reboot", "halt"):
+            node.power_off()
+        else:
+            down = node.shut_down()
+        down.then(come_back)
+
+    def come_back() -> None:
+        if again:
+            node.power_on()
+
+    node.clock.after(0.1, end)
+    return 0

@@ -1,0 +1,292 @@
+"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, rmdir, echo, printf, sed."""
+
+from __future__ import annotations
+
+import getopt
+import posixpath
+import re
+import string
+import time
+
+from simulator.clock import Steps
+from simulator.commands.listing import single
+from simulator.host.files import File
+from simulator.shell.shell import Call, command
+
+
+@command("cat")
+def cat(call: Call) -> int:
+    """cat(1)"""
+    if not call.argv[1:]:
+        call.out(call.stdin)
+    return _concatenate(call, call.argv[1:], "cat")
+
+
+def _concatenate(call: Call, paths: list[str], name: str) -> int:
+    status = 0
+    for path in paths:
+        try:
+            call.out(call.node.read_file(path))
+        except OSError as error:
+            call.err(f"{name}: {path}: {error.strerror}\n")
+            status = 1
+    return status
+
+
+def _count(words: list[str], default: int) -> tuple[int, list[str]]:
+    """-N, -n N or -nN, and the other words."""
+    rest, number = [], default
+    while words:
+        word = words.pop(0)
+        if word == "-n" and words:
+            number = int(words.pop(0))
+        elif match := re.fullmatch(r"-n?(\d+)", word):
+            number = int(match.group(1))
+        else:
+            rest.append(word)
+    return number, rest
+
+
+@command("tail", "head")
+def tail(call: Call) -> int:
+    """tail(1), head(1): the last or first N lines."""
+    number, paths = _count(call.argv[1:], 10)
+    first, status = call.argv[0].endswith("head"), 0
+    for path in paths or [""]:
+        try:
+            text = call.node.read_file(path) if path else call.stdin
+        except OSError as error:
+            call.err(f"{'head' if first else 'tail'}: {path}: {error.strerror}\n")
+            status = 1
+            continue
+        lines = text.splitlines(keepends=True)
+        call.out("".join(lines[:number] if first else lines[-number:] if number else []))
+    return status
+
+
+@command("grep", "egrep", "fgrep")
+def grep(call: Call) -> int:
+    """grep(1) with -E, -i, -v, -c, -h, -q, -n."""
+    words, options = call.argv[1:], ""
+    while words and words[0].startswith("-") and words[0] != "-e":
+        options += words.pop(0)[1:]
+    if words and words[0] == "-e":
+        words.pop(0)
+    pattern, paths = words[0], words[1:]
+    if "E" not in options and not call.argv[0].endswith("egrep"):
+        pattern = re.sub(r"(?<!\\)([+?|(){}])", r"\\\1", pattern)
+    expression = re.compile(pattern, re.I if "i" in options else 0)
+    found, status = 0, 1
+    for path in paths or [""]:
+        try:
+            text = call.node.read_file(path) if path else call.stdin
+        except OSError as error:
+            call.err(f"grep: {path}: {error.strerror}\n")
+            status = 2
+            continue
+        prefix = f"{path}:" if len(paths) > 1 and "h" not in options else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if bool(expression.search(line)) is not ("v" in options):
+                found += 1
+                if not {"q", "c"} & set(options):
+                    call.out(f"{prefix}{f'{number}:' if 'n' in options else ''}{line}\n")
+    if "c" in options:
+        call.out(f"{found}\n")
+    return 0 if found else status
+
+
+@command("stat")
+def stat(call: Call) -> int:
+    """stat(1) -f FORMAT with %z size, %m mtime, %N name, %Sp mode, %HT kind; the plain form is short."""
+    words = call.argv[1:]
+    pattern = words[words.index("-f") + 1] if "-f" in words else "%z %m %N"
+    status = 0
+    for path in [word for word in words if word not in ("-f", pattern) and not word.startswith("-")]:
+        file = single(call, path)
+        if file is None and call.node.is_directory(path):
+            file = File(kind="d", mode="rwxr-xr-x")
+        if file is None:
+            call.err(f"stat: {path}: stat: No such file or directory\n")
+            status = 1
+            continue
+        kinds = {"d": "Directory", "-": "Regular File", "c": "Character Device", "s": "Socket"}
+        values = {"%HT": kinds[file.kind], "%Sp": file.kind + file.mode, "%Sf": "schg" if file.immutable else "-"}
+        values |= {"%z": str(file.size), "%m": str(int(file.changed)), "%N": path, "%d": "103", "%Su": file.owner}
+        text = pattern
+        for key, value in values.items():
+            text = text.replace(key, value)
+        call.out(text + "\n")
+    return status
+
+
+@command("echo")
+def echo(call: Call) -> int:
+    """echo(1), -n."""
+    words = call.argv[1:]
+    bare = bool(words) and words[0] == "-n"
+    call.out(" ".join(words[bare:]) + ("" if bare else "\n"))
+    return 0
+
+
+@command("printf")
+def printf(call: Call) -> int:
+    """printf(1) with %s and the usual escapes."""
+    text, words = call.argv[1].replace("\\n", "\n").replace("\\t", "\t"), call.argv[2:]
+    for word in words:
+        text = text.replace("%s", word, 1)
+    call.out(text)
+    return 0
+
+
+@command("wc")
+def wc(call: Call) -> int:
+    """wc(1) -l, -c."""
+    paths = [word for word in call.argv[1:] if not word.startswith("-")]
+    text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
+    number = len(text.encode()) if "-c" in call.argv else len(text.splitlines())
+    call.out(f"{number:>8}{' ' + paths[0] if paths else ''}\n")
+    return 0
+
+
+@command("touch")
+def touch(call: Call) -> Steps[int]:
+    """touch(1)"""
+    for path in call.argv[1:]:
+        file = single(call, path)
+        if file is not None:
+            file.changed = call.node.now
+            continue
+        try:
+            yield from call.node.write_file(path, "")
+        except OSError as error:
+            call.err(f"touch: {path}: {error.strerror}\n")
+            return 1
+    return 0
+
+
+@command("mktemp")
+def mktemp(call: Call) -> Steps[int]:
+    """mktemp(1) of a template: an empty file with a name that nobody has."""
+    template = call.argv[-1]
+    stem = template.rstrip("X")
+    path = stem + "".join(call.node.pair.random.choices(string.ascii_letters, k=len(template) - len(stem)))
+    try:
+        yield from call.node.write_file(path, "")
+    except OSError as error:
+        call.err(f"mktemp: mkstemp failed on {path}: {error.strerror}\n")
+        return 1
+    call.out(f"{path}\n")
+    return 0
+
+
+@command("cp", "mv")
+def cp(call: Call) -> Steps[int]:
+    """cp(1), mv(1) of one file."""
+    name = posixpath.basename(call.argv[0])
+    source, target = [word for word in call.argv[1:] if not word.startswith("-")]
+    if call.node.is_directory(target):
+        target = posixpath.join(target, posixpath.basename(source))
+    try:
+        yield from call.node.write_file(target, call.node.read_file(source))
+    except OSError as error:
+        call.err(f"{name}: {source}: {error.strerror}\n")
+        return 1
+    if name == "mv":
+        call.node.files.remove(source)
+    return 0
+
+
+@command("rm")
+def rm(call: Call) -> int:
+    """rm(1) -f"""
+    status = 0
+    for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+        found = call.node.filesystems.under(path)
+        if found is not None and found[1] in found[0].files:
+            try:
+                found[0].remove(found[1])
+            except OSError as error:
+                call.err(f"rm: {path}: {error.strerror}\n")
+                status = 1
+        elif call.node.files.exists(path) and call.node.filesystems.under(path) is None:
+            call.node.files.remove(path)
+        elif "-f" not in call.argv:
+            call.err(f"rm: {path}: No such file or directory\n")
+            status = 1
+    return status
+
+
+@command("ln")
+def ln(call: Call) -> int:
+    """ln(1) without options, on the root file system: another name for a file."""
+    source, target = call.argv[1:]
+    if not call.node.files.exists(source):
+        call.err(f"ln: {source}: No such file or directory\n")
+        return 1
+    if call.node.files.exists(target):
+        call.err(f"ln: {target}: File exists\n")
+        return 1
+    call.node.files.place(target, call.node.files.find(source))
+    return 0
+
+
+@command("mkdir")
+def mkdir(call: Call) -> int:
+    """mkdir(1) -p -m, on the root file system."""
+    for path in getopt.getopt(call.argv[1:], "pvm:")[1]:
+        call.node.files.make_directory(path, call.node.now)
+    return 0
+
+
+@command("rmdir")
+def rmdir(call: Call) -> int:
+    """rmdir(1), on the root file system."""
+    node, status = call.node, 0
+    for path in call.argv[1:]:
+        wrong = "" if node.files.exists(path) else "No such file or directory"
+        wrong = wrong or ("Device busy" if path in node.filesystems.mounts else "")
+        wrong = wrong or ("Directory not empty" if node.files.names(path) else "")
+        if wrong:
+            call.err(f"rmdir: {path}: {wrong}\n")
+            status = 1
+        else:
+            node.files.remove(path)
+    return status
+
+
+@command("sed")
+def sed(call: Call) -> Steps[int]:
+    """sed(1): one s command (-i "" in place, -E), or -n A,Bp."""
+    words, extended, in_place, quiet = call.argv[1:], False, False, False
+    while words and words[0].startswith("-"):
+        option = words.pop(0)
+        extended, in_place, quiet = extended or option == "-E", in_place or option == "-i", quiet or option == "-n"
+        if option == "-i" and words and words[0] == "":
+            words.pop(0)
+    script, paths = words[0], words[1:]
+    text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
+    if quiet and (lines := re.fullmatch(r"(\d+),(\d+)p", script)):
+        call.out("".join(text.splitlines(keepends=True)[int(lines[1]) - 1 : int(lines[2])]))
+        return 0
+    mark = script[1]
+    _, pattern, replacement, flags = script.split(mark)
+    if not extended:
+        pattern = pattern.replace("\\(", "(").replace("\\)", ")")
+    replacement = replacement.replace("\\n", "\n")
+    text = "".join(
+        re.sub(pattern, replacement, line, count=0 if "g" in flags else 1) for line in text.splitlines(keepends=True)
+    )
+    if not in_place:
+        call.out(text)
+    else:
+        yield from call.node.write_file(paths[0], text)
+    return 0
+
+
+@command("date")
+def date(call: Call) -> int:
+    """date(1) with +FORMAT, -u, -j -f accepted only as far as +FORMAT goes."""
+    pattern = next((word[1:] for word in call.argv[1:] if word.startswith("+")), "%a %b %e %H:%M:%S UTC %Y")
+    pattern = pattern.replace("%s", str(int(call.node.now)))
+    call.out(time.strftime(pattern, time.gmtime(call.node.now)) + "\n")
+    return 0

@@ -1,0 +1,106 @@
+"""How a primary worker connects to the peer's hastd, which lets it in or not.
+
+primary.c, init_remote(); hastd.c, listen_accept().
+A connection that is refused leaves its lines in the log of the node that refused, every KEEPALIVE seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from simulator.hastd.metadata import Role, Verdict, decide
+from simulator.hastd.replication import PrimaryWorker
+from simulator.hastd.secondary import EX_CONFIG, EX_NOINPUT, SecondaryWorker
+from simulator.host.log import Level
+from simulator.network.link import Traffic
+
+if TYPE_CHECKING:
+    from simulator.hastd.hastd import Hastd, Resource
+
+
+def connect(worker: PrimaryWorker) -> Role | None:
+    """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
+    there = worker.listening()
+    if there is None:
+        return None
+    if there.hastd.busy:
+        there.hastd.takes_tcp_connection()  # it waits in the queue, also when this worker has given it up
+        return None
+    return _accept(there.hastd, worker)
+
+
+def is_silent(worker: PrimaryWorker) -> bool:
+    """Whether an attempt to connect gets neither an answer nor an error: then the worker waits `timeout` seconds for it
+    (primary.c, primary_connect(); for a stopped hastd init_remote(), hast_proto_recv_hdr()). A kernel that runs refuses
+    at once where nothing listens; an interface that is down and a route that rejects are errors at once."""
+    here = worker.hastd.node
+    there = here.pair.peer(here)
+    if not worker.hastd.reachable:
+        return False
+    if not there.hastd.reachable or f"{there.layout.address}:" not in worker.resource.conf.remote:
+        return True
+    return there.hastd.busy or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
+
+
+def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:
+    """hastd.c, listen_accept(): who may connect, as what."""
+    name, source = primary.resource.conf.name, primary.hastd.node.layout.address
+    resource = hastd.resources.get(name)
+    port = hastd.node.pair.random.randint(10000, 65000)
+    _log_connection(hastd, source, port)
+    if resource is None:
+        hastd.log(Level.ERROR, f"Unable to find resource {name}, requested by tcp://{source}:{port}.")
+        return None
+    where = f"[{name}] ({resource.role})"
+    if resource.conf.remote != f"tcp4://{source}:8457":
+        hastd.log(Level.ERROR, f"{where} Client tcp://{source}:{port} has no access to the resource.")
+        return None
+    if resource.role is not Role.SECONDARY:
+        wanted = f"We act as {resource.role} for the resource and not as secondary as requested by"
+        hastd.log(Level.ERROR, f"{where} {wanted} tcp://{source}:{port}.")
+        return resource.role
+    if isinstance(resource.worker, SecondaryWorker):
+        if resource.worker.stopped:
+            return None
+        resource.worker.end()
+    _log_connection(hastd, source, hastd.node.pair.random.randint(10000, 65000))
+    _start_secondary(hastd, resource, primary)
+    return None
+
+
+def _log_connection(hastd: Hastd, source: str, port: int) -> None:
+    to = f"tcp://{hastd.node.layout.address}:8457"
+    hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to {to}.")
+
+
+def _start_secondary(hastd: Hastd, resource: Resource, primary: PrimaryWorker) -> None:
+    """secondary.c, hastd_secondary() and init_remote()."""
+    process = hastd.spawn_worker(resource, Role.SECONDARY)
+    disk = hastd.node.disks.get(resource.conf.local)
+    if disk is None or not disk.present or disk.metadata is None:
+        hastd.node.processes.end(process)
+        hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_NOINPUT)
+        return
+    mine = disk.metadata
+    virgin = primary.metadata.resuid == 0
+    if virgin:
+        primary.update(resuid=hastd.new_resuid())
+    ours = primary.metadata
+    verdict = decide(ours, mine, virgin)
+    if verdict.refused:
+        hastd.node.processes.end(process)
+        if verdict is Verdict.SPLIT_BRAIN:
+            hastd.event(resource, "split-brain")
+            primary.hastd.event(primary.resource, "split-brain")
+        hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_CONFIG)
+        return
+    everything = verdict in (Verdict.FULL_SYNC, Verdict.SHOULD_NEVER_HAPPEN)
+    dirty = set(range(ours.extents)) if everything else set(disk.active)
+    if mine.resuid == 0:
+        disk.metadata = replace(mine, resuid=ours.resuid, localcnt=0, remotecnt=0, prevrole=Role.SECONDARY)
+    disk.clear_map()
+    worker = SecondaryWorker(hastd, resource, process, primary)
+    resource.worker = worker
+    hastd.event(resource, "connect")
+    primary.connect_to(worker, dirty, verdict is Verdict.FROM_SECONDARY)

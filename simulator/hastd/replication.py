@@ -1,0 +1,427 @@
+"""HAST's primary worker: what it does with a write, and with its connection.
+
+A primary worker owns the device /dev/hast/NAME. It looks at its connection every KEEPALIVE seconds, waits `timeout`
+seconds for an answer to a write, and keeps in `dirty` the extents that the peer does not have. The handshake is in
+`handshake.py`, copying extents in `synchronisation.py`, the decision in `metadata.py`, the other side in `secondary.py`
+(primary.c).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.clock import FOREVER, Completion, Process, Timer
+from simulator.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
+from simulator.hastd import bug_292322
+from simulator.hastd.component import Command, DeviceWrite, count, count_error, perform, read_fails
+from simulator.hastd.metadata import Role
+from simulator.hastd.secondary import SecondaryWorker
+from simulator.hastd.statistics import Statistics
+from simulator.hastd.synchronisation import synchronise
+
+if TYPE_CHECKING:
+    from simulator.account.writes import Piece
+    from simulator.clock import Steps
+    from simulator.hastd.hastd import Hastd, Resource
+    from simulator.host.processes import Running
+    from simulator.node import Node
+
+
+class Request(NamedTuple):
+    """A request that the peer has not answered: what the own disk said to it, and who waits."""
+
+    write: DeviceWrite
+    good: bool
+    outcome: Completion[bool]
+
+
+class PrimaryWorker:
+    """`hastd: NAME (primary)`: serves the device, replicates, and remembers what the peer misses."""
+
+    role = Role.PRIMARY
+
+    def __init__(self, hastd: Hastd, resource: Resource, process: Running) -> None:
+        self.hastd, self.resource, self.process = hastd, resource, process
+        self.disk = hastd.node.disks[resource.conf.local]
+        assert self.disk.metadata is not None, "checked by hastd before it forks"
+        self.metadata = self.disk.metadata
+        """The worker's own copy: `hastctl create` on the running primary changes the disk only (18)."""
+        self.statistics = Statistics()
+        self.alive = True
+        self.started = False
+        """False while it waits for a peer that is primary too: the device exists and serves nothing (20)."""
+        self.deaf = False
+        """Its guard thread waits for a connection for ever, and sees no signal (`bug_292322.py`)."""
+        self.secondary: SecondaryWorker | None = None
+        self.dirty: set[int] = set()
+        self.inflight: dict[int, int] = {}
+        """Extents of writes that the peer has not confirmed yet, with how many."""
+        self.stuck: set[int] = set()
+        """Extents of writes that failed on every side there was: activemap_write_complete() is not called for them, so
+        that they count as dirty until the worker ends, and are not copied before (activemap.c, am_memtab)."""
+        self.remote_localcnt = self.remote_remotecnt = 0
+        self.wrote_alone_at = -math.inf
+        """When the first write was completed without the peer, if one was since they were connected last."""
+        self.reads_remotely = False
+        """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
+        them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()
+        begins at 1 and ends before 1, so they get into none, and the unit of ggate(4) has no timeout."""
+        self.reads_directly = False
+        """The kernel reads from the local disk by itself (enable_direct_reads()), from the first connection or copy on
+        after which that has everything."""
+        self._waiting: list[Callable[[], None]] = []
+        """Writes that began while the worker was stopped or not yet started."""
+        self._unanswered: list[Request] = []
+        self._answer_deadline: Timer | None = None
+        """`timeout` after a request that the peer has not answered."""
+        self._silence: Timer | None = None
+        """When TCP gives up keepalives that nobody acknowledges."""
+        self._reset_seen = False
+        self._sync: Process[None] | None = None
+        self._guard = hastd.clock.start(self._guarding())
+
+    @property
+    def stopped(self) -> bool:
+        """SIGSTOP: all I/O on the device waits."""
+        return self.process.stopped
+
+    @property
+    def connected(self) -> bool:
+        """What this worker believes; the truth is up to `timeout` seconds ahead of it (3)."""
+        return self.secondary is not None
+
+    @property
+    def dirty_bytes(self) -> int:
+        """What `hastctl list` prints as dirty."""
+        return len(self.behind) * self.metadata.extentsize
+
+    @property
+    def behind(self) -> set[int]:
+        """Extents that count as dirty: not copied yet, underway, or failed on every side."""
+        return self.dirty | self.inflight.keys() | self.stuck
+
+    @property
+    def synchronising(self) -> bool:
+        """Extents are being copied."""
+        return self._sync is not None and not self._sync.done and bool(self.dirty)
+
+    @property
+    def settled(self) -> bool:
+        """Connected, and the synchronisation that began with the connection is through."""
+        return self.secondary is not None and self._sync is not None and self._sync.done
+
+    # --- starting, looking after the connection, ending -------------------------------------------------------
+
+    def _guarding(self) -> Steps[None]:
+        """hastd_primary() and guard_thread(): connect, wait for a peer that is primary too, then look every KEEPALIVE.
+
+        Nobody serves the device before the first attempt to connect has ended, and GEOM, which tastes it, may make no
+        file of it until then (hast-facts, 32; `PairLayout.file_after_taste`)."""
+        if self.metadata.resuid == 0:
+            self.update(localcnt=0, remotecnt=0)
+        self.dirty = set(self.disk.active)
+        yield self.hastd.node.processor.use(self.hastd.costs.device_appears)
+        absent = self.hastd.node.trouble.absent_devices
+        if self.resource.conf.name not in absent:
+            self.hastd.provider_created(self.resource, self)
+        if bug_292322.waits_for_ever(self):
+            self.hastd.never_tasted(self.resource)
+            bug_292322.begin(self)
+            yield FOREVER
+        if not (self.hastd.node.pair.layout.file_after_taste or self.resource.conf.name in absent):
+            self.hastd.device_created(self.resource)
+        gives_up = self.hastd.clock.now + self.resource.conf.timeout
+        while self.hastd.connects_slowly(self) and self.hastd.clock.now < gives_up:
+            yield min(SYN_AGAIN, gives_up - self.hastd.clock.now)
+        while self.alive and self.resource.conf.name in absent:
+            yield PEER_WAIT_STEP
+        if not self.alive:
+            return
+        self.hastd.device_created(self.resource)
+        busy_until = self.hastd.clock.now + self.resource.conf.timeout
+        while self.hastd.connect_worker(self) is Role.PRIMARY and self.hastd.clock.now <= busy_until:
+            yield PEER_WAIT_STEP
+            while self.stopped:
+                yield PEER_WAIT_STEP
+        self.started = True
+        self.resumed()
+        while self.alive:
+            yield KEEPALIVE
+            if not self.alive or self.stopped:
+                continue
+            if self.secondary is not None:
+                self._keepalive(self.secondary)
+            elif bug_292322.waits_for_ever(self):
+                self.deaf = True
+                bug_292322.begin(self)
+                yield FOREVER
+            else:
+                self.hastd.connect_worker(self)
+
+    def _keepalive(self, secondary: SecondaryWorker) -> None:
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        if pair.replicates(here, there) and secondary.alive:
+            secondary.hear()
+        if not pair.replicates_both_ways(here, there):
+            if self._silence is None:
+                self._silence = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
+            return
+        self._cancel_silence()
+        if not secondary.alive:
+            # The first keepalive to a closed socket succeeds and is answered by a reset; the second fails.
+            if self._reset_seen:
+                self.disconnect()
+            self._reset_seen = True
+
+    def _cancel_silence(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+
+    def connect_to(self, secondary: SecondaryWorker, dirty: set[int], from_secondary: bool) -> None:
+        """The handshake succeeded: `dirty` extents differ and are copied from the side that is up to date."""
+        self.secondary, self._reset_seen = secondary, False
+        peer = secondary.disk.metadata
+        assert peer is not None
+        self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
+        self.dirty |= dirty
+        self.reads_remotely = from_secondary
+        self.reads_directly |= not from_secondary
+        self.hastd.event(self.resource, "connect")
+        self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
+
+    def listening(self) -> Node | None:
+        """The node at its remote address, where hastd runs and both hear each other; None where that is not so."""
+        here = self.hastd.node
+        there = here.pair.node_at(self.resource.conf.remote)
+        if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
+            return None
+        return there
+
+    def disconnect(self) -> None:
+        """The connection is lost: what waited for the peer is done locally, and is dirty."""
+        if not self.alive or self.secondary is None:
+            return
+        if self.stopped:
+            self._answer_deadline = self.hastd.clock.after(KEEPALIVE, self.disconnect)
+            return
+        secondary, self.secondary = self.secondary, None
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+            self._answer_deadline = None
+        self._cancel_silence()
+        if self._sync is not None and not self._sync.done:
+            self._sync.kill()
+            self.hastd.event(self.resource, "syncintr")
+        self.hastd.event(self.resource, "disconnect")
+        self.hastd.tell_closed(secondary)
+        self.dirty |= set(self.inflight)
+        self.inflight.clear()
+        unanswered, self._unanswered = self._unanswered, []
+        if unanswered:
+            self._raise_localcnt()
+        for request in unanswered:
+            self._complete(request, there=False)
+
+    def end(self) -> None:
+        """Killed, or told to go: the device vanishes, whoever waits for I/O gets an error."""
+        if not self.alive:
+            return
+        self.alive = False
+        self._guard.kill()
+        if self._sync is not None:
+            self._sync.kill()
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+        self._cancel_silence()
+        self.hastd.node.processes.end(self.process)
+        self.dirty |= set(self.inflight)
+        self.disk.active |= self.dirty | self.stuck
+        secondary, self.secondary = self.secondary, None
+        if self.resource.worker is self:
+            self.resource.worker = None
+        waiting, self._waiting = self._waiting, []
+        unanswered, self._unanswered = self._unanswered, []
+        for request in unanswered:
+            self.hastd.device_write(self.resource.conf.name, request.write, request.outcome)
+        for begin in waiting:
+            begin()
+        if secondary is not None:
+            self.hastd.tell_closed(secondary)
+
+    def resumed(self) -> None:
+        """SIGCONT, or the peer is no primary any more: what waited goes on."""
+        waiting, self._waiting = self._waiting, []
+        for begin in waiting:
+            begin()
+
+    # --- writes ---------------------------------------------------------------------------------------------
+
+    def update(self, **changes: int) -> None:
+        """Change and write the metadata; every write of it stores the role (metadata.c, metadata_write())."""
+        self.metadata = replace(self.metadata, prevrole=Role.PRIMARY, **changes)
+        self.disk.metadata = self.metadata
+
+    def _raise_localcnt(self) -> None:
+        if self.metadata.localcnt == self.remote_remotecnt:
+            self.update(localcnt=self.metadata.localcnt + 1)
+            self.wrote_alone_at = self.hastd.clock.now
+
+    def write(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        """Write to the device; `outcome` becomes True when it is as safe as the replication mode promises."""
+
+        def begin() -> None:
+            if self.alive:
+                self._begin(write, outcome)
+            else:
+                self.hastd.device_write(self.resource.conf.name, write, outcome)
+
+        if self.stopped or not self.started:
+            self._waiting.append(begin)
+        else:
+            begin()
+
+    def _begin(self, write: DeviceWrite, outcome: Completion[bool]) -> None:
+        changes = write.command is Command.WRITE
+        if changes and self.metadata.resuid == 0:
+            self.update(resuid=self.hastd.new_resuid(), localcnt=1)
+        count(self.statistics, write.command)
+        request = Request(write, perform(self.hastd.node, self.disk, write), outcome)
+        if changes and self.disk.touch(write.extent, self.metadata.keepdirty):
+            self.statistics.activemap_updates += 1
+        self.settle_map()
+        if self.secondary is not None and self._peer_closed(self.secondary):
+            self.disconnect()
+        if self.secondary is not None:
+            self._replicate(self.secondary, request)
+            return
+        if changes:  # a delete that the peer does not get is never made up for
+            self._raise_localcnt()
+            self.dirty.add(write.extent)
+        self._complete(request, there=False)
+
+    def settle_map(self) -> None:
+        """The map on the disk: what is dirty, and what is kept."""
+        self.disk.settle(self.behind)
+
+    def _complete(self, request: Request, there: bool) -> None:
+        """Both sides have answered, or there is one only (ggate_send_thread()): one that succeeded is enough. Errors
+        of the own disk are counted; those of the other one are the other one's."""
+        good = request.good or there
+        if not good and request.write.command is Command.WRITE:
+            self.stuck.add(request.write.extent)
+        if not request.good:
+            count_error(self.statistics, request.write.command)
+        request.outcome.finish(good)
+
+    def _peer_closed(self, secondary: SecondaryWorker) -> bool:
+        """Its worker is gone and its machine says so (a reset) instead of keeping silent."""
+        here, there = self.hastd.node, secondary.hastd.node
+        return not secondary.alive and here.pair.replicates_both_ways(here, there)
+
+    def _replicate(self, secondary: SecondaryWorker, request: Request) -> None:
+        """An asynchronous write is good as soon as it is on the own disk; where that fails, when the peer has it."""
+        write, changes = request.write, request.write.command is Command.WRITE
+        if changes:
+            self.inflight[write.extent] = self.inflight.get(write.extent, 0) + 1
+        if changes and self.resource.conf.replication == "async":
+            if request.good:
+                request.outcome.finish(True)
+            self.hastd.clock.after(ASYNC_LAG, lambda: self._send(secondary, request))
+        else:
+            self._send(secondary, request)
+
+    def _answered(self, request: Request, there: bool) -> None:
+        if request.write.command is Command.WRITE:
+            extent = request.write.extent
+            left = self.inflight.get(extent, 0) - 1
+            if left > 0:
+                self.inflight[extent] = left
+            else:
+                self.inflight.pop(extent, None)
+        self._complete(request, there)
+
+    def _send(self, secondary: SecondaryWorker, request: Request) -> None:
+        """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
+        if not self.alive or self.secondary is not secondary:
+            return
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        arrives = secondary.alive and not secondary.stopped and pair.replicates(here, there)
+        good = False
+        if arrives:
+            secondary.hear()
+            if self.resource.conf.replication == "memsync" and request.write.command is Command.WRITE:
+                self._in_memory(secondary, request)
+                return
+            good = secondary.apply(request.write)
+        if arrives and pair.replicates(there, here):
+            self._answered(request, good)
+        else:
+            self._waits(request)
+
+    def _waits(self, request: Request) -> None:
+        self._unanswered.append(request)
+        if len(self._unanswered) == 1:
+            self.no_answer()
+
+    def _in_memory(self, secondary: SecondaryWorker, request: Request) -> None:
+        """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk. The
+        client is told so also where the own disk has failed (local_send_thread() calls write_complete() whatever its
+        own result was, when it is the second to come), and then again where the peer's disk fails too."""
+        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
+        if pair.replicates(there, here):
+            request.outcome.finish(True)
+
+        def to_disk() -> None:
+            good = secondary.apply(request.write)
+            answers = secondary.alive and pair.replicates(there, here)
+            if answers and self.alive and self.secondary is secondary:
+                self._answered(request, good)
+            elif self.alive and self.secondary is secondary:
+                self._waits(request)
+
+        self.hastd.clock.after(MEMSYNC_LAG, to_disk)
+
+    def retransmit(self) -> None:
+        """The link or the peer is back before the timeout: TCP delivers what was underway, keepalives too."""
+        if self.secondary is not None and self.secondary.alive:
+            self._keepalive(self.secondary)
+        unanswered, self._unanswered = self._unanswered, []
+        if unanswered and self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+            self._answer_deadline = None
+        for request in unanswered:
+            if self.secondary is not None:
+                self._send(self.secondary, request)
+
+    def no_answer(self) -> None:
+        """A request to the peer stays unanswered: `timeout` seconds from now the connection is given up."""
+        if self._answer_deadline is not None:
+            self._answer_deadline.cancel()
+        self._answer_deadline = self.hastd.clock.after(self.resource.conf.timeout, self.disconnect)
+
+    def read_fails(self, extent: int = 0) -> bool:
+        """Read from the device: a failing local disk is counted, and the peer's copy is read where there is one."""
+        self.statistics.reads += 1
+        if not read_fails(self.hastd.node, self.disk, extent):
+            return False
+        self.statistics.read_errors += 1
+        return self.secondary is None or self.secondary.reads_fail(extent)
+
+    def read(self) -> set[Piece]:
+        """All that is read from the device: of the own disk, and what that cannot read of the peer's."""
+        if not self.disk.failing:
+            return self.disk.pieces()
+        found: set[Piece] = set()
+        for extent, pieces in self.disk.extents.items():
+            if self.disk.read_error(extent) is None:
+                found |= pieces
+        if self.secondary is not None and self.secondary.alive:
+            theirs = self.secondary.disk
+            for extent, pieces in theirs.extents.items():
+                if self.disk.read_error(extent) is not None and theirs.read_error(extent) is None:
+                    found |= pieces
+        return found

@@ -1,0 +1,183 @@
+"""A second hastd on a simulated node, with sockets and a copy of its own, as `hastwatch doctor --try-hast` starts it.
+
+It has one resource, whose copy is a file, and does what the release of its program and its kernel do with a connection
+(`bug_292322`). The other node's place is taken by whoever starts it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from checks.probes.errors import Failed
+from remediate.doctor.scratch import CONF, COPY, DIRECTORY, PIDFILE, Heard, Listener, Scratch, conf
+from simulator.clock import Steps
+from simulator.hastd.hastconf import HastConf, ResourceConf
+from simulator.hastd.metadata import Role
+from simulator.host.files import File
+from simulator.host.processes import SIGKILL, SIGTERM, Running
+
+if TYPE_CHECKING:
+    from simulator.dying import Life
+    from simulator.node import Node
+    from simulator.shell.shell import Call
+
+METADATA = "HAST metadata"
+PORT = 49152
+UNANSWERED = 1.0
+"""Seconds for which the worker waits for the answer to its header, before it serves its device (`timeout 1`)."""
+EX_OSERR, EX_NOINPUT = 71, 66
+
+
+class SimulatedListener(Listener):
+    """The other node's place, on the node's loopback interface."""
+
+    def __init__(self) -> None:
+        self.now = Heard.NOTHING
+        self.closed = False
+
+    @property
+    def port(self) -> int:
+        """Any."""
+        return PORT
+
+    def heard(self) -> Heard:
+        """What has come."""
+        return self.now
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self.closed = True
+
+
+class ScratchHastd:
+    """The daemon; `process` is None while it does not run."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.process: Running | None = None
+        self.worker: Running | None = None
+        self.role = Role.INIT
+        self.resource: ResourceConf | None = None
+        self.listener: SimulatedListener | None = None
+
+    @property
+    def device(self) -> str:
+        """Of its resource."""
+        return f"/dev/hast/{self.resource.provname}" if self.resource else ""
+
+    @property
+    def works(self) -> bool:
+        """Whether its worker receives the connection that it is given."""
+        return self.node.installed.works_on(self.node.kernel.release)
+
+    def start(self, words: list[str], conf: HastConf) -> int:
+        """hastd -c CONF -P PIDFILE"""
+        pidfile = words[words.index("-P") + 1]
+        title = f"/sbin/hastd {' '.join(words)}"
+        self.resource = next(iter(conf.resources.values()))
+        self.process = self.node.processes.spawn(title, "hastd", self.node.clock.now, on_signal=self._on_signal)
+        self.node.files.write(pidfile, f"{self.process.pid}\n", self.node.now, mode="rw-------")
+        return 0
+
+    def order(self, call: Call, verb: str, role: Role | None, conf: HastConf) -> Steps[int]:
+        """hastctl create -c CONF, and role."""
+        resource = next(iter(conf.resources.values()))
+        if verb == "create":
+            if not self.node.files.exists(resource.local):
+                call.err(f"[ERROR] [{resource.name}] Unable to open {resource.local}: No such file or directory.\n")
+                return EX_NOINPUT
+            self.node.files.write(resource.local, METADATA, self.node.now)
+            return 0
+        if self.process is None:
+            call.err(f"[ERROR] Unable to connect to hastd via {conf.control}: Connection refused.\n")
+            return EX_OSERR
+        yield self.node.processor.use(self.node.pair.layout.costs.worker_stop)
+        if role is not None and role is not self.role:
+            self._end_worker()
+            self.role = role
+            if role is Role.PRIMARY:
+                self._begin_worker(resource)
+        return 0
+
+    def _begin_worker(self, resource: ResourceConf) -> None:
+        """A copy without metadata ends it at once (primary.c, init_local())."""
+        if self.node.files.read(resource.local) != METADATA:
+            self.role = Role.INIT
+            return
+        self.worker = self.node.processes.spawn(f"hastd: {resource.name} (primary)", "hastd", self.node.clock.now)
+        self.node.tasting.add(resource.name)
+        if self.listener is not None and not self.listener.closed:
+            self.listener.now = Heard.HEADER if self.works else Heard.CONNECTION
+            if not self.works:
+                return
+        worker = self.worker
+        self.node.clock.after(UNANSWERED, lambda: self._serve(resource, worker))
+
+    def _serve(self, resource: ResourceConf, worker: Running) -> None:
+        if self.worker is not worker or resource.name in self.node.trouble.absent_devices:
+            return
+        self.node.tasting.discard(resource.name)
+        self.node.files.place(self.device, File(kind="c", mode="rw-r-----", group="operator", device="0x90"))
+
+    def _end_worker(self) -> None:
+        if self.worker is not None and self.resource is not None:
+            self.node.processes.end(self.worker)
+            self.node.tasting.discard(self.resource.name)
+            self.node.files.remove(self.device)
+            if self.node.files.exists("/dev/hast") and not self.node.files.names("/dev/hast"):
+                self.node.files.remove("/dev/hast")
+        self.worker = None
+
+    def _on_signal(self, number: int) -> None:
+        if number in (SIGTERM, SIGKILL) and self.process is not None:
+            self._end_worker()
+            self.node.processes.end(self.process)
+            self.node.files.remove(PIDFILE)
+            self.process, self.role = None, Role.INIT
+
+
+class SimulatedScratch(Scratch):
+    """Its files on a simulated node, for a program with this life."""
+
+    def __init__(self, node: Node, life: Life) -> None:
+        self._node, self._life = node, life
+
+    def is_there(self) -> bool:
+        """Raises Killed."""
+        self._life.check()
+        return self._node.files.exists(DIRECTORY)
+
+    def make(self, host: str, port: int) -> None:
+        """Raises Killed, Failed."""
+        if self.is_there():
+            raise Failed(f"{DIRECTORY}: {os.strerror(errno.EEXIST)}")
+        self._life.begin_command(lambda: self._make(host, port))
+
+    def _make(self, host: str, port: int) -> None:
+        files, now = self._node.files, self._node.now
+        files.place(DIRECTORY, File(kind="d", mode="rwx------", changed=now, links=2))
+        files.write(COPY, "", now)
+        files.write(CONF, conf(host, port), now)
+
+    def listen(self) -> Listener:
+        """Raises Killed."""
+        self._life.check()
+        self._node.scratch.listener = SimulatedListener()
+        return self._node.scratch.listener
+
+    def pid(self) -> int | None:
+        """Raises Killed."""
+        self._life.check()
+        files = self._node.files
+        return int(files.read(PIDFILE)) if files.exists(PIDFILE) else None
+
+    def remove(self) -> None:
+        """Raises Killed."""
+        self._life.begin_command(self._remove)
+
+    def _remove(self) -> None:
+        for name in self._node.files.names(DIRECTORY):
+            self._node.files.remove(f"{DIRECTORY}/{name}")
+        self._node.files.remove(DIRECTORY)

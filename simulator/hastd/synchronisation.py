@@ -1,0 +1,82 @@
+"""Copying the extents that differ from one node to the other, at the speed of the table of costs.
+
+primary.c, sync_thread().
+It begins with every connection. With nothing to copy it only sets the counters and is not announced (19). When it is
+done, the primary's counters become those of the secondary, crosswise, and so don't grow for ever (24).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.account.writes import Cause
+from simulator.hastd.component import read_fails, write_fails
+
+if TYPE_CHECKING:
+    from simulator.clock import Steps
+    from simulator.hastd.replication import PrimaryWorker
+    from simulator.hastd.secondary import SecondaryWorker
+
+
+RANGE_LOCKED = 0.05
+"""Seconds until a synchronisation looks again at extents with writes underway (range_sync and range_regular)."""
+
+
+def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
+    """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
+    announced = bool(primary.dirty)
+    target = primary if from_secondary else secondary
+    if announced:
+        target.disk.half_synchronised = True
+        primary.hastd.event(primary.resource, "syncstart")
+    costs = primary.hastd.costs
+    full = primary.metadata.extentsize / costs.sync_bytes_per_second
+    while primary.dirty:
+        free = primary.dirty - primary.inflight.keys()
+        if not free:
+            yield RANGE_LOCKED
+            continue
+        extent = min(free)
+        written = primary.disk.was_written(extent) or secondary.disk.was_written(extent)
+        yield full if written else costs.sync_empty_extent
+        if not _working(primary, secondary):
+            primary.no_answer()
+            while not _working(primary, secondary):
+                yield full
+        if extent not in primary.dirty or extent in primary.inflight:
+            continue
+        _copy(primary, secondary, extent, from_secondary)
+        secondary.hear()
+        primary.dirty.discard(extent)
+        primary.settle_map()
+    if announced:
+        primary.hastd.event(primary.resource, "syncdone")
+    primary.disk.half_synchronised = secondary.disk.half_synchronised = False
+    primary.reads_remotely, primary.reads_directly = False, True
+    peer = secondary.disk.metadata
+    assert peer is not None
+    primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)
+
+
+def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_secondary: bool) -> None:
+    """Copy one extent. One that cannot be read, or not be written, is marked clean all the same (sync_thread(),
+    free_queue), and the primary counts neither: only what passes ggate_send_thread() is counted there."""
+    source, target = (secondary, primary) if from_secondary else (primary, secondary)
+    here = primary.hastd.node
+    unread = secondary.reads_fail(extent) if from_secondary else read_fails(here, primary.disk, extent)
+    if unread or (write_fails(here, primary.disk, extent) if from_secondary else not secondary.synchronises(extent)):
+        target.disk.miss(extent, source.disk.extents.get(extent, set()))
+        return
+    gone = target.disk.copy_extent(source.disk, extent)
+    target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
+
+
+def _working(primary: PrimaryWorker, secondary: SecondaryWorker) -> bool:
+    """Both workers run and hear each other."""
+    here, there = primary.hastd.node, secondary.hastd.node
+    return (
+        secondary.alive
+        and not secondary.stopped
+        and not primary.stopped
+        and here.pair.replicates_both_ways(here, there)
+    )

@@ -1,0 +1,1 @@
+"""Interfaces, CARP, routes, TCP, and the link between the nodes."""

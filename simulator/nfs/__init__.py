@@ -1,0 +1,1 @@
+"""The NFS server of a node and the client that writes to it."""

@@ -1,0 +1,99 @@
+"""The exports of a simulated node as its mountd takes them (exports(5)): good lines, and what it logs about the others.
+
+Which lines mountd takes is `checks.probes.exports`; added is what mountd sees on the machine: directories, names that
+have an address, the release.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checks.probes import exports
+from checks.probes.exports import Line, Taken
+
+if TYPE_CHECKING:
+    from simulator.node import Node
+
+DECODES = 15
+"""The release whose mountd decodes the escapes of vis(3) in a path (mountd.c, strnunvis())."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A directory of a good line. `clients`: networks and hosts, none for everyone."""
+
+    path: str
+    clients: tuple[str, ...]
+    line: str
+    alldirs: bool = False
+
+    @property
+    def groups(self) -> str:
+        """What showmount prints behind the path: a network without its mask."""
+        return "".join(f"{client.split('/')[0]} " for client in self.clients) or "Everyone"
+
+    def admits(self, address: str) -> bool:
+        """A client with this address may mount."""
+        client = ipaddress.ip_address(address)
+        return not self.clients or any(
+            client in ipaddress.ip_network(each, strict=False) for each in self.clients if each[0].isdigit()
+        )
+
+
+def warnings(node: Node, found: list[Export]) -> list[str]:
+    """What mountd says of directories that are no mount points, once for a file system (mountd.c, get_exportlist_one(),
+    EX_ADMINWARN)."""
+    said: dict[str, str] = {}
+    for export in found if node.installed.warns_of_subtrees else ():
+        mount = node.filesystems.under(export.path)
+        point = mount[0].resource.mountpoint if mount else "/"
+        if export.path != point:
+            said.setdefault(point, f"Warning: exporting {export.path} exports entire {point} file system")
+    return list(said.values())
+
+
+def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
+    """The good lines of a node's exports, and the complaints about the bad ones, in order."""
+    found: list[Export] = []
+    complaints: list[str] = []
+    for name in files:
+        try:
+            text = node.files.read(name)
+        except OSError:
+            complaints.append(f"can't open {name}")
+            continue
+        for line in exports.parse(text):
+            found += _taken(node, line, complaints)
+    return found, complaints
+
+
+def _taken(node: Node, line: Line, complaints: list[str]) -> list[Export]:
+    """The directories of a line that mountd takes."""
+    said = f"bad exports list line '{line.text}'"
+    if line.taken is Taken.NO:
+        option = re.match(r"there is no option -(\w+)", line.why)
+        if not line.quiet:
+            complaints += [f"bad opt {option[1]}", said.partition("=")[0] + "'"] if option else [said]
+        return []
+    release = int(node.kernel.values["kern.osrelease"].split(".")[0])
+    paths = [exports.decoded(path) if release >= DECODES else path for path in line.paths]
+    missing = [path for path in paths if not node.is_directory(path)]
+    unknown = line.hosts and not any(_address(node, host) for host in line.hosts)
+    if missing or unknown:
+        why = f"bad exports list line '{missing[0]}': symbolic link in export path or statfs failed" if missing else ""
+        complaints.append(why or f"{said}: no valid entries")
+        return []
+    clients = tuple(filter(None, [line.network, *(_address(node, host) for host in line.hosts)]))
+    return [Export(path, clients, re.sub(r"\s+", " ", line.text), line.alldirs) for path in paths]
+
+
+def _address(node: Node, host: str) -> str:
+    """The address of a host of the pair, empty for a name that nobody knows."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        known = {each.name: each.layout.address for each in node.pair.nodes.values()}
+        return known.get(host, "")

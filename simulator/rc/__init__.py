@@ -1,0 +1,1 @@
+"""rc(8): booting, shutting down, and the scripts of services."""

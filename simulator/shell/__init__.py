@@ -1,0 +1,1 @@
+"""How a node reads and runs a command line."""

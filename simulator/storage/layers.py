@@ -1,0 +1,128 @@
+"""Layers of GEOM between a HAST device and its file system: gjournal(8), geli(8), a partition, a label.
+
+None was recorded; this follows the sources. A class tastes a new provider some time after it is there, and what it
+makes of it appears later still: gjournal's own thread first replays the journal (`g_journal.c g_journal_worker()`).
+geli makes nothing before it is given the key, and keeps what it lies on open (`g_eli.c g_eli_create()`). When the
+device of HAST goes, all of them go with it (g_orphan_provider(); `g_eli_orphan()`, `g_journal_orphan()`,
+`g_slice_orphan()`, `g_part_orphan()`), and UFS on them is unmounted by force as on the device itself (4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.clock import Steps
+from simulator.hastd.left_device import is_open
+from simulator.host.files import File
+from simulator.shell.shell import Call, command
+from simulator.storage.geom import Geom, confxml, disk
+
+if TYPE_CHECKING:
+    from simulator.layout import ResourceLayout
+    from simulator.node import Node
+
+TASTES = 0.5
+"""Seconds from the device of HAST to what a class makes of it; a journal with something in it takes longer."""
+EVERY = 0.05
+CLASSES = {"journal": "JOURNAL", "eli": "ELI"}
+"""By the name of the layer; a partition and a label have their own."""
+ENCRYPTED = "eli"
+
+
+def kind(layer: str) -> str:
+    """The class of a layer."""
+    if layer.startswith("label/"):
+        return "LABEL"
+    return CLASSES.get(layer, "PART")
+
+
+def appears(node: Node, resource: ResourceLayout) -> None:
+    """The device of HAST is there: what lies on it comes later, by itself unless it is encrypted."""
+    if resource.layer and resource.layer != ENCRYPTED:
+        node.tasting.add(resource.name)
+        node.clock.after(TASTES, lambda: _tasted(node, resource))
+
+
+def _tasted(node: Node, resource: ResourceLayout) -> None:
+    node.tasting.discard(resource.name)
+    if node.on and node.files.exists(resource.device):
+        make(node, resource)
+
+
+def make(node: Node, resource: ResourceLayout) -> None:
+    """The device node of the layer."""
+    file = File(kind="c", mode="rw-r-----", group="operator", changed=node.now, device="0x70")
+    node.files.make_directory(resource.filesystem_device.rpartition("/")[0], node.now)
+    node.files.place(resource.filesystem_device, file)
+
+
+def goes(node: Node, resource: ResourceLayout) -> None:
+    """The device of HAST is gone, and what lies on it too."""
+    node.tasting.discard(resource.name)
+    if resource.layer and node.files.exists(resource.filesystem_device):
+        node.files.remove(resource.filesystem_device)
+
+
+def hides(node: Node, resource: ResourceLayout, device: str) -> str:
+    """Why the file system is not to be had on HAST's own device: `unknown` where it does not begin there, `busy` where
+    a layer has it open for itself; empty where it can be had. A label is as long as its content, but for a sector."""
+    if device.removeprefix("/dev/") != resource.device.removeprefix("/dev/") or not resource.layer:
+        return ""
+    if kind(resource.layer) in ("ELI", "PART"):
+        return "unknown"
+    return "busy" if kind(resource.layer) == "JOURNAL" and node.files.exists(resource.filesystem_device) else ""
+
+
+def graph(node: Node) -> Steps[str]:
+    """`kern.geom.confxml`: the kernel answers when everything that is there has been tasted (`geom_kern.c`)."""
+    while node.tasting:
+        yield EVERY
+    geoms = [disk("vtbd0"), Geom("PART", "vtbd0", ("vtbd0",), ("vtbd0p2",))]
+    geoms += [Geom("LABEL", "gpt/rootfs", ("vtbd0p2",), ("gpt/rootfs",))]
+    geoms += [disk(path.removeprefix("/dev/")) for path, each in node.disks.items() if each.present]
+    for resource in node.pair.layout.resources:
+        name, local = resource.device.removeprefix("/dev/"), resource.local.removeprefix("/dev/")
+        if node.files.exists(resource.device):
+            mode = "r1w1e1" if is_open(node, resource.name) else "r0w0e0"
+            geoms.append(Geom("GATE", name, (local,), (name,), mode=mode))
+            if resource.layer and node.files.exists(resource.filesystem_device):
+                above = resource.filesystem_device.removeprefix("/dev/")
+                geoms.append(Geom(kind(resource.layer), above, (name,), (above,)))
+    return confxml(geoms)
+
+
+@command("geom")
+def geom(call: Call) -> Steps[int]:
+    """geom(8) gate list: the names of what there is, as soon as GEOM answers (recorded: it never did, 42)."""
+    yield from graph(call.node)
+    for unit, resource in enumerate(call.node.pair.layout.resources):
+        if call.argv[1:] == ["gate", "list"] and call.node.files.exists(resource.device):
+            call.out(f"Geom name: {resource.device[5:]}\nunit: {unit}\nread_provider: {resource.local[5:]}\n\n")
+    return 0
+
+
+@command("geli")
+def geli(call: Call) -> int:
+    """geli(8): attach -p -k KEYFILE PROVIDER, detach PROVIDER; the words of geom_eli.c and g_eli_ctl.c."""
+    words, node = call.argv[1:], call.node
+    verb, name = (words[0], words[-1].removeprefix("/dev/")) if len(words) > 1 else ("", "")
+    mine = next((each for each in node.pair.layout.resources if each.layer == ENCRYPTED
+                 and name in (each.device[5:], each.filesystem_device[5:])), None)  # fmt: skip
+    if mine is None or not node.files.exists(mine.device):
+        call.err(f"geli: Cannot access {name} (error=1).\n" if verb == "attach" else f"geli: No such device: {name}.\n")
+        return 1
+    if verb == "attach":
+        key = words[words.index("-k") + 1] if "-k" in words else ""
+        if not node.files.exists(key):
+            call.err(f"geli: Cannot open keyfile {key}: No such file or directory.\n")
+            return 1
+        if node.files.read(key) != mine.key:
+            call.err(f"geli: Wrong key for {name}.\n")
+            return 1
+        make(node, mine)
+        return 0
+    if any(each.resource.name == mine.name for each in node.filesystems.mounts.values()):
+        call.err(f"geli: Cannot destroy device {mine.filesystem_device[5:]} (error=16).\n")
+        return 1
+    goes(node, mine)
+    return 0
