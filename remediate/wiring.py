@@ -40,7 +40,8 @@ POLL = 0.05
 LOADER = "/boot/loader.conf"
 NEEDED = ("devd", "hastd", "hastwatch_hold", "hastwatch")
 OURS_TO_START = ("mountd", "nfsd")
-"""rc(8) starts them on the node without the mount too, where they export the root file system (hast-facts, 14)."""
+"""rc(8) starts them on the node without the mount too, where they export the root file system (freebsd-facts:
+root-is-exported-instead)."""
 
 
 class Link(NamedTuple):
@@ -220,7 +221,8 @@ def _carp(node: Node) -> Link:
 
 
 def _loader(node: Node) -> Link:
-    """The demotion can be set before the network is there only when CARP is (hast-facts, 13)."""
+    """The demotion can be set before the network is there only when CARP is (freebsd-facts:
+    carp-before-the-network)."""
     if re.search(r'(?m)^\s*carp_load="?YES"?', _text(node, LOADER)):
         return Link("loader", True, f'{LOADER} has carp_load="YES"')
     until = node.deadline.for_one_command()[0]
@@ -234,7 +236,7 @@ def _loader(node: Node) -> Link:
 
 def _services(site: Site) -> Link:
     """What rc(8) starts at boot, /etc/rc.conf.d included: each script says so itself, all at the same time. `service
-    -e` would start every script of the machine one after the other (hast-facts, 37)."""
+    -e` would start every script of the machine one after the other (freebsd-facts: service-e-starts-every-script)."""
     names = (*NEEDED, *OURS_TO_START)
     answers = site.timing.together([partial(_is_enabled, site, name) for name in names])
     enabled = {name for name, answer in zip(names, answers, strict=True) if answer}

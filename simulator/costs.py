@@ -1,10 +1,10 @@
 """What every step costs, in seconds, and how fast replication copies: one table.
 
-The defaults are what was measured on the pair on which version 0.1.0 ran first (hast-facts 32 to 37, and the journals
-of those runs), where starting a process is most of what a command takes. What was not measured there is from facts 27
-to 30 and the time stamps of the recordings. Both pairs are emulated machines, so ratios matter more than values;
-`tests/bench/recorded_runs.py` replays the recorded runs, and a test compares every phase. A scenario that wants another
-machine passes `Costs(...)` with other numbers, or `Costs.free()` where time is not its subject.
+The defaults are what was measured on the pair on which version 0.1.0 ran first (docs/freebsd-facts.md, "Costs", and the
+journals of those runs), where starting a process is most of what a command takes. What was not measured there is from
+the first pair and the time stamps of its recordings. Both pairs are emulated machines, so ratios matter more than
+values; `tests/bench/recorded_runs.py` replays the recorded runs, and a test compares every phase. A scenario that wants
+another machine passes `Costs(...)` with other numbers, or `Costs.free()` where time is not its subject.
 
 Most of these are work for the one processor of the node (`processor.py`): what runs beside it makes it take longer.
 What is a process, or starts one, is without its start.
@@ -27,36 +27,38 @@ class Costs:
     python_worker: float = 0.55
     """A detached worker or a subcommand, likewise: 0.2 for `hastwatch --version`, 0.55 for the most imports."""
     ssh_client: float = 0.55
-    """A new connection of ssh(1), here; 1.15 with the other end (35)."""
+    """A new connection of ssh(1), here; 1.15 with the other end (freebsd-facts: costs-of-ssh)."""
     ssh_server: float = 0.55
     """The same at the other end: sshd(8) and the login."""
     ssh_multiplexed: float = 0.02
-    """ssh(1) over a connection that is there already (ssh_config(5), ControlMaster): 0.05 with the process (35)."""
+    """ssh(1) over a connection that is there already (ssh_config(5), ControlMaster): 0.05 with the process
+    (freebsd-facts: costs-of-ssh)."""
     hastctl: float = 0.02
     """One hastctl call."""
     worker_stop: float = 0.15
-    """Killing a worker and waiting for it, part of a change of role (29)."""
+    """Killing a worker and waiting for it, part of a change of role (freebsd-facts: costs-of-a-promotion)."""
     device_appears: float = 0.19
-    """From the role to /dev/hast/NAME (30, 32); up to 3 s on a slow machine (guide, trap 1)."""
+    """From the role to /dev/hast/NAME; guides tell of up to 3 s (freebsd-facts: device-follows-the-role)."""
     fsck_clean: float = 0.23
     """fsck -p on a clean file system, or replaying a journal: 0.24 to 0.30 with fstyp(8)."""
     fsck_full: float = 0.85
-    """fsck -y, the full check: the documented hook took 11 s from the role to its end (27), and the device was waited
-    for during 10.2 of them (32)."""
+    """fsck -y, the full check: the documented hook took 11 s from the role to its end, and the device was waited for
+    during 10.2 of them (freebsd-facts: costs-of-the-documented-hook)."""
     mount: float = 0.12
-    """0.14 with the process (29)."""
+    """0.14 with the process (freebsd-facts: costs-of-a-promotion)."""
     unmount: float = 0.10
     pool_import: float = 0.5
     """zpool import without the mount; this and the export are figures of the simulation, they were not recorded."""
     pool_export: float = 0.3
     daemon_start: float = 0.09
-    """A daemon started directly; five of them are 0.60 (29)."""
+    """A daemon started directly; five of them are 0.60 (freebsd-facts: costs-of-a-promotion)."""
     daemon_stop: float = 0.1
     """A daemon that was signalled to its end; a figure of this simulation."""
     daemon_registers: float = 0.5
     """mountd exports, and nfsd offers TCP, only after the command that started them has returned (recorded)."""
     service_start: float = 0.95
-    """`service X onestart`: two took 2.46 by hand (34), five 4 to 4.9 in the runs of the documented hook."""
+    """`service X onestart`: two took 2.46 by hand, five 4 to 4.9 in the runs of the documented hook (freebsd-facts:
+    costs-of-a-handover, costs-of-the-documented-hook)."""
     service_stop: float = 0.37
     """The documented hook stopped five in 2."""
     service_status: float = 0.20
@@ -67,7 +69,7 @@ class Costs:
     boot_to_network: float = 20.0
     """Power on to the network coming up."""
     boot_devd: float = 0.5
-    """devd before the network (guide: boot is the hard part)."""
+    """devd before the network (freebsd-facts: boot-order)."""
     boot_hastd: float = 1.0
     """Network to hastd (recorded: 1 s)."""
     boot_nfs: float = 2.0
@@ -83,7 +85,8 @@ class Costs:
     nfs_call: float = 0.04
     """A committed write of the client, from its arrival to the answer (real runs: 40 to 49 ms, the median)."""
     rpc_timeout: float = 61.0
-    """showmount and rpcinfo -t/-u with rpcbind down: 40 to 60 s and more (23)."""
+    """showmount and rpcinfo -t/-u with rpcbind down: 40 to 60 s and more (freebsd-facts:
+    showmount-hangs-without-rpcbind)."""
 
     @classmethod
     def free(cls) -> Costs:
@@ -105,7 +108,8 @@ SYN_AGAIN = 1.0
 """Seconds between two segments of a connection that nobody answers (net.inet.tcp.rexmit_initial)."""
 
 IDLE_LOSS = 38.0
-"""Seconds after which TCP tells an idle primary that its peer is gone (21: 10 to 38 s seen)."""
+"""Seconds after which TCP tells an idle primary that its peer is gone: 10 to 38 s were seen (freebsd-facts:
+complete-lags-behind)."""
 
 ASYNC_LAG = 0.2
 """Seconds by which an asynchronous replica lags behind on a healthy link; a figure of this simulation."""

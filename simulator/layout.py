@@ -45,7 +45,8 @@ class ResourceLayout:
     keepdirty: int = 64
     """hastctl create -k"""
     mountpoint: str = ""
-    """Where it is mounted and exported; /hast/NAME where nothing is given (guide)."""
+    """Where it is mounted and exported; /hast/NAME where nothing is given (freebsd-facts:
+    documented-hook)."""
     service_address: str = ""
     """The address that its clients use; the first vhid's where nothing is given."""
     kind: Literal["ufs", "zfs"] = "ufs"
@@ -114,17 +115,18 @@ class PairLayout:
     devd_self_test: bool = False
     """/etc/devd/carp.conf has hastwatch's second rule, for the event of its self-test."""
     nfs_at_boot: bool = True
-    """rc(8) starts mountd and nfsd, on the node without the mount too (14)."""
+    """rc(8) starts mountd and nfsd, on the node without the mount too (freebsd-facts: boot-order)."""
     filedelay: int = 30
-    """kern.filedelay, dirdelay, metadelay: seconds until soft updates write (26)."""
+    """kern.filedelay, dirdelay, metadelay: seconds until soft updates write (freebsd-facts:
+    commit-is-not-the-name)."""
     dirdelay: int = 29
     metadelay: int = 28
     carp_loaded: bool = True
     file_after_taste: bool = True
     """The file of a new device comes when every other class of GEOM has tasted the provider, which waits for the first
-    attempt of the worker to connect. So it was on the second recorded pair (hast-facts, 32); on the first one the file
-    was there at once, and only who read from it waited. GEOM tastes by classes, the one that was loaded last first
-    (sys/geom/geom_subr.c, g_new_provider_event(), g_load_class())."""
+    attempt of the worker to connect. So it was on the second pair (freebsd-facts: device-waits-for-a-dead-peer); on
+    the first one the file was there at once, and only who read from it waited. GEOM tastes by classes, the one that was
+    loaded last first (sys/geom/geom_subr.c, g_new_provider_event(), g_load_class())."""
     costs: Costs = field(default_factory=Costs)
     control_connection: bool = True
     """ssh(1) to the other node goes over a connection that is there already (ssh_config(5), ControlMaster)."""

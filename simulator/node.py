@@ -294,7 +294,8 @@ class Node:
         return mount.files[name].text
 
     def write_file(self, path: str, text: str, *, append: bool = False, size: int | None = None) -> Steps[None]:
-        """Write a file as a process of the node does; under an empty mount point it lands in the root (4)."""
+        """Write a file as a process of the node does; under an empty mount point it lands in the root
+        (freebsd-facts: writes-land-underneath)."""
         found = self.filesystems.under(path)
         if found is None:
             self.files.write(path, text, self.now, append=append)

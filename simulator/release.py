@@ -1,7 +1,8 @@
 """From a release of FreeBSD to what it does differently: one table for the simulated pair.
 
 13.2 is what the pair was recorded on, and the recordings decide where they show something; 15.1-RELEASE-p1 was recorded
-as well (hast-facts, 42 to 44). What neither shows is from the sources, 13.2's and those of stable/15 at 15.1.
+as well (freebsd-facts: stock-15-is-no-primary, answers-of-15). What neither shows is from the sources, 13.2's and those
+of stable/15 at 15.1.
 """
 
 from __future__ import annotations

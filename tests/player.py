@@ -144,9 +144,10 @@ def sysctl_values(folder: str, words: list[str]) -> "Answer | None":
 def processes(folder: str, words: list[str]) -> "Answer | None":
     """`ps -axww -o` with PROCESSES, out of the recorded `ps -axww -o pid,ppid,command`.
 
-    Every recorded process was root's and in no jail, but for hastd's workers (jail 89, uid 845: hast-facts, 40). The
-    name is the first word's last part (`/usr/sbin/mountd -r`), what stands in front of a colon (`nfsd: master (nfsd)`)
-    or in brackets (`[kernel]`). When each began was not recorded; `-` is what ps prints of one that is swapped out.
+    Every recorded process was root's and in no jail, but for hastd's workers (jail 89, uid 845; freebsd-facts:
+    workers-are-jailed). The name is the first word's last part (`/usr/sbin/mountd -r`), what stands in front of a colon
+    (`nfsd: master (nfsd)`) or in brackets (`[kernel]`). When each began was not recorded; `-` is what ps prints of one
+    that is swapped out.
     """
     if words != ["ps", "-axww", "-o", PROCESSES]:
         return None

@@ -149,7 +149,8 @@ def lists_all_services(text: str) -> bool:
 
 
 def test_nothing_of_ours_asks_every_script_of_the_machine_whether_it_is_enabled() -> None:
-    """`service -e` starts them all, one after the other: 8.9 s on the real pair (hast-facts, 37)."""
+    """`service -e` starts them all, one after the other: 8.9 s on the real pair (freebsd-facts:
+    service-e-starts-every-script)."""
     assert lists_all_services('act((SERVICE, "-e"), 5)') and lists_all_services('run("service", "-e")')
     assert lists_all_services('x = "/usr/sbin/service -e"') and not lists_all_services('act((SERVICE, "nfsd"), 5)')
     programs = [path for folder in ("checks", "remediate", "hooks") for path in (ROOT / folder).rglob("*.py")]

@@ -26,18 +26,19 @@ class Failover(NamedTuple):
     settle: float = 0.5
     """How long CARP must have said MASTER before a promotion."""
     boot_settle: float = 30.0
-    """The same within `boot_window` of a boot, when CARP says MASTER for a moment (guide, trap 7)."""
+    """The same within `boot_window` of a boot, when CARP may say MASTER for a moment (freebsd-facts:
+    master-first-at-boot)."""
     boot_window: float = 300.0
     let_go: float = 45.0
     """How long a promotion waits for the other node to let go of the resource: two keepalives and a timeout of hastd
-    (hast-facts, 3), and a demotion there."""
+    (freebsd-facts: complete-lags-behind), and a demotion there."""
     services: tuple[str, ...] = ()
     """rc(8) services beside NFS that belong to the active node, such as ctld: started after it, stopped before it."""
     unmount: float = 15.0
     """How long processes that use the file system have to end before it is unmounted by force."""
     preen: float = 120.0
-    """How long the replay of the journal may take, less than a second usually (hast-facts, 15). On a UFS without a
-    journal it is a full check."""
+    """How long the replay of the journal may take, less than a second usually (freebsd-facts: journal-replay-is-short).
+    On a UFS without a journal it is a full check."""
     fsck: float = 3600.0
     """How long a full fsck may take."""
     promote_stale: bool = False

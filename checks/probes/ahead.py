@@ -1,7 +1,8 @@
 """Several questions to a node in one call: the line that asks them, and the answers as they come back.
 
 A login over ssh costs more than all that a check asks (1.15 s against 0.01 to 0.3 s each on an emulated pair,
-hast-facts, 35). So what a check is going to ask is asked at once, where `hastwatch-ask` is at the other end:
+freebsd-facts: costs-of-ssh). So what a check is going to ask is asked at once, where `hastwatch-ask` is at the other
+end:
 
     hastwatch-ask --batch SECONDS -- /sbin/ifconfig -a -- /sbin/mount
 

@@ -3,7 +3,8 @@
 From 15.0 on a read with MSG_WAITALL on a socket pair does not end at a control message any more, and hastd reads the
 descriptor of its connection so (`sbin/hastd/proto_common.c proto_connection_recv()`): the primary's worker waits for
 ever. The role is taken, hastctl(8) exits 0, no log says an error, the device does not appear, with or without a peer,
-and whoever asks GEOM waits too. A secondary works (hast-facts, 42). The repairs are D57511 and D59521.
+and whoever asks GEOM waits too. A secondary works (freebsd-facts: stock-15-is-no-primary). The repairs are D57511 and
+D59521.
 
 What is known of it before a promotion is the release, and whether an administrator has said that this hastd is repaired
 (`[failover] hastd_repaired`). After it the device tells, and on the other node the line of the hastd that accepted the

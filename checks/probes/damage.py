@@ -1,9 +1,10 @@
 """What says that a write failed on a node's copy: the counters of hastd's worker, and lines of the log.
 
-HAST calls such a copy complete (hast-facts, 31): a request that succeeded on one side is good, and the extent is marked
-clean (primary.c, ggate_send_thread()). The counters are those of one worker and begin at 0 with the next; the lines of
-the kernel stay. What a worker logs itself is lost on 13.2, and may not be elsewhere. All of it is text from outside:
-of a line nothing counts but its pattern, and only numbers and words of that pattern are shown.
+HAST calls such a copy complete (freebsd-facts: one-good-write-is-enough): a request that succeeded on one side is good,
+and the extent is marked clean (primary.c, ggate_send_thread()). The counters are those of one worker and begin at 0
+with the next (freebsd-facts: error-counters-are-one-workers); the lines of the kernel stay. What a worker logs itself
+is lost as a rule (freebsd-facts: worker-lines-are-lost). All of it is text from outside: of a line nothing counts but
+its pattern, and only numbers and words of that pattern are shown.
 
 A delete or a flush counts as an error also where the disk does not know such a request (EOPNOTSUPP; primary.c and
 secondary.c, `hr_localflush`): then each one of them fails, and nothing is damaged by it.

@@ -30,7 +30,7 @@ NFS_DAEMONS = {
 LOOKED_FOR = (HASTD, DEVD, SSHD, *NFS_DAEMONS.values())
 HAST_USER = 845
 """The user of hastd's workers, `hast` in FreeBSD's master.passwd (hastd's subr.c drop_privs()). They run in a jail of
-their own (hast-facts, 40)."""
+their own (freebsd-facts: workers-are-jailed)."""
 COLUMNS = "pid,ppid,jid,ruid,uid,lstart,comm"
 """`comm` comes last, because ps prints it as it is, line ends too (print.c ucomm()); nothing else here can hold one."""
 JAILS = ("jls", "jid", "name")

@@ -1,8 +1,8 @@
 """Which address answers over UDP, where the one that was asked does not.
 
 A server of several addresses sends an answer from the one that its routes choose, unless it is bound (nfsd(8), -h):
-nfsd that is asked at a CARP address answers from the node's own (hast-facts, 38). A client's socket is connected, and
-takes that for no answer (`checks.probes.rpc`).
+nfsd that is asked at a CARP address answers from the node's own (freebsd-facts: udp-answers-from-elsewhere). A client's
+socket is connected, and takes that for no answer (`checks.probes.rpc`).
 """
 
 from __future__ import annotations

@@ -32,13 +32,14 @@ ANSWERS = 10.0
 """Seconds for a daemon that was started to answer; hastd and devd answer at once."""
 REREAD = 5.0
 """Seconds for clients to be served after mountd was told to read its exports again. It needs a fraction of a second;
-where a file system was mounted again it does not help (hast-facts, 5 and 22)."""
+where a file system was mounted again it does not help (freebsd-facts: remount-is-not-exported)."""
 SERVED = 15.0
 """The same from the start of the daemons until they have registered and answer."""
 EVERY = 0.2
 ALL_STOP: tuple[tuple[str, ...], ...] = (tuple(reversed(SERVING)), ("lockd", "statd"), ("rpcbind",))
 ALL_START: tuple[tuple[str, ...], ...] = (("rpcbind",), ("statd", "lockd"), SERVING)
-"""NFS in order: a registration is lost with the rpcbind that has it, so the others follow it (hast-facts, 17)."""
+"""NFS in order: a registration is lost with the rpcbind that has it, so the others follow it (freebsd-facts:
+registrations-go-with-rpcbind)."""
 
 
 class Step(NamedTuple):
@@ -135,8 +136,8 @@ def _hastd(site: Site) -> str:
 
 
 def _service(site: Site, name: str) -> str:
-    """service(8), whatever rc.conf enables (hast-facts, 28); what it says against it. It fails also where somebody else
-    was faster, and then the daemon is there. Raises ProbeError."""
+    """service(8), whatever rc.conf enables (freebsd-facts: status-of-a-disabled-service); what it says against it. It
+    fails also where somebody else was faster, and then the daemon is there. Raises ProbeError."""
     done = site.here.act((SERVICE, name, "onestart"), STARTS)
     return f"`service {name} onestart` ends with {done.status}: {done.words}" if done.status != 0 else ""
 

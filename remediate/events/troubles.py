@@ -172,7 +172,8 @@ def silent(node: Node, name: str) -> str:
 
 def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
-    unmounted by the kernel (hast-facts, 4): what is still there has somebody who holds it. Raises ProbeError."""
+    unmounted by the kernel (freebsd-facts: device-goes-with-hastd): what is still there has somebody who holds it.
+    Raises ProbeError."""
     devices_of_hast = frozenset(place.device for place in found.values())
     mounted = {mount.device.partition("/")[0] if mount.kind == "zfs" else mount.device: mount
                for mount in reversed(filesystem.mounts(node)) if mount.point != "/"}  # fmt: skip

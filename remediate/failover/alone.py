@@ -29,7 +29,8 @@ from remediate.state.store import StateError
 
 STANDS_STILL = 50.0
 """Seconds between two looks that saw the same number of writes: cron(8) calls once a minute. UFS has written
-by then what clients wrote before: 45 s of it were lost in power cuts of a real pair (hast-facts, 41)."""
+by then what clients wrote before: 45 s of it were lost in power cuts of a real pair (freebsd-facts:
+delays-bound-the-loss)."""
 
 WROTE_MORE = None
 """No reason to hold back, whatever else is so."""

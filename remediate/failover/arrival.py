@@ -188,7 +188,8 @@ def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling
 
 def _after_a_look(site: Site, name: str) -> Copy:
     """What a primary knows of the other copy when that has connected or is synchronised. A synchronisation with nothing
-    dirty is over at once (hast-facts, 19); one that is made in any case leaves nothing behind where it is cut short."""
+    dirty is over at once (freebsd-facts: events-come-in-any-order); one that is made in any case leaves nothing behind
+    where it is cut short."""
     found: list[Copy] = []
 
     def known() -> bool:

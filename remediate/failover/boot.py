@@ -1,7 +1,8 @@
 """The beginning and the end of a node: held back before the network is there, brought to its place, given up in order.
 
-The documented traps of a boot (guide, 2, 7 and 9; hast-facts, 13): CARP takes the address before hastd has a role, and
-says MASTER for a moment. So a node holds itself back from before the network is configured until it was looked at.
+CARP takes the address before hastd has a role (freebsd-facts: preferred-node-takes-the-address, boot-order), and may
+say MASTER for a moment (freebsd-facts: master-first-at-boot). So a node holds itself back from before the network is
+configured until it was looked at.
 """
 
 from __future__ import annotations

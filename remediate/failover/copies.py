@@ -74,7 +74,8 @@ def note_dead(site: Site, name: str, event: Event) -> None:
 def are_the_same(site: Site, name: str) -> bool:
     """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
-    (one that was just created has such counters too). So it is after a handover (hast-facts, 9)."""
+    (one that was just created has such counters too). So it is after a handover (freebsd-facts:
+    dirty-after-a-switchover)."""
     if site.peer is None or own_copy.known(site, name).copy is not Copy.COMPLETE:
         return False
     if told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:

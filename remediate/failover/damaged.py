@@ -37,7 +37,7 @@ def look(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
 
 def _are_of_this_copy(kept: Ledger) -> bool:
     """Whether the worker that counts has begun after the copy was made anew: one that runs while the copy is created
-    goes on (hast-facts, 10 and 18), until the next connection."""
+    goes on (freebsd-facts: create-asks-nobody), until the next connection."""
     return kept.damage is None or kept.damage.anew is not Anew.BLANK
 
 
@@ -97,7 +97,7 @@ def note(site: Site, name: str, role: Role, says: str) -> None:
             site.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
     known = own_copy.known(site, name).damage
     if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:
-        return  # a primary's worker writes its own metadata over those of a create (hast-facts, 18)
+        return  # a primary's worker writes its own metadata over those of a create (freebsd-facts: create-asks-nobody)
     with suppress(hast.MetadataUnreadable, ProbeError):
         blank = hast.metadata(site.here.node(), name).resuid == 0
         stage = Event.CREATED if blank else Event.FILLS

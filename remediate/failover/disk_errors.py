@@ -1,9 +1,9 @@
 """A primary whose own disk has failed a write hands its service to the other node, once (`[failover] disk_errors`).
 
-It reads the old block back itself (hast-facts, 31), and what it still writes lands on one disk only. So it is a planned
-move like any other, with a clean unmount, to a copy that is connected, complete and not damaged; where there is none,
-nothing moves and a human is told why. Then the damaged copy waits to be made anew (`state.damage`), and no failback
-goes to it. A move that has begun and failed is not begun again for the same damage.
+It reads the old block back itself (freebsd-facts: one-good-write-is-enough), and what it still writes lands on one disk
+only. So it is a planned move like any other, with a clean unmount, to a copy that is connected, complete and not
+damaged; where there is none, nothing moves and a human is told why. Then the damaged copy waits to be made anew
+(`state.damage`), and no failback goes to it. A move that has begun and failed is not begun again for the same damage.
 """
 
 from __future__ import annotations

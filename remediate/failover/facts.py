@@ -13,9 +13,10 @@ from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 
 SERVING = ("mountd", "nfsd")
-"""The daemons that must not run where nothing is mounted (hast-facts, 14 and 29), in the order of their start."""
+"""The daemons that must not run where nothing is mounted (freebsd-facts: root-is-exported-instead), in the order of
+their start."""
 BASE = ("rpcbind", "statd", "lockd")
-"""They export nothing and may keep running on a standby (hast-facts, 29)."""
+"""They export nothing and may keep running on a standby (freebsd-facts: base-daemons-may-stay)."""
 
 
 class Peer(enum.Enum):

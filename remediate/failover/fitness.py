@@ -2,7 +2,7 @@
 
 A node that serves has none, whatever was wrong before, but for one that has not heard of the other (`alone`). For any
 other node every reason counts, so that a node that cannot serve does not take the address from one that does
-(hast-facts, 13).
+(freebsd-facts: preferred-node-takes-the-address).
 
 The amounts follow from ip_carp.c: what is compared is min(240, advskew + demotion) (DEMOTE_ADVSKEW, CARP_MAXSKEW), a
 BACKUP preempts a MASTER only where its own sum is smaller, and a MASTER gives way to one whose sum is smaller or equal

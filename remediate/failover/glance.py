@@ -48,7 +48,8 @@ LINES, BYTES = 400, 1 << 18
 TELLING = frozenset({"promoted", "promotion-failed", "refused", "switchover", "split-brain"})
 """Events of the journal that say how the service came to be where it is, or why it is nowhere."""
 WORKER = r"hastd: (?P<name>\S+) \((?P<role>primary|secondary)\)"
-"""The title of a worker (hast-facts, roles and workers): the role where hastd itself does not speak to this user."""
+"""The title of a worker (freebsd-facts: workers-are-jailed): the role where hastd itself does not speak to this
+user."""
 
 
 class ResourceGlance(NamedTuple):

@@ -6,7 +6,8 @@ The counter begins at 0 with every boot, and what was written down in another bo
 takes no record, because its disk is full or read-only, a second directory does (`Store.second`): without any record the
 share could neither be taken back nor be told from somebody else's, and would be added again.
 
-A demoted node still takes over when nobody else advertises (hast-facts, 13): holding back costs no service.
+A demoted node still takes over when nobody else advertises: holding back costs no service (freebsd-facts:
+demoted-node-still-takes-over).
 """
 
 from __future__ import annotations

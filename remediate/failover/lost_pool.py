@@ -32,8 +32,8 @@ from remediate.state import ledger
 from remediate.state.ledger import Copy
 
 ASK = 15.0
-"""Seconds for all that the other node is asked: a call of ssh(1) may take 1.15 (hast-facts, 35), and nobody is served
-meanwhile anyway."""
+"""Seconds for all that the other node is asked: a call of ssh(1) may take 1.15 (freebsd-facts: costs-of-ssh), and
+nobody is served meanwhile anyway."""
 ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reason(Why.CANNOT_BE_PRIMARY)})
 """Reasons of a node that is unfit until a human ends it, or its time is over."""
 

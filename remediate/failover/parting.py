@@ -2,8 +2,8 @@
 
 hastd raises localcnt at the first write that completes while the other node is not connected (sbin/hastd/primary.c,
 write_complete). A clean unmount is such a write; giving up the role first is none, but the kernel then unmounts by
-force, and what NFS acknowledged and UFS still had in buffers is lost (hast-facts, 25 and 26). So the clean unmount is
-the rule: it loses nothing, whatever comes of it. The role goes first only if all of this is known:
+force, and what NFS acknowledged and UFS still had in buffers is lost (freebsd-facts: forced-unmount-loses-buffers). So
+the clean unmount is the rule: it loses nothing, whatever comes of it. The role goes first only if all of this is known:
 
 * the other node is not connected, or silent: otherwise the unmount reaches both disks and raises nothing. A worker that
   is not there says neither: hastd starts another one after a second (sbin/hastd/hastd.c, child_exit()), which connects;

@@ -1,9 +1,10 @@
 """What the other node has of a resource: asked where there is a way, else concluded from signs.
 
-The worker of a dead primary's secondary lingers for some 15 s after CARP has moved (hast-facts, 3); waiting for it is
-most of a failover. It is not waited for when the other node says itself that it is no primary, or when two independent
-signs say that it is not there: its hastd, which lies on the replication's network, and its management address, or the
-way to ask it, which lie on another. A sign is silence and nothing else (`hearing`): what refuses is there.
+The worker of a dead primary's secondary lingers for some 15 s after CARP has moved (freebsd-facts:
+complete-lags-behind); waiting for it is most of a failover. It is not waited for when the other node says itself that
+it is no primary, or when two independent signs say that it is not there: its hastd, which lies on the replication's
+network, and its management address, or the way to ask it, which lie on another. A sign is silence and nothing else
+(`hearing`): what refuses is there.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 A primary worker first tries to connect to the other node, and only then serves its device (sbin/hastd/primary.c,
 hastd_primary(): init_ggate(), init_remote(), then ggate_recv_thread()); GEOM's taste of the new provider waits for it.
-A dead node answers nothing, so that is hastd's `timeout`, 10 s (hast-facts, 32). With a host route of RTF_REJECT the
-kernel drops the first segment and connect(2) fails at once: EHOSTUNREACH from sys/net/if_loop.c, looutput(), in IPv6
-from sys/netinet6/in6_src.c, in6_selectif(), which tcp_output() hands on in state SYN_SENT.
+A dead node answers nothing, so that is hastd's `timeout`, 10 s (freebsd-facts: device-waits-for-a-dead-peer). With a
+host route of RTF_REJECT the kernel drops the first segment and connect(2) fails at once: EHOSTUNREACH from
+sys/net/if_loop.c, looutput(), in IPv6 from sys/netinet6/in6_src.c, in6_selectif(), which tcp_output() hands on in state
+SYN_SENT.
 
 As long as the route stands the nodes are never connected. So what is rejected is written down before the route is
 added, and whoever comes next removes what is left: every convergence looks at the note, and at the routes themselves

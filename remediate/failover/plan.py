@@ -141,7 +141,7 @@ def _started(
     node: NodeState, resources: Mapping[str, ResourceState], served: list[str], policy: Failover
 ) -> Iterator[str]:
     """What has to be started. mountd too where it runs, when a file system was mounted after it: only a restart exports
-    such a one (hast-facts, 5)."""
+    such a one (freebsd-facts: remount-is-not-exported)."""
     unexported = any(not resources[name].exported or not resources[name].active for name in served)
     for name in SERVING:
         if name not in node.serving or (name == "mountd" and unexported):

@@ -1,4 +1,6 @@
-"""Whether clients are served: MNT and GETATTR at the service address, as a client asks them (hast-facts, 6).
+"""Whether clients are served: MNT and GETATTR at the service address, as a client asks them.
+
+Nothing else tells (freebsd-facts: export-list-proves-nothing).
 
 On this machine the calls are made from here; on a node that is reached through a prefix they are made there, by
 `hastwatch reach`, because only there the address means the same.

@@ -1,7 +1,7 @@
 """The role of a resource: taking it, looking that it stays, and the device that a primary offers.
 
-`hastctl role` exits 0 as soon as hastd took the order, whatever happens afterwards (hast-facts, 8 and 20): so the role
-is read again, and the other node is asked once more.
+`hastctl role` exits 0 as soon as hastd took the order, whatever happens afterwards (freebsd-facts:
+role-exits-0-at-once, primary-beside-a-primary): so the role is read again, and the other node is asked once more.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ HASTCTL = "/sbin/hastctl"
 TAKES = 20.0
 """Seconds for hastctl to give an order, and for a worker to end."""
 DEVICE = 15.0
-"""Seconds for the device to appear; up to 3 were seen (guide, trap 1)."""
+"""Seconds for the device to appear; guides tell of up to 3 (freebsd-facts: device-follows-the-role)."""
 LATE = 1.0
-"""Seconds after which a device is late: 0.2 to 0.4 s were measured (hast-facts, 29 and 30), and 10 where the worker
-waits for a dead node (32)."""
+"""Seconds after which a device is late: 0.2 to 0.4 s were measured (freebsd-facts: device-follows-the-role), and 10
+where the worker waits for a dead node (freebsd-facts: device-waits-for-a-dead-peer)."""
 EVERY, DEVICE_EVERY, ROLE_EVERY = 0.05, 0.02, 0.5
 """Seconds between two looks; for the device it is ls(1), and now and then hastctl(8) whether the role is lost again."""
 

@@ -2,8 +2,8 @@
 
 What rc.conf(5) says of mountd and nfsd is done by their scripts alone (rc.d/mountd mountd_precmd(), rc.d/nfsd
 nfsd_precmd(), FreeBSD 13.2 and 15.1): files of zfs(8), versions of NFS, `-n` and `-R`, nfsuserd(8), settings of the
-kernel, another program. It takes a second each where starting a process is slow (hast-facts, 34). rpcbind, statd and
-lockd export nothing and run on both nodes, so that a promotion starts the two only.
+kernel, another program. It takes a second each where starting a process is slow (freebsd-facts: costs-of-a-handover).
+rpcbind, statd and lockd export nothing and run on both nodes, so that a promotion starts the two only.
 
 rc.subr(8) takes anybody's process of a daemon's name for the daemon where its script names no pid file
 (check_process(), _find_processes()): whoever has an account could keep NFS from being started, and would get its
@@ -48,7 +48,8 @@ def running_daemons(node: Node) -> frozenset[str]:
 
 
 def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
-    """Which of the other services run, as `service NAME onestatus` has it (28). One that does not say counts as one
+    """Which of the other services run, as `service NAME onestatus` has it (freebsd-facts:
+    status-of-a-disabled-service). One that does not say counts as one
     that does: it is not started again, and has to be stopped before anything is unmounted. Raises ProbeError."""
     found = []
     for name in names:

@@ -2,7 +2,7 @@
 
 A client whose segment meets a closed port is reset, connects again, is refused, and backs off for seconds (FreeBSD
 about 3, Linux 3 and doubling: XS_TCP_INIT_REEST_TO). One whose segment is dropped retransmits it within a second and
-goes on as soon as nfsd is there, or is woken (`tickle`). See hast-facts, 34.
+goes on as soon as nfsd is there, or is woken (`tickle`; freebsd-facts: closed-port-costs-seconds).
 
 The setting is net.inet.tcp.blackhole, which concerns every closed port of the node, so it holds for as long as a
 transition and no longer. The value to be restored is written down before, and every convergence ends with restoring it,

@@ -196,7 +196,7 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
             if lacks := damage.written_down(node, name) or damage.by_counters(there):
                 raise StepFailed(f"the copy of {name} on {node.name} is damaged: {lacks}")
             heard = hearing.hastd(site.here, seen.resources[name].remoteaddr)
-            if heard is not Heard.LISTENS:  # a worker looks alive for long (3)
+            if heard is not Heard.LISTENS:  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")

@@ -2,8 +2,9 @@
 
 Their pids come from fuser(1), which writes nothing else to standard output (fuser.c do_fuser()): a name that its owner
 chose can't be taken for a pid. fuser looks for the device that the path lies on when it is called, and where nothing is
-mounted any more that is the root file system, of which every process has something open (hast-facts, 40). So nobody
-gets a signal unless the same file system is still mounted after fuser and the last look at the processes.
+mounted any more that is the root file system, of which every process has something open (freebsd-facts:
+users-of-an-absent-mount). So nobody gets a signal unless the same file system is still mounted after fuser and the last
+look at the processes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Wake the clients of a resource as soon as nfsd serves here: known connections first, then whoever else is known.
 
 A client whose call the other node had acknowledged and not answered waits for its own time-out, 60 s or 300 s, though
-the service is back (hast-facts, 33); `tickle` says how it is woken. What is known comes from this node's own looks,
-from the other node's messages, and from the replicated file system (`clients`).
+the service is back (freebsd-facts: acknowledged-call-waits); `tickle` says how it is woken. What is known comes from
+this node's own looks, from the other node's messages, and from the replicated file system (`clients`).
 
 A tickle may be in vain: while CARP is cut both nodes are MASTER, and the client's answer to it reaches the other one.
 So who has not come back is tickled again at the periodic looks, for as long as a client waits by itself; and anew when

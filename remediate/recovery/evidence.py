@@ -24,7 +24,8 @@ from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.ledger import Copy
 
-"""hastctl(8), dump, of a disk that can be read and has none (hast-facts, 7); one that cannot be read is not blank."""
+"""hastctl(8), dump, of a disk that can be read and has none (freebsd-facts: no-metadata-exits-255); one that cannot be
+read is not blank."""
 
 
 class Side(NamedTuple):

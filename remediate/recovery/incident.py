@@ -22,8 +22,8 @@ from remediate.state.journal import Entry, parse
 BEFORE, AFTER = 600.0, 120.0
 """Seconds around the entries of an incident that are shown with it."""
 TOGETHER = 60.0
-"""Seconds within which both nodes find the same split-brain: hastd tells both of it, again every 10 s (hast-facts, 1),
-and clocks differ."""
+"""Seconds within which both nodes find the same split-brain: hastd tells both of it, again every 10 s
+(freebsd-facts: split-brain-is-told-again), and clocks differ."""
 ASKED = 30.0
 """Seconds for the other node's journal."""
 MOST, SHOWN = 10_000, 20

@@ -1,9 +1,10 @@
 """Whether this node's copy of a resource may be given up: a function of the evidence, as two tables.
 
 Nothing else protects the data: `hastctl create` on a running, mounted primary exits 0 and wipes its metadata
-(hast-facts, 18). So every sentence of REFUSALS that is true of the evidence refuses, what could not be read refuses,
-and none of it can be passed by an option. A copy is given up only beside another one that clients are served from, as
-address, role, mount, export, daemons and a client's own calls say together: no single wrong answer is enough.
+(freebsd-facts: create-asks-nobody). So every sentence of REFUSALS that is true of the evidence refuses, what could not
+be read refuses, and none of it can be passed by an option. A copy is given up only beside another one that clients are
+served from, as address, role, mount, export, daemons and a client's own calls say together: no single wrong answer is
+enough.
 """
 
 from __future__ import annotations

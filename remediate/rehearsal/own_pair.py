@@ -1,9 +1,9 @@
 """The pair that `hastwatch rehearse` and `hastwatch pair up` begin with: healthy, and with the user's resources.
 
 `PairLayout` by itself is the recorded pair, which is not kept as well as it could be: rc(8) starts mountd and nfsd on
-the node without the mount too (hast-facts, 14), devd's rule misses interfaces with a capital letter or an underscore in
-their name, and calls a program that only logs; and both nodes have the same management address. A healthy pair has none
-of that.
+the node without the mount too (freebsd-facts: root-is-exported-instead), devd's rule misses interfaces with a capital
+letter or an underscore in their name, and calls a program that only logs; and both nodes have the same management
+address. A healthy pair has none of that.
 """
 
 from __future__ import annotations

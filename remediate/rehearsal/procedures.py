@@ -13,7 +13,7 @@ HELD_BACK = 240
 
 
 def stop_serving(stage: Stage, node: Node) -> None:
-    """mountd and nfsd; rpcbind, statd and lockd export nothing and may keep running (hast-facts, 29)."""
+    """mountd and nfsd; rpcbind, statd and lockd may keep running (freebsd-facts: base-daemons-may-stay)."""
     for service in ("mountd", "nfsd"):
         stage.types(node, f"service {service} onestop")
 
@@ -51,7 +51,7 @@ def start_serving(stage: Stage, node: Node) -> None:
 
 
 def restart_mountd(stage: Stage, node: Node) -> None:
-    """The one thing that exports a file system which was mounted again (hast-facts, 5)."""
+    """What exports a file system that was mounted again (freebsd-facts: remount-is-not-exported)."""
     stage.types(node, "service mountd onerestart")
     stage.waits(3, "mountd reads its exports")
 

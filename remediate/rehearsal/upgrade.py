@@ -1,8 +1,8 @@
 """A pair is upgraded from 14.5 to 15.1 as every pair is: the standby first, then a switchover, then the other node.
 
 A stock hastd of 15 follows a primary of 14.5 without a fault and does not work as primary (bug 292322), so everything
-looks well until the switchover (hast-facts, 42). Once by hand with the documented hook, which ends without service;
-once with hastwatch, which says so before, and refuses the switchover.
+looks well until the switchover (freebsd-facts: stock-15-is-no-primary). Once by hand with the documented hook, which
+ends without service; once with hastwatch, which says so before, and refuses the switchover.
 """
 
 from __future__ import annotations

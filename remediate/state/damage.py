@@ -1,8 +1,9 @@
 """That a write failed on a copy, as the ledger keeps it: until the copy was created, filled, and called complete then.
 
-HAST calls such a copy complete all along (hast-facts, 31). That it was made anew is seen, not concluded from the time:
-its metadata were those of `hastctl create` (resuid 0), then those of a primary that has connected, whose first
-synchronisation copies everything (secondary.c, init_remote()), and then that primary says that nothing is dirty.
+HAST calls such a copy complete all along (freebsd-facts: one-good-write-is-enough). That it was made anew is seen, not
+concluded from the time: its metadata were those of `hastctl create` (resuid 0), then those of a primary that has
+connected, whose first synchronisation copies everything (secondary.c, init_remote()), and then that primary says that
+nothing is dirty.
 """
 
 from __future__ import annotations

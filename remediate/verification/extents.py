@@ -1,7 +1,8 @@
 """A copy as it lies on its local provider, extent by extent, as hashes.
 
-hastd has the provider open for writing meanwhile, which keeps nobody from reading it (hast-facts, 39): FreeBSD has no
-buffer cache for disks, so that what is read is what hastd wrote (sys/kern/kern_physio.c, physio()). Where the data
+hastd has the provider open for writing meanwhile, which keeps nobody from reading it (freebsd-facts:
+provider-can-be-read): FreeBSD has no buffer cache for disks, so that what is read is what hastd wrote
+(sys/kern/kern_physio.c, physio()). Where the data
 begins, `localoff`, is in the metadata (sbin/hastd/metadata.c, metadata_read(); hastd adds it to every offset, primary.c
 local_send_thread(), secondary.c disk_thread()).
 """

@@ -2,9 +2,9 @@
 
 A write has two *pieces*. Its **content** reaches the device when the NFS server commits it. Its **name** (directory
 entry and inode of a new file) is metadata of UFS soft updates and reaches the device only `kern.filedelay`,
-`kern.dirdelay`, `kern.metadelay` seconds later, although the client has its acknowledgement (facts 25, 26, 30). After a
-crash a write is there when both pieces are: a file without a name is freed by fsck, a name without content is a file
-full of NUL bytes.
+`kern.dirdelay`, `kern.metadelay` seconds later, although the client has its acknowledgement (freebsd-facts:
+commit-is-not-the-name, delays-bound-the-loss). After a crash a write is there when both pieces are: a file without a
+name is freed by fsck, a name without content is a file full of NUL bytes.
 
 Pieces lie in extents of disks (`disk.py`) and in the buffers of a mounted file system (`ufs.py`). This module knows
 numbers and verdicts only.

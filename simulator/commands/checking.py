@@ -1,4 +1,4 @@
-"""fsck: replaying the journal or checking in full, and what it frees (26)."""
+"""fsck: replaying the journal or checking in full, and what it frees (freebsd-facts: commit-is-not-the-name)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _failed(device: str, full: bool) -> str:
 
 
 def _freed(node: Node, resource: ResourceLayout) -> int:
-    """Files whose content is there and whose name is not: fsck frees them (26)."""
+    """Files whose content is there and whose name is not: fsck frees them (freebsd-facts: commit-is-not-the-name)."""
     pieces = node.disks[node.hastd.resources[resource.name].conf.local].pieces()
     numbers = {
         write.creation

@@ -49,7 +49,8 @@ def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:
 
 
 def served(node: Node, resource: ResourceLayout, extent: int = 0) -> Steps[bool]:
-    """Read the device: wait while its worker is stopped or waits for the peer (20), and for ever where the worker loses
+    """Read the device: wait while its worker is stopped or waits for the peer (freebsd-facts:
+    primary-beside-a-primary), and for ever where the worker loses
     the request (`PrimaryWorker.reads_remotely`); False is EIO. A device without its worker is read by the kernel, or
     waits for the next one (`left_device.py`)."""
     while True:

@@ -8,7 +8,7 @@ from simulator.shell.shell import Call, command
 
 @command("chflags")
 def chflags(call: Call) -> Steps[int]:
-    """chflags(1) schg and noschg: an immutable directory takes no new files (30).
+    """chflags(1) schg and noschg: an immutable directory takes no new files (freebsd-facts: immutable-mount-point).
 
     On a mount point it acts on what is mounted there: a flag of that file system, which the other node gets too.
     """

@@ -26,7 +26,7 @@ EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_OSERR, EX_OSFILE, EX_TEMPFAIL, EX_CONFIG = 
 """sysexits(3), as hastctl uses them."""
 
 UNREADABLE = 255
-"""Exit status when metadata can't be read (7)."""
+"""Exit status when metadata can't be read (freebsd-facts: no-metadata-exits-255)."""
 
 NO_SUCH_RESOURCE = 1
 """EHAST_NOENTRY"""

@@ -38,7 +38,8 @@ def _portmapper_hangs(server: Nfs | None) -> bool:
 
 @command("showmount")
 def showmount(call: Call) -> Steps[int]:
-    """showmount(8): -e for the export list, -a for who mounts. Hangs with rpcbind down (23)."""
+    """showmount(8): -e for the export list, -a for who mounts. Hangs with rpcbind down (freebsd-facts:
+    showmount-hangs-without-rpcbind)."""
     words = call.argv[1:]
     host = words[-1] if words and not words[-1].startswith("-") else "localhost"
     server = _server(call, host)

@@ -253,7 +253,7 @@ def newfs(call: Call) -> Steps[int]:
 
 @command("sync")
 def sync(call: Call) -> int:
-    """sync(8): schedules all buffers and returns (25)."""
+    """sync(8): schedules all buffers and returns (freebsd-facts: sync-only-schedules)."""
     for each in call.node.filesystems.mounts.values():
         each.schedule_sync()
     return 0

@@ -2,7 +2,8 @@
 
 The format of fstat(1) is that of recordings; that of fuser(1) as its source has it. Both look for the device on which
 the path lies now: where nothing is mounted at a mount point, that is the root file system, of which every process has
-something open (hast-facts, 40). The kernel's NFS server holds nothing open between two requests.
+something open (freebsd-facts: users-of-an-absent-mount). The kernel's NFS server holds nothing open between two
+requests.
 """
 
 from __future__ import annotations

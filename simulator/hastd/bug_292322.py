@@ -1,13 +1,13 @@
-"""What a hastd with FreeBSD bug 292322 does, and what the other node's hastd sees of it (hast-facts, 42).
+"""What a hastd with FreeBSD bug 292322 does, and what the other node's hastd sees of it.
 
-The worker of a primary asks hastd for a connection and waits for the descriptor without end (`primary.c
-primary_connect()`), unless hastd was refused the connection at once, which is an answer without a descriptor
-(`hastd.c connection_migrate()`): a route that rejects, or an address of its own that is gone. Where it waits depends on
-when: the worker that has just been started has not served its device yet, so GEOM tastes it for ever, no file appears,
-and whoever asks GEOM waits too. One that has served its device tries to connect in its guard thread, which is the one
-that ends the worker at a signal: the device goes on working, and hastd, told of another role, waits for a worker that
-does not end (`control.c control_set_role_common()`, waitpid(2)) until that is killed with SIGKILL, which leaves its
-device (`left_device.py`).
+The bug is freebsd-facts: stock-15-is-no-primary. The worker of a primary asks hastd for a connection and waits for the
+descriptor without end (`primary.c primary_connect()`), unless hastd was refused the connection at once, which is an
+answer without a descriptor (`hastd.c connection_migrate()`): a route that rejects, or an address of its own that is
+gone. Where it waits depends on when: the worker that has just been started has not served its device yet, so GEOM
+tastes it for ever, no file appears, and whoever asks GEOM waits too. One that has served its device tries to connect in
+its guard thread, which is the one that ends the worker at a signal: the device goes on working, and hastd, told of
+another role, waits for a worker that does not end (`control.c control_set_role_common()`, waitpid(2)) until that is
+killed with SIGKILL, which leaves its device (`left_device.py`).
 
 On the other node hastd accepts the connection and waits for its header for HAST_TIMEOUT seconds, in its main loop:
 nothing else is answered meanwhile (recorded: a call of `hastctl status` took until the header had timed out).

@@ -85,7 +85,8 @@ class Disk:
     flips: dict[int, int] = field(default_factory=dict)
     """Extents in which bits have flipped silently, and the number of the event."""
     recent: list[int] = field(default_factory=list)
-    """The most recently written of them: up to keepdirty extents stay in the map although both copies agree (9)."""
+    """The most recently written of them: up to keepdirty extents stay in the map although both copies agree
+    (freebsd-facts: dirty-after-a-switchover)."""
 
     @property
     def datasize(self) -> int:

@@ -2,8 +2,8 @@
 
 How two of them connect is in `handshake.py`.
 
-A worker's own messages after it has jailed itself never reach the log on 13.2 (1); only those are written here that
-were recorded. hastd's hook is forked and never waited for.
+A worker's own messages after it has jailed itself never reach the log (freebsd-facts: worker-lines-are-lost); only
+those are written here that were recorded. hastd's hook is forked and never waited for.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Hastd:
         return self.node.on and network.address_up(self.node.layout.address) and not network.rejects(theirs)
 
     def stuck(self) -> bool:
-        """A stopped worker makes status and list hang for all resources (16)."""
+        """A stopped worker makes status and list hang for all resources (freebsd-facts:
+        stopped-worker-hangs-hastctl)."""
         return self.busy or any(res.worker is not None and res.worker.stopped for res in self.resources.values())
 
     def takes_connection(self) -> bool:
@@ -184,7 +185,7 @@ class Hastd:
         self._port.emptied()
 
     def die(self, cause: Cause) -> None:
-        """The daemon is gone, and its workers and devices with it (4)."""
+        """The daemon is gone, and its workers and devices with it (freebsd-facts: device-goes-with-hastd)."""
         if self.process is None:
             return
         self.node.processes.end(self.process)
@@ -290,13 +291,15 @@ class Hastd:
                 self.clock.after(WORKER_RESTART, lambda: self._restart_primary(resource))
 
     def _restart_primary(self, resource: Resource) -> None:
-        """A primary worker ended by a signal comes back after a second, and the mount survives (9)."""
+        """A primary worker ended by a signal comes back after a second, and the mount survives (freebsd-facts:
+        killed-worker-comes-back)."""
         if self.running and resource.role is Role.PRIMARY and resource.worker is None:
             self.log(Level.INFO, f"[{resource.conf.name}] (primary) Restarting worker process.")
             self._start_primary(resource)
 
     def end_worker(self, resource: Resource, cause: Cause) -> None:
-        """End a worker and what hangs on it: the device, and the file system that is mounted on it (4). All of it stays
+        """End a worker and what hangs on it: the device, and the file system that is mounted on it (freebsd-facts:
+        ufs-unmounts-itself). All of it stays
         where the worker was killed, and hastd waited for just that, or is killed before it has started another one."""
         was_killed = resource.worker is None and (self.awaited is not None or cause is Cause.UFS_DELAY)
         worker, resource.worker = resource.worker, None
@@ -377,13 +380,14 @@ class Hastd:
         return is_silent(worker)
 
     def tell_closed(self, secondary: SecondaryWorker) -> None:
-        """The primary's end of a connection is closed: the secondary learns it at once, or not at all (3)."""
+        """The primary's end of a connection is closed: the secondary learns it at once, or not at all
+        (freebsd-facts: complete-lags-behind)."""
         here, there = self.node, secondary.hastd.node
         if here.pair.replicates(here, there):
             secondary.exit(EX_TEMPFAIL)
 
     def create(self, path: str, extentsize: int, keepdirty: int, mediasize: int) -> None:
-        """`hastctl create`: new metadata on a provider, whatever runs on it (10, 18)."""
+        """`hastctl create`: new metadata on a provider, whatever runs on it (freebsd-facts: create-asks-nobody)."""
         disk = self.node.disks[path]
         size = mediasize or disk.datasize
         disk.metadata = Metadata(datasize=size, extentsize=extentsize, keepdirty=keepdirty)

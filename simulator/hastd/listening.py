@@ -1,6 +1,6 @@
 """hastd's sockets while hastd is stuck: connections wait in a queue, and are turned away when it is full.
 
-A refusal, or a reset, therefore does not prove that hastd is gone (hast-facts, 41).
+A refusal, or a reset, therefore does not prove that hastd is gone (freebsd-facts: refused-is-not-dead).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def reload(hastd: Hastd) -> None:
-    """Read the configuration again; new resources begin in init, changed ones go through init (24)."""
+    """Read the configuration again; new resources begin in init, changed ones go through init (freebsd-facts:
+    reload-restarts-a-secondary)."""
     if hastd.process is None or hastd.process.stopped:
         return
     hastd.log(Level.INFO, "Reloading configuration...")

@@ -48,11 +48,13 @@ class PrimaryWorker:
         self.disk = hastd.node.disks[resource.conf.local]
         assert self.disk.metadata is not None, "checked by hastd before it forks"
         self.metadata = self.disk.metadata
-        """The worker's own copy: `hastctl create` on the running primary changes the disk only (18)."""
+        """The worker's own copy: `hastctl create` on the running primary changes the disk only
+        (freebsd-facts: create-asks-nobody)."""
         self.statistics = Statistics()
         self.alive = True
         self.started = False
-        """False while it waits for a peer that is primary too: the device exists and serves nothing (20)."""
+        """False while it waits for a peer that is primary too: the device exists and serves nothing (freebsd-facts:
+        primary-beside-a-primary)."""
         self.deaf = False
         """Its guard thread waits for a connection for ever, and sees no signal (`bug_292322.py`)."""
         self.secondary: SecondaryWorker | None = None
@@ -90,7 +92,8 @@ class PrimaryWorker:
 
     @property
     def connected(self) -> bool:
-        """What this worker believes; the truth is up to `timeout` seconds ahead of it (3)."""
+        """What this worker believes; the truth is up to `timeout` seconds ahead of it (freebsd-facts:
+        complete-lags-behind)."""
         return self.secondary is not None
 
     @property
@@ -119,7 +122,7 @@ class PrimaryWorker:
         """hastd_primary() and guard_thread(): connect, wait for a peer that is primary too, then look every KEEPALIVE.
 
         Nobody serves the device before the first attempt to connect has ended, and GEOM, which tastes it, may make no
-        file of it until then (hast-facts, 32; `PairLayout.file_after_taste`)."""
+        file of it until then (freebsd-facts: device-waits-for-a-dead-peer; `PairLayout.file_after_taste`)."""
         if self.metadata.resuid == 0:
             self.update(localcnt=0, remotecnt=0)
         self.dirty = set(self.disk.active)

@@ -1,4 +1,7 @@
-"""The figures that `hastctl list` prints of a worker; they begin at zero with every new worker (28)."""
+"""The figures that `hastctl list` prints of a worker; they begin at zero with every new worker.
+
+The fact is freebsd-facts: error-counters-are-one-workers.
+"""
 
 from __future__ import annotations
 

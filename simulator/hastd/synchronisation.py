@@ -1,8 +1,9 @@
 """Copying the extents that differ from one node to the other, at the speed of the table of costs.
 
 primary.c, sync_thread().
-It begins with every connection. With nothing to copy it only sets the counters and is not announced (19). When it is
-done, the primary's counters become those of the secondary, crosswise, and so don't grow for ever (24).
+It begins with every connection. With nothing to copy it only sets the counters and is not announced. When it is done,
+the primary's counters become those of the secondary, crosswise, and so don't grow for ever (freebsd-facts:
+counters-cross-after-a-sync, events-come-in-any-order).
 """
 
 from __future__ import annotations

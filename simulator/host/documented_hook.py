@@ -1,8 +1,8 @@
 """The failover hook as the documented set-up has it: every CARP event acts on every resource, at once.
 
 It is here to be seen at work in the scenarios, with its faults: it believes the first event of a boot, it does not look
-whether the other node is still primary, and it gives up the role under a mounted file system (guide, "What the hook has
-to do" and its traps). devd waits for it, so a later event has to wait too.
+whether the other node is still primary, and it gives up the role under a mounted file system (freebsd-facts:
+documented-hook, documented-traps). devd waits for it, so a later event has to wait too.
 """
 
 from __future__ import annotations

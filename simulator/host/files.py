@@ -1,8 +1,8 @@
 """The root file system of a node: configuration, logs, pid files, device nodes. It survives a power cut.
 
 What lies below a mounted HAST file system is `ufs.py`'s; `node.py` decides which of the two a path belongs to. A write
-under an empty mount point lands here, without an error, as on the real thing (4), unless the directory is immutable.
-Directories of this machine can stand in the place of some.
+under an empty mount point lands here, without an error (freebsd-facts: writes-land-underneath), unless the directory is
+immutable. Directories of this machine can stand in the place of some.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one processor of a node: what runs at the same time shares it.
 
 Four Pythons at once take four times as long, and so does what runs beside them. That is what made the first promotion
-on a real pair slow (hast-facts 35; the journals of the runs), so every process that starts costs its part here. What
-only waits (a timer, a disk, an answer over the network) is no affair of the processor.
+on a real pair slow (freebsd-facts: processes-share-the-processor), so every process that starts costs its part here.
+What only waits (a timer, a disk, an answer over the network) is no affair of the processor.
 """
 
 from __future__ import annotations

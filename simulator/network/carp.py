@@ -52,7 +52,7 @@ class Vhid:
         self.password = layout.password
         self.state = State.INIT
         self.deaf_until = 0.0
-        """A boot with the flap: nothing is heard for the first seconds (guide, trap 7)."""
+        """A boot with the flap: nothing is heard for the first seconds (freebsd-facts: master-first-at-boot)."""
         self.master_since = 0.0
         self._demoted = False
         """Its interface went down, which demoted the whole node; coming up takes that back."""
@@ -94,7 +94,7 @@ class Vhid:
         self._stop_timer()
 
     def force(self, state: State) -> None:
-        """`ifconfig IFACE vhid N state …`; init does nothing (11)."""
+        """`ifconfig IFACE vhid N state …`; init does nothing (freebsd-facts: carp-events-by-cause)."""
         if state is State.INIT or self.state is State.INIT or state is self.state:
             return
         self._change(state, "user requested via ifconfig")

@@ -3,7 +3,8 @@
 A segment goes to the node that holds the service address at that moment. Only the node that accepted the connection
 knows it; another one resets it, except that `net.inet.tcp.blackhole` makes segments to a closed port disappear
 (tcp_input.c). What a node acknowledged is not sent again, so a client whose call was acknowledged and not answered
-before the power went waits for its own time-out (hast-facts 33). A tickle makes it send a segment, and that is reset.
+before the power went waits for its own time-out (freebsd-facts: acknowledged-call-waits). A tickle makes it send a
+segment, and that is reset.
 """
 
 from __future__ import annotations

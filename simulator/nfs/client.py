@@ -2,9 +2,9 @@
 
 It speaks TCP (`tcp.py`) as the client of FreeBSD does: a call that nothing acknowledges is sent again, one that was
 acknowledged is waited for; a connection that was closed or reset is made anew at once and the call repeated; a refused
-one is tried again after a pause (hast-facts 33, 34). What a client gets is decided by the node that it reaches under
-the service address: no answer, ESTALE, EIO, or an acknowledgement, which is when a write enters the account of
-`writes.py` as one that must not be lost.
+one is tried again after a pause (freebsd-facts: acknowledged-call-waits, closed-port-costs-seconds). What a client gets
+is decided by the node that it reaches under the service address: no answer, ESTALE, EIO, or an acknowledgement, which
+is when a write enters the account of `writes.py` as one that must not be lost.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CALL_TIMEOUT = 300.0
 """Seconds after which a call that was sent is given up, and its connection (NFS_TCPTIMEO, sys/fs/nfs/nfs.h)."""
 FIRST_PAUSE, PAUSE = 1.0, 3.0
 """Seconds from a refused connection to the next attempt: the first by the source (`tsleep(…, "rpccon", hz)` in
-clnt_reconnect_call(), clnt_rc.c), the others as seen: a server that was away for 1.5 s cost 4.4 s (34). Linux waits
-3 s and doubles (XS_TCP_INIT_REEST_TO)."""
+clnt_reconnect_call(), clnt_rc.c), the others as seen: a server that was away for 1.5 s cost 4.4 s (freebsd-facts:
+closed-port-costs-seconds). Linux waits 3 s and doubles (XS_TCP_INIT_REEST_TO)."""
 SYN_RETRANSMISSIONS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 12.0)
 """Seconds after each SYN that nothing answers: doubled from TCPTV_RTOBASE on, TCPTV_KEEP_INIT (75 s) together."""
 LOOK_AGAIN = 0.25

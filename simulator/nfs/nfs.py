@@ -1,6 +1,7 @@
 """The NFS server of a node: rpcbind and its registrations, statd, lockd, mountd with its exports, nfsd.
 
-The trap that decides over a failover is mountd's memory (5, 6, 14, 22): on a reload it exports only what differs from
+The trap that decides over a failover is mountd's memory (freebsd-facts: remount-is-not-exported,
+export-list-proves-nothing, root-is-exported-instead): on a reload it exports only what differs from
 the last time, by file system and line. A file system that was unmounted and mounted again has lost its export in the
 kernel, mountd believes it exported, and only a restart, or a reload while it was unmounted, exports it again. With
 nothing mounted the path lies in the root file system, and that is what gets exported.

@@ -1,8 +1,9 @@
 """rc(8): the order in which a node boots, and what an orderly shutdown does before the power goes.
 
-devd starts before the network, the network configures CARP, hastd comes after it and begins in role init, NFS is last
-(guide, "Boot is the hard part"). Two scripts of /usr/local/etc/rc.d are run where they are installed: one before the
-network, one between hastd and NFS. rc(8) waits for each.
+devd is there when the network configures CARP, hastd comes after it and begins in role init, NFS is last. rc(8) starts
+devd just after the interfaces and it is given the events until then (freebsd-facts: boot-order), which comes to the
+same. Two scripts of /usr/local/etc/rc.d are run where they are installed: one before the network, one between hastd and
+NFS. rc(8) waits for each.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def booting(node: Node) -> Steps[None]:
 
 def shutting_down(node: Node) -> Steps[None]:
     """rc.shutdown, or as much of it as its watchdog lets it do; then init ends every process, hastd too, and the
-    kernel unmounts by force what is on its devices (init.c, death(); 4). Then the power goes."""
+    kernel unmounts by force what is on its devices (init.c, death(); freebsd-facts: device-goes-with-hastd). Then the
+    power goes."""
     scripts = node.clock.start(_rc_shutdown(node))
     yield first_of(scripts, node.clock.timeout(RC_SHUTDOWN))
     scripts.kill()

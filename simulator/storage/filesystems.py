@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class FileSystems:
-    """All mounts and imported pools of one node, and whether the root file system is exported (14)."""
+    """All mounts and imported pools of one node, and whether the root file system is exported (freebsd-facts:
+    root-is-exported-instead)."""
 
     def __init__(self, node: Node) -> None:
         self.node = node

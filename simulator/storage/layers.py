@@ -4,7 +4,8 @@ None was recorded; this follows the sources. A class tastes a new provider some 
 makes of it appears later still: gjournal's own thread first replays the journal (`g_journal.c g_journal_worker()`).
 geli makes nothing before it is given the key, and keeps what it lies on open (`g_eli.c g_eli_create()`). When the
 device of HAST goes, all of them go with it (g_orphan_provider(); `g_eli_orphan()`, `g_journal_orphan()`,
-`g_slice_orphan()`, `g_part_orphan()`), and UFS on them is unmounted by force as on the device itself (4).
+`g_slice_orphan()`, `g_part_orphan()`), and UFS on them is unmounted by force as on the device itself (freebsd-facts:
+ufs-unmounts-itself).
 """
 
 from __future__ import annotations

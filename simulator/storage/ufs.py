@@ -1,8 +1,9 @@
 """UFS with journalled soft updates on a HAST device: what is buffered, what a mount, an unmount or a lost device does.
 
-The delays of soft updates are the point (facts 4, 25, 26): content that a client committed goes to the device at once,
-the name of a new file only after the largest of `kern.filedelay`, `dirdelay` and `metadelay`. A clean unmount writes
-everything; when the device goes away under a mount, the kernel unmounts by force and the buffers are gone.
+The delays of soft updates are the point (freebsd-facts: commit-is-not-the-name): content that a client committed goes
+to the device at once, the name of a new file only after the largest of `kern.filedelay`, `dirdelay` and `metadelay`. A
+clean unmount writes everything; when the device goes away under a mount, the kernel unmounts by force and the buffers
+are gone (freebsd-facts: ufs-unmounts-itself, forced-unmount-loses-buffers).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from simulator.host.files import File
 from simulator.storage.mounts import FRAGMENT, NAMES_EXTENT, SUPERBLOCK_EXTENT, Mount, Usage, span, write_device
 
 SYNC_SCHEDULES = 5.0
-"""Seconds within which sync(8) gets its writes out: it only schedules them (25)."""
+"""Seconds within which sync(8) gets its writes out: it only schedules them (freebsd-facts: sync-only-schedules)."""
 
 BLOCK = 32768
 """Bytes of a block: whole blocks are written at once, only a partial one waits for the delays (ffs_write())."""

@@ -62,8 +62,8 @@ def _wait(node: Node, line: str, status: int, seconds: int) -> None:
 
 class Floor:
     """The commands alone, in a safe order, by a script: no Python, no question, no wait but for the device. It knows
-    that the peer is gone where it is, and rejects the route to it (hast-facts 32). rpcbind, statd and lockd run
-    already."""
+    that the peer is gone where it is, and rejects the route to it (freebsd-facts: device-waits-for-a-dead-peer).
+    rpcbind, statd and lockd run already."""
 
     POLL = 0.05
 

@@ -53,7 +53,8 @@ RHYTHM = 0.1
 WRITING = 20.0
 """Seconds that the client has written before the event."""
 LONGEST = 400.0
-"""Seconds within which clients must be served again: longer than a call that hangs (hast-facts, 33)."""
+"""Seconds within which clients must be served again: longer than a call that hangs (freebsd-facts:
+acknowledged-call-waits)."""
 STARTS = (0.0, 0.35, 0.7)
 """Seconds by which the event is shifted against CARP's advertisements; the table shows means."""
 
@@ -214,7 +215,8 @@ class Event(NamedTuple):
     recorded: str
     """The run of 0.1.0."""
     fsck: str
-    """What the fsck of the documented hook came to: a full check only after the power cut (27)."""
+    """What the fsck of the documented hook came to: a full check only after the power cut (freebsd-facts:
+    costs-of-the-documented-hook)."""
     hook: float
     """The client's gap with the documented hook, as recorded; NaN where it was not."""
     aim: float

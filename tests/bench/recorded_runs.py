@@ -96,7 +96,7 @@ def _takes(
     plan: Work, seconds: tuple[float, ...], waiting: Work | None, beside: Beside, taste: float = 0.0
 ) -> tuple[Phase, ...]:
     """The phases of a promotion. `taste`: seconds that GEOM's taste of the device waits for the attempt to connect to a
-    dead peer (hast-facts 32)."""
+    dead peer (freebsd-facts: device-waits-for-a-dead-peer)."""
     works = {
         "plan": plan,
         "await-peer": waiting,

@@ -8,7 +8,8 @@ from tests.bench.failover_time import EVENTS, PHASES, ByHand, Documented, Event,
 
 A_FIFTH = 0.2
 BY_HAND = 1.51
-"""Seconds that the necessary commands of a planned handover took (hast-facts 34): 0.70 and 0.81."""
+"""Seconds that the necessary commands of a planned handover took: 0.70 and 0.81 (freebsd-facts:
+costs-of-a-handover)."""
 HANDOVER, POWER_CUT, REBOOT = EVENTS
 
 

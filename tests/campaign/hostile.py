@@ -148,7 +148,8 @@ def _devd_comes(ground: Ground, node: Node) -> None:
 
 
 def _refuses(ground: Ground, node: Node, _: random.Random) -> None:
-    """hastd is stuck, and so many calls and connections wait for it that it takes no more (hast-facts, 41)."""
+    """hastd is stuck, and so many calls and connections wait for it that it takes no more (freebsd-facts:
+    refused-is-not-dead)."""
     broken(ground, "hang", node.name, "hastd")
     knocking = f"nc -z -w 1 {node.layout.address} 8457"
     calls = [node.start_command(words) for words in ("hastctl status", knocking) for _ in range(PENDING + 2)]

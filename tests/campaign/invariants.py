@@ -41,7 +41,8 @@ HEARS = 2.5
 cut off from everybody, and the one that has taken over from it, are both MASTER, and nothing can be done about it."""
 UNNOTICED = 60.0
 """Seconds for which a copy may lack what was acknowledged when its node is promoted and cannot ask the other one: until
-hastd notices that its primary is gone (20, hast-facts 3), and `stale_after`, and the promotion itself."""
+hastd notices that its primary is gone (20; freebsd-facts: complete-lags-behind), and `stale_after`, and the promotion
+itself."""
 MAY_END = frozenset({"rpcbind", "rpc.statd", "rpc.lockd", "mountd", "nfsd", "devd"})
 """What hastwatch may send a signal to; hastd is service(8)'s business."""
 BOUND = 150.0

@@ -1,4 +1,7 @@
-"""A restart of hastd under a mounted file system takes its device away (hast-facts, 43): nothing of ours does that."""
+"""A restart of hastd under a mounted file system takes its device away: nothing of ours does that.
+
+The fact is freebsd-facts: hastd-restart-takes-the-device.
+"""
 
 from __future__ import annotations
 

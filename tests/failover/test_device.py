@@ -1,4 +1,7 @@
-"""The device of a primary comes later than the role (hast-facts, 32): whoever takes up a promotion waits for it."""
+"""The device of a primary comes later than the role: whoever takes up a promotion waits for it.
+
+The fact is freebsd-facts: device-waits-for-a-dead-peer.
+"""
 
 from __future__ import annotations
 

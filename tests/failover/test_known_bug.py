@@ -1,4 +1,7 @@
-"""A node whose hastd does not work as primary (hast-facts, 42): nothing is moved to it, and it is tried once."""
+"""A node whose hastd does not work as primary: nothing is moved to it, and it is tried once.
+
+The fact is freebsd-facts: stock-15-is-no-primary.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def unmounted_cleanly(pair: InstalledPair) -> bool:
 
 @pytest.mark.parametrize("seconds", [0.0, 4.0, 30.0, 90.0])
 def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(state: Path, seconds: float) -> None:
-    """As seen on a real pair: 219 of 271 were lost (hast-facts, 36)."""
+    """As seen on a real pair: 219 of 271 were lost (freebsd-facts: forced-unmount-loses-buffers)."""
     pair = installed_pair(state)
     pair.standby.power_off()
     pair.passes(seconds)

@@ -1,4 +1,7 @@
-"""A stuck hastd whose control socket is full refuses as a dead one does (hast-facts, 41), and is told from it."""
+"""A stuck hastd whose control socket is full refuses as a dead one does, and is told from it.
+
+The fact is freebsd-facts: refused-is-not-dead.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The documented traps (guide, 1 to 11): each fails with the documented shell, and does not with hastwatch.
+"""The documented traps: each fails with the documented shell, and does not with hastwatch.
+
+They and their numbers are freebsd-facts: documented-traps.
 
 Where the documented hook of the rehearsal was written without a trap's fault, the shell of the trap's description is a
 hook of a few lines here.
@@ -163,7 +165,7 @@ def test_4_a_missed_promotion_is_reported_and_done_where_that_is_wanted(state: P
 
 def test_5_a_service_that_is_moved_by_hand_arrives_and_loses_nothing(state: Path) -> None:
     """`ifconfig … state backup` on one node tells the other node nothing. The simulated CARP has it as it was seen on a
-    preferred master: MASTER again 3 s later by itself (hast-facts, 11)."""
+    preferred master: MASTER again 3 s later by itself (freebsd-facts: carp-events-by-cause)."""
 
     def state_backup(pair: Watched) -> None:
         pair.active.run("ifconfig vtnet1 vhid 2 state backup")

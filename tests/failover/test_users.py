@@ -85,7 +85,8 @@ def test_pids_stand_in_columns_of_six() -> None:
 
 @pytest.mark.parametrize("command", ["fuser", "ps", "mount"])
 def test_a_forced_unmount_while_users_are_looked_for_ends_nobody(pair: InstalledPair, command: str) -> None:
-    """fuser and fstat list every process of the root file system then: pid 1, hastd, devd, sshd (hast-facts, 40)."""
+    """fuser and fstat list every process of the root file system then: pid 1, hastd, devd, sshd (freebsd-facts:
+    users-of-an-absent-mount)."""
     pair.breaks("busy", "nfs001", "home")
     mount = pair.does(pair.active, there)
     everybody = list(pair.active.processes.by_pid)

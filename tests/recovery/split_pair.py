@@ -1,4 +1,4 @@
-"""A simulated pair in a split-brain, made in every way that the guide knows, and the account of what was on its disks.
+"""A simulated pair in a split-brain, made in every way that is known, and the account of what was on its disks.
 
 Which side clients write to is chosen beside the way: while the nodes are apart they reach only those.
 """
@@ -293,7 +293,8 @@ def cut_off(pair: SplitPair, writers: frozenset[str]) -> None:
 
 
 def unmounted_first(pair: SplitPair, writers: frozenset[str]) -> None:
-    """The same, and a human unmounts on the first node before he gives up its role (guide: unmount first)."""
+    """The same, and a human unmounts on the first node before he gives up its role (freebsd-facts:
+    unmount-first-splits)."""
     first = pair.active
     pair.breaks_all(["cut", "cut-management"])
     pair.parts(writers, first)

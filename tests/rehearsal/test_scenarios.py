@@ -14,7 +14,8 @@ from tests.rehearsal.played import BY_NAME, looks, played, played_as, said, spar
 WITHOUT_FAULTS = {"switchover-clean", "switchover-documented", "switchover-automatic", "export-vanishes"}
 WITH_FAULTS = sorted(BY_NAME.keys() - WITHOUT_FAULTS)
 DOCUMENTED = 10.0
-"""Seconds without service in a planned handover by the documented hook (hast-facts, 35)."""
+"""Seconds without service in a planned handover by the documented hook (freebsd-facts:
+costs-of-the-documented-hook)."""
 AUTOMATIC = sorted(name for name, scenario in BY_NAME.items() if scenario.automatic)
 
 OWN = Config(

@@ -46,7 +46,8 @@ def home_on(node: Node) -> str:
 
 
 def await_device(pair: Pair, node: Node) -> None:
-    """As a human does who looks: with a dead peer the device comes after `timeout` seconds (hast-facts, 32)."""
+    """As a human does who looks: with a dead peer the device comes after `timeout` seconds (freebsd-facts:
+    device-waits-for-a-dead-peer)."""
     for _ in range(200):
         if node.run("ls /dev/hast/home").status == 0:
             return

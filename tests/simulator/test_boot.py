@@ -65,7 +65,7 @@ def test_the_boot_waits_for_both(pair: Pair) -> None:
 
 
 def test_a_demotion_before_the_network_keeps_a_preferred_node_from_taking_the_address(pair: Pair) -> None:
-    """Fact 13."""
+    """freebsd-facts: preferred-node-takes-the-address."""
     first, second = pair.nodes.values()
 
     def hold(node: Node, argv: list[str]) -> None:

@@ -1,4 +1,7 @@
-"""The NFS client speaks TCP as the client of FreeBSD does (hast-facts 33 and 34)."""
+"""The NFS client speaks TCP as the client of FreeBSD does.
+
+The facts are freebsd-facts: acknowledged-call-waits, closed-port-costs-seconds.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +163,8 @@ def test_a_call_that_nothing_acknowledged_is_sent_again_and_reset_by_the_new_nod
     began = pair.clock.now
     writing = client.write("mail-1", patience=700)
     pair.clock.advance(4)
-    # Without the route the device comes after 10 s (hast-facts, 32), and what is sent again meanwhile is reset already.
+    # Without the route the device comes after 10 s (freebsd-facts: device-waits-for-a-dead-peer), and what is sent
+    # again meanwhile is reset already.
     peer = pair.nodes["nfs001"].layout.address
     pair.must(pair.nodes["nfs002"], f"route -n add -inet -host {peer} 127.0.0.1 -reject -proto2")
     takes_over(pair, pair.nodes["nfs002"])

@@ -99,7 +99,7 @@ def test_the_peer_without_a_replication_address_refuses_everybody() -> None:
 
 
 def test_without_the_carp_module_at_boot_its_sysctl_is_unknown_and_nothing_advertises() -> None:
-    """Fact 13."""
+    """freebsd-facts: carp-before-the-network."""
     pair = Pair(replace(PairLayout(), carp_loaded=False))
     pair.power_on()
     first = pair.nodes["nfs001"]

@@ -56,7 +56,7 @@ def causes(found: list[Places]) -> set[Cause | None]:
 
 
 def test_a_power_cut_a_second_after_the_last_record_loses_the_whole_new_file_even_in_fullsync() -> None:
-    """Fact 26: the commit wrote the data and not the directory entry."""
+    """The commit wrote the data and not the directory entry (freebsd-facts: commit-is-not-the-name)."""
     pair, first, second = healthy()
     write_records(pair, 45)
     pair.clock.advance(1)
@@ -69,7 +69,7 @@ def test_a_power_cut_a_second_after_the_last_record_loses_the_whole_new_file_eve
 
 
 def test_with_short_delays_all_records_survive_a_power_cut_a_second_after_the_last() -> None:
-    """Fact 30: kern.filedelay=3 and its kin, 45 of 45 records."""
+    """kern.filedelay=3 and its kin: 45 of 45 records (freebsd-facts: delays-bound-the-loss)."""
     pair, first, second = healthy(filedelay=3, dirdelay=2, metadelay=1)
     write_records(pair, 45)
     pair.clock.advance(1)
@@ -89,7 +89,7 @@ def test_the_window_for_new_names_is_as_long_as_the_longest_delay(wait: int, fat
 
 
 def test_a_clean_unmount_while_connected_and_then_the_role_loses_nothing() -> None:
-    """Fact 30: 65 of 65 records, localcnt 0 on both, fsck finds it clean."""
+    """65 of 65 records, localcnt 0 on both, fsck finds it clean (freebsd-facts: clean-unmount-loses-nothing)."""
     pair, first, second = healthy()
     write_records(pair, 65)
     assert at_risk(pair, "home", Event.CLEAN_HANDOVER) == []
@@ -117,7 +117,8 @@ def test_the_role_first_with_the_link_up_loses_what_was_buffered_and_that_is_the
 
 
 def test_the_role_first_on_the_only_node_is_the_steps_doing_and_no_delay_of_ufs() -> None:
-    """As on a real pair: the peer dead, 219 of 271 acknowledged writes lost (hast-facts, 36)."""
+    """As on a real pair: the peer dead, 219 of 271 acknowledged writes lost (freebsd-facts:
+    forced-unmount-loses-buffers)."""
     pair, first, second = healthy()
     write_records(pair, 5)
     second.power_off()
@@ -195,7 +196,7 @@ def test_the_role_first_is_excused_where_the_first_write_alone_was_completed_too
 
 
 def test_the_role_first_is_the_steps_doing_while_hastd_starts_another_worker() -> None:
-    """An unmount waits for it (hast-facts, 10)."""
+    """An unmount waits for it (freebsd-facts: killed-worker-comes-back)."""
     pair, first, second = healthy()
     write_records(pair, 5)
     inflict(pair, "kill", "nfs001", "worker:home")
@@ -228,7 +229,7 @@ def test_the_role_first_is_the_steps_doing_while_the_other_node_boots_unnoticed(
 def test_the_documented_table_of_unmount_first_and_role_first(
     unmount_first: bool, counters_of_the_old: int, split: bool
 ) -> None:
-    """guide: the link already cut, n1 leaves, n2 takes over, n1 returns as secondary."""
+    """The link already cut, n1 leaves, n2 takes over, n1 returns as secondary (freebsd-facts: unmount-first-splits)."""
     pair, first, second = healthy()
     inflict(pair, "cut")
     pair.clock.advance(40)
@@ -352,7 +353,7 @@ def test_a_write_that_waits_for_a_cut_link_is_acknowledged_after_the_timeout_and
 
 
 def test_a_process_that_writes_after_a_forced_unmount_writes_into_the_root_file_system() -> None:
-    """Fact 4: no error, and the mail is under the mount point."""
+    """No error, and the mail is under the mount point (freebsd-facts: writes-land-underneath)."""
     pair, first, _ = healthy()
     pair.must(first, "hastctl role secondary home")
     pair.must(first, "sh -c 'echo x > /hast/home/mail'")
@@ -361,7 +362,7 @@ def test_a_process_that_writes_after_a_forced_unmount_writes_into_the_root_file_
 
 
 def test_an_immutable_mount_point_refuses_writes_while_nothing_is_mounted_and_can_be_mounted_on() -> None:
-    """Fact 30."""
+    """freebsd-facts: immutable-mount-point."""
     pair, first, _ = healthy()
     pair.must(first, "umount /hast/home")
     pair.must(first, "chflags schg /hast/home")

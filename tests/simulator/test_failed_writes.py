@@ -1,4 +1,4 @@
-"""A write that fails on one side: acknowledged, clean, and not there (hast-facts, 31; real-runs/silent-divergence)."""
+"""A write that fails on one side: acknowledged, clean, and not there (freebsd-facts: one-good-write-is-enough)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_secondary_that_cannot_clear_its_map_counts_each_write_twice() -> None
 
 
 def test_a_new_connection_resets_the_counters_copies_nothing_and_the_old_block_is_served() -> None:
-    """The whole story of fact 31."""
+    """The whole story of freebsd-facts: one-good-write-is-enough."""
     pair, first, second = healthy()
     inflict(pair, "disk-fails-writes", "nfs002", "home", "5")
     assert pair.client().write_now("mail", "x" * 40000).answer is Answer.OK

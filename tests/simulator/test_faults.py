@@ -73,7 +73,7 @@ def test_a_cut_one_way_is_heard_of_by_the_other_side_only(pair: Pair) -> None:
 
 
 def test_a_dead_link_looks_complete_for_a_while_on_both_nodes(pair: Pair) -> None:
-    """Facts 3 and 21."""
+    """freebsd-facts: complete-lags-behind."""
     inflict(pair, "cut")
     pair.clock.advance(9)
     assert (status(pair.nodes["nfs001"]), status(pair.nodes["nfs002"])) == ("complete", "complete")
@@ -84,7 +84,7 @@ def test_a_dead_link_looks_complete_for_a_while_on_both_nodes(pair: Pair) -> Non
 
 
 def test_a_stopped_worker_hangs_status_and_list_and_not_dump(pair: Pair) -> None:
-    """Fact 16."""
+    """freebsd-facts: stopped-worker-hangs-hastctl."""
     first = pair.nodes["nfs001"]
     inflict(pair, "hang", "nfs001", "worker")
     assert first.run("hastctl status", timeout=8).status == 124
@@ -95,7 +95,7 @@ def test_a_stopped_worker_hangs_status_and_list_and_not_dump(pair: Pair) -> None
 
 
 def test_a_killed_primary_worker_is_back_within_a_second_and_the_mount_survives(pair: Pair) -> None:
-    """Fact 9."""
+    """freebsd-facts: killed-worker-comes-back."""
     inflict(pair, "kill", "nfs001", "worker")
     operation = pair.client().write_now("mail")
     assert operation.answer.name == "OK"
@@ -130,7 +130,7 @@ def test_a_hung_nfsd_gives_no_answer_and_a_dead_one_neither(pair: Pair) -> None:
 
 
 def test_a_dead_rpcbind_hangs_showmount_and_not_a_client_that_has_mounted(pair: Pair) -> None:
-    """Fact 23."""
+    """freebsd-facts: showmount-hangs-without-rpcbind."""
     inflict(pair, "kill", "nfs001", "rpcbind")
     first = pair.nodes["nfs001"]
     assert first.run("showmount -e", timeout=40).status == 124
@@ -140,7 +140,7 @@ def test_a_dead_rpcbind_hangs_showmount_and_not_a_client_that_has_mounted(pair: 
 
 
 def test_local_disk_errors_are_only_counted_while_the_peer_is_there(pair: Pair) -> None:
-    """Fact 28."""
+    """freebsd-facts: one-good-write-is-enough, error-counters-are-one-workers."""
     inflict(pair, "disk-errors", "nfs001")
     assert pair.client().write_now("mail").answer.name == "OK"
     first = pair.nodes["nfs001"]
@@ -187,7 +187,8 @@ def test_the_clock_of_a_node_can_be_wrong(pair: Pair) -> None:
 
 
 def test_a_rebooted_preferred_node_takes_the_address_from_the_node_that_serves(pair: Pair) -> None:
-    """Facts 13 and 14: hastd in init, the root file system exported, the healthy server pushed to BACKUP."""
+    """hastd in init, the root file system exported, the healthy server pushed to BACKUP (freebsd-facts:
+    preferred-node-takes-the-address, root-is-exported-instead)."""
     first, second = pair.nodes.values()
     inflict(pair, "power-off", "nfs001")
     pair.clock.advance(5)
@@ -202,7 +203,7 @@ def test_a_rebooted_preferred_node_takes_the_address_from_the_node_that_serves(p
 
 
 def test_a_node_that_boots_demoted_holds_itself_back_and_the_flap_shows_master_then_backup(pair: Pair) -> None:
-    """Guide, trap 7; fact 13: demotion raised before the network comes up."""
+    """freebsd-facts: master-first-at-boot, carp-before-the-network."""
     first, second = pair.nodes.values()
     inflict(pair, "power-off", "nfs001")
     pair.clock.advance(5)

@@ -17,7 +17,8 @@ def pair() -> Pair:
 
 
 def test_primary_beside_a_primary_has_its_device_at_once_and_serves_it_after_the_timeout(pair: Pair) -> None:
-    """Fact 20: two primaries with the link up; recorded: the device within two seconds."""
+    """Two primaries with the link up; recorded: the device within two seconds (freebsd-facts:
+    primary-beside-a-primary)."""
     second = pair.nodes["nfs002"]
     began = pair.clock.now
     pair.must(second, "hastctl role primary home")
@@ -30,7 +31,7 @@ def test_primary_beside_a_primary_has_its_device_at_once_and_serves_it_after_the
 
 
 def test_role_primary_ends_a_lingering_secondary_worker_by_itself() -> None:
-    """Facts 29 and 30: at once after the power cut, device after 0.19 s."""
+    """At once after the power cut, device after 0.19 s (freebsd-facts: role-primary-ends-the-worker)."""
     pair = Pair(PairLayout(file_after_taste=False))
     pair.bring_up()
     second = pair.nodes["nfs002"]
@@ -44,7 +45,7 @@ def test_role_primary_ends_a_lingering_secondary_worker_by_itself() -> None:
 
 
 def test_role_primary_without_metadata_exits_zero_and_only_a_second_look_tells() -> None:
-    """Fact 8."""
+    """freebsd-facts: role-exits-0-at-once."""
     pair = Pair()
     pair.power_on()
     first = pair.nodes["nfs001"]
@@ -53,7 +54,7 @@ def test_role_primary_without_metadata_exits_zero_and_only_a_second_look_tells()
 
 
 def test_after_a_clean_switchover_the_new_primary_resynchronises_what_is_kept_dirty(pair: Pair) -> None:
-    """Fact 9: localcnt unchanged on both."""
+    """localcnt unchanged on both (freebsd-facts: dirty-after-a-switchover)."""
     first, second = pair.nodes.values()
     pair.must(first, "dd if=/dev/random of=/hast/home/big bs=1m count=100")
     pair.must(first, "umount /hast/home; hastctl role secondary home")
@@ -89,7 +90,7 @@ def test_a_stopped_secondary_worker_interrupts_a_synchronisation_after_the_timeo
 
 
 def test_an_idle_primary_that_gets_no_answers_gives_up_after_the_recorded_time(pair: Pair) -> None:
-    """Fact 21: 38 s, although its own keepalives arrive."""
+    """38 s, although its own keepalives arrive (freebsd-facts: complete-lags-behind)."""
     inflict(pair, "cut-from", "nfs002")
     pair.clock.advance(20)
     assert "complete" in pair.nodes["nfs001"].run("hastctl status").out

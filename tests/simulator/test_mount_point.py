@@ -36,7 +36,7 @@ def test_ls_shows_the_flags_between_group_and_size(pair: Pair, node: Node) -> No
 
 
 def test_an_immutable_empty_mount_point_takes_no_file_and_can_be_mounted_on(pair: Pair, node: Node) -> None:
-    """Fact 30."""
+    """freebsd-facts: immutable-mount-point."""
     pair.must(node, "umount /hast/home")
     pair.must(node, "chflags schg /hast/home")
     assert node.run("touch /hast/home/lost").err == "touch: /hast/home/lost: Operation not permitted\n"
@@ -133,7 +133,7 @@ def test_a_forced_unmount_writes_the_buffers_and_leaves_the_user_running(pair: P
 def test_where_nothing_is_mounted_any_more_both_list_every_process_of_the_root_file_system(
     pair: Pair, node: Node
 ) -> None:
-    """hast-facts, 40."""
+    """freebsd-facts: users-of-an-absent-mount."""
     pair.must(node, "umount -f /hast/home")
     everybody = {str(pid) for pid in node.processes.by_pid}
     assert {

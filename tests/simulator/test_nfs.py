@@ -25,7 +25,7 @@ def test_the_first_mount_after_boot_is_exported_by_itself(pair: Pair) -> None:
 
 
 def test_with_nothing_mounted_the_root_file_system_is_exported(pair: Pair) -> None:
-    """Fact 14."""
+    """freebsd-facts: root-is-exported-instead."""
     assert exported(pair, "nfs002") == ["/dev/gpt/rootfs"]
 
 
@@ -42,7 +42,7 @@ def test_with_nothing_mounted_the_root_file_system_is_exported(pair: Pair) -> No
 def test_a_remounted_file_system_is_exported_only_after_a_restart_or_a_reload_in_between(
     pair: Pair, between: str, after: str, good: bool
 ) -> None:
-    """Facts 5 and 22."""
+    """freebsd-facts: remount-is-not-exported."""
     first = pair.nodes["nfs001"]
     pair.must(first, f"umount /hast/home; {between}; mount /dev/hast/home /hast/home; {after}; sleep 1")
     assert (exported(pair, "nfs001") == ["/dev/hast/home"]) is good
@@ -53,7 +53,7 @@ def test_a_remounted_file_system_is_exported_only_after_a_restart_or_a_reload_in
 
 
 def test_showmount_lists_the_export_on_a_node_where_nothing_is_mounted(pair: Pair) -> None:
-    """Fact 6."""
+    """freebsd-facts: export-list-proves-nothing."""
     assert "/hast/home                         10.1.101.0 \n" in pair.must(pair.nodes["nfs002"], "showmount -e")
 
 
@@ -72,7 +72,7 @@ def test_a_client_is_told_as_recorded_which_daemon_is_missing(pair: Pair, state:
 
 
 def test_after_a_restart_of_rpcbind_the_others_are_not_registered(pair: Pair) -> None:
-    """Fact 17."""
+    """freebsd-facts: registrations-go-with-rpcbind."""
     first = pair.nodes["nfs001"]
     pair.must(first, "service rpcbind onerestart")
     assert first.run("showmount -e").err == "RPC: Program not registered\nshowmount: can't do exports rpc\n"
@@ -80,7 +80,7 @@ def test_after_a_restart_of_rpcbind_the_others_are_not_registered(pair: Pair) ->
 
 
 def test_a_bad_line_leaves_an_empty_list_and_an_exit_of_zero(pair: Pair) -> None:
-    """Fact 17."""
+    """freebsd-facts: bad-exports-exit-0."""
     first = pair.nodes["nfs001"]
     first.files.write("/etc/exports", "/hast/home -maprut=root\n")
     assert first.run("service mountd restart").status == 0
@@ -90,7 +90,8 @@ def test_a_bad_line_leaves_an_empty_list_and_an_exit_of_zero(pair: Pair) -> None
 
 
 def test_five_daemons_started_directly_are_quicker_than_through_service(pair: Pair) -> None:
-    """Fact 29: 0.60 against 5.64 s; 4 to 4.9 s in the runs of the documented hook (35)."""
+    """0.60 against 5.64 s; 4 to 4.9 s in the runs of the documented hook (freebsd-facts: costs-of-a-promotion,
+    costs-of-the-documented-hook)."""
     second = pair.nodes["nfs002"]
     names = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
 
@@ -110,8 +111,8 @@ def test_five_daemons_started_directly_are_quicker_than_through_service(pair: Pa
 
 
 def test_promotion_through_the_documented_steps_costs_what_was_measured(pair: Pair) -> None:
-    """Fact 29: role and device 0.39, fsck -p 0.33 s, or 0.24 and more on the second pair; fact 32: with the dead peer
-    rejected."""
+    """Role and device 0.39, fsck -p 0.33 s, or 0.24 and more on the second pair, with the dead peer rejected
+    (freebsd-facts: costs-of-a-promotion, device-waits-for-a-dead-peer)."""
     second = pair.nodes["nfs002"]
     pair.nodes["nfs001"].power_off()
     pair.clock.advance(25)

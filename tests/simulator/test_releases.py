@@ -1,4 +1,7 @@
-"""Releases of FreeBSD on the simulated pair, and bug 292322 as recorded (`transcripts-15.1`, b-primary-stock)."""
+"""Releases of FreeBSD on the simulated pair, and bug 292322 as recorded.
+
+The fact is freebsd-facts: stock-15-is-no-primary.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""route(8) on the simulated pair, and what a rejecting route does to hastd (hast-facts, 32)."""
+"""route(8) on the simulated pair, and what a rejecting route does to hastd.
+
+The fact is freebsd-facts: device-waits-for-a-dead-peer.
+"""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_a_mount_that_fails_leaves_the_pool_imported() -> None:
 
 
 def test_a_pool_that_is_imported_again_is_exported_only_by_a_restart_of_mountd() -> None:
-    """Fact 5: mountd's memory does not know that the kernel has forgotten."""
+    """mountd's memory does not know that the kernel has forgotten (freebsd-facts: remount-is-not-exported)."""
     pair, first, _ = healthy()
     pair.must(first, "zpool export home")
     pair.must(first, f"{IMPORT} home")
@@ -242,7 +242,7 @@ def test_a_pool_that_is_imported_again_is_exported_only_by_a_restart_of_mountd()
 
 
 def test_with_no_pool_mounted_mountd_exports_the_root_file_system() -> None:
-    """Fact 14."""
+    """freebsd-facts: root-is-exported-instead."""
     pair, _, second = healthy()
     assert pair.must(second, "mount").startswith("/dev/gpt/rootfs on / (ufs, NFS exported, ")
 

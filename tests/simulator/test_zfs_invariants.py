@@ -1,7 +1,7 @@
 """Whatever happens to a pair with a ZFS pool, nothing that a client had acknowledged is on no disk any more.
 
-UFS can't promise this (fact 26). Operations that give data away themselves are left out: new metadata, new disks, disk
-errors, and an asynchronous replication.
+UFS can't promise this (freebsd-facts: commit-is-not-the-name). Operations that give data away themselves are left out:
+new metadata, new disks, disk errors, and an asynchronous replication.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.simulator.pools import IMPORT, become_primary, fates, healthy, home_o
 
 
 def test_a_power_cut_right_after_an_acknowledgement_loses_nothing() -> None:
-    """Unlike UFS (fact 26): the intent log has the name of the new file too."""
+    """Unlike UFS (freebsd-facts: commit-is-not-the-name): the intent log has the name of the new file too."""
     pair, first, second = healthy()
     write_records(pair, 45)
     pair.client().write_now("new")
@@ -204,7 +204,7 @@ def test_an_export_waits_while_the_worker_is_stopped_and_ends_by_itself_although
 
 
 def test_a_pool_survives_a_killed_worker_which_is_back_in_a_second() -> None:
-    """Fact 9."""
+    """freebsd-facts: killed-worker-comes-back."""
     pair, first, _ = healthy()
     inflict(pair, "kill", "nfs001", "worker")
     assert pair.client().write_now("mail").answer is Answer.OK

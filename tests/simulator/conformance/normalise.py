@@ -80,7 +80,8 @@ def sorted_runs(lines: list[str], prefix: str) -> list[str]:
 
 
 def unordered_hooks(lines: list[str]) -> list[str]:
-    """hastd's hooks run concurrently: the order of connect, syncstart and syncdone is not information (fact 19)."""
+    """hastd's hooks run concurrently: the order of connect, syncstart and syncdone is not information (freebsd-facts:
+    events-come-in-any-order)."""
     kept: list[str] = []
     for line in lines:
         at = len(kept)
