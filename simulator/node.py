@@ -31,10 +31,10 @@ from simulator.storage import layers
 from simulator.storage.filesystems import FileSystems
 
 if TYPE_CHECKING:
-    from remediate.rehearsal.sessions import Session
     from simulator.account.writes import Cause, Piece
     from simulator.dying import Life
     from simulator.hastd.left_device import LeftDevice
+    from simulator.network.sessions import Session
     from simulator.pair import Pair
 
 TIMED_OUT = 124

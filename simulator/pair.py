@@ -17,7 +17,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from remediate.rehearsal.sessions import SimulatedLine
 from simulator.account.writes import Ledger
 from simulator.clock import Clock
 from simulator.hastd.reloading import reload
@@ -26,6 +25,7 @@ from simulator.host.processes import Running
 from simulator.host.programs import Hook, PythonHook
 from simulator.layout import KEY_FILE, PairLayout, ResourceLayout
 from simulator.network.link import Link, Traffic
+from simulator.network.sessions import SessionEnd
 from simulator.network.tcp import ClientSockets
 from simulator.nfs.client import Client
 from simulator.node import Node
@@ -73,7 +73,7 @@ class Pair:
         """Exceptions that Python hooks raised."""
         self.on_kill: list[Callable[[Node, Running], None]] = []
         """Told of each process that kill(1) sends a signal to, before it does."""
-        self.lines: list[SimulatedLine] = []
+        self.sessions: list[SessionEnd] = []
         """The sessions between the nodes that were begun, each by the end of the node that began it."""
         self.nodes: dict[str, Node] = {}
         for each in self.layout.nodes:

@@ -24,6 +24,7 @@ from remediate.recovery.keeping import Mode
 from remediate.recovery.recover import Recovery
 from remediate.recovery.resync import Resync
 from remediate.rehearsal.keeper import SimulatedKeeper
+from remediate.rehearsal.sessions import SimulatedLine
 from remediate.rehearsal.site import site_of
 from remediate.state import clients as remembered
 from remediate.state import noted
@@ -41,8 +42,8 @@ from simulator.rc.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from remediate.session import Line
     from remediate.site import Site
+    from simulator.network.sessions import SessionEnd
     from simulator.node import Node
     from simulator.pair import Pair
 
@@ -237,10 +238,10 @@ class Installed:
             return FAILED
         return exits.USAGE
 
-    def _session(self, node: Node, argv: list[str], line_of: Callable[[Life], Line]) -> None:
+    def _session(self, node: Node, argv: list[str], end_of: Callable[[Life], SessionEnd]) -> None:
         """`hastwatch take-over` and `hastwatch extents RESOURCE`, which the other node talks to."""
         life = Life(self.fates.pop(node.name, NEVER))
-        site, line = site_of(node, self.state, self.configs[node.name], life), line_of(life)
+        site, line = site_of(node, self.state, self.configs[node.name], life), SimulatedLine(end_of(life))
         self.workers.append(life)
         if argv[1:2] == [SUBCOMMAND]:
             self._as_task(node, lambda: answering.answer(site, argv[2], line))

@@ -19,9 +19,9 @@ from remediate.failover.filesystems import is_protected
 from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
 from remediate.failover.tickle import Client, Sent, in_a_word
 from remediate.machine import CarpNow, Machine
+from remediate.rehearsal.own_commands import facts
+from remediate.rehearsal.scratch import SimulatedScratch
 from simulator.clock import Process, first_of
-from simulator.commands.asking import facts
-from simulator.hastd.scratch import SimulatedScratch
 from simulator.shell.shell import Output
 
 if TYPE_CHECKING:

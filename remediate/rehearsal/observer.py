@@ -36,6 +36,7 @@ from checks.probes.node import (
     quoted,
 )
 from checks.probes.process import Completed
+from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.shell import Output
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from checks.ask import Refused
 from checks.plugin.config import Config
-from checks.probes.errors import NotPermitted, Unreachable
+from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
 from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
-from checks.probes.process import Completed
+from checks.probes.process import OUTPUT_LIMIT, Completed
 from remediate.machine import Machine
 from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
-from remediate.rehearsal.sessions import SimulatedLine, opened
+from remediate.rehearsal.sessions import SimulatedLine
 from remediate.session import Line
 from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.directory import RUN_DIRECTORY
@@ -36,10 +36,11 @@ from remediate.subcommands import answer
 from remediate.timing import Timing
 from simulator.clock import Process, Steps, Task, first_of
 from simulator.dying import Killed, Life
-from simulator.faults.lying_peer import Lie, answered, way_of
+from simulator.faults.lying_peer import Endless, Lie, answered, way_of
 from simulator.host.log import MESSAGES
 from simulator.network.link import Traffic
-from simulator.shell.shell import Output
+from simulator.network.sessions import SessionEnd, opened
+from simulator.shell.shell import Output, Result
 
 if TYPE_CHECKING:
     from remediate.verification.extents import Provider
@@ -171,12 +172,22 @@ class PeerNode(MortalNode):
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
         """The other node's answer, or what arrives in its place. Raises what NodeOfThePair raises, and
         NotUnderstood."""
+        line = quoted((*ENV_C, *command))
         try:
-            answer.admitted(quoted((*ENV_C, *command)), lambda: self._config)
+            answer.admitted(line, lambda: self._config)
         except Refused as error:
             return Completed(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
-        ask = partial(super().execute, command, until, shown)
-        return answered(self._asking, self.simulated, self._way, shown, ask)
+        ask, began = partial(super().execute, command, until, shown), self.deadline.now()
+
+        def result() -> Result:
+            done = ask()
+            return Result(done.status, done.stdout, done.stderr)
+
+        try:
+            status, out, err = answered(self._asking, self.simulated, self._way, shown, result)
+        except Endless:
+            raise NotUnderstood(f"more than {OUTPUT_LIMIT} bytes of output of {shown}", "y" * 80) from None
+        return Completed((line,), status, out, err, self.deadline.now() - began)
 
     def begin(self, line: str, output: Output) -> Process[int]:
         """Raises what `reach` raises."""
@@ -260,12 +271,12 @@ class WayToThePeer(WayOfThePair):
             words = answer.admitted(quoted((*ENV_C, *argv)), lambda: self._config)
         except Refused as error:
             raise NotPermitted(str(error)) from None
-        begun: list[SimulatedLine] = []
+        begun: list[SessionEnd] = []
         other = node.simulated
         self._life.begin_command(lambda: begun.append(opened(self._asking, other, self._life, words)))
         if self._asking.trouble.peer_lies is not None:
             begun[0].break_off()
-        return begun[0]
+        return SimulatedLine(begun[0])
 
 
 def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:

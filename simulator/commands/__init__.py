@@ -1,7 +1,6 @@
 """The commands a node knows, by subject. Importing this registers all of them (`shell.py`)."""
 
 from simulator.commands import (
-    asking,
     checking,
     flags,
     hast,
@@ -22,7 +21,6 @@ from simulator.commands import (
 )
 
 __all__ = [
-    "asking",
     "checking",
     "flags",
     "hast",

@@ -1,22 +1,17 @@
-"""showmount, rpcinfo and `hastwatch reach`, on the node itself, for the service address, or as the client host asks."""
+"""showmount and rpcinfo, on the node itself, for the service address, or as the client host asks."""
 
 from __future__ import annotations
 
-from remediate.failover.reach import DENIED, ROOT4, Served
 from simulator.clock import Steps
-from simulator.commands.sockets import tickle
-from simulator.nfs import nfs_ports
-from simulator.nfs.nfs import VERSION_3, Nfs, Registration
+from simulator.nfs.nfs import Nfs, Registration
 from simulator.shell.shell import Call, command
 
 PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}
 PROGRAMS["status"] = 100024
-REACH_PATIENCE = 3.0
-"""Seconds that `hastwatch reach` waits for an answer."""
 DAEMONS = {100000: "rpcbind", 100003: "nfsd", 100005: "mountd", 100021: "lockd", 100024: "statd"}
 
 
-def _server(call: Call, host: str) -> Nfs | None:
+def server_at(call: Call, host: str) -> Nfs | None:
     """The NFS server behind a name or address as this node reaches it, None when nobody answers."""
     node = call.node
     if host in ("localhost", "127.0.0.1", node.name, node.layout.address):
@@ -42,7 +37,7 @@ def showmount(call: Call) -> Steps[int]:
     showmount-hangs-without-rpcbind)."""
     words = call.argv[1:]
     host = words[-1] if words and not words[-1].startswith("-") else "localhost"
-    server = _server(call, host)
+    server = server_at(call, host)
     if server is None or _portmapper_hangs(server):
         yield call.node.pair.layout.costs.rpc_timeout
         call.err("RPC: Port mapper failure - RPC: Timed out\nshowmount: can't do exports rpc\n")
@@ -71,7 +66,7 @@ def rpcinfo(call: Call) -> Steps[int]:
     option = words[0] if words and words[0].startswith("-") else ""
     rest = words[1:] if option else words
     host = rest[0] if rest else "localhost"
-    server = _server(call, host)
+    server = server_at(call, host)
     if option in ("-t", "-u"):
         return (yield from _null_call(call, server, rest))
     if server is None or _portmapper_hangs(server):
@@ -135,51 +130,4 @@ def _null_call(call: Call, server: Nfs | None, words: list[str]) -> Steps[int]:
             call.err(f"rpcinfo: {trouble}\n")
             return 1
         call.out(f"program {program} version {number} ready and waiting\n")
-    return 0
-
-
-@command("hastwatch")
-def hastwatch(call: Call) -> Steps[int]:
-    """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
-    is `installed.py`'s."""
-    if len(call.argv) > 3 and call.argv[1] == "tickle":
-        return tickle(call)
-    if len(call.argv) != 4 or call.argv[1] != "reach":
-        if call.node.hastwatch is not None:
-            status = yield call.node.hastwatch.start(call.node, call.argv)
-            return int(status or 0)
-        call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
-        return 2
-    address, path = call.argv[2:]
-    server = _server(call, address)
-    if server is not None and server.answers("nfsd") and min(server.versions) > VERSION_3:
-        if server.has_root4:
-            call.out(f"{ROOT4}\n")
-            return 0
-        call.err("the root of NFSv4: NFS4ERR_NOENT\n")
-        return 1
-    if server is None or not server.answers("rpcbind"):
-        yield REACH_PATIENCE
-        call.err("rpcbind: no answer\n")
-        return 1
-    for name in ("mountd", "nfs"):
-        if not any(each.program == PROGRAMS[name] and each.netid == "tcp" for each in server.registrations):
-            call.err(f"{DAEMONS[PROGRAMS[name]]} is not registered\n")
-            return 1
-    for daemon in ("mountd", "nfsd"):
-        if not server.answers(daemon):
-            yield REACH_PATIENCE
-            call.err(f"{daemon}: no answer\n")
-            return 1
-    if refusing := nfs_ports.refuses(server.node, call.node.layout.address, call.user == "root"):
-        call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
-        return 1
-    identity = server.mount_request(path, call.node.layout.address, call.node.name)
-    if identity is None:
-        call.err(f"{Served.DENIED.value}\n")
-        return DENIED
-    verdict = server.serves(identity)
-    if verdict != "ok":
-        call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
-        return 1
     return 0

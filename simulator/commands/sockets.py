@@ -1,9 +1,7 @@
-"""netstat(1) of TCP connections and devd's sockets; `hastwatch tickle`, whose packets reach the simulated client."""
+"""netstat(1) of TCP connections and devd's sockets."""
 
 from __future__ import annotations
 
-from remediate.failover.tickle import PRIVILEGED
-from remediate.subcommands.tickle import client
 from simulator.host.devd import PIPES
 from simulator.shell.shell import Call, command
 
@@ -39,21 +37,3 @@ def _unix(number: int, path: str) -> str:
     """A line as unixdomainpr() of netstat's unix.c prints it."""
     kind, address = ("seqpac" if "seqpacket" in path else "stream"), 0xFFFFF80003A5B400 + 0x400 * number
     return f"{address:16x} {kind:<6} {0:6} {0:6} {address + 0x100:16x} {0:16x} {0:16x} {0:16x} {path}\n"
-
-
-def tickle(call: Call) -> int:
-    """`hastwatch tickle ADDRESS CLIENT[:PORT]...`, as root on the node."""
-    service, sent = call.argv[2], 0
-    for word in call.argv[3:]:
-        known = client(word)
-        address, ports = (known, PRIVILEGED) if isinstance(known, str) else (known.address, [known.port])
-        for port in ports:
-            try:
-                call.node.pair.sockets.tickle(call.node, service, address, port)
-            except OSError as error:
-                call.out(f"{sent} tickles sent from {service}\n")
-                call.err(f"hastwatch tickle: no packet could be sent from {service}: {error.strerror}\n")
-                return 1
-            sent += 1
-    call.out(f"{sent} tickles sent from {service}\n")
-    return 0

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from checks.probes.errors import NotUnderstood
-from checks.probes.process import OUTPUT_LIMIT, Completed
+from simulator.shell.shell import Result
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -41,7 +40,11 @@ class Lie(Enum):
 WRONG_WAYS = frozenset({Lie.ONESELF, Lie.STRANGER})
 """Where a way leads is in the configuration, which a process reads once, and ssh(1) knows hosts by their keys: a way
 that a process has leads to the same host as long as the process lives."""
-Ask = Callable[[], Completed]
+Ask = Callable[[], Result]
+
+
+class Endless(Exception):
+    """The answer does not end."""
 
 
 def way_of(asking: Node) -> Lie | None:
@@ -49,9 +52,9 @@ def way_of(asking: Node) -> Lie | None:
     return asking.trouble.peer_lies if asking.trouble.peer_lies in WRONG_WAYS else None
 
 
-def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -> Completed:
+def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -> Result:
     """The answer to a question that one node has for the other, or what it gets instead, by the way of its process.
-    Raises what `ask` raises, and NotUnderstood."""
+    Raises what `ask` raises, and Endless."""
     trouble = asking.trouble
     lie = way or (None if trouble.peer_lies in WRONG_WAYS else trouble.peer_lies)
     if lie is Lie.OLD and shown in trouble.heard:
@@ -59,17 +62,17 @@ def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -
     found = ask()
     if lie in (None, Lie.OLD):
         trouble.heard[shown] = found
-    return found if lie is None else _instead(lie, found, asked, shown)
+    return found if lie is None else _instead(lie, found, asked)
 
 
-def _instead(lie: Lie, found: Completed, asked: Node, shown: str) -> Completed:
+def _instead(lie: Lie, found: Result, asked: Node) -> Result:
     if lie is Lie.ENDLESS:
-        raise NotUnderstood(f"more than {OUTPUT_LIMIT} bytes of output of {shown}", "y" * 80)
+        raise Endless
     if lie is Lie.NONSENSE:
-        return found._replace(status=0, stdout=NOISE, stderr="")
+        return Result(0, NOISE, "")
     if lie is Lie.EMPTY:
-        return found._replace(status=0, stdout="", stderr="")
-    return found._replace(stdout=_of_a_stranger(found.stdout, asked.name)) if lie is Lie.STRANGER else found
+        return Result(0, "", "")
+    return found._replace(out=_of_a_stranger(found.out, asked.name)) if lie is Lie.STRANGER else found
 
 
 def _of_a_stranger(text: str, name: str) -> str:

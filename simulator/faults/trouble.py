@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from checks.probes.process import Completed
     from simulator.faults.lying_peer import Lie
+    from simulator.shell.shell import Result
 
 ENDLESS = math.inf
 """A preen that fails until a full check has repaired the file system."""
@@ -38,7 +38,7 @@ class Trouble:
     """What writing into the state directory of hastwatch fails with (EROFS, ENOSPC), 0 where it works."""
     peer_lies: Lie | None = None
     """What this node gets instead of the other one's answers."""
-    heard: dict[str, Completed] = field(default_factory=dict)
+    heard: dict[str, Result] = field(default_factory=dict)
     """What the other node has last answered to each question, for the lie that repeats it."""
 
     def preen_fails(self, resource: str) -> bool:

@@ -1,4 +1,4 @@
-"""A second hastd on a simulated node, with sockets and a copy of its own, as `hastwatch doctor --try-hast` starts it.
+"""A second hastd on a node, with sockets, a pid file and a copy of its own: `hastd -c FILE -P PIDFILE`.
 
 It has one resource, whose copy is a file, and does what the release of its program and its kernel do with a connection
 (`bug_292322`). The other node's place is taken by whoever starts it.
@@ -6,12 +6,9 @@ It has one resource, whose copy is a file, and does what the release of its prog
 
 from __future__ import annotations
 
-import errno
-import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from checks.probes.errors import Failed
-from remediate.doctor.scratch import CONF, COPY, DIRECTORY, PIDFILE, Heard, Listener, Scratch, conf
 from simulator.clock import Steps
 from simulator.hastd.hastconf import HastConf, ResourceConf
 from simulator.hastd.metadata import Role
@@ -19,36 +16,13 @@ from simulator.host.files import File
 from simulator.host.processes import SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
-    from simulator.dying import Life
     from simulator.node import Node
     from simulator.shell.shell import Call
 
 METADATA = "HAST metadata"
-PORT = 49152
 UNANSWERED = 1.0
 """Seconds for which the worker waits for the answer to its header, before it serves its device (`timeout 1`)."""
 EX_OSERR, EX_NOINPUT = 71, 66
-
-
-class SimulatedListener(Listener):
-    """The other node's place, on the node's loopback interface."""
-
-    def __init__(self) -> None:
-        self.now = Heard.NOTHING
-        self.closed = False
-
-    @property
-    def port(self) -> int:
-        """Any."""
-        return PORT
-
-    def heard(self) -> Heard:
-        """What has come."""
-        return self.now
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self.closed = True
 
 
 class ScratchHastd:
@@ -60,7 +34,9 @@ class ScratchHastd:
         self.worker: Running | None = None
         self.role = Role.INIT
         self.resource: ResourceConf | None = None
-        self.listener: SimulatedListener | None = None
+        self.pidfile = ""
+        self.on_connection: Callable[[bool], None] | None = None
+        """Whoever listens in the place of the other node: told of a connection, and whether a header comes on it."""
 
     @property
     def device(self) -> str:
@@ -74,11 +50,11 @@ class ScratchHastd:
 
     def start(self, words: list[str], conf: HastConf) -> int:
         """hastd -c CONF -P PIDFILE"""
-        pidfile = words[words.index("-P") + 1]
+        self.pidfile = words[words.index("-P") + 1]
         title = f"/sbin/hastd {' '.join(words)}"
         self.resource = next(iter(conf.resources.values()))
         self.process = self.node.processes.spawn(title, "hastd", self.node.clock.now, on_signal=self._on_signal)
-        self.node.files.write(pidfile, f"{self.process.pid}\n", self.node.now, mode="rw-------")
+        self.node.files.write(self.pidfile, f"{self.process.pid}\n", self.node.now, mode="rw-------")
         return 0
 
     def order(self, call: Call, verb: str, role: Role | None, conf: HastConf) -> Steps[int]:
@@ -108,8 +84,8 @@ class ScratchHastd:
             return
         self.worker = self.node.processes.spawn(f"hastd: {resource.name} (primary)", "hastd", self.node.clock.now)
         self.node.tasting.add(resource.name)
-        if self.listener is not None and not self.listener.closed:
-            self.listener.now = Heard.HEADER if self.works else Heard.CONNECTION
+        if self.on_connection is not None:
+            self.on_connection(self.works)
             if not self.works:
                 return
         worker = self.worker
@@ -134,50 +110,5 @@ class ScratchHastd:
         if number in (SIGTERM, SIGKILL) and self.process is not None:
             self._end_worker()
             self.node.processes.end(self.process)
-            self.node.files.remove(PIDFILE)
+            self.node.files.remove(self.pidfile)
             self.process, self.role = None, Role.INIT
-
-
-class SimulatedScratch(Scratch):
-    """Its files on a simulated node, for a program with this life."""
-
-    def __init__(self, node: Node, life: Life) -> None:
-        self._node, self._life = node, life
-
-    def is_there(self) -> bool:
-        """Raises Killed."""
-        self._life.check()
-        return self._node.files.exists(DIRECTORY)
-
-    def make(self, host: str, port: int) -> None:
-        """Raises Killed, Failed."""
-        if self.is_there():
-            raise Failed(f"{DIRECTORY}: {os.strerror(errno.EEXIST)}")
-        self._life.begin_command(lambda: self._make(host, port))
-
-    def _make(self, host: str, port: int) -> None:
-        files, now = self._node.files, self._node.now
-        files.place(DIRECTORY, File(kind="d", mode="rwx------", changed=now, links=2))
-        files.write(COPY, "", now)
-        files.write(CONF, conf(host, port), now)
-
-    def listen(self) -> Listener:
-        """Raises Killed."""
-        self._life.check()
-        self._node.scratch.listener = SimulatedListener()
-        return self._node.scratch.listener
-
-    def pid(self) -> int | None:
-        """Raises Killed."""
-        self._life.check()
-        files = self._node.files
-        return int(files.read(PIDFILE)) if files.exists(PIDFILE) else None
-
-    def remove(self) -> None:
-        """Raises Killed."""
-        self._life.begin_command(self._remove)
-
-    def _remove(self) -> None:
-        for name in self._node.files.names(DIRECTORY):
-            self._node.files.remove(f"{DIRECTORY}/{name}")
-        self._node.files.remove(DIRECTORY)

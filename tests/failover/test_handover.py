@@ -171,8 +171,8 @@ def test_a_promotion_that_fails_there_is_taken_back(state: Path) -> None:
 
 
 def the_session(pair: InstalledPair) -> None:
-    for line in pair.pair.lines:
-        line.break_off()
+    for session in pair.pair.sessions:
+        session.break_off()
 
 
 def the_management_network(pair: InstalledPair) -> None:

@@ -1,0 +1,107 @@
+"""The commands of hastwatch that read or write packets and kernels by themselves, on a simulated node.
+
+`hastwatch reach` and `hastwatch tickle` talk to sockets, `hastwatch-ask --as-primary` reads the kernel's memory: what
+they find there is the simulation's. Every other subcommand is `installed.py`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checks.probes.as_primary import Facts, to_text
+from remediate.failover.reach import DENIED, ROOT4, Served
+from remediate.failover.tickle import PRIVILEGED
+from remediate.subcommands.tickle import client
+from simulator.clock import Steps
+from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
+from simulator.nfs import nfs_ports
+from simulator.nfs.nfs import VERSION_3
+from simulator.shell.shell import Call, command
+
+if TYPE_CHECKING:
+    from simulator.node import Node
+
+REACH_PATIENCE = 3.0
+"""Seconds that `hastwatch reach` waits for an answer."""
+
+
+def facts(node: Node) -> Facts:
+    """The facts of a node."""
+    kernel, daemon = node.kernel.release, node.hastd
+    runs = daemon.program == node.installed if daemon.running else None
+    ends = not kernel.reads_past_control
+    return Facts(f"{kernel.osrelease} LAB", ends, f"hastd of {node.installed.name}", runs)
+
+
+@command("hastwatch-ask")
+def ask(call: Call) -> int:
+    """hastwatch-ask --as-primary"""
+    if call.argv[1:] != ["--as-primary"]:
+        return 126
+    call.out(to_text(facts(call.node)))
+    return 0
+
+
+@command("hastwatch")
+def hastwatch(call: Call) -> Steps[int]:
+    """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
+    is `installed.py`'s."""
+    if len(call.argv) > 3 and call.argv[1] == "tickle":
+        return _tickle(call)
+    if len(call.argv) != 4 or call.argv[1] != "reach":
+        if call.node.hastwatch is not None:
+            status = yield call.node.hastwatch.start(call.node, call.argv)
+            return int(status or 0)
+        call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
+        return 2
+    address, path = call.argv[2:]
+    server = server_at(call, address)
+    if server is not None and server.answers("nfsd") and min(server.versions) > VERSION_3:
+        if server.has_root4:
+            call.out(f"{ROOT4}\n")
+            return 0
+        call.err("the root of NFSv4: NFS4ERR_NOENT\n")
+        return 1
+    if server is None or not server.answers("rpcbind"):
+        yield REACH_PATIENCE
+        call.err("rpcbind: no answer\n")
+        return 1
+    for name in ("mountd", "nfs"):
+        if not any(each.program == PROGRAMS[name] and each.netid == "tcp" for each in server.registrations):
+            call.err(f"{DAEMONS[PROGRAMS[name]]} is not registered\n")
+            return 1
+    for daemon in ("mountd", "nfsd"):
+        if not server.answers(daemon):
+            yield REACH_PATIENCE
+            call.err(f"{daemon}: no answer\n")
+            return 1
+    if refusing := nfs_ports.refuses(server.node, call.node.layout.address, call.user == "root"):
+        call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
+        return 1
+    identity = server.mount_request(path, call.node.layout.address, call.node.name)
+    if identity is None:
+        call.err(f"{Served.DENIED.value}\n")
+        return DENIED
+    verdict = server.serves(identity)
+    if verdict != "ok":
+        call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
+        return 1
+    return 0
+
+
+def _tickle(call: Call) -> int:
+    """`hastwatch tickle ADDRESS CLIENT[:PORT]...`, as root on the node."""
+    service, sent = call.argv[2], 0
+    for word in call.argv[3:]:
+        known = client(word)
+        address, ports = (known, PRIVILEGED) if isinstance(known, str) else (known.address, [known.port])
+        for port in ports:
+            try:
+                call.node.pair.sockets.tickle(call.node, service, address, port)
+            except OSError as error:
+                call.out(f"{sent} tickles sent from {service}\n")
+                call.err(f"hastwatch tickle: no packet could be sent from {service}: {error.strerror}\n")
+                return 1
+            sent += 1
+    call.out(f"{sent} tickles sent from {service}\n")
+    return 0
