@@ -14,6 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from checks.devd import HOOK
 from checks.plugin.config import Config, ConfigError
+from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.host.documented_hook import documented_hook
 from simulator.host.programs import Immediate, carp_log
 from simulator.layout import PairLayout, ResourceLayout, VhidLayout

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from remediate.exits import USAGE
-from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from remediate.rehearsal.exec_client import SOCKET
 from remediate.rehearsal.state import at_a_glance, snapshot
 from simulator.clock import Completion, Process, Steps, finished
