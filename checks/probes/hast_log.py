@@ -1,8 +1,8 @@
 """hastd's lines in the log of a node, as far as they tell of a split-brain; and the marker that hastd's hook leaves.
 
-On 13.2 a worker's own lines never reach the log, because it runs in a jail without a host name. What remains are the
-lines of the parent: a secondary's worker that ends with exit code 78 (EX_CONFIG, `secondary.c init_remote()`) again
-and again, and two primaries that refuse each other.
+A worker's own lines never reach the log (freebsd-facts: worker-lines-are-lost). What remains are the lines of the
+parent: a secondary's worker that ends with exit code 78 (EX_CONFIG, `secondary.c init_remote()`) again and again, and
+two primaries that refuse each other.
 """
 
 from __future__ import annotations
