@@ -205,7 +205,9 @@ class PrimaryWorker:
         return there
 
     def disconnect(self) -> None:
-        """The connection is lost: what waited for the peer is done locally, and is dirty."""
+        """The connection is lost: what waited for the peer is done locally, and is dirty.
+
+        hastd itself forgets the latter (freebsd-facts: unanswered-writes-are-not-copied)."""
         if not self.alive or self.secondary is None:
             return
         if self.stopped:
