@@ -5,9 +5,9 @@ For what it is held to see `zpool.py`.
 
 from __future__ import annotations
 
-from checks.probes.exports import ZFS_EXPORTS
 from simulator.clock import Steps
 from simulator.commands.zfs_words import Options, Verb, get_them, list_them, named, nicenum, run_verb
+from simulator.nfs.exports_file import ZFS_EXPORTS
 from simulator.shell.shell import Call, command
 from simulator.storage.zfs import Pool
 

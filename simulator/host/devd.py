@@ -1,17 +1,17 @@
 """devd: device events, one at a time; while an action runs, every other event waits (devd.cc, system(3)).
 
 The kernel keeps events that nobody reads (hw.bus.devctl_queue, 1000), so a devd that was dead or stopped gets them
-late; a fault can drop one altogether. Its files and its rules are read by what the checks read them with.
+late; a fault can drop one altogether. Its files and its rules are read by `devd_rules.py`.
 """
 
 from __future__ import annotations
 
+import getopt
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from checks.probes.devd import main_file
-from checks.probes.devd_conf import Configuration, Wrong
+from simulator.host.devd_rules import Configuration, Unparsable
 from simulator.host.log import MESSAGES
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 PIDFILE = "/var/run/devd.pid"
 PIPES = ("/var/run/devd.pipe", "/var/run/devd.seqpacket.pipe")
 QUEUE = 1000
+MAIN_FILE = "/etc/devd.conf"
+OPTIONS = "dnf:l:q"
+"""devd.cc main(), getopt(3)."""
 ENDS = (SIGHUP, SIGINT, SIGTERM)
 """What ends it; it never reads its files again (devd.cc gensighand())."""
 
 
 class Refuses(OSError):
     """devd does not start with the files it has; the text is what it says."""
+
+
+def main_file(command: str) -> str:
+    """The file that a devd with this command line reads. Raises Refuses."""
+    try:
+        options, _ = getopt.getopt(command.split()[1:], OPTIONS)
+    except getopt.GetoptError as error:
+        raise Refuses(f"devd: {error}") from None
+    return dict(options).get("-f", MAIN_FILE)
 
 
 class Devd:
@@ -62,11 +74,11 @@ class Devd:
             raise Refuses(f"devd: Cannot open config file {file}: No such file or directory")
         try:
             made.read(files.read(file), file)
-            for rank, directory in enumerate(tuple(made.directories), 1):
+            for directory in tuple(made.directories):
                 for name in files.names(directory) if files.exists(directory) else ():
                     if name.endswith(".conf"):
-                        made.read(files.read(f"{directory}/{name}"), f"{directory}/{name}", rank)
-        except Wrong as error:
+                        made.read(files.read(f"{directory}/{name}"), f"{directory}/{name}")
+        except Unparsable as error:
             raise Refuses(f"devd: Cannot parse {error}") from None
         return made
 
@@ -128,9 +140,8 @@ class Devd:
 
     def _act(self, event: str) -> None:
         values = dict(word.split("=", 1) for word in event.lstrip("!").split() if "=" in word)
-        rule = next(iter(self._configuration.first(values)), None)
-        if rule is not None and rule.actions:
-            self._run([self._configuration.command(action, values) for action in rule.actions], self.process)
+        if actions := self._configuration.actions(values):
+            self._run(actions, self.process)
 
     def _run(self, actions: list[str], daemon: Running | None) -> None:
         """One after the other, as my_system() waits for each."""

@@ -1,7 +1,7 @@
 """The exports of a simulated node as its mountd takes them (exports(5)): good lines, and what it logs about the others.
 
-Which lines mountd takes is `checks.probes.exports`; added is what mountd sees on the machine: directories, names that
-have an address, the release.
+Which lines mountd takes is `exports_file.py`; added is what mountd sees on the machine: directories, names that have an
+address, the release.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checks.probes import exports
-from checks.probes.exports import Line, Taken
+from simulator.nfs import exports_file
+from simulator.nfs.exports_file import ExportLine
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -65,21 +65,20 @@ def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list
         except OSError:
             complaints.append(f"can't open {name}")
             continue
-        for line in exports.parse(text):
+        for line in exports_file.read(text):
             found += _taken(node, line, complaints)
     return found, complaints
 
 
-def _taken(node: Node, line: Line, complaints: list[str]) -> list[Export]:
+def _taken(node: Node, line: ExportLine, complaints: list[str]) -> list[Export]:
     """The directories of a line that mountd takes."""
     said = f"bad exports list line '{line.text}'"
-    if line.taken is Taken.NO:
-        option = re.match(r"there is no option -(\w+)", line.why)
+    if line.refused:
         if not line.quiet:
-            complaints += [f"bad opt {option[1]}", said.partition("=")[0] + "'"] if option else [said]
+            complaints += [f"bad opt {line.bad_option}", said.partition("=")[0] + "'"] if line.bad_option else [said]
         return []
     release = int(node.kernel.values["kern.osrelease"].split(".")[0])
-    paths = [exports.decoded(path) if release >= DECODES else path for path in line.paths]
+    paths = [exports_file.decoded(path) if release >= DECODES else path for path in line.paths]
     missing = [path for path in paths if not node.is_directory(path)]
     unknown = line.hosts and not any(_address(node, host) for host in line.hosts)
     if missing or unknown:

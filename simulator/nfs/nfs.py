@@ -15,11 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checks.probes import exports
 from simulator.host.log import DAEMON_LOG, MESSAGES
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
 from simulator.network.tcp import Connection
-from simulator.nfs import nfs_ports
+from simulator.nfs import exports_file, nfs_ports
 from simulator.nfs.exports import Export, read_exports, warnings
 
 if TYPE_CHECKING:
@@ -304,9 +303,9 @@ class Nfs:
         """Those that the command line of mountd names."""
         process = self.daemons["mountd"].process
         try:
-            return exports.files(shlex.split(process.command)[1:]) if process is not None else (exports.EXPORTS,)
+            return exports_file.files(shlex.split(process.command)[1:] if process is not None else [])
         except ValueError:
-            return (exports.EXPORTS,)
+            return (exports_file.EXPORTS,)
 
     def _file_system(self, path: str) -> str:
         found = self.node.filesystems.under(path)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes import exports
 from checks.probes.rc_conf import shell_of
 from checks.probes.sh_values import says_yes
+from simulator.nfs.exports_file import EXPORTS, ZFS_EXPORTS
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -86,7 +86,7 @@ def _mountd(node: Node, conf: RcConf, flags: str, says: list[str]) -> tuple[str,
     elif weak and conf.yes("mountd_enable"):
         flags = "-n"
     if conf.yes("zfs_enable"):
-        flags += f" {' '.join(exports.WITH_ZFS)}"
+        flags += f" {EXPORTS} {ZFS_EXPORTS}"
     return flags.strip(), () if only else ("rpcbind",)
 
 
