@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checks.probes import rc_conf
 from checks.probes.as_primary import Facts, to_text
 from remediate.failover.reach import DENIED, ROOT4, Served
 from remediate.failover.tickle import PRIVILEGED
@@ -16,7 +17,8 @@ from simulator.clock import Steps
 from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
 from simulator.nfs import nfs_ports
 from simulator.nfs.nfs import VERSION_3
-from simulator.shell.shell import Call, command
+from simulator.rc.variables import rc_variables
+from simulator.shell.shell import SCRIPTS, Call, command
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -105,3 +107,18 @@ def _tickle(call: Call) -> int:
             sent += 1
     call.out(f"{sent} tickles sent from {service}\n")
     return 0
+
+
+def _asked_of_rc_conf(call: Call) -> int:
+    """What `probes.rc_conf.SCRIPT` prints."""
+    for word in call.argv[4:]:
+        script, _, names = word.partition("=")
+        variables = rc_variables(call.node, script)
+        if not variables:
+            return 1  # the shell of this pair does not get to its end
+        call.out("".join(f"{word} {name}={variables[name]}\0" for name in names.split(",") if name in variables))
+        call.out(f"{word}\0")
+    return 0
+
+
+SCRIPTS[rc_conf.SCRIPT] = _asked_of_rc_conf

@@ -5,11 +5,10 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
-from checks.probes import rc_conf
 from simulator.clock import Completion, Process, Steps, finished
 from simulator.host.log import MESSAGES
-from simulator.rc.services import NodeFiles, rc_variable
-from simulator.shell.shell import COMMANDS, Call, command, execute, run_words
+from simulator.rc.variables import rc_variable
+from simulator.shell.shell import COMMANDS, SCRIPTS, Call, command, execute, run_words
 
 
 @command("true", ":", "exec", "nice", "export", "umask")
@@ -113,26 +112,12 @@ def as_somebody(call: Call) -> Steps[int]:
 
 @command("sh")
 def sh(call: Call) -> Steps[int]:
-    """sh(1) -c LINE; what is asked of rc.conf so is answered by what works it out without a shell."""
+    """sh(1) -c LINE, or a script that is answered as a whole (`shell.SCRIPTS`)."""
     if "-c" not in call.argv:
         return 0
-    if call.argv[2] == rc_conf.SCRIPT:
-        return _rc_conf(call)
+    if call.argv[2] in SCRIPTS:
+        return SCRIPTS[call.argv[2]](call)
     return (yield from execute(call.environment, call.argv[call.argv.index("-c") + 1]))
-
-
-def _rc_conf(call: Call) -> int:
-    """What `probes.rc_conf.SCRIPT` prints."""
-    for word in call.argv[4:]:
-        script, _, names = word.partition("=")
-        shell = rc_conf.shell_of(script, NodeFiles(call.node), complete=True)
-        if not all(map(shell.known, names.split(","))):
-            return 1  # the shell of this pair does not get to its end
-        for name in names.split(","):
-            if (value := shell.get(name)) is not None:
-                call.out(f"{word} {name}={value}\0")
-        call.out(f"{word}\0")
-    return 0
 
 
 @command("timeout")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.rc_conf import shell_of
-from checks.probes.sh_values import says_yes
 from simulator.nfs.exports_file import EXPORTS, ZFS_EXPORTS
+from simulator.rc.variables import rc_variables, says_yes
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -37,14 +36,12 @@ class RcConf:
     run_rc_command())."""
 
     def __init__(self, node: Node, script: str, own: str = "") -> None:
-        from simulator.rc.services import NodeFiles
-
-        self._shell = shell_of(script, NodeFiles(node), complete=True)
+        self._variables = rc_variables(node, script)
         self._own = own
 
     def text(self, name: str) -> str:
         """A variable, empty where it is not set or the node's shell gives up."""
-        return (self._shell.get(name) or "" if self._shell.known(name) else "").replace("\\\n", "")
+        return self._variables.get(name, "").replace("\\\n", "")
 
     def yes(self, name: str) -> bool:
         """checkyesno()."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checks.probes.sh_values import says_yes
-from simulator.rc.services import rc_variable
+from simulator.rc.variables import rc_variable, says_yes
 from simulator.shell.shell import Call, command
 
 if TYPE_CHECKING:

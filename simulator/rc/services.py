@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checks.probes.rc_conf import Files, shell_of
-from checks.probes.sh_values import says_yes
 from simulator.clock import Steps
 from simulator.hastd.hastconf import HastConfError
 from simulator.hastd.metadata import Role
@@ -17,6 +15,7 @@ from simulator.host.log import MESSAGES
 from simulator.host.processes import SIGTERM, Running
 from simulator.rc.base_packages import lacks_script
 from simulator.rc.rc_nfs import prepared
+from simulator.rc.variables import rc_variable, says_yes
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -68,30 +67,6 @@ ALL_SCRIPTS = (
     *("hastd", "rpcbind", "statd", "lockd", "mountd", "nfsd", "sshd"),
 )
 """What `service -e` lists, in the order of rcorder(8); those that are no daemons here are always enabled."""
-
-
-class NodeFiles(Files):
-    """The files of a simulated node, for rc.conf(5)."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def read(self, path: str) -> str | None:
-        """The text of a file."""
-        try:
-            return self._node.files.read(path)
-        except OSError:
-            return None
-
-    def names(self, path: str) -> list[str] | None:
-        """The names in a directory."""
-        return sorted(self._node.files.names(path)) if self._node.is_directory(path) else None
-
-
-def rc_variable(node: Node, script: str, name: str) -> str | None:
-    """A variable of rc.conf(5) as a script of rc.d has it; where the node's shell gives up, none is set."""
-    shell = shell_of(script, NodeFiles(node), complete=True)
-    return shell.get(name) if shell.known(name) else None
 
 
 def enabled(node: Node, script: Script) -> bool:

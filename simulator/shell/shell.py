@@ -14,7 +14,7 @@ name, so `/sbin/hastctl` and `hastctl` are the same. What is not known is answer
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,8 +22,10 @@ from simulator.clock import FOREVER, Steps
 from simulator.rc.base_packages import lacks_program
 from simulator.shell.shell_syntax import (
     Chain,
+    If,
     Loop,
     Pipeline,
+    Segment,
     Simple,
     Subshell,
     Syntax,
@@ -72,6 +74,8 @@ class Environment:
     stdin: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     status: int = 0
+    functions: Mapping[str, Command] = field(default_factory=dict)
+    """Those of the shell, which come before every command."""
     processes: bool = True
     """A command is a process, which costs its start; not where it stands for a system call."""
 
@@ -133,6 +137,10 @@ def command(*names: str) -> Callable[[Command], Command]:
     return register
 
 
+SCRIPTS: dict[str, Callable[[Call], int]] = {}
+"""Scripts for `sh -c` that do more than this sh understands, and what they do."""
+
+
 def execute(environment: Environment, line: str) -> Steps[int]:
     """Run a command line; gives its exit status."""
     try:
@@ -162,6 +170,11 @@ def _run(environment: Environment, syntax: Syntax) -> Steps[int]:
             environment.variables[syntax.variable] = value
             status = yield from _run(environment, syntax.body)
         return status
+    if isinstance(syntax, If):
+        for condition, body in syntax.branches:
+            if (yield from _run(environment, condition)) == 0:
+                return (yield from _run(environment, body))
+        return (yield from _run(environment, syntax.otherwise))
     return (yield from _simple(environment, syntax))
 
 
@@ -219,11 +232,12 @@ def _redirected(
 
 
 def _simple(environment: Environment, simple: Simple) -> Steps[int]:
-    words = yield from _expand_all(environment, simple.words)
+    left = list(simple.words)
     assignments = {}
-    while words and simple.words and "=" in words[0] and words[0].split("=")[0].isidentifier():
-        name, _, value = words.pop(0).partition("=")
+    while left and left[0].assigns:
+        name, _, value = "".join((yield from _expand(environment, left.pop(0), split=False))).partition("=")
         assignments[name] = value
+    words = yield from _expand_all(environment, tuple(left))
     if not words:
         environment.variables |= assignments
         return 0
@@ -235,6 +249,8 @@ def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     if words[0].startswith("/etc/rc.d/"):
         words = ["/usr/sbin/service", posixpath.basename(words[0]), *words[1:]]
     node, name = environment.node, posixpath.basename(words[0])
+    if words[0] in environment.functions:
+        return (yield from _called(environment, environment.functions[words[0]], words))
     happens = node.trouble.at_command.pop(name, None)
     if happens is not None:
         happens()
@@ -252,8 +268,12 @@ def run_words(environment: Environment, words: list[str]) -> Steps[int]:
     if environment.processes and name not in BUILT_IN:
         yield node.begins(node.pair.layout.costs.process)
     node.processes.skip_pids()
-    call = Call(node, words, environment.stdin, environment.user, environment, environment.output.write)
-    outcome = function(call)
+    return (yield from _called(environment, function, words))
+
+
+def _called(environment: Environment, function: Command, words: list[str]) -> Steps[int]:
+    output = environment.output.write
+    outcome = function(Call(environment.node, words, environment.stdin, environment.user, environment, output))
     if isinstance(outcome, Generator):
         return int((yield from outcome))
     return outcome
@@ -266,20 +286,20 @@ def _expand_all(environment: Environment, words: tuple[Word, ...]) -> Steps[list
     return expanded
 
 
-def _expand(environment: Environment, word: Word) -> Steps[list[str]]:
-    """Variables, command substitution, splitting and globbing of one word."""
+def _expand(environment: Environment, word: Word, split: bool = True) -> Steps[list[str]]:
+    """Variables, command substitution, splitting and globbing of one word; of an assignment not the last two."""
     fields, current, globbing, some = [], "", False, False
     for segment in word.segments:
         text = segment.text
         if segment.kind == "variable":
-            text = str(environment.status) if text == "?" else environment.variables.get(text, "")
+            text = yield from _value(environment, segment)
         elif segment.kind == "substitution":
             output = Output()
             inner = replace(environment, output=output, variables=dict(environment.variables))
             yield from execute(inner, text)
             environment.output.write("err", output.text("err"))
             text = output.text("out").rstrip("\n")
-        if segment.kind != "literal" and not segment.quoted:
+        if segment.kind != "literal" and not segment.quoted and split:
             pieces = text.split()
             if len(pieces) > 1:
                 fields += [current + pieces[0], *pieces[1:-1]]
@@ -294,9 +314,23 @@ def _expand(environment: Environment, word: Word) -> Steps[list[str]]:
         current += text
     if some:
         fields.append(current)
-    if globbing:
+    if globbing and split:
         return environment.node.files.glob(fields[-1])
     return fields
+
+
+def _value(environment: Environment, segment: Segment) -> Steps[str]:
+    """`$NAME`, `${NAME:-WORD}` and its kin."""
+    if segment.text == "?":
+        return str(environment.status)
+    value = environment.variables.get(segment.text)
+    is_set = value is not None and (value != "" or not segment.operator.startswith(":"))
+    if not segment.operator or is_set is not segment.operator.endswith("+"):
+        return (value or "") if not segment.operator.endswith("+") else ""
+    word = "".join((yield from _expand(environment, Word(segment.word), split=False)))
+    if segment.operator.endswith("="):
+        environment.variables[segment.text] = word
+    return word
 
 
 def hang() -> Steps[Any]:

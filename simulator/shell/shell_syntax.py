@@ -1,7 +1,8 @@
 """Reading a command line as sh(1) does, as far as the recordings and the product use it.
 
-Lists (`;` `&&` `||` newline), pipelines, redirections, subshells, `for … do … done`, quotes, `$'…'`, `$variable`, `$?`,
-`$(command)`, and patterns. What this does not know (functions, `if`, here-documents) raises ValueError.
+Lists (`;` `&&` `||` newline), pipelines, redirections, subshells, `for … do … done`, `if … fi`, quotes, `$'…'`,
+`$variable`, `${variable:-word}` and its kin, `$?`, `$(command)`, and patterns. What this does not know (functions,
+`case`, here-documents) raises ValueError.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ class Segment:
     kind: str
     text: str
     quoted: bool
+    operator: str = ""
+    """Of a variable: `-`, `=` or `+`, behind a colon where an empty value counts as none."""
+    word: tuple[Segment, ...] = ()
+    """What stands behind the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,12 @@ class Word:
     """One word before expansion."""
 
     segments: tuple[Segment, ...]
+
+    @property
+    def assigns(self) -> bool:
+        """It begins with NAME=, unquoted."""
+        first = self.segments[0] if self.segments else None
+        return first is not None and first.kind == "literal" and not first.quoted and bool(_NAME.match(first.text))
 
     @property
     def plain(self) -> str:
@@ -67,6 +78,14 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class If:
+    """if …; then …; elif …; then …; else …; fi"""
+
+    branches: tuple[tuple[Syntax, Syntax], ...]
+    otherwise: Syntax
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """One or more commands, the output of each the input of the next."""
 
@@ -80,8 +99,9 @@ class Chain:
     parts: tuple[tuple[str, Syntax], ...]
 
 
-Syntax = Simple | Subshell | Loop | Pipeline | Chain
+Syntax = Simple | Subshell | Loop | If | Pipeline | Chain
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*=")
 _OPERATORS = re.compile(r"2>&|2>>|2>|>>|>&|&&|\|\||[;|&()<>\n]")
 
 
@@ -91,10 +111,7 @@ def _lex(line: str) -> list[str | Word]:
     segments: list[Segment] = []
     at = 0
 
-    def literal(text: str, quoted: bool) -> None:
-        if segments and segments[-1].kind == "literal" and segments[-1].quoted == quoted:
-            text = segments.pop().text + text
-        segments.append(Segment("literal", text, quoted))
+    literal = _adds_literal(segments)
 
     def flush() -> None:
         if segments:
@@ -133,6 +150,27 @@ def _lex(line: str) -> list[str | Word]:
     return tokens
 
 
+def _adds_literal(segments: list[Segment]) -> Callable[[str, bool], None]:
+    """Puts literal text behind segments."""
+
+    def literal(text: str, quoted: bool) -> None:
+        if segments and segments[-1].kind == "literal" and segments[-1].quoted == quoted:
+            text = segments.pop().text + text
+        segments.append(Segment("literal", text, quoted))
+
+    return literal
+
+
+def _closing_brace(line: str, at: int) -> int:
+    """The place of the brace that ends `${…`. Raises ValueError."""
+    depth = 1
+    for place in range(at, len(line)):
+        depth += line.startswith("${", place) - (line[place] == "}")
+        if depth == 0:
+            return place
+    raise ValueError("Syntax error: Missing '}'")
+
+
 def _dollar_quoted(line: str, at: int, literal: Callable[[str, bool], None]) -> int:
     """`$'…'`, which devd(8) puts values in; of its escapes those that devd makes."""
     found = re.compile(r"((?:[^'\\]|\\['\\])*)'").match(line, at)
@@ -168,6 +206,12 @@ def _dollar(line: str, at: int, quoted: bool, literal: Callable[[str, bool], Non
             raise ValueError("Syntax error: end of file unexpected")
         segments.append(Segment("substitution", line[at + 2 : end - 1], quoted))
         return end
+    if default := re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(:?[-=+])").match(line, at):
+        end = _closing_brace(line, default.end())
+        word: list[Segment] = []
+        _double_quoted(line[default.end() : end] + '"', 0, _adds_literal(word), word)
+        segments.append(Segment("variable", default[1], quoted, default[2], tuple(word)))
+        return end + 1
     match = re.compile(r"\$(\?|[A-Za-z_][A-Za-z_0-9]*|\{[A-Za-z_][A-Za-z_0-9]*\})").match(line, at)
     if match is None:
         literal("$", quoted)
@@ -223,6 +267,8 @@ class _Parser:
             return Subshell(body, self.redirections())
         if self.keyword("for"):
             return self.loop()
+        if self.keyword("if"):
+            return self.branches()
         words: list[Word] = []
         redirections: list[Redirection] = []
         while (token := self.peek()) is not None:
@@ -252,6 +298,22 @@ class _Parser:
         body = self.chain(("done",))
         self.next()
         return Loop(variable.plain, tuple(words), body)
+
+    def branches(self) -> If:
+        branches: list[tuple[Syntax, Syntax]] = []
+        otherwise: Syntax = Chain(())
+        while self.keyword("if") or self.keyword("elif"):
+            self.next()
+            condition = self.chain(("then",))
+            self.next()
+            branches.append((condition, self.chain(("elif", "else", "fi"))))
+        if self.keyword("else"):
+            self.next()
+            otherwise = self.chain(("fi",))
+        if not self.keyword("fi"):
+            raise ValueError('Syntax error: end of file unexpected (expecting "fi")')
+        self.next()
+        return If(tuple(branches), otherwise)
 
     def redirections(self) -> tuple[Redirection, ...]:
         found: list[Redirection] = []

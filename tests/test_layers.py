@@ -1,0 +1,134 @@
+"""Which package may import which, and that no modules import each other in a circle."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("checks", "remediate", "simulator", "hooks")
+PATHS = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in OURS
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+TREES = {module: ast.parse(path.read_text()) for module, path in PATHS.items()}
+
+BEGINS_THE_REHEARSAL = {"remediate.command"}
+"""The command line of hastwatch begins `hastwatch rehearse` and `hastwatch pair`."""
+OF_THE_SAME_STANDING = [
+    {"checks.ask", "checks.batch"},
+    {"checks.plugin.ahead", "checks.plugin.command"},
+    {"remediate.failover.converge", "remediate.failover.patience"},
+    {"remediate.failover.reach", "remediate.machine", "remediate.site"},
+    {"remediate.recovery.remote_target", "remediate.recovery.targets"},
+    {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},
+    {"simulator.account.blame", "simulator.hastd.left_device", "simulator.storage.layers"}
+    | {f"simulator.hastd.{each}" for each in ("bug_292322", "handshake", "hastd", "reloading", "replication")}
+    | {f"simulator.hastd.{each}" for each in ("secondary", "synchronisation")},
+]
+"""Modules that name each other: one loads the other when it is called, or only a type checker does. The last one is
+hastd, whose workers and daemon answer each other, with the device that a worker has, and whose doing its loss is."""
+WHOLE = {"simulator.node", "simulator.pair"}
+"""What a part of a node belongs to. Each part knows its node, and its node each part: for a type checker alone."""
+
+
+def named(nodes: list[ast.stmt], at_start: bool) -> Iterator[str]:
+    """The modules that statements import; `at_start`: those that are imported when the module is."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in PATHS else node.module for name in found)
+        elif not at_start or not _comes_later(node):
+            for part in ("body", "orelse", "finalbody"):
+                yield from named(getattr(node, part, []), at_start)
+            for handler in getattr(node, "handlers", []):
+                yield from named(handler.body, at_start)
+
+
+def _comes_later(node: ast.stmt) -> bool:
+    """It is not run when the module is imported."""
+    return isinstance(node, ast.FunctionDef) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+
+
+def imports(at_start: bool) -> dict[str, set[str]]:
+    """From each module of ours to those that it imports."""
+    return {module: set(named(tree.body, at_start)) - {module} for module, tree in TREES.items()}
+
+
+def is_in(module: str, *packages: str) -> bool:
+    """Whether a module is one of these packages or in one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """The largest sets of modules that reach each other."""
+    reached = {module: _reached(graph, module) for module in graph}
+    found = {frozenset(other for other in reached[module] if module in reached.get(other, ())) for module in graph}
+    return [set(circle) for circle in found if len(circle) > 1]
+
+
+def _reached(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    left = [start]
+    seen: set[str] = set()
+    while left:
+        for module in graph.get(left.pop(), set()) - seen:
+            seen.add(module)
+            left.append(module)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("package", "never"),
+    [
+        ("simulator", ("checks", "remediate", "hooks", "tests")),
+        ("checks", ("remediate", "simulator", "hooks", "tests")),
+        ("remediate", ("hooks", "tests")),
+        ("hooks", ("simulator", "remediate.rehearsal", "tests")),
+    ],
+)
+def test_imports_point_one_way(package: str, never: tuple[str, ...]) -> None:
+    wrong = {
+        (module, name)
+        for module, names in imports(at_start=False).items()
+        if is_in(module, package)
+        for name in names
+        if is_in(name, *never)
+    }
+    assert wrong == set()
+
+
+def test_only_the_rehearsal_knows_the_simulator() -> None:
+    users = {
+        module
+        for module, names in imports(at_start=False).items()
+        if any(is_in(name, "simulator", "remediate.rehearsal") for name in names)
+        and not is_in(module, "simulator", "remediate.rehearsal")
+    }
+    assert users == BEGINS_THE_REHEARSAL
+
+
+def test_the_simulator_needs_the_standard_library_alone() -> None:
+    names = {name for module, each in imports(at_start=False).items() if is_in(module, "simulator") for name in each}
+    assert {name.partition(".")[0] for name in names} - {"simulator"} <= sys.stdlib_module_names
+
+
+def test_no_modules_import_each_other_at_their_start() -> None:
+    assert circles(imports(at_start=True)) == []
+
+
+def test_modules_that_name_each_other_are_known() -> None:
+    graph = {module: names - WHOLE for module, names in imports(at_start=False).items()}
+    found = circles(graph)
+    assert sorted(found, key=sorted) == sorted(OF_THE_SAME_STANDING, key=sorted)
+    assert all(len(circle) == 1 or circle & WHOLE for circle in circles(imports(at_start=False)) if circle not in found)
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [{"a", "b", "c"}]
