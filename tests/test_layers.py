@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -132,3 +134,17 @@ def test_modules_that_name_each_other_are_known() -> None:
 
 def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [{"a", "b", "c"}]
+
+
+def test_the_picture_is_drawn_from_these_sources() -> None:
+    words = [sys.executable, str(ROOT / "docs" / "structure.py"), "--check"]
+    checked = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_what_the_page_names_is_there() -> None:
+    named = re.findall(
+        r"`((?:checks|remediate|simulator|hooks|docs|tests)/[\w./]*)`", (ROOT / "docs" / "architecture.md").read_text()
+    )
+    assert len(named) > 20
+    assert [name for name in named if name != "checks/NAME.py" and not (ROOT / name).exists()] == []
