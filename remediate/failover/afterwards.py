@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.probes.errors import ProbeError
-from checks.probes.node_state import HastRole
-from remediate.failover import arrival, copies
+from checks.probes.node_state import HastRole, Mounted
+from remediate.failover import arrival, copies, dumps
 from remediate.failover.arrival import Refused
 from remediate.failover.hast_words import refuse_wrong
 from remediate.failover.observe import Seen
@@ -52,11 +52,19 @@ def write_down(site: Site) -> None:
 def note_parting(site: Site, seen: Seen, telling: Telling) -> None:
     """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
     copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
-    but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone."""
+    but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone, nor
+    where nothing was mounted and the counters prove it: an event of CARP had overtaken the promotion."""
     waiting = noted.waiting(site.store)
     for name, state in seen.facts.resources.items():
-        if state.role is HastRole.PRIMARY and not state.role_first and _lost_as_primary(name, waiting):
+        if state.role is not HastRole.PRIMARY or state.role_first or not _lost_as_primary(name, waiting):
+            continue
+        if state.mounted is not Mounted.NOTHING or not _wrote_nothing(site, name):
             telling.parted(name)
+
+
+def _wrote_nothing(site: Site, name: str) -> bool:
+    both = dumps.read(site, name)
+    return both is not None and both.wrote_nothing_alone
 
 
 def _lost_as_primary(name: str, waiting: list[Noted]) -> bool:

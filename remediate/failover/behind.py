@@ -59,6 +59,15 @@ def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
     return Compared(BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split, True)
 
 
+def is_ahead(site: Site, name: str) -> bool:
+    """Whether the counters prove that this copy lacks nothing and the other one does, whatever was told of this one
+    before. Raises nothing: what cannot be read proves nothing."""
+    both = dumps.read(site, name)
+    if both is None or both.relation is not Relation.FIRST_AHEAD:
+        return False
+    return _refutes(both, own_copy.known(site, name))
+
+
 def _refutes(both: Dumps, kept: Ledger) -> bool:
     """Whether the counters prove that this copy lacks nothing. One that was told to be behind may be in the middle of
     a synchronisation, which equal counters do not show; where this copy alone is ahead, that synchronisation copies

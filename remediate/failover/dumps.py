@@ -33,6 +33,11 @@ class Dumps(NamedTuple):
         return counters.wrote_nothing_alone(self.mine, self.theirs)
 
     @property
+    def wrote_nothing_alone(self) -> bool:
+        """This node has completed no write that the other copy lacks."""
+        return counters.wrote_nothing_alone(self.theirs, self.mine)
+
+    @property
     def nobody_wrote_alone(self) -> bool:
         """Neither node has completed a write that the other one lacks."""
         return counters.neither_wrote_alone(self.mine, self.theirs)

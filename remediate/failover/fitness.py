@@ -22,6 +22,7 @@ from checks.probes.hast import Role, Status
 from checks.probes.hold import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import alone, dumps, hold, known_bug, own_copy, peer
+from remediate.failover.behind import is_ahead
 from remediate.failover.facts import Leaving, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -104,9 +105,9 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why |
     if state.damaged:
         return Why.DAMAGED
     kept = own_copy.known(site, name)
-    if kept.copy is Copy.INCOMPLETE:
-        return Why.INCOMPLETE
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
+    if kept.copy is Copy.INCOMPLETE and (connected or not is_ahead(site, name)):
+        return Why.INCOMPLETE
     was_off = bool({Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
     if connected:
         unsure = was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(site, name)

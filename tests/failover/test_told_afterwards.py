@@ -177,3 +177,31 @@ def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_
     pair.active.run("sysctl net.inet.carp.demotion=200")
     assert pair.until(lambda: pair.serves(pair.standby), 40), pair.story()
     assert pair.lost() == 0 and pair.sound
+
+
+def test_a_primary_that_had_written_nothing_when_it_gave_way_does_not_tell_that_the_other_copy_is_behind(state: Path) -> None:
+    """The new primary loses its cable before it has mounted anything. The old one has to serve again."""
+    pair = installed_pair(state)
+    pair.breaks("demote", "nfs001", "240")
+    assert pair.until(lambda: pair.role(pair.standby) == "primary", 30), pair.story()
+    pair.breaks("carrier-off", "nfs002")
+    assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
+    assert pair.sound and pair.lost() == 0 and not pair.entries(pair.standby, "told"), pair.story()
+
+
+def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_alone_is_ahead(state: Path) -> None:
+    """It has served alone since; the other node has the address, and knows that it is behind: both held back fully, and
+    nobody served."""
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(60)
+    store = pair.store(pair.active)
+    ledger.record(store, "home", ledger.Event.TOLD_INCOMPLETE, pair.active.now, "nfs002", pair.active.boot_mark)
+    pair.breaks("demote", "nfs001", "240")
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "refused")), 60), pair.story()
+    assert pair.rests(pair.active) and pair.reasons(pair.standby) == ("home: stale",), pair.story()
+    pair.breaks("demote", "nfs001", "-240")
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    assert pair.until(lambda: pair.serves(pair.active), 150), pair.story()
+    assert pair.sound and pair.lost() == 0 and not pair.entries(pair.standby, "promoted"), pair.story()
