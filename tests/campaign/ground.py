@@ -151,8 +151,11 @@ class Ground:
     def is_hindered(self, node: Node) -> bool:
         """A human, or what hastwatch has to respect as one, keeps the node from being promoted: also one who added to
         its demotion, so that CARP leaves the address where it is. One promotion that failed is none: it is tried again.
-        """
+        Nor does it know of an event that the kernel keeps for a dead devd, which monitoring alone has started again
+        (`periodic_promotion`)."""
         if self.by_hand.get(node.name) is node.kernel:
+            return True
+        if node.devd.process is None and any(event.endswith("type=MASTER") for event in node.devd.queue):
             return True
         if self.state is None or node.name in self.misled:
             return node.name in self.misled

@@ -15,7 +15,7 @@ from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
 from tests.campaign.ground import Ground, Missing
-from tests.campaign.invariants import Violation
+from tests.campaign.invariants import Violation, serves
 from tests.campaign.putting_right import put_right
 from tests.campaign.schedule import Event, Kind, Round
 
@@ -139,6 +139,28 @@ def test_what_monitoring_asks_for_is_done_while_a_failover_goes_on(tmp_path: Pat
     play(ground, PLANNED._replace(asks=asks))
     assert ground.repairs == {"devd: helped": 1, "devd: downtime": 1}
     assert recovered(ground) == "" and ground.missing() == set()
+    ground.close()
+
+
+def test_monitoring_has_a_promotion_made_up_for_whose_event_was_lost(tmp_path: Path) -> None:
+    """The node that had served cannot take the address back: a write has failed on its disk."""
+    ground = Ground(1, tmp_path)
+    events = (Event(DISTURBED["event dropped"], -0.4, 1, 5.0), Event(DISTURBED["disk fails writes"], -0.3, 0, 50.0))
+    play(ground, PLANNED._replace(kind=BY_NAME["demotion by hand"], events=events))
+    assert recovered(ground) == ""
+    assert ground.repairs == {"converge: helped": 1}
+    ground.close()
+
+
+def test_a_human_ends_the_device_of_a_killed_worker_under_a_hanging_unmount(tmp_path: Path) -> None:
+    ground = Ground(1, tmp_path)
+    active = ground.active
+    for process in ("worker", "hastd"):
+        inflict(ground.pair, "kill", active.name, process)
+    ground.clock.advance(200)
+    assert serves(ground.pair.peer(active)) and active.left and active.filesystems.mounts
+    assert recovered(ground) == ""
+    assert not active.left
     ground.close()
 
 

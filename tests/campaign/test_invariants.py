@@ -16,7 +16,16 @@ from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
-from tests.campaign.invariants import BOUND, HANGS, Violation, checks_in_full, could_serve, held_back, serves
+from tests.campaign.invariants import (
+    BOUND,
+    HANGS,
+    Violation,
+    checks_in_full,
+    could_serve,
+    held_back,
+    holds_address,
+    serves,
+)
 from tests.campaign.schedule import Disturbance, Event, Kind, Round
 from tests.campaign.shrink import shrunk
 
@@ -70,6 +79,20 @@ def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(ground:
     assert could_serve(ground, active)
     failures.note(store, "home", active.now, "of a test")
     assert not could_serve(ground, active)  # a human has to look
+    ground.close()
+
+
+def test_a_node_is_not_expected_to_hear_of_the_address_while_its_devd_is_dead(ground: Ground) -> None:
+    standby = ground.pair.peer(ground.active)
+    inflict(ground.pair, "kill", standby.name, "devd")
+    assert could_serve(ground, standby)  # nothing has happened that it would have to hear of
+    ground.active.power_off()
+    ground.clock.advance(BOUND + 20)
+    assert holds_address(standby) and not could_serve(ground, standby)
+    standby.run("service devd onestart")
+    assert could_serve(ground, standby)
+    ground.clock.advance(30)
+    assert serves(standby)
     ground.close()
 
 

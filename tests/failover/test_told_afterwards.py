@@ -179,7 +179,9 @@ def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_
     assert pair.lost() == 0 and pair.sound
 
 
-def test_a_primary_that_had_written_nothing_when_it_gave_way_does_not_tell_that_the_other_copy_is_behind(state: Path) -> None:
+def test_a_primary_that_had_written_nothing_when_it_gave_way_does_not_tell_that_the_other_copy_is_behind(
+    state: Path,
+) -> None:
     """The new primary loses its cable before it has mounted anything. The old one has to serve again."""
     pair = installed_pair(state)
     pair.breaks("demote", "nfs001", "240")
