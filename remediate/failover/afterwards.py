@@ -92,27 +92,42 @@ def settle(site: Site, telling: Telling, converges: Converges) -> None:
             return
         with lock:
             events = noted.waiting(site.store)
-            triggers = _take_up(site, events, telling)
-            stuck = events and noted.waiting(site.store)[: len(events)] == events
-            if stuck or not (triggers or noted.waiting(site.store)):  # else more becomes known, for the same message
-                telling.send(site)
+            triggers, synchronised = _take_up(site, events, telling)
+            left = [each for each in noted.waiting(site.store) if each not in synchronised]
+            stuck = bool(left) and left == [each for each in events if each not in synchronised]
+            if stuck or not (triggers or left):  # else more becomes known, for the same message
+                untold = telling.send(site)
+                for each in synchronised:
+                    if each.words[1] not in untold:
+                        _remove(site, each)
+                stuck = stuck or any(each in synchronised for each in noted.waiting(site.store))
         for trigger in triggers:
             converges(trigger, telling)
         if stuck:
-            return  # the notes cannot be removed, which is journalled
+            return  # the notes cannot be removed, which is journalled, or are for the next look
 
 
-def _take_up(site: Site, events: list[Noted], telling: Telling) -> list[str]:
-    """Do what the events are for; what convergences are to be called for."""
+def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[str], list[Noted]]:
+    """Do what the events are for; what convergences are to be called for, and the completed synchronisations, which
+    stay until the other node is told: no look at this one shows them again while something is dirty."""
     triggers: list[str] = []
+    synchronised: list[Noted] = []
     for place, each in enumerate(events):
-        if not _is_over(each, events[place + 1 :], site.timing.wall()):
+        counts = not _is_over(each, events[place + 1 :], site.timing.wall())
+        if counts:
             triggers.append(_event(site, each, telling))
-        try:
-            noted.done(site.store, each)
-        except StateError as error:
-            site.journal.entry("worker", why=_why(each), result=f"done, and not removed: {error}", severity=WARNING)
-    return [trigger for trigger in dict.fromkeys(triggers) if trigger]
+        if counts and each.words[0] == "syncdone":
+            synchronised.append(each)
+        else:
+            _remove(site, each)
+    return [trigger for trigger in dict.fromkeys(triggers) if trigger], synchronised
+
+
+def _remove(site: Site, event: Noted) -> None:
+    try:
+        noted.done(site.store, event)
+    except StateError as error:
+        site.journal.entry("worker", why=_why(event), result=f"done, and not removed: {error}", severity=WARNING)
 
 
 def _is_over(event: Noted, later: list[Noted], now: float) -> bool:

@@ -11,7 +11,7 @@ from checks.probes.filesystem import Mount, mounted_at, mounts, refuse_missing
 from checks.probes.node import Node
 from checks.probes.processes import Process
 from remediate.failover import pools, users
-from remediate.failover.devices import OnDevice
+from remediate.failover.devices import ENDS_LEFT, OnDevice
 from remediate.failover.outcome import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS
 from remediate.failover.resource import Place
@@ -93,7 +93,7 @@ def unmount_by_force(site: Site, place: Place) -> str:
         try:
             words = site.here.act(unmounting(there, pool, "-f"), MOUNTS).words
         except Hangs as error:
-            words = str(error)
+            words = f"{error}; if a worker that was killed has left the device, end that ({ENDS_LEFT})"
     if _stack(site, place, pool) or (pool and pools.is_imported(site, pool)):
         raise StepFailed(f"{place.point} cannot be proven unmounted, it counts as in use: {words}")
     return "unmounted by force; what was in buffers may be lost"

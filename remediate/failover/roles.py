@@ -58,7 +58,7 @@ def _refuse_old_writes(site: Site, place: Place) -> None:
         return
     raise StepFailed(
         f"{place.device} was left by a worker that was killed, and is in use: hastd would write what waits for it over"
-        " newer data; end it first (`geom gate list` says its unit, `ggatel destroy -f -u UNIT`)"
+        f" newer data; end it first ({devices.ENDS_LEFT})"
     )
 
 

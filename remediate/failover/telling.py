@@ -47,9 +47,9 @@ class Telling:
         self.learned(name, Copy.INCOMPLETE, again=True)
         self._parted.add(name)
 
-    def send(self, site: Site) -> None:
-        """Tell the other node, where it was told something else last; nothing is left to tell then. Raises nothing:
-        what could not be told is journalled once."""
+    def send(self, site: Site) -> set[str]:
+        """Tell the other node, where it was told something else last; nothing is left to tell then. The resources of
+        which it could not be told. Raises nothing: what could not be told is journalled once."""
         learned, self._copies = self._copies, {}
         parted, self._parted = self._parted, set()
         before = told(site)
@@ -60,12 +60,13 @@ class Telling:
             if (now := _still(site, name, copy, name in parted)) is not Copy.UNKNOWN
         }
         if site.peer is None or not copies:
-            return
+            return set()
         trouble, severity = _message(site, copies)
         says = {name: f"not {copy.value}" if trouble else copy.value for name, copy in copies.items()}
         changed = {name: word for name, word in says.items() if before.get(name) != word}
+        untold = set(copies) if trouble else set()
         if not changed:
-            return
+            return untold
         try:
             site.store.update(TOLD, lambda values: {**values, **changed}, instead=lambda error: {})
         except StateError as error:
@@ -74,6 +75,7 @@ class Telling:
             result = f"the other node's copy is {copies[name].value}"
             result += f"; it could not be told: {trouble}" if trouble else ""
             site.journal.entry("told", resource=name, result=result, severity=severity)
+        return untold
 
 
 def told(site: Site) -> Values:

@@ -55,3 +55,12 @@ def test_one_that_is_mounted_is_never_served(state: Path) -> None:
     assert pair.until(lambda: bool(pair.entries(pair.active, "promotion-failed"))), pair.story()
     pair.passes(120)
     assert pair.active.left and not pair.serves(pair.active) and pair.sound
+
+
+def test_an_unmount_that_hangs_on_it_says_how_it_is_ended(state: Path) -> None:
+    pair = left_on_a_standby(state, mounted=True)
+    failed = [entry for entry in pair.entries(pair.active, "step") if "cannot be proven unmounted" in entry.result]
+    assert "`ggatel destroy -f -u UNIT`" in failed[0].result
+    pair.pair.must(pair.active, "ggatel destroy -f -u 0")
+    pair.converges(pair.active)
+    assert pair.rests(pair.active) and pair.serves(pair.standby) and pair.sound, pair.story()

@@ -10,7 +10,7 @@ import pytest
 from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.afterwards import convergence_heeds
-from remediate.failover.converge import LOCK
+from remediate.failover.converge import LOCK, Wish
 from remediate.failover.telling import TOLD as TOLD_LAST
 from remediate.failover.telling import Telling
 from remediate.site import Site
@@ -207,3 +207,26 @@ def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_a
         pair.looks_every_minute(node)
     assert pair.until(lambda: pair.serves(pair.active), 150), pair.story()
     assert pair.sound and pair.lost() == 0 and not pair.entries(pair.standby, "promoted"), pair.story()
+
+
+def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_something_is_dirty_for_ever(
+    state: Path,
+) -> None:
+    """Writes that failed on every side count as dirty until the worker ends, so no look shows that it is through."""
+    pair = installed_pair(state)
+    pair.breaks("cut-replication")
+    pair.passes(30)
+    pair.breaks("disk-fails-writes", "nfs001")
+    pair.passes(2)
+    pair.breaks("disk-ok", "nfs001")
+    pair.breaks("peer-lies", "nfs001", "empty")
+    pair.breaks("heal")
+    assert pair.until(lambda: len(pair.entries(pair.active, "told")) == 2, 60), pair.story()
+    assert "is complete; it could not be told" in pair.entries(pair.active, "told")[-1].result, pair.story()
+    pair.passes(20)
+    pair.breaks("peer-tells-the-truth", "nfs001")
+    assert "dirty: 0 " not in pair.active.run("hastctl list home").out
+    pair.converges(pair.active, Wish("periodic", promote=False, again=True))
+    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE, pair.story()
+    assert noted.waiting(pair.store(pair.active)) == []
+    assert pair.sound
