@@ -1,6 +1,7 @@
 """Write what follows from the code: the manual pages, the reference of all reasons, what is generated in contrib/.
 
-python docs/generate.py            writes docs/man/*.1, docs/reasons.md and the files of `hastwatch contrib`
+python docs/generate.py            writes docs/man/*.1, docs/reasons.md, the files of `hastwatch contrib`, and the lists
+                                   of checks in README.md and in contrib's other files
 python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
 """
 
@@ -8,17 +9,18 @@ import argparse
 import importlib
 import sys
 import textwrap
-import tomllib
 from pathlib import Path
 
 from checks import VERSION, ask
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import COULD_NOT_LOOK, Row
-from remediate.command import SUBCOMMANDS
+from checks.registry import REGISTRY
+from remediate.contrib import lists
 from remediate.events import handler
 from remediate.rehearsal.rehearse import listing as scenarios
 from remediate.subcommands.contrib import GENERATED
 from remediate.subcommands.contrib import text as contrib
+from remediate.subcommands.registry import SUBCOMMANDS
 from simulator.faults.faults import listing as faults
 
 DOCS = Path(__file__).resolve().parent
@@ -27,10 +29,8 @@ DATE = "November 25, 2026"
 
 
 def commands() -> list[CheckCommand]:
-    """The check commands, from the project's list of scripts."""
-    scripts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["scripts"]
-    modules = [target.partition(":")[0] for name, target in sorted(scripts.items()) if name.startswith("check_")]
-    return [importlib.import_module(module).CHECK for module in modules]
+    """The checks, by name."""
+    return [each.load() for each in sorted(REGISTRY)]
 
 
 def manual(check: CheckCommand) -> str:
@@ -186,6 +186,8 @@ def main() -> int:
     pages[DOCS / "man" / "hastwatch-event-handler.1"] = event_handler()
     pages[DOCS / "man" / "hastwatch-ask.1"] = ask_command()
     pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
+    listing = {path: (DOCS.parent / path).read_text() for path in lists.PATHS}
+    pages |= {DOCS.parent / path: text for path, text in lists.brought_up_to_date(listing).items()}
     if sys.argv[1:] == ["--check"]:
         stale = [
             str(path.relative_to(DOCS.parent))

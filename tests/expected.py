@@ -13,27 +13,24 @@ lacks; a state whose name begins with `made-` only where it has no file, because
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from checks.plugin.command import CheckCommand
+from checks.registry import ON_NODE
+
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
 PLAYER = TESTS / "player.py"
 PYTHON = os.path.abspath(sys.executable)
-NOT_PLAYED = "check_nfs_export"
-"""Speaks to the NFS server itself, over the network: it has servers of its own to be tested with."""
-OF_A_PAIR = ("check_hast_splitbrain", "check_carp", "check_carp_hast")
-"""The checks that say more when they ask both nodes."""
 WORKERS = 2
 PATIENCE = 60
 VARYING = (
@@ -55,11 +52,10 @@ class OutOfOrder(Exception):
     """An expected file that is not as `read` wants it; the text says where."""
 
 
-def checks() -> dict[str, str]:
-    """The check commands of the project that exist and can be played, with their modules."""
-    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text())["project"]
-    modules = {name: entry.partition(":")[0] for name, entry in project["scripts"].items() if name.startswith("check_")}
-    return {name: module for name, module in modules.items() if name != NOT_PLAYED and importlib.util.find_spec(module)}
+def checks() -> dict[str, CheckCommand]:
+    """The checks that can be played, by name: those of a node. One from outside speaks to the network itself and has
+    servers of its own to be tested with."""
+    return {each.name: each.load() for each in ON_NODE}
 
 
 def nodes() -> list[Path]:
@@ -152,10 +148,10 @@ def commands(node: Path) -> list[str]:
     named = {command.split()[0] for command in there}
     if there and node.parent.name.startswith("made-"):
         return there
-    for check in checks():
-        if check not in named:
-            there.append(check)
-            there += [f"{check} --peer"] if check in OF_A_PAIR and other_node(node) else []
+    for name, check in checks().items():
+        if name not in named:
+            there.append(name)
+            there += [f"{name} --peer"] if check.uses_peer and other_node(node) else []
     return [command for command in there if command.split()[0] in checks()]
 
 

@@ -4,14 +4,13 @@ import ast
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
+from checks.registry import REGISTRY
+
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-CHECKS = {name: target.partition(":")[0] for name, target in SCRIPTS.items() if name.startswith("check_")}
 
 
 def imported(path: Path) -> set[str]:
@@ -40,7 +39,7 @@ def test_a_probe_imports_no_check() -> None:
         }
 
 
-@pytest.mark.parametrize("module", CHECKS.values())
+@pytest.mark.parametrize("module", [each.module for each in REGISTRY])
 def test_a_check_starts_without_what_it_does_not_use(module: str) -> None:
     unwanted = [
         "psutil",

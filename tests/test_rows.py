@@ -21,6 +21,7 @@ from checks.plugin.command import CheckCommand
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
 from checks.probes.processes import COLUMNS
+from checks.registry import ON_NODE
 
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
@@ -273,7 +274,7 @@ def test_a_demotion_names_what_hastwatch_added_and_why(
     assert says in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("module", ["hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount"])
+@pytest.mark.parametrize("module", [each.module.rpartition(".")[2] for each in ON_NODE])
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])
 def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert set(findings(Case("", module, node, peer=()), tmp_path, capfd).values()) == {"OK"}
@@ -416,13 +417,9 @@ def test_a_pool_that_cannot_be_asked_is_not_called_well(
 
 
 def test_every_row_has_a_case() -> None:
-    """check_nfs_export, which no recording can answer, has a test of its own for this."""
+    """A check from outside, which no recording can answer, has a test of its own for this."""
     shown = {case.reason for case in CASES} | ELSEWHERE
     for path in RECORDINGS.glob("*/*.expected"):
         shown |= set(re.findall(r"\[([a-z0-9-]+)\]", path.read_text()))
-    for name in os.listdir(TESTS.parent / "checks"):
-        module = name.removesuffix(".py")
-        if name.endswith(".py") and hasattr(importlib.import_module(f"checks.{module}"), "CHECK"):
-            rows = check_of(module).table
-            if module != "nfs_export":
-                assert {row.reason for row in rows} <= shown, module
+    for check in ON_NODE:
+        assert {row.reason for row in check.load().table} <= shown, check.name

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
-from importlib import import_module
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, parser
+from checks.registry import REGISTRY
 
-MODULES = ("hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount", "nfs_export")
-"""The checks, as modules of `checks`."""
-FROM_OUTSIDE = "check_nfs_export"
-"""The check that runs on the monitoring host, as a client sees the service; the others run on a node."""
 FOR_A_TERMINAL = ("help", "version", "verbose", "json")
 """What is not offered to an engine: it reads one line."""
 
@@ -39,6 +35,8 @@ class Definition(NamedTuple):
     """A check, as an engine calls it."""
 
     check: CheckCommand
+    on_node: bool
+    """Whether it runs on a node of the pair; else on the monitoring host."""
     options: tuple[Option, ...]
 
     @property
@@ -46,22 +44,17 @@ class Definition(NamedTuple):
         """The command."""
         return self.check.name
 
-    @property
-    def on_node(self) -> bool:
-        """Whether it runs on a node of the pair; else on the monitoring host."""
-        return self.name != FROM_OUTSIDE
-
 
 @cache
 def definitions() -> tuple[Definition, ...]:
     """All checks."""
-    return tuple(definition(import_module(f"checks.{module}").CHECK) for module in MODULES)
+    return tuple(definition(each.load(), each.on_node) for each in REGISTRY)
 
 
-def definition(check: CheckCommand) -> Definition:
+def definition(check: CheckCommand, on_node: bool) -> Definition:
     """One check with the options that an engine may give."""
     made = parser(check)
-    return Definition(check, tuple(_option(made, action) for action in made._actions if _offered(action)))
+    return Definition(check, on_node, tuple(_option(made, action) for action in made._actions if _offered(action)))
 
 
 def _offered(action: argparse.Action) -> bool:

@@ -132,7 +132,7 @@ def _templates() -> Iterator[JSON]:
     yield _template(ON_NODE, imports=[TEMPLATE], event_command=HANDLER, use_agent=True)
     for definition in definitions():
         imports = [ON_NODE if definition.on_node else TEMPLATE]
-        own: JSON = {"vars": {"hastwatch_nfs_export_host": "$address$"}} if not definition.on_node else {}
+        own: JSON = {"vars": {icinga2.own(definition, "host"): "$address$"}} if not definition.on_node else {}
         yield _template(_of(definition), imports=imports, check_command=definition.name, **own)
 
 

@@ -126,9 +126,13 @@ def arguments(definition: Definition) -> list[Argument]:
 
 def variable(definition: Definition, option: Option) -> str:
     """The name of the variable behind an option."""
-    if option.name in OWN or option.name not in common():
-        return "_".join((PREFIX, definition.name.removeprefix("check_"), option.name))
-    return f"{PREFIX}_{option.name}"
+    shared = option.name in common() and option.name not in OWN
+    return f"{PREFIX}_{option.name}" if shared else own(definition, option.name)
+
+
+def own(definition: Definition, name: str) -> str:
+    """The name of the variable behind an option that is the check's own."""
+    return "_".join((PREFIX, definition.name.removeprefix("check_"), name))
 
 
 def common() -> frozenset[str]:

@@ -5,7 +5,8 @@ two are replaced by ones that ask the pair in simulated time; everything else, f
 the words of the status line, is the check's own. So a rehearsal says what `check_… --via 'hastwatch pair exec …'` says,
 but in no time, and the same at every speed.
 
-check_nfs_export is not among them: it speaks to the network itself. The simulated client stands for it (`service.py`).
+A check from outside is not among them: it speaks to the network itself. The simulated client stands for it
+(`service.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import checks.carp
-import checks.carp_hast
-import checks.devd
-import checks.hast
-import checks.hast_mount
-import checks.hast_splitbrain
 from checks.plugin.command import CheckCommand, Run, Session, overrides, parser
 from checks.plugin.config import Config
 from checks.plugin.finding import Severity
@@ -36,6 +31,7 @@ from checks.probes.node import (
     quoted,
 )
 from checks.probes.process import Completed
+from checks.registry import ON_NODE
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.shell import Output
 
@@ -44,9 +40,10 @@ if TYPE_CHECKING:
     from simulator.node import Node as SimulatedNode
     from simulator.pair import Pair
 
-OF_THE_PAIR = (checks.carp_hast.CHECK, checks.carp.CHECK, checks.hast_splitbrain.CHECK)
+CHECKS = tuple(each.load() for each in ON_NODE)
+OF_THE_PAIR = tuple(check for check in CHECKS if check.uses_peer)
 """Checks that compare both nodes; asked on one node, with the other as --peer."""
-OF_A_NODE = (checks.hast.CHECK, checks.hast_mount.CHECK, checks.devd.CHECK)
+OF_A_NODE = tuple(check for check in CHECKS if not check.uses_peer)
 BOTH = "both"
 """What a check of the pair has as its node."""
 
@@ -187,5 +184,5 @@ def judged(check: CheckCommand, session: Session) -> Verdict:
 
 def refuse_wrong(config: Config) -> None:
     """Raise ConfigError for a severity that the checks refuse."""
-    for check in (*OF_THE_PAIR, *OF_A_NODE):
+    for check in CHECKS:
         overrides(config, parser(check).parse_args([]), check.table)

@@ -15,8 +15,9 @@ import os
 import statistics
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
+
+from checks.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE = ["-I", "-c", "import argparse, subprocess"]
@@ -30,12 +31,11 @@ STATUSES = (0, 2, 3, 73)
 
 
 def commands() -> dict[str, list[str]]:
-    """The installed check commands and hooks, from the project's own list."""
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    """The installed check commands and hooks."""
     here = Path(sys.executable).parent
     options = {"check_nfs_export": ["-H", "127.0.0.1", "--export", "/hast/home"]}
-    asked = ["-r", "home", "--via", "/nonexistent"]
-    found = {name: [str(here / name), *options.get(name, asked)] for name in scripts if name.startswith("check_")}
+    asked, names = ["-r", "home", "--via", "/nonexistent"], [each.name for each in REGISTRY]
+    found = {name: [str(here / name), *options.get(name, asked)] for name in names}
     return found | {name: [str(here / name), *asked[2:]] for name in HOOKS}
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from remediate.contrib.definitions import FROM_OUTSIDE, definitions
+from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
 from remediate.subcommands.contrib import GENERATED, text
 from tests.subcommands.running_pair import COMMAND
-from tests.test_architecture import CHECKS, ROOT
+from tests.test_architecture import ROOT
 
 CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
 
@@ -45,11 +45,6 @@ def test_a_reader_that_is_gone_is_no_success(what: str) -> None:
     assert (done.returncode, done.stderr) == (74, "")
 
 
-def test_every_check_of_the_project_is_defined() -> None:
-    assert {each.name for each in definitions()} == set(CHECKS)
-    assert [each.name for each in definitions() if not each.on_node] == [FROM_OUTSIDE]
-
-
 def test_an_engine_is_offered_every_option_that_is_not_for_a_terminal() -> None:
     offered = {each.name: [option.flag for option in each.options] for each in definitions()}
     common = ["--resource", "--via", "--peer", "--severity", "--timeout", "--state-dir", "--config"]
@@ -58,7 +53,7 @@ def test_an_engine_is_offered_every_option_that_is_not_for_a_terminal() -> None:
 
 
 def test_an_option_is_described_as_the_check_has_it() -> None:
-    options = {option.name: option for each in definitions() if each.name == FROM_OUTSIDE for option in each.options}
+    options = {option.name: option for each in definitions() if not each.on_node for option in each.options}
     assert (options["export"].takes_value, options["export"].repeatable) == (True, True)
     assert (options["portmap_port"].takes_value, options["portmap_port"].repeatable) == (True, False)
     assert (options["no_udp"].takes_value, options["no_udp"].repeatable) == (False, False)

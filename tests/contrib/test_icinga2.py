@@ -12,7 +12,7 @@ import pytest
 
 from checks.plugin.command import parser
 from remediate.contrib import icinga2
-from remediate.contrib.definitions import FOR_A_TERMINAL, Definition, definitions
+from remediate.contrib.definitions import FOR_A_TERMINAL, Definition, Option, definitions
 from remediate.contrib.placement import Placement
 from remediate.events.handler import parser as handler_parser
 from tests.engines.icinga_daemon import IcingaDaemon, why_not
@@ -142,13 +142,18 @@ VALUES: dict[str, str | list[str] | bool] = {
     "preferred": "BACKUP",
     "verified": "14d",
 }
-"""A value of every option, each not its default."""
+"""A value of every option, each not its default; an option without one here gets 1, or is set."""
 RECORDER = """#!/bin/sh
 env > "$0.env"
 printf '%s\\0' "$@" > "$0.argv.part"
 mv "$0.argv.part" "$0.argv"
 """
 HOSTILE = "DEVD CRITICAL - $(touch {0}) `touch {0}` ; touch {0} 'a' \"b\" $host.name$ [devd-not-running] | x=1\n--by sh"
+
+
+def value(option: Option) -> str | list[str] | bool:
+    """What an option is set to."""
+    return VALUES.get(option.name, "1" if option.takes_value else True)
 
 
 class Recorded:
@@ -231,7 +236,7 @@ for (check in [ "check_devd", "check_carp" ]) {
 
 def service(definition: Definition) -> str:
     """A service that has a value for every option."""
-    settings = {each.variable: VALUES[each.option.name] for each in icinga2.arguments(definition)}
+    settings = {each.variable: value(each.option) for each in icinga2.arguments(definition)}
     lines = "".join(f"  vars.{name} = {json.dumps(value)}\n" for name, value in settings.items())
     name = json.dumps(definition.name)
     return f'object Service {name} {{\n  host_name = "n"\n  check_command = {name}\n{lines}}}\n'
@@ -252,8 +257,8 @@ def test_what_icinga_runs_is_what_the_check_understands(recorded: Recorded, defi
     reads = parser(definition.check)
     wanted: list[str] = []
     for option in definition.options:
-        value = VALUES[option.name]
-        for each in value if isinstance(value, list) else [value]:
+        given = value(option)
+        for each in given if isinstance(given, list) else [given]:
             wanted += [option.flag] if each is True else [option.flag, str(each)]
     assert understood(reads, recorded.argv(definition.name)) == understood(reads, wanted)
 

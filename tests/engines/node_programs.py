@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from checks.registry import REGISTRY
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import OTHER, RunningPair
 
-CHECKS = ("hast", "hast_splitbrain", "carp", "carp_hast", "devd", "nfs_export", "hast_mount")
 HASTWATCH = """#!/bin/sh
 subcommand=$1
 shift
@@ -31,9 +31,9 @@ def install(pair: RunningPair, node: str, directory: Path, configuration: str = 
         f'via = "{way} {node}"\npeer = "{way} {OTHER[node]}"\nstate_dir = "{remembered}"\n{configuration}'
     )
     python = f"env PYTHONPATH={ROOT} {sys.executable}"
-    for check in CHECKS:
-        start = f"import sys; from checks.{check} import main; sys.exit(main())"
-        _write(commands / f"check_{check}", f"#!/bin/sh\nexec {python} -c '{start}' --config {config} \"$@\"\n")
+    for check in REGISTRY:
+        start = f"import sys; from {check.module} import main; sys.exit(main())"
+        _write(commands / check.name, f"#!/bin/sh\nexec {python} -c '{start}' --config {config} \"$@\"\n")
     options = f"--via '{way} {node}' --config {config} --state-dir {pair.state(node)}"
     _write(commands / "hastwatch", HASTWATCH.format(python=python, options=options))
     handler = f'#!/bin/sh\nexec {python} -m remediate.events.handler --hastwatch {commands}/hastwatch "$@"\n'

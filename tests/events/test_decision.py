@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import tomllib
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.plugin.command import CheckCommand
 from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity
 from checks.plugin.output import Verdict, status_line
+from checks.registry import REGISTRY
 from remediate.events.decision import Event, decide
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Row, Since
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-COMMANDS: dict[str, CheckCommand] = {
-    name: importlib.import_module(target.partition(":")[0]).CHECK
-    for name, target in SCRIPTS.items()
-    if name.startswith("check_")
-}
+COMMANDS = {each.name: each.load() for each in REGISTRY}
 STATES = [Severity.WARNING, Severity.CRITICAL]
 
 

@@ -18,9 +18,10 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.times import utc
+from checks.registry import ON_NODE
 from tests.test_rows import PLAYER, check_of, node_folder
 
-MODULES = ["hast", "hast_splitbrain", "carp", "carp_hast", "devd", "hast_mount"]
+MODULES = [each.module.rpartition(".")[2] for each in ON_NODE]
 NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
 FILE = "cat /var/db/hastwatch/maintenance.json"
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from checks.registry import ON_NODE
+
 INSTALLED = Path(sys.executable).parent
-CHECKS = ("check_hast", "check_hast_splitbrain", "check_carp", "check_carp_hast", "check_devd", "check_hast_mount")
+CHECKS = [each.name for each in ON_NODE]
 OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
 
 pytestmark = pytest.mark.skipif(not (INSTALLED / "hastwatch").exists(), reason="hastwatch is not installed")

@@ -12,9 +12,9 @@ from types import ModuleType
 import pytest
 
 from remediate import exits
-from remediate.command import SUBCOMMANDS
 from remediate.failover.converge import Result
 from remediate.subcommands import caller
+from remediate.subcommands.registry import SUBCOMMANDS
 
 PASSES_ON = "answer"
 """It ends with the status of the command that it answers with."""

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from remediate.command import SUBCOMMANDS
+from checks.registry import REGISTRY
 from remediate.recovery.salvage import salvage
 from remediate.state import ledger
 from remediate.state.clients import Client, as_values
 from remediate.state.journal import INFO, Entry
 from remediate.state.store import Store
+from remediate.subcommands.registry import SUBCOMMANDS
 from tests.recovery.copies import UNKNOWN, local_site, make
 
 FULL = "/dev/full"
 BIN = Path(sys.executable).parent
-CHECKS = ("check_hast", "check_hast_splitbrain", "check_carp", "check_carp_hast", "check_devd", "check_nfs_export",
-          "check_hast_mount")  # fmt: skip
+CHECKS = [each.name for each in REGISTRY]
 SAID = "hastwatch: standard output: No space left on device\n"
 
 pytestmark = pytest.mark.skipif(not os.path.exists(FULL), reason="needs /dev/full, a device that is always full")

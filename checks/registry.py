@@ -1,0 +1,57 @@
+"""Every check, once. What lists checks elsewhere takes them from here: the configuration of the engines, the manual
+pages, the rehearsal, the tests. `pyproject.toml`, which is read before any code, is held against it by a test.
+
+A check that runs imports none of this: its console script names its own module.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from checks.plugin.command import CheckCommand
+
+PREFIX = "check_"
+"""Of every command; the rest is the name of its module."""
+
+
+class Registered(NamedTuple):
+    """A check."""
+
+    name: str
+    """Of the command."""
+    about: str
+    """What it looks at, for the README."""
+    on_node: bool = True
+    """Whether it runs on a node of the pair; else on the monitoring host, and sees the service as a client does."""
+
+    @property
+    def module(self) -> str:
+        """The import path of the module, which has the check as `CHECK` and starts it with `main`."""
+        return f"checks.{self.name.removeprefix(PREFIX)}"
+
+    def load(self) -> CheckCommand:
+        """The check itself; imports it."""
+        check: CheckCommand = import_module(self.module).CHECK
+        return check
+
+
+REGISTRY = (
+    Registered("check_carp_hast", "the heart: CARP, HAST, mount and NFS in one table, on both nodes"),
+    Registered("check_carp", "every vhid, demotion, preempt; with the peer: two masters, none, addresses that differ"),
+    Registered("check_hast", (
+        "each resource: role, worker, connection, dirty bytes, a disk that dies under the mirror"
+    )),
+    Registered("check_hast_splitbrain", (
+        "the counters of both nodes, the marker of hastd's hook, the log: whether the copies went different ways, or"
+        " will be found to have"
+    )),
+    Registered("check_hast_mount", "the right file system, writable, roomy, answering, and only on the primary"),
+    Registered("check_devd", "that devd lives and answers, and that the failover hook is really what it would run"),
+    Registered("check_nfs_export", (
+        "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
+    ), on_node=False),
+)  # fmt: skip
+"""In the order in which they are shown: those that compare the nodes, then those of one node, then from outside."""
+ON_NODE = tuple(each for each in REGISTRY if each.on_node)

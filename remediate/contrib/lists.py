@@ -1,0 +1,128 @@
+"""What lists all checks within a file that is otherwise written by hand: `docs/generate.py` brings it up to date.
+
+A list stands between two lines of its file, which stay; the blocks of checks that run on a node are all the same but
+for what ICINGA says. A check from outside has more to say than a list does: its block is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from checks.registry import ON_NODE, REGISTRY
+
+ICINGA = {
+    "check_hast_splitbrain": (
+        "/* Looked at more often: when a copy has to step down, every write until then is lost. */\n",
+        "  check_interval = 30s\n",
+    ),
+}
+"""What stands before the service of a check, and what more in it."""
+APPLY = """\
+{before}apply Service "{name}" {{
+  import "hastwatch-on-node"
+  check_command = "{name}"
+{more}  command_endpoint = host.vars.agent_endpoint
+  assign where host.vars.hastwatch_node
+}}
+
+"""
+TEMPLATE = """\
+define service {{
+    name                    hastwatch-{name}
+    use                     hastwatch-service
+    register                0
+    service_description     {name}
+    check_command           hastwatch-{name}
+    _HASTWATCH_CHECK        {name}
+    servicegroups           {group}
+}}
+
+"""
+SERVICE = """\
+define service {{
+    use                     hastwatch-{name}
+    host_name               nfs001,nfs002
+}}
+
+"""
+
+
+class MissingAnchor(Exception):
+    """A file has not the lines between which its list stands; the text names them."""
+
+
+class List(NamedTuple):
+    """A list in a file, and where it stands."""
+
+    path: str
+    """Of the file, from the root of the project."""
+    after: str
+    before: str
+    """What the list stands between."""
+    text: Callable[[], str]
+
+    def in_place(self, file: str) -> str:
+        """The file with the list as it is now. Raises MissingAnchor."""
+        head, begin, rest = file.partition(self.after)
+        _, end, tail = rest.partition(self.before)
+        if not (begin and end):
+            raise MissingAnchor(f"{self.path}: no {(self.before if begin else self.after)!r}")
+        return "".join((head, begin, self.text(), end, tail))
+
+
+def rows() -> str:
+    """The rows of the README's table."""
+    return "".join(f"| `{each.name}` | {each.about} |\n" for each in REGISTRY)
+
+
+def applied() -> str:
+    """Icinga 2: a service for each check of a node."""
+    made = []
+    for each in ON_NODE:
+        before, more = ICINGA.get(each.name, ("", ""))
+        made.append(APPLY.format(name=each.name, before=before, more=more))
+    return "".join(made)
+
+
+def templates() -> str:
+    """Nagios: the template of each check."""
+    groups = {True: "hastwatch-on-nodes", False: "hastwatch-from-outside"}
+    return "".join(TEMPLATE.format(name=each.name, group=groups[each.on_node]) for each in REGISTRY)
+
+
+def services() -> str:
+    """Nagios: a service for each check of a node."""
+    return "".join(SERVICE.format(name=each.name) for each in ON_NODE)
+
+
+def dependents() -> str:
+    """Nagios: the checks that need NRPE."""
+    return ",".join(each.name for each in ON_NODE)
+
+
+LISTS = (
+    List("README.md", "| command | what it looks at |\n|---|---|\n", "\n`check_hast --help`", rows),
+    List("contrib/icinga2/hastwatch-services.conf",
+         '  event_command = "hastwatch-event-handler"\n}\n\n', "/* As a client sees it:", applied),
+    List("contrib/nagios/hastwatch-templates.cfg",
+         "# One for each check; its event handler is told by _HASTWATCH_CHECK which table is meant.\n\n",
+         "# NRPE itself,", templates),
+    List("contrib/nagios/hastwatch-pair.cfg.sample",
+         "    use                     hastwatch-nrpe\n    host_name               nfs001,nfs002\n}\n\n",
+         "# A dead NRPE", services),
+    List("contrib/nagios/hastwatch-pair.cfg.sample", "    dependent_service_description   ",
+         "\n    execution_failure_criteria", dependents),
+)  # fmt: skip
+
+
+def brought_up_to_date(files: Mapping[str, str]) -> dict[str, str]:
+    """The files of PATHS, by path, with their lists as they are now. Raises MissingAnchor."""
+    made = dict(files)
+    for each in LISTS:
+        made[each.path] = each.in_place(made[each.path])
+    return made
+
+
+PATHS = tuple(dict.fromkeys(each.path for each in LISTS))
+"""The files that have a list."""

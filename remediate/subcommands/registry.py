@@ -1,0 +1,35 @@
+"""Every subcommand of hastwatch, once: `remediate.command` finds its module here, the help and the manual its line.
+
+hastwatch starts every minute, and for every command that a prefix with `pair exec` brings to a node: a subcommand is
+named by the path of its module, which is imported only when it is asked for.
+"""
+
+SUBCOMMANDS = {
+    "status": ("remediate.subcommands.status", "both nodes at a glance"),
+    "converge": ("remediate.subcommands.converge", "bring this node to what CARP says"),
+    "switchover": ("remediate.subcommands.switchover", "move the service to the other node"),
+    "take-over": ("remediate.subcommands.take_over", "take over from the other node, which runs this itself"),
+    "promote": ("remediate.subcommands.promote", "bring the service up here, as a human decides"),
+    "maintenance": ("remediate.subcommands.maintenance", "suspend automatic action: on, off, status"),
+    "recover": ("remediate.subcommands.recover", "recover from a split-brain, on the node whose copy is given up"),
+    "restore": ("remediate.subcommands.restore", "look into a salvage, and give files of it back"),
+    "verify": ("remediate.subcommands.verify", "compare both copies extent by extent, while clients are served"),
+    "extents": ("remediate.subcommands.extents", "read this node's copy for the other one, which runs this itself"),
+    "repair": ("remediate.subcommands.repair", "what monitoring may have done here, where it is called for"),
+    "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
+    "doctor": ("remediate.subcommands.doctor", "what can be found out about this node by trying it"),
+    "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
+    "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),
+    "hold": ("remediate.subcommands.hold", "how this node holds itself back in CARP, and why"),
+    "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
+    "tickle": ("remediate.subcommands.tickle", "wake NFS clients that wait for a node that is gone"),
+    "clients": ("remediate.subcommands.clients", "the NFS clients that are woken when the service comes to this node"),
+    "self-test": ("remediate.subcommands.self_test", "prove the wiring from the kernel to hastwatch"),
+    "tree": ("remediate.subcommands.tree", "what the other node asks of a file system while it salvages"),
+    "answer": ("remediate.subcommands.answer", "answer what the other node asks, as the forced command of its key"),
+    "submit": ("remediate.subcommands.submit", "run a check and send its result to Icinga, NRDP or Nagios"),
+    "contrib": ("remediate.subcommands.contrib", "configuration for engines and least privilege, generated"),
+    "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and see what the checks say"),
+    "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, down, exec, fault, state"),
+}
+"""Name: the module whose `main(words)` it is and whose `parser()` its command line, what it does in one line."""
