@@ -14,6 +14,7 @@ from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from remediate.failover import dumps, own_copy
 from remediate.failover.dumps import Dumps
+from remediate.failover.given_up import given_up
 from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.events import Heard
@@ -29,13 +30,14 @@ BEHIND = {
 
 class Compared(NamedTuple):
     """What is known of this copy: why it is known to lack writes, and why each copy is known to have writes that the
-    other lacks, both empty where that is not known; whether both dumps were compared for it; and why the disk holds no
-    copy at all, empty where it does."""
+    other lacks, both empty where that is not known; whether both dumps were compared for it; why the disk holds no
+    copy at all, empty where it does; and whether the dumps say that the other one has writes that this one lacks."""
 
     stale: str
     split: str
     dumps: bool
     no_copy: str = ""
+    lacks: bool = False
 
 
 def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
@@ -55,8 +57,22 @@ def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
         both = dumps.beside(site, name, mine, dumps.PATIENT)
     if both is None:
         return Compared(known or ("" if mine.resuid else BEHIND[Relation.FIRST_BLANK]), "", False)
+    if _tells_nothing(site, name, both):
+        return Compared(known, "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
-    return Compared(BEHIND.get(both.relation, "" if _refutes(both, kept) else known), split, True)
+    stale = BEHIND.get(both.relation, "" if _refutes(both, kept) else known)
+    return Compared(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
+
+
+def lacks_nothing(site: Site, name: str, both: Dumps) -> bool:
+    """Whether the counters prove that the other node has no write that this copy lacks. Raises nothing."""
+    return both.nothing_is_lacking and not _tells_nothing(site, name, both)
+
+
+def _tells_nothing(site: Site, name: str, both: Dumps) -> bool:
+    """Whether the other copy was created anew, by whoever did so for whatever reason: that proves nothing of what it
+    held before, which this one may lack. But in a split-brain it can be a human's choice (`given_up`)."""
+    return both.relation is Relation.SECOND_BLANK and given_up(site, name) != ""
 
 
 def is_ahead(site: Site, name: str) -> bool:

@@ -13,7 +13,7 @@ from remediate.failover import damaged, dumps, own_copy
 from remediate.failover.observe import Seen
 from remediate.failover.telling import Telling, of_peer, told
 from remediate.site import Site
-from remediate.state.journal import WARNING
+from remediate.state.journal import NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
 from remediate.state.store import StateError
 
@@ -27,8 +27,10 @@ def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
                 note_dead(site, name, Event.ROLE_INIT)
             except StateError as error:
                 _not_written(site, name, error)
-        said = seen.facts.said[name]
-        if said.compared and not (said.stale or said.split) and own_copy.known(site, name).unheard_since is not None:
+        said, kept = seen.facts.said[name], own_copy.known(site, name)
+        if said.lacks and kept.copy is not Copy.INCOMPLETE:
+            _note_behind(site, name, seen.facts.name)
+        elif said.compared and not (said.stale or said.split) and kept.unheard_since is not None:
             write_down(site, name, Event.COMPARED, site.timing.wall(), seen.facts.name)
     for name, resource in seen.resources.items():
         try:
@@ -47,6 +49,16 @@ def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
                     telling.learned(name, known, again)
         except StateError as error:
             _not_written(site, name, error)
+
+
+def _note_behind(site: Site, name: str, by: str) -> None:
+    """Both dumps say that this copy lacks writes. They say so only as long as the other one is there as it is: whoever
+    creates that anew, because a write failed on it or by mistake, must not make this one good."""
+    try:
+        _, now = own_copy.record(site, name, Event.COMPARED_BEHIND, site.timing.wall(), by)
+    except StateError as error:
+        return _not_written(site, name, error)
+    site.journal.entry("ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=NOTICE)
 
 
 def write_down(site: Site, name: str, event: Event, at: float, by: str) -> None:

@@ -130,6 +130,8 @@ class Said(NamedTuple):
     failed: str = ""
     """What says anew that a write failed on this copy."""
     pool: str = ""
+    lacks: bool = False
+    """Both disks say that the other node has writes that this copy lacks."""
 
 
 class Facts(NamedTuple):

@@ -22,7 +22,7 @@ from checks.probes.hast import Role, Status
 from checks.probes.hold import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import alone, dumps, hold, known_bug, own_copy, peer
-from remediate.failover.behind import is_ahead
+from remediate.failover.behind import is_ahead, lacks_nothing
 from remediate.failover.facts import Leaving, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
@@ -145,7 +145,7 @@ def _still(site: Site, name: str) -> Why | None:
     held = hold.reasons(site.store)
     before = next((why for why in STAYS if Reason(why, name) in held), None)
     both = dumps.read(site, name) if before else None
-    return None if both is not None and both.nothing_is_lacking else before
+    return None if both is not None and lacks_nothing(site, name, both) else before
 
 
 def _gave_away(site: Site) -> bool:

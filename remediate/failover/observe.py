@@ -240,7 +240,7 @@ def _resource(
     since = mastership(reading.arrived, mine, wall, reading.clock) if wanted.state is CarpState.MASTER else None
     settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
     stale = split_said = unheard = no_copy = ""
-    compared = False
+    compared = lacks = False
     seen = NOT_LOOKED_FOR
     split = _marked(site, name)
     only = given_up(site, name) if split is Split.LOSING else None
@@ -249,14 +249,14 @@ def _resource(
     if going_up:
         seen = peer.look(site, place, resources.get(name))
         heard = heard_until(site, mine, since) if since else None
-        stale, split_said, compared, no_copy = behind(site, name, heard, seen.asked)
+        stale, split_said, compared, no_copy, lacks = behind(site, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or only or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(site, name)
         if reading.young and seen.peer is Peer.GONE and newest.is_proven(site, name):
             works = boot_silence.network_works(site, place, reading.vhids)
-            lacks = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
-            seen = seen._replace(says=lacks if works else seen.says)
+            at_once = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
+            seen = seen._replace(says=at_once if works else seen.says)
             settle = site.config.failover.settle if works else settle
     believed_at = since.since - reading.clock + settle if since else None
     role_first = False
@@ -295,7 +295,7 @@ def _resource(
     )
     said = Said(
         wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
-        failed, pool_said,
+        failed, pool_said, lacks,
     )  # fmt: skip
     return state, said, believed_at
 

@@ -164,7 +164,7 @@ class _Taking:
         doubt = Remembered(self.site, self.site.timing.wall()).against_a_promotion()
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
         for name in self.names:
-            stale, split, compared, no_copy = behind(self.site, name, None, asked=False)
+            stale, split, compared, no_copy, _ = behind(self.site, name, None, asked=False)
             states[name] = states[name]._replace(
                 carp=CarpState.MASTER,
                 settled=True,

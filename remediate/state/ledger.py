@@ -53,6 +53,7 @@ class Event(enum.Enum):
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
     COMPARED = "compared"
+    COMPARED_BEHIND = "compared-behind"
     LOSS_ACCEPTED = "loss-accepted"
 
     WRITE_FAILED = "write-failed"
@@ -182,6 +183,8 @@ TABLE = (
     Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),
     Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
     Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
+    Row(Event.COMPARED_BEHIND, Copy.INCOMPLETE, keep, "the counters on both disks showed that this copy lacks writes",
+        "it lacks them as well when the disk that has them is gone, or was created anew"),
     Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
         "a human decided that this copy is what counts from now on"),
     Row(Event.WRITE_FAILED, Copy.INCOMPLETE, keep, "a write failed on this copy",
@@ -197,7 +200,7 @@ TABLE = (
 
 ROWS = {row.event: row for row in TABLE}
 HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE, Event.LOOKED_COMPLETE,
-                   Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED})  # fmt: skip
+                   Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED, Event.COMPARED_BEHIND})  # fmt: skip
 """Events after which a node that was booted knows how its copy stands to the other one, or a human has decided it."""
 
 

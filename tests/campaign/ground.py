@@ -7,6 +7,7 @@ taken.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -98,6 +99,8 @@ class Ground:
         """When something that was cut or dead has come back."""
         self.foreign: dict[str, tuple[Kernel, int]] = {}
         """Nodes whose demotion something else has raised: in which boot, and by how much."""
+        self.given_up_at = -math.inf
+        """When a human has last given up a copy on which a write had failed, and all that only it had."""
         self.misled: set[str] = set()
         """Nodes that may not know what they need to serve, until all is well: the other one's old answers told them
         something else, the event of their promotion was lost, or the one process that was to make it was killed."""

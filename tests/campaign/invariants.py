@@ -31,6 +31,7 @@ from simulator.network.carp import State
 from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
+    from simulator.host.kernel import Kernel
     from simulator.host.processes import Running
     from simulator.node import Node
     from simulator.storage.mounts import Mount
@@ -59,7 +60,7 @@ class Violation(Exception):
 
 class Lacking(NamedTuple):
     """A resource was mounted on a node: of how many acknowledged writes the content is only on the other one's disk,
-    and how long ago the first of them was acknowledged, or how long before the other one's death."""
+    and how long before now, or before the death of the other one that has written them, the first was acknowledged."""
 
     node: str
     resource: str
@@ -74,8 +75,10 @@ class Watch:
         self._ground = ground
         self._mounted: dict[str, Mount] = {}
         """By name of the node: what was mounted there when it was last looked."""
+        self._wrote_in: dict[str, Kernel] = {}
+        """The boot in which a node was primary last."""
         self._last_on: dict[str, float] = {}
-        """When a node was last seen to have power."""
+        """When a node was last seen to have power in that boot: in a later one it has written nothing yet."""
         self._alone: set[tuple[str, str]] = set()
         """Nodes and resources: as primary, not connected since the last synchronisation was through."""
         self._given_up: set[int] = set()
@@ -132,14 +135,16 @@ class Watch:
         for name, node in self._ground.pair.nodes.items():
             if not node.on:
                 continue
-            self._last_on[name] = now
             for resource, known in node.hastd.resources.items():
                 if known.role is not Role.PRIMARY:
                     continue
+                self._wrote_in[name] = node.kernel
                 if isinstance(known.worker, PrimaryWorker) and known.worker.settled:
                     self._alone -= {(each, resource) for each in self._ground.pair.nodes}
                 else:
                     self._alone.add((name, resource))
+            if self._wrote_in.get(name) is node.kernel:
+                self._last_on[name] = now
 
     def may_have_written_alone(self, node: Node, resource: str) -> bool:
         """Whether a node has been primary, with power, while the other one was not connected, or not synchronised, and
@@ -205,8 +210,7 @@ class Watch:
         self._given_up |= {write.number for write in missing}
         oldest = min((ground.pair.ledger.acknowledged[write.number] for write in missing), default=ground.clock.now)
         peer = ground.pair.peer(node)
-        until = ground.clock.now if peer.on else self._last_on.get(peer.name, 0.0)  # the dead write nothing more
-        return Lacking(node.name, name, len(missing), until - oldest)
+        return Lacking(node.name, name, len(missing), self._last_on.get(peer.name, 0.0) - oldest)
 
 
 def holds_address(node: Node) -> bool:

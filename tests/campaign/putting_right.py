@@ -14,6 +14,7 @@ from remediate.site import Site
 from remediate.state import failures, ledger, marker
 from remediate.state.store import Store
 from simulator.hastd.metadata import Role
+from simulator.network.carp import State
 from simulator.node import Node
 from tests.campaign.ground import Ground
 from tests.campaign.hostile import log_out, resume_work, takes_back
@@ -61,17 +62,26 @@ def give_up_a_copy(ground: Ground) -> None:
         losing.run(f"hastctl role init {resource.name}")
         losing.run(f"hastctl create {resource.name}")
         losing.run(f"hastctl role secondary {resource.name}")
-    keeping = ground.pair.peer(losing)
+    _promote(ground, ground.pair.peer(losing))
+
+
+def _promote(ground: Ground, keeping: Node) -> None:
+    """`hastwatch promote --accept-data-loss`, unless the node serves; where the address is not here, it is forced first
+    as that command says."""
     ground.watch.accepted_until = ground.clock.now + ACCEPTED
-    if ground.installed is not None and not serves(keeping):  # hastwatch promote --accept-data-loss
-        ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
+    if ground.installed is None or serves(keeping):
+        return
+    for vhid in keeping.network.vhids():
+        if vhid.state is not State.MASTER:
+            keeping.run(f"ifconfig {vhid.layout.interface} vhid {vhid.layout.vhid} state master")
+    ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
 
 
 def make_anew(ground: Ground) -> bool:
     """What `check_hast` asks for where it says `hast-copy-damaged`: the copy of a standby is made anew; where nobody
-    serves, the damaged one, which may be ahead by its counters alone. Where the node that serves keeps a damaged copy,
-    or both copies are damaged, a human takes the one at the address for the one that counts. Whether there was anything
-    to do."""
+    serves, the damaged one, which may be ahead by its counters alone, and what it has and the other copy lacks is given
+    up (docs/failover.md). Where the node that serves keeps a damaged copy, or both copies are damaged, a human takes
+    the one at the address for the one that counts. Whether there was anything to do."""
     active, standby = ground.active, ground.pair.peer(ground.active)
     found = False
     for resource in ground.pair.layout.resources if ground.state is not None else ():
@@ -84,6 +94,9 @@ def make_anew(ground: Ground) -> bool:
                 node.run(f"hastctl {line} {resource.name}")
             if ground.installed is not None:
                 ground.installed.start_worker(node, Wish("human converge"))
+            if not serves(active):
+                ground.given_up_at = ground.clock.now
+                _promote(ground, ground.pair.peer(node))
         if here and (there or serves(active)):
             found = True
             ground.watch.accepted_until = ground.clock.now + ACCEPTED

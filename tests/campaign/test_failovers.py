@@ -99,6 +99,7 @@ def test_a_write_that_is_missing_after_an_undisturbed_handover_is_a_violation_wh
     lost = {Missing(7, Fate.LOST, Cause.UFS_DELAY)}
     with pytest.raises(Violation, match="after a planned handover"):
         refuse(PLANNED, lost)
+    refuse(PLANNED, lost, given_up=True)
     refuse(PLANNED._replace(kind=BY_NAME["power cut"]), lost)
     refuse(PLANNED._replace(events=(Event(DISTURBED["replication cut"], 0.0, 0, 5.0),)), lost)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import failures
 from remediate.state.store import Store
+from simulator.account.accounting import disk_of
 from simulator.faults.faults import inflict
 from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.ground import Ground
@@ -19,6 +21,7 @@ from tests.campaign.intruder import Intruder
 from tests.campaign.invariants import (
     BOUND,
     HANGS,
+    UNNOTICED,
     Violation,
     checks_in_full,
     could_serve,
@@ -57,6 +60,28 @@ def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(ground: Ground) -
     ground.clock.advance(11)
     with pytest.raises(Violation, match=r"lacks \d+ acknowledged writes of nfs001, .* \(it could ask\)"):
         standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
+    ground.close()
+
+
+@pytest.mark.parametrize(("alone", "caught"), [(1.0, False), (UNNOTICED + 30, True)])
+def test_a_node_that_cannot_ask_has_to_know_that_it_lacks_writes_unless_the_other_one_died_soon_after_them(
+    ground: Ground, alone: float, caught: bool
+) -> None:
+    """The dead one boots again, and can be asked nothing: what it boots for has no part in what there was to notice."""
+    active, standby = ground.active, ground.pair.peer(ground.active)
+    nobody_acts_on(ground)
+    inflict(ground.pair, "kill", standby.name, "hastd")
+    ground.clock.advance(1 + alone)
+    active.power_off()
+    inflict(ground.pair, "cut-management")
+    ground.clock.advance(UNNOTICED)
+    ground.clock.wait(active.power_on())
+    ground.clock.advance(UNNOTICED)
+    standby.run("service hastd onestart; hastctl role primary home")
+    ground.clock.advance(11)
+    with pytest.raises(Violation, match=r"lacks \d+ acknowledged .* s old$") if caught else nullcontext():
+        standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
+    assert disk_of(active, "home").pieces() - disk_of(standby, "home").pieces()
     ground.close()
 
 

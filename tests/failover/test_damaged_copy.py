@@ -232,3 +232,46 @@ def test_a_human_declares_a_copy_sound_not_while_the_worker_still_counts(state: 
     assert damage(pair, pair.standby) is None, pair.story()
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
     assert pair.reasons(pair.standby) != ("home: damaged copy",)
+
+
+# --- nobody serves, and the damaged copy has writes that the other one lacks ----------------------------------------
+
+
+def alone_and_damaged(state: Path) -> InstalledPair:
+    """The standby was off while the active node wrote and while its disk failed writes; that one was rebooted since."""
+    pair = with_cron(state)
+    pair.standby.power_off()
+    pair.passes(60)
+    fails_for_a_while(pair, pair.active)
+    pair.pair.clock.wait(pair.active.shut_down())
+    pair.boots(pair.active)
+    assert damage(pair, pair.active) is not None and not pair.holds(pair.active), pair.story()
+    return pair
+
+
+def test_a_copy_that_was_seen_to_lack_writes_is_not_served_because_the_other_one_was_created_anew(state: Path) -> None:
+    """Else they would be gone a minute after the command, without a human's word on it."""
+    pair = alone_and_damaged(state)
+    pair.boots(pair.standby)
+    pair.passes(MINUTES)
+    said = pair.told_once(pair.standby, "the counters on both disks showed that this copy lacks writes", "ledger")
+    assert said.result == "this copy is incomplete"
+    made_anew(pair, pair.active)
+    pair.passes(2 * MINUTES)
+    assert not pair.holds(pair.standby), pair.story()
+    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.passes(2 * MINUTES)
+    assert damage(pair, pair.active) is None and pair.serves(pair.standby) and pair.sound, pair.story()
+
+
+def test_a_booted_copy_learns_nothing_from_the_other_one_that_was_created_anew_before_both_could_be_compared(
+    state: Path,
+) -> None:
+    pair = alone_and_damaged(state)
+    made_anew(pair, pair.active)
+    pair.boots(pair.standby)
+    pair.passes(2 * MINUTES)
+    assert not pair.holds(pair.standby), pair.story()
+    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()

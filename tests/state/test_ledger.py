@@ -101,6 +101,16 @@ def test_what_the_other_node_tells_wins(ledger: Ledger) -> None:
     assert heard(found, Event.TOLD_COMPLETE).copy is Copy.COMPLETE
 
 
+@pytest.mark.parametrize("ledger", [COMPLETE, UNKNOWN, NOTHING])
+def test_a_copy_that_both_disks_showed_to_lack_writes_is_incomplete_also_after_a_boot_until_it_is_filled(
+    ledger: Ledger,
+) -> None:
+    found = heard(ledger, Event.COMPARED_BEHIND)
+    assert found[:3] == (Copy.INCOMPLETE, T, "the counters on both disks showed that this copy lacks writes")
+    assert heard(found, Event.STARTED, Event.CONNECT, Event.COMPARED).copy is Copy.INCOMPLETE
+    assert heard(found, Event.STARTED, Event.TOLD_COMPLETE).copy is Copy.COMPLETE
+
+
 def test_a_copy_told_to_be_behind_was_complete_until_its_connection_was_lost() -> None:
     assert heard(FOLLOWING, Event.TOLD_INCOMPLETE).last_complete == T
     assert heard(ALONE, Event.TOLD_INCOMPLETE).last_complete == T - 300
