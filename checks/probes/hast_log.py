@@ -59,6 +59,14 @@ class Sign(NamedTuple):
     current: bool | None
 
 
+class Archive(NamedTuple):
+    """What was rotated away of a log: where it is, of which log, and the program that prints it."""
+
+    path: str
+    log: str
+    program: str
+
+
 class Marker(NamedTuple):
     """What hastd's hook on `split-brain` leaves in MARKER_DIRECTORY, `RESOURCE.split-brain`: one JSON object
 
@@ -203,14 +211,26 @@ def _with_signs(lines: list[str], resource: str) -> list[str]:
 def _rotated(node: Node) -> list[str]:
     """The lines of the logs rotated last; none where there is no such file."""
     lines: list[str] = []
+    for archive in youngest_archives(node):
+        lines += [line for line in unpacked(node, archive).splitlines() if "hastd" in line]
+    return lines
+
+
+def youngest_archives(node: Node) -> list[Archive]:
+    """The archives that newsyslog(8) has made last, of each of the LOGS. Raises ProbeError."""
     listed = node.run("ls", "/var/log").stdout.splitlines()
     archives = [found for name in listed if (found := re.fullmatch(ROTATED, name))]
     youngest = {found["log"]: found["time"] for found in sorted(archives, key=lambda found: found["time"])}
-    for archive in archives:
-        if archive["time"] not in ("0", youngest[archive["log"]]):
-            continue
-        unpacked = node.run(DECOMPRESS[archive["ending"]], f"/var/log/{archive[0]}")
-        if unpacked.status != 0 and not unpacked.stdout:
-            raise Failed(f"/var/log/{archive[0]} cannot be read: {unpacked.words}")
-        lines += [line for line in unpacked.stdout.splitlines() if "hastd" in line]
-    return lines
+    return [
+        Archive(f"/var/log/{found[0]}", f"/var/log/{found['log']}", DECOMPRESS[found["ending"]])
+        for found in archives
+        if found["time"] in ("0", youngest[found["log"]])
+    ]
+
+
+def unpacked(node: Node, archive: Archive) -> str:
+    """Its text. Raises ProbeError."""
+    shown = node.run(archive.program, archive.path)
+    if shown.status != 0 and not shown.stdout:
+        raise Failed(f"{archive.path} cannot be read: {shown.words}")
+    return shown.stdout

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from checks.probes import damage, hast, hast_log, log_time
+from checks.probes import damage, hast, log_time
+from checks.probes.damage import FailedWrite
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
-from remediate.failover import devices, own_copy
+from remediate.failover import devices, log_lines, own_copy
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.damage import Anew
@@ -42,17 +43,22 @@ def _are_of_this_copy(kept: Ledger) -> bool:
 
 
 def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
-    lines: list[str] = []
-    for path in hast_log.LOGS:
-        with suppress(ProbeError):
-            lines += damage.worth_a_look(node.read(path))
+    logs = log_lines.read(site, node, found.name)
+    new = _new(site, node, found, kept, logs.lines)
+    if not new:
+        log_lines.note(site, found.name, logs)
+    return damage.summary(new)
+
+
+def _new(site: Site, node: Node, found: Resource, kept: Ledger, lines: list[str]) -> list[FailedWrite]:
+    """What the lines of the log prove, and is of after the copy was sound last, as far as that is known."""
     if not lines:
-        return ""
+        return []
     lines = log_time.of_host(lines, node)
     providers = damage.providers_of(lambda: devices.graph_of(site), found.localpath)
     failed = [each for each in damage.failed_writes(lines, found.name, providers) if not each.theirs]
     if not failed:
-        return ""
+        return []
     now, offset = log_time.now(node), log_time.offset(node, lines)
     since = kept.damage.anew_at if kept.damage is not None else kept.sound_since
     new = []
@@ -61,7 +67,7 @@ def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
         at = None if now is None or when is None else site.timing.wall() - (now - when).total_seconds()
         if since is None or (at is not None and at + WITHIN > since):
             new.append(each)
-    return damage.summary(new)
+    return new
 
 
 def at_an_event(site: Site, found: Resource) -> str:

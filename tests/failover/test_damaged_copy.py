@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import gmtime, strftime
 
 import pytest
 
@@ -16,6 +17,7 @@ from remediate.state import ledger
 from remediate.state.damage import Anew, Damage
 from remediate.state.ledger import Copy
 from simulator.account.accounting import disk_of
+from simulator.host.log import MESSAGES
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
@@ -95,6 +97,60 @@ def test_a_failure_that_nobody_has_looked_at_before_the_worker_went_is_found_in_
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
     found = damage(pair, pair.standby)
     assert found is not None and "hastd counts" not in found.says and "vtbd1, sector" in found.says
+
+
+def rotates(node: Node, log: str = MESSAGES) -> None:
+    """newsyslog(8), without compression: the line that it begins the new log with names the time and its process."""
+    was = node.files.read(log)
+    node.files.remove(log)
+    node.files.write(f"{log}.0", was)
+    node.syslog(log, f"newsyslog[{len(was)}]: logfile turned over due to size>1000K")
+
+
+def fails_without_a_look(pair: InstalledPair) -> None:
+    """The standby's disk fails writes, and the worker that counts them ends."""
+    programs = dict(pair.standby.programs)
+    pair.standby.programs.clear()
+    pair.breaks("disk-fails-writes", pair.standby.name, "home", "5")
+    pair.passes(20)
+    pair.breaks("kill", pair.standby.name, "worker")
+    pair.passes(40)
+    pair.standby.programs.update(programs)
+
+
+def test_a_failure_is_found_in_a_log_that_was_rotated_since_the_last_look(state: Path) -> None:
+    pair = installed_pair(state)
+    pair.converges(pair.standby)
+    fails_without_a_look(pair)
+    rotates(pair.standby)
+    pair.converges(pair.standby)
+    found = damage(pair, pair.standby)
+    assert found is not None and "vtbd1, sector" in found.says, pair.story()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_archive_is_read_again_only_as_long_as_it_cannot_be_noted_that_it_was_read(state: Path, full: bool) -> None:
+    pair = installed_pair(state)
+    pair.converges(pair.standby)
+    rotates(pair.standby)
+    if full:
+        pair.breaks("state-full", pair.standby.name)
+    pair.converges(pair.standby)
+    pair.breaks("state-ok", pair.standby.name)
+    when = strftime("%b %d %H:%M:%S", gmtime(pair.standby.now))
+    line = f"{when} nfs002 kernel: vtbd1: hard error cmd=write fsbn 8192\n"
+    pair.standby.files.write(f"{MESSAGES}.0", line, append=True)
+    pair.converges(pair.standby)
+    assert (damage(pair, pair.standby) is not None) is full
+
+
+def test_an_archive_of_before_the_first_look_proves_nothing(state: Path) -> None:
+    """The disk may have been replaced months ago."""
+    pair = installed_pair(state)
+    pair.store(pair.standby).remove("logs.json")
+    pair.standby.files.write(f"{MESSAGES}.0", "Nov 22 08:00:00 nfs002 kernel: vtbd1: hard error cmd=write fsbn 8192\n")
+    pair.converges(pair.standby)
+    assert damage(pair, pair.standby) is None
 
 
 def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_complete(state: Path) -> None:
