@@ -121,6 +121,11 @@ class Disk:
         self.missed.setdefault(extent, set()).update(self.extents.pop(extent, set()))
 
     @property
+    def flipped(self) -> set[Piece]:
+        """What is not read from it because bits have flipped there."""
+        return set().union(*(self.missed.get(extent, set()) for extent in self.flips))
+
+    @property
     def damaged(self) -> set[int]:
         """The extents that hold something else than what was written to them."""
         return self.missed.keys() | self.flips.keys()

@@ -34,6 +34,7 @@ from typing import Any
 from checks.plugin.config import Config
 from checks.plugin.policy import Repair
 from simulator.node import Node
+from tests.campaign.flipped import BITS_FLIP, compared
 from tests.campaign.ground import GIVEN_UP, Ground, Missing
 from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, checks_in_full, held_back
@@ -45,6 +46,7 @@ from tests.campaign.troubles import HASTD_DIES, ILL, INSIDE, ORDINARY
 
 KINDS = (*ORDINARY, *CAUSES)
 DISTURBANCES = (*INSIDE, *OUTSIDE)
+RARE = (BITS_FLIP,)
 BY_NAME = {kind.name: kind for kind in KINDS}
 ILLNESSES = (ILL, ILL, ILL, HASTD_DIES)
 COUNT, SEED, PROCESSES = 10_000, 1, 2
@@ -71,7 +73,8 @@ PLANNED = [kind for kind in ORDINARY if kind.planned and kind.name != "orderly s
 
 def rounds(seed: int, count: int = IN_A_ROW) -> tuple[Round, ...]:
     """Failovers of one pair, as they are drawn."""
-    return tuple(drawn(random.Random(f"{seed}/{number}"), KINDS, DISTURBANCES, ILLNESSES) for number in range(count))
+    chances = (random.Random(f"{seed}/{number}") for number in range(count))
+    return tuple(drawn(chance, KINDS, DISTURBANCES, ILLNESSES, RARE) for chance in chances)
 
 
 def series(seed: int, count: int = IN_A_ROW) -> Played:
@@ -182,6 +185,8 @@ def recovered(ground: Ground, seed: int = 0) -> str:
     ground.clock.advance(HANDS_OVER)
     if make_anew(ground) and not _comes_to_health(ground):
         raise Violation(f"not healthy {HEALTH:g} s after a damaged copy was made anew")
+    if compared(ground) and not _comes_to_health(ground):
+        raise Violation(f"not healthy {HEALTH:g} s after a copy that differs was made anew")
     ends = ground.clock.now + RELEASED
     while (left := held_back(ground)) and ground.clock.now < ends:
         ground.clock.advance(LOOKS)

@@ -55,7 +55,8 @@ GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN, Cause.ONE_HIS
 """Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
 a synchronisation that makes both copies the same after one of them was cut off, a role that was given up first, where
 the clean unmount would have made a split-brain, and a disk that failed a write, under a node that serves on because the
-other one is not there to take over. What a clean unmount would have saved is none of these."""
+other one is not there to take over, or on which bits have flipped. What a clean unmount would have saved is none of
+these."""
 
 
 class WatchedClock(Clock):

@@ -6,7 +6,7 @@
   know, however long it lasts: it has been MASTER all the time, and the other node may be dead. Nor can it within HEARS
   of the end of a cut: it has looked before.
 * A copy on which a write has failed, or was acknowledged while it failed, is not mounted for clients, whether its node
-  could ask the other one or not: its own counters and its own log tell it.
+  could ask the other one or not: its own counters and its own log tell it. Nothing tells of bits that have flipped.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
   not counting those in which a full fsck(8) of the node that holds the address runs.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
@@ -180,7 +180,9 @@ class Watch:
         ground = self._ground
         if ground.installed is None or ground.clock.now < self.accepted_until:
             return
-        if old := served_old(ground.pair, node, mount.resource.name):
+        flipped = disk_of(node, mount.resource.name).flipped
+        old = [write for write in served_old(ground.pair, node, mount.resource.name) if write.pieces[0] not in flipped]
+        if old:
             raise Violation(f"{node.name} mounts a copy on which {len(old)} acknowledged writes have failed")
 
     def _refuse_stale(self, node: Node, mount: Mount) -> None:
@@ -201,7 +203,7 @@ class Watch:
 
     def _lacking(self, node: Node, mount: Mount) -> Lacking:
         ground, name = self._ground, mount.resource.name
-        here = disk_of(node, name).pieces()
+        here = disk_of(node, name).pieces() | disk_of(node, name).flipped
         there = disk_of(ground.pair.peer(node), name).pieces()
         missing = [  # by what HAST replicates: names come late on every disk
             write for write in ground.pair.ledger.of(name) if write.pieces[0] not in here and write.pieces[0] in there

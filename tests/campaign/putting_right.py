@@ -23,6 +23,8 @@ from tests.campaign.troubles import HELD_BACK, broken, resume
 
 PAUSES, LONGEST = 2, 90.0
 """How often somebody takes his time between two steps, and how many seconds at most."""
+NOTICED = 25.0
+"""Seconds: two looks of a primary at its connection (primary.c, HAST_KEEPALIVE), and a look by hastwatch."""
 ACCEPTED = 120.0
 """Seconds for which a promotion may be the one whose loss a human has accepted."""
 
@@ -90,10 +92,7 @@ def make_anew(ground: Ground) -> bool:
         anew += [active] if here and not there and not serves(active) else []
         for node in anew:
             found = True
-            for line in ("role init", "create"):
-                node.run(f"hastctl {line} {resource.name}")
-            if ground.installed is not None:
-                ground.installed.start_worker(node, Wish("human converge"))
+            renew(ground, node, resource.name)
             if not serves(active):
                 ground.given_up_at = ground.clock.now
                 _promote(ground, ground.pair.peer(node))
@@ -102,6 +101,16 @@ def make_anew(ground: Ground) -> bool:
             ground.watch.accepted_until = ground.clock.now + ACCEPTED
             _declare(ground, active, resource.name)
     return found
+
+
+def renew(ground: Ground, node: Node, name: str) -> None:
+    """As documented: hastctl role init, hastctl create, hastwatch converge; and wait until the primary has noticed. It
+    calls the other copy complete until then."""
+    for line in ("role init", "create"):
+        node.run(f"hastctl {line} {name}")
+    if ground.installed is not None:
+        ground.installed.start_worker(node, Wish("human converge"))
+    ground.clock.advance(NOTICED)
 
 
 def _is_damaged(ground: Ground, node: Node, name: str) -> bool:

@@ -77,11 +77,20 @@ class Round(NamedTuple):
         return ", ".join([self.kind.name, *events, *asks])
 
 
+RARELY = 0.02
+"""How often one of the rare disturbances is drawn."""
+
+
 def drawn(
-    chance: random.Random, kinds: Sequence[Kind], disturbances: Sequence[Disturbance], ill: Sequence[Disturbance]
+    chance: random.Random,
+    kinds: Sequence[Kind],
+    disturbances: Sequence[Disturbance],
+    ill: Sequence[Disturbance],
+    rare: Sequence[Disturbance],
 ) -> Round:
     """A round by chance: three of eight undisturbed, the others by up to three things; and in most of them monitoring
-    asks for repairs, rightly (after one of `ill`) or not, also while everything is put right."""
+    asks for repairs, rightly (after one of `ill`) or not, also while everything is put right. What is `rare` is drawn
+    last, so that a round without it is the same as ever."""
     kind = chance.choices(kinds, [kind.weight for kind in kinds])[0]
     number = chance.choice((0, 0, 0, 1, 1, 1, 2, 3))
     events = [
@@ -100,11 +109,15 @@ def drawn(
         at, node = chance.uniform(-3, 60), chance.randrange(2)
         events.append(Event(chance.choice(ill), at, node, 50.0, chance.getrandbits(32)))
         asks += asked_after(chance, at, node)
+    pause, watched, order = chance.uniform(5, 40), chance.uniform(45, 75), chance.getrandbits(32)
+    if chance.random() < RARELY:
+        at, node, seed = chance.uniform(-3, 12), chance.randrange(2), chance.getrandbits(32)
+        events.append(Event(chance.choice(rare), at, node, 0.0, seed))
     return Round(
         kind,
         tuple(sorted(events, key=lambda event: event.at)),
-        chance.uniform(5, 40),
-        chance.uniform(45, 75),
+        pause,
+        watched,
         tuple(sorted(asks, key=lambda ask: ask.at)),
-        chance.getrandbits(32),
+        order,
     )

@@ -14,12 +14,13 @@ from simulator.faults.faults import inflict
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
+from tests.campaign.flipped import BITS_FLIP
 from tests.campaign.ground import Ground, Missing
 from tests.campaign.invariants import Violation, serves
 from tests.campaign.putting_right import put_right
 from tests.campaign.schedule import Event, Kind, Round
 
-DISTURBED = {disturbance.name: disturbance for disturbance in DISTURBANCES}
+DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP)}
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
 

@@ -12,10 +12,12 @@ import pytest
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import failures
 from remediate.state.store import Store
+from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of
 from simulator.faults.faults import inflict
 from tests.campaign.failovers import BY_NAME, play, recovered, row
-from tests.campaign.ground import Ground
+from tests.campaign.flipped import BITS_FLIP, compared
+from tests.campaign.ground import GIVEN_UP, Ground
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
 from tests.campaign.invariants import (
@@ -195,6 +197,30 @@ def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(ground: Gr
     play(ground, SWITCHOVER._replace(events=events))
     assert recovered(ground) == ""
     assert ground.missing() == set()
+    ground.close()
+
+
+@pytest.mark.parametrize(("number", "at"), [(1, -2.0), (0, 20.0), (1, 20.0)])
+def test_bits_that_flip_are_no_fault_of_who_serves_them_and_a_comparison_finds_them_all(
+    ground: Ground, number: int, at: float
+) -> None:
+    """On the standby that takes over, and after that on either node."""
+    flip = Event(BITS_FLIP, at, number, 0.0)
+    before = ground.active, ground.pair.peer(ground.active)
+    play(ground, SWITCHOVER._replace(events=(flip,)))
+    assert ground.active is before[1] and disk_of(before[number], "home").flips
+    recovered(ground)
+    assert disk_of(before[0], "home").flips == disk_of(before[1], "home").flips, "the copies are the same again"
+    assert all(each.cause in GIVEN_UP for each in ground.missing())
+    ground.close()
+
+
+def test_a_comparison_that_overlooks_what_differs_is_caught(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    standby = disk_of(ground.pair.peer(ground.active), "home")
+    standby.flip(min(standby.extents), 1)
+    monkeypatch.setattr("tests.campaign.flipped.verify", lambda *asked: verify(*asked)._replace(numbers=()))
+    with pytest.raises(Violation, match="verify finds that"):
+        compared(ground)
     ground.close()
 
 

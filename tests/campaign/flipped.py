@@ -1,0 +1,78 @@
+"""Bits that flip on a disk and no error tells: nothing but `hastwatch verify` finds them.
+
+So whoever serves such a copy is not to blame, whatever clients miss. Once all is well again the copies are compared,
+as periodic(8) does it every week: exactly what differs must be found. Which of the copies is the wrong one nobody can
+tell; here a human keeps the one that serves, and makes the other one anew (docs/verify.md).
+"""
+
+from __future__ import annotations
+
+import random
+
+from checks.probes.errors import ProbeError
+from checks.probes.verified import Verification
+from remediate.state.store import StateError
+from remediate.verification.asking import Refused
+from remediate.verification.verify import Stopped, verify
+from simulator.account.accounting import disk_of
+from simulator.node import Node
+from tests.campaign.ground import Ground
+from tests.campaign.invariants import Violation
+from tests.campaign.putting_right import renew
+from tests.campaign.schedule import Disturbance
+from tests.campaign.troubles import broken
+
+TRIES, PAUSE = 25, 20.0
+"""How often a human runs a comparison that stopped, and the seconds between. A primary that has failed a write on every
+side has dirty extents until it hands over, which it does not before the other node was up for `boot_window`."""
+
+
+def _flips(ground: Ground, node: Node, chance: random.Random) -> None:
+    """In an extent that something was written to: of the others nobody would ever miss anything."""
+    for resource in ground.pair.layout.resources:
+        if written := sorted(disk_of(node, resource.name).extents):
+            broken(ground, "bits-flip", node.name, resource.name, str(chance.choice(written)))
+
+
+BITS_FLIP = Disturbance("bits flip", _flips)
+
+
+def compared(ground: Ground) -> bool:
+    """Where bits have flipped: compare the copies of a healthy pair, and make that of the standby anew, where they
+    differ. Whether that was to be done. Raises Violation where not exactly what differs is found."""
+    found = False
+    for resource in ground.pair.layout.resources if ground.installed is not None else ():
+        here, there = (disk_of(node, resource.name) for node in ground.pair.nodes.values())
+        if here.flips == there.flips:
+            continue
+        before, run = _verified(ground, resource.name)
+        after = _differ(ground, resource.name)  # clients have written meanwhile
+        if not before & after <= set(run.numbers) <= before | after:
+            raise Violation(f"verify finds that {run.numbers} differ, and {sorted(after)} do")
+        if run.numbers:
+            renew(ground, ground.pair.peer(ground.active), resource.name)
+            found = True
+    return found
+
+
+def _verified(ground: Ground, name: str) -> tuple[set[int], Verification]:
+    """What differs when the comparison begins, and what it finds."""
+    assert ground.installed is not None
+    why = ""
+    for _ in range(TRIES):
+        before, site = _differ(ground, name), ground.installed.site(ground.active)
+        task = ground.clock.run_task(lambda site=site: verify(site, name, "campaign"))  # type: ignore[misc]
+        ground.clock.wait(task)
+        if task.value is not None:
+            return before, task.value
+        if not isinstance(task.error, Refused | Stopped | ProbeError | StateError):
+            raise Violation(f"verify ended with {task.error!r}")
+        why = str(task.error)
+        ground.clock.advance(PAUSE)
+    raise Violation(f"the copies of {name} cannot be compared although all is well: {why}")
+
+
+def _differ(ground: Ground, name: str) -> set[int]:
+    here, there = (disk_of(node, name) for node in ground.pair.nodes.values())
+    return {number for number in here.extents.keys() | there.extents.keys() | here.flips.keys() | there.flips.keys()
+            if here.differs(there, number)}  # fmt: skip
