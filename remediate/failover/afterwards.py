@@ -20,7 +20,7 @@ from remediate.failover.telling import SECONDS, Telling
 from remediate.site import Site
 from remediate.state import noted
 from remediate.state.journal import ERR, WARNING
-from remediate.state.ledger import Event
+from remediate.state.ledger import SHUFFLE, Event
 from remediate.state.lock import Lock
 from remediate.state.noted import HASTD, Noted
 from remediate.state.store import StateError
@@ -132,12 +132,13 @@ def _remove(site: Site, event: Noted) -> None:
 
 def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
     """Whether a later event says more of the same: the last change of a role counts, and a synchronisation was only
-    the end of it where the connection has not changed since."""
+    the end of it where the connection has not changed since. After a clock was set back that cannot be told of one that
+    is of later than now."""
     kind, name = event.words[0], event.words[1]
     after = [each.words[0] for each in later if each.words[1] == name]
     if kind == "role":
         return "role" in after
-    return kind == "syncdone" and (bool(after) or now - event.at > FRESH)
+    return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
 
 
 def _event(site: Site, event: Noted, telling: Telling) -> str:

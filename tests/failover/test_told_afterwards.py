@@ -231,3 +231,15 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE, pair.story()
     assert noted.waiting(pair.store(pair.active)) == []
     assert pair.sound
+
+
+@pytest.mark.parametrize(("ago", "counts"), [(1.0, True), (119.0, True), (121.0, False), (-60.0, False)])
+def test_a_synchronisation_counts_for_two_minutes_and_not_when_it_is_of_later_than_now(
+    state: Path, ago: float, counts: bool
+) -> None:
+    """What has come since a clock was set back would be taken for older."""
+    pair = installed_pair(state)
+    noted.note(pair.store(pair.active), ["syncdone", "home"], pair.active.now - ago)
+    pair.converges(pair.active)
+    assert (ledger.read(pair.store(pair.active), "home").copy is Copy.COMPLETE) is counts
+    assert noted.waiting(pair.store(pair.active)) == []
