@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.carp_hearing import hearing
-from checks.plugin.command import CheckCommand, Session
+from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import name_list
+from checks.plugin.yielded import yielded
 from checks.probes import booted, carp, hold
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, NotReady, Vhid, matched
@@ -269,6 +271,6 @@ QUESTIONS = (
 )
 
 CHECK = CheckCommand(
-    "check_carp", "CARP", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True, questions=QUESTIONS
+    "check_carp", "CARP", ABOUT, TABLE, PERFDATA, yielded(look, TABLE), add_options, uses_peer=True, questions=QUESTIONS
 )
 main = CHECK.main

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.carp_state import seen_since
-from checks.plugin.command import CheckCommand, Session
+from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_count, say_duration
+from checks.plugin.yielded import yielded
 from checks.probes import filesystem, hast, processes, silence
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotFound
@@ -220,7 +221,7 @@ def _resource(
     subject = f"{resource.name} on {facts.node.label}"
     rule = judge(found.state)
     kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"
-    since = seen_since(session.memory, kept_as, found.state.carp)
+    since = seen_since(session.memory, kept_as, found.state.carp, session.clock())
     passing = rule.passing and since is not None and since < session.options.grace
     judged.append(Judged(found.state.role, passing))
     lacking = []
@@ -269,7 +270,7 @@ def _silent(session: Session, node: Node) -> Iterator[Finding]:
     record = silence.read(node)
     if record is None:
         return
-    kept_as, now, began = f"check_carp_hast-{node.name}-silence", time.time(), utc(record.since)
+    kept_as, now, began = f"check_carp_hast-{node.name}-silence", session.clock(), utc(record.since)
     kept = session.memory.get(kept_as)
     seen = kept.get("since") if kept.get("began") == began else None
     if not isinstance(seen, int | float) or seen > now:
@@ -345,6 +346,14 @@ QUESTIONS = (
 )
 
 CHECK = CheckCommand(
-    "check_carp_hast", "CARP HAST", ABOUT, TABLE, PERFDATA, look, add_options, uses_peer=True, questions=QUESTIONS
+    "check_carp_hast",
+    "CARP HAST",
+    ABOUT,
+    TABLE,
+    PERFDATA,
+    yielded(look, TABLE),
+    add_options,
+    uses_peer=True,
+    questions=QUESTIONS,
 )
 main = CHECK.main

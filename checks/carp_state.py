@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 from checks.probes.carp import CarpState
 from checks.probes.memory import Memory
 
 
-def seen_since(memory: Memory, kept_as: str, state: CarpState | None) -> float | None:
-    """Seconds since CARP was first seen in `state` by the check that keeps it under `kept_as`.
+def seen_since(memory: Memory, kept_as: str, state: CarpState | None, now: float) -> float | None:
+    """Seconds since CARP was first seen in `state` by the check that keeps it under `kept_as`; `now` in seconds
+    since 1970.
 
     None where no other state was seen before it, or where the clock was put back: then no change is known.
     """
-    kept, now = memory.get(kept_as), time.time()
+    kept = memory.get(kept_as)
     seen = state.value if state else "none"
     if kept.get("carp") == seen:
         since = kept.get("since")

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
-from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
 from checks.plugin.threshold import outside
+from checks.plugin.yielded import yielded
 from checks.probes import carp, devd, devd_conf, hook, log_time, processes, program
 from checks.probes.carp import STATES
 from checks.probes.devd_conf import Configuration, Event, Rule
@@ -255,5 +257,14 @@ QUESTIONS = (
     ("mount",),
 )
 
-CHECK = CheckCommand("check_devd", "DEVD", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
+CHECK = CheckCommand(
+    "check_devd",
+    "DEVD",
+    ABOUT,
+    TABLE,
+    PERFDATA,
+    yielded(look, TABLE),
+    add_options,
+    questions=QUESTIONS,
+)
 main = CHECK.main

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 from checks import verified
 from checks.carp_state import seen_since
-from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
 from checks.plugin.threshold import outside
+from checks.plugin.yielded import yielded
 from checks.probes import bug_292322, carp, damage, hast, route
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import ProbeError
@@ -136,7 +138,7 @@ class Roles:
         if self.wanted != "auto" or self.unreadable:
             return False
         kept_as = f"check_hast-carp-{self.session.here.name}-{name}"
-        since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state)
+        since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state, self.session.clock())
         return since is not None and since < GRACE
 
     def _carp_asks(self, name: str) -> Asked:
@@ -161,13 +163,13 @@ def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterat
     yield from _role(found, roles.of(name), roles.changing(name), subject)
     yield from _replication(found, session.options.replication, subject)
     kept_as = f"check_hast-{session.here.name}-{name}"
-    kept, now = session.memory.get(kept_as), time.time()
+    kept, now = session.memory.get(kept_as), session.clock()
     grew = errors_grew(kept, found, now)
     yield from _errors(found, grew, now, subject)
     yield from _damaged(session, found, subject)
     falling = rate(kept, found, now)
     catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
-    yield from _connection(session, found, subject, catching_up, falling)
+    yield from _connection(session, found, subject, catching_up, falling, now)
     yield from _rejected(session, found, subject)
     if found.role is not Role.PRIMARY:
         yield from could_be_primary(session, session.here, TABLE, subject)
@@ -219,7 +221,7 @@ def _damaged(session: Session, found: Resource, subject: str) -> Iterator[Findin
 
 
 def _connection(
-    session: Session, found: Resource, subject: str, catching_up: bool, falling: float | None
+    session: Session, found: Resource, subject: str, catching_up: bool, falling: float | None, now: float
 ) -> Iterator[Finding]:
     if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
         yield TABLE.finding("hast-following", subject, f"secondary, complete, {found.replication}")
@@ -237,7 +239,7 @@ def _connection(
         elif catching_up:
             reason = "hast-synchronising"
         yield TABLE.finding(
-            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, catching_up, falling)}"
+            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, catching_up, falling, now)}"
         )
 
 
@@ -256,7 +258,7 @@ def _rejected(session: Session, found: Resource, subject: str) -> Iterator[Findi
         yield TABLE.finding("hast-peer-rejected", subject, f"a route rejects {address}, {whose}")
 
 
-def _dirty(found: Resource, catching_up: bool, falling: float | None) -> str:
+def _dirty(found: Resource, catching_up: bool, falling: float | None, now: float) -> str:
     said = f"{say_size(found.dirty)} dirty"
     if not catching_up and found.dirty:
         normal = say_size(found.keepdirty * found.extentsize)
@@ -266,7 +268,7 @@ def _dirty(found: Resource, catching_up: bool, falling: float | None) -> str:
     if falling is None:
         return f"{said} to synchronise, rate not known yet"
     left = found.dirty / falling
-    until = time.strftime("%H:%M", time.localtime(time.time() + left))
+    until = time.strftime("%H:%M", time.localtime(now + left))
     return f"{said} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
 
 
@@ -319,5 +321,14 @@ QUESTIONS = (
     *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER), verified.QUESTION,
 )  # fmt: skip
 
-CHECK = CheckCommand("check_hast", "HAST", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
+CHECK = CheckCommand(
+    "check_hast",
+    "HAST",
+    ABOUT,
+    TABLE,
+    PERFDATA,
+    yielded(look, TABLE),
+    add_options,
+    questions=QUESTIONS,
+)
 main = CHECK.main

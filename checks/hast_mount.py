@@ -6,10 +6,12 @@ import argparse
 import re
 from collections.abc import Iterator
 
-from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import say_size
 from checks.plugin.threshold import outside
+from checks.plugin.yielded import yielded
 from checks.probes import filesystem, hast
 from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTime, ProbeError, ToolMissing
 from checks.probes.filesystem import Mount
@@ -212,5 +214,14 @@ def _deeper(session: Session, mount: Mount, subject: str, said: list[str]) -> It
 
 QUESTIONS = (("mount",), ("mount", "-v"), ("hastctl", "list", "{name}"))
 
-CHECK = CheckCommand("check_hast_mount", "HAST MOUNT", ABOUT, TABLE, PERFDATA, look, add_options, questions=QUESTIONS)
+CHECK = CheckCommand(
+    "check_hast_mount",
+    "HAST MOUNT",
+    ABOUT,
+    TABLE,
+    PERFDATA,
+    yielded(look, TABLE),
+    add_options,
+    questions=QUESTIONS,
+)
 main = CHECK.main

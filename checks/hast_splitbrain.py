@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from checks.plugin.command import CheckCommand, Session
+from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
+from checks.plugin.yielded import yielded
 from checks.probes import hast, hast_log
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -129,7 +131,7 @@ def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding |
     kept_as = f"check_hast_splitbrain-{name}"
     if second and first.metadata and second.metadata:
         found = _by_counters(name, first, second, first.metadata, second.metadata)
-        session.memory.put(kept_as, {"at": time.time(), "reason": found.reason, "text": found.text})
+        session.memory.put(kept_as, {"at": session.clock(), "reason": found.reason, "text": found.text})
         yield found
         for one in seen:
             if one.marker_lost and found.severity is OK:
@@ -358,6 +360,13 @@ QUESTIONS = (
 )
 
 CHECK = CheckCommand(
-    "check_hast_splitbrain", "HAST SPLITBRAIN", ABOUT, TABLE, PERFDATA, look, uses_peer=True, questions=QUESTIONS
+    "check_hast_splitbrain",
+    "HAST SPLITBRAIN",
+    ABOUT,
+    TABLE,
+    PERFDATA,
+    yielded(look, TABLE),
+    uses_peer=True,
+    questions=QUESTIONS,
 )
 main = CHECK.main

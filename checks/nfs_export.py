@@ -8,11 +8,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from checks.plugin.command import CheckCommand, Session, add_thresholds
+from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
 from checks.plugin.threshold import outside
+from checks.plugin.yielded import yielded
 from checks.probes import nfs, rpc, rpc_errors
 from checks.probes.export_groups import Admitted, admitted_to, plain_path
 from checks.probes.rpc import Address, Endpoint, Program, Protocol
@@ -356,5 +358,5 @@ def _in_words(status: str) -> str:
     return f" ({words[status]})" if status in words else ""
 
 
-CHECK = CheckCommand("check_nfs_export", "NFS EXPORT", ABOUT, TABLE, PERFDATA, look, add_options)
+CHECK = CheckCommand("check_nfs_export", "NFS EXPORT", ABOUT, TABLE, PERFDATA, yielded(look, TABLE), add_options)
 main = CHECK.main

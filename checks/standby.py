@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from checks.plugin.command import Session
 from checks.plugin.finding import CRITICAL, WARNING, Finding, Row, Table
+from checks.plugin.session import Session
 from checks.probes import as_primary, bug_292322
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import ProbeError

@@ -14,7 +14,7 @@ from checks.probes.hast import Resource, Role
 from checks.probes.verified import Verification
 
 if TYPE_CHECKING:
-    from checks.plugin.command import Session
+    from checks.plugin.session import Session
 
 ROWS = (
     Row("hast-copies-differ", CRITICAL, "primary; the last `hastwatch verify` found extents that differ, or cannot be "
@@ -76,7 +76,7 @@ def look(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
             raise
         return
     last = runs[-1] if runs else None
-    ago = session.wall() - last.ended if last else 0.0
+    ago = session.clock() - last.ended if last else 0.0
     if last is not None and last.differ:
         text = f"compared {say_duration(max(ago, 0))} ago: {said(last)}"
         yield session.table.finding("hast-copies-differ", subject, text)

@@ -36,7 +36,7 @@ def commands() -> list[CheckCommand]:
 def manual(check: CheckCommand) -> str:
     """The manual page of one check, mdoc(7)."""
     lines = [f".Dd {DATE}", f".Dt {check.name.upper()} 1", ".Os", ".Sh NAME", f".Nm {check.name}"]
-    module = importlib.import_module(check.look.__module__)
+    module = importlib.import_module(check.parts.__module__)
     lines += [f".Nd {escaped((module.__doc__ or '').partition(': ')[2].strip().rstrip('.'))}"]
     lines += [".Sh SYNOPSIS", ".Nm", ".Op Ar options", ".Sh DESCRIPTION", escaped(check.about), ".Sh OPTIONS"]
     lines += [".Bl -tag -width Ds", *options(parser(check)), ".El"]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.command import CheckCommand, Session, parser
+from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import Config, load
+from checks.plugin.session import Session
 from checks.probes.errors import Hangs
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast_log import DECOMPRESS
@@ -124,7 +125,7 @@ def look(check: CheckCommand, words: list[str], config: Config, memory: Memory, 
     """Run a check on one node or on a pair; its state."""
     options = parser(check).parse_args([*words, "--via", "", "--peer", ""])
     options.timeout = SECONDS
-    session = Session(options, config, check.table)
+    session = Session(options, config, time.time)
     session.memory, session.here = memory, asked[0]
     session.peer = asked[1] if len(asked) > 1 else None
     return judged(check, session).severity.name
@@ -156,7 +157,7 @@ def of_the_pair() -> Asked:
     """What the checks ask of the simulated pair."""
     asked: Asked = {}
     pair = healthy_pair(layout_of(Config(), 1), hooked=True)
-    memory = SimulatedMemory(pair.clock)
+    memory = SimulatedMemory()
     for node in pair.nodes.values():
         for check, words in check_commands():
             seen = KeepingNode(node, SECONDS, memory)

@@ -44,9 +44,8 @@ def test_a_check_starts_without_what_it_does_not_use(module: str) -> None:
     unwanted = [
         "psutil",
         "requests",
-        "nagiosplugin",
+        "tempfile",
         "dataclasses",
-        "logging",
         "json",
         "tomllib",
         "hashlib",

@@ -14,7 +14,8 @@ from checks.probes.ahead import is_worth_it
 from checks.probes.errors import ProbeError
 
 if TYPE_CHECKING:
-    from checks.plugin.command import CheckCommand, Session
+    from checks.plugin.command import CheckCommand
+    from checks.plugin.session import Session
 
 Questions = tuple[tuple[str, ...], ...]
 """Command lines of `checks.probes.node.TOOLS`; in them {name} is each resource, {point} its mount point."""

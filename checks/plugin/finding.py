@@ -22,6 +22,9 @@ from checks.probes.errors import (
     Unreachable,
 )
 
+REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
+"""How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
+
 
 class Severity(enum.Enum):
     """The four states of the Monitoring Plugins guidelines; the value is the exit status."""

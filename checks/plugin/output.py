@@ -1,13 +1,19 @@
-"""How a verdict is said: the status line with performance data, the longer lines of `-v`, one JSON object."""
+"""How a check is said: the status line with performance data, the longer lines of `-v`, one JSON object.
+
+nagiosplugin's own `Output` removes what is syntax of a status line and appends warnings of it, and bounds nothing; here
+text from outside is made harmless (`checks.plugin.text`), and nothing is longer than an engine reads.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import NamedTuple
 
-from checks.plugin.finding import Finding, Number, Severity
+from checks.plugin.finding import Finding, Severity
+from checks.plugin.judging import JudgedResults
 from checks.plugin.maintenance import Suspended
-from checks.plugin.text import label, plain
+from checks.plugin.nagios import Check, Metric, Performance, Summary
+from checks.plugin.text import plain
 from checks.probes.node import Node
 from checks.probes.process import Completed
 
@@ -18,46 +24,77 @@ LINE = 8000
 an item would be read as another number."""
 LONG_LINES = 500
 """Further lines of -v; more are counted."""
-REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
-"""How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
 EVIDENCE_OUTPUT = 4000
 """Characters of a command's output, and of a finding's text, kept in the JSON object."""
 
 
-class Verdict(NamedTuple):
-    """What a check has to say. `findings` come worst first."""
+class StatusText(Summary):
+    """The findings of a check as text: of nagiosplugin's results it takes those that name rows (`JudgedResults`)."""
 
-    check: str
-    title: str
-    findings: list[Finding]
-    numbers: list[Number]
+    def ok(self, results: JudgedResults) -> str:
+        """What is well."""
+        return _in_one_line(results.worst_first)
+
+    def problem(self, results: JudgedResults) -> str:
+        """What is wrong, where, what it means; where nothing is known to be wrong, also what is well: with one node out
+        of reach somebody wants to know that the other one serves."""
+        findings = results.worst_first
+        if findings[0].severity is not Severity.UNKNOWN:
+            findings = [finding for finding in findings if finding.severity is not Severity.OK]
+        return _in_one_line(findings)
+
+    def empty(self) -> str:
+        """A check that found nothing at all has not looked."""
+        return "nothing was found"
+
+    def verbose(self, results: JudgedResults) -> list[str]:
+        """Every finding with its meaning."""
+        return [f"{finding.severity.name}: {_said(finding, with_meaning=True)}" for finding in results.worst_first]
+
+
+class Report(NamedTuple):
+    """What a check command has to say: its nagiosplugin check, and what was seen besides."""
+
+    name: str
+    check: Check
     nodes: list[Node]
     remarks: list[str]
     suspended: list[Suspended]
 
     @property
     def severity(self) -> Severity:
-        """That of the worst finding. A check that found nothing at all has not looked: UNKNOWN."""
-        return self.findings[0].severity if self.findings else Severity.UNKNOWN
+        """That of the worst finding; UNKNOWN where there is none."""
+        return Severity(self.check.exitcode)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings, the worst first."""
+        results: JudgedResults = self.check.results
+        return results.worst_first
+
+    @property
+    def numbers(self) -> list[tuple[Metric, Performance]]:
+        """The performance data."""
+        return list(self.check.results.numbers)
 
 
-def status_line(verdict: Verdict) -> str:
-    """The one line: what is wrong, where, what it means, each with its reason; where nothing is known to be wrong, also
-    what is well: with one node out of reach somebody wants to know that the other one serves. At its end the nodes
-    under maintenance."""
-    worst = verdict.severity
-    nothing_wrong = worst in (Severity.OK, Severity.UNKNOWN)
-    shown = [finding for finding in verdict.findings if nothing_wrong or finding.severity is not Severity.OK]
+def status_line(report: Report) -> str:
+    """The one line, with performance data. At the end of its text the nodes under maintenance."""
+    line = f"{report.check.name} {report.severity.name} - {report.check.summary_str}"
+    line += "".join(f" [{node.in_brief()}]" for node in report.suspended)
+    return _with_numbers(line, [str(number) for _, number in report.numbers])
+
+
+def _in_one_line(findings: list[Finding]) -> str:
+    """As many findings as fit, each with its reason, the first one with its meaning where it is a problem."""
     said: list[str] = []
-    for number, finding in enumerate(shown):
-        text = _said(finding, with_meaning=number == 0 and worst is not Severity.OK)
+    for number, finding in enumerate(findings):
+        text = _said(finding, with_meaning=number == 0 and finding.severity is not Severity.OK)
         if said and sum(map(len, said)) + len(text) > FIRST_LINE:
-            said.append(f"and {len(shown) - number} more (-v)")
+            said.append(f"and {len(findings) - number} more (-v)")
             break
         said.append(text)
-    line = f"{verdict.title} {worst.name} - " + ("; ".join(said) or "nothing was found")
-    line += "".join(f" [{node.in_brief()}]" for node in verdict.suspended)
-    return _with_numbers(line, [performance(number) for number in verdict.numbers])
+    return "; ".join(said)
 
 
 def _with_numbers(line: str, items: list[str]) -> str:
@@ -73,38 +110,31 @@ def _with_numbers(line: str, items: list[str]) -> str:
     return f"{line} | {' '.join(items[:fitting])}" if fitting else line
 
 
-def performance(number: Number) -> str:
-    """One item of performance data: `LABEL=VALUE[UNIT];[WARN];[CRIT];[MIN];[MAX]`, without the empty end."""
-    ends = ["" if end is None else f"{end:g}" for end in (number.least, number.most)]
-    item = ";".join((f"{label(number.label)}={number.value}{number.unit}", number.warning, number.critical, *ends))
-    return item.rstrip(";")
-
-
-def long_lines(verdict: Verdict, verbosity: int) -> list[str]:
+def long_lines(report: Report, verbosity: int) -> list[str]:
     """The lines of `-v`: every finding with its meaning, remarks; with `-vv` the commands that were run as well."""
-    lines = [f"{finding.severity.name}: {_said(finding, with_meaning=True)}" for finding in verdict.findings]
-    lines += [node.in_full() for node in verdict.suspended]
-    lines += [f"note: {plain(remark)}" for remark in verdict.remarks]
+    lines = report.check.verbose_str or []
+    lines += [node.in_full() for node in report.suspended]
+    lines += [f"note: {plain(remark)}" for remark in report.remarks]
     if verbosity > 1:
-        lines += [plain(f"{node.label}: {_ran(entry)}") for node in verdict.nodes for entry in node.log]
+        lines += [plain(f"{node.label}: {_ran(entry)}") for node in report.nodes for entry in node.log]
     return lines if len(lines) <= LONG_LINES else [*lines[:LONG_LINES], f"and {len(lines) - LONG_LINES} more lines"]
 
 
-def as_json(verdict: Verdict) -> str:
-    """The same verdict as one JSON object on one line."""
+def as_json(report: Report) -> str:
+    """The same report as one JSON object on one line."""
     import json
 
     return json.dumps(
         {
-            "check": verdict.check,
-            "state": verdict.severity.name,
-            "exit_status": verdict.severity.value,
-            "output": status_line(verdict),
-            "findings": list(map(_finding, verdict.findings)),
-            "metrics": [number._asdict() for number in verdict.numbers],
-            "evidence": [_evidence(node, entry) for node in verdict.nodes for entry in node.log],
-            "remarks": verdict.remarks,
-            "maintenance": [node.as_values() for node in verdict.suspended],
+            "check": report.name,
+            "state": report.severity.name,
+            "exit_status": report.severity.value,
+            "output": status_line(report),
+            "findings": list(map(_finding, report.findings)),
+            "metrics": [_metric(*number) for number in report.numbers],
+            "evidence": [_evidence(node, entry) for node in report.nodes for entry in node.log],
+            "remarks": report.remarks,
+            "maintenance": [node.as_values() for node in report.suspended],
         }
     )
 
@@ -128,6 +158,19 @@ def _said(finding: Finding, with_meaning: bool) -> str:
 def _finding(finding: Finding) -> dict[str, object]:
     texts = {"subject": finding.subject[:EVIDENCE_OUTPUT], "text": finding.text[:EVIDENCE_OUTPUT]}
     return finding._asdict() | texts | {"severity": finding.severity.name}
+
+
+def _metric(metric: Metric, number: Performance) -> dict[str, object]:
+    """Under its name as it was read, where the label of performance data is made safe."""
+    return {
+        "label": metric.name,
+        "value": number.value,
+        "unit": number.uom,
+        "warning": number.warn,
+        "critical": number.crit,
+        "least": metric.min,
+        "most": metric.max,
+    }
 
 
 def _ran(entry: Completed | tuple[str, str]) -> str:

@@ -20,9 +20,8 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 
 def label(text: str) -> str:
-    """`text` as the label of performance data: without quote, equals sign and blank, in quotes where it is no word."""
-    safe = re.sub(r"[^A-Za-z0-9_.:+/-]", "_", text[:LONGEST])
-    return safe if re.fullmatch(r"\w+", safe) else f"'{safe}'"
+    """`text` as the label of performance data: without quote, equals sign and blank."""
+    return re.sub(r"[^A-Za-z0-9_.:+/-]", "_", text[:LONGEST])
 
 
 def size(text: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from binascii import crc32
+from collections.abc import Callable
 
 from checks.probes.errors import StillHangs
 from checks.probes.memory import Memory
@@ -15,14 +16,15 @@ from checks.probes.memory import Memory
 class GivenUpCommands:
     """Remembers by command line which process was given up, when, and when that process had started."""
 
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
+    def __init__(self, memory: Memory, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since 1970."""
+        self.memory, self.clock = memory, clock
 
     def note(self, argv: tuple[str, ...], pid: int) -> None:
         """Remember that `argv` hangs as process `pid`."""
         started = _start_of(pid)
         if started is not None:
-            self.memory.put(_name(argv), {"argv": list(argv), "pid": pid, "started": started, "since": time.time()})
+            self.memory.put(_name(argv), {"argv": list(argv), "pid": pid, "started": started, "since": self.clock()})
 
     def refuse_if_still_hanging(self, argv: tuple[str, ...], shown: str) -> None:
         """Raise StillHangs where `argv` was given up before and that very process still exists."""

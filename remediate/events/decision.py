@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from checks.plugin.finding import Severity
-from checks.plugin.output import REASON
+from checks.plugin.finding import REASON, Severity
 from remediate.events.remedy import Held, Request
 from remediate.events.table import BY_FINDING, Row, Since
 

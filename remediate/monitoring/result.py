@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from checks.plugin.finding import Severity
-from checks.plugin.output import REASON
+from checks.plugin.finding import REASON, Severity
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import this_machine

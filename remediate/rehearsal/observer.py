@@ -11,15 +11,16 @@ A check from outside is not among them: it speaks to the network itself. The sim
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.command import CheckCommand, Run, Session, overrides, parser
+from checks.plugin.command import CheckCommand, overrides, parser
 from checks.plugin.config import Config
 from checks.plugin.finding import Severity
-from checks.plugin.output import Verdict, status_line
+from checks.plugin.output import Report, status_line
+from checks.plugin.runtime import Run
+from checks.plugin.session import Session
 from checks.probes.errors import Hangs
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory
@@ -36,7 +37,7 @@ from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.shell import Output
 
 if TYPE_CHECKING:
-    from simulator.clock import Clock, Completion, Process
+    from simulator.clock import Completion, Process
     from simulator.node import Node as SimulatedNode
     from simulator.pair import Pair
 
@@ -95,35 +96,23 @@ class NodeOfThePair(Node):
 
 
 class SimulatedMemory(Memory):
-    """What the checks remember between two runs, in memory, and as old as it is in simulated time.
+    """What the checks remember between two runs, in memory."""
 
-    A check notes instants of the machine's clock (seconds since the epoch). Between two looks of a rehearsal the pair's
-    clock goes far ahead of the machine's: instants are kept in the pair's time and given back in the machine's.
-    """
-
-    INSTANTS = frozenset({"at", "since", "errors_grew"})
-
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._clock = clock
         self._kept: dict[str, dict[str, object]] = {}
 
     def get(self, name: str) -> dict[str, object]:
         """The object kept under `name`; empty where there is none."""
-        return {key: self._moved(key, value, -1) for key, value in self._kept.get(name, {}).items()}
+        return dict(self._kept.get(name, {}))
 
     def put(self, name: str, values: Mapping[str, object]) -> None:
         """Keep `values` under `name`."""
-        self._kept[name] = {key: self._moved(key, value, +1) for key, value in values.items()}
+        self._kept[name] = dict(values)
 
     def forget(self, name: str) -> None:
         """Drop what is kept under `name`, if anything."""
         self._kept.pop(name, None)
-
-    def _moved(self, key: str, value: object, sign: int) -> object:
-        if key in self.INSTANTS and isinstance(value, int | float):
-            return value + sign * (self._clock.now - time.time())
-        return value
 
 
 class Observer:
@@ -132,7 +121,7 @@ class Observer:
     def __init__(self, pair: Pair, config: Config | None = None) -> None:
         self.pair = pair
         self.config = (config or Config())._replace(via="", peer="", state_dir="")
-        self.memory = SimulatedMemory(pair.clock)
+        self.memory = SimulatedMemory()
 
     def look(self, wait: Callable[[Completion[Said]], object]) -> tuple[Said, ...]:
         """All checks at once: those of the pair asked on the first node that answers, then each node's own.
@@ -156,30 +145,30 @@ class Observer:
     def _ask(self, check: CheckCommand, here: SimulatedNode, peer: SimulatedNode | None) -> Said:
         options = parser(check).parse_args(["--via", "", "--peer", ""])
         options.timeout = self.config.timeout
-        session = Session(options, self.config, check.table)
+        session = Session(options, self.config, lambda: self.pair.clock.now)
         session.memory = self.memory
         session.here = NodeOfThePair(here, options.timeout, self.memory)
         session.peer = NodeOfThePair(peer, options.timeout, self.memory) if peer else None
-        verdict = judged(check, session)
-        wrong = [finding for finding in verdict.findings if finding.severity is not Severity.OK]
+        report = judged(check, session)
+        wrong = [finding for finding in report.findings if finding.severity is not Severity.OK]
         ways = [f"--via 'hastwatch pair exec --dir DIR {here.name}'"]
         ways += [f"--peer 'hastwatch pair exec --dir DIR {peer.name}'"] if peer else []
         return Said(
             check.name,
             BOTH if peer else here.name,
-            verdict.severity.name,
-            tuple(dict.fromkeys(finding.reason for finding in verdict.findings)),
+            report.severity.name,
+            tuple(dict.fromkeys(finding.reason for finding in report.findings)),
             tuple(dict.fromkeys(finding.reason for finding in wrong)),
-            status_line(verdict),
+            status_line(report),
             " ".join([check.name, *ways]),
         )
 
 
-def judged(check: CheckCommand, session: Session) -> Verdict:
+def judged(check: CheckCommand, session: Session) -> Report:
     """What a check says of the nodes of its session, in the frame that its command runs it in. Raises ConfigError."""
     run = Run(check, session, overrides(session.config, session.options, check.table))
     run.look()
-    return run.verdict(session.nodes)
+    return run.report(session.nodes)
 
 
 def refuse_wrong(config: Config) -> None:

@@ -66,7 +66,7 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     run = Path(f"{directory}.run")
     if run.is_dir() or not run.exists():
         node.files.overlay(RUN_DIRECTORY, run)
-    timing, memory, pid = PairTiming(node, living), SimulatedMemory(node.clock), node.processes.next_pid
+    timing, memory, pid = PairTiming(node, living), SimulatedMemory(), node.processes.next_pid
     node.processes.skip_pids()
 
     def syslog(_: int, line: str) -> None:

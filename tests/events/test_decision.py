@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity
-from checks.plugin.output import Verdict, status_line
+from checks.plugin.output import status_line
 from checks.registry import REGISTRY
 from remediate.events.decision import Event, decide
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Row, Since
+from tests.plugin.thing import report
 
 COMMANDS = {each.name: each.load() for each in REGISTRY}
 STATES = [Severity.WARNING, Severity.CRITICAL]
@@ -21,7 +22,7 @@ def line(check: str, *reasons: str) -> str:
     """The status line of a check that found these."""
     command = COMMANDS[check]
     found = [command.table.finding(reason, "home on nfs001", "it is so") for reason in reasons]
-    return status_line(Verdict(check, command.title, found, [], [], [], []))
+    return status_line(report(command.table, found, [], check))
 
 
 def an_event(check: str, *reasons: str, **changes: object) -> Event:
@@ -113,5 +114,5 @@ def test_no_output_calls_for_more_than_the_findings_it_names(
 
 def test_a_finding_is_read_from_the_very_line_that_a_check_prints() -> None:
     hostile = Finding("devd-not-running", Severity.CRITICAL, "nfs\n001", "x | [devd-spinning] ", "no failover")
-    said = status_line(Verdict("check_devd", "DEVD", [hostile], [], [], [], []))
+    said = status_line(report(COMMANDS["check_devd"].table, [hostile], [], "check_devd"))
     assert decide(an_event("check_devd", output=said)).request == Request(Remedy.DEVD)

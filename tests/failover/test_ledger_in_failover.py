@@ -97,7 +97,7 @@ def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
     hastctl = state / "hastctl"
     hastctl.write_text(f"#!/bin/sh\necho '[ERROR] {words}' >&2\nexit {status}\n")
     hastctl.chmod(0o700)
-    here = Way((str(hastctl),), SimulatedMemory(pair.pair.clock))
+    here = Way((str(hastctl),), SimulatedMemory())
     for found in pair.does(pair.standby, lambda site: looked_at(site._replace(here=here))):
         assert found.stale.startswith("what is on the disk of this node is not known") and words in found.stale
         assert not found.dumps and not found.no_copy

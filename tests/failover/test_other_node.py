@@ -35,7 +35,7 @@ def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_b
     pair.breaks("drop-devd-event", "nfs002")
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby), 5)
-    nowhere = Way(("nosuch-program", "nfs001"), SimulatedMemory(pair.pair.clock))
+    nowhere = Way(("nosuch-program", "nfs001"), SimulatedMemory())
     pair.begins(pair.standby, lambda site: converge(site._replace(peer=PeerWay(nowhere, site.here)), Wish("test")))
     assert pair.until(lambda: pair.serves(pair.standby), 10), pair.story()
 

@@ -8,54 +8,59 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.plugin.finding import Finding, Number, Severity
-from checks.plugin.output import LINE, LONG_LINES, Verdict, as_json, long_lines, status_line
+from checks.plugin.finding import CRITICAL, Finding, Row, Table
+from checks.plugin.nagios import Metric
+from checks.plugin.output import LINE, LONG_LINES, Report, as_json, long_lines, status_line
+from tests.plugin.thing import number, report
 
 NAGIOS = 8192
 """Bytes that Nagios reads of a plugin (MAX_PLUGIN_OUTPUT_LENGTH)."""
 ITEM = r"('[^']+'|\w+)=-?[0-9.e+-]+(B|s|c|%)?(;[^ ;]*){0,4}"
 TEXTS = st.text(max_size=9) | st.sampled_from(["x" * 255, "ä" * 5000, "\n" * 2000, "|" * 900, "\U0001f4a9" * 400])
 VALUES = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-NUMBERS = st.builds(lambda name, value: Number(f"x{name}", value, "B"), TEXTS, VALUES)
+NUMBERS = st.builds(lambda name, value: number(f"x{name}", value, "B"), TEXTS, VALUES)
 
 
-def verdict(findings: list[Finding], numbers: list[Number]) -> Verdict:
-    """A verdict of a check."""
-    return Verdict("check_x", "X", findings, numbers, [], [], [])
+TABLE = Table(Row("peer-differs", CRITICAL, "", "clients hang"))
+
+
+def said(findings: list[Finding], numbers: list[Metric]) -> Report:
+    """What a check has to say."""
+    return report(TABLE, findings, numbers)
 
 
 def finding(subject: str, text: str) -> Finding:
     """A finding with this text from outside."""
-    return Finding("peer-differs", Severity.CRITICAL, subject, text, "clients hang")
+    return TABLE.finding("peer-differs", subject, text)
 
 
 @given(st.lists(st.builds(finding, TEXTS, TEXTS), max_size=12), st.lists(NUMBERS, max_size=80))
-def test_a_line_is_never_longer_than_an_engine_reads(findings: list[Finding], numbers: list[Number]) -> None:
-    line = status_line(verdict(findings, numbers))
+def test_a_line_is_never_longer_than_an_engine_reads(findings: list[Finding], numbers: list[Metric]) -> None:
+    line = status_line(said(findings, numbers))
     assert len(line.encode("utf-8", "backslashreplace")) <= LINE < NAGIOS and "\n" not in line
     _, bar, items = line.partition(" | ")
     assert not bar or re.fullmatch(f"{ITEM}( {ITEM})*", items)
 
 
 def test_numbers_that_do_not_fit_are_counted_and_no_item_is_cut() -> None:
-    numbers = [Number(f"{'n' * 250}{number}_dirty", number, "B") for number in range(100)]
-    line = status_line(verdict([finding("home", "x")], numbers))
+    numbers = [number(f"{'n' * 250}{count}_dirty", count, "B") for count in range(100)]
+    line = status_line(said([finding("home", "x")], numbers))
     shown = len(re.findall(r"_dirty", line))
     assert 0 < shown < 100 and f"(and {100 - shown} more numbers) | " in line
     assert line.endswith(f"n{shown - 1}_dirty'={shown - 1}B") or line.endswith(f"n{shown - 1}_dirty={shown - 1}B")
-    assert len(json.loads(as_json(verdict([], numbers)))["metrics"]) == 100
+    assert len(json.loads(as_json(said([], numbers)))["metrics"]) == 100
 
 
 def test_a_few_numbers_are_all_there() -> None:
-    numbers = [Number(f"home{number}_dirty", number, "B") for number in range(200)]
-    assert len(re.findall(r"_dirty", status_line(verdict([finding("home", "x")], numbers)))) == 200
+    numbers = [number(f"home{count}_dirty", count, "B") for count in range(200)]
+    assert len(re.findall(r"_dirty", status_line(said([finding("home", "x")], numbers)))) == 200
 
 
 def test_further_lines_are_bounded_and_the_rest_is_counted() -> None:
-    lines = long_lines(verdict([finding(str(number), "x") for number in range(LONG_LINES + 7)], []), 2)
+    lines = long_lines(said([finding(str(number), "x") for number in range(LONG_LINES + 7)], []), 2)
     assert len(lines) == LONG_LINES + 1 and lines[-1] == "and 7 more lines"
 
 
 def test_an_endless_text_does_not_fill_the_json_object() -> None:
-    made = as_json(verdict([finding("s" * 10**6, "t" * 10**6)], []))
+    made = as_json(said([finding("s" * 10**6, "t" * 10**6)], []))
     assert len(made) < 30_000 and json.loads(made)["findings"][0]["reason"] == "peer-differs"

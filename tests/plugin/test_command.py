@@ -13,29 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.command import CheckCommand, Session, add_thresholds, parser, specification
+from checks.plugin.command import CheckCommand, add_thresholds, parser, specification
 from checks.plugin.config import ConfigError
-from checks.plugin.finding import COULD_NOT_LOOK, CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import COULD_NOT_LOOK, Row
+from checks.plugin.judging import Threshold
+from checks.plugin.nagios import Context, Metric, Resource
+from checks.plugin.session import Session
 from checks.probes.errors import NotUnderstood
+from tests.plugin.thing import TABLE, command, number, seen
 
-TABLE = Table(
-    Row("thing-broken", CRITICAL, "the thing is broken", "nobody can use it"),
-    Row("thing-worn", WARNING, "the thing is worn", "it will break"),
-    Row("thing-well", OK, "the thing is well", "it can be used"),
-)
 ENDS = 30.0
-
-
-def command(*seen: Finding | Number | Exception, name: str = "check_thing") -> CheckCommand:
-    """A check that sees just that."""
-
-    def look(session: Session) -> Iterator[Finding | Number]:
-        for one in seen:
-            if isinstance(one, Exception):
-                raise one
-            yield one
-
-    return CheckCommand(name, "THING", "Looks at the thing.", TABLE, (("thing_load", "how much it bears"),), look)
 
 
 def said(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: Path, *words: str) -> tuple[int, str]:
@@ -46,24 +33,35 @@ def said(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: Path,
     return status, capfd.readouterr().out
 
 
-def find(reason: str, text: str = "seen") -> Finding:
-    return TABLE.finding(reason, "thing on nfs001", text)
-
-
-def test_a_verdict_is_one_line_with_reason_and_performance_data(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("load", "line"),
+    [
+        (3.04, "THING OK - thing on nfs001: seen [thing-well] | thing_load=3.0B;10;~:20;0"),
+        (10.04, "THING WARNING - thing on nfs001: it bears 10.04 B - it will break [thing-worn] | "
+            "thing_load=10.0B;10;~:20;0"),
+        (20.5, "THING CRITICAL - thing on nfs001: it bears 20.50 B - nobody can use it [thing-broken] | "
+            "thing_load=20.5B;10;~:20;0"),
+    ],
+)  # fmt: skip
+def test_a_number_is_judged_by_its_thresholds_and_shown_rounded_on_the_one_line(
+    load: float, line: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    check = command(find("thing-well"), Number("thing_load", 3, "B", "10", "~:20", 0))
-    assert said(check, capfd, tmp_path) == (
-        0,
-        "THING OK - thing on nfs001: seen [thing-well] | thing_load=3B;10;~:20;0\n",
-    )
+    check = command(seen("thing-well"), Metric("thing_load", load, "B", 0, context="load"))
+
+    def says(metric: Metric, context: Context) -> str:
+        return f"it bears {metric.value:.2f} B"
+
+    def parts(session: Session) -> Iterator[Resource | Context]:
+        yield Threshold("load", TABLE, ("thing-worn", "thing-broken"), ("10", "~:20"), says, 1)
+        yield from check.parts(session)
+
+    assert said(check._replace(parts=parts), capfd, tmp_path)[1] == f"{line}\n"
 
 
 def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_left_out(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    check = command(find("thing-well"), find("thing-worn"), find("thing-broken"))
+    check = command(seen("thing-well"), seen("thing-worn"), seen("thing-broken"))
     assert said(check, capfd, tmp_path) == (
         2,
         "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; "
@@ -74,14 +72,14 @@ def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_le
 def test_what_could_not_be_read_is_worse_than_a_warning_and_hides_no_outage(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert said(command(find("thing-worn"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 3
-    assert said(command(find("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
+    assert said(command(seen("thing-worn"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 3
+    assert said(command(seen("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
 
 
 def test_where_nothing_is_known_to_be_wrong_what_is_well_is_said_too(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    _, output = said(command(find("thing-well"), NotUnderstood("x", "y")), capfd, tmp_path)
+    _, output = said(command(seen("thing-well"), NotUnderstood("x", "y")), capfd, tmp_path)
     assert "[output-not-understood]" in output and "[thing-well]" in output
 
 
@@ -90,7 +88,7 @@ def test_a_check_that_found_nothing_is_unknown(capfd: pytest.CaptureFixture[str]
 
 
 def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, output = said(command(find("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
+    status, output = said(command(seen("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
     assert status == 3
     assert output == (
         "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
@@ -99,26 +97,26 @@ def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.Captu
 
 
 def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, output = said(command(find("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
+    status, output = said(command(seen("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
     assert status == 1
     assert output.count("\n") == 1 and output.rstrip("\n").isprintable() and "|" not in output
     assert len(output) < 1000
 
 
 def test_the_same_finding_is_said_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, output = said(command(find("thing-worn"), find("thing-worn")), capfd, tmp_path)
+    _, output = said(command(seen("thing-worn"), seen("thing-worn")), capfd, tmp_path)
     assert output.count("[thing-worn]") == 1
 
 
 def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, output = said(command(*[find("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
+    _, output = said(command(*[seen("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
     assert len(output) < 2000 and "more (-v)" in output
 
 
 def test_verbose_adds_lines_after_the_first_and_leaves_the_first_alone(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    check = command(find("thing-well"), Number("thing_load", 3))
+    check = command(seen("thing-well"), number("thing_load", 3))
     plain = said(check, capfd, tmp_path)[1]
     lines = said(check, capfd, tmp_path, "-v")[1].splitlines()
     assert lines[0] + "\n" == plain
@@ -126,7 +124,7 @@ def test_verbose_adds_lines_after_the_first_and_leaves_the_first_alone(
 
 
 def test_json_says_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    check = command(find("thing-broken"), Number("thing_load", 3, "B"))
+    check = command(seen("thing-broken"), number("thing_load", 3, "B"))
     status, line = said(check, capfd, tmp_path)
     json_status, output = said(check, capfd, tmp_path, "--json")
     verdict = json.loads(output)
@@ -142,7 +140,7 @@ def test_json_says_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -
 def test_every_row_can_be_overridden_but_not_having_looked_is_never_ok(
     row: Row, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    check = command(TABLE.finding(row.reason, "x", "y"))
+    check = command(seen(row.reason))
     assert said(check, capfd, tmp_path)[0] == row.severity.value
     assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=critical")[0] == 2
     assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=warning")[0] == 1
@@ -176,7 +174,7 @@ def test_every_row_can_be_overridden_but_not_having_looked_is_never_ok(
 def test_a_usage_error_is_unknown_in_one_line(
     words: list[str], capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    status, output = said(command(find("thing-well")), capfd, tmp_path, *words)
+    status, output = said(command(seen("thing-well")), capfd, tmp_path, *words)
     assert status == 3
     assert output.startswith("THING UNKNOWN - ") and output.count("\n") == 1
 
@@ -188,14 +186,14 @@ def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixtur
         def add(made: argparse.ArgumentParser, sizes: bool = sizes) -> None:
             add_thresholds(made, "", "", sizes)
 
-        assert said(command(find("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
+        assert said(command(seen("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
 
 
 def test_a_prefix_in_the_configuration_that_is_no_command_line_is_refused(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "c.toml").write_text('via = "\'"')
-    status, output = said(command(find("thing-well")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))
+    status, output = said(command(seen("thing-well")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))
     assert status == 3 and output.startswith("THING UNKNOWN - ")
 
 
@@ -203,7 +201,7 @@ def test_the_configuration_overrides_severities_of_this_check_and_ignores_those_
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "c.toml").write_text("[severity]\nthing-worn = 'ok'\ncarp-demoted = 'ok'\n")
-    assert said(command(find("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
+    assert said(command(seen("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
 
 
 def test_help_shows_every_row_and_the_performance_data(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -220,12 +218,17 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, Row, Table
+from checks.plugin.judging import Judge
+from checks.plugin.resource import ProbedResource
 TABLE = Table(Row("thing-broken", CRITICAL, "", ""))
-def look(session):
-    if "-v" in sys.argv:
-        yield TABLE.finding("thing-broken", "thing", "seen before")
-    time.sleep(60)
-sys.exit(CheckCommand("check_thing", "THING", "", TABLE, (), look).main(sys.argv[2:]))
+class Thing(ProbedResource):
+    def read(self):
+        if "-v" in sys.argv:
+            yield self.metric("thing", "seen before")
+        time.sleep(60)
+def parts(session):
+    return Judge("thing", TABLE, lambda text: [("thing-broken", text)]), Thing("thing")
+sys.exit(CheckCommand("check_thing", "THING", "", TABLE, (), parts).main(sys.argv[2:]))
 """
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.command import CheckCommand, Session
-from checks.plugin.finding import OK, Finding, Number, Row, Table
 from checks.plugin.maintenance import Suspended, suspended
 from checks.probes.errors import ProbeError
 from checks.probes.given_up import GivenUpCommands
@@ -19,6 +17,7 @@ from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.times import utc
 from checks.registry import ON_NODE
+from tests.plugin.thing import command, seen
 from tests.test_rows import PLAYER, check_of, node_folder
 
 MODULES = [each.module.rpartition(".")[2] for each in ON_NODE]
@@ -121,12 +120,7 @@ def test_a_check_that_reads_no_node_asks_none(tmp_path: Path, capfd: pytest.Capt
     """check_nfs_export speaks to the network only, wherever it runs."""
     asked = tmp_path / "asked"
     (tmp_path / "way").write_text(f"open({str(asked)!r}, 'w')")
-    table = Table(Row("thing-well", OK, "", ""))
-
-    def look(session: Session) -> Iterator[Finding | Number]:
-        yield table.finding("thing-well", "thing", "seen")
-
-    check = CheckCommand("check_thing", "THING", "", table, (), look)
+    check = command(seen("thing-well"))
     via = f"{PLAYER[0]} -I -S {tmp_path / 'way'}"
     assert check.main(["--via", via, "--state-dir", str(tmp_path / "kept")]) == 0
     assert not asked.exists() and "maintenance" not in capfd.readouterr().out

@@ -72,7 +72,7 @@ def test_a_lock_can_be_had_whatever_the_disk_of_the_state_directory_is_like(pair
 
 def way_from(node: Node) -> Way:
     """What a process on the node has to the other one, before a look where that leads."""
-    return WayToThePeer(node, Life(), SimulatedMemory(node.clock), Config())
+    return WayToThePeer(node, Life(), SimulatedMemory(), Config())
 
 
 def role(way: Way | None) -> str:

@@ -1,0 +1,40 @@
+"""What a check looks at: a nagiosplugin `Resource` that reads a node, and says where it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from checks.plugin.judging import COULD_NOT_LOOK
+from checks.plugin.nagios import Metric, Resource
+from checks.probes.errors import ProbeError
+
+
+class ProbedResource(Resource):
+    """One thing that is looked at. A probe that fails is a metric too, after what was read before, and the check goes
+    on with its next resource; nagiosplugin has that for its own CheckError alone."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        """What is said of it is about, such as `home on nfs001`."""
+        self.is_read = True
+        """Whether everything asked for was read so far."""
+
+    def read(self) -> Iterator[Metric]:
+        """What is read, part by part. Raises ProbeError."""
+        raise NotImplementedError
+
+    def probe(self) -> Iterator[Metric]:
+        """For nagiosplugin."""
+        return self.guarded(self.read())
+
+    def guarded(self, metrics: Iterable[Metric], subject: str = "") -> Iterator[Metric]:
+        """The metrics of a part; where that fails those read so far, and that it failed."""
+        try:
+            yield from metrics
+        except ProbeError as error:
+            self.is_read = False
+            yield Metric(subject or self.subject, error, context=COULD_NOT_LOOK)
+
+    def metric(self, context: str, value: object) -> Metric:
+        """What was read of the subject, for the judge `context`."""
+        return Metric(self.subject, value, context=context)

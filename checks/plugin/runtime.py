@@ -1,0 +1,144 @@
+"""One run of a check, in the place of nagiosplugin's `Runtime`.
+
+That one takes whole seconds and interrupts with SIGALRM, which leaves the children of a command that hangs; it loses
+what was found before, ends with a traceback on lines of their own, and puts performance data last with -v.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from checks.plugin.config import ConfigError
+from checks.plugin.finding import UNKNOWN, Severity
+from checks.plugin.judging import Judged, JudgedResults, Number, could_not_look
+from checks.plugin.maintenance import Suspended, suspended
+from checks.plugin.nagios import Check
+from checks.plugin.output import Report, StatusText, as_json, long_lines, status_line, write
+from checks.plugin.session import Session
+from checks.probes.ahead import is_worth_it
+from checks.probes.errors import NotPermitted, ProbeError
+from checks.probes.node import Node
+from checks.probes.process import end_running
+
+if TYPE_CHECKING:
+    from checks.plugin.command import CheckCommand
+
+WATCHDOG = 0.1
+"""Seconds before the end of --timeout at which a check that has not spoken is ended, whatever it is doing."""
+
+
+class Run:
+    """One run of a check: it speaks once, at its end or when its time is over, and says all that was found by then."""
+
+    def __init__(self, command: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
+        self.command = command
+        self.session = session
+        self.results = JudgedResults(command.table, severities)
+        self.suspended: list[Suspended] = []
+        self.check = Check(self.results, StatusText(), could_not_look(command.table), Number(), name=command.title)
+        self.speak = threading.Lock()
+
+    def main(self) -> int:
+        """Look, then speak; the exit status. Raises ConfigError."""
+        timeout = self.session.options.timeout
+        watchdog = threading.Timer(max(timeout - WATCHDOG, timeout / 2), self.time_is_over)
+        watchdog.daemon = True
+        watchdog.start()
+        terminated_before = _interrupt_on_sigterm()
+        try:
+            self.look()
+        except KeyboardInterrupt:
+            self.add("check-failed", self.command.name, "interrupted")
+        finally:
+            self.speak.acquire()
+            watchdog.cancel()
+            if terminated_before:
+                signal.signal(signal.SIGTERM, terminated_before)
+        return self.say(self.session.nodes)
+
+    def look(self) -> None:
+        """Run the check; an error of its own is a finding too, after what was found before it. Raises ConfigError."""
+        nodes = self.session.nodes
+        try:
+            if any(is_worth_it(node.via) for node in nodes):
+                from checks.plugin.ahead import ask_ahead
+
+                ask_ahead(self.session, self.command)
+            if self.command.uses_peer and (why := self.session.drop_itself_as_peer()):
+                self.add("peer-is-this-node", self.session.here.label, why)
+            self.put_together()
+            self.check()
+        except ConfigError:
+            raise
+        except Exception as error:  # the last line of defence: never a traceback, never an OK
+            self.add("check-failed", self.command.name, f"{type(error).__name__}: {error}")
+        self.look_for_maintenance()
+        for node in nodes:
+            for odd in node.not_understood:
+                self.could_not_look(node.label, odd)
+        if self.session.memory.trouble:
+            self.session.remarks.append(self.session.memory.trouble)
+
+    def put_together(self) -> None:
+        """Add the parts of the check. Where it is not known what else there is to look at, that is looked at which is
+        known."""
+        try:
+            for part in self.command.parts(self.session):
+                self.check.add(part)
+        except ProbeError as error:
+            self.could_not_look(self.session.here.label, error)
+
+    def look_for_maintenance(self) -> None:
+        """A damaged file keeps the node from being promoted, which is never OK; one that this user may not read is a
+        note, as maintenance changes no verdict."""
+        unknown: list[tuple[str, ProbeError]] = []
+        self.suspended = suspended(self.session.nodes, self.session.clock(), unknown)
+        for label, error in unknown:
+            if isinstance(error, NotPermitted):
+                self.session.remarks.append(f"whether {label} is under maintenance is not known: {error}")
+            else:
+                self.could_not_look(f"maintenance of {label}", error)
+
+    def add(self, reason: str, subject: str, text: str) -> None:
+        """A finding that is of no metric."""
+        self.results.add(Judged([self.command.table.finding(reason, subject, text)]))
+
+    def could_not_look(self, subject: str, error: ProbeError) -> None:
+        self.add(error.reason, subject, str(error))
+
+    def time_is_over(self) -> None:
+        """End the process from a thread of its own: the main thread may sit in a call that nothing interrupts."""
+        if self.speak.acquire(blocking=False):
+            end_running()
+            self.add("check-timeout", self.command.name, f"not done after {self.session.options.timeout:g} s")
+            os._exit(self.say([]))  # without the nodes, whose names may not be known yet and cost a command
+
+    def report(self, nodes: list[Node]) -> Report:
+        """What was found until now."""
+        return Report(self.command.name, self.check, nodes, list(self.session.remarks), self.suspended)
+
+    def say(self, nodes: list[Node]) -> int:
+        """Write the report; the exit status."""
+        report = self.report(nodes)
+        options = self.session.options
+        if options.json:
+            text = as_json(report)
+        else:
+            text = "\n".join([status_line(report), *(long_lines(report, options.verbose) if options.verbose else [])])
+        return report.check.exitcode if write(text) else UNKNOWN.value
+
+
+def _interrupt_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:
+    """Let SIGTERM interrupt as ^C does, so that what runs is ended first; returns what was in force before."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGTERM, interrupt)
