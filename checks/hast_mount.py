@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, add_thresholds
-from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
+from checks.plugin.judging import COULD_NOT_LOOK, NUMBER, Judgement, Threshold, Well, judges
+from checks.plugin.nagios import Context, Metric, Resource
+from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import say_size
-from checks.plugin.threshold import outside
-from checks.plugin.yielded import yielded
 from checks.probes import filesystem, hast
 from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTime, ProbeError, ToolMissing
-from checks.probes.filesystem import Mount
+from checks.probes.filesystem import Mount, Usage
 from checks.probes.hast import Role
 from checks.probes.hast_conf import ConfiguredResource
-from checks.probes.node_state import Mounted, look_at_mount
+from checks.probes.node_state import Look, Mounted, look_at_mount
 from checks.probes.process import Completed
 
 TABLE = Table(
@@ -81,135 +83,208 @@ def _fsid(text: str) -> str:
     return text.lower()
 
 
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge every resource."""
+class Place(NamedTuple):
+    """What is at the mount point of a resource, and the role that says what has to be."""
+
+    point: str
+    device: str
+    mount: Mount | None
+    look: Look
+    role: Role | None = None
+    """None where it was not asked for, as what is there is wrong on any role, or where it is not known."""
+    unknown: str = ""
+    """Why the role is not known."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whatever the role is."""
+        return self.look.mounted in (Mounted.WRONG, Mounted.IN_PART) or bool(self.look.suspended)
+
+
+class Contents(NamedTuple):
+    """What was read of the mounted file system of a primary, as deep as --depth goes; what was not says why."""
+
+    mount: Mount
+    usage: Usage | None = None
+    usage_unread: str = ""
+    fsid: str = ""
+    fsid_unread: str = ""
+    depth: tuple[str, ...] = ()
+
+
+class Fsid(NamedTuple):
+    """The fsid that was found, and the one given, else the one of the first time, on whichever node that was."""
+
+    found: str
+    recorded: object
+
+
+class FileSystem(ProbedResource):
+    """The file system of a resource on this node."""
+
+    contents: Contents
+
+    def __init__(self, session: Session, resource: ConfiguredResource, mounts: tuple[Mount, ...]) -> None:
+        super().__init__(f"{resource.name} on {session.here.label}")
+        self.session, self.node, self.resource = session, session.here, resource
+        self.point = session.config.for_resource(resource.name).mount_point
+        self.mount = filesystem.mounted_at(mounts, self.point)
+
+    def read(self) -> Iterator[Metric]:
+        """The place, and what is mounted there on a primary. Raises ProbeError."""
+        look = look_at_mount(self.node, self.mount, self.session.wanted(self.resource))
+        place = Place(self.point, self.resource.device, self.mount, look)
+        if not place.is_wrong:
+            if look.unread and look.mounted is not Mounted.NOT_KNOWN:
+                yield self.metric(COULD_NOT_LOOK, look.unread)
+            try:
+                place = place._replace(role=hast.resource(self.node, self.resource.name).role)
+            except hast.NoState as error:
+                place = place._replace(unknown=str(error))
+        yield self.metric("place", place)
+        if self.mount and place.role is Role.PRIMARY:
+            yield from self._contents(Contents(self.mount))
+
+    def _contents(self, contents: Contents) -> Iterator[Metric]:
+        self.contents = contents
+        try:
+            yield from self._space()
+            yield from self._fsid()
+            yield from self._deeper()
+        except Hangs as error:
+            yield self.metric("trouble", error)
+        yield self.metric("well", self.contents)
+
+    def _space(self) -> Iterator[Metric]:
+        try:
+            usage = filesystem.usage(self.node, self.point)
+        except ToolMissing as error:
+            self.contents = self.contents._replace(usage_unread=str(error))
+            return
+        except Failed as error:
+            yield self.metric("trouble", error)
+            return
+        self.contents = self.contents._replace(usage=usage)
+        asked, name = self.node.log[-1], self.resource.name
+        yield Metric(f"{name}_used", usage.percent, "%", 0, context="space")
+        yield Metric(f"{name}_available", max(usage.available, 0) * 1024, "B", 0, context=NUMBER)
+        if isinstance(asked, Completed):
+            yield Metric(f"{name}_answer", round(asked.seconds, 3), "s", 0, context=NUMBER)
+        if usage.inodes_percent is not None:
+            yield Metric(f"{name}_inodes", usage.inodes_percent, "%", 0, context="inodes")
+
+    def _fsid(self) -> Iterator[Metric]:
+        kept_as = f"check_hast_mount-{self.resource.name}-fsid"
+        recorded = self.session.options.fsid or self.session.memory.get(kept_as).get("fsid")
+        try:
+            mount = filesystem.mounted_at(filesystem.mounts(self.node, with_fsid=True), self.point)
+            found = mount.fsid if mount else ""
+            if not re.fullmatch(r"[0-9a-f]{16}", found):
+                raise NotUnderstood("fsid of mount -v", found or "(none)")
+        except (Hangs, OutOfTime):
+            raise
+        except ProbeError as error:
+            self.contents = self.contents._replace(fsid_unread=str(error))
+            return
+        self.contents = self.contents._replace(fsid=found)
+        if not isinstance(recorded, str) or found == recorded:
+            self.session.memory.put(kept_as, {"fsid": found})
+        yield self.metric("fsid", Fsid(found, recorded))
+
+    def _deeper(self) -> Iterator[Metric]:
+        """What --depth asks for. Writing makes a new name and opens no old one: a client may have put a link there."""
+        depth = self.session.options.depth
+        if depth == "stat":
+            return
+        try:
+            filesystem.names_under(self.node, self.point)
+            self.contents = self.contents._replace(depth=("read",))
+            if depth == "write" and not self.contents.mount.read_only:
+                filesystem.write_and_remove(self.node, self.point)
+                self.contents = self.contents._replace(depth=("read", "written"))
+        except (Failed, NotFound) as error:
+            yield self.metric("trouble", error)
+
+
+def judge_place(place: Place) -> Judgement:
+    """What has to be mounted, and whether it is the resource's."""
+    point, look, mount = place.point, place.look, place.mount
+    if look.mounted in (Mounted.WRONG, Mounted.IN_PART):
+        reason = "mount-wrong-device" if look.mounted is Mounted.WRONG else "mount-in-part"
+        yield reason, f"at {point}, instead of {place.device}: {look.says}"
+    elif look.suspended:
+        yield "pool-suspended", f"at {point}: {look.suspended}"
+    elif place.role is None:
+        there = f"{mount.device} is mounted" if mount else "nothing is mounted"
+        yield "mount-role-unknown", f"{place.unknown}; {there} at {point}"
+    elif place.role is not Role.PRIMARY:
+        reason = "mount-on-standby" if mount else "mount-absent"
+        yield reason, f"role {place.role.value}, {'' if mount else 'not '}mounted at {point}"
+    elif not mount:
+        yield "mount-missing", f"role primary, nothing mounted at {point}"
+    else:
+        if look.mounted is Mounted.NOT_KNOWN:
+            yield "mount-device-unknown", f"at {point}: {look.says}"
+        if mount.read_only:
+            yield "mount-read-only", _say(mount)
+
+
+def judge_trouble(error: ProbeError) -> Judgement:
+    """What kept the file system from being used."""
+    yield "mount-hangs" if isinstance(error, Hangs) else "mount-broken", str(error)
+
+
+def judge_fsid(fsid: Fsid) -> Judgement:
+    """Whether clients' file handles still hold."""
+    if isinstance(fsid.recorded, str) and fsid.found != fsid.recorded:
+        again = f"if the file system was made anew, give --fsid {fsid.found} once"
+        yield "mount-fsid-changed", f"fsid {fsid.found}, recorded {fsid.recorded}; {again}"
+
+
+def judge_contents(contents: Contents) -> Judgement:
+    """What is well."""
+    said = [_say(contents.mount)]
+    if usage := contents.usage:
+        said.append(f"{usage.percent:.0f} % used, {_free(usage)} free")
+        said += [f"{usage.inodes_percent:.0f} % of inodes"] if usage.inodes_percent is not None else []
+    said += [f"space not read ({contents.usage_unread})"] if contents.usage_unread else []
+    said += [f"fsid {contents.fsid}"] if contents.fsid else []
+    said += [f"fsid not read ({contents.fsid_unread})"] if contents.fsid_unread else []
+    yield "mount-well", ", ".join([*said, *contents.depth])
+
+
+def _say(mount: Mount) -> str:
+    return f"{mount.device} at {mount.point}, {'read-only' if mount.read_only else 'read-write'}"
+
+
+def _free(usage: Usage) -> str:
+    return say_size(max(usage.available, 0) * 1024)
+
+
+def _say_space(metric: Metric, context: Context) -> str:
+    return f"{metric.value:.0f} % of the space used, {_free(metric.resource.contents.usage)} free{_at(metric)}"
+
+
+def _say_inodes(metric: Metric, context: Context) -> str:
+    free = metric.resource.contents.usage.inodes_free
+    return f"{metric.value:.0f} % of the inodes used, {free} free{_at(metric)}"
+
+
+def _at(metric: Metric) -> str:
+    return f" at {metric.resource.point}"
+
+
+def parts(session: Session) -> Iterator[Resource | Context]:
+    """The file system of each resource, and how it is judged. Raises ProbeError."""
+    ranges = (session.options.warning or WARN_PERCENT, session.options.critical or CRITICAL_PERCENT)
+    yield from judges(TABLE, place=judge_place, trouble=judge_trouble, fsid=judge_fsid)
+    yield Threshold("space", TABLE, ("mount-full", "mount-full-critical"), ranges, _say_space, 1)
+    yield Threshold("inodes", TABLE, ("mount-inodes", "mount-inodes-critical"), ranges, _say_inodes, 1)
+    yield Well("well", TABLE, judge_contents)
     resources = session.resources()
     mounts = filesystem.mounts(session.here)
-    for name, resource in resources.items():
-        subject = f"{name} on {session.here.label}"
-        yield from session.guarded(subject, _resource(session, resource, mounts, subject))
-
-
-def _resource(
-    session: Session, resource: ConfiguredResource, mounts: tuple[Mount, ...], subject: str
-) -> Iterator[Finding | Number]:
-    point = session.config.for_resource(resource.name).mount_point
-    mount = filesystem.mounted_at(mounts, point)
-    found, says, suspended, unread = look_at_mount(session.here, mount, session.wanted(resource))
-    if found in (Mounted.WRONG, Mounted.IN_PART):
-        reason = "mount-wrong-device" if found is Mounted.WRONG else "mount-in-part"
-        yield TABLE.finding(reason, subject, f"at {point}, instead of {resource.device}: {says}")
-        return
-    if suspended:
-        yield TABLE.finding("pool-suspended", subject, f"at {point}: {suspended}")
-        return
-    if unread and found is not Mounted.NOT_KNOWN:
-        yield TABLE.could_not_look(subject, unread)
-    try:
-        role = hast.resource(session.here, resource.name).role
-    except hast.NoState as error:
-        there = f"{mount.device} is mounted" if mount else "nothing is mounted"
-        yield TABLE.finding("mount-role-unknown", subject, f"{error}; {there} at {point}")
-        return
-    if role is not Role.PRIMARY:
-        reason = "mount-on-standby" if mount else "mount-absent"
-        yield TABLE.finding(reason, subject, f"role {role.value}, {'' if mount else 'not '}mounted at {point}")
-    elif not mount:
-        yield TABLE.finding("mount-missing", subject, f"role primary, nothing mounted at {point}")
-    else:
-        unknown = says if found is Mounted.NOT_KNOWN else ""
-        yield from _mounted(session, resource.name, mount, subject, unknown)
-
-
-def _mounted(session: Session, name: str, mount: Mount, subject: str, unknown: str) -> Iterator[Finding | Number]:
-    """The file system of a primary: all that is wrong with it, else that it is well. `unknown` says why it is not known
-    whether it is the resource's, or is empty."""
-    trouble = [TABLE.finding("mount-device-unknown", subject, f"at {mount.point}: {unknown}")] if unknown else []
-    said = [f"{mount.device} at {mount.point}, {'read-only' if mount.read_only else 'read-write'}"]
-    if mount.read_only:
-        trouble.append(TABLE.finding("mount-read-only", subject, said[0]))
-    try:
-        for seen in _space(session, name, mount.point, subject, said):
-            if isinstance(seen, Finding):
-                trouble.append(seen)
-            else:
-                yield seen
-        trouble += _same_fsid(session, name, mount.point, subject, said)
-        trouble += _deeper(session, mount, subject, said)
-    except Hangs as error:
-        trouble.append(TABLE.finding("mount-hangs", subject, str(error)))
-    yield from trouble or [TABLE.finding("mount-well", subject, ", ".join(said))]
-
-
-def _space(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding | Number]:
-    warning, critical = session.options.warning or WARN_PERCENT, session.options.critical or CRITICAL_PERCENT
-    try:
-        used = filesystem.usage(session.here, point)
-    except ToolMissing as error:
-        said.append(f"space not read ({error})")
-        return
-    except Failed as error:
-        yield TABLE.finding("mount-broken", subject, str(error))
-        return
-    asked = session.here.log[-1]
-    yield Number(f"{name}_used", round(used.percent, 1), "%", warning, critical, 0)
-    yield Number(f"{name}_available", max(used.available, 0) * 1024, "B", least=0)
-    if isinstance(asked, Completed):
-        yield Number(f"{name}_answer", round(asked.seconds, 3), "s", least=0)
-    free = say_size(max(used.available, 0) * 1024)
-    said.append(f"{used.percent:.0f} % used, {free} free")
-    text = f"{used.percent:.0f} % of the space used, {free} free at {point}"
-    yield from _judged("mount-full", used.percent, warning, critical, subject, text)
-    if used.inodes_percent is not None:
-        said.append(f"{used.inodes_percent:.0f} % of inodes")
-        yield Number(f"{name}_inodes", round(used.inodes_percent, 1), "%", warning, critical, 0)
-        text = f"{used.inodes_percent:.0f} % of the inodes used, {used.inodes_free} free at {point}"
-        yield from _judged("mount-inodes", used.inodes_percent, warning, critical, subject, text)
-
-
-def _judged(reason: str, percent: float, warning: str, critical: str, subject: str, text: str) -> Iterator[Finding]:
-    """Hold a percentage against its thresholds."""
-    if outside(percent, critical):
-        yield TABLE.finding(f"{reason}-critical", subject, text)
-    elif outside(percent, warning):
-        yield TABLE.finding(reason, subject, text)
-
-
-def _same_fsid(session: Session, name: str, point: str, subject: str, said: list[str]) -> Iterator[Finding]:
-    """Compare the fsid with the one given, else with the one of the first time, on whichever node that was."""
-    kept_as = f"check_hast_mount-{name}-fsid"
-    recorded = session.options.fsid or session.memory.get(kept_as).get("fsid")
-    try:
-        mount = filesystem.mounted_at(filesystem.mounts(session.here, with_fsid=True), point)
-        found = mount.fsid if mount else ""
-        if not re.fullmatch(r"[0-9a-f]{16}", found):
-            raise NotUnderstood("fsid of mount -v", found or "(none)")
-    except (Hangs, OutOfTime):
-        raise
-    except ProbeError as error:
-        said.append(f"fsid not read ({error})")
-        return
-    said.append(f"fsid {found}")
-    if isinstance(recorded, str) and found != recorded:
-        text = f"fsid {found}, recorded {recorded}; if the file system was made anew, give --fsid {found} once"
-        yield TABLE.finding("mount-fsid-changed", subject, text)
-    else:
-        session.memory.put(kept_as, {"fsid": found})
-
-
-def _deeper(session: Session, mount: Mount, subject: str, said: list[str]) -> Iterator[Finding]:
-    """What --depth asks for. Writing makes a new name and opens no old one: a client may have put a link there."""
-    depth, node = session.options.depth, session.here
-    if depth == "stat":
-        return
-    try:
-        filesystem.names_under(node, mount.point)
-        said.append("read")
-        if depth == "write" and not mount.read_only:
-            filesystem.write_and_remove(node, mount.point)
-            said.append("written")
-    except (Failed, NotFound) as error:
-        yield TABLE.finding("mount-broken", subject, str(error))
+    for resource in resources.values():
+        yield FileSystem(session, resource, mounts)
 
 
 QUESTIONS = (("mount",), ("mount", "-v"), ("hastctl", "list", "{name}"))
@@ -220,7 +295,7 @@ CHECK = CheckCommand(
     ABOUT,
     TABLE,
     PERFDATA,
-    yielded(look, TABLE),
+    parts,
     add_options,
     questions=QUESTIONS,
 )

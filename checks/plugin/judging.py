@@ -39,6 +39,8 @@ class Judged(Result):
     """What a context makes of a metric: the rows of the table that it calls for."""
 
     findings: tuple[Finding, ...]
+    unless_wrong = False
+    """Whether it counts only where nothing was found of the same resource (`Well`)."""
 
     def __new__(cls, findings: Iterable[Finding], metric: Metric | None = None) -> Judged:
         """`metric` is None where the check says it of itself."""
@@ -63,13 +65,23 @@ class JudgedResults(Results):
 
     def add(self, *results: Result) -> JudgedResults:
         """Take results, and the findings of those that have some."""
-        super().add(*results)
         for result in results:
-            for each in result.findings if isinstance(result, Judged) else ():
+            super().add(result)
+            findings = result.findings if isinstance(result, Judged) and not self._is_idle(result) else ()
+            for each in findings:
                 finding = each._replace(severity=self.severities.get(each.reason, each.severity))
                 if finding not in self.findings:
                     self.findings.append(finding)
         return self
+
+    def _is_idle(self, well: Judged) -> bool:
+        """Whether it would call well what something was found of; that a part could not be read is nothing of it."""
+        return well.unless_wrong and any(
+            result.findings
+            for result in self.results
+            if isinstance(result, Judged) and result.resource is well.resource and result is not well
+            if result.metric is None or result.metric.context != COULD_NOT_LOOK
+        )
 
     def __len__(self) -> int:
         """Of the findings: a check that has found nothing at all has not looked."""
@@ -105,6 +117,16 @@ class Judge(Context):
         """The rows that the function names."""
         said = self.judge(metric.value)
         return Judged([self.table.finding(reason, metric.name, text) for reason, text in said], metric)
+
+
+class Well(Judge):
+    """Judges the same, but only where nothing else was found of the resource, which says last what is well with it."""
+
+    def evaluate(self, metric: Metric, resource: Resource) -> Judged:
+        """The rows that the function names."""
+        judged = super().evaluate(metric, resource)
+        judged.unless_wrong = True
+        return judged
 
 
 class Number(Context):
@@ -149,7 +171,7 @@ class Threshold(ScalarContext):
         if state == Ok:
             return Judged((), metric)
         reason = self.reasons[1] if state == Critical else self.reasons[0]
-        return Judged([self.table.finding(reason, resource.subject, metric.description)], metric)
+        return Judged([self.table.finding(reason, resource.subject_of(metric.name), metric.description)], metric)
 
     def performance(self, metric: Metric, resource: Resource) -> Performance:
         """The number with its ranges as the user wrote them."""
@@ -159,6 +181,16 @@ class Threshold(ScalarContext):
 def performance(metric: Metric, value: float, warning: str, critical: str) -> Performance:
     """One item of performance data, with a label that nagiosplugin takes, wherever the name comes from."""
     return Performance(label(metric.name), value, metric.uom, warning, critical, metric.min, metric.max)
+
+
+def judges(table: Table, **judged_by: Callable[[Any], Judgement]) -> Iterator[Judge]:
+    """A judge for each context named."""
+    return (Judge(name, table, judge) for name, judge in judged_by.items())
+
+
+def always(reason: str) -> Callable[[object], Judgement]:
+    """The judge of what calls for one row whatever it is, and says so itself, such as an error."""
+    return lambda value: [(reason, str(value))]
 
 
 def could_not_look(table: Table) -> Judge:

@@ -23,6 +23,10 @@ class ProbedResource(Resource):
         """What is read, part by part. Raises ProbeError."""
         raise NotImplementedError
 
+    def subject_of(self, name: str) -> str:
+        """What a number of that name is about."""
+        return self.subject
+
     def probe(self) -> Iterator[Metric]:
         """For nagiosplugin."""
         return self.guarded(self.read())
