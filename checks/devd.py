@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, add_thresholds
-from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
+from checks.plugin.judging import Judgement, Threshold, Well, always, judges
+from checks.plugin.nagios import Context, Metric, Resource
+from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
-from checks.plugin.threshold import outside
-from checks.plugin.yielded import yielded
-from checks.probes import carp, devd, devd_conf, hook, log_time, processes, program
-from checks.probes.carp import STATES
-from checks.probes.devd_conf import Configuration, Event, Rule
-from checks.probes.hook import Does, Seen
-from checks.probes.node import Node
+from checks.probes import carp, devd, devd_conf, log_time, processes, program
+from checks.probes.devd_conf import Configuration
+from checks.probes.devd_wiring import Wired, wiring
 from checks.probes.processes import Process, ProcessState
-from checks.probes.shell_calls import SEARCH_PATH
 
 TABLE = Table(
     Row("devd-not-running", CRITICAL, "no devd among the processes", "a change of CARP changes nothing: no failover"),
@@ -78,20 +76,6 @@ def add_options(made: argparse.ArgumentParser) -> None:
     add_thresholds(made, "per cent of a processor that devd uses", "default: 50", sizes=False)
 
 
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge the process, the socket and the rules, each for itself."""
-    node = session.here
-    daemon = cache(partial(_daemon, node))
-    found: list[Finding] = []
-    for part in (_process(session, node, daemon), _socket(node), _rules(session, node, daemon)):
-        for seen in session.guarded(node.label, part):
-            if isinstance(seen, Finding):
-                found.append(seen)
-            yield seen
-    if not found:
-        yield TABLE.finding("devd-well", node.label, f"devd runs, {session.options.hook} is wired in")
-
-
 class Daemon(NamedTuple):
     """All processes, devd among them, and how it fares."""
 
@@ -100,149 +84,171 @@ class Daemon(NamedTuple):
     state: ProcessState | None
 
 
-def _daemon(node: Node) -> Daemon:
-    """Raises ProbeError."""
-    running = processes.processes(node)
-    daemon = devd.find(running)
-    return Daemon(running, daemon, processes.state(node, daemon.pid) if daemon else None)
+class Fares(NamedTuple):
+    """How devd fares: itself, the process that its pid file names, and what it waits for, so many seconds."""
+
+    devd: Process | None
+    written: int | None = None
+    state: ProcessState | None = None
+    action: Process | None = None
+    waited: float = 0.0
 
 
-def _process(session: Session, node: Node, look: Callable[[], Daemon]) -> Iterator[Finding | Number]:
-    running, daemon, state = look()
+class Hook(NamedTuple):
+    """What keeps the hook from being run, or makes it somebody else's; empty where nothing does."""
+
+    path: str
+    missing: str = ""
+    writer: str = ""
+    trouble: str = ""
+
+
+class Devd(ProbedResource):
+    """devd of this node, its socket and its rules, each read for itself."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.here.label)
+        self.node, self.options = session.here, session.options
+        self.daemon = cache(self._daemon)
+
+    def read(self) -> Iterator[Metric]:
+        """All parts; none of them keeps another one from being read."""
+        for part in (self._process(), self._socket(), self._rules()):
+            yield from self.guarded(part)
+        if self.is_read:
+            yield self.metric("well", self.options.hook)
+
+    def _daemon(self) -> Daemon:
+        running = processes.processes(self.node)
+        daemon = devd.find(running)
+        return Daemon(running, daemon, processes.state(self.node, daemon.pid) if daemon else None)
+
+    def _process(self) -> Iterator[Metric]:
+        running, daemon, state = self.daemon()
+        if not daemon:
+            yield self.metric("process", Fares(None))
+            return
+        fares = Fares(daemon, devd.pid_in_file(self.node), state)
+        if state is None or state.halted:
+            yield self.metric("process", fares)
+            return
+        yield self.metric("process", self._waiting(fares, devd.action(running, daemon)))
+        yield Metric("devd_cpu", state.cpu, "%", 0, context="cpu")
+
+    def _waiting(self, fares: Fares, action: Process | None) -> Fares:
+        """With what it waits for. The clock of the node is asked only where there is an action."""
+        begun = action and action.begun
+        if begun is None or (now := log_time.now(self.node)) is None:
+            return fares
+        return fares._replace(action=action, waited=(now - begun).total_seconds())
+
+    def _socket(self) -> Iterator[Metric]:
+        yield self.metric("socket", devd.has_socket(self.node))
+
+    def _rules(self) -> Iterator[Metric]:
+        path = self.options.hook
+        try:
+            configuration = self._configuration()
+        except (devd_conf.Wrong, devd_conf.NotThere) as error:
+            yield self.metric("refused", f"devd does not start with {error}")
+            return
+        vhids = carp.vhids(self.node)
+        wired = wiring(configuration, path, [vhid.name for vhid in vhids if vhid.number])
+        yield self.metric("rules", wired)
+        if not wired.file:
+            return
+        yield self.metric("vhids", vhids)
+        yield self.metric("hook", Hook(path, missing=(missing := program.why_not(self.node, path))))
+        if not missing:
+            yield self.metric("hook", Hook(path, writer=program.look(self.node, path).writer))
+            yield self.metric("hook", Hook(path, trouble=program.cannot_start(self.node, path, wired.path)))
+
+    def _configuration(self) -> Configuration:
+        if self.options.rules:
+            return devd.read_files(self.node, self.options.rules)
+        _, daemon, state = self.daemon()
+        return devd.configured(self.node, daemon if state and not state.dead else None)
+
+
+def judge_process(fares: Fares) -> Judgement:
+    """Whether devd lives and comes to its events."""
+    daemon, state = fares.devd, fares.state
     if not daemon:
-        yield TABLE.finding("devd-not-running", node.label, "devd is not running")
+        yield "devd-not-running", "devd is not running"
         return
-    written = devd.pid_in_file(node)
-    if written != daemon.pid:
-        names = "is missing" if written is None else f"names process {written}"
-        yield TABLE.finding("devd-pid-file", node.label, f"{devd.PID_FILE} {names}, devd is process {daemon.pid}")
+    if fares.written != daemon.pid:
+        names = "is missing" if fares.written is None else f"names process {fares.written}"
+        yield "devd-pid-file", f"{devd.PID_FILE} {names}, devd is process {daemon.pid}"
     if state is None or state.halted:
-        how = state.halted if state else "gone"
-        yield TABLE.finding("devd-stopped", node.label, f"devd (process {daemon.pid}) is {how}")
-        return
-    yield from _waits(node, devd.action(running, daemon))
-    warning, critical = session.options.warning or "50", session.options.critical or ""
-    yield Number("devd_cpu", state.cpu, "%", warning, critical, 0)
-    if outside(state.cpu, critical) or outside(state.cpu, warning):
-        reason = "devd-cpu-critical" if outside(state.cpu, critical) else "devd-spinning"
-        yield TABLE.finding(reason, node.label, f"devd uses {state.cpu:g} % of a processor")
+        yield "devd-stopped", f"devd (process {daemon.pid}) is {state.halted if state else 'gone'}"
+    if fares.action and fares.waited > LONG:
+        what = f"process {fares.action.pid} ({plain(fares.action.comm)})"
+        yield "devd-waits", f"devd has waited for {what} for {fares.waited:.0f} s"
 
 
-def _waits(node: Node, action: Process | None) -> Iterator[Finding]:
-    """The clock of the node is asked only where there is an action."""
-    begun = action and action.begun
-    if action is None or begun is None or (now := log_time.now(node)) is None:
-        return
-    seconds = (now - begun).total_seconds()
-    if seconds > LONG:
-        what = f"process {action.pid} ({plain(action.comm)})"
-        yield TABLE.finding("devd-waits", node.label, f"devd has waited for {what} for {seconds:.0f} s")
+def judge_socket(is_there: bool) -> Judgement:
+    """Whether devd reads events."""
+    if not is_there:
+        yield "devd-no-socket", f"no socket {devd.SOCKET}"
 
 
-def _socket(node: Node) -> Iterator[Finding]:
-    if not devd.has_socket(node):
-        yield TABLE.finding("devd-no-socket", node.label, f"no socket {devd.SOCKET}")
+def judge_vhids(vhids: tuple[carp.Vhid, ...]) -> Judgement:
+    """Whether there is something to hold the rules against."""
+    if not vhids:
+        yield "devd-no-vhid", "no vhid on any interface"
 
 
-def _rules(session: Session, node: Node, look: Callable[[], Daemon]) -> Iterator[Finding]:
-    path = session.options.hook
-    try:
-        configuration = _configuration(session, node, look)
-    except (devd_conf.Wrong, devd_conf.NotThere) as error:
-        yield TABLE.finding("devd-configuration-refused", node.label, f"devd does not start with {error}")
-        return
-    found = carp.vhids(node)
-    vhids = [vhid.name for vhid in found if vhid.number]
-    rules = _Rules(configuration, path, vhids)
-    if not rules.ours:
-        others = name_list(sorted({_program(rule) for rule in rules.of_carp}))
-        yield TABLE.finding("devd-hook-missing", node.label, f"no rule calls {path} (rules for CARP call: {others})")
-        return
-    if not found:
-        yield TABLE.finding("devd-no-vhid", node.label, "no vhid on any interface")
-    if vhids:
-        yield from rules.findings(node.label)
-    yield from _hook(node, path, rules.path)
+def judge_rules(path: str, wired: Wired) -> Judgement:
+    """Whether every event of CARP reaches the hook at `path`."""
+    if not wired.file:
+        yield "devd-hook-missing", f"no rule calls {path} (rules for CARP call: {_each_once(wired.others)})"
+    if wired.missed:
+        yield "devd-hook-unmatched", f"the rule in {wired.file} misses {name_list(list(wired.missed))}"
+    if wired.before:
+        yield "devd-hook-shadowed", f"runs instead: {_each_once(wired.before)}"
+    if wired.wrong:
+        says = (
+            f"the rule in {wired.file} calls it with {_each_once(wired.wrong)}, not with VHID@IFACE STATE (devd quotes"
+            " $subsystem and $type itself: without braces, outside of quotes)"
+        )
+        yield "devd-hook-arguments", says
+    if wired.unclear:
+        yield "devd-hook-unclear", f"the rule in {wired.file}: {_each_once(wired.unclear)}"
 
 
-def _configuration(session: Session, node: Node, look: Callable[[], Daemon]) -> Configuration:
-    if session.options.rules:
-        return devd.read_files(node, session.options.rules)
-    _, daemon, state = look()
-    return devd.configured(node, daemon if state and not state.dead else None)
+def judge_hook(hook: Hook) -> Judgement:
+    """Whether the hook can be run, and is root's alone."""
+    if hook.missing:
+        yield "devd-hook-not-executable", hook.missing
+    if hook.writer:
+        yield "devd-hook-writable", f"{hook.writer} may write {hook.path}"
+    if hook.trouble:
+        yield "devd-hook-cannot-start", hook.trouble
 
 
-def _program(rule: Rule) -> str:
-    return next(iter(" ".join(rule.actions).split()), "nothing")
+def judge_well(path: str) -> Judgement:
+    """All of it."""
+    yield "devd-well", f"devd runs, {path} is wired in"
 
 
-class _Rules:
-    """The rules, held against every event that CARP of this node can send."""
-
-    def __init__(self, configuration: Configuration, path: str, vhids: list[str]) -> None:
-        self.configuration, self.program = configuration, path
-        self.events = [
-            {"system": "CARP", "subsystem": vhid, "type": state.value}
-            for vhid in vhids or ["1@lo0"]
-            for state in STATES
-        ]
-        self.ours = [rule for rule in configuration.rules if any(self._seen(rule, event) for event in self.events)]
-        self.path = SEARCH_PATH
-
-    @property
-    def of_carp(self) -> list[Rule]:
-        """Those that fit an event of CARP. Raises NotUnderstood."""
-        variables = [self.configuration.variables_of(event) for event in self.events]
-        return [rule for rule in self.configuration.rules if any(rule.fits(each) for each in variables)]
-
-    def _seen(self, rule: Rule, event: Event) -> Seen | None:
-        """What a rule does with the hook, None where it does not call it."""
-        found = hook.seen(self.configuration, rule, event, self.program)
-        return None if found.does is Does.NEVER else found
-
-    def findings(self, label: str) -> Iterator[Finding]:
-        """What is wrong with them. Raises NotUnderstood."""
-        missed, before, wrong, unclear = [], [], [], []
-        for event in self.events:
-            name = f"{event['subsystem']} {event['type']}"
-            first = self.configuration.first(event)
-            variables = self.configuration.variables_of(event)
-            seen = [self._seen(rule, event) for rule in first]
-            if not any(rule.fits(variables) for rule in self.ours):
-                missed.append(name)
-            elif others := [rule for rule in first if rule not in self.ours]:
-                before += [f"{_program(rule)} in {rule.file}" for rule in others]
-            elif None in seen:
-                missed.append(name)
-            for each in filter(None, seen):
-                wrong += [each.says] if each.does is Does.OTHER_ARGUMENTS else []
-                unclear += [each.says] if each.does is Does.UNCLEAR else []
-                self.path = each.path
-        if missed:
-            yield TABLE.finding(
-                "devd-hook-unmatched", label, f"the rule in {self.ours[0].file} misses {name_list(missed)}"
-            )
-        if before:
-            yield TABLE.finding("devd-hook-shadowed", label, f"runs instead: {name_list(list(dict.fromkeys(before)))}")
-        if wrong:
-            says = (
-                f"the rule in {self.ours[0].file} calls it with {name_list(list(dict.fromkeys(wrong)))}, not with"
-                " VHID@IFACE STATE (devd quotes $subsystem and $type itself: without braces, outside of quotes)"
-            )
-            yield TABLE.finding("devd-hook-arguments", label, says)
-        if unclear:
-            says = f"the rule in {self.ours[0].file}: {name_list(list(dict.fromkeys(unclear)))}"
-            yield TABLE.finding("devd-hook-unclear", label, says)
+def _each_once(words: tuple[str, ...]) -> str:
+    return name_list(list(dict.fromkeys(words)))
 
 
-def _hook(node: Node, path: str, search: str) -> Iterator[Finding]:
-    if missing := program.why_not(node, path):
-        yield TABLE.finding("devd-hook-not-executable", node.label, missing)
-        return
-    if writer := program.look(node, path).writer:
-        yield TABLE.finding("devd-hook-writable", node.label, f"{writer} may write {path}")
-    if trouble := program.cannot_start(node, path, search):
-        yield TABLE.finding("devd-hook-cannot-start", node.label, trouble)
+def _say_cpu(metric: Metric, context: Context) -> str:
+    return f"devd uses {metric.value:g} % of a processor"
+
+
+def parts(session: Session) -> Iterator[Resource | Context]:
+    """devd, and how it is judged."""
+    ranges = (session.options.warning or "50", session.options.critical or "")
+    yield from judges(
+        TABLE, process=judge_process, socket=judge_socket, vhids=judge_vhids, hook=judge_hook,
+        rules=partial(judge_rules, session.options.hook), refused=always("devd-configuration-refused"),
+    )  # fmt: skip
+    yield Threshold("cpu", TABLE, ("devd-spinning", "devd-cpu-critical"), ranges, _say_cpu, 2)
+    yield Well("well", TABLE, judge_well)
+    yield Devd(session)
 
 
 QUESTIONS = (
@@ -263,7 +269,7 @@ CHECK = CheckCommand(
     ABOUT,
     TABLE,
     PERFDATA,
-    yielded(look, TABLE),
+    parts,
     add_options,
     questions=QUESTIONS,
 )

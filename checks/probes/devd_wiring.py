@@ -1,0 +1,67 @@
+"""What devd's rules do with the events of CARP of a node, and whether each reaches the failover hook."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.probes import hook
+from checks.probes.carp import STATES
+from checks.probes.devd_conf import Configuration, Event, Rule
+from checks.probes.hook import Does, Seen
+from checks.probes.shell_calls import SEARCH_PATH
+
+
+class Wired(NamedTuple):
+    """What the rules do with the events of CARP that this node can send."""
+
+    file: str
+    """That of the first rule that calls the hook; empty where none does."""
+    others: tuple[str, ...] = ()
+    """Where none does: what the rules for CARP call."""
+    missed: tuple[str, ...] = ()
+    """Events for which no rule runs the hook."""
+    before: tuple[str, ...] = ()
+    """Rules that run in place of ours."""
+    wrong: tuple[str, ...] = ()
+    """Arguments that are not `VHID@IFACE STATE`."""
+    unclear: tuple[str, ...] = ()
+    path: str = SEARCH_PATH
+    """In which the hook's shell looks for programs."""
+
+
+def wiring(configuration: Configuration, path: str, vhids: list[str]) -> Wired:
+    """Hold the rules against every event of CARP; without a vhid only whether one calls the hook. Raises
+    NotUnderstood."""
+    names = vhids or ["1@lo0"]
+    events = [{"system": "CARP", "subsystem": vhid, "type": state.value} for vhid in names for state in STATES]
+
+    def called(rule: Rule, event: Event) -> Seen | None:
+        """What a rule does with the hook, None where it does not call it."""
+        found = hook.seen(configuration, rule, event, path)
+        return None if found.does is Does.NEVER else found
+
+    ours = [rule for rule in configuration.rules if any(called(rule, event) for event in events)]
+    if not ours:
+        variables = [configuration.variables_of(event) for event in events]
+        of_carp = [rule for rule in configuration.rules if any(rule.fits(each) for each in variables)]
+        return Wired("", tuple(sorted({_program(rule) for rule in of_carp})))
+    wired = Wired(ours[0].file)
+    for event in events if vhids else []:
+        first = configuration.first(event)
+        seen = [called(rule, event) for rule in first]
+        others = [f"{_program(rule)} in {rule.file}" for rule in first if rule not in ours]
+        fits = any(rule.fits(configuration.variables_of(event)) for rule in ours)
+        missed = not fits or (not others and None in seen)
+        calls = [each for each in seen if each is not None]
+        wired = wired._replace(
+            missed=(*wired.missed, *([f"{event['subsystem']} {event['type']}"] if missed else [])),
+            before=(*wired.before, *(others if fits else [])),
+            wrong=(*wired.wrong, *(each.says for each in calls if each.does is Does.OTHER_ARGUMENTS)),
+            unclear=(*wired.unclear, *(each.says for each in calls if each.does is Does.UNCLEAR)),
+            path=calls[-1].path if calls else wired.path,
+        )
+    return wired
+
+
+def _program(rule: Rule) -> str:
+    return next(iter(" ".join(rule.actions).split()), "nothing")
