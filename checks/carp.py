@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from checks.carp_hearing import hearing
 from checks.plugin.command import CheckCommand
-from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, WARNING, Row, Table
+from checks.plugin.judging import NUMBER, Judgement, Well, always, judges
+from checks.plugin.nagios import Context, Metric, Resource
+from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
-from checks.plugin.yielded import yielded
 from checks.probes import booted, carp, hold
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState, NotReady, Vhid, matched
@@ -79,12 +82,28 @@ addresses, protocol and advbase are the same, that unicast peers (FreeBSD 14 and
 faults demote both nodes alike. Passwords are not compared: where they differ, both nodes are MASTER at once."""
 
 
-class Seen(NamedTuple):
-    """The virtual hosts of one node and its settings, None where the kernel has no CARP."""
+class Demotion(NamedTuple):
+    """net.inet.carp.demotion, how much of it hastwatch added, and whether all vhids are BACKUP."""
 
-    node: Node
+    amount: int
+    ours: hold.Held
+    unread: str
+    """Why it is not known how much."""
     vhids: tuple[Vhid, ...]
-    settings: carp.CarpSysctl | None
+
+
+class Vhids(NamedTuple):
+    """The vhids of a node; `mapped`: each resource is to follow one of its own."""
+
+    vhids: tuple[Vhid, ...]
+    mapped: bool
+
+
+class Side(NamedTuple):
+    """A vhid as one of the nodes has it."""
+
+    label: str
+    vhid: Vhid
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
@@ -96,159 +115,184 @@ def add_options(made: argparse.ArgumentParser) -> None:
     ))  # fmt: skip
 
 
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge this node, then the other one, then the pair."""
-    seen: list[Seen] = []
-    for node in session.nodes:
-        yield from session.guarded(node.label, _node(session, node, seen))
-    if len(seen) == 2:
-        yield from session.guarded("the pair", _pair(*_read_again_if_moving(*seen)))
+class CarpOfNode(ProbedResource):
+    """CARP on one node."""
+
+    def __init__(self, session: Session, node: Node) -> None:
+        super().__init__(node.label)
+        self.session, self.node = session, node
+        self.vhids: tuple[Vhid, ...] | None = None
+        self.settings: carp.CarpSysctl | None = None
+        """None where the kernel has no CARP."""
+
+    def read(self) -> Iterator[Metric]:
+        """The settings and the virtual hosts. Raises ProbeError."""
+        vhids = carp.vhids(self.node)
+        try:
+            self.settings = carp.settings(self.node)
+            yield Metric(f"{self.subject}_demotion", self.settings.demotion, context=NUMBER)
+            yield self.metric("settings", self.settings)
+            if self.settings.demotion > 0:
+                yield self.metric("demotion", self._demotion(vhids, self.settings.demotion))
+        except carp.CarpNotLoaded as error:
+            yield self.metric("not_loaded", error)
+        masters = [vhid for vhid in vhids if vhid.state is CarpState.MASTER]
+        yield Metric(f"{self.subject}_masters", len(masters), min=0, context=NUMBER)
+        mapped = [bool(one.vhid) for one in self.session.config.resource.values()]
+        yield self.metric("vhids", Vhids(vhids, bool(mapped) and all(mapped)))
+        if self.node is self.session.here:
+            yield self.metric("expected", vhids)
+        self.vhids = vhids
+        if all(vhid.is_read for vhid in vhids):
+            yield self.metric("well", vhids)
+
+    def read_again(self) -> tuple[Vhid, ...]:
+        """The vhids as they are now. Raises ProbeError."""
+        self.vhids = carp.vhids(self.node)
+        return self.vhids
+
+    def _demotion(self, vhids: tuple[Vhid, ...], amount: int) -> Demotion:
+        try:
+            return Demotion(amount, self._ours(amount), "", vhids)
+        except ProbeError as error:
+            return Demotion(amount, hold.Held(), str(error), vhids)
+
+    def _ours(self, demotion: int) -> hold.Held:
+        """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and
+        NotUnderstood where there is something that cannot be read."""
+        try:
+            kept = hold.read(self.node)
+            return hold.share(kept, boot_mark(self.node), demotion) if kept.amount or kept.target else hold.Held()
+        except (NotPermitted, NotUnderstood):
+            raise
+        except ProbeError:
+            return hold.Held()
 
 
-def _node(session: Session, node: Node, seen: list[Seen]) -> Iterator[Finding | Number]:
-    """One node by itself; what was read is added to `seen`."""
-    vhids = carp.vhids(node)
-    masters = [vhid for vhid in vhids if vhid.state is CarpState.MASTER]
-    found: list[Finding] = []
-    settings = None
-    try:
-        settings = carp.settings(node)
-        yield Number(f"{node.label}_demotion", settings.demotion)
-        found += _settings(node.label, settings)
-        found += _demotion(node, vhids, settings.demotion)
-    except carp.CarpNotLoaded as error:
-        found.append(TABLE.finding("carp-not-loaded", node.label, str(error)))
-    yield Number(f"{node.label}_masters", len(masters), least=0)
-    mapped = [bool(one.vhid) for one in session.config.resource.values()]
-    found += _vhids(node.label, vhids, bool(mapped) and all(mapped))
-    if node is session.here:
-        found += _expected(session, node.label, vhids)
-    seen.append(Seen(node, vhids, settings))
-    if not found and all(vhid.is_read for vhid in vhids):
-        found.append(TABLE.finding("carp-well", node.label, _states(vhids)))
-    yield from found
+class CarpOfPair(ProbedResource):
+    """CARP on both nodes, after each of them was read by itself."""
+
+    def __init__(self, here: CarpOfNode, there: CarpOfNode) -> None:
+        super().__init__("the pair")
+        self.here, self.there = here, there
+
+    def read(self) -> Iterator[Metric]:
+        """Vhid by vhid; nothing where one node was not read. Raises ProbeError."""
+        if self.here.vhids is None or self.there.vhids is None:
+            return
+        here, there = self.here.subject, self.there.subject
+        ours, theirs = self._at_one_time(self.here.vhids, self.there.vhids)
+        pairs, only_here, only_there = matched(ours, theirs)
+        for one, other in pairs:
+            if one.is_read and other.is_read:  # the line that is not understood is a finding itself
+                both = (Side(here, one), Side(there, other))
+                yield Metric(f"vhid {one.name} on {here} and {there}", both, context="vhid")
+        if ours and theirs and all(vhid.is_read for vhid in (*ours, *theirs)):
+            yield Metric(there, only_here, context="missing")
+            yield Metric(here, only_there, context="missing")
+        if self.here.settings and self.there.settings:
+            yield Metric(f"{here} and {there}", (self.here.settings, self.there.settings), context="factors")
+
+    def _at_one_time(
+        self, ours: tuple[Vhid, ...], theirs: tuple[Vhid, ...]
+    ) -> tuple[tuple[Vhid, ...], tuple[Vhid, ...]]:
+        """The nodes are read one after the other: where a vhid has not one master, both are read once more, because the
+        address may have moved between the two looks. Raises ProbeError."""
+        pairs, _, _ = matched(ours, theirs)
+        if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs if one.is_read):
+            return ours, theirs
+        return self.here.read_again(), self.there.read_again()
 
 
-def _settings(label: str, settings: carp.CarpSysctl) -> Iterator[Finding]:
+def judge_settings(settings: carp.CarpSysctl) -> Judgement:
+    """Whether the address can move."""
     if not settings.allow:
-        yield TABLE.finding("carp-not-allowed", label, "net.inet.carp.allow is 0")
+        yield "carp-not-allowed", "net.inet.carp.allow is 0"
     if not settings.preempt:
-        yield TABLE.finding("carp-preempt-off", label, "net.inet.carp.preempt is 0")
+        yield "carp-preempt-off", "net.inet.carp.preempt is 0"
 
 
-def _demotion(node: Node, vhids: tuple[Vhid, ...], demotion: int) -> Iterator[Finding]:
-    """The demotion, and how much of it hastwatch added on this node, and why. Raises ProbeError."""
-    if demotion <= 0:
-        return
-    try:
-        ours = _ours(node, demotion)
-    except ProbeError as error:
-        said = f"net.inet.carp.demotion is {demotion}, how much of it from hastwatch is not known: {error}"
-        yield TABLE.finding("carp-demoted", node.label, said)
-        return
+def judge_demotion(demotion: Demotion) -> Judgement:
+    """What holds the node back, and whether that is as it has to be on a standby."""
+    amount, ours, unread, vhids = demotion
+    said = f"net.inet.carp.demotion is {amount}"
     standby = bool(vhids) and all(vhid.state is CarpState.BACKUP for vhid in vhids)
-    if ours.amount == demotion and ours.is_mild and standby:
-        yield TABLE.finding("carp-held-standby", node.label, f"{_states(vhids)}, held back by hastwatch: {ours.says}")
-        return
-    said = f"net.inet.carp.demotion is {demotion}"
-    if ours.amount > 0:
-        how_much = "all" if ours.amount == demotion else str(ours.amount)
-        said += f", {how_much} of it from hastwatch: {ours.says}"
-    yield TABLE.finding("carp-demoted", node.label, said)
+    if unread:
+        yield "carp-demoted", f"{said}, how much of it from hastwatch is not known: {unread}"
+    elif ours.amount == amount and ours.is_mild and standby:
+        yield "carp-held-standby", f"{_states(vhids)}, held back by hastwatch: {ours.says}"
+    elif ours.amount > 0:
+        how_much = "all" if ours.amount == amount else str(ours.amount)
+        yield "carp-demoted", f"{said}, {how_much} of it from hastwatch: {ours.says}"
+    else:
+        yield "carp-demoted", said
 
 
-def _ours(node: Node, demotion: int) -> hold.Held:
-    """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and NotUnderstood
-    where there is something that cannot be read."""
-    try:
-        kept = hold.read(node)
-        return hold.share(kept, boot_mark(node), demotion) if kept.amount or kept.target else hold.Held()
-    except (NotPermitted, NotUnderstood):
-        raise
-    except ProbeError:
-        return hold.Held()
-
-
-def _vhids(label: str, vhids: tuple[Vhid, ...], mapped: bool) -> Iterator[Finding]:
+def judge_vhids(of_node: Vhids) -> Judgement:
     """Each vhid by itself, and whether they agree. Where each resource is mapped to a vhid of its own they need not."""
-    if not vhids:
-        yield TABLE.finding("carp-no-vhid", label, "no vhid on any interface")
-    for vhid in vhids:
+    if not of_node.vhids:
+        yield "carp-no-vhid", "no vhid on any interface"
+    for vhid in of_node.vhids:
         if vhid.state is CarpState.INIT:
             why = "interface down" if not vhid.interface_up else f"interface up, {vhid.media or 'status not known'}"
-            yield TABLE.finding("carp-init", label, f"{_say(vhid)} is INIT: {why}")
+            yield "carp-init", f"{_say(vhid)} is INIT: {why}"
         if vhid.protocol == "vrrp":
-            yield TABLE.finding("carp-vrrp-not-held", label, f"{_say(vhid)} {vhid.state.value} speaks VRRP")
+            yield "carp-vrrp-not-held", f"{_say(vhid)} {vhid.state.value} speaks VRRP"
         for address, flag in vhid.not_ready:
-            yield TABLE.finding(
-                NOT_READY[flag], label, f"{address} of {vhid.name} ({vhid.state.value}) is {flag.value}"
-            )
-    vhids = tuple(vhid for vhid in vhids if vhid.is_read)
-    if len({vhid.state for vhid in vhids}) > 1 and not mapped:
-        shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids)
-        yield TABLE.finding("carp-vhids-disagree", label, f"the vhids disagree: {shown}")
+            yield NOT_READY[flag], f"{address} of {vhid.name} ({vhid.state.value}) is {flag.value}"
+    read = [vhid for vhid in of_node.vhids if vhid.is_read]
+    if len({vhid.state for vhid in read}) > 1 and not of_node.mapped:
+        shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in read)
+        yield "carp-vhids-disagree", f"the vhids disagree: {shown}"
 
 
-def _expected(session: Session, label: str, vhids: tuple[Vhid, ...]) -> Iterator[Finding]:
-    for option, reason in (("expect", "carp-unexpected"), ("preferred", "carp-not-preferred")):
-        wanted = getattr(session.options, option)
+def judge_expected(options: argparse.Namespace, vhids: tuple[Vhid, ...]) -> Judgement:
+    """Whether this node is in the state that the user wants."""
+    for wanted, reason in ((options.expect, "carp-unexpected"), (options.preferred, "carp-not-preferred")):
         for vhid in vhids:
             if wanted and vhid.is_read and vhid.state.value != wanted:
-                yield TABLE.finding(reason, label, f"{_say(vhid)} is {vhid.state.value}, not {wanted}")
+                yield reason, f"{_say(vhid)} is {vhid.state.value}, not {wanted}"
 
 
-def _read_again_if_moving(here: Seen, there: Seen) -> tuple[Seen, Seen]:
-    """The nodes are read one after the other: where a vhid has not one master, both are read once more, because the
-    address may have moved between the two looks. Raises ProbeError."""
-    pairs, _, _ = matched(here.vhids, there.vhids)
-    if all([one.state, other.state].count(CarpState.MASTER) == 1 for one, other in pairs if one.is_read):
-        return here, there
-    return here._replace(vhids=carp.vhids(here.node)), there._replace(vhids=carp.vhids(there.node))
+def judge_well(vhids: tuple[Vhid, ...]) -> Judgement:
+    """Every vhid."""
+    yield "carp-well", _states(vhids)
 
 
-def _pair(here: Seen, there: Seen) -> Iterator[Finding]:
-    """What only both nodes together show, vhid by vhid."""
-    pairs, only_here, only_there = matched(here.vhids, there.vhids)
-    for ours, theirs in pairs:
-        yield from _one_vhid(here.node.label, ours, there.node.label, theirs)
-    unclear = any(not vhid.is_read for vhid in (*here.vhids, *there.vhids))
-    if here.vhids and there.vhids and not unclear:
-        for vhid in only_here:
-            yield TABLE.finding("carp-vhid-missing", there.node.label, f"no vhid {vhid.name}")
-        for vhid in only_there:
-            yield TABLE.finding("carp-vhid-missing", here.node.label, f"no vhid {vhid.name}")
-    if here.settings and there.settings:
-        yield from _factors(here.node.label, here.settings, there.node.label, there.settings)
+def judge_vhid(both: tuple[Side, Side]) -> Judgement:
+    """A vhid as both nodes have it."""
+    (here, ours), (there, theirs) = both
+    masters = [ours.state, theirs.state].count(CarpState.MASTER)
+    if masters == 2:
+        yield "carp-two-masters", "both are MASTER"
+    elif masters == 0:
+        yield "carp-no-master", f"{here} is {ours.state.value}, {there} is {theirs.state.value}"
+    if ours.protocol != theirs.protocol:
+        yield "carp-protocol-differs", f"{ours.protocol} and {theirs.protocol}"
+    elif ours.advbase != theirs.advbase and ours.numbers_read and theirs.numbers_read:
+        what = "interval" if ours.protocol == "vrrp" else "advbase"
+        yield "carp-advbase-differs", f"{what} {ours.advbase} and {theirs.advbase}"
+    yield from hearing(here, ours, there, theirs)
+    if set(ours.addresses) != set(theirs.addresses) and not (ours.unread or theirs.unread):
+        yield (
+            "carp-addresses-differ",
+            ", ".join(f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in both),
+        )
 
 
-def _factors(here: str, ours: carp.CarpSysctl, there: str, theirs: carp.CarpSysctl) -> Iterator[Finding]:
+def judge_missing(vhids: Iterable[Vhid]) -> Judgement:
+    """Vhids that a node lacks."""
+    for vhid in vhids:
+        yield "carp-vhid-missing", f"no vhid {vhid.name}"
+
+
+def judge_factors(both: tuple[carp.CarpSysctl, carp.CarpSysctl]) -> Judgement:
     """Of the settings only these have to agree: `allow` and `preempt` are judged on each node, `log` and `dscp` change
     nothing of who is MASTER (ip_carp.c, carp_demote_adj())."""
     for name in carp.FACTORS:
-        one, other = getattr(ours, name), getattr(theirs, name)
+        one, other = (getattr(settings, name) for settings in both)
         if one is not None and other is not None and one != other:
-            yield TABLE.finding("carp-factors-differ", f"{here} and {there}", f"net.inet.carp.{name} {one} and {other}")
-
-
-def _one_vhid(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Finding]:
-    subject = f"vhid {ours.name} on {here} and {there}"
-    if not (ours.is_read and theirs.is_read):
-        return  # the line that is not understood is a finding itself
-    masters = [ours.state, theirs.state].count(CarpState.MASTER)
-    if masters == 2:
-        yield TABLE.finding("carp-two-masters", subject, "both are MASTER")
-    elif masters == 0:
-        yield TABLE.finding("carp-no-master", subject, f"{here} is {ours.state.value}, {there} is {theirs.state.value}")
-    if ours.protocol != theirs.protocol:
-        yield TABLE.finding("carp-protocol-differs", subject, f"{ours.protocol} and {theirs.protocol}")
-    elif ours.advbase != theirs.advbase and ours.numbers_read and theirs.numbers_read:
-        what = "interval" if ours.protocol == "vrrp" else "advbase"
-        yield TABLE.finding("carp-advbase-differs", subject, f"{what} {ours.advbase} and {theirs.advbase}")
-    for deaf in hearing(here, ours, there, theirs):
-        yield TABLE.finding(deaf.reason, subject, deaf.text)
-    if set(ours.addresses) != set(theirs.addresses) and not (ours.unread or theirs.unread):
-        sides = [f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in ((here, ours), (there, theirs))]
-        yield TABLE.finding("carp-addresses-differ", subject, ", ".join(sides))
+            yield "carp-factors-differ", f"net.inet.carp.{name} {one} and {other}"
 
 
 def _states(vhids: tuple[Vhid, ...]) -> str:
@@ -262,6 +306,20 @@ def _say(vhid: Vhid) -> str:
     return f"{vhid.name} ({name_list(list(vhid.addresses))})"
 
 
+def parts(session: Session) -> Iterator[Resource | Context]:
+    """Both nodes, then the pair, and how they are judged."""
+    yield from judges(
+        TABLE, settings=judge_settings, demotion=judge_demotion, vhids=judge_vhids, vhid=judge_vhid,
+        expected=partial(judge_expected, session.options), missing=judge_missing, factors=judge_factors,
+        not_loaded=always("carp-not-loaded"),
+    )  # fmt: skip
+    yield Well("well", TABLE, judge_well)
+    nodes = [CarpOfNode(session, node) for node in session.nodes]
+    yield from nodes
+    if len(nodes) == 2:
+        yield CarpOfPair(*nodes)
+
+
 QUESTIONS = (
     ("ifconfig", "-a"),
     ("sysctl", "net.inet.carp"),
@@ -271,6 +329,6 @@ QUESTIONS = (
 )
 
 CHECK = CheckCommand(
-    "check_carp", "CARP", ABOUT, TABLE, PERFDATA, yielded(look, TABLE), add_options, uses_peer=True, questions=QUESTIONS
+    "check_carp", "CARP", ABOUT, TABLE, PERFDATA, parts, add_options, uses_peer=True, questions=QUESTIONS
 )
 main = CHECK.main

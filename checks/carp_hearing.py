@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from checks.probes.carp import Vhid
 
@@ -12,16 +11,10 @@ GROUPS = ("", "224.0.0.18", "ff02::12")
 carp_multicast_setup() of ip_carp.c."""
 
 
-class Deaf(NamedTuple):
-    """Why a node does not hear the other one, or perhaps not; the reason is one of check_carp's table."""
-
-    reason: str
-    text: str
-
-
-def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Deaf]:
-    """What keeps two vhids from hearing each other. carp_send_ad_locked() sends an advertisement for each address
-    family of the vhid, to `peer` or to `peer6`; carp_find_ifa() takes one only from the interface that has the vhid."""
+def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[str, str]]:
+    """What keeps two vhids from hearing each other, with reasons of check_carp's table. carp_send_ad_locked() sends an
+    advertisement for each address family of the vhid, to `peer` or to `peer6`; carp_find_ifa() takes one only from the
+    interface that has the vhid."""
     if ours.protocol != "carp" or theirs.protocol != "carp":
         return
     for family in ("peer", "peer6"):
@@ -29,9 +22,7 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Deaf]:
             continue
         sides = ((here, ours, there, theirs), (there, theirs, here, ours))
         wrong = [
-            Deaf(
-                "carp-peer-wrong", f"{label} sends to {family} {peer}, which is no address of {to} on {heard.interface}"
-            )
+            ("carp-peer-wrong", f"{label} sends to {family} {peer}, which is no address of {to} on {heard.interface}")
             for label, vhid, to, heard in sides
             if (peer := getattr(vhid, family)) not in GROUPS and heard.own and not heard.has_own(peer)
         ]
@@ -40,7 +31,7 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[Deaf]:
         if len(unicast) == 1 and not wrong:
             label, peer = unicast[0]
             other = there if label == here else here
-            yield Deaf("carp-peer-one-sided", f"{label} sends to {family} {peer}, {other} to the multicast group")
+            yield "carp-peer-one-sided", f"{label} sends to {family} {peer}, {other} to the multicast group"
 
 
 def _speaks(vhid: Vhid, family: str) -> bool:
