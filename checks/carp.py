@@ -11,8 +11,8 @@ from checks.carp_hearing import hearing
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, WARNING, Row, Table
 from checks.plugin.judging import NUMBER, Judgement, Well, always, judges
-from checks.plugin.nagios import Context, Metric, Resource
-from checks.plugin.resource import ProbedResource
+from checks.plugin.nagios import Metric
+from checks.plugin.resource import Part, ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
 from checks.probes import booted, carp, hold
@@ -119,11 +119,14 @@ class CarpOfNode(ProbedResource):
     """CARP on one node."""
 
     def __init__(self, session: Session, node: Node) -> None:
-        super().__init__(node.label)
         self.session, self.node = session, node
         self.vhids: tuple[Vhid, ...] | None = None
         self.settings: carp.CarpSysctl | None = None
         """None where the kernel has no CARP."""
+
+    @property
+    def subject(self) -> str:
+        return self.node.label
 
     def read(self) -> Iterator[Metric]:
         """The settings and the virtual hosts. Raises ProbeError."""
@@ -173,8 +176,11 @@ class CarpOfPair(ProbedResource):
     """CARP on both nodes, after each of them was read by itself."""
 
     def __init__(self, here: CarpOfNode, there: CarpOfNode) -> None:
-        super().__init__("the pair")
         self.here, self.there = here, there
+
+    @property
+    def subject(self) -> str:
+        return "the pair"
 
     def read(self) -> Iterator[Metric]:
         """Vhid by vhid; nothing where one node was not read. Raises ProbeError."""
@@ -306,7 +312,7 @@ def _say(vhid: Vhid) -> str:
     return f"{vhid.name} ({name_list(list(vhid.addresses))})"
 
 
-def parts(session: Session) -> Iterator[Resource | Context]:
+def parts(session: Session) -> Iterator[Part]:
     """Both nodes, then the pair, and how they are judged."""
     yield from judges(
         TABLE, settings=judge_settings, demotion=judge_demotion, vhids=judge_vhids, vhid=judge_vhid,

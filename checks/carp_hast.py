@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
-from checks.carp_state import seen_since
+from checks.carp_hast_resource import ServiceOfNode, ServiceOfPair, Silent, Standing, Underneath
 from checks.plugin.command import CheckCommand
-from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
+from checks.plugin.judging import Judgement, Number, judges, performance
+from checks.plugin.nagios import Metric, Performance
+from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_count, say_duration
-from checks.plugin.yielded import yielded
-from checks.probes import filesystem, hast, processes, silence
-from checks.probes.carp import CarpState, Vhid
-from checks.probes.errors import NotFound
-from checks.probes.hast_conf import ConfiguredResource
-from checks.probes.node import Node
-from checks.probes.node_state import (
-    HastRole,
-    Mounted,
-    Nfs,
-    NodeFacts,
-    ResourceFacts,
-    State,
-    read_node,
-    read_resource,
-)
+from checks.probes import processes, silence
+from checks.probes.carp import CarpState
+from checks.probes.node_state import HastRole, Mounted, Nfs, State
 from checks.probes.times import utc
-from checks.standby import CANNOT, NOT_TRIED, could_be_primary
+from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
 
 MASTER, BACKUP, INIT = CarpState.MASTER, CarpState.BACKUP, CarpState.INIT
@@ -156,13 +147,6 @@ changed, the states on the way of a failover are WARNING for --grace seconds; th
 so the first run of all judges without grace."""
 
 
-class Judged(NamedTuple):
-    """What the verdict on the pair needs of one node. `passing`: its state was excused as one of a failover."""
-
-    role: HastRole
-    passing: bool
-
-
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options of this check."""
     made.add_argument("--grace", type=_grace, default=60, metavar="SECONDS", help=(
@@ -180,159 +164,122 @@ def _grace(text: str) -> float:
     return seconds
 
 
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge every resource on this node, then on the other one, then the pair."""
-    resources = session.resources()
-    ours: list[Vhid] = []
-    judged: dict[str, list[Judged]] = {name: [] for name in resources}
-    for node in session.nodes:
-        yield from session.guarded(node.label, _node(session, node, resources, judged, ours))
-    for name, both in judged.items():
-        yield from _pair(name, both, [node.label for node in session.nodes])
-
-
-def _node(
-    session: Session,
-    node: Node,
-    resources: dict[str, ConfiguredResource],
-    judged: dict[str, list[Judged]],
-    ours: list[Vhid],
-) -> Iterator[Finding | Number]:
-    """One node; the vhids of this node are added to `ours`, which tell the service addresses for the other one."""
-    facts = read_node(node)
-    addresses = {name: _address(session, name, ours) for name in resources}
-    ours += facts.vhids if node is session.here else ()
-    yield from session.guarded(node.label, _silent(session, node))
-    for name, resource in resources.items():
-        yield from session.guarded(
-            f"{name} on {node.label}", _resource(session, facts, resource, judged[name], addresses[name])
-        )
-    points = [session.config.for_resource(name).mount_point for name in resources]
-    outside = [mount.point for mount in facts.mounts if mount.exported and not _below(mount.point, points)]
-    if outside and "nfsd" in facts.daemons:
-        yield TABLE.finding("export-outside", node.label, f"{name_list(outside)} is NFS exported")
-
-
-def _resource(
-    session: Session, facts: NodeFacts, resource: ConfiguredResource, judged: list[Judged], address: str
-) -> Iterator[Finding | Number]:
-    settings = session.config.for_resource(resource.name)
-    found = read_resource(facts, session.wanted(resource), settings.mount_point, settings.vhid, address)
-    subject = f"{resource.name} on {facts.node.label}"
-    rule = judge(found.state)
-    kept_as = f"check_carp_hast-{facts.node.name}-{resource.name}"
-    since = seen_since(session.memory, kept_as, found.state.carp, session.clock())
-    passing = rule.passing and since is not None and since < session.options.grace
-    judged.append(Judged(found.state.role, passing))
-    lacking = []
-    if found.state.role is SECONDARY:
-        lacking = list(session.guarded(subject, _copy(facts.node, resource.name, subject)))
-    lacking += _pool(found, facts, subject)
-    if found.state.role in (SECONDARY, ROLE_INIT):
-        lacking += could_be_primary(session, facts.node, TABLE, subject)
-    ready = rule.row.severity is OK
-    if found.look.suspended and rule.row.reason in IMPLIED:
-        pass
-    elif passing:
-        text = f"{rule.row.reason} for now: {_say(found, facts)}; CARP seen to change {say_duration(since or 0)} ago"
-        yield TABLE.finding("failover-in-progress", subject, text)
-    elif not found.carp_told:
-        yield TABLE.finding("carp-not-told", subject, _say(found, facts))
-    elif not (ready and lacking):  # it isn't ready to take over where the copy isn't, or isn't known to be
-        yield TABLE.finding(rule.row.reason, subject, _say(found, facts))
-    yield from lacking
-    yield Number(f"{resource.name}_{facts.node.label}_well", int(ready and not lacking), least=0, most=1)
-    missing = sorted({"statd", "lockd"} - facts.daemons)
-    if found.state.carp is MASTER and found.state.nfs is Nfs.ALL and missing:
-        yield TABLE.finding("locking-stopped", subject, f"{name_list(missing)} not running")
-    if found.state.mounted is Mounted.NOTHING:
-        yield from _underneath(facts.node, settings.mount_point, subject)
-
-
-def _pool(found: ResourceFacts, facts: NodeFacts, subject: str) -> Iterator[Finding]:
-    """Whether the ZFS pool of the resource answers. mount(8) shows a suspended one as it was."""
-    look = found.look
-    if look.suspended and look.mounted is not Mounted.WRONG:
-        yield TABLE.finding("pool-suspended", subject, f"{look.suspended}; {_say(found, facts)}")
-    if look.unread and look.mounted is not Mounted.NOT_KNOWN:
-        yield TABLE.could_not_look(subject, look.unread)
-
-
-def _address(session: Session, name: str, ours: list[Vhid]) -> str:
-    """The service address as configured, else as the vhid has it that the configuration of this node names."""
-    settings = session.config.for_resource(name)
-    named = [vhid for vhid in ours if vhid.name == settings.vhid]
-    return settings.service_address or next((address for vhid in named for address in vhid.usable), "")
-
-
-def _silent(session: Session, node: Node) -> Iterator[Finding]:
-    """Whether a transition has left its setting behind. Raises ProbeError."""
-    record = silence.read(node)
-    if record is None:
-        return
-    kept_as, now, began = f"check_carp_hast-{node.name}-silence", session.clock(), utc(record.since)
-    kept = session.memory.get(kept_as)
-    seen = kept.get("since") if kept.get("began") == began else None
-    if not isinstance(seen, int | float) or seen > now:
-        session.memory.put(kept_as, {"began": began, "since": now})
-        seen = now
-    if now - seen >= session.options.grace:
-        said = f"{silence.OID} was set to {silence.SILENT} at {began} by hastwatch, and was {record.before} before"
-        yield TABLE.finding("ports-silent", node.label, said)
-
-
 def judge(state: State) -> Rule:
     """The first rule that fits. Together they fit every state."""
     return next(rule for rule in RULES if rule.fits(state))
 
 
-def _say(found: ResourceFacts, facts: NodeFacts) -> str:
+def is_passing(grace: float, standing: Standing) -> bool:
+    """Whether its state is excused as one on the way of a failover."""
+    since = standing.carp_since
+    return judge(standing.found.state).passing and since is not None and since < grace
+
+
+def judge_standing(grace: float, standing: Standing) -> Judgement:
+    """What the states of CARP, role, mount and NFS are together, and what keeps the node from taking over."""
+    found = standing.found
+    rule, lacking = judge(found.state), list(_lacking(standing))
+    if found.look.suspended and rule.row.reason in IMPLIED:
+        pass
+    elif is_passing(grace, standing):
+        changed = f"CARP seen to change {say_duration(standing.carp_since or 0)} ago"
+        yield "failover-in-progress", f"{rule.row.reason} for now: {_say(standing)}; {changed}"
+    elif not found.carp_told:
+        yield "carp-not-told", _say(standing)
+    elif not (rule.row.severity is OK and lacking):  # not ready to take over where the copy isn't, or isn't known to be
+        yield rule.row.reason, _say(standing)
+    yield from lacking
+    missing = sorted({"statd", "lockd"} - standing.daemons)
+    if found.state.carp is MASTER and found.state.nfs is Nfs.ALL and missing:
+        yield "locking-stopped", f"{name_list(missing)} not running"
+
+
+def _lacking(standing: Standing) -> Judgement:
+    """What keeps a node from being well, besides its state. mount(8) shows a suspended pool as it was. Without metadata
+    a secondary's worker ends as soon as a primary connects (`secondary.c init_local()`), and so does that of a primary;
+    with a resuid of 0 it has never followed."""
+    if standing.metadata_lost:
+        yield "standby-no-metadata", standing.metadata_lost
+    if standing.metadata_unread:
+        yield standing.metadata_unread.reason, str(standing.metadata_unread)
+    if standing.metadata is not None and standing.metadata.resuid == 0:
+        yield "standby-blank", "the metadata of its disk were just created (resuid 0)"
+    look = standing.found.look
+    if look.suspended and look.mounted is not Mounted.WRONG:
+        yield "pool-suspended", f"{look.suspended}; {_say(standing)}"
+    if look.unread and look.mounted is not Mounted.NOT_KNOWN:
+        yield look.unread.reason, str(look.unread)
+    if standing.hastd is not None:
+        yield from judge_standby(standing.hastd)
+
+
+def _say(standing: Standing) -> str:
+    found = standing.found
     said = str(found.state)
     if found.state.nfs is Nfs.SOME:
-        said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - facts.daemons))} missing)"
+        said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - standing.daemons))} missing)"
     if found.state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN):
         said += f" ({found.look.says})"
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
 
 
-def _copy(node: Node, name: str, subject: str) -> Iterator[Finding]:
-    """What keeps a secondary from following and taking over: without metadata its worker ends as soon as a primary
-    connects (`secondary.c init_local()`), and so does that of a primary; with a resuid of 0 it has never followed."""
-    try:
-        metadata = hast.metadata(node, name)
-    except hast.MetadataUnreadable as error:
-        yield TABLE.finding("standby-no-metadata", subject, str(error))
-        return
-    if metadata.resuid == 0:
-        yield TABLE.finding("standby-blank", subject, "the metadata of its disk were just created (resuid 0)")
+class IsWell(Number):
+    """Whether the node is as it should be for a resource."""
+
+    def performance(self, metric: Metric, resource: object) -> Performance:
+        """1 or 0."""
+        standing: Standing = metric.value
+        well = judge(standing.found.state).row.severity is OK and not list(_lacking(standing))
+        return performance(metric, int(well), "", "")
 
 
-def _underneath(node: Node, point: str, subject: str) -> Iterator[Finding]:
+def judge_underneath(underneath: Underneath) -> Judgement:
     """What lies in the mount point itself, where nothing is mounted on it."""
-    try:
-        names = filesystem.names_under(node, point)
-    except NotFound:
-        yield TABLE.finding("mount-point-missing", subject, f"{point} does not exist")
-        return
-    if names:
+    point, names = underneath
+    if names is None:
+        yield "mount-point-missing", f"{point} does not exist"
+    elif names:
         some = name_list([*names[:3], *(["others"] if len(names) > 3 else [])])
-        yield TABLE.finding("files-under-mount-point", subject, f"{say_count(len(names), 'name')} in {point}: {some}")
+        yield "files-under-mount-point", f"{say_count(len(names), 'name')} in {point}: {some}"
 
 
-def _pair(name: str, judged: list[Judged], labels: list[str]) -> Iterator[Finding]:
+def judge_outside(exported: list[str]) -> Judgement:
+    """What is exported besides the resources."""
+    if exported:
+        yield "export-outside", f"{name_list(exported)} is NFS exported"
+
+
+def judge_silence(grace: float, silent: Silent) -> Judgement:
+    """Whether a transition has left its setting behind."""
+    if silent.seconds >= grace:
+        before = silent.record.before
+        set_at = f"{silence.OID} was set to {silence.SILENT} at {utc(silent.record.since)} by hastwatch"
+        yield "ports-silent", f"{set_at}, and was {before} before"
+
+
+def judge_pair(grace: float, both: list[Standing]) -> Judgement:
     """What only both nodes together show."""
-    if len(judged) != 2:
-        return
-    subject = f"{name} on {name_list(labels)}"
-    roles = [one.role for one in judged]
+    roles = [standing.found.state.role for standing in both]
     if roles.count(PRIMARY) == 2:
-        yield TABLE.finding("hast-both-primary", subject, "both are primary")
-    elif not {PRIMARY, NOT_KNOWN} & set(roles) and not any(one.passing for one in judged):
-        yield TABLE.finding("hast-no-primary", subject, f"{roles[0].value} and {roles[1].value}")
+        yield "hast-both-primary", "both are primary"
+    elif not {PRIMARY, NOT_KNOWN} & set(roles) and not any(is_passing(grace, standing) for standing in both):
+        yield "hast-no-primary", f"{roles[0].value} and {roles[1].value}"
 
 
-def _below(point: str, parents: list[str]) -> bool:
-    return any(point == parent or point.startswith(f"{parent}/") for parent in parents)
+def parts(session: Session) -> Iterator[Part]:
+    """Both nodes, then the pair, and how they are judged. Raises ProbeError."""
+    grace = session.options.grace
+    yield from judges(
+        TABLE, standing=partial(judge_standing, grace), underneath=judge_underneath, outside=judge_outside,
+        silence=partial(judge_silence, grace), pair=partial(judge_pair, grace),
+    )  # fmt: skip
+    yield IsWell("well")
+    resources = session.resources()
+    here = ServiceOfNode(session, session.here, resources)
+    nodes = [here, *(ServiceOfNode(session, node, resources, here) for node in session.nodes[1:])]
+    yield from nodes
+    if len(nodes) == 2:
+        yield ServiceOfPair(*nodes)
 
 
 QUESTIONS = (
@@ -351,7 +298,7 @@ CHECK = CheckCommand(
     ABOUT,
     TABLE,
     PERFDATA,
-    yielded(look, TABLE),
+    parts,
     add_options,
     uses_peer=True,
     questions=QUESTIONS,

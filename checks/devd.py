@@ -10,8 +10,8 @@ from typing import NamedTuple
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import Judgement, Threshold, Well, always, judges
-from checks.plugin.nagios import Context, Metric, Resource
-from checks.plugin.resource import ProbedResource
+from checks.plugin.nagios import Context, Metric
+from checks.plugin.resource import Part, ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
 from checks.probes import carp, devd, devd_conf, log_time, processes, program
@@ -107,9 +107,12 @@ class Devd(ProbedResource):
     """devd of this node, its socket and its rules, each read for itself."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.here.label)
         self.node, self.options = session.here, session.options
         self.daemon = cache(self._daemon)
+
+    @property
+    def subject(self) -> str:
+        return self.node.label
 
     def read(self) -> Iterator[Metric]:
         """All parts; none of them keeps another one from being read."""
@@ -239,7 +242,7 @@ def _say_cpu(metric: Metric, context: Context) -> str:
     return f"devd uses {metric.value:g} % of a processor"
 
 
-def parts(session: Session) -> Iterator[Resource | Context]:
+def parts(session: Session) -> Iterator[Part]:
     """devd, and how it is judged."""
     ranges = (session.options.warning or "50", session.options.critical or "")
     yield from judges(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from checks import verified
-from checks.carp_state import seen_since
+from checks.hast_resource import ERRORS_STAY_NEW, Connection, Damage, Errors, HastResource, RoleOf, Roles
 from checks.plugin.command import CheckCommand, add_thresholds
-from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, WARNING, Row, Table
+from checks.plugin.judging import Judgement, Number, judges
+from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.plugin.threshold import outside
-from checks.plugin.yielded import yielded
-from checks.probes import bug_292322, carp, damage, hast, route
-from checks.probes.carp import Asked, CarpState, asked
-from checks.probes.errors import ProbeError
-from checks.probes.hast import Resource, Role, Status
-from checks.standby import CANNOT, NOT_TRIED, could_be_primary
+from checks.probes import damage, hast
+from checks.probes.hast import Role, Status
+from checks.probes.route import Route
+from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
 
 TABLE = Table(
@@ -79,11 +79,6 @@ logged (with --peer), and whether its hastd listens. Of a node of 15.0 and later
 its hastd could be: its release (`uname -r`), what its kernel does (`hastwatch-ask --as-primary`), and whether this
 hastd was seen to work (`as_primary.json`, which root may read)."""
 
-GRACE = 60
-"""Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
-ERRORS_STAY_NEW = 3600
-"""Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
-
 
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options of this check."""
@@ -97,224 +92,110 @@ def add_options(made: argparse.ArgumentParser) -> None:
     add_thresholds(made, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
 
 
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge every resource."""
-    roles = Roles(session)
-    if roles.unreadable:
-        yield session.table.could_not_look(f"CARP on {session.here.label}", roles.unreadable)
-    for name in session.names():
-        subject = f"{name} on {session.here.label}"
-        yield from session.guarded(subject, _resource(session, roles, name, subject))
+class Dirty(Number):
+    """The dirty bytes: whether they are too many depends on the connection too."""
+
+    def thresholds(self, resource: HastResource) -> tuple[str, str]:
+        """Of a primary; a secondary always has 0."""
+        return resource.thresholds if resource.found.role is Role.PRIMARY else ("", "")
 
 
-class Roles:
-    """The role that each resource must have."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.wanted = session.options.role
-        self.vhids: tuple[carp.Vhid, ...] = ()
-        self.unreadable: ProbeError | None = None
-        if self.wanted == "auto":
-            try:
-                self.vhids = carp.vhids(session.here)
-            except ProbeError as error:
-                self.unreadable = error
-
-    def of(self, name: str) -> Role | None:
-        """The role that `name` must have; None where nothing asks for one."""
-        if self.wanted in ("primary", "secondary"):
-            return Role(self.wanted)
-        if self.wanted == "any" or self.unreadable:
-            return None
-        carp_asks = self._carp_asks(name)
-        if carp_asks.state in (CarpState.MASTER, CarpState.BACKUP):
-            return Role.PRIMARY if carp_asks.state is CarpState.MASTER else Role.SECONDARY
-        self.session.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
-        return None
-
-    def changing(self, name: str) -> bool:
-        """Whether CARP was seen to change what it asks for just now."""
-        if self.wanted != "auto" or self.unreadable:
-            return False
-        kept_as = f"check_hast-carp-{self.session.here.name}-{name}"
-        since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state, self.session.clock())
-        return since is not None and since < GRACE
-
-    def _carp_asks(self, name: str) -> Asked:
-        settings = self.session.config.for_resource(name)
-        return asked(self.vhids, settings.vhid, settings.service_address)
+def judge_no_state(error: hast.NoState) -> Judgement:
+    """Why hastd says nothing of the resource."""
+    if isinstance(error, hast.HastdDown):
+        yield "hastd-down", str(error)
+    elif isinstance(error, hast.HastctlFailed):
+        yield "hastctl-hangs", str(error)
+    else:
+        yield "hast-error", str(error)
 
 
-def _resource(session: Session, roles: Roles, name: str, subject: str) -> Iterator[Finding | Number]:
-    try:
-        found = hast.resource(session.here, name)
-    except hast.HastdDown as error:
-        yield TABLE.finding("hastd-down", subject, str(error))
-        return
-    except hast.HastctlFailed as error:
-        yield TABLE.finding("hastctl-hangs", subject, str(error))
-        return
-    except hast.HastdError as error:
-        yield TABLE.finding("hast-error", subject, str(error))
-        return
-    warning = session.options.warning or (f"{found.keepdirty * found.extentsize}" if found.keepdirty else "")
-    yield from performance(found, warning, session.options.critical or "")
-    yield from _role(found, roles.of(name), roles.changing(name), subject)
-    yield from _replication(found, session.options.replication, subject)
-    kept_as = f"check_hast-{session.here.name}-{name}"
-    kept, now = session.memory.get(kept_as), session.clock()
-    grew = errors_grew(kept, found, now)
-    yield from _errors(found, grew, now, subject)
-    yield from _damaged(session, found, subject)
-    falling = rate(kept, found, now)
-    catching_up = outside(found.dirty, warning) or (kept.get("catching_up") is True and bool(falling and found.dirty))
-    yield from _connection(session, found, subject, catching_up, falling, now)
-    yield from _rejected(session, found, subject)
-    if found.role is not Role.PRIMARY:
-        yield from could_be_primary(session, session.here, TABLE, subject)
-    yield from session.guarded(subject, verified.look(session, found, subject))
-    session.memory.put(kept_as, {
-        "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
-        "catching_up": catching_up or found.status is Status.DEGRADED,
-        "errors_grew": grew,
-    })  # fmt: skip
+def judge_role(of: RoleOf) -> Judgement:
+    """Whether the role is the one that it must be."""
+    if of.role is Role.INIT:
+        yield "hast-role-init", "hastd runs, but the role is init"
+    elif of.wanted and of.role is not of.wanted:
+        reason = "hast-role-changing" if of.changing else "hast-role-wrong"
+        yield reason, f"role {of.role.value}, must be {of.wanted.value}"
 
 
-def _role(found: Resource, wanted: Role | None, changing: bool, subject: str) -> Iterator[Finding]:
-    if found.role is Role.INIT:
-        yield TABLE.finding("hast-role-init", subject, "hastd runs, but the role is init")
-    elif wanted and found.role is not wanted:
-        reason = "hast-role-changing" if changing else "hast-role-wrong"
-        yield TABLE.finding(reason, subject, f"role {found.role.value}, must be {wanted.value}")
+def judge_replication(wanted: str | None, mode: str) -> Judgement:
+    """Whether a write is safe when a client is told so."""
+    if (wanted and mode != wanted) or (not wanted and mode == "async"):
+        yield "hast-replication", f"replication {mode}{f', must be {wanted}' if wanted else ''}"
 
 
-def _replication(found: Resource, wanted: str | None, subject: str) -> Iterator[Finding]:
-    if (wanted and found.replication != wanted) or (not wanted and found.replication == "async"):
-        must = f", must be {wanted}" if wanted else ""
-        yield TABLE.finding("hast-replication", subject, f"replication {found.replication}{must}")
-
-
-def _errors(found: Resource, grew: float | None, now: float, subject: str) -> Iterator[Finding]:
-    if grew is None:
+def judge_errors(errors: Errors) -> Judgement:
+    """Whether a disk is dying."""
+    found, since = errors
+    if since is None:
         return
     counts = ", ".join(f"{kind} {count}" for kind, count in found.errors._asdict().items() if count)
-    counts = counts or "counted by a worker that was restarted since"
-    if now - grew < ERRORS_STAY_NEW:
-        yield TABLE.finding("hast-io-errors", subject, f"local I/O errors on {found.localpath}: {counts}")
+    said = f"local I/O errors on {found.localpath}: {counts or 'counted by a worker that was restarted since'}"
+    if since < ERRORS_STAY_NEW:
+        yield "hast-io-errors", said
     else:
-        since = say_duration(now - grew)
-        yield TABLE.finding(
-            "hast-io-errors-past", subject, f"local I/O errors on {found.localpath}: {counts}, {since} ago"
-        )
+        yield "hast-io-errors-past", f"{said}, {say_duration(since)} ago"
 
 
-def _damaged(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
-    """What was written down outlives the worker that counts; a ledger that cannot be read is only remarked on."""
-    kept = ""
-    try:
-        kept = damage.written_down(session.here, found.name)
-    except ProbeError as error:
-        session.remarks.append(f"whether a write has failed on {subject} before is not known: {error}")
-    if said := kept or damage.by_counters(found):
-        yield TABLE.finding("hast-copy-damaged", subject, said)
+def judge_damage(copy: Damage) -> Judgement:
+    """Whether this copy holds old data."""
+    if said := copy.written_down or damage.by_counters(copy.found):
+        yield "hast-copy-damaged", said
 
 
-def _connection(
-    session: Session, found: Resource, subject: str, catching_up: bool, falling: float | None, now: float
-) -> Iterator[Finding]:
+def judge_connection(connection: Connection) -> Judgement:
+    """Whether a second copy is kept, and follows."""
+    found, catching_up = connection.found, connection.catching_up
     if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
-        yield TABLE.finding("hast-following", subject, f"secondary, complete, {found.replication}")
+        yield "hast-following", f"secondary, complete, {found.replication}"
     elif found.role is Role.SECONDARY:
-        yield TABLE.finding("hast-disconnected", subject, "secondary, no worker")
+        yield "hast-disconnected", "secondary, no worker"
     elif found.role is Role.PRIMARY and (found.status is Status.ABSENT or found.workerpid is None):
-        yield TABLE.finding("hast-no-worker", subject, "primary without a worker")
+        yield "hast-no-worker", "primary without a worker"
     elif found.role is Role.PRIMARY and found.status is Status.DEGRADED:
-        hint = _bug_292322(session, found)
-        yield TABLE.finding("hast-degraded", subject, f"primary, degraded, {say_size(found.dirty)} dirty{hint}")
+        hint = f" ({connection.bug})" if connection.bug else ""
+        yield "hast-degraded", f"primary, degraded, {say_size(found.dirty)} dirty{hint}"
     elif found.role is Role.PRIMARY:
-        reason = "hast-in-sync"
-        if outside(found.dirty, session.options.critical):
-            reason = "hast-dirty-critical"
-        elif catching_up:
-            reason = "hast-synchronising"
-        yield TABLE.finding(
-            reason, subject, f"primary, complete, {found.replication}, {_dirty(found, catching_up, falling, now)}"
-        )
+        reason = "hast-synchronising" if catching_up else "hast-in-sync"
+        reason = "hast-dirty-critical" if connection.is_critical else reason
+        yield reason, f"primary, complete, {found.replication}, {_dirty(connection)}"
 
 
-def _rejected(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
-    """A route that cannot be looked at is only remarked on: that there is no connection is found anyway."""
-    address = route.address_of(found.remoteaddr)
-    if found.role is Role.INIT or found.status is Status.COMPLETE or not address:
-        return
-    try:
-        there = route.to(session.here, address)
-    except ProbeError as error:
-        session.remarks.append(f"whether a route rejects {address} is not known: {error}")
-        return
-    if there is not None and there.rejects:
-        whose = "left by hastwatch" if there.is_ours else "not from hastwatch"
-        yield TABLE.finding("hast-peer-rejected", subject, f"a route rejects {address}, {whose}")
-
-
-def _dirty(found: Resource, catching_up: bool, falling: float | None, now: float) -> str:
+def _dirty(connection: Connection) -> str:
+    found, falling = connection.found, connection.falling
     said = f"{say_size(found.dirty)} dirty"
-    if not catching_up and found.dirty:
+    if not connection.catching_up and found.dirty:
         normal = say_size(found.keepdirty * found.extentsize)
         return f"{said}, as a busy primary has up to {normal}, or the end of a synchronisation"
-    if not catching_up:
+    if not connection.catching_up:
         return said
     if falling is None:
         return f"{said} to synchronise, rate not known yet"
     left = found.dirty / falling
-    until = time.strftime("%H:%M", time.localtime(now + left))
+    until = time.strftime("%H:%M", time.localtime(connection.now + left))
     return f"{said} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
 
 
-def rate(kept: dict[str, object], found: Resource, now: float) -> float | None:
-    """Bytes a second by which `dirty` fell since the last run; None where it did not fall or that is not known."""
-    dirty, at = kept.get("dirty"), kept.get("at")
-    if not isinstance(dirty, int) or not isinstance(at, int | float) or kept.get("workerpid") != found.workerpid:
-        return None
-    return (dirty - found.dirty) / (now - at) if found.dirty < dirty and at < now else None
+def judge_route(there: tuple[str, Route]) -> Judgement:
+    """Whether this node keeps itself from the other one."""
+    address, found = there
+    if found.rejects:
+        yield "hast-peer-rejected", f"a route rejects {address}, {'left by' if found.is_ours else 'not from'} hastwatch"
 
 
-def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float | None:
-    """When the error counters were last seen to grow (seconds since the epoch); None where there are no errors.
-
-    They count from the start of the worker, so with another worker, or none known, any error is a new one, and those of
-    the worker before are remembered as long as they are new.
-    """
-    before, grew = kept.get("errors"), kept.get("errors_grew")
-    if not any(found.errors):
-        return float(grew) if isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW else None
-    if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
-        return float(grew)
-    return now
-
-
-def performance(found: Resource, warning: str, critical: str) -> Iterator[Number]:
-    """The performance data of one resource."""
-    name = found.name
-    judged = found.role is Role.PRIMARY
-    yield Number(f"{name}_dirty", found.dirty, "B", warning if judged else "", critical if judged else "", 0)
-    for counter in ("reads", "writes", "deletes", "flushes", "activemap_updates"):
-        yield Number(f"{name}_{counter}", getattr(found, counter), "c")
-    for kind, count in found.errors._asdict().items():
-        yield Number(f"{name}_{kind}_errors", count, "c")
-    for queue, length in found.queues.items():
-        yield Number(f"{name}_queue_{queue}", length, least=0)
-
-
-def _bug_292322(session: Session, found: Resource) -> str:
-    """The hint at a known bug where the release and the signs fit, else nothing."""
-    try:
-        said = bug_292322.signs(session.here, session.peer, found, session.config.failover.hastd_repaired)
-    except ProbeError as error:
-        session.remarks.append(f"not looked for {bug_292322.NAME}: {error}")
-        return ""
-    return f" ({said})" if said else ""
+def parts(session: Session) -> Iterator[Part]:
+    """Each resource, and how it is judged. Raises ProbeError."""
+    yield from judges(
+        TABLE, no_state=judge_no_state, role=judge_role, errors=judge_errors, damage=judge_damage, route=judge_route,
+        replication=partial(judge_replication, session.options.replication), connection=judge_connection,
+        standby=judge_standby, verified=verified.judge,
+    )  # fmt: skip
+    yield Dirty("dirty")
+    roles = Roles(session)
+    yield roles
+    for name in session.names():
+        yield HastResource(session, roles, name)
 
 
 QUESTIONS = (
@@ -327,7 +208,7 @@ CHECK = CheckCommand(
     ABOUT,
     TABLE,
     PERFDATA,
-    yielded(look, TABLE),
+    parts,
     add_options,
     questions=QUESTIONS,
 )

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import COULD_NOT_LOOK, NUMBER, Judgement, Threshold, Well, judges
-from checks.plugin.nagios import Context, Metric, Resource
-from checks.plugin.resource import ProbedResource
+from checks.plugin.nagios import Context, Metric
+from checks.plugin.resource import Part, ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import say_size
 from checks.probes import filesystem, hast
@@ -125,10 +125,13 @@ class FileSystem(ProbedResource):
     contents: Contents
 
     def __init__(self, session: Session, resource: ConfiguredResource, mounts: tuple[Mount, ...]) -> None:
-        super().__init__(f"{resource.name} on {session.here.label}")
         self.session, self.node, self.resource = session, session.here, resource
         self.point = session.config.for_resource(resource.name).mount_point
         self.mount = filesystem.mounted_at(mounts, self.point)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.resource.name} on {self.node.label}"
 
     def read(self) -> Iterator[Metric]:
         """The place, and what is mounted there on a primary. Raises ProbeError."""
@@ -274,7 +277,7 @@ def _at(metric: Metric) -> str:
     return f" at {metric.resource.point}"
 
 
-def parts(session: Session) -> Iterator[Resource | Context]:
+def parts(session: Session) -> Iterator[Part]:
     """The file system of each resource, and how it is judged. Raises ProbeError."""
     ranges = (session.options.warning or WARN_PERCENT, session.options.critical or CRITICAL_PERCENT)
     yield from judges(TABLE, place=judge_place, trouble=judge_trouble, fsid=judge_fsid)

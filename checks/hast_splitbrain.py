@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from checks.hast_splitbrain_resource import Comparison, Copies, LastCompared, LostMarker, Seen, Side, Signs
 from checks.plugin.command import CheckCommand
-from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Number, Row, Table
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
+from checks.plugin.judging import Judgement, always, judges
+from checks.plugin.resource import Part
 from checks.plugin.session import Session
-from checks.plugin.text import name_list, say_size
-from checks.plugin.yielded import yielded
-from checks.probes import hast, hast_log
+from checks.plugin.text import name_list
+from checks.probes import hast_log
 from checks.probes.counters import Relation, neither_wrote_alone, relation
-from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
-from checks.probes.hast_log import Marker, Sign
-from checks.probes.node import Node
 
 TABLE = Table(
     Row("splitbrain", CRITICAL, "the counters of both dumps say split-brain, and the nodes have met",
@@ -75,170 +73,59 @@ AGREED = ("splitbrain-none", "splitbrain-not-counted")
 """What is found where the counters agree."""
 
 
-class Seen(NamedTuple):
-    """What one node has to say of one resource. A source that could not be read is None, and says why in `unread`."""
-
-    node: Node
-    metadata: Metadata | None
-    marker: Marker | None
-    damaged: str
-    """Why the marker that is there cannot be understood; empty where there is none, or it can."""
-    marker_lost: ProbeError | None
-    """Why it is not known whether there is a marker."""
-    signs: tuple[Sign, ...] | None
-    unread: tuple[str, ...]
-    lost: str
-    has_hook: bool
-
-    def reported(self, only_now: bool) -> list[str]:
-        """What says that hastd has found a split-brain; with `only_now` what says that it is finding it now."""
-        said = [
-            f"{sign.kind} {sign.times} times, last {sign.when}"
-            for sign in self.signs or ()
-            if sign.current or not only_now
-        ]
-        if self.marker and (self.marker.is_fresh() or not only_now):
-            said.append(f"hastd's event {self.marker.events} times, last {self.marker.last:%Y-%m-%d %H:%M:%S} UTC")
-        return [f"{self.node.label}: {', '.join(said)}"] if said else []
-
-
-class Side(NamedTuple):
-    """What a node does with its copy now. `acts`: whether it is primary, None where that is not known."""
-
-    label: str
-    role: Role | None
-    acts: bool | None
-    says: str
-
-
-def look(session: Session) -> Iterator[Finding | Number]:
-    """Judge every resource."""
-    for name, resource in session.resources().items():
-        yield from session.guarded(f"{name} on {session.here.label}", _resource(session, name, bool(resource.hook)))
-
-
-def _resource(session: Session, name: str, has_hook: bool) -> Iterator[Finding | Number]:
-    seen = [_seen(node, name, has_hook) for node in session.nodes]
-    seen = _read_again_if_moving(seen, name)
-    for one in seen:
-        session.remarks += [f"{name} on {one.node.label}: {why}" for why in one.unread]
-        if one.metadata:
-            yield Number(f"{name}_{one.node.label}_localcnt", one.metadata.localcnt)
-            yield Number(f"{name}_{one.node.label}_remotecnt", one.metadata.remotecnt)
-        if one.lost:
-            yield TABLE.finding("metadata-missing", f"{name} on {one.node.label}", one.lost)
-    first, second = (seen[0], seen[1]) if len(seen) == 2 else (seen[0], None)
-    kept_as = f"check_hast_splitbrain-{name}"
-    if second and first.metadata and second.metadata:
-        found = _by_counters(name, first, second, first.metadata, second.metadata)
-        session.memory.put(kept_as, {"at": session.clock(), "reason": found.reason, "text": found.text})
-        yield found
-        for one in seen:
-            if one.marker_lost and found.severity is OK:
-                yield TABLE.could_not_look(f"the marker of {name} on {one.node.label}", one.marker_lost)
-    else:
-        yield from _by_signs(name, seen, _last_compared(session.memory.get(kept_as)) if second else "")
-
-
-def _seen(node: Node, name: str, has_hook: bool) -> Seen:
-    found: Metadata | None = None
-    unread: list[str] = []
-    lost = ""
-    try:
-        found = hast.metadata(node, name)
-    except hast.MetadataUnreadable as error:
-        lost = str(error)
-    except ProbeError as error:
-        unread.append(f"dump not read: {error}")
-    left: Marker | None = None
-    damaged = ""
-    marker_lost: ProbeError | None = None
-    try:
-        left = hast_log.marker(node, name)
-    except NotUnderstood as error:
-        damaged = str(error)
-        unread.append(f"marker not read: {error}")
-    except ProbeError as error:
-        marker_lost = error
-        unread.append(f"marker not read: {error}")
-        has_hook = False
-    signs: tuple[Sign, ...] | None = None
-    try:
-        signs = hast_log.signs(node, name)
-    except ProbeError as error:
-        unread.append(f"log not read: {error}")
-    return Seen(node, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
-
-
-def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
-    """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
-    changed meanwhile (a synchronisation just ended)."""
-    if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
-        return seen
-    if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
-        return seen
-    try:
-        return [seen[0]._replace(metadata=hast.metadata(seen[0].node, name)), seen[1]]
-    except hast.MetadataUnreadable as error:
-        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
-    except ProbeError as error:
-        return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
-
-
-def _by_counters(name: str, first: Seen, second: Seen, one: Metadata, two: Metadata) -> Finding:
-    """The verdict of both dumps."""
+def verdict(comparison: Comparison) -> tuple[str, str]:
+    """What both dumps say, which is one thing."""
+    first, second, (one, two), sides = comparison
     found = relation(one, two)
     here, there = first.node.label, second.node.label
-    subject = f"{name} on {here} and {there}"
     counters = _counters(((here, one), (there, two)))
-    sides = (_side(first.node, name), _side(second.node, name))
     if found is Relation.SPLIT_BRAIN:
-        return _split(subject, first, second, counters, sides)
+        return _split(first, second, counters, sides)
     if found is Relation.OTHER_DISK:
-        return TABLE.finding("resuid-mismatch", subject, f"resuid {one.resuid} and {two.resuid}")
+        return "resuid-mismatch", f"resuid {one.resuid} and {two.resuid}"
     refusing = [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]
     if refusing and all(side.acts is not False for side in sides):
-        return TABLE.finding("two-primaries", subject, f"{name_list(refusing)} refused the other as primary just now")
+        return "two-primaries", f"{name_list(refusing)} refused the other as primary just now"
     if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
         ahead, behind = sides if found is Relation.FIRST_AHEAD else (sides[1], sides[0])
         text = f"{behind.label} lacks writes of {ahead.label} ({counters})"
         reason = "primary-behind" if behind.acts else "copy-behind"
-        return TABLE.finding(reason, subject, text)
+        return reason, text
     if all(side.acts for side in sides):
-        return TABLE.finding("two-primaries", subject, f"{_now(sides)} ({counters})")
+        return "two-primaries", f"{_now(sides)} ({counters})"
     if found is Relation.IMPOSSIBLE:
-        return TABLE.finding("counters-impossible", subject, counters)
+        return "counters-impossible", counters
     if found in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
         blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
-        return TABLE.finding("copy-blank", subject, f"the copy on {blank} is blank, to be filled from {source}")
+        return "copy-blank", f"the copy on {blank} is blank, to be filled from {source}"
     if found is Relation.BOTH_BLANK:
-        return TABLE.finding("splitbrain-none", subject, "both copies are blank, neither was written yet")
+        return "splitbrain-none", "both copies are blank, neither was written yet"
     if first.marker or second.marker or first.damaged or second.damaged:
-        return TABLE.finding("splitbrain-marker-left", subject, f"{counters}; {_markers(first, second)}")
+        return "splitbrain-marker-left", f"{counters}; {_markers(first, second)}"
     if neither_wrote_alone(one, two):
-        return TABLE.finding("splitbrain-none", subject, f"both dumps agree ({counters})")
+        return "splitbrain-none", f"both dumps agree ({counters})"
     said = f"both dumps agree ({counters}); only at localcnt 0 that proves that neither has written alone"
-    return TABLE.finding("splitbrain-not-counted", subject, said)
+    return "splitbrain-not-counted", said
 
 
-def _split(subject: str, first: Seen, second: Seen, counters: str, sides: tuple[Side, Side]) -> Finding:
+def _split(first: Seen, second: Seen, counters: str, sides: tuple[Side, Side]) -> tuple[str, str]:
     """A split-brain: whether it was met already, whether it still grows, and which copy may be the one to give up.
 
     A side has stopped where it is known not to be primary: without the device nothing writes to its copy. What hastd
     does not say is not taken for that.
     """
-    reported = first.reported(only_now=False) + second.reported(only_now=False)
+    reported = _reported(first, only_now=False) + _reported(second, only_now=False)
     both_logs = first.signs is not None and second.signs is not None
     said = f"both have written alone ({counters})"
     if not reported and all(side.acts is not False for side in sides):
-        return TABLE.finding("splitbrain-growing", subject, f"{said}; {_now(sides)}")
+        return "splitbrain-growing", f"{said}; {_now(sides)}"
     said += f"; {_losing(sides)}"
     if reported:
-        return TABLE.finding("splitbrain", subject, f"{said}; {'; '.join(reported)}")
+        return "splitbrain", f"{said}; {'; '.join(reported)}"
     if both_logs:
         said += "; neither log nor marker shows that they have met"
-        return TABLE.finding("splitbrain-predicted", subject, said)
-    return TABLE.finding("splitbrain", subject, f"{said}; a log was not read, so whether they have met is not known")
+        return "splitbrain-predicted", said
+    return "splitbrain", f"{said}; a log was not read, so whether they have met is not known"
 
 
 def _now(sides: tuple[Side, Side]) -> str:
@@ -256,19 +143,18 @@ def _losing(sides: tuple[Side, Side]) -> str:
     return f"the losing one cannot be told ({shown})"
 
 
-def _last_compared(kept: dict[str, object]) -> str:
-    """What the counters said when both dumps were last read, where that was not that all is well: whoever is about to
-    promote the only node in reach has to know that its copy was behind."""
-    at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
-    if reason in (None, *AGREED) or not isinstance(at, int | float):
+def _before(last: LastCompared | None) -> str:
+    """What the counters said then, where that was not that all is well."""
+    if last is None or last.reason in AGREED:
         return ""
-    return f"; when last compared, {time.strftime('%b %d %H:%M', time.localtime(at))}: {text} ({reason})"
+    when = time.strftime("%b %d %H:%M", time.localtime(last.at))
+    return f"; when last compared, {when}: {last.text} ({last.reason})"
 
 
-def _by_signs(name: str, seen: list[Seen], before: str) -> Iterator[Finding]:
-    """The verdict where the dumps could not be compared: what hastd itself has reported."""
-    subject = f"{name} on {name_list([one.node.label for one in seen])}"
-    reported = [text for one in seen for text in one.reported(only_now=True)]
+def judge_signs(signs: Signs) -> Judgement:
+    """What hastd itself has reported, where the dumps could not be compared."""
+    seen, before = signs.seen, _before(signs.before)
+    reported = [text for one in seen for text in _reported(one, only_now=True)]
     undated = [
         f"{one.node.label}: {sign.kind}, last {sign.when}"
         for one in seen
@@ -277,25 +163,33 @@ def _by_signs(name: str, seen: list[Seen], before: str) -> Iterator[Finding]:
     ]
     read, missing = _sources(seen)
     if reported:
-        yield TABLE.finding(
-            "splitbrain-seen", subject, f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}{before}"
-        )
+        yield "splitbrain-seen", f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}{before}"
     elif any(one.damaged for one in seen):
-        yield TABLE.finding("splitbrain-marker-unread", subject, f"{_markers(*seen)}{before}")
+        yield "splitbrain-marker-unread", f"{_markers(*seen)}{before}"
     elif not read:
-        yield TABLE.finding("no-evidence", subject, f"not read: {name_list(missing)}{before}")
+        yield "no-evidence", f"not read: {name_list(missing)}{before}"
     elif undated:
-        yield TABLE.finding("splitbrain-undated", subject, "; ".join(undated))
+        yield "splitbrain-undated", "; ".join(undated)
     elif any(one.marker for one in seen):
-        yield TABLE.finding("splitbrain-undated", subject, _markers(*seen))
+        yield "splitbrain-undated", _markers(*seen)
     else:
         without = f"; not read: {name_list(missing)}" if missing else ""
         alone = len(seen) == 1 and seen[0].metadata
         reason = "splitbrain-no-sign" if alone else "splitbrain-not-compared"
-        yield TABLE.finding(reason, subject, f"no sign in {name_list(read)}{without}{before}")
+        yield reason, f"no sign in {name_list(read)}{without}{before}"
 
 
-def _sources(seen: list[Seen]) -> tuple[list[str], list[str]]:
+def _reported(seen: Seen, only_now: bool) -> list[str]:
+    """What says that hastd has found a split-brain; with `only_now` what says that it is finding it now."""
+    said = [
+        f"{sign.kind} {sign.times} times, last {sign.when}" for sign in seen.signs or () if sign.current or not only_now
+    ]
+    if seen.marker and (seen.marker.is_fresh() or not only_now):
+        said.append(f"hastd's event {seen.marker.events} times, last {seen.marker.last:%Y-%m-%d %H:%M:%S} UTC")
+    return [f"{seen.node.label}: {', '.join(said)}"] if said else []
+
+
+def _sources(seen: tuple[Seen, ...]) -> tuple[list[str], list[str]]:
     """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
     dump without the other says nothing either."""
     read: list[str] = []
@@ -314,7 +208,7 @@ def _refuses_a_primary(seen: Seen) -> bool:
     return any(sign.kind == "two primaries" and sign.current for sign in seen.signs or ())
 
 
-def _what_is_reported(seen: list[Seen]) -> str:
+def _what_is_reported(seen: tuple[Seen, ...]) -> str:
     """No more than the signs prove: the exit code of a split-brain is that of a resource ID mismatch too."""
     kinds = {sign.kind for one in seen for sign in one.signs or () if sign.current}
     if any(one.marker for one in seen) or "split-brain" in kinds:
@@ -336,19 +230,25 @@ def _markers(*seen: Seen) -> str:
     ) or "; ".join(f"{one.node.label}: {one.damaged}" for one in seen if one.damaged)
 
 
-def _side(node: Node, name: str) -> Side:
-    """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
-    (`hast.WorkerLeft` is no HastdDown)."""
-    try:
-        found = hast.resource(node, name)
-    except hast.HastdDown:
-        return Side(node.label, None, False, "runs no hastd")
-    except (ProbeError, hast.NoState) as error:
-        return Side(node.label, None, None, f"does not say its role ({error})")
-    if found.role is not Role.PRIMARY:
-        return Side(node.label, found.role, False, f"is {found.role.value}")
-    written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"
-    return Side(node.label, found.role, True, f"is primary, {found.status.value}, {written}")
+def judge_comparison(comparison: Comparison) -> Judgement:
+    """Both dumps."""
+    yield verdict(comparison)
+
+
+def judge_marker(lost: LostMarker) -> Judgement:
+    """A marker that may be there and is not known matters where the dumps are well."""
+    reason, _ = verdict(lost.comparison)
+    if TABLE.by_reason[reason].severity is OK:
+        yield lost.error.reason, str(lost.error)
+
+
+def parts(session: Session) -> Iterator[Part]:
+    """The copies of each resource, and how they are judged. Raises ProbeError."""
+    yield from judges(
+        TABLE, lost=always("metadata-missing"), comparison=judge_comparison, marker=judge_marker, signs=judge_signs
+    )  # fmt: skip
+    for name, resource in session.resources().items():
+        yield Copies(session, name, bool(resource.hook), verdict)
 
 
 QUESTIONS = (
@@ -365,7 +265,7 @@ CHECK = CheckCommand(
     ABOUT,
     TABLE,
     PERFDATA,
-    yielded(look, TABLE),
+    parts,
     uses_peer=True,
     questions=QUESTIONS,
 )

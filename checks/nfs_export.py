@@ -10,7 +10,8 @@ from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import Judgement, Threshold, Well, always, judges
-from checks.plugin.nagios import Context, Metric, Resource
+from checks.plugin.nagios import Context, Metric
+from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
 from checks.probes import nfs
@@ -157,7 +158,7 @@ def _say_time(metric: Metric, context: Context) -> str:
     return f"{metric.name.rpartition('_')[2].upper()} took {metric.value:.2f} s"
 
 
-def parts(session: Session) -> Iterator[Resource | Context]:
+def parts(session: Session) -> Iterator[Part]:
     """The service, and how it is judged. Raises ConfigError."""
     wanted, host = _what(session)
     yield from judges(

@@ -74,10 +74,13 @@ class NfsService(ProbedResource):
     address: Address
 
     def __init__(self, host: str, wanted: list[Wanted], options: argparse.Namespace, deadline: Callable[[], float]):
-        super().__init__(f"NFS on {host}")
         self.host, self.wanted, self.options, self.deadline = host, wanted, options, deadline
         self.registered: nfs.Registrations | None = None
         self.served = Served()
+
+    @property
+    def subject(self) -> str:
+        return f"NFS on {self.host}"
 
     def subject_of(self, name: str) -> str:
         """The export whose call a number is of."""

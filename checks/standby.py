@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from checks.plugin.finding import CRITICAL, WARNING, Finding, Row, Table
+from checks.plugin.finding import CRITICAL, WARNING, Row
+from checks.plugin.judging import Judgement
 from checks.plugin.session import Session
 from checks.probes import as_primary, bug_292322
+from checks.probes.as_primary import Known
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node
@@ -21,16 +21,20 @@ QUESTIONS = (("uname", "-r"), ("cat", as_primary.PATH))
 """What is asked ahead; a node of 15 and later is asked for its kernel by itself (`as_primary.QUESTION`)."""
 
 
-def could_be_primary(session: Session, node: Node, table: Table, subject: str) -> Iterator[Finding]:
-    """What is wrong with the hastd of a node that is not primary for a resource. What cannot be read of it is
-    remarked on."""
+def hastd_of(session: Session, node: Node) -> Known | None:
+    """What is known of the hastd of a node, asked once; what cannot be read of it is remarked on."""
     try:
         known = session.hastds.get(node) or as_primary.known(node, session.config.failover.hastd_repaired)
     except ProbeError as error:
         session.remarks.append(f"whether hastd of {node.label} works as primary is not known: {error}")
-        return
+        return None
     session.hastds[node] = known
+    return known
+
+
+def judge_standby(known: Known) -> Judgement:
+    """What is wrong with the hastd of a node that is not primary for a resource."""
     if known.as_primary is AsPrimary.FAILS:
-        yield table.finding(CANNOT.reason, subject, f"{bug_292322.NAME}: {known.why}")
+        yield CANNOT.reason, f"{bug_292322.NAME}: {known.why}"
     elif known.as_primary is AsPrimary.NOT_KNOWN:
-        yield table.finding(NOT_TRIED.reason, subject, f"{bug_292322.NAME}: {known.why}")
+        yield NOT_TRIED.reason, f"{bug_292322.NAME}: {known.why}"

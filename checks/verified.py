@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from checks.plugin.finding import CRITICAL, WARNING, Finding, Row
+from checks.plugin.finding import CRITICAL, WARNING, Row
 from checks.plugin.text import duration, plain, say_count, say_duration
 from checks.probes import verified
-from checks.probes.errors import NotPermitted
-from checks.probes.hast import Resource, Role
 from checks.probes.verified import Verification
-
-if TYPE_CHECKING:
-    from checks.plugin.session import Session
 
 ROWS = (
     Row("hast-copies-differ", CRITICAL, "primary; the last `hastwatch verify` found extents that differ, or cannot be "
@@ -63,31 +58,29 @@ def _age(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def look(session: Session, found: Resource, subject: str) -> Iterator[Finding]:
-    """Judge the last comparison of a primary. A standby is not judged: it was told the same, and clients are elsewhere.
-    Who asks for no age and may not read the file has said nothing about comparisons. Raises ProbeError otherwise."""
-    if found.role is not Role.PRIMARY:
-        return
-    wanted = session.options.verified
-    try:
-        runs = verified.read(session.here, found.name)
-    except NotPermitted:
-        if wanted is not None:
-            raise
-        return
-    last = runs[-1] if runs else None
-    ago = session.clock() - last.ended if last else 0.0
+class Compared(NamedTuple):
+    """The last comparison of a primary, None where there was none; how many seconds ago it may be, None where nobody
+    asks; and the time (seconds since 1970)."""
+
+    last: Verification | None
+    wanted: float | None
+    now: float
+
+
+def judge(compared: Compared) -> Iterator[tuple[str, str]]:
+    """A standby is not judged: it was told the same, and clients are elsewhere."""
+    last, wanted, now = compared
+    ago = now - last.ended if last else 0.0
     if last is not None and last.differ:
-        text = f"compared {say_duration(max(ago, 0))} ago: {said(last)}"
-        yield session.table.finding("hast-copies-differ", subject, text)
+        yield "hast-copies-differ", f"compared {say_duration(max(ago, 0))} ago: {said(last)}"
     if wanted is None:
         return
     if last is None:
-        yield session.table.finding("hast-never-verified", subject, "the copies have never been compared")
+        yield "hast-never-verified", "the copies have never been compared"
     elif ago > wanted or ago < -CLOCKS or last.undecided:
         text = f"compared {say_duration(max(ago, 0))} ago, {say_duration(wanted)} is asked for"
         if last.undecided:
             text = f"compared {say_duration(max(ago, 0))} ago, but for {say_count(last.undecided, 'extent')}"
         if ago < -CLOCKS:
             text = "compared in the future, by the clock of the node"
-        yield session.table.finding("hast-verified-long-ago", subject, text)
+        yield "hast-verified-long-ago", text

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.hast import CHECK, errors_grew, rate
+from checks.hast import CHECK
+from checks.hast_resource import errors_grew, rate
 from checks.probes.hast import Errors, Resource, Role, Status, parse_list
 from checks.probes.memory import Memory
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from checks.hast import ERRORS_STAY_NEW
+from checks.hast_resource import ERRORS_STAY_NEW
 from checks.plugin.command import CheckCommand
 from checks.probes.given_up import GivenUpCommands
 from checks.probes.memory import Memory

@@ -16,7 +16,6 @@ from checks.probes.errors import (
     NotFound,
     NotPermitted,
     NotUnderstood,
-    ProbeError,
     StillHangs,
     ToolMissing,
     Unreachable,
@@ -99,19 +98,3 @@ class Table:
         """What was found, as the row `reason` judges it."""
         row = self.by_reason[reason]
         return Finding(reason, row.severity, subject, text, row.means)
-
-    def could_not_look(self, subject: str, error: ProbeError) -> Finding:
-        """A probe's error as a finding."""
-        return self.finding(error.reason, subject, str(error))
-
-
-class Number(NamedTuple):
-    """One item of performance data. `unit` as the guidelines have it: B, s, c, % or none; ranges as text."""
-
-    label: str
-    value: float
-    unit: str = ""
-    warning: str = ""
-    critical: str = ""
-    least: float | None = None
-    most: float | None = None

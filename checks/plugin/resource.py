@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from checks.plugin.judging import COULD_NOT_LOOK
-from checks.plugin.nagios import Metric, Resource
+from checks.plugin.nagios import Context, Metric, Resource
 from checks.probes.errors import ProbeError
+
+Part = Resource | Context
+"""Of a check."""
 
 
 class ProbedResource(Resource):
     """One thing that is looked at. A probe that fails is a metric too, after what was read before, and the check goes
     on with its next resource; nagiosplugin has that for its own CheckError alone."""
 
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
-        """What is said of it is about, such as `home on nfs001`."""
-        self.is_read = True
-        """Whether everything asked for was read so far."""
+    is_read = True
+    """Whether everything asked for was read so far."""
+
+    @property
+    def subject(self) -> str:
+        """What is said of it is about, such as `home on nfs001`. The name of a node costs a question, which is not the
+        first one of a check: what is asked first says why a node is not reached."""
+        raise NotImplementedError
 
     def read(self) -> Iterator[Metric]:
         """What is read, part by part. Raises ProbeError."""

@@ -71,8 +71,10 @@ class Run:
                 ask_ahead(self.session, self.command)
             if self.command.uses_peer and (why := self.session.drop_itself_as_peer()):
                 self.add("peer-is-this-node", self.session.here.label, why)
-            self.put_together()
+            unknown = self.put_together()
             self.check()
+            if unknown:
+                self.could_not_look(self.session.here.label, unknown)
         except ConfigError:
             raise
         except Exception as error:  # the last line of defence: never a traceback, never an OK
@@ -84,14 +86,14 @@ class Run:
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
 
-    def put_together(self) -> None:
-        """Add the parts of the check. Where it is not known what else there is to look at, that is looked at which is
-        known."""
+    def put_together(self) -> ProbeError | None:
+        """Add the parts of the check; why it is not known what else there is to look at."""
         try:
             for part in self.command.parts(self.session):
                 self.check.add(part)
         except ProbeError as error:
-            self.could_not_look(self.session.here.label, error)
+            return error
+        return None
 
     def look_for_maintenance(self) -> None:
         """A damaged file keeps the node from being promoted, which is never OK; one that this user may not read is a

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from checks.plugin.config import Config, prefix_words
-from checks.plugin.finding import Finding, Number, Table
 from checks.plugin.text import name_list
 from checks.probes.errors import NoResource, NotTheOther, ProbeError, Unreachable
 from checks.probes.given_up import GivenUpCommands
@@ -32,7 +31,6 @@ class Session:
         self.remarks: list[str] = []
         self.hastds: dict[Node, Known] = {}
         """Of nodes that were asked whether their hastd works as primary (`checks.standby`)."""
-        self.table: Table
         self._devices: frozenset[str] = frozenset()
         given_up = GivenUpCommands(self.memory, clock)
         deadline = Deadline(options.timeout)
@@ -101,10 +99,3 @@ class Session:
         settings = self.config.for_resource(resource.name)
         others = self._devices - {resource.device}
         return Wanted(resource.name, resource.device, settings.device, settings.pool, others)
-
-    def guarded(self, subject: str, seen: Iterable[Finding | Number]) -> Iterator[Finding | Number]:
-        """What is seen; where a probe fails, what was found so far and that it failed."""
-        try:
-            yield from seen
-        except ProbeError as error:
-            yield self.table.could_not_look(subject, error)

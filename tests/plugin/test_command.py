@@ -222,12 +222,13 @@ from checks.plugin.judging import Judge
 from checks.plugin.resource import ProbedResource
 TABLE = Table(Row("thing-broken", CRITICAL, "", ""))
 class Thing(ProbedResource):
+    subject = "thing"
     def read(self):
         if "-v" in sys.argv:
             yield self.metric("thing", "seen before")
         time.sleep(60)
 def parts(session):
-    return Judge("thing", TABLE, lambda text: [("thing-broken", text)]), Thing("thing")
+    return Judge("thing", TABLE, lambda text: [("thing-broken", text)]), Thing()
 sys.exit(CheckCommand("check_thing", "THING", "", TABLE, (), parts).main(sys.argv[2:]))
 """
 

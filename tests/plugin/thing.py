@@ -24,8 +24,11 @@ class Thing(ProbedResource):
     """Reads what it is given, in this order."""
 
     def __init__(self, *given: Given) -> None:
-        super().__init__("thing on nfs001")
         self.given = given
+
+    @property
+    def subject(self) -> str:
+        return "thing on nfs001"
 
     def read(self) -> Iterator[Metric]:
         """Raises what it is given to raise."""

@@ -1,0 +1,244 @@
+"""A HAST resource as check_hast reads it, and what it remembers of it between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from checks import verified
+from checks.carp_state import seen_since
+from checks.plugin.judging import COULD_NOT_LOOK, NUMBER
+from checks.plugin.nagios import Metric
+from checks.plugin.resource import ProbedResource
+from checks.plugin.session import Session
+from checks.plugin.threshold import outside
+from checks.probes import bug_292322, carp, damage, hast, route
+from checks.probes import verified as verified_runs
+from checks.probes.carp import Asked, CarpState, asked
+from checks.probes.errors import NotPermitted, ProbeError
+from checks.probes.hast import Resource, Role, Status
+from checks.probes.route import Route
+from checks.standby import hastd_of
+
+GRACE = 60
+"""Seconds after CARP was seen to change in which the role may still be the old one, as in check_carp_hast."""
+ERRORS_STAY_NEW = 3600
+"""Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
+
+
+class RoleOf(NamedTuple):
+    """The role of a resource, the one that it must have (None: nothing asks for one), and whether CARP was seen to
+    change what it asks for just now."""
+
+    role: Role
+    wanted: Role | None
+    changing: bool
+
+
+class Errors(NamedTuple):
+    """The local errors that hastd counts, and for how many seconds they have not grown; None where there are none."""
+
+    found: Resource
+    since: float | None
+
+
+class Damage(NamedTuple):
+    """What was written down of writes that failed on a copy, which outlives the worker that counts."""
+
+    found: Resource
+    written_down: str
+
+
+class Connection(NamedTuple):
+    """The connection of a resource, and how far a synchronisation is; `falling` in bytes a second, None where `dirty`
+    did not fall or that is not known."""
+
+    found: Resource
+    catching_up: bool
+    is_critical: bool
+    """Whether `dirty` is outside -c."""
+    falling: float | None
+    now: float
+    bug: str
+    """Why a degraded primary may be one that FreeBSD bug 292322 keeps from connecting; empty where nothing says so."""
+
+
+class Roles(ProbedResource):
+    """The role that each resource must have."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.wanted = session.options.role
+        self.vhids: tuple[carp.Vhid, ...] = ()
+        self.unreadable: ProbeError | None = None
+        if self.wanted == "auto":
+            try:
+                self.vhids = carp.vhids(session.here)
+            except ProbeError as error:
+                self.unreadable = error
+
+    @property
+    def subject(self) -> str:
+        return f"CARP on {self.session.here.label}"
+
+    def read(self) -> Iterator[Metric]:
+        """Why it is not known what CARP asks for."""
+        if self.unreadable:
+            yield self.metric(COULD_NOT_LOOK, self.unreadable)
+
+    def of(self, name: str) -> Role | None:
+        """The role that `name` must have; None where nothing asks for one."""
+        if self.wanted in ("primary", "secondary"):
+            return Role(self.wanted)
+        if self.wanted == "any" or self.unreadable:
+            return None
+        carp_asks = self._carp_asks(name)
+        if carp_asks.state in (CarpState.MASTER, CarpState.BACKUP):
+            return Role.PRIMARY if carp_asks.state is CarpState.MASTER else Role.SECONDARY
+        self.session.remarks.append(f"role of {name} not judged: {carp_asks.why or 'CARP is in state INIT'}")
+        return None
+
+    def changing(self, name: str) -> bool:
+        """Whether CARP was seen to change what it asks for just now."""
+        if self.wanted != "auto" or self.unreadable:
+            return False
+        kept_as = f"check_hast-carp-{self.session.here.name}-{name}"
+        since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state, self.session.clock())
+        return since is not None and since < GRACE
+
+    def _carp_asks(self, name: str) -> Asked:
+        settings = self.session.config.for_resource(name)
+        return asked(self.vhids, settings.vhid, settings.service_address)
+
+
+class HastResource(ProbedResource):
+    """A resource of this node."""
+
+    found: Resource
+
+    def __init__(self, session: Session, roles: Roles, name: str) -> None:
+        self.session, self.roles, self.resource_name = session, roles, name
+
+    @property
+    def subject(self) -> str:
+        return f"{self.resource_name} on {self.session.here.label}"
+
+    @property
+    def thresholds(self) -> tuple[str, str]:
+        """For its dirty bytes, of which a busy healthy primary has up to keepdirty extents."""
+        usual = f"{self.found.keepdirty * self.found.extentsize}" if self.found.keepdirty else ""
+        return self.session.options.warning or usual, self.session.options.critical or ""
+
+    def read(self) -> Iterator[Metric]:
+        """What hastd says, what else is known of this copy, and of the other one. Raises ProbeError."""
+        try:
+            self.found = found = hast.resource(self.session.here, self.resource_name)
+        except hast.NoState as error:
+            yield self.metric("no_state", error)
+            return
+        yield from numbers(found)
+        yield self.metric(
+            "role", RoleOf(found.role, self.roles.of(self.resource_name), self.roles.changing(self.resource_name))
+        )
+        yield self.metric("replication", found.replication)
+        kept_as = f"check_hast-{self.session.here.name}-{self.resource_name}"
+        kept, now = self.session.memory.get(kept_as), self.session.clock()
+        grew = errors_grew(kept, found, now)
+        yield self.metric("errors", Errors(found, None if grew is None else now - grew))
+        yield self.metric("damage", Damage(found, self._written_down()))
+        warning, critical = self.thresholds
+        falling = rate(kept, found, now)
+        still = kept.get("catching_up") is True and bool(falling and found.dirty)
+        catching_up = outside(found.dirty, warning) or still
+        is_critical = outside(found.dirty, critical)
+        yield self.metric(
+            "connection", Connection(found, catching_up, is_critical, falling, now, self._bug_292322(found))
+        )
+        if route_there := self._route(found):
+            yield self.metric("route", route_there)
+        if found.role is not Role.PRIMARY and (known := hastd_of(self.session, self.session.here)):
+            yield self.metric("standby", known)
+        if found.role is Role.PRIMARY:
+            yield from self.guarded(self._compared())
+        self.session.memory.put(kept_as, {
+            "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
+            "catching_up": catching_up or found.status is Status.DEGRADED,
+            "errors_grew": grew,
+        })  # fmt: skip
+
+    def _written_down(self) -> str:
+        """A ledger that cannot be read is only remarked on."""
+        try:
+            return damage.written_down(self.session.here, self.resource_name)
+        except ProbeError as error:
+            said = f"whether a write has failed on {self.subject} before is not known: {error}"
+            self.session.remarks.append(said)
+            return ""
+
+    def _bug_292322(self, found: Resource) -> str:
+        session = self.session
+        if found.role is not Role.PRIMARY or found.status is not Status.DEGRADED or found.workerpid is None:
+            return ""
+        try:
+            return bug_292322.signs(session.here, session.peer, found, session.config.failover.hastd_repaired)
+        except ProbeError as error:
+            session.remarks.append(f"not looked for {bug_292322.NAME}: {error}")
+            return ""
+
+    def _route(self, found: Resource) -> tuple[str, Route] | None:
+        """The address of the other node and the route to it, where there is no connection. One that cannot be looked at
+        is only remarked on: that there is no connection is found anyway."""
+        address = route.address_of(found.remoteaddr)
+        if found.role is Role.INIT or found.status is Status.COMPLETE or not address:
+            return None
+        try:
+            there = route.to(self.session.here, address)
+        except ProbeError as error:
+            self.session.remarks.append(f"whether a route rejects {address} is not known: {error}")
+            return None
+        return (address, there) if there else None
+
+    def _compared(self) -> Iterator[Metric]:
+        """Who asks for no age and may not read the file has said nothing about comparisons. Raises ProbeError."""
+        wanted = self.session.options.verified
+        try:
+            runs = verified_runs.read(self.session.here, self.resource_name)
+        except NotPermitted:
+            if wanted is not None:
+                raise
+            return
+        yield self.metric("verified", verified.Compared(runs[-1] if runs else None, wanted, self.session.clock()))
+
+
+def numbers(found: Resource) -> Iterator[Metric]:
+    """The performance data of one resource."""
+    name = found.name
+    yield Metric(f"{name}_dirty", found.dirty, "B", 0, context="dirty")
+    for counter in ("reads", "writes", "deletes", "flushes", "activemap_updates"):
+        yield Metric(f"{name}_{counter}", getattr(found, counter), "c", context=NUMBER)
+    for kind, count in found.errors._asdict().items():
+        yield Metric(f"{name}_{kind}_errors", count, "c", context=NUMBER)
+    for queue, length in found.queues.items():
+        yield Metric(f"{name}_queue_{queue}", length, min=0, context=NUMBER)
+
+
+def rate(kept: dict[str, object], found: Resource, now: float) -> float | None:
+    """Bytes a second by which `dirty` fell since the last run; None where it did not fall or that is not known."""
+    dirty, at = kept.get("dirty"), kept.get("at")
+    if not isinstance(dirty, int) or not isinstance(at, int | float) or kept.get("workerpid") != found.workerpid:
+        return None
+    return (dirty - found.dirty) / (now - at) if found.dirty < dirty and at < now else None
+
+
+def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float | None:
+    """When the error counters were last seen to grow (seconds since the epoch); None where there are no errors.
+
+    They count from the start of the worker, so with another worker, or none known, any error is a new one, and those of
+    the worker before are remembered as long as they are new.
+    """
+    before, grew = kept.get("errors"), kept.get("errors_grew")
+    if not any(found.errors):
+        return float(grew) if isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW else None
+    if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
+        return float(grew)
+    return now

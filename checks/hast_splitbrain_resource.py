@@ -1,0 +1,192 @@
+"""What check_hast_splitbrain reads of the copies of a resource: dumps, markers and logs of both nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from checks.plugin.judging import NUMBER
+from checks.plugin.nagios import Metric
+from checks.plugin.resource import ProbedResource
+from checks.plugin.session import Session
+from checks.plugin.text import name_list, say_size
+from checks.probes import hast, hast_log
+from checks.probes.counters import Relation, relation
+from checks.probes.errors import NotUnderstood, ProbeError
+from checks.probes.hast import Metadata, Role
+from checks.probes.hast_log import Marker, Sign
+from checks.probes.node import Node
+
+
+class Seen(NamedTuple):
+    """What one node has to say of one resource. A source that could not be read is None, and says why in `unread`."""
+
+    node: Node
+    metadata: Metadata | None
+    marker: Marker | None
+    damaged: str
+    """Why the marker that is there cannot be understood; empty where there is none, or it can."""
+    marker_lost: ProbeError | None
+    """Why it is not known whether there is a marker."""
+    signs: tuple[Sign, ...] | None
+    unread: tuple[str, ...]
+    lost: str
+    has_hook: bool
+
+
+class Side(NamedTuple):
+    """What a node does with its copy now. `acts`: whether it is primary, None where that is not known."""
+
+    label: str
+    role: Role | None
+    acts: bool | None
+    says: str
+
+
+class Comparison(NamedTuple):
+    """Both nodes, the dump of each of which was read."""
+
+    first: Seen
+    second: Seen
+    dumps: tuple[Metadata, Metadata]
+    sides: tuple[Side, Side]
+
+
+class LastCompared(NamedTuple):
+    """What the judgement was when both dumps were last read, and when that was (seconds since 1970)."""
+
+    at: float
+    reason: str
+    text: str
+
+
+class Signs(NamedTuple):
+    """What there is where the dumps cannot be compared."""
+
+    seen: tuple[Seen, ...]
+    before: LastCompared | None
+
+
+class LostMarker(NamedTuple):
+    """Why it is not known whether a node has a marker, and what the dumps are."""
+
+    error: ProbeError
+    comparison: Comparison
+
+
+class Copies(ProbedResource):
+    """The copies of a resource, on this node and the other one. What is remembered of a comparison is its `verdict`,
+    reason and text: whoever is about to promote the only node in reach has to know that its copy was behind."""
+
+    def __init__(
+        self, session: Session, name: str, has_hook: bool, verdict: Callable[[Comparison], tuple[str, str]]
+    ) -> None:
+        self.session, self.resource_name, self.has_hook, self.verdict = session, name, has_hook, verdict
+
+    @property
+    def subject(self) -> str:
+        return f"{self.resource_name} on {self.session.here.label}"
+
+    def read(self) -> Iterator[Metric]:
+        """Each node, then both dumps, or the signs where they cannot be compared."""
+        session, name = self.session, self.resource_name
+        seen = _read_again_if_moving([_seen(node, name, self.has_hook) for node in session.nodes], name)
+        for one in seen:
+            label = one.node.label
+            session.remarks += [f"{name} on {label}: {why}" for why in one.unread]
+            if one.metadata:
+                yield Metric(f"{name}_{label}_localcnt", one.metadata.localcnt, context=NUMBER)
+                yield Metric(f"{name}_{label}_remotecnt", one.metadata.remotecnt, context=NUMBER)
+            if one.lost:
+                yield Metric(f"{name} on {label}", one.lost, context="lost")
+        subject = f"{name} on {name_list([one.node.label for one in seen])}"
+        kept_as = f"check_hast_splitbrain-{name}"
+        comparison = _compared(seen, name)
+        if comparison:
+            reason, text = self.verdict(comparison)
+            session.memory.put(kept_as, {"at": session.clock(), "reason": reason, "text": text})
+            yield Metric(subject, comparison, context="comparison")
+            for one in seen:
+                if one.marker_lost:
+                    lost = LostMarker(one.marker_lost, comparison)
+                    yield Metric(f"the marker of {name} on {one.node.label}", lost, context="marker")
+        else:
+            before = _last_compared(session.memory.get(kept_as)) if len(seen) == 2 else None
+            yield Metric(subject, Signs(tuple(seen), before), context="signs")
+
+
+def _compared(seen: list[Seen], name: str) -> Comparison | None:
+    if len(seen) != 2:
+        return None
+    first, second = seen
+    if not first.metadata or not second.metadata:
+        return None
+    sides = (_side(first.node, name), _side(second.node, name))
+    return Comparison(first, second, (first.metadata, second.metadata), sides)
+
+
+def _last_compared(kept: dict[str, object]) -> LastCompared | None:
+    at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
+    if not isinstance(at, int | float) or not isinstance(reason, str):
+        return None
+    return LastCompared(float(at), reason, str(text))
+
+
+def _seen(node: Node, name: str, has_hook: bool) -> Seen:
+    found: Metadata | None = None
+    unread: list[str] = []
+    lost = ""
+    try:
+        found = hast.metadata(node, name)
+    except hast.MetadataUnreadable as error:
+        lost = str(error)
+    except ProbeError as error:
+        unread.append(f"dump not read: {error}")
+    left: Marker | None = None
+    damaged = ""
+    marker_lost: ProbeError | None = None
+    try:
+        left = hast_log.marker(node, name)
+    except NotUnderstood as error:
+        damaged = str(error)
+        unread.append(f"marker not read: {error}")
+    except ProbeError as error:
+        marker_lost = error
+        unread.append(f"marker not read: {error}")
+        has_hook = False
+    signs: tuple[Sign, ...] | None = None
+    try:
+        signs = hast_log.signs(node, name)
+    except ProbeError as error:
+        unread.append(f"log not read: {error}")
+    return Seen(node, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
+
+
+def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
+    """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
+    changed meanwhile (a synchronisation just ended)."""
+    if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
+        return seen
+    if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
+        return seen
+    try:
+        return [seen[0]._replace(metadata=hast.metadata(seen[0].node, name)), seen[1]]
+    except hast.MetadataUnreadable as error:
+        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
+    except ProbeError as error:
+        return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
+
+
+def _side(node: Node, name: str) -> Side:
+    """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
+    (`hast.WorkerLeft` is no HastdDown)."""
+    try:
+        found = hast.resource(node, name)
+    except hast.HastdDown:
+        return Side(node.label, None, False, "runs no hastd")
+    except (ProbeError, hast.NoState) as error:
+        return Side(node.label, None, None, f"does not say its role ({error})")
+    if found.role is not Role.PRIMARY:
+        return Side(node.label, found.role, False, f"is {found.role.value}")
+    written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"
+    return Side(node.label, found.role, True, f"is primary, {found.status.value}, {written}")
