@@ -21,8 +21,8 @@ class ProbedResource(Resource):
 
     @property
     def subject(self) -> str:
-        """What is said of it is about, such as `home on nfs001`. The name of a node costs a question, which is not the
-        first one of a check: what is asked first says why a node is not reached."""
+        """What is said of it is about, such as `home on nfs001`. The name of a node costs a question, so it is
+        not asked before the resource is probed: what a check asks first says why a node is not reached."""
         raise NotImplementedError
 
     def read(self) -> Iterator[Metric]:
@@ -35,7 +35,7 @@ class ProbedResource(Resource):
 
     def probe(self) -> Iterator[Metric]:
         """For nagiosplugin."""
-        return self.guarded(self.read())
+        return self.guarded(self.read(), self.subject)
 
     def guarded(self, metrics: Iterable[Metric], subject: str = "") -> Iterator[Metric]:
         """The metrics of a part; where that fails those read so far, and that it failed."""
