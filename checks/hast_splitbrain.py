@@ -77,13 +77,13 @@ def verdict(comparison: Comparison) -> tuple[str, str]:
     """What both dumps say, which is one thing."""
     first, second, (one, two), sides = comparison
     found = relation(one, two)
-    here, there = first.node.label, second.node.label
+    here, there = first.label, second.label
     counters = _counters(((here, one), (there, two)))
     if found is Relation.SPLIT_BRAIN:
         return _split(first, second, counters, sides)
     if found is Relation.OTHER_DISK:
         return "resuid-mismatch", f"resuid {one.resuid} and {two.resuid}"
-    refusing = [seen.node.label for seen in (first, second) if _refuses_a_primary(seen)]
+    refusing = [seen.label for seen in (first, second) if _refuses_a_primary(seen)]
     if refusing and all(side.acts is not False for side in sides):
         return "two-primaries", f"{name_list(refusing)} refused the other as primary just now"
     if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
@@ -156,7 +156,7 @@ def judge_signs(signs: Signs) -> Judgement:
     seen, before = signs.seen, _before(signs.before)
     reported = [text for one in seen for text in _reported(one, only_now=True)]
     undated = [
-        f"{one.node.label}: {sign.kind}, last {sign.when}"
+        f"{one.label}: {sign.kind}, last {sign.when}"
         for one in seen
         for sign in one.signs or ()
         if sign.current is None
@@ -186,7 +186,7 @@ def _reported(seen: Seen, only_now: bool) -> list[str]:
     ]
     if seen.marker and (seen.marker.is_fresh() or not only_now):
         said.append(f"hastd's event {seen.marker.events} times, last {seen.marker.last:%Y-%m-%d %H:%M:%S} UTC")
-    return [f"{seen.node.label}: {', '.join(said)}"] if said else []
+    return [f"{seen.label}: {', '.join(said)}"] if said else []
 
 
 def _sources(seen: tuple[Seen, ...]) -> tuple[list[str], list[str]]:
@@ -196,9 +196,9 @@ def _sources(seen: tuple[Seen, ...]) -> tuple[list[str], list[str]]:
     missing: list[str] = []
     for one in seen:
         for source, there in (("log", one.signs is not None), ("marker", one.has_hook or one.marker is not None)):
-            (read if there else missing).append(f"{source} of {one.node.label}")
+            (read if there else missing).append(f"{source} of {one.label}")
         if one.metadata is None:
-            missing.append(f"dump of {one.node.label}")
+            missing.append(f"dump of {one.label}")
     if len(seen) == 1:
         missing.append("the other node (no --peer)")
     return read, missing
@@ -224,10 +224,10 @@ def _counters(dumps: tuple[tuple[str, Metadata], ...]) -> str:
 
 def _markers(*seen: Seen) -> str:
     return "; ".join(
-        f"{one.node.label}: marker of {one.marker.first:%Y-%m-%d %H:%M} UTC, {one.marker.events} events"
+        f"{one.label}: marker of {one.marker.first:%Y-%m-%d %H:%M} UTC, {one.marker.events} events"
         for one in seen
         if one.marker
-    ) or "; ".join(f"{one.node.label}: {one.damaged}" for one in seen if one.damaged)
+    ) or "; ".join(f"{one.label}: {one.damaged}" for one in seen if one.damaged)
 
 
 def judge_comparison(comparison: Comparison) -> Judgement:

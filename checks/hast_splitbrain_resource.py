@@ -21,7 +21,8 @@ from checks.probes.node import Node
 class Seen(NamedTuple):
     """What one node has to say of one resource. A source that could not be read is None, and says why in `unread`."""
 
-    node: Node
+    label: str
+    """The name of the node."""
     metadata: Metadata | None
     marker: Marker | None
     damaged: str
@@ -90,18 +91,18 @@ class Copies(ProbedResource):
     def read(self) -> Iterator[Metric]:
         """Each node, then both dumps, or the signs where they cannot be compared."""
         session, name = self.session, self.resource_name
-        seen = _read_again_if_moving([_seen(node, name, self.has_hook) for node in session.nodes], name)
+        seen = _read_again_if_moving([_seen(node, name, self.has_hook) for node in session.nodes], session.here, name)
         for one in seen:
-            label = one.node.label
+            label = one.label
             session.remarks += [f"{name} on {label}: {why}" for why in one.unread]
             if one.metadata:
                 yield Metric(f"{name}_{label}_localcnt", one.metadata.localcnt, context=NUMBER)
                 yield Metric(f"{name}_{label}_remotecnt", one.metadata.remotecnt, context=NUMBER)
             if one.lost:
                 yield Metric(f"{name} on {label}", one.lost, context="lost")
-        subject = f"{name} on {name_list([one.node.label for one in seen])}"
+        subject = f"{name} on {name_list([one.label for one in seen])}"
         kept_as = f"check_hast_splitbrain-{name}"
-        comparison = _compared(seen, name)
+        comparison = _compared(seen, session.nodes, name)
         if comparison:
             reason, text = self.verdict(comparison)
             session.memory.put(kept_as, {"at": session.clock(), "reason": reason, "text": text})
@@ -109,19 +110,19 @@ class Copies(ProbedResource):
             for one in seen:
                 if one.marker_lost:
                     lost = LostMarker(one.marker_lost, comparison)
-                    yield Metric(f"the marker of {name} on {one.node.label}", lost, context="marker")
+                    yield Metric(f"the marker of {name} on {one.label}", lost, context="marker")
         else:
             before = _last_compared(session.memory.get(kept_as)) if len(seen) == 2 else None
             yield Metric(subject, Signs(tuple(seen), before), context="signs")
 
 
-def _compared(seen: list[Seen], name: str) -> Comparison | None:
+def _compared(seen: list[Seen], nodes: list[Node], name: str) -> Comparison | None:
     if len(seen) != 2:
         return None
     first, second = seen
     if not first.metadata or not second.metadata:
         return None
-    sides = (_side(first.node, name), _side(second.node, name))
+    sides = (_side(nodes[0], name), _side(nodes[1], name))
     return Comparison(first, second, (first.metadata, second.metadata), sides)
 
 
@@ -159,10 +160,10 @@ def _seen(node: Node, name: str, has_hook: bool) -> Seen:
         signs = hast_log.signs(node, name)
     except ProbeError as error:
         unread.append(f"log not read: {error}")
-    return Seen(node, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
+    return Seen(node.label, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
 
 
-def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
+def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]:
     """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
     changed meanwhile (a synchronisation just ended)."""
     if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
@@ -170,7 +171,7 @@ def _read_again_if_moving(seen: list[Seen], name: str) -> list[Seen]:
     if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
         return seen
     try:
-        return [seen[0]._replace(metadata=hast.metadata(seen[0].node, name)), seen[1]]
+        return [seen[0]._replace(metadata=hast.metadata(here, name)), seen[1]]
     except hast.MetadataUnreadable as error:
         return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
     except ProbeError as error:

@@ -61,6 +61,33 @@ def test_only_one_module_starts_processes() -> None:
     assert users == {"process.py"}
 
 
+def functions(path: Path, prefix: str) -> list[ast.FunctionDef]:
+    """The functions of a module whose names begin so."""
+    found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    return [function for function in found if function.name.startswith(prefix)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "checks").glob("*.py")), ids=lambda path: str(path.stem))
+def test_a_judge_sees_what_was_read_and_neither_node_nor_session(path: Path) -> None:
+    for function in functions(path, "judge"):
+        names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+        assert not names & {"node", "session", "memory", "run", "clock"}, function.name
+
+
+def test_every_check_has_judges() -> None:
+    for each in REGISTRY:
+        path = ROOT / f"{each.module.replace('.', '/')}.py"
+        assert functions(path, "judge") and functions(path, "parts"), path
+
+
+def test_no_check_asks_the_clock_itself() -> None:
+    """It is given one, so that a rehearsal may give its own."""
+    for path in (ROOT / "checks").rglob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert "time.time" not in {ast.unparse(function) for function in calls}, path
+
+
 SENTENCES = {"says", "said", "why", "words", "result", "purpose", "headline"}
 """Attributes that hold words made for people."""
 READS = {"startswith", "endswith", "partition", "rpartition", "split", "removeprefix", "removesuffix", "find", "index"}
@@ -146,5 +173,6 @@ def test_nothing_of_ours_asks_every_script_of_the_machine_whether_it_is_enabled(
     programs = [path for folder in ("checks", "remediate", "hooks") for path in (ROOT / folder).rglob("*.py")]
     assert [path for path in programs if lists_all_services(path.read_text())] == []
     scripts = [path for folder in ("hooks", "contrib") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    scripts = [path for path in scripts if path.suffix != ".pyc"]
     lines = [line for path in scripts for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
     assert [line for line in lines if re.search(r"\bservice\s+-e\b", line)] == []

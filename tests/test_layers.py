@@ -24,7 +24,7 @@ BEGINS_THE_REHEARSAL = {"remediate.command"}
 """The command line of hastwatch begins `hastwatch rehearse` and `hastwatch pair`."""
 OF_THE_SAME_STANDING = [
     {"checks.ask", "checks.batch"},
-    {"checks.plugin.ahead", "checks.plugin.command"},
+    {"checks.plugin.command", "checks.plugin.runtime"},
     {"remediate.failover.converge", "remediate.failover.patience"},
     {"remediate.failover.reach", "remediate.machine", "remediate.site"},
     {"remediate.recovery.remote_target", "remediate.recovery.targets"},

@@ -14,7 +14,6 @@ from checks.probes.ahead import is_worth_it
 from checks.probes.errors import ProbeError
 
 if TYPE_CHECKING:
-    from checks.plugin.command import CheckCommand
     from checks.plugin.session import Session
 
 Questions = tuple[tuple[str, ...], ...]
@@ -22,9 +21,8 @@ Questions = tuple[tuple[str, ...], ...]
 OF_ALL: Questions = (("hostname",), ("cat", hast_conf.PATH), ("cat", maintenance.PATH))
 
 
-def ask_ahead(session: Session, check: CheckCommand) -> None:
+def ask_ahead(session: Session, questions: Questions) -> None:
     """Ask the nodes that the check looks at. Raises nothing."""
-    questions = check.questions
     asked = [node for node in session.nodes if is_worth_it(node.via)] if questions else []
     if session.here in asked:  # its hast.conf names the resources
         session.here.ask_ahead(_filled(questions, session, []))
