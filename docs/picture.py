@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from checks.plugin.config import Config  # noqa: E402
-from remediate.rehearsal import rehearse, telling  # noqa: E402
+from remediate.rehearsal import rehearse  # noqa: E402
 from remediate.rehearsal.own_pair import layout_of  # noqa: E402
 from remediate.rehearsal.scenarios import SCENARIOS  # noqa: E402
+from remediate.terminal import FAINT, Paint  # noqa: E402
 
 PICTURE = ROOT / "docs" / "rehearse.svg"
 SHOWN = "devd-dies"
@@ -32,14 +33,14 @@ COLUMN, LINE, MARGIN, SIZE = 7.8, 18, 16, 13
 """Width of a character, height of a line, margin and size of the letters, in pixels."""
 INK, PAPER = "#d4d7dd", "#16181d"
 COLOURS = {"31": "#ff6b68", "32": "#7fd17f", "33": "#e5c07b", "35": "#d48be0", "36": "#6cc3d5"}
-"""What the codes of telling.py look like on a dark terminal."""
+"""What the colours look like on a dark terminal."""
 
 
 def tour() -> str:
     """The coloured output of the tour. Raises SystemExit where it does not end as it must."""
     options = rehearse.parser().parse_args(["--speed", "max"])
     run = rehearse.Rehearsal(options, Config(), layout_of(Config(), options.seed))
-    run.paint = telling.Paint(True)
+    run.paint = Paint(True)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         status = run.run(list(SCENARIOS))
@@ -55,14 +56,14 @@ def excerpt(text: str) -> list[str]:
     shown = next(number for number in heads if uncoloured(lines[number]).startswith(f"{SHOWN}: "))
     after = next((number for number in heads if number > shown), len(lines))
     end = next(number for number, line in enumerate(lines) if uncoloured(line).startswith("scenario  "))
-    faint = telling.Paint(True)
+    faint = Paint(True)
     before, behind = heads.index(shown), len(heads) - heads.index(shown) - 1
     return [
         "$ hastwatch rehearse",
-        faint(f"[ {before} scenarios before this one ]", telling.FAINT),
+        faint(f"[ {before} scenarios before this one ]", FAINT),
         "",
         *lines[shown:after],
-        faint(f"[ {behind} scenarios after it ]", telling.FAINT),
+        faint(f"[ {behind} scenarios after it ]", FAINT),
         "",
         *lines[end:],
     ]

@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from typing import TextIO
 
+from remediate.terminal import REDRAW_LINE
 from remediate.timing import Timing
 
 WIDEST = 40
@@ -29,7 +30,7 @@ class ProgressBar:
             if terminal:
                 width = max(0, min(WIDEST, shutil.get_terminal_size().columns - len(text) - 4))
                 full = width * done // max(total, 1)
-                self._stream.write(f"\r\x1b[K[{'#' * full}{'.' * (width - full)}] {text}")
+                self._stream.write(f"{REDRAW_LINE}[{'#' * full}{'.' * (width - full)}] {text}")
                 self._drawn = True
             else:
                 self._stream.write(f"{text}\n")
@@ -39,6 +40,6 @@ class ProgressBar:
         """Room for another line."""
         if self._drawn:
             with suppress(OSError, ValueError):
-                self._stream.write("\r\x1b[K")
+                self._stream.write(REDRAW_LINE)
                 self._stream.flush()
             self._drawn = False

@@ -26,7 +26,7 @@ from typing import TextIO
 from checks import VERSION
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import say_duration
-from remediate import exits
+from remediate import exits, terminal
 from remediate.arguments import Parser
 from remediate.rehearsal import telling
 from remediate.rehearsal.arguments import CONFIG, speed
@@ -36,6 +36,7 @@ from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.setting import setting
 from remediate.rehearsal.story import Entry
+from remediate.terminal import FAINT, REDRAW_LINE, Paint
 from simulator.layout import PairLayout
 from simulator.pace import Pace
 
@@ -51,7 +52,7 @@ FAILED, INTERRUPTED = 1, 130
 class Progress:
     """The last line of a terminal, rewritten while a scenario goes on; nothing where the output is no terminal."""
 
-    def __init__(self, stream: TextIO, wanted: bool, paint: telling.Paint) -> None:
+    def __init__(self, stream: TextIO, wanted: bool, paint: Paint) -> None:
         self._stream, self._wanted, self._paint = stream, wanted, paint
         self._drawn, self._last = False, 0.0
 
@@ -61,14 +62,14 @@ class Progress:
         if self._wanted and now - self._last >= REDRAW:
             self._last, self._drawn = now, True
             fitting = text()[: shutil.get_terminal_size().columns - 1]
-            self._stream.write(f"\r\x1b[K{self._paint(fitting, telling.FAINT)}")
+            self._stream.write(f"{REDRAW_LINE}{self._paint(fitting, FAINT)}")
             self._stream.flush()
 
     def clear(self) -> None:
         """Take the line away."""
         if self._drawn:
             self._drawn = False
-            self._stream.write("\r\x1b[K")
+            self._stream.write(REDRAW_LINE)
 
 
 class Rehearsal:
@@ -76,9 +77,8 @@ class Rehearsal:
 
     def __init__(self, options: argparse.Namespace, config: Config, layout: PairLayout) -> None:
         self.options, self.config, self.layout = options, config, layout
-        terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self.paint = telling.Paint(terminal and not os.environ.get("NO_COLOR"))
-        self.progress = Progress(sys.stdout, terminal and not options.json, self.paint)
+        self.paint = Paint(terminal.is_coloured())
+        self.progress = Progress(sys.stdout, terminal.is_terminal() and not options.json, self.paint)
 
     def run(self, scenarios: list[Scenario]) -> int:
         """Play them all and tell; the exit status."""

@@ -10,11 +10,12 @@ from checks.plugin.text import plain, say_count, say_duration
 from remediate.rehearsal.scenario import Outcome, ranges
 from remediate.rehearsal.service import Account
 from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
+from remediate.terminal import BLUE, BOLD, CYAN, FAINT, GREEN, MAGENTA, RED, YELLOW, Paint
 from simulator.account.writes import Cause
 
-STATES = {"OK": "32", "WARNING": "33", "CRITICAL": "31;1", "UNKNOWN": "35"}
-GOOD, BAD, FAULT, PROMPT, DEED, FAINT, BOLD = "32;1", "31;1", "35;1", "36", "34;1", "2", "1"
-"""Select Graphic Rendition codes of a terminal (ECMA-48)."""
+GOOD, BAD, FAULT, DEED = (f"{colour};{BOLD}" for colour in (GREEN, RED, MAGENTA, BLUE))
+PROMPT = CYAN
+STATES = {"OK": GREEN, "WARNING": YELLOW, "CRITICAL": BAD, "UNKNOWN": MAGENTA}
 
 WHOSE = {
     Cause.UFS_DELAY: "UFS: acknowledged by NFS, not yet on the device",
@@ -38,16 +39,6 @@ SHORT = {
 
 TIME_WIDTH, LABEL_WIDTH, TEXT_WIDTH = 7, 9, 100
 """Characters of the columns of a story; only what is long by nature is wrapped to the last one."""
-
-
-class Paint:
-    """Colours where they are wanted."""
-
-    def __init__(self, coloured: bool) -> None:
-        self.coloured = coloured
-
-    def __call__(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and code and text else text
 
 
 def headline(name: str, line: str, paint: Paint) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from checks.plugin.text import plain
+from remediate import terminal
 
 LABELS = 14
 """Columns of the labels, the blank after them included."""
@@ -14,13 +15,13 @@ GAP = 2
 
 
 class Mark(enum.Enum):
-    """What a colour says; the values are those of ECMA-48 SGR."""
+    """What a colour says."""
 
     PLAIN = ""
-    WELL = "32"
-    NOTE = "33"
-    WRONG = "31"
-    NAME = "1"
+    WELL = terminal.GREEN
+    NOTE = terminal.YELLOW
+    WRONG = terminal.RED
+    NAME = terminal.BOLD
 
 
 PLAIN, WELL, NOTE, WRONG, NAME = Mark
@@ -86,7 +87,5 @@ def length(line: Paragraph) -> int:
 
 def painted(line: Paragraph, coloured: bool) -> str:
     """A line as text, in its colours where they are wanted."""
-    return " ".join(
-        f"\x1b[{piece.mark.value}m{piece.text}\x1b[0m" if coloured and piece.mark.value else piece.text
-        for piece in line
-    )
+    paint = terminal.Paint(coloured)
+    return " ".join(paint(piece.text, piece.mark.value) for piece in line)

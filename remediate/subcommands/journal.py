@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from checks.plugin.text import plain
-from remediate import exits, local
+from remediate import exits, local, terminal
 from remediate.arguments import Parser
 from remediate.site import Site
 from remediate.state.journal import ERR, NAME, WARNING, Entry
@@ -31,11 +31,11 @@ from remediate.state.journal_reading import MOST_READ, Reading
 from remediate.state.maintenance import duration
 from remediate.state.store import STATE_DIRECTORY
 from remediate.subcommands import caller
+from remediate.terminal import FAINT, RED, YELLOW, Paint
 from remediate.timing import Timing
 
 POLL = 0.25
 """Seconds between two looks for new entries; no event tells of them on every system."""
-RED, YELLOW, DIM = "31", "33", "2"
 COLUMNS = 4
 KEPT, SAMPLE = 2000, 1000
 """Entries that are held at the same time, and those by which the columns are as wide as they are."""
@@ -92,8 +92,7 @@ def show(options: argparse.Namespace, timing: Timing) -> int:
     reading = Reading(os.path.join(options.state_dir or STATE_DIRECTORY, NAME), MOST_READ if few else None)
     wanted = _last(reading, options.last, options.resource, since)
     sample = list(islice(wanted, SAMPLE))
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    page = Page(sample, terminal, options.verbose)
+    page = Page(sample, Paint(terminal.is_coloured()), options.verbose)
     shown = 0
     for entry in chain(sample, wanted):
         _write(entry, page, options.json)
@@ -125,8 +124,8 @@ def _last(reading: Reading, last: int, resource: str | None, since: float | None
 class Page:
     """Entries as lines for humans, in columns as wide as those shown first need."""
 
-    def __init__(self, shown: list[Entry], coloured: bool, verbose: bool) -> None:
-        self.coloured, self.verbose = coloured, verbose
+    def __init__(self, shown: list[Entry], paint: Paint, verbose: bool) -> None:
+        self.paint, self.verbose = paint, verbose
         rows = [_words(entry) for entry in shown]
         self.widths = [max((len(plain(row[column])) for row in rows), default=0) for column in range(COLUMNS)]
 
@@ -134,18 +133,14 @@ class Page:
         """The lines of one entry."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
         severity, *words = (f"{plain(word):<{width}}" for word, width in zip(_words(entry), self.widths, strict=True))
-        colour = RED if entry.severity <= ERR else YELLOW if entry.severity == WARNING else DIM
+        colour = RED if entry.severity <= ERR else YELLOW if entry.severity == WARNING else FAINT
         said = " - ".join(plain(text, 1000) for text in (entry.why, entry.result) if text)
         took = f" ({entry.took})" if entry.took else ""
-        columns = [self.paint(when, DIM), self.paint(severity, colour), *words, said + took]
+        columns = [self.paint(when, FAINT), self.paint(severity, colour), *words, said + took]
         yield "  ".join(columns).rstrip()
         if self.verbose:
             for piece in entry.evidence:
-                yield f"{'':<19}  {self.paint(plain(piece, 1000), DIM)}"
-
-    def paint(self, text: str, code: str) -> str:
-        """The text in a colour (ECMA-48 SGR), on a terminal."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and text.strip() else text
+                yield f"{'':<19}  {self.paint(plain(piece, 1000), FAINT)}"
 
 
 def _words(entry: Entry) -> tuple[str, ...]:

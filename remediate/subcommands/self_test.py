@@ -18,17 +18,17 @@ from collections.abc import Iterator
 from checks.devd import HOOK
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import exits, local, wiring
+from remediate import exits, local, terminal, wiring
 from remediate.arguments import Parser, seconds
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
 from remediate.state.journal import INFO, WARNING
 from remediate.subcommands import caller
 from remediate.subcommands.who import who
+from remediate.terminal import GREEN, RED, Paint
 from remediate.wiring import Chain, Link
 
 PROG = "hastwatch self-test"
-GREEN, RED = "32", "31"
 EXITS = {
     0: "all of it holds",
     1: "something does not",
@@ -57,11 +57,11 @@ def parser() -> Parser:
 
 def act(site: Site, options: argparse.Namespace) -> int:
     """Look at every link and say it; the exit status. Raises what `caller.run` tells of."""
-    seen = []
+    seen, paint = [], Paint(terminal.is_coloured())
     for link in _links(site, options):
         seen.append(link)
         if not options.json:
-            sys.stdout.write(f"{line(link, sys.stdout.isatty())}\n")
+            sys.stdout.write(f"{line(link, paint)}\n")
             sys.stdout.flush()
     broken = [link for link in seen if not link.holds]
     if options.json:
@@ -71,11 +71,10 @@ def act(site: Site, options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def line(link: Link, coloured: bool) -> str:
+def line(link: Link, paint: Paint) -> str:
     """A link for humans."""
-    word = "ok" if link.holds else "BROKEN"
-    shown = f"\x1b[{GREEN if link.holds else RED}m{word:<6}\x1b[0m" if coloured else f"{word:<6}"
-    return f"{link.name:<9}  {shown}  {plain(link.says)}"
+    word, colour = ("ok", GREEN) if link.holds else ("BROKEN", RED)
+    return f"{link.name:<9}  {paint(f'{word:<6}', colour)}  {plain(link.says)}"
 
 
 def _links(site: Site, options: argparse.Namespace) -> Iterator[Link]:

@@ -22,14 +22,13 @@ from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
 from checks.probes.verified import as_values as verified_values
-from remediate import exits, local
+from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
 from remediate.exits import USAGE
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
 from remediate.failover.state_there import StateThere
 from remediate.failover.verdict import Verdict, serves, verdict
 from remediate.site import Site
-from remediate.subcommands import terminal
 from remediate.subcommands.status_page import page
 
 SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130

@@ -1,6 +1,8 @@
-"""A terminal that is drawn on again and again: its alternate screen, which leaves what was there before as it was.
+"""What a terminal can do: whether standard output is one, its colours, a line that is drawn again, and its alternate
+screen, which leaves what was there before as it was.
 
-The sequences are those of xterm, which every terminal emulator and tmux(1), screen(1) and syscons(4) know or ignore.
+Colours are those of ECMA-48 (Select Graphic Rendition). The other sequences are xterm's, which every terminal emulator
+and tmux(1), screen(1) and syscons(4) know or ignore.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ import signal
 import sys
 from types import FrameType, TracebackType
 
+BOLD, FAINT = "1", "2"
+RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN = "31", "32", "33", "34", "35", "36"
+REDRAW_LINE = "\r\x1b[K"
+"""Back to the begin of the line, and nothing on it any more."""
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 """The alternate screen without a cursor, and back."""
 HOME, CLEAR_LINE = "\x1b[H", "\x1b[2K"
@@ -35,6 +41,17 @@ def size() -> tuple[int, int]:
     """Columns and lines, also of the standard output of a pipe: COLUMNS and LINES, or what terminals once had."""
     found = shutil.get_terminal_size(FALLBACK)
     return found.columns, found.lines
+
+
+class Paint:
+    """Colours where they are wanted."""
+
+    def __init__(self, coloured: bool) -> None:
+        self.coloured = coloured
+
+    def __call__(self, text: str, code: str) -> str:
+        """The text in a colour, or in several (`31;1`); without one as it is."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured and code and text else text
 
 
 class Screen:
