@@ -33,11 +33,6 @@ Admit = Callable[[str], list[str]]
 """The program and the arguments of a line that may be run. Raises Refused."""
 
 
-def is_asked(words: list[str]) -> bool:
-    """Whether the words of a line ask several questions."""
-    return words[:1] == [BATCH]
-
-
 def answer(words: list[str], admit: Admit) -> int:
     """Answer the questions in the words from BATCH on; the exit status. Raises Refused where they are none."""
     seconds, questions = _parsed(words)

@@ -65,7 +65,6 @@ MOUNT_MNT = Procedure(MOUNT.number, 3, 1, "MOUNT v3 MNT")  # RFC 1813 5.2.1
 MOUNT_UMNT = Procedure(MOUNT.number, 3, 3, "MOUNT v3 UMNT")  # 5.2.3
 MOUNT_EXPORT = Procedure(MOUNT.number, 3, 5, "MOUNT v3 EXPORT")  # 5.2.5
 NFS3_GETATTR = Procedure(NFS.number, 3, 1, "NFS v3 GETATTR")  # 3.3.1
-NFS3_LOOKUP = Procedure(NFS.number, 3, 3, "NFS v3 LOOKUP")  # 3.3.3
 NFS3_FSSTAT = Procedure(NFS.number, 3, 18, "NFS v3 FSSTAT")  # 3.3.18
 NFS4_COMPOUND = Procedure(NFS.number, 4, 1, "NFS v4 COMPOUND")  # RFC 7530 15.2
 
@@ -145,15 +144,6 @@ class Getattr(NamedTuple):
     """The answer to GETATTR; attributes with NFS3_OK only."""
 
     status: str
-    attributes: Attributes | None
-    seconds: float
-
-
-class Lookup(NamedTuple):
-    """The answer to LOOKUP. The handle is empty without NFS3_OK; attributes where the server sends them."""
-
-    status: str
-    handle: bytes
     attributes: Attributes | None
     seconds: float
 
@@ -241,16 +231,6 @@ def getattr3(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: Cre
     results, seconds, _ = rpc.call(nfsd, NFS3_GETATTR, opaque(handle), deadline=deadline, credentials=credentials)
     status = _status(results, NFSSTAT3, "nfsstat3")
     return Getattr(status, _attributes(results) if status == NFS3_OK else None, seconds)
-
-
-def lookup(nfsd: Endpoint, handle: bytes, name: str, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Lookup:
-    """A name in a directory (RFC 1813 3.3.3)."""
-    arguments = opaque(handle) + opaque(_path(name))
-    results, seconds, _ = rpc.call(nfsd, NFS3_LOOKUP, arguments, deadline=deadline, credentials=credentials)
-    status = _status(results, NFSSTAT3, "nfsstat3")
-    if status != NFS3_OK:
-        return Lookup(status, b"", None, seconds)
-    return Lookup(status, results.opaque(FHSIZE3), _attributes_if_sent(results), seconds)
 
 
 def fsstat(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Fsstat:

@@ -24,7 +24,7 @@ import time
 from enum import IntEnum
 from typing import NamedTuple
 
-from checks.probes.rpc_errors import Garbage, NoAnswer, NotRegistered, Refused, Rejected, RpcError, Unreachable
+from checks.probes.rpc_errors import Garbage, NoAnswer, Refused, Rejected, RpcError, Unreachable
 from checks.probes.xdr import Xdr, opaque, uint
 
 AUTH_NONE, AUTH_SYS = 0, 1  # auth_flavor, RFC 5531 8.2
@@ -113,7 +113,6 @@ class Credentials(NamedTuple):
 
 
 ROOT = Credentials()
-PORTMAP_GETPORT = Procedure(100000, 2, 3, "portmap GETPORT")  # RFC 1833 3.2
 
 
 class Reply(NamedTuple):
@@ -148,7 +147,7 @@ def call(
     credentials: Credentials | None = None,
 ) -> Reply:
     """Call a remote procedure once, from a reserved source port when this process may have one; without credentials
-    as AUTH_NONE. Raises any RpcError but NotRegistered."""
+    as AUTH_NONE. Raises any RpcError."""
     what = f"{procedure.name}, {endpoint}"
     xid = os.urandom(4)
     flavor, body = (AUTH_NONE, b"") if credentials is None else (AUTH_SYS, credentials.body())
@@ -167,30 +166,6 @@ def call(
         raise _failure(error, what, time.monotonic() - started) from error
     seconds = time.monotonic() - started
     return Reply(_results(Xdr(record, what), xid, reserved_port), seconds, reserved_port)
-
-
-def getport(
-    address: Address,
-    program: Program,
-    version: int,
-    protocol: Protocol,
-    *,
-    deadline: float,
-    portmap_port: int = PORTMAP_PORT,
-) -> Endpoint:
-    """Where the port mapper says that a program listens (RFC 1833 3.2, PMAPPROC_GETPORT), asked over that protocol.
-
-    No sign of life: the entry of a killed server stays. And rpcbind gives the port of another version of the program
-    when it hasn't the wanted one. Raises NotRegistered, and what call() raises.
-    """
-    arguments = uint(program.number, version, protocol, 0)
-    results = call(Endpoint(address, portmap_port, protocol), PORTMAP_GETPORT, arguments, deadline=deadline).results
-    port = results.uint()
-    if port == 0:
-        raise NotRegistered(results.call, f"{program.name} v{version} over {protocol.name.lower()} isn't registered")
-    if port > 65535:
-        raise results.garbage(f"port {port}")
-    return Endpoint(address, port, protocol)
 
 
 def _left(deadline: float) -> float:

@@ -44,12 +44,6 @@ class Unreachable(RpcError):
     reason = "host-unreachable"
 
 
-class NotRegistered(RpcError):
-    """The port mapper answers and does not know the program."""
-
-    reason = "not-registered"
-
-
 class Garbage(RpcError):
     """Something answered that was not understood."""
 

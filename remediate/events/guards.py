@@ -49,12 +49,6 @@ COOL_DOWN = Guard("cool-down", "the same was tried a short while ago")
 HOURLY_LIMIT = Guard("hourly-limit", "too many repairs were tried in the last hour: a human has to look")
 NO_RECORD = Guard("no-record", "what was tried before is not known, or cannot be written down")
 
-GUARDS = (
-    DOWNTIME, FLAPPING, NOT_ALLOWED, NO_POLICY, MAINTENANCE, REPAIR_RUNS, CONVERGENCE_RUNS, LEAVING, NOT_SEEN,
-    UNSAFE, COOL_DOWN, HOURLY_LIMIT, NO_RECORD,
-)  # fmt: skip
-"""All there are, in the order in which they are looked at."""
-
 
 class HeldBack(Exception):
     """A guard holds the repair back; the text is its sentence with what was seen."""

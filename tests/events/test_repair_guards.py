@@ -12,7 +12,7 @@ from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.policy import REPAIRS, Repair, SplitBrain
 from checks.probes.hold import Reason, Why
 from remediate.events import guards
-from remediate.events.guards import GUARDS, Guard
+from remediate.events.guards import Guard
 from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Ending, repair, would
 from remediate.failover import hold
@@ -46,8 +46,8 @@ def test_the_configuration_knows_every_repair() -> None:
 
 
 def test_every_guard_has_a_name_and_a_sentence_of_its_own() -> None:
-    assert len({guard.name for guard in GUARDS}) == len({guard.says for guard in GUARDS}) == len(GUARDS)
-    assert {guard for guard in vars(guards).values() if isinstance(guard, Guard)} == set(GUARDS)
+    rows = [guard for guard in vars(guards).values() if isinstance(guard, Guard)]
+    assert len({guard.name for guard in rows}) == len({guard.says for guard in rows}) == len(rows) > 0
 
 
 def suspend(pair: InstalledPair) -> None:

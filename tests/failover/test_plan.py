@@ -22,7 +22,8 @@ from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
-from remediate.failover.steps import Do, Step, node_after, resource_after
+from remediate.failover.steps import Do, Step
+from tests.failover.effects import node_after, resource_after
 
 POLICIES = (
     Failover(),

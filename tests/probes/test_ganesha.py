@@ -57,6 +57,12 @@ def handle_of(ganesha: Ganesha, directory: Path | str) -> bytes:
     return mounted.handle
 
 
+def registered(ganesha: Ganesha, program: Program, version: int, protocol: Protocol) -> Endpoint:
+    """Where the port mapper says that a program listens."""
+    (port,) = nfs.registrations(ganesha.address, deadline=within()).ports(program, version, protocol)
+    return Endpoint(ganesha.address, port, protocol)
+
+
 # Healthy
 
 
@@ -65,7 +71,7 @@ def handle_of(ganesha: Ganesha, directory: Path | str) -> bytes:
 def test_a_served_program_answers_null_where_the_port_mapper_says(
     healthy: Ganesha, program: Program, version: int, protocol: Protocol
 ) -> None:
-    endpoint = rpc.getport(healthy.address, program, version, protocol, deadline=within())
+    endpoint = registered(healthy, program, version, protocol)
     assert nfs.null(endpoint, program, version, deadline=within()).endpoint.port == endpoint.port
 
 
@@ -76,13 +82,8 @@ def test_version_2_is_not_served(healthy: Ganesha, protocol: Protocol) -> None:
     assert (caught.value.stat, caught.value.low, caught.value.high) == ("PROG_MISMATCH", 3, 4)
 
 
-def test_the_port_mapper_gives_the_port_of_version_3_for_version_2(healthy: Ganesha) -> None:
-    assert rpc.getport(healthy.address, nfs.NFS, 2, TCP, deadline=within()) == healthy.nfsd()
-
-
 def test_statd_is_not_registered(healthy: Ganesha) -> None:
-    with pytest.raises(rpc_errors.NotRegistered):
-        rpc.getport(healthy.address, nfs.STATUS, 1, TCP, deadline=within())
+    assert nfs.registrations(healthy.address, deadline=within()).ports(nfs.STATUS, 1, TCP) == ()
 
 
 @BOTH
@@ -132,20 +133,6 @@ def test_fsstat_gives_the_size_of_the_file_system(healthy: Ganesha) -> None:
 def test_fsstat_of_the_memory_file_system_is_all_zeros(healthy: Ganesha) -> None:
     space = nfs.fsstat(healthy.nfsd(), handle_of(healthy, "/memory"), deadline=within()).space
     assert space == nfs.Space(0, 0, 0, 0, 0, 0)
-
-
-def test_lookup_finds_a_file(healthy: Ganesha) -> None:
-    letter = healthy.volume / "häst"
-    letter.write_text("neigh")
-    handle = handle_of(healthy, healthy.volume)
-    found = nfs.lookup(healthy.nfsd(), handle, "häst", deadline=within())
-    assert found.attributes is not None
-    assert (found.status, found.attributes.fileid, found.attributes.size) == ("NFS3_OK", letter.stat().st_ino, 5)
-
-
-def test_lookup_of_a_name_that_is_not_there_is_noent(healthy: Ganesha) -> None:
-    handle = handle_of(healthy, healthy.volume)
-    assert nfs.lookup(healthy.nfsd(), handle, "nothing", deadline=within()).status == nfs.NFS3ERR_NOENT
 
 
 def test_a_handle_that_nobody_gave_out_is_bad(healthy: Ganesha) -> None:
@@ -229,7 +216,7 @@ def test_a_server_that_wants_a_reserved_port_says_so_to_an_ordinary_user(served:
 def test_a_killed_server_is_still_registered_and_only_null_calls_tell(doomed: Ganesha) -> None:
     doomed.kill("ganesha")
     with doomed.network():
-        assert rpc.getport(doomed.address, nfs.NFS, 3, TCP, deadline=within()) == doomed.nfsd()
+        assert registered(doomed, nfs.NFS, 3, TCP) == doomed.nfsd()
         for protocol in Protocol:
             with pytest.raises(rpc_errors.Refused):
                 nfs.null(doomed.nfsd(protocol), nfs.NFS, 3, deadline=within())
@@ -239,7 +226,7 @@ def test_without_a_port_mapper_mountd_and_nfsd_answer_at_their_known_ports(doome
     doomed.kill("rpcbind")
     with doomed.network():
         with pytest.raises(rpc_errors.Refused):
-            rpc.getport(doomed.address, nfs.MOUNT, 3, TCP, deadline=within())
+            nfs.registrations(doomed.address, deadline=within())
         handle = handle_of(doomed, doomed.volume)
         assert nfs.getattr3(doomed.nfsd(), handle, deadline=within()).status == nfs.NFS3_OK
 
@@ -270,7 +257,7 @@ def test_a_server_that_goes_on_after_a_stop_answers_again(served: Ganesha) -> No
 
 def test_a_stopped_port_mapper_ends_at_the_deadline(served: Ganesha) -> None:
     with served.stopped("rpcbind"), served.network(), pytest.raises(rpc_errors.NoAnswer):
-        rpc.getport(served.address, nfs.NFS, 3, UDP, deadline=within(0.2))
+        nfs.registrations(served.address, deadline=within(0.2))
 
 
 def test_an_address_without_a_host_is_no_answer_or_unreachable(healthy: Ganesha) -> None:

@@ -53,10 +53,6 @@ def getattr3(nfsd: Endpoint) -> nfs.Getattr:
     return nfs.getattr3(nfsd, HANDLE, deadline=ample())
 
 
-def lookup(nfsd: Endpoint) -> nfs.Lookup:
-    return nfs.lookup(nfsd, HANDLE, "spool", deadline=ample())
-
-
 def fsstat(nfsd: Endpoint) -> nfs.Fsstat:
     return nfs.fsstat(nfsd, HANDLE, deadline=ample())
 
@@ -268,25 +264,6 @@ def test_the_file_type_is_named(number: int, name: str) -> None:
     assert attributes is not None and attributes.type == name
 
 
-def test_lookup_gives_the_handle_and_attributes_of_the_name() -> None:
-    found = fact(words(0) + text(b"spool's handle") + words(1) + FATTR3 + words(0), lookup)
-    assert (found.status, found.handle, found.attributes) == ("NFS3_OK", b"spool's handle", ATTRIBUTES)
-
-
-def test_lookup_gives_no_attributes_when_the_server_sends_none() -> None:
-    assert fact(words(0) + text(b"spool's handle") + words(0, 0), lookup).attributes is None
-
-
-def test_lookup_is_asked_with_directory_and_name() -> None:
-    call = asked(words(2, 0), lookup)[1]
-    assert (call.procedure, call.arguments) == (3, text(HANDLE) + text(b"spool"))
-
-
-def test_a_failed_lookup_has_its_status_and_no_handle() -> None:
-    found = fact(words(2, 0), lookup)
-    assert (found.status, found.handle) == ("NFS3ERR_NOENT", b"")
-
-
 @pytest.mark.parametrize("attributes", [words(0), words(1) + FATTR3])
 def test_fsstat_gives_the_space(attributes: bytes) -> None:
     found = fact(words(0) + attributes + hypers(1 << 40, 1 << 39, 1 << 38, 100, 50, 49) + words(0), fsstat)
@@ -332,13 +309,12 @@ def test_results_of_other_operations_are_garbage() -> None:
 
 # Any answer at all
 
-QUESTIONS: list[Question[object]] = [registrations, export_list, mount, umount, getattr3, lookup, fsstat, root4]
+QUESTIONS: list[Question[object]] = [registrations, export_list, mount, umount, getattr3, fsstat, root4]
 ANSWERS = [
     words(1, 100003, 3, 6, 2049, 0),
     entry(DIRECTORY, b"web1") + words(0),
     words(0) + text(HANDLE) + words(1, 1),
     words(0) + FATTR3,
-    words(0) + text(HANDLE) + words(1) + FATTR3,
     words(0, 1) + FATTR3 + hypers(1, 2, 3, 4, 5, 6),
     ROOT4,
 ]

@@ -18,7 +18,6 @@ from checks.probes.rpc import Address, Credentials, Endpoint, Procedure, Program
 from checks.probes.xdr import ENTRIES_MAX, Xdr, opaque, uint
 from tests.probes.faulty_nfs_server import (
     LAST_FRAGMENT,
-    LOOPBACK,
     Answer,
     CutOff,
     Endless,
@@ -319,30 +318,6 @@ def test_any_body_after_the_xid_is_a_reply_or_a_typed_error(
     except (rpc_errors.Garbage, rpc_errors.Rejected):
         return
     assert body.startswith(words(1, 0)) and body.endswith(reply.results.octets[reply.results.offset :])
-
-
-# The port mapper
-
-
-@BOTH
-def test_getport_asks_for_program_version_and_protocol(protocol: Protocol) -> None:
-    with FaultyServer(success(words(2049))) as server:
-        found = rpc.getport(LOOPBACK, NFS, 3, protocol, deadline=within(AMPLE), portmap_port=server.port)
-        call = server.calls[0]
-    assert found == Endpoint(LOOPBACK, 2049, protocol)
-    assert (call.program, call.version, call.procedure) == (100000, 2, 3)
-    assert (call.protocol, call.arguments) == (protocol, words(100003, 3, protocol, 0))
-
-
-def test_port_zero_is_not_registered() -> None:
-    with FaultyServer(success(words(0))) as server, pytest.raises(rpc_errors.NotRegistered) as caught:
-        rpc.getport(LOOPBACK, NFS, 3, UDP, deadline=within(AMPLE), portmap_port=server.port)
-    assert caught.value.why == "NFS v3 over udp isn't registered"
-
-
-def test_a_port_above_65535_is_garbage() -> None:
-    with FaultyServer(success(words(65536))) as server, pytest.raises(rpc_errors.Garbage):
-        rpc.getport(LOOPBACK, NFS, 3, TCP, deadline=within(AMPLE), portmap_port=server.port)
 
 
 # Names and addresses
