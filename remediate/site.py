@@ -6,6 +6,7 @@ the place of a real one and no other code knows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import Config
@@ -52,6 +53,12 @@ class Way:
         """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""
         node = self.node(seconds)
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
+
+    def detach(self, site: Site, why: str, call: Callable[[Site], object]) -> None:
+        """Do the call in a process of its own on this machine and return at once. Raises OSError."""
+        from remediate.detached import detach
+
+        detach(site, why, lambda: call(site))
 
     def talk(self, argv: tuple[str, ...]) -> Line:
         """Start a command line on the node and keep its input and output open. Raises ProbeError."""

@@ -15,7 +15,7 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local
-from remediate.detached import detach, internal
+from remediate.detached import internal
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.carp_arrival import Refused, carp_event
 from remediate.failover.patience import patiently as patiently
@@ -44,12 +44,12 @@ class Hook(NamedTuple):
 
 def carp(words: list[str]) -> int:
     """The hook of devd(8); the exit status."""
-    return run(Hook("carp-hast-switch", CARP_USAGE, _carp), words)
+    return run(Hook("carp-hast-switch", CARP_USAGE, carp_on), words)
 
 
 def hast(words: list[str]) -> int:
     """The hook of hastd(8); the exit status."""
-    return run(Hook("hastwatch-hast-event", HAST_USAGE, _hast), words)
+    return run(Hook("hastwatch-hast-event", HAST_USAGE, hast_on), words)
 
 
 CARP_USAGE = """VHID@IFACE MASTER|BACKUP|INIT
@@ -110,19 +110,21 @@ def parse(words: list[str]) -> tuple[Where, list[str], str]:
     return Where(**said), rest, ""
 
 
-def _carp(site: Site, words: list[str]) -> int:
+def carp_on(site: Site, words: list[str]) -> int:
+    """What the hook of devd(8) does on a site; the exit status. Raises Refused, OSError."""
     noted = note_carp(site, words)
     if noted.trigger:
-        detach(site, noted.trigger, lambda: _pushed(site, noted.trigger, lambda: noted.converge(site)))
+        site.here.detach(site, noted.trigger, lambda own: _pushed(own, noted.trigger, lambda: noted.converge(own)))
     return noted.status
 
 
-def _hast(site: Site, words: list[str]) -> int:
+def hast_on(site: Site, words: list[str]) -> int:
+    """The same for that of hastd(8)."""
     from remediate.failover.hast_words import refuse_wrong
 
     refuse_wrong(words)
     why = f"hastd {' '.join(words)}"
-    detach(site, why, lambda: _pushed(site, why, lambda: hast_work(site, words)))
+    site.here.detach(site, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
     return 0
 
 

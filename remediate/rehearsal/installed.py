@@ -29,8 +29,9 @@ from remediate.rehearsal.site import site_of
 from remediate.state import clients as remembered
 from remediate.state import noted
 from remediate.state.journal import ERR
-from remediate.state.ledger import Copy
 from remediate.state.store import StateError
+from remediate.subcommands import clients as clients_command
+from remediate.subcommands import ledger
 from remediate.subcommands.verify import status
 from remediate.verification import answering
 from remediate.verification.asking import SUBCOMMAND
@@ -40,6 +41,7 @@ from simulator.host.programs import PythonHook
 from simulator.rc.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable
 
     from remediate.site import Site
@@ -81,7 +83,10 @@ class Installed:
 
     def site(self, node: Node, fate: Fate = NEVER) -> Site:
         """The site of a new process on a node."""
-        return site_of(node, self.state, self.configs[node.name], Life(fate))
+        return self._site(node, Life(fate))
+
+    def _site(self, node: Node, life: Life) -> Site:
+        return site_of(node, self.state, self.configs[node.name], life, lambda call: self.work(node, call))
 
     def start_worker(self, node: Node, wish: Wish) -> Life:
         """A detached convergence on a node."""
@@ -90,7 +95,7 @@ class Installed:
     def work(self, node: Node, call: Callable[[Site], object]) -> Life:
         """A detached worker on a node that does something on its site."""
         life = Life(self.fates.pop(node.name, NEVER))
-        site = site_of(node, self.state, self.configs[node.name], life)
+        site = self._site(node, life)
         self.workers.append(life)
         self._as_task(node, lambda: call(self._started(node, site, node.pair.layout.costs.python_worker)))
         return life
@@ -117,13 +122,10 @@ class Installed:
     def _carp_event(self, node: Node, argv: list[str]) -> int:
         site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
         try:
-            noted = worker.note_carp(site, argv[1:])
+            return worker.carp_on(site, argv[1:])
         except arrival.Refused as error:
             site.journal.entry("hook", why="carp-hast-switch", result=str(error), severity=ERR)
             return FAILED
-        if noted.trigger:
-            self.work(node, noted.converge)
-        return noted.status
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
         """As contrib/freebsd/hastwatch-hast-event: noted where a convergence runs, else a process of Python."""
@@ -198,19 +200,13 @@ class Installed:
             return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
             self.messages.append((node.clock.now, node.name, " ".join(words)))
-            copies = zip(words[1].split(","), words[3].split(","), strict=True)
-            try:
-                triggers = [arrival.told(self.site(node), name, Copy(copy), words[5]) for name, copy in copies]
-            except StateError:
-                return FAILED
-            trigger = next(filter(None, triggers), "")
-            if trigger:
-                self._start_patient_worker(node, trigger)
-            return 0
+            return self._acts(node, ledger.act, ledger.parsed(words[1:]))
         if words[:1] == ["verify"] and words[2:] == ["--afresh", "--quiet"]:
             return self._verify(node, words[1])
-        if words[:1] == ["clients"]:
-            return self._clients(node, words[1:])
+        if words[:2] == ["clients", "--told"]:
+            return self._acts(node, clients_command.act, clients_command.parser().parse_args(words[1:]))
+        if words[:2] == ["clients", "--keep"] and len(words) == 3:
+            return self._keep_clients(node, words[2])
         if words == ["switchover"]:
             return self._switchover(node)
         return 0 if words == ["--version"] else exits.USAGE
@@ -223,25 +219,26 @@ class Installed:
             self.pair.note(node.name, f"hastwatch switchover: {error}")
             return FAILED
 
-    def _clients(self, node: Node, words: list[str]) -> int:
-        """`hastwatch clients --told ADDRESS CLIENT...`, as the other node calls it, and `--keep POINT`."""
-        site = self.site(node)
+    def _acts(self, node: Node, act: Callable[[Site, Namespace], int], options: Namespace) -> int:
+        """What a subcommand does on the site of a process; nobody reads what it says of an error."""
         try:
-            if words[:1] == ["--told"] and len(words) > 1:
-                clients.told(site, words[1], words[2:])
-                return 0
-            if words[:1] == ["--keep"] and len(words) == 2:
-                text = clients.text(remembered.read(site.store)).decode()
-                node.clock.wait(node.clock.start(node.write_file(f"{words[1]}/{clients.FILE}", text)))
-                return 0
-        except (ValueError, StateError, OSError):
+            return act(self.site(node), options)
+        except (StepFailed, ProbeError, StateError):
             return FAILED
-        return exits.USAGE
+
+    def _keep_clients(self, node: Node, point: str) -> int:
+        """`hastwatch clients --keep POINT`, which writes into a file system that is mounted on the node."""
+        try:
+            text = clients.text(remembered.read(self.site(node).store)).decode()
+            node.clock.wait(node.clock.start(node.write_file(f"{point}/{clients.FILE}", text)))
+        except (StateError, OSError):
+            return FAILED
+        return 0
 
     def _session(self, node: Node, argv: list[str], end_of: Callable[[Life], SessionEnd]) -> None:
         """`hastwatch take-over` and `hastwatch extents RESOURCE`, which the other node talks to."""
         life = Life(self.fates.pop(node.name, NEVER))
-        site, line = site_of(node, self.state, self.configs[node.name], life), SimulatedLine(end_of(life))
+        site, line = self._site(node, life), SimulatedLine(end_of(life))
         self.workers.append(life)
         if argv[1:2] == [SUBCOMMAND]:
             self._as_task(node, lambda: answering.answer(site, argv[2], line))

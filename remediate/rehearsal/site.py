@@ -52,8 +52,15 @@ CONNECT_TIMEOUT = 3.0
 """Seconds after which the way to a peer that nobody answers for gives up: `ssh -o ConnectTimeout=3`, as documented."""
 
 
-def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None = None) -> Site:
+Detached = Callable[[Callable[[Site], object]], object]
+"""Begins a process of its own on a node, which makes a call on the site that it is given."""
+
+
+def site_of(
+    node: SimulatedNode, state: Path, config: Config, life: Life | None = None, detached: Detached | None = None
+) -> Site:
     """The site of a new process on a node. `life` decides when that is killed; without one only a power cut does.
+    `detached` begins what it leaves to another process.
 
     The peer is asked over the management network; `site._replace(peer=None)` has no way to it.
     """
@@ -75,7 +82,7 @@ def site_of(node: SimulatedNode, state: Path, config: Config, life: Life | None 
     def boot() -> str:
         return node.boot_mark or "not known"
 
-    here = WayOfThePair(node, living, memory)
+    here = WayOfThePair(node, living, memory, detached)
     return Site(
         here,
         PeerWay(WayToThePeer(node, living, memory, config), here),
@@ -223,9 +230,9 @@ def login(here: SimulatedNode, there: SimulatedNode) -> Steps[None]:
 class WayOfThePair(Way):
     """The way of a process to the node it runs on. `via` is not empty, as nothing of this machine is that node's."""
 
-    def __init__(self, node: SimulatedNode, life: Life, memory: Memory) -> None:
+    def __init__(self, node: SimulatedNode, life: Life, memory: Memory, detached: Detached | None = None) -> None:
         super().__init__(("/", node.name), memory)
-        self.simulated, self._life, self._memory = node, life, memory
+        self.simulated, self._life, self._memory, self._detached = node, life, memory, detached
 
     @property
     def machine(self) -> Machine | None:
@@ -239,6 +246,13 @@ class WayOfThePair(Way):
         made.reads = SimulatedMachine(self.simulated, self._life).read
         made.known_as(self.simulated.kernel.values["kern.hostname"])
         return made
+
+    def detach(self, site: Site, why: str, call: Callable[[Site], object]) -> None:
+        """The same on the simulated node, where hastwatch is installed on it (`installed.py`). Raises Killed."""
+        self._life.check()
+        if self._detached is None:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        self._detached(call)
 
     def extents(self, where: Provider) -> SimulatedExtents:
         """A copy on a disk of the node. Raises NotFound, Killed."""

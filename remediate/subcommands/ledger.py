@@ -24,7 +24,7 @@ from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
-from remediate import detached, exits, local, worker
+from remediate import exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import damaged, own_copy
 from remediate.failover.arrival import told
@@ -44,6 +44,13 @@ EXITS = {
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
+    options = parsed(words)
+    acts = bool(options.told or options.sound)
+    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
+
+
+def parsed(words: list[str] | None) -> argparse.Namespace:
+    """The command line, of which each part fits the others."""
     made = parser()
     options = made.parse_args(words)
     if (options.told is None) is not (options.by is None):
@@ -52,8 +59,7 @@ def main(words: list[str] | None = None) -> int:
         made.error("--told says one thing of each RES")
     if options.sound and (options.told or not options.resource):
         made.error("--sound goes with RES alone")
-    acts = bool(options.told or options.sound)
-    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
+    return options
 
 
 def parser() -> Parser:
@@ -78,8 +84,8 @@ def act(site: Site, options: argparse.Namespace) -> int:
         both = zip(options.resource, options.told, strict=True)
         triggers = [told(site, name, copy, options.by) for name, copy in both]
         if trigger := next(filter(None, triggers), ""):
-            detached.detach(
-                site, trigger, lambda: worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+            site.here.detach(
+                site, trigger, lambda own: worker.patiently(own, trigger, lambda: converge(own, Wish(trigger)))
             )
         return 0
     if options.sound:
