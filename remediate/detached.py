@@ -21,8 +21,11 @@ DEEPEST = 6
 """Places of a program that an internal error is told with."""
 
 
-def detach(site: Site, why: str, call: Callable[[], object]) -> None:
-    """Do the call in a process of its own and return at once. Raises OSError where there is none to be had."""
+def detach(site: Site, why: str, call: Callable[[Site], object]) -> None:
+    """Make the call, on the site of its process, in one of its own and return at once. Raises OSError where there is
+    none to be had."""
+    if site.here.begins(call):
+        return
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
     child = os.fork()
@@ -39,7 +42,7 @@ def detach(site: Site, why: str, call: Callable[[], object]) -> None:
 
     def alone() -> None:
         _stand_alone()
-        call()
+        call(site)
 
     os._exit(work(site, why, alone))
 

@@ -54,11 +54,10 @@ class Way:
         node = self.node(seconds)
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
 
-    def detach(self, site: Site, why: str, call: Callable[[Site], object]) -> None:
-        """Do the call in a process of its own on this machine and return at once. Raises OSError."""
-        from remediate.detached import detach
-
-        detach(site, why, lambda: call(site))
+    def begins(self, call: Callable[[Site], object]) -> bool:
+        """Begin a process on the node that makes a call, where its processes are not those of this machine. Whether it
+        was begun: if not, `remediate.detached` forks. Raises OSError."""
+        return False
 
     def talk(self, argv: tuple[str, ...]) -> Line:
         """Start a command line on the node and keep its input and output open. Raises ProbeError."""

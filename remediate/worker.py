@@ -15,7 +15,7 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local
-from remediate.detached import internal
+from remediate.detached import detach, internal
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.carp_arrival import Refused, carp_event
 from remediate.failover.patience import patiently as patiently
@@ -114,7 +114,7 @@ def carp_on(site: Site, words: list[str]) -> int:
     """What the hook of devd(8) does on a site; the exit status. Raises Refused, OSError."""
     noted = note_carp(site, words)
     if noted.trigger:
-        site.here.detach(site, noted.trigger, lambda own: _pushed(own, noted.trigger, lambda: noted.converge(own)))
+        detach(site, noted.trigger, lambda own: _pushed(own, noted.trigger, lambda: noted.converge(own)))
     return noted.status
 
 
@@ -124,7 +124,7 @@ def hast_on(site: Site, words: list[str]) -> int:
 
     refuse_wrong(words)
     why = f"hastd {' '.join(words)}"
-    site.here.detach(site, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
+    detach(site, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
     return 0
 
 

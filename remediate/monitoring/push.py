@@ -75,7 +75,7 @@ def _start(site: Site, why: str, work: Callable[[], object]) -> None:
     if said is None or not said.submit.on_event:
         return
     try:
-        detach(site, f"push: {why}", work)
+        detach(site, f"push: {why}", lambda own: work())
     except OSError as error:
         site.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
 

@@ -247,12 +247,12 @@ class WayOfThePair(Way):
         made.known_as(self.simulated.kernel.values["kern.hostname"])
         return made
 
-    def detach(self, site: Site, why: str, call: Callable[[Site], object]) -> None:
-        """The same on the simulated node, where hastwatch is installed on it (`installed.py`). Raises Killed."""
+    def begins(self, call: Callable[[Site], object]) -> bool:
+        """A process of the simulated node, where hastwatch is installed on it (`installed.py`). Raises Killed."""
         self._life.check()
-        if self._detached is None:
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        self._detached(call)
+        if self._detached is not None:
+            self._detached(call)
+        return self._detached is not None
 
     def extents(self, where: Provider) -> SimulatedExtents:
         """A copy on a disk of the node. Raises NotFound, Killed."""

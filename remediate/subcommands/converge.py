@@ -20,7 +20,7 @@ from contextlib import suppress
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import exits, local, worker
+from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import carry, disk_errors
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
@@ -96,7 +96,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         return 0
     progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
     if options.detach:
-        site.here.detach(site, wish.trigger, lambda own: outcome_of(own, options, wish, lambda step: None))
+        detached.detach(site, wish.trigger, lambda own: outcome_of(own, options, wish, lambda step: None))
         return 0
     outcome = outcome_of(site, options, wish, progress)
     if options.periodic:

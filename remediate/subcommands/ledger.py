@@ -24,7 +24,7 @@ from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
 from checks.probes.times import utc
-from remediate import exits, local, worker
+from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
 from remediate.failover import damaged, own_copy
 from remediate.failover.arrival import told
@@ -84,7 +84,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         both = zip(options.resource, options.told, strict=True)
         triggers = [told(site, name, copy, options.by) for name, copy in both]
         if trigger := next(filter(None, triggers), ""):
-            site.here.detach(
+            detached.detach(
                 site, trigger, lambda own: worker.patiently(own, trigger, lambda: converge(own, Wish(trigger)))
             )
         return 0

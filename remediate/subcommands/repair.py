@@ -24,7 +24,7 @@ import signal
 import sys
 
 from checks.plugin.text import plain
-from remediate import exits, local
+from remediate import detached, exits, local
 from remediate.arguments import Parser
 from remediate.events import guards, repair
 from remediate.events.remedy import Held, Remedy, Request
@@ -88,7 +88,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
         sys.stdout.write(shown_as_json(shown) if options.json else shown_as_text(shown))
         return 0
     if options.detach:
-        site.here.detach(site, f"repair {options.remedy}", lambda own: repair.repair(own, request))
+        detached.detach(site, f"repair {options.remedy}", lambda own: repair.repair(own, request))
         sys.stdout.write(DETACHED.format(options.remedy))
         sys.stdout.flush()
         return 0

@@ -50,7 +50,7 @@ from remediate import detached
 from remediate.local import Where, site
 
 class Made:
-    def __call__(self):
+    def __call__(self, site):
         here = {"session": os.getsid(0), "group": os.getpgrp(), "pid": os.getpid(), "cwd": os.getcwd()}
         here["umask"] = os.umask(0)
         here["open"] = {number: os.readlink(f"/dev/fd/{number}") for number in os.listdir("/dev/fd")
@@ -159,7 +159,7 @@ from remediate import detached, exits, worker
 os.setuid(65534)
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 def act(site, words):
-    detached.detach(site, "a test", lambda: None)
+    detached.detach(site, "a test", lambda site: None)
     return 0
 print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
 """
