@@ -131,9 +131,12 @@ def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
         if not mount.shows(write) or set(write.pieces) <= there:
             continue
         buffered = not set(write.pieces) <= here
-        if event is Event.CLEAN_HANDOVER and linked:
+        missed = disk_of(peer, resource).lacks(write.pieces)
+        if event is Event.CLEAN_HANDOVER and linked and not missed:
             continue
-        if not buffered or event is Event.CLEAN_HANDOVER:
+        if missed:
+            cause = Cause.DAMAGE
+        elif not buffered or event is Event.CLEAN_HANDOVER:
             cause = Cause.REPLICATION
         elif event is Event.ROLE_FIRST:
             cause = of_the_steps(node, primary_worker(node, resource), linked)
@@ -170,8 +173,8 @@ def unexplained(pair: Pair, resource: str) -> set[int]:
     """Extents in which the two disks differ although the next synchronisation would not copy them: always empty.
 
     A primary that runs copies what it knows as dirty or underway and what the peer's activemap names; a primary that
-    has yet to start also what its own activemap names. What a disk failed to write, and where its bits have flipped,
-    is known to differ for ever. Disks that fail, were replaced or newly created are left out.
+    has yet to start also what its own activemap names. What a disk failed to write or has never answered, and where its
+    bits have flipped, is known to differ for ever. Disks that fail, were replaced or newly created are left out.
     """
     one, other = (disk_of(node, resource) for node in pair.nodes.values())
     if one.failing or other.failing or one.metadata is None or other.metadata is None:
@@ -184,6 +187,6 @@ def unexplained(pair: Pair, resource: str) -> set[int]:
     running = [worker.disk for worker in workers]
     known = set().union(*(disk.active for disk in (one, other) if not any(disk is each for each in running)))
     for worker in workers:
-        known |= worker.behind
+        known |= worker.behind | worker.forgotten
     known |= one.damaged | other.damaged
     return {extent for extent in range(one.metadata.extents) if extent not in known and one.differs(other, extent)}

@@ -80,8 +80,8 @@ class Disk:
     half_synchronised: bool = False
     """A synchronisation of it has begun, and none has been completed since: nothing on it tells what it lacks."""
     missed: dict[int, set[Piece]] = field(default_factory=dict)
-    """Extents of which a write failed here, or bits have flipped, and that was not made good since: with the pieces
-    that are not read from them. Nothing of the system knows that; it is for the account."""
+    """Extents of which a write failed here or was forgotten (`synchronisation._forget`), or bits have flipped, and that
+    was not made good since: with the pieces that are not read from them. It is for the account alone."""
     flips: dict[int, int] = field(default_factory=dict)
     """Extents in which bits have flipped silently, and the number of the event."""
     recent: list[int] = field(default_factory=list)

@@ -61,6 +61,9 @@ class PrimaryWorker:
         self.dirty: set[int] = set()
         self.inflight: dict[int, int] = {}
         """Extents of writes that the peer has not confirmed yet, with how many."""
+        self.forgotten: set[int] = set()
+        """Extents of writes that the peer was sent and has not answered when the connection was lost: clean in memory
+        (`disconnect`), though its copy may not have them."""
         self.stuck: set[int] = set()
         """Extents of writes that failed on every side there was: activemap_write_complete() is not called for them, so
         that they count as dirty until the worker ends, and are not copied before (activemap.c, am_memtab)."""
@@ -76,7 +79,10 @@ class PrimaryWorker:
         after which that has everything."""
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
+        self._sent: dict[int, Request] = {}
+        """By id(): what was sent and is not answered yet (hio_recv_list), for memsync not finally."""
         self._unanswered: list[Request] = []
+        """Those of them for whose answer `timeout` runs."""
         self._answer_deadline: Timer | None = None
         """`timeout` after a request that the peer has not answered."""
         self._silence: Timer | None = None
@@ -126,6 +132,7 @@ class PrimaryWorker:
         if self.metadata.resuid == 0:
             self.update(localcnt=0, remotecnt=0)
         self.dirty = set(self.disk.active)
+        self.disk.recent.clear()  # keepdirty is of a worker: what an earlier one kept is dirty now (activemap_copyin())
         yield self.hastd.node.processor.use(self.hastd.costs.device_appears)
         absent = self.hastd.node.trouble.absent_devices
         if self.resource.conf.name not in absent:
@@ -205,9 +212,10 @@ class PrimaryWorker:
         return there
 
     def disconnect(self) -> None:
-        """The connection is lost: what waited for the peer is done locally, and is dirty.
-
-        hastd itself forgets the latter (freebsd-facts: unanswered-writes-are-not-copied)."""
+        """The connection is lost: what waited for the peer is done locally. A write that was not sent yet is dirty. One
+        that was sent and not answered gets an error of the remote side, no activemap_need_sync(), and is acknowledged
+        with its extent clean: only what is kept dirty on the disk, for fewer writes of the map, still names it, for the
+        next worker (freebsd-facts: unanswered-writes-are-not-copied)."""
         if not self.alive or self.secondary is None:
             return
         if self.stopped:
@@ -223,13 +231,18 @@ class PrimaryWorker:
             self.hastd.event(self.resource, "syncintr")
         self.hastd.event(self.resource, "disconnect")
         self.hastd.tell_closed(secondary)
+        sent, self._sent, self._unanswered = list(self._sent.values()), {}, []
+        writes = [request for request in sent if request.write.command is Command.WRITE]
+        for request in writes:
+            self._underway_no_more(request.write.extent)
         self.dirty |= set(self.inflight)
         self.inflight.clear()
-        unanswered, self._unanswered = self._unanswered, []
-        if unanswered:
+        self.forgotten |= {request.write.extent for request in writes}
+        if any(not request.outcome.done for request in writes):
             self._raise_localcnt()
-        for request in unanswered:
+        for request in sent:
             self._complete(request, there=False)
+        self.settle_map()
 
     def end(self) -> None:
         """Killed, or told to go: the device vanishes, whoever waits for I/O gets an error."""
@@ -249,8 +262,8 @@ class PrimaryWorker:
         if self.resource.worker is self:
             self.resource.worker = None
         waiting, self._waiting = self._waiting, []
-        unanswered, self._unanswered = self._unanswered, []
-        for request in unanswered:
+        sent, self._sent, self._unanswered = list(self._sent.values()), {}, []
+        for request in sent:
             self.hastd.device_write(self.resource.conf.name, request.write, request.outcome)
         for begin in waiting:
             begin()
@@ -340,19 +353,23 @@ class PrimaryWorker:
             self._send(secondary, request)
 
     def _answered(self, request: Request, there: bool) -> None:
+        self._sent.pop(id(request), None)
         if request.write.command is Command.WRITE:
-            extent = request.write.extent
-            left = self.inflight.get(extent, 0) - 1
-            if left > 0:
-                self.inflight[extent] = left
-            else:
-                self.inflight.pop(extent, None)
+            self._underway_no_more(request.write.extent)
         self._complete(request, there)
+
+    def _underway_no_more(self, extent: int) -> None:
+        left = self.inflight.get(extent, 0) - 1
+        if left > 0:
+            self.inflight[extent] = left
+        else:
+            self.inflight.pop(extent, None)
 
     def _send(self, secondary: SecondaryWorker, request: Request) -> None:
         """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
         if not self.alive or self.secondary is not secondary:
             return
+        self._sent[id(request)] = request
         here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
         arrives = secondary.alive and not secondary.stopped and pair.replicates(here, there)
         good = False

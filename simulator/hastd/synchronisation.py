@@ -53,10 +53,20 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     if announced:
         primary.hastd.event(primary.resource, "syncdone")
     primary.disk.half_synchronised = secondary.disk.half_synchronised = False
+    _forget(primary, secondary)
     primary.reads_remotely, primary.reads_directly = False, True
     peer = secondary.disk.metadata
     assert peer is not None
     primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)
+
+
+def _forget(primary: PrimaryWorker, secondary: SecondaryWorker) -> None:
+    """Both call the copies the same now. What the peer had not answered when the connection was lost, and nobody has
+    copied since, is on one of them only: for the account it is a write that failed there."""
+    for extent in primary.forgotten - primary.behind:
+        if primary.disk.differs(secondary.disk, extent):
+            secondary.disk.miss(extent, primary.disk.extents.get(extent, set()))
+    primary.forgotten &= primary.behind
 
 
 def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_secondary: bool) -> None:
