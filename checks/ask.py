@@ -84,6 +84,7 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/bin/cat", "/var/db/hastwatch/<name>.ledger.json", "whether a write has failed on its copy"),
     ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "what came out when the copies were compared"),
+    ("/bin/cat", "/var/db/hastwatch/<name>.unproven.json", "whether the other copy may lack what was underway"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
     ("/usr/bin/grep", "-h -A 60 hastd /var/log/<log>", "how often syslogd counted it again"),
     ("/bin/ls", "/var/log", "which log was rotated last"),

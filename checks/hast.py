@@ -15,9 +15,10 @@ from checks.plugin.judging import Judgement, Number, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.probes import damage, hast
+from checks.probes import damage, hast, unproven
 from checks.probes.hast import Role, Status
 from checks.probes.route import Route
+from checks.probes.unproven import Unproven
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
 
@@ -44,6 +45,9 @@ TABLE = Table(
     Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
         "until it is done the other copy cannot take over without loss"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
+    Row("hast-copy-unproven", WARNING, "primary; a connection was lost with writes underway, the copies not compared "
+        "since", "HAST calls the other copy complete, and it may lack what clients were told is safe: no failover goes "
+        "to it before hastwatch, which compares them by itself, or hastwatch verify has found them equal"),
     NOT_TRIED,
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
     Row("hast-role-changing", WARNING, "not the role that CARP asks for, within a minute of a change of CARP",
@@ -71,7 +75,9 @@ inside the thresholds. A busy healthy primary always has some dirty extents, up 
 for -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the
 role is compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. A write that failed on
 this node's disk damages its copy for good though HAST says `complete`: the counters of hastd's worker tell, and, when
-that worker is gone, what hastwatch's failover has written down (/var/db/hastwatch/NAME.ledger.json). Where no
+that worker is gone, what hastwatch's failover has written down (/var/db/hastwatch/NAME.ledger.json). Nor does HAST
+know of a write that was underway when the connection was lost: that the other copy may lack one, and has not been
+compared since, the failover writes down too (/var/db/hastwatch/NAME.unproven.json, which root may read). Where no
 connection is there, it looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch
 adds such a route for a moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays
 degraded it looks whether FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node
@@ -144,6 +150,11 @@ def judge_damage(copy: Damage) -> Judgement:
         yield "hast-copy-damaged", said
 
 
+def judge_unproven(known: Unproven) -> Judgement:
+    """The other copy may lack what was underway."""
+    yield "hast-copy-unproven", known.sentence
+
+
 def judge_connection(connection: Connection) -> Judgement:
     """Whether a second copy is kept, and follows."""
     found, catching_up = connection.found, connection.catching_up
@@ -189,7 +200,7 @@ def parts(session: Session) -> Iterator[Part]:
     yield from judges(
         TABLE, no_state=judge_no_state, role=judge_role, errors=judge_errors, damage=judge_damage, route=judge_route,
         replication=partial(judge_replication, session.options.replication), connection=judge_connection,
-        standby=judge_standby, verified=verified.judge,
+        standby=judge_standby, verified=verified.judge, unproven=judge_unproven,
     )  # fmt: skip
     yield Dirty("dirty")
     roles = Roles(session)
@@ -200,6 +211,7 @@ def parts(session: Session) -> Iterator[Part]:
 
 QUESTIONS = (
     *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER), verified.QUESTION,
+    ("cat", unproven.path("{name}")),
 )  # fmt: skip
 
 CHECK = CheckCommand(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from checks import verified
@@ -12,7 +13,7 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.threshold import outside
-from checks.probes import bug_292322, carp, damage, hast, route
+from checks.probes import bug_292322, carp, damage, hast, route, unproven
 from checks.probes import verified as verified_runs
 from checks.probes.carp import Asked, CarpState, asked
 from checks.probes.errors import NotPermitted, ProbeError
@@ -160,6 +161,8 @@ class HastResource(ProbedResource):
             yield self.metric("standby", known)
         if found.role is Role.PRIMARY:
             yield from self.guarded(self._compared())
+            if found.status is Status.COMPLETE:  # else that no copy follows is what is said
+                yield from self.guarded(self._unproven())
         self.session.memory.put(kept_as, {
             "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
             "catching_up": catching_up or found.status is Status.DEGRADED,
@@ -197,6 +200,12 @@ class HastResource(ProbedResource):
             self.session.remarks.append(f"whether a route rejects {address} is not known: {error}")
             return None
         return (address, there) if there else None
+
+    def _unproven(self) -> Iterator[Metric]:
+        """Who may not read the file has said nothing of it. Raises ProbeError."""
+        with suppress(NotPermitted):
+            if (known := unproven.read(self.session.here, self.resource_name)) is not None:
+                yield self.metric("unproven", known)
 
     def _compared(self) -> Iterator[Metric]:
         """Who asks for no age and may not read the file has said nothing about comparisons. Raises ProbeError."""

@@ -14,7 +14,9 @@ In the other, the primary compares its copy with that of the other node:
     <- {"version": 1, "say": "ready", "told": {"datasize": 268430848, ...}}     or "refused", with words
     -> {"version": 1, "say": "read", "extents": [0, 1, 2]}
     <- {"version": 1, "say": "hashes", "digests": ["9f86d0...", "60303a...", ""]}   "" could not be read
-    -> {"version": 1, "say": "verified", "told": {"ended": "2026-11-29T05:00:00Z", ...}}
+    -> {"version": 1, "say": "lacking", "words": "..."}     where that copy was found to be damaged
+    <- {"version": 1, "say": "kept"}
+    -> {"version": 1, "say": "verified", "told": {"ended": "2026-11-29T05:00:00Z", ...}}        or "done"
     <- {"version": 1, "say": "kept"}
 
 The node that began the session is left of the arrows; the other one runs `hastwatch take-over` or `hastwatch extents`.
@@ -72,6 +74,10 @@ class Say(enum.Enum):
     """Their hashes, in the same order."""
     VERIFIED = "verified"
     """Write down what came out."""
+    LACKING = "lacking"
+    """Write down that this copy lacks what clients were told is safe."""
+    DONE = "done"
+    """Some extents were compared, and there is nothing to write down."""
     KEPT = "kept"
     """That was written down."""
 

@@ -166,7 +166,7 @@ def note_carp(site: Site, words: list[str]) -> Noted:
 def hast_work(site: Site, words: list[str]) -> None:
     """What follows from an event of hastd, in the worker: at once for a split-brain, which steps down; of all else one
     worker takes care, or the convergence that runs. Raises Refused, StateError, ProbeError."""
-    from remediate.failover import arrival, disk_errors
+    from remediate.failover import arrival, disk_errors, proofs
     from remediate.failover.converge import Wish, converge
     from remediate.failover.telling import Telling
 
@@ -174,7 +174,8 @@ def hast_work(site: Site, words: list[str]) -> None:
     if words[0] != "split-brain":
         note_hast(site, words, now)
         take_up(site)
-        return disk_errors.try_to(site, f"hastd {' '.join(words)}")
+        disk_errors.try_to(site, f"hastd {' '.join(words)}")
+        return proofs.try_to(site, proofs.to_be_proven(site), f"hastd {' '.join(words)}")
     trigger = arrival.hast_event(site, words, now, telling)
     if trigger:
         patiently(site, trigger, lambda: converge(site, Wish(trigger)))

@@ -96,6 +96,11 @@ SILENT = (
     "",
     '{"version": 1, "before": 0, "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}',
 )
+UNPROVEN = "cat /var/db/hastwatch/home.unproven.json"
+DOUBT = (
+    '{"version": 1, "since": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:35Z", "extents": [3], "full": false,'
+    ' "differ": [], "through": false, "said": ""}'
+)
 VERIFIED = "cat /var/db/hastwatch/home.verified.json"
 
 
@@ -149,6 +154,8 @@ CASES = (
     Case("hast-never-verified", "hast", options=("--verified", "35d")),
     Case("hast-verified-long-ago", "hast", answers=(verified(),), options=("--verified", "1s")),
     Case("hast-verified-long-ago", "hast", answers=(verified(undecided=1),), options=("--verified", "9999d")),
+    Case("hast-copy-unproven", "hast", answers=((UNPROVEN, "", DOUBT),)),
+    Case("output-not-understood", "hast", answers=((UNPROVEN, "", "{}"),)),
     Case("command-failed", "hast", answers=((VERIFIED, "", "cat: Input/output error\nexit 1"),)),
     Case("output-not-understood", "hast", answers=((VERIFIED, "", "{}"),)),
     Case("hast-peer-rejected", "hast", answers=((LIST, "status: complete", "status: degraded"), REJECTED)),

@@ -98,6 +98,7 @@ TABLE = (
               "hast-copy-damaged"),
     *_nothing("check_hast", "it is on its way", "hast-dirty-critical", "hast-synchronising", "hast-role-changing"),
     *_nothing("check_hast", "the standby's copy is made anew by a human", "hast-copies-differ"),
+    *_nothing("check_hast", "the primary compares the copies by itself, or a human", "hast-copy-unproven"),
     *_nothing("check_hast", "periodic(8) compares the copies, or a human", "hast-never-verified",
               "hast-verified-long-ago"),
     *_nothing("check_hast", "the configuration is a human's", "hast-replication"),

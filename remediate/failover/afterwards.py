@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from checks.probes.errors import ProbeError
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import arrival, copies, dumps
+from remediate.failover import arrival, copies, dumps, unproven
 from remediate.failover.arrival import Refused
 from remediate.failover.hast_words import refuse_wrong
 from remediate.failover.observe import Seen
@@ -107,6 +107,19 @@ def settle(site: Site, telling: Telling, converges: Converges) -> None:
             return  # the notes cannot be removed, which is journalled, or are for the next look
 
 
+def tell(site: Site, telling: Telling) -> None:
+    """Tell the other node what has become known, after any message that is underway. Raises nothing."""
+    lock = Lock(site.store, LOCK, "tells the other node", site.timing)
+    try:
+        if telling and lock.acquire(WAIT):
+            with lock:
+                telling.send(site)
+            return
+    except StateError as error:
+        return _not_told(site, telling, str(error))
+    return _not_told(site, telling, "another message is underway")
+
+
 def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[str], list[Noted]]:
     """Do what the events are for; what convergences are to be called for, and the completed synchronisations, which
     stay until the other node is told: no look at this one shows them again while something is dirty."""
@@ -115,6 +128,8 @@ def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[st
     for place, each in enumerate(events):
         counts = not _is_over(each, events[place + 1 :], site.timing.wall())
         if counts:
+            if each.words[0] == "disconnect" and not _role_changed(each.words[1], events[place + 1 :]):
+                unproven.lost(site, each.words[1], each.at)
             triggers.append(_event(site, each, telling))
         if counts and each.words[0] == "syncdone":
             synchronised.append(each)
@@ -128,6 +143,12 @@ def _remove(site: Site, event: Noted) -> None:
         noted.done(site.store, event)
     except StateError as error:
         site.journal.entry("worker", why=_why(event), result=f"done, and not removed: {error}", severity=WARNING)
+
+
+def _role_changed(name: str, later: list[Noted]) -> bool:
+    """Whether the role was changed after an event, which then was one of a worker that is gone: a standby loses its
+    primary, and is promoted."""
+    return any(each.words[:2] == ["role", name] for each in later)
 
 
 def _is_over(event: Noted, later: list[Noted], now: float) -> bool:

@@ -10,9 +10,9 @@ from checks.probes import carp, hast
 from checks.probes.booted import boot_mark
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role
+from checks.probes.hast import Role, Status
 from checks.probes.hold import PARTED, Reason
-from remediate.failover import alone, copies, damaged, hold, newest, own_copy, peer, waking
+from remediate.failover import alone, copies, damaged, hold, newest, own_copy, peer, unproven, waking
 from remediate.failover.carp_arrival import Refused as Refused
 from remediate.failover.carp_arrival import carp_event as carp_event
 from remediate.failover.facts import Peer
@@ -24,7 +24,7 @@ from remediate.failover.resource import places
 from remediate.failover.telling import Telling, of_peer
 from remediate.failover.this_boot import this_boot
 from remediate.site import Site
-from remediate.state import marker
+from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
 from remediate.state.store import StateError, StateNotKept
@@ -52,9 +52,12 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
         copies.write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), site.journal.node_name)
     if not _is_old(site, kind, name, at):
+        before = own_copy.known(site, name)
         copies.write_down(site, name, EVENTS[kind], at, site.journal.node_name)
         if kind == "connect":
             newest.void(site, name)
+            if resource.role is not Role.PRIMARY and site.peer is not None and _was_apart(before):
+                _await_word(site, name, at)
     if kind == "disconnect":
         newest.note_alone(site, resource)
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
@@ -62,9 +65,21 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
     if kind == "connect" and resource.role is Role.PRIMARY:
         waking.expect_all(site)
         _joined(site, name)
-    _about_the_copies(site, resource, EVENTS[kind], telling)
+    _about_the_copies(site, resource, EVENTS[kind], at, telling)
     trigger = f"hastd {kind} {name}"
     return trigger if fresh else _fit_again(site, trigger) if kind == "connect" else ""
+
+
+def _was_apart(before: ledger.Ledger) -> bool:
+    """Whether this copy had lost its primary, or its node was booted, so that a write may have been underway then."""
+    return before.parted_at is not None or before.unheard_since is not None
+
+
+def _await_word(site: Site, name: str, at: float) -> None:
+    """The primary that has connected tells what this copy is (`telling`), and until then it is not taken for complete;
+    not where that has told already."""
+    if own_copy.known(site, name).copy is Copy.UNKNOWN:
+        copies.write_down(site, name, Event.NOT_TOLD_YET, at, site.journal.node_name)
 
 
 def _role(site: Site, name: str, said: str, at: float) -> str:
@@ -168,14 +183,15 @@ def _look_at_carp(site: Site, name: str) -> None:
                            result=f"CARP was not looked at: {error}")  # fmt: skip
 
 
-def _about_the_copies(site: Site, resource: hast.Resource, event: Event, telling: Telling) -> None:
+def _about_the_copies(site: Site, resource: hast.Resource, event: Event, at: float, telling: Telling) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it. An
     event that waited is of a connection that may have been followed by another one: then only the primary knows."""
     name = resource.name
     if resource.role is Role.PRIMARY:
-        known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(resource)
-        if event is Event.SYNCDONE and known is not Copy.INCOMPLETE:
-            known = Copy.COMPLETE
+        known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(site, resource)
+        if event is Event.SYNCDONE and resource.status is Status.COMPLETE:
+            unproven.synchronised(site, name, at)
+            known = Copy.COMPLETE if unproven.known(site, name) is None else Copy.INCOMPLETE
             end_split_brain(site, name, "a synchronisation was completed")
         if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
             telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
@@ -198,8 +214,8 @@ def _after_a_look(site: Site, name: str) -> Copy:
         except (hast.NoState, ProbeError):
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
-        if not here or of_peer(resource) is not Copy.UNKNOWN:
-            found.append(of_peer(resource) if here else Copy.UNKNOWN)
+        if not here or of_peer(site, resource) is not Copy.UNKNOWN:
+            found.append(of_peer(site, resource) if here else Copy.UNKNOWN)
         return bool(found)
 
     site.timing.until(known, SYNC_LOOKS, 0.2)

@@ -30,6 +30,7 @@ from remediate.failover import (
     newest,
     own_copy,
     peer,
+    proofs,
     silence,
     waking,
 )
@@ -119,6 +120,7 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
         telling.send(site)
     else:
         afterwards.settle(site, telling, again)
+        proofs.try_to(site, proofs.soon_compared(site), wish.trigger)
     return outcome
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from checks.probes.carp import CarpState
 from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole
-from remediate.failover import damaged, dumps, own_copy
+from remediate.failover import damaged, dumps, own_copy, unproven
 from remediate.failover.observe import Seen
 from remediate.failover.telling import Telling, of_peer, told
 from remediate.site import Site
@@ -45,7 +45,7 @@ def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
             elif resource.role is Role.PRIMARY:
                 write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
                 speaks = seen.facts.resources[name].carp is CarpState.MASTER
-                if speaks and (known := of_peer(resource)) is not Copy.UNKNOWN:
+                if speaks and (known := of_peer(site, resource)) is not Copy.UNKNOWN:
                     telling.learned(name, known, again)
         except StateError as error:
             _not_written(site, name, error)
@@ -87,8 +87,10 @@ def are_the_same(site: Site, name: str) -> bool:
     """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
     (one that was just created has such counters too). So it is after a handover (freebsd-facts:
-    dirty-after-a-switchover)."""
+    dirty-after-a-switchover). Of what was underway when the connection was lost the counters know nothing."""
     if site.peer is None or own_copy.known(site, name).copy is not Copy.COMPLETE:
+        return False
+    if unproven.known(site, name) is not None:
         return False
     if told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
         return False

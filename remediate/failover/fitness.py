@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from checks.probes import carp, hast
+from checks.probes import carp, hast, unproven
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
@@ -121,7 +121,10 @@ def _primary_has_none_dirty(site: Site, name: str) -> bool:
     if site.peer is None:
         return True
     try:
-        there = hast.resource(site.peer.node(peer.ASK), name)
+        node = site.peer.node(peer.ASK)
+        there = hast.resource(node, name)
+        if unproven.read(node, name) is not None:
+            return False
     except (ProbeError, hast.NoState):
         return False
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0

@@ -24,6 +24,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
+from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.failover import silence
 from remediate.failover.filesystems import takes_no_files_on
@@ -33,7 +34,7 @@ from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
 from remediate.failover.state_there import StateThere
 from remediate.site import Site, Way
-from remediate.state import failures, ledger, maintenance, marker, verifications
+from remediate.state import failures, ledger, maintenance, marker, unproven, verifications
 from remediate.state.journal import NAME as JOURNAL
 from remediate.state.journal import Entry, parse
 from remediate.state.ledger import Ledger
@@ -71,6 +72,8 @@ class ResourceGlance(NamedTuple):
     """A route rejects the other node's address in the replication; looked for where no connection is there."""
     verified: Verification | None = None
     """What came out when the copies were compared last."""
+    unproven: Unproven | None = None
+    """What is known as primary against the other copy."""
     suspended: str = ""
     """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
 
@@ -281,6 +284,7 @@ class _Look:
             split=marker.present(self.store, place.name),
             rejects=self._read(partial(_rejects, self.node, resource)) if resource else None,
             verified=self._verified(place.name),
+            unproven=unproven.known(self.store, place.name) if role is HastRole.PRIMARY else None,
             suspended=self._suspended(there, mounted),
         )
 

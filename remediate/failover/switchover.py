@@ -16,7 +16,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
 from checks.probes.node import Node
-from remediate.failover import hearing, known_bug, reach
+from remediate.failover import hearing, known_bug, proofs, reach, unproven
 from remediate.failover.converge import Outcome, Result, Wish, converge
 from remediate.failover.devices import ELI
 from remediate.failover.facts import Leaving
@@ -55,6 +55,7 @@ MOST = 240
 def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
     """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
     that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
+    _prove(site, trigger, watch)
     seen, moving, peer = _ready(site)
     if _await_settled(site, peer, trigger, watch):
         seen, moving, peer = _ready(site)
@@ -102,6 +103,13 @@ def hand_over_at_shutdown(site: Site, watch: Callable[[str], None]) -> None:
     except (StepFailed, ProbeError) as error:
         result = f"nothing is handed over, the shutdown gives the service away: {error}"
         site.journal.entry("switchover", why=SHUTDOWN, result=result, severity=WARNING)
+
+
+def _prove(site: Site, trigger: str, watch: Callable[[str], None]) -> None:
+    """A copy that only waits to be compared is compared now, where that is soon done. Raises nothing."""
+    if names := proofs.soon_compared(site):
+        watch("compare-copies")
+        proofs.try_to(site, names, trigger)
 
 
 def _active(seen: Seen) -> list[str]:
@@ -198,7 +206,9 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
             heard = hearing.hastd(site.here, seen.resources[name].remoteaddr)
             if heard is not Heard.LISTENS:  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
-            if of_peer(seen.resources[name]) is Copy.INCOMPLETE:
+            if (doubt := unproven.known(site, name)) is not None:
+                raise StepFailed(f"the copy of {name} on {node.name} is not proven to be complete: {doubt.sentence}")
+            if of_peer(site, seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
             if seen.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")

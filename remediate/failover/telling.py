@@ -12,7 +12,7 @@ from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.hold import Reason, Why
-from remediate.failover import dumps, hold
+from remediate.failover import dumps, hold, unproven
 from remediate.failover.facts import Peer
 from remediate.failover.peer import ASK, ask
 from remediate.failover.resource import places
@@ -86,10 +86,11 @@ def told(site: Site) -> Values:
         return {}
 
 
-def of_peer(resource: Resource) -> Copy:
-    """What a primary knows of the other copy: behind while nobody is connected, complete when nothing is dirty. While
-    something is dirty a synchronisation may run or a write be underway, and which of the two is not printed."""
-    if resource.status is not Status.COMPLETE:
+def of_peer(site: Site, resource: Resource) -> Copy:
+    """What a primary knows of the other copy: behind while nobody is connected, and afterwards until it was compared;
+    complete when nothing is dirty. While something is dirty a synchronisation may run or a write be underway, and which
+    of the two is not printed."""
+    if resource.status is not Status.COMPLETE or unproven.known(site, resource.name) is not None:
         return Copy.INCOMPLETE
     return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
 
@@ -104,7 +105,7 @@ def _still(site: Site, name: str, copy: Copy, parted: bool) -> Copy:
         return left
     if resource.role is not Role.PRIMARY:
         return left
-    known = copy if (now := of_peer(resource)) is Copy.UNKNOWN else now
+    known = copy if (now := of_peer(site, resource)) is Copy.UNKNOWN else now
     return Copy.UNKNOWN if known is Copy.INCOMPLETE and _gives_way(site, name) else known
 
 

@@ -175,6 +175,8 @@ RESOURCE_RULES = (
                  and bool(lacking(node))),
     ResourceRule(Level.WRONG, "the copies of {name} differ",
                  lambda resource, node: resource.verified is not None and bool(resource.verified.differ)),
+    ResourceRule(Level.NOTE, "the other copy of {name} is not proven to be complete",
+                 lambda resource, node: resource.unproven is not None and resource.status is Status.COMPLETE),
     ResourceRule(Level.NOTE, "the copy of {name} on {node} is incomplete",
                  lambda resource, node: resource.copy.copy is Copy.INCOMPLETE and not _primary(resource)),
     ResourceRule(Level.NOTE, "{point} on {node} takes files though nothing is mounted",

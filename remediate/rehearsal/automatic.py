@@ -110,6 +110,7 @@ def split_brain_recovered(stage: Stage) -> None:
     for resource in stage.resources:
         stage.types(losing, f"hastwatch recover {resource.name} --yes")
     steps.synchronised(stage, winner)
+    stage.waits(15, f"{winner.name} compares what was underway when the link was cut, and tells that it is all there")
     stage.ends()
 
 

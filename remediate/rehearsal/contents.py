@@ -43,6 +43,13 @@ class SimulatedExtents:
     def close(self) -> None:
         """Nothing is open."""
 
+    def marked(self) -> frozenset[int]:
+        """The map on the disk. Raises Failed where the disk is gone, and Killed."""
+        self._life.check()
+        if self._disk is None or not self._disk.present:
+            raise Failed(f"the map on {self._where.path} cannot be read: Device not configured")
+        return frozenset(self._disk.active)
+
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         """In simulated time. Raises Failed where the disk is gone, and Killed."""
         made: list[bytes | None] = []

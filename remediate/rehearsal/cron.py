@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from remediate.failover import disk_errors
+from remediate.failover import disk_errors, proofs
 from remediate.failover.converge import Wish, converge
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:
     yield first
     while True:
         if node.on and node.sshd_runs:
-            installed.work(node, partial(_periodic, installed, node))
+            installed.work(node, partial(periodic, installed, node))
         yield EVERY
 
 
-def _periodic(installed: Installed, node: Node, site: Site) -> None:
+def periodic(installed: Installed, node: Node, site: Site) -> None:
+    """`hastwatch converge --periodic`."""
     converge(site, Wish("periodic", promote=site.config.failover.periodic_promotion, again=True))
     disk_errors.try_to(site, "periodic")
     installed.recover_losing(node, site)
+    proofs.try_to(site, proofs.to_be_proven(site), "periodic")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
-from remediate.failover import afterwards, arrival, boot, clients, disk_errors
+from remediate.failover import afterwards, arrival, boot, clients, disk_errors, proofs
 from remediate.failover.converge import LOCK, Wish, converge, silent
 from remediate.failover.outcome import StepFailed
 from remediate.failover.switchover import switch
@@ -154,6 +154,8 @@ class Installed:
             return FAILED
         if not afterwards.convergence_heeds(site, LOCK):
             afterwards.settle(site, Telling(), lambda trigger, telling: self._start_patient_worker(node, trigger))
+        if waiting := proofs.to_be_proven(site):
+            self.work(node, lambda site: proofs.try_to(site, waiting, f"hastd {' '.join(words)}"))
         return 0
 
     def recover_losing(self, node: Node, site: Site) -> None:

@@ -59,6 +59,7 @@ def power_loss(stage: Stage) -> None:
     stage.looks("before")
     stage.says_at_risk()
     stage.expects_loss(Cause.UFS_DELAY)
+    stage.waits(0.5, "a moment at which no client waits for an answer: one that does may wait for minutes")
     stage.breaks("power-off", old.name)
     stage.waits(5, "CARP notices")
     stage.looks("CARP has moved", "failover-in-progress", "node-unreachable")

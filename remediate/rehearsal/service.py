@@ -65,8 +65,12 @@ class Clients:
         self.pair = pair
         self.began = pair.clock.now
         self.clients = {each.name: pair.client(each.name) for each in pair.layout.resources if each.exported}
-        for client in self.clients.values():
-            pair.clock.start(self._writing(client))
+        self._writing_now = [pair.clock.start(self._writing(client)) for client in self.clients.values()]
+
+    def stop(self) -> None:
+        """Nothing more is written."""
+        for each in self._writing_now:
+            each.kill()
 
     def _writing(self, client: Client) -> Steps[None]:
         number = 0

@@ -49,6 +49,7 @@ class Event(enum.Enum):
     STARTED = "started"
     TOLD_COMPLETE = "told-complete"
     TOLD_INCOMPLETE = "told-incomplete"
+    NOT_TOLD_YET = "not-told-yet"
     LOOKED_COMPLETE = "looked-complete"
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
@@ -178,6 +179,9 @@ TABLE = (
         "still is"),
     Row(Event.TOLD_COMPLETE, Copy.COMPLETE, keep, "{by} told that this copy is complete", "the primary knows"),
     Row(Event.TOLD_INCOMPLETE, Copy.INCOMPLETE, keep, "{by} told that this copy is behind", "the primary knows"),
+    Row(Event.NOT_TOLD_YET, Copy.INCOMPLETE, keep,
+        "the primary has connected again, and has not told yet whether anything is missing here",
+        "it may be copying, and what was underway when the connection was lost is never copied"),
     Row(Event.LOOKED_COMPLETE, Copy.COMPLETE, keep, "a look at {by} showed that this copy is complete",
         "a connected primary with nothing dirty has written all of it here"),
     Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),

@@ -22,7 +22,7 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
-from remediate.failover import carry, disk_errors
+from remediate.failover import carry, disk_errors, proofs
 from remediate.failover.converge import Outcome, Result, Wish, converge, would
 from remediate.failover.facts import Leaving
 from remediate.failover.fitness import LEAVES
@@ -102,6 +102,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
     if options.periodic:
         disk_errors.try_to(site, wish.trigger)
         worker.recover_losing(site)
+        proofs.try_to(site, proofs.to_be_proven(site), wish.trigger)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.result.value

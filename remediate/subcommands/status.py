@@ -21,6 +21,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.times import utc
+from checks.probes.unproven import as_values as unproven_values
 from checks.probes.verified import as_values as verified_values
 from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
@@ -177,6 +178,7 @@ def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, ob
         "serves": serves(node, resource),
         "copy": {"copy": copy.copy.value, "since": utc(copy.since) if copy.since else None, "why": copy.why},
         "verified": None if resource.verified is None else dict(verified_values(resource.verified)),
+        "unproven": None if resource.unproven is None else dict(unproven_values(resource.unproven)),
         "split_brain": None if split is None else {
             "losing": split.losing, "first": utc(split.first), "last": utc(split.last), "events": split.events,
             "unreadable": split.unreadable,

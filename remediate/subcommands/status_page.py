@@ -265,6 +265,11 @@ def _verified(resource: ResourceGlance, now: float) -> Cell:
     return _one(f"{ago}{verified.said(run)}", PLAIN if run.equal else WRONG if run.differ else NOTE)
 
 
+def _unproven(resource: ResourceGlance, now: float) -> Cell:
+    known = resource.unproven
+    return () if known is None else _one(plain(known.sentence, 200), WRONG if known.differ else NOTE)
+
+
 def _split(resource: ResourceGlance, now: float) -> Cell:
     split = resource.split
     if split is None:
@@ -281,6 +286,7 @@ RESOURCE_ROWS = (
     ("data", _data),
     ("copy", _copy),
     ("verified", _verified),
+    ("other copy", _unproven),
     ("split-brain", _split),
 )
 """Label and cell of the rows of a resource, after its role."""

@@ -6,10 +6,12 @@ offset and a length never come from outside.
 
 from __future__ import annotations
 
+from checks.plugin.text import plain
 from checks.probes import verified
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hast_conf import configured
+from remediate.failover import damaged
 from remediate.failover.outcome import StepFailed
 from remediate.session import Ended, Line, Message, Say
 from remediate.site import Site
@@ -62,7 +64,7 @@ def _opened(site: Site, name: str, line: Line) -> bool:
 
 
 def _answers(site: Site, name: str, line: Line, opened: Extents, count: int) -> bool:
-    """Raises Ended."""
+    """Raises Ended, StateError."""
     while True:
         message = line.hear(IDLE)
         if message is None:
@@ -71,6 +73,12 @@ def _answers(site: Site, name: str, line: Line, opened: Extents, count: int) -> 
             _keep(site, name, message)
             line.say(Message(Say.KEPT))
             return True
+        if message.say is Say.DONE:
+            return True
+        if message.say is Say.LACKING:
+            damaged.note(site, name, Role.SECONDARY, plain(message.words, 300))
+            line.say(Message(Say.KEPT))
+            continue
         if message.say is Say.COMPARE:
             line.say(_now(site, name))
             continue

@@ -76,7 +76,18 @@ class There:
 
     def tell(self, run: Verification) -> None:
         """Have it written down what came out. Raises Ended, Interrupted."""
-        self._line.say(Message(Say.VERIFIED, told=as_values(run)))
+        self._have_kept(Message(Say.VERIFIED, told=as_values(run)))
+
+    def done(self) -> None:
+        """Nothing has to be written down. Raises Ended."""
+        self._line.say(Message(Say.DONE))
+
+    def tell_lacking(self, words: str) -> None:
+        """Have it written down that its copy is damaged. Raises Ended, Interrupted."""
+        self._have_kept(Message(Say.LACKING, words=words))
+
+    def _have_kept(self, message: Message) -> None:
+        self._line.say(message)
         answer = self._hear(TOLD)
         if answer.say is not Say.KEPT:
             raise Ended(answer.words or f"{answer.say.value} is no answer to that")

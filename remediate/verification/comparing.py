@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from remediate.timing import Timing
-from remediate.verification.extents import Extents
+from remediate.verification.extents import Digests
 
 TIMES = 3
 """How often an extent has to differ so."""
@@ -55,7 +55,7 @@ class Comparison:
     any more; `times`: how often an extent has to differ."""
 
     def __init__(
-        self, here: Extents, there: There, quiet: Callable[[], bool], timing: Timing, times: int = TIMES
+        self, here: Digests, there: There, quiet: Callable[[], bool], timing: Timing, times: int = TIMES
     ) -> None:
         self.here, self.there, self.quiet, self.timing, self.times = here, there, quiet, timing, times
 

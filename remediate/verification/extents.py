@@ -14,6 +14,7 @@ import hashlib
 import mmap
 import os
 import stat
+from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -22,6 +23,11 @@ from typing import NamedTuple, Protocol
 from checks.probes.errors import Failed, NotFound, NotPermitted
 from checks.probes.hast import Metadata
 
+METADATA_SIZE = 4096
+"""Bytes of metadata (sbin/hastd/metadata.h); hastd's map of extents fills the rest up to `localoff` (hastctl.c,
+create_one(): localoff is METADATA_SIZE + mapsize)."""
+LARGEST_MAP = 64 << 20
+"""Bytes of a map that is read: that of 2^29 extents, a petabyte."""
 BLOCK = 2 << 20
 """Bytes of one read(2): an extent as FreeBSD makes them, so that Python does little for much data."""
 DIGEST = 32
@@ -46,11 +52,19 @@ class Provider(NamedTuple):
         return min(self.extentsize, self.size - extent * self.extentsize)
 
 
-class Extents(Protocol):
-    """What reads a copy."""
+class Digests(Protocol):
+    """What hashes a copy."""
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         """The hash of each extent, None for one that the disk cannot read (EIO). Raises ProbeError."""
+
+
+class Extents(Digests, Protocol):
+    """What reads a copy, and hastd's map of it."""
+
+    def marked(self) -> frozenset[int]:
+        """The extents in hastd's map on the disk: what is dirty, and what it keeps dirty to write the map less often.
+        Raises ProbeError."""
 
     def close(self) -> None:
         """Nothing more is read."""
@@ -89,7 +103,7 @@ class LocalExtents:
         os.close(self._file)
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
-        """As Extents says. Raises Failed where the provider is gone or ends too early."""
+        """As Digests says. Raises Failed where the provider is gone or ends too early."""
         made: list[hashlib.blake2b | None] = [hashlib.blake2b(digest_size=DIGEST) for _ in numbers]
         for at, block in self._blocks(numbers):
             hasher = made[at]
@@ -98,6 +112,19 @@ class LocalExtents:
             elif hasher is not None:
                 hasher.update(block)
         return [hasher and hasher.digest() for hasher in made]
+
+    def marked(self) -> frozenset[int]:
+        """As Extents says. Raises Failed."""
+        size = self.where.offset - METADATA_SIZE
+        if not 0 < size <= LARGEST_MAP:
+            raise Failed(f"{self.where.path} has no map of extents of {size} bytes")
+        try:
+            raw = os.pread(self._file, size, METADATA_SIZE)
+        except OSError as error:
+            raise Failed(f"the map on {self.where.path} cannot be read: {error.strerror}") from None
+        if len(raw) != size:
+            raise Failed(f"{self.where.path} ends within its map")
+        return bits(raw, self.where.extents)
 
     def _blocks(self, numbers: Sequence[int]) -> Iterator[tuple[int, memoryview | None]]:
         """The blocks of the extents, each valid until the next but one is asked for; None for one with a read error."""
@@ -132,6 +159,15 @@ class LocalExtents:
                 raise Failed(f"{self.where.path} ends at {self.where.offset + at + done} bytes, within the data")
             done += count
         return into
+
+
+def bits(raw: bytes, count: int) -> frozenset[int]:
+    """The numbers below `count` of the bits that are set in a string of bitstring(3): unsigned longs in the machine's
+    own order (sys/sys/bitstring.h, _bit_idx())."""
+    words = array("L", raw[: len(raw) // array("L").itemsize * array("L").itemsize])
+    width = 8 * words.itemsize
+    found = (at * width + bit for at, word in enumerate(words) if word for bit in range(width) if word >> bit & 1)
+    return frozenset(number for number in found if number < count)
 
 
 def _opened(path: str) -> int:

@@ -14,6 +14,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import said
+from remediate.failover import unproven
 from remediate.failover.outcome import StepFailed
 from remediate.session import Ended
 from remediate.site import Site
@@ -75,7 +76,7 @@ def verify(
     if not lock.acquire(0):
         raise Refused(f"{name} is being verified already")
     with lock:
-        found = _mine(site, name)
+        found = mine(site, name)
         try:
             there = There(site, name, stopped)
         except Interrupted as error:
@@ -87,18 +88,18 @@ def verify(
             there.close()
 
 
-def _mine(site: Site, name: str) -> Found:
+def mine(site: Site, name: str) -> Found:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
     try:
         found = look(site, name, Role.PRIMARY)
-        if not site.timing.until(lambda: _quiet(site, name), SETTLES, LOOKS):
+        if not site.timing.until(lambda: is_quiet(site, name), SETTLES, LOOKS):
             raise Refused(f"{name} is being synchronised, or written all the time: it has dirty extents at every look")
     except StepFailed as error:
         raise Refused(str(error)) from None
     return found
 
 
-def _quiet(site: Site, name: str) -> bool:
+def is_quiet(site: Site, name: str) -> bool:
     """Whether nothing is in flight. Raises StepFailed where the copies are not connected any more, and ProbeError."""
     return not in_flight(connected(site, name, Role.PRIMARY))
 
@@ -132,7 +133,7 @@ class _Run:
         try:
             opened = site.here.extents(self.where)
             try:
-                self._read(Comparison(opened, self.there, lambda: _quiet(site, self.name), site.timing))
+                self._read(Comparison(opened, self.there, lambda: is_quiet(site, self.name), site.timing))
             finally:
                 opened.close()
             return self._ends(trigger)
@@ -184,7 +185,7 @@ class _Run:
         """Write down how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
         if self.site.timing.now() - self.kept_at >= KEEPS:
             self._keep()
-            _quiet(self.site, self.name)
+            is_quiet(self.site, self.name)
 
     def _keep(self) -> None:
         self.kept_at = self.site.timing.now()
@@ -243,6 +244,7 @@ class _Run:
         )
         verifications.add(self.site.store, self.name, run)
         verifications.end(self.site.store, self.name)
+        unproven.compared(self.site, self.name, run)
         severity = NOTICE if run.equal else ALERT if run.differ else WARNING
         self.site.journal.entry("verify", resource=self.name, why=trigger, result=said(run), severity=severity,
                                 seconds=self.before + self.site.timing.now() - self.began)  # fmt: skip

@@ -127,17 +127,14 @@ class Ledger:
         self.acknowledged[write.number] = at
 
     def discard(self, pieces: set[Piece], held: set[Piece], cause: Cause, at: float, node: str) -> None:
-        """These pieces, out of what `node` held, were thrown away: noted for every write of which it had all.
+        """These pieces, out of what `node` held, were thrown away: noted for every write of which it had all, also for
+        one whose acknowledgement is still underway to the client.
 
         What had been incomplete there before is not this one's doing: a recovery overwrites many a content whose name
         a power cut had taken.
         """
         for write in self.writes:
-            if (
-                write.number in self.acknowledged
-                and not pieces.isdisjoint(write.pieces)
-                and held.issuperset(write.pieces)
-            ):
+            if not pieces.isdisjoint(write.pieces) and held.issuperset(write.pieces):
                 self.discarded[write.number] = Loss(write.number, cause, at, node)
 
     def of(self, resource: str) -> list[Write]:

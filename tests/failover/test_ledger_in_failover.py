@@ -10,6 +10,7 @@ from checks.plugin.config import Config
 from remediate.failover.behind import Compared
 from remediate.failover.behind import behind as compared
 from remediate.failover.converge import Result, Wish
+from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.observer import SimulatedMemory
 from remediate.site import Site, Way
 from remediate.state import ledger
@@ -143,6 +144,7 @@ def test_a_stale_standby_is_followed_by_the_complete_copy_when_that_comes_back(s
     pair.breaks("heal")
     pair.boots(pair.active)
     assert pair.serves(pair.active), pair.story()
+    start_cron(pair.installed)
     pair.passes(60)
     assert pair.rests(pair.standby) and pair.sound
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE

@@ -13,6 +13,7 @@ import pytest
 from checks.probes.hold import Reason, Why
 from remediate.failover import hold
 from remediate.failover.converge import Result, Wish
+from remediate.rehearsal.cron import periodic
 from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
 from remediate.state.ledger import Copy
@@ -248,7 +249,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.UNKNOWN
     assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
     pair.breaks("heal")
-    pair.converges(pair.active, Wish("periodic", again=True))
+    pair.does(pair.active, lambda site: periodic(pair.installed, pair.active, site))
     pair.passes(10)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()

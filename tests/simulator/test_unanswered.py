@@ -1,6 +1,6 @@
 """A write that the peer was sent and has not answered when the connection is lost: acknowledged, clean, and not there.
 
-Recorded: `dirty: 0` with `localcnt: 1` after a write had timed out (transcripts, f-split-brain 08:45:30).
+Recorded on 13.2: `dirty: 0` with `localcnt: 1` after a write had timed out.
 primary.c: remote_recv_thread() gives it ENOTCONN and calls no activemap_need_sync(); ggate_send_thread() finds the
 local write good, calls activemap_write_complete() and acknowledges. remote_send_thread() calls activemap_need_sync()
 for what it has not sent yet.
@@ -11,15 +11,15 @@ from __future__ import annotations
 import pytest
 
 from simulator.account.accounting import Event, at_risk, disk_of, places, primary_worker, served_old, unexplained
-from simulator.nfs.client import Answer
+from simulator.account.writes import Cause, Fate, Part, Piece
 from simulator.clock import Completion
-from simulator.hastd.component import Command, DeviceWrite
 from simulator.faults.faults import inflict
-from simulator.layout import ResourceLayout
+from simulator.hastd.component import Command, DeviceWrite
 from simulator.hastd.metadata import KEEPDIRTY
+from simulator.layout import ResourceLayout
+from simulator.nfs.client import Answer
 from simulator.node import Node
 from simulator.pair import Pair
-from simulator.account.writes import Cause, Fate, Part, Piece
 from tests.simulator.test_data import healthy
 from tests.simulator.test_failed_writes import BLOCK, EXTENT, ask, clean, handed_over, has
 

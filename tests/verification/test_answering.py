@@ -14,7 +14,7 @@ from checks.probes.node import ENV_C, quoted
 from remediate.failover.reach import HASTWATCH
 from remediate.session import Ended, Message, Say
 from remediate.site import Site
-from remediate.state import verifications
+from remediate.state import ledger, verifications
 from remediate.subcommands import answer
 from remediate.verification.answering import MOST
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -122,3 +122,19 @@ def test_the_gate_admits_a_resource_and_no_option(words: tuple[str, ...]) -> Non
 def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
     with pytest.raises(NotPermitted):
         says(installed_pair(state), [COMPARE], "../home")
+
+
+def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(state: Path) -> None:
+    pair = installed_pair(state)
+    lacking = Message(Say.LACKING, words="it lacks\x1b[31m what was underway")
+    _, kept, hashes = says(pair, [COMPARE, lacking, Message(Say.READ, extents=(0,))])
+    assert isinstance(kept, Message) and kept.say is Say.KEPT and isinstance(hashes, Message)
+    damage = ledger.read(pair.store(pair.standby), HOME).damage
+    assert damage is not None and "it lacks" in damage.says and damage.says.isprintable()
+
+
+def test_a_comparison_of_some_extents_that_found_nothing_leaves_nothing(state: Path) -> None:
+    pair = installed_pair(state)
+    before = pair.store(pair.standby).names()
+    says(pair, [COMPARE, Message(Say.DONE)])
+    assert pair.store(pair.standby).names() == before and not pair.entries(pair.standby, "extents")

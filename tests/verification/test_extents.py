@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.probes.errors import Failed, NotFound
 from checks.probes.hast import Metadata, Role
-from remediate.verification.extents import BLOCK, DIGEST, LocalExtents, Provider, provider
+from remediate.verification.extents import BLOCK, DIGEST, METADATA_SIZE, LocalExtents, Provider, bits, provider
 
 OFFSET = 4608
 
@@ -95,3 +95,38 @@ def test_metadata_that_do_not_say_where_the_data_lies_are_refused() -> None:
     assert provider("/dev/vtbd1", known) == Provider("/dev/vtbd1", OFFSET, 1 << 28, 1 << 21)
     with pytest.raises(Failed):
         provider("/dev/vtbd1", known._replace(localoff=0))
+
+
+# --- hastd's map ---------------------------------------------------------------------------------------------------
+
+
+@given(st.sets(st.integers(0, 511)), st.integers(0, 600))
+def test_a_bit_of_the_map_is_an_extent(numbers: set[int], count: int) -> None:
+    """bitstring(3), as sys/bitstring.h has it: unsigned longs."""
+    long = ctypes.sizeof(ctypes.c_ulong) * 8
+    words = (ctypes.c_ulong * (512 // long))()
+    for number in numbers:
+        words[number // long] |= 1 << number % long
+    assert bits(bytes(words), count) == {number for number in numbers if number < count}
+
+
+def test_the_map_lies_between_the_metadata_and_the_data(tmp_path: Path) -> None:
+    marked = (1 << 3 | 1 << 70).to_bytes(OFFSET - METADATA_SIZE, "little")
+    (tmp_path / "disk").write_bytes(b"m" * METADATA_SIZE + marked + b"\xff" * 4096)
+    with LocalExtents(Provider(str(tmp_path / "disk"), OFFSET, 4096 * 100, 4096)) as extents:
+        assert extents.marked() == {3, 70}
+
+
+@pytest.mark.parametrize("offset", [0, METADATA_SIZE, 1 << 40])
+def test_metadata_that_leave_no_room_for_a_map_are_not_believed(tmp_path: Path, offset: int) -> None:
+    (tmp_path / "disk").write_bytes(b"m" * 8192)
+    where = Provider(str(tmp_path / "disk"), offset, 4096, 4096)
+    with LocalExtents(where) as extents, pytest.raises(Failed, match="has no map of extents"):
+        extents.marked()
+
+
+def test_a_provider_that_ends_within_its_map_is_said_to(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(b"m" * (METADATA_SIZE + 100))
+    where = Provider(str(tmp_path / "disk"), OFFSET, 4096, 4096)
+    with LocalExtents(where) as extents, pytest.raises(Failed, match="ends within its map"):
+        extents.marked()

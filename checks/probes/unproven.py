@@ -1,0 +1,107 @@
+"""Whether the other node's copy may lack writes that a primary has acknowledged, though HAST calls both the same.
+
+A write that was sent and not answered when the connection is lost is acknowledged all the same, and its extent is clean
+then (sbin/hastd/primary.c: remote_recv_thread() calls no activemap_need_sync(), ggate_send_thread() calls
+activemap_write_complete()): no later synchronisation of that worker copies it. What may be missing is on the disk for a
+while, in the map of extents that hastd keeps dirty (activemap.c, keepdirty_fill()).
+
+The file of a primary, in its state directory, from the loss of a connection until both copies were compared:
+
+    {"version": 1, "since": "2026-11-29T04:00:00Z", "last": "2026-11-29T04:10:00Z", "extents": [17, 18], "full": false,
+     "differ": [], "through": true, "said": ""}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes.times import since_1970, utc, utc_milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checks.probes.node import Node
+
+DIRECTORY = "/var/db/hastwatch"
+MOST = 2000
+"""Extents that are written down; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
+LONGEST = 1000
+"""Characters of a text in it."""
+
+
+class Unproven(NamedTuple):
+    """What is known of it. Times in seconds since 1970, by the primary's clock."""
+
+    since: float
+    """When the connection was first lost after the copies had last been known to be equal."""
+    last: float
+    """When it was lost last."""
+    extents: tuple[int, ...] | None = None
+    """What may be missing there, as far as the map tells; None where it could not be read, or names too many."""
+    full: bool = False
+    """As many extents as are kept were in the map: one that was kept before may have made room."""
+    differ: tuple[int, ...] = ()
+    """What was found to differ since."""
+    through: bool = False
+    """hastd has told since that a synchronisation is through: what is dirty is none, though it may be for ever."""
+    said: str = ""
+    """Why they have not been compared yet, as far as that was tried."""
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        lost = f"the connection was lost with writes underway at {utc(self.last)}"
+        if self.differ:
+            return f"{lost}, and the copies differ"
+        return f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
+
+
+def path(resource: str) -> str:
+    """The file of a resource on a node."""
+    return f"{DIRECTORY}/{resource}.unproven.json"
+
+
+def read(node: Node, resource: str) -> Unproven | None:
+    """What a node knows as primary of the other copy, None where nothing is against it. Raises ProbeError."""
+    import json
+
+    try:
+        text = node.read(path(resource))
+    except NotFound:
+        return None
+    try:
+        return from_values(json.loads(text))
+    except (ValueError, RecursionError):
+        raise NotUnderstood(f"{resource}.unproven.json", text) from None
+
+
+def from_values(values: object) -> Unproven:
+    """Out of the object in the file. Raises ValueError."""
+    try:
+        if not isinstance(values, dict) or values["version"] != 1 or not isinstance(values["full"], bool):
+            raise ValueError("not an object of version 1")
+        extents = None if values["extents"] is None else _numbers(values["extents"])
+        said = values["said"]
+        if not isinstance(said, str) or len(said) > LONGEST or not said.isprintable():
+            raise ValueError("no text")
+        since, last = since_1970(values["since"]), since_1970(values["last"])
+        through = values["through"] is True
+        return Unproven(since, last, extents, values["full"], _numbers(values["differ"]), through, said)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not what is known of a copy: {error}") from None
+
+
+def as_values(known: Unproven) -> Mapping[str, object]:
+    """The object in the file."""
+    extents = None if known.extents is None else list(known.extents)
+    times = {"since": utc_milliseconds(known.since), "last": utc_milliseconds(known.last)}
+    return {"version": 1, **known._asdict(), **times, "extents": extents, "differ": list(known.differ)}
+
+
+def _numbers(values: object) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) > MOST:
+        raise ValueError("no list, or too long")
+    if any(isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < 1 << 48 for each in values):
+        raise ValueError("no extents")
+    return tuple(values)

@@ -1,0 +1,31 @@
+"""Which of the other node's copies have to be proven now, and having it done (`verification.proving`).
+
+Imported by what runs, wherever it began; what compares is loaded where there is something to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from remediate.failover.unproven import known
+from remediate.site import Site
+from remediate.state import ledger
+
+
+def to_be_proven(site: Site) -> list[str]:
+    """The resources whose other copy may lack something that was not found to differ yet. Raises nothing."""
+    found = {name: known(site, name) for name in ledger.resources(site.store)} if site.peer is not None else {}
+    return [name for name, each in found.items() if each is not None and not each.differ]
+
+
+def soon_compared(site: Site) -> list[str]:
+    """Those of them of which it is known what has to be compared, so that it is done in seconds. Raises nothing."""
+    return [name for name in to_be_proven(site) if (each := known(site, name)) is not None and each.extents is not None]
+
+
+def try_to(site: Site, names: Sequence[str], trigger: str) -> None:
+    """Have compared what can be now, and tell the other node. Raises nothing."""
+    if names:
+        from remediate.verification import proving  # rarely needed
+
+        proving.prove_all(site, names, trigger)

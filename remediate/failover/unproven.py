@@ -1,0 +1,107 @@
+"""What a primary knows of the other copy when it loses the connection: that this may lack what was underway.
+
+The other node has not answered it, clients were told that it is safe, and hastd copies it never (`probes.unproven`). So
+the other copy counts as incomplete from the loss of the connection on, whatever hastd says when it has it back, until
+both were compared (`verification.proving`). What may be missing is read here at once: hastd keeps the extents that were
+written last in the map on its disk, and drops the oldest when others are written.
+
+Without a way to the other node nothing can be compared, nor told: then nothing is written down.
+"""
+
+from __future__ import annotations
+
+from checks.plugin.text import say_count
+from checks.probes import hast
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource, Role
+from checks.probes.times import utc
+from checks.probes.unproven import MOST, Unproven
+from checks.probes.verified import Verification
+from remediate.failover import own_copy
+from remediate.site import Site
+from remediate.state import unproven
+from remediate.state.journal import CRIT, NOTICE, WARNING
+from remediate.state.store import StateError
+
+
+def lost(site: Site, name: str, at: float) -> None:
+    """A worker of this node has lost the connection at `at` (seconds since 1970); on a standby that says nothing of the
+    other copy. Raises nothing: what cannot be written down is journalled."""
+    extents: frozenset[int] | None = None
+    full, trouble = True, ""
+    try:
+        resource = hast.resource(site.here.node(), name)
+        if resource.role is not Role.PRIMARY or resource.writes == 0:  # then nothing of it can have been underway
+            return
+        extents, trouble = _marked(site, resource)
+        full = extents is None or len(extents) >= resource.keepdirty
+    except (ProbeError, hast.NoState) as error:
+        if own_copy.known(site, name).role != Role.PRIMARY.value:
+            return
+        trouble = str(error)
+    if site.peer is None:
+        return
+    try:
+        now = unproven.lost(site.store, name, at, extents, full)
+    except StateError as error:
+        result = f"not written down: what the other copy may lack is not looked for: {error}"
+        site.journal.entry("unproven", resource=name, result=result, severity=CRIT)
+        return
+    count = "every extent" if now.extents is None else say_count(len(now.extents), "extent")
+    why = f"the connection was lost at {utc(at)}" + (f"; the map was not read: {trouble}" if trouble else "")
+    if now.extents is None and not trouble:
+        why += f"; the map names more than {MOST} extents"
+    site.journal.entry("unproven", resource=name, why=why, severity=WARNING,
+                       result=f"the other copy may lack what was underway, {count} to compare")  # fmt: skip
+
+
+def _marked(site: Site, resource: Resource) -> tuple[frozenset[int] | None, str]:
+    """The extents of the map, or why it cannot be read."""
+    from remediate.verification.extents import provider  # it imports what hashes need
+
+    try:
+        where = provider(resource.localpath, hast.metadata(site.here.node(), resource.name))
+        opened = site.here.extents(where)
+        try:
+            return opened.marked(), ""
+        finally:
+            opened.close()
+    except (ProbeError, hast.MetadataUnreadable) as error:
+        return None, str(error)
+
+
+def known(site: Site, name: str) -> Unproven | None:
+    """What is known as primary against the other copy; None where nothing is. Raises nothing."""
+    return unproven.known(site.store, name)
+
+
+def proven(site: Site, name: str, trigger: str, seen: Unproven, count: int) -> bool:
+    """So many extents are equal, which is all that was `seen` to be wanted; False where the connection was lost
+    meanwhile. Raises StateNotKept."""
+    if not unproven.judged(site.store, name, seen, None):
+        return False
+    reach = ""
+    if seen.full and seen.extents is not None:
+        reach = "; one that was written before these may have left hastd's map: hastwatch verify compares all of them"
+    result = f"the other copy has what was underway at {utc(seen.last)}: {say_count(count, 'extent')} equal{reach}"
+    site.journal.entry("unproven", resource=name, why=trigger, result=result, severity=NOTICE)
+    return True
+
+
+def compared(site: Site, name: str, run: Verification) -> None:
+    """All extents were compared: where they are equal, what was known before that began counts no more. Raises
+    StateNotKept."""
+    seen = unproven.known(site.store, name)
+    if seen is not None and run.equal and run.began > seen.last:
+        proven(site, name, "hastwatch verify", seen, run.extents)
+
+
+def synchronised(site: Site, name: str, at: float) -> None:
+    """A synchronisation was through at `at`. Raises nothing."""
+    seen = known(site, name)
+    if seen is None or seen.through or at < seen.last:
+        return
+    try:
+        unproven.judged(site.store, name, seen, seen._replace(through=True))
+    except StateError as error:
+        site.journal.entry("unproven", resource=name, result=f"not written: {error}", severity=WARNING)

@@ -1,0 +1,183 @@
+"""Proving that the other copy lacks nothing of what was underway when the connection was lost, by comparing it.
+
+What may be missing is compared extent by extent on both nodes (`comparing`), in the background, as soon as the copies
+are connected and synchronised again. Equal extents prove the other copy as far as hastd's map reached when it was read:
+where it named as many extents as hastd keeps, one that was underway may have made room for another one before. That is
+left to the weekly `hastwatch verify`. Where extents differ the other copy is damaged, and both nodes write that down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from checks.plugin.text import plain, say_count
+from checks.probes import hast
+from checks.probes.errors import ProbeError
+from checks.probes.hast import Role, Status
+from checks.probes.unproven import LONGEST, MOST, Unproven
+from checks.probes.verified import MOST_NUMBERS, Verification
+from checks.verified import SHOWN, said
+from remediate.failover import afterwards
+from remediate.failover.outcome import StepFailed
+from remediate.failover.telling import Telling
+from remediate.failover.unproven import proven
+from remediate.session import Ended
+from remediate.site import Site
+from remediate.state import unproven, verifications
+from remediate.state.journal import ALERT, WARNING
+from remediate.state.ledger import Copy
+from remediate.state.lock import Lock
+from remediate.state.store import StateError
+from remediate.verification.asking import Interrupted, Refused, There
+from remediate.verification.comparing import Compared, Comparison
+from remediate.verification.copies import Found, incomparable, look
+from remediate.verification.verify import ROUNDS, is_quiet, mine, wrong
+
+RATE = 50 << 20
+"""Bytes a second that each disk is read at most, where every extent of a large one has to be compared."""
+LACKS = "lacks what was underway when the connection was lost"
+BATCH = 16
+"""Extents that are compared at a time."""
+TRIES = 3
+"""How often a comparison is begun again because the connection was lost meanwhile."""
+
+
+class Busy(Exception):
+    """Another process compares the copies now, and judges them."""
+
+
+def prove_all(site: Site, names: Sequence[str], trigger: str) -> None:
+    """Compare what the other copies may lack, and tell the other node of those that lack nothing. Raises nothing."""
+    telling = Telling()
+    for name in names:
+        if prove(site, name, trigger):
+            telling.learned(name, Copy.COMPLETE, again=True)
+    afterwards.tell(site, telling)
+
+
+def prove(site: Site, name: str, trigger: str) -> bool:
+    """Compare what the other copy of a resource may lack, where that is to be done and can be; whether the copy is
+    proven now, and was not before. Raises nothing: what went wrong is written down, and journalled once."""
+    for _ in range(TRIES):
+        seen = unproven.known(site.store, name)
+        if seen is None or seen.differ or not _is_connected_primary(site, name):
+            return False
+        try:
+            if _compared(site, name, trigger, seen):
+                return unproven.known(site.store, name) is None
+        except Busy:
+            return False
+        except (StepFailed, Ended, Interrupted, ProbeError, StateError) as error:
+            _say(site, name, trigger, str(error))
+            return False
+    return False
+
+
+def _is_connected_primary(site: Site, name: str) -> bool:
+    try:
+        found = hast.resource(site.here.node(), name)
+    except (hast.NoState, ProbeError):
+        return False
+    return found.role is Role.PRIMARY and found.status is Status.COMPLETE
+
+
+def _compared(site: Site, name: str, trigger: str, seen: Unproven) -> bool:
+    """Compare what may be missing, and write down what came out; False where the connection was lost meanwhile. What is
+    written whenever it is looked at is left for the next time, alone."""
+    lock = Lock(site.store, f"{name}.verify", trigger, site.timing)
+    if not lock.acquire(0):
+        raise Busy
+    with lock:
+        found = look(site, name, Role.PRIMARY) if seen.through else mine(site, name)
+        there = There(site, name, lambda: "")
+        try:
+            if why := incomparable(found.copy, there.copy):
+                raise Refused(why)
+            every = range(found.where.extents)
+            numbers = every if seen.extents is None else [each for each in seen.extents if each in every]
+            began = site.timing.wall()
+            result = _read(site, name, found, there, numbers)
+            last = look(site, name, Role.PRIMARY)
+            if (last.copy.identity, there.look().identity) != (found.copy.identity, there.copy.identity):
+                raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
+            if result.differ:
+                _note_difference(site, name, trigger, there, last, began, len(numbers), result)
+                after = seen._replace(differ=result.differ[:MOST_NUMBERS], said="")
+                return unproven.judged(site.store, name, seen, after)
+            if result.undecided:
+                unproven.judged(site.store, name, seen, unproven.narrowed(seen, result.undecided))
+                left = f"{len(result.undecided)} of {say_count(len(numbers), 'extent')}"
+                raise StepFailed(f"{left} are being written whenever they are looked at")
+            there.done()
+            return proven(site, name, trigger, seen, len(numbers))
+        finally:
+            there.close()
+
+
+def _note_difference(
+    site: Site, name: str, trigger: str, there: There, last: Found, began: float, count: int, result: Compared
+) -> None:
+    """Both nodes write down that the copies differ, and the other one that its copy is damaged; not where this node's
+    disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
+    here, node, theirs = site.journal.node_name, there.node, there.look()
+    sides = {
+        here: (last.copy.failed, last.copy.damaged, len(result.unread_here)),
+        node: (theirs.failed, theirs.damaged, len(result.unread_there)),
+    }
+    at_fault, why = wrong(sides) if any(sides[here]) else (node, f"{node} {LACKS}: its copy is the wrong one")
+    run = Verification(
+        began=began,
+        ended=site.timing.wall(),
+        by=here,
+        extents=count,
+        extentsize=last.where.extentsize,
+        differ=len(result.differ),
+        undecided=0,
+        numbers=result.differ[:MOST_NUMBERS],
+        unread=tuple((each, unread) for each, (_, _, unread) in sides.items() if unread),
+        wrong=why,
+        wrong_node=at_fault,
+        deletes=last.resource.deletes,
+    )
+    verifications.add(site.store, name, run)
+    site.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
+    if at_fault == node:
+        shown = ", ".join(map(str, result.differ[:SHOWN])) + (", ..." if len(result.differ) > SHOWN else "")
+        there.tell_lacking(f"it {LACKS}: {say_count(len(result.differ), 'extent')} of {count} compared differ: {shown}")
+    there.tell(run)
+
+
+def _read(site: Site, name: str, found: Found, there: There, numbers: Sequence[int]) -> Compared:
+    """What became of these extents. Raises what a comparison raises."""
+    opened = site.here.extents(found.where)
+    try:
+        comparison = Comparison(opened, there, lambda: is_quiet(site, name), site.timing)
+        results, left = [], list(numbers)
+        for _ in range(ROUNDS):
+            parts = []
+            for begin in range(0, len(left), BATCH):
+                ends = site.timing.now() + BATCH * found.where.extentsize / RATE
+                parts.append(comparison.compare(left[begin : begin + BATCH]))
+                if len(left) > MOST:
+                    site.timing.sleep(max(0.0, ends - site.timing.now()))
+            results += parts
+            left = [number for part in parts for number in part.undecided]
+            if not left:
+                break
+        is_quiet(site, name)
+    finally:
+        opened.close()
+    fields = {field: tuple(each for part in results for each in getattr(part, field)) for field in Compared._fields}
+    return Compared(**{**fields, "undecided": tuple(left)})
+
+
+def _say(site: Site, name: str, trigger: str, why: str) -> None:
+    """Why it is not proven: written down for whoever asks, and journalled where that is news."""
+    known, now = unproven.known(site.store, name), plain(why, LONGEST // 2)
+    if known is None or known.said == now:
+        return
+    site.journal.entry("unproven", resource=name, why=trigger, result=f"not compared: {why}", severity=WARNING)
+    try:
+        unproven.judged(site.store, name, known, known._replace(said=now))
+    except StateError:
+        return  # the journal has it

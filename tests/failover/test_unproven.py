@@ -1,0 +1,276 @@
+"""After a lost connection the other copy counts as incomplete, whatever HAST says, until both were compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.config import Config
+from checks.probes.unproven import Unproven
+from remediate.failover import unproven as primary
+from remediate.failover.converge import Wish
+from remediate.failover.outcome import StepFailed
+from remediate.failover.switchover import switch
+from remediate.rehearsal.cron import start_cron
+from remediate.site import Site
+from remediate.state import ledger, unproven, verifications
+from remediate.state.ledger import Copy
+from remediate.verification.verify import verify
+from simulator.account.accounting import disk_of, served_old
+from simulator.account.writes import Part, Piece
+from simulator.clock import Completion
+from simulator.hastd.component import DeviceWrite
+from simulator.layout import ResourceLayout
+from simulator.node import Node
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
+
+EXTENT = 20
+MINUTES = 130.0
+
+
+def with_cron(state: Path, config: Config | None = None, mode: str = "fullsync") -> InstalledPair:
+    pair = installed_pair(state, config, resources=(ResourceLayout(replication=mode),))
+    start_cron(pair.installed)
+    return pair
+
+
+def doubt(pair: InstalledPair, node: Node) -> Unproven | None:
+    return unproven.known(pair.store(node), "home")
+
+
+def copy(pair: InstalledPair, node: Node) -> Copy:
+    return ledger.read(pair.store(node), "home").copy
+
+
+def writes(node: Node, extent: int, number: int) -> Completion[bool]:
+    """A write to the device, whose answer is not awaited."""
+    outcome: Completion[bool] = Completion()
+    node.hastd.device_write("home", DeviceWrite(extent, frozenset({Piece(number, Part.CONTENT)})), outcome)
+    return outcome
+
+
+def loses_the_connection(pair: InstalledPair, during: int | None = EXTENT) -> None:
+    """For longer than HAST waits; a block of this extent is underway."""
+    pair.breaks("cut-replication")
+    written = None if during is None else writes(pair.active, during, 7777)
+    pair.passes(35)
+    assert written is None or written.value is True
+    pair.breaks("heal")
+
+
+def quiet(pair: InstalledPair) -> None:
+    """The clients write no more, so that nothing writes over a block by chance."""
+    pair.clients.stop()
+    pair.passes(40)
+
+
+# --- nothing is missing --------------------------------------------------------------------------------------------
+
+
+def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_nodes_are_connected(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    loses_the_connection(pair, during=None)
+    known = doubt(pair, pair.active)
+    assert known is not None and known.extents and not known.full
+    assert copy(pair, pair.standby) is Copy.INCOMPLETE
+    assert pair.until(lambda: doubt(pair, pair.active) is None, 30), pair.story()
+    pair.passes(5)
+    assert copy(pair, pair.standby) is Copy.COMPLETE, pair.story()
+    assert "equal" in pair.entries(pair.active, "unproven")[-1].result
+
+
+def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(state: Path) -> None:
+    """`complete`, dirty 0 is what HAST says; until the primary has compared the copies it is not believed."""
+    pair = installed_pair(state)
+    quiet(pair)
+    writes(pair.active, EXTENT, 7777)
+    pair.passes(3)
+    pair.standby.power_off()
+    pair.passes(40)
+    pair.boots(pair.standby, 0)
+    seen = []
+    for _ in range(300):
+        pair.passes(0.2)
+        worker = pair.active.hastd.resources["home"].worker
+        if getattr(worker, "settled", False):
+            seen.append((doubt(pair, pair.active) is None, copy(pair, pair.standby)))
+    assert (False, Copy.COMPLETE) not in seen and (True, Copy.COMPLETE) in seen, pair.story()
+
+
+def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    pair.breaks("kill", pair.active.name, "worker")
+    pair.passes(30)
+    loses_the_connection(pair, during=None)
+    assert doubt(pair, pair.active) is None
+
+
+def test_a_switchover_leaves_nothing_to_prove_on_either_node(state: Path) -> None:
+    """The standby's worker loses its primary, which is told when the node is primary itself."""
+    pair = installed_pair(state)
+    pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    pair.passes(60)
+    assert pair.serves(pair.standby)
+    assert not pair.entries(pair.active, "unproven") and not pair.entries(pair.standby, "unproven"), pair.story()
+
+
+# --- something is missing --------------------------------------------------------------------------------------------
+
+
+def test_a_copy_that_lacks_a_block_is_found_and_damaged_on_both_nodes(state: Path) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    loses_the_connection(pair)
+    assert pair.until(lambda: copy(pair, pair.standby) is Copy.INCOMPLETE, 60)
+    pair.passes(60)
+    kept = ledger.read(pair.store(pair.standby), "home")
+    assert kept.damage is not None and "lacks what was underway when the connection was lost" in kept.damage.says
+    known = doubt(pair, pair.active)
+    assert known is not None and EXTENT in known.differ, pair.story()
+    for node in (pair.active, pair.standby):
+        run = verifications.runs(pair.store(node), "home")[-1]
+        assert EXTENT in run.numbers and run.wrong_node == pair.standby.name
+    pair.passes(2 * MINUTES)
+    assert pair.reasons(pair.standby) == ("home: damaged copy",) and pair.serves(pair.active)
+    assert len(verifications.runs(pair.store(pair.active), "home")) == 1, "not compared again without a new reason"
+
+
+@pytest.mark.parametrize("mode", ["fullsync", "memsync", "async"])
+def test_a_node_whose_copy_lacks_a_block_does_not_serve_when_the_primary_dies(state: Path, mode: str) -> None:
+    pair = with_cron(state, mode=mode)
+    quiet(pair)
+    loses_the_connection(pair)
+    pair.passes(60)
+    pair.active.power_off()
+    pair.passes(MINUTES)
+    assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    assert pair.serves(pair.standby), pair.story()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 2.5, 5.0])
+def test_the_primary_that_dies_before_it_has_compared_leaves_a_copy_that_is_not_promoted(
+    state: Path, seconds: float
+) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    pair.breaks("cut-management")
+    loses_the_connection(pair)
+    worker = pair.active.hastd.resources["home"].worker
+    assert pair.until(lambda: bool(getattr(worker, "settled", False)), 20)
+    pair.passes(seconds)
+    pair.active.power_off()
+    pair.passes(MINUTES)
+    assert pair.rests(pair.standby), pair.story()
+
+
+def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_differs(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    loses_the_connection(pair)
+    pair.breaks("cut-management")
+    pair.passes(30)
+    assert doubt(pair, pair.active) is not None
+    pair.breaks("heal")
+    with pytest.raises(StepFailed, match="the copy of home on nfs002 is damaged"):
+        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    assert pair.serves(pair.active)
+
+
+def test_a_switchover_goes_on_once_the_copies_are_found_equal(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    loses_the_connection(pair, during=None)
+    pair.breaks("cut-management")
+    pair.passes(30)
+    known = doubt(pair, pair.active)
+    assert known is not None and "nfs002" in known.said, known
+    pair.breaks("heal")
+    pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    assert pair.serves(pair.standby) and pair.lost() == 0, pair.story()
+
+
+# --- what ends it ----------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_made_anew_is_proven_and_sound_again(state: Path) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    loses_the_connection(pair)
+    pair.passes(60)
+    for command in ("hastctl role init home", "hastctl create home"):
+        pair.pair.must(pair.standby, command)
+    pair.converges(pair.standby)
+    pair.passes(4 * MINUTES)
+    assert doubt(pair, pair.active) is None, pair.story()
+    kept = ledger.read(pair.store(pair.standby), "home")
+    assert kept.damage is None and kept.copy is Copy.COMPLETE, kept
+    assert not served_old(pair.pair, pair.standby, "home") and not disk_of(pair.standby, "home").damaged
+
+
+def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    loses_the_connection(pair)
+    pair.breaks("cut-management")
+    pair.passes(20)
+    assert doubt(pair, pair.active) is not None and EXTENT in disk_of(pair.standby, "home").damaged
+    pair.breaks("kill", pair.active.name, "worker")
+    pair.passes(30)
+    pair.breaks("heal")
+    start_cron(pair.installed)
+    pair.passes(MINUTES)
+    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is Copy.COMPLETE, pair.story()
+    assert not disk_of(pair.standby, "home").damaged
+
+
+def test_verify_proves_a_copy_if_it_began_after_the_connection_was_lost(state: Path) -> None:
+    pair = installed_pair(state)
+    quiet(pair)
+    store = pair.store(pair.active)
+    wall = pair.does(pair.active, lambda site: site.timing.wall())
+    unproven.lost(store, "home", wall + 1000, frozenset({3}), full=True)
+    pair.does(pair.active, lambda site: verify(site, "home", "human"))
+    assert doubt(pair, pair.active) is not None
+    pair.passes(1000)
+    pair.does(pair.active, lambda site: verify(site, "home", "human", afresh=True))
+    assert doubt(pair, pair.active) is None
+
+
+def test_where_the_map_cannot_be_read_every_extent_is_compared(state: Path) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    store = pair.store(pair.active)
+    wall = pair.does(pair.active, lambda site: site.timing.wall())
+    unproven.lost(store, "home", wall, None, full=True)
+    disk_of(pair.standby, "home").flip(120, 1)
+    pair.passes(MINUTES)
+    known = doubt(pair, pair.active)
+    assert known is not None and known.differ == (120,)
+    assert verifications.runs(store, "home")[-1].extents == 128
+
+
+def test_what_is_written_down_and_cannot_be_read_is_the_worst_and_ends_by_a_comparison(state: Path) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    store = pair.store(pair.active)
+    Path(store.directory, "home.unproven.json").write_text("{}")
+    assert doubt(pair, pair.active) == unproven.UNREADABLE
+    pair.passes(2 * MINUTES)
+    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is Copy.COMPLETE
+
+
+def test_without_a_way_to_the_other_node_nothing_is_written_down(state: Path) -> None:
+    """It could be neither compared nor told."""
+    pair = installed_pair(state)
+
+    def lost(site: Site) -> None:
+        primary.lost(site._replace(peer=None), "home", site.timing.wall())
+        assert doubt(pair, pair.active) is None
+        primary.lost(site, "home", site.timing.wall())
+
+    pair.does(pair.active, lost)
+    assert doubt(pair, pair.active) is not None
