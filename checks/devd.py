@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
@@ -16,8 +16,10 @@ from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
 from checks.probes import carp, devd, devd_conf, log_time, processes, program
 from checks.probes.devd_conf import Configuration
-from checks.probes.devd_wiring import Wired, wiring
 from checks.probes.processes import Process, ProcessState
+
+if TYPE_CHECKING:
+    from checks.probes.devd_wiring import Wired
 
 TABLE = Table(
     Row("devd-not-running", CRITICAL, "no devd among the processes", "a change of CARP changes nothing: no failover"),
@@ -155,6 +157,8 @@ class Devd(ProbedResource):
         except (devd_conf.Wrong, devd_conf.NotThere) as error:
             yield self.metric("refused", f"devd does not start with {error}")
             return
+        from checks.probes.devd_wiring import wiring
+
         vhids = carp.vhids(self.node)
         wired = wiring(configuration, path, [vhid.name for vhid in vhids if vhid.number])
         yield self.metric("rules", wired)

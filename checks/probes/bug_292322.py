@@ -17,7 +17,7 @@ import enum
 import re
 from typing import TYPE_CHECKING
 
-from checks.probes import hast, hast_log, log_time, processes, route
+from checks.probes import hast, route
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Resource, Role, Status
 
@@ -127,6 +127,8 @@ def _answers(node: Node, remoteaddr: str) -> bool | None:
 def _seen_by(peer: Node, here: Node, found: Resource) -> str:
     """The line of the other node's hastd on a connection of this one that stayed empty, since the worker was started;
     empty where there is none, or it cannot be read."""
+    from checks.probes import hast_log, log_time
+
     try:
         ours = route.address_of(hast.resource(peer, found.name).remoteaddr)
         log = peer.run("grep", "-h", "hastd", *hast_log.LOGS).stdout
@@ -156,6 +158,8 @@ def _is_younger(when: datetime | None, now: datetime | None, seconds: float) -> 
 def _age_of_worker(node: Node, pid: int | None) -> float | None:
     """Seconds since the worker was started; None where that is not known."""
     from datetime import datetime
+
+    from checks.probes import log_time, processes
 
     now = log_time.now(node)
     try:

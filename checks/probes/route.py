@@ -7,7 +7,6 @@ hastwatch rejects connections to the other node while that is known to be gone a
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import NamedTuple
 
@@ -38,6 +37,8 @@ class Route(NamedTuple):
 
 def address_of(remoteaddr: str) -> str:
     """The address in a `remote` of hast.conf; empty where that has a host name, which a route cannot stand for."""
+    import ipaddress
+
     found = re.fullmatch(REMOTE, remoteaddr)
     try:
         return str(ipaddress.ip_address(found["host"].strip("[]"))) if found else ""
