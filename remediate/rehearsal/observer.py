@@ -34,7 +34,7 @@ from checks.probes.node import (
 from checks.probes.process import Completed
 from checks.registry import ON_NODE
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
-from simulator.shell.shell import Output
+from simulator.shell.calls import Output
 
 if TYPE_CHECKING:
     from simulator.clock import Completion, Process

@@ -18,7 +18,7 @@ from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
 from simulator.nfs import nfs_ports
 from simulator.nfs.nfs import VERSION_3
 from simulator.rc.variables import rc_variables
-from simulator.shell.shell import SCRIPTS, Call, command
+from simulator.shell.calls import SCRIPTS, Call, command
 
 if TYPE_CHECKING:
     from simulator.node import Node

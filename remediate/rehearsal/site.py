@@ -40,7 +40,7 @@ from simulator.faults.lying_peer import Endless, Lie, answered, way_of
 from simulator.host.log import MESSAGES
 from simulator.network.link import Traffic
 from simulator.network.sessions import SessionEnd, opened
-from simulator.shell.shell import Output, Result
+from simulator.shell.calls import Output, Result
 
 if TYPE_CHECKING:
     from remediate.verification.extents import Provider

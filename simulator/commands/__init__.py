@@ -1,4 +1,4 @@
-"""The commands a node knows, by subject. Importing this registers all of them (`shell.py`)."""
+"""The commands a node knows, by subject. Importing this registers all of them (`simulator.shell.calls`)."""
 
 from simulator.commands import (
     checking,

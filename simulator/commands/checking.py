@@ -10,7 +10,7 @@ from simulator.clock import Steps
 from simulator.commands.devices import resource_of, served, superblock_of
 from simulator.hastd.component import DeviceWrite
 from simulator.layout import ResourceLayout
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage import layers
 from simulator.storage.mounts import SUPERBLOCK_EXTENT, write_device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.clock import Steps
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 
 @command("chflags")

@@ -10,7 +10,7 @@ from simulator.hastd.hastd import CONF, Resource
 from simulator.hastd.metadata import EXTENTSIZE, KEEPDIRTY, Role, humanize
 from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.statistics import Statistics
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 USAGE = """usage: hastctl create [-d] [-c config] [-e extentsize] [-k keepdirty]
 \t\t[-m mediasize] name ...

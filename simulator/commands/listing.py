@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simulator.host.files import File
 from simulator.host.log import stamp
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import getopt
 
 from simulator.clock import Steps
-from simulator.shell.shell import Call
+from simulator.shell.calls import Call
 from simulator.storage.mounts import Mount
 from simulator.storage.ufs import UfsMount
 from simulator.storage.views import UfsView, ZfsView

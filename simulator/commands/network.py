@@ -11,7 +11,7 @@ from simulator.host.kernel import MODULES
 from simulator.layout import VhidLayout
 from simulator.network.carp import State, Vhid
 from simulator.network.network import Interface, describe, describe_loopback
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage import layers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.clock import Steps
 from simulator.nfs.nfs import Nfs, Registration
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}
 PROGRAMS["status"] = 100024

@@ -10,7 +10,7 @@ from simulator.clock import Steps
 from simulator.host.devd import Refuses
 from simulator.host.processes import SIGNALS, SIGTERM, Running
 from simulator.rc.services import REFUSAL, SCRIPTS, instances, service, start_daemon
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 command("service")(service)
 

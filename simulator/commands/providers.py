@@ -10,7 +10,7 @@ from simulator.commands.devices import provider_of, resource_of
 from simulator.commands.zfs_words import Options
 from simulator.hastd.disk import OnDisk, PoolLabel, Superblock
 from simulator.host.files import File
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage.views import SUFFIX, PoolView, Provider, in_use
 
 SECTOR = 512

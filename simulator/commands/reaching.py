@@ -8,7 +8,7 @@ from simulator.clock import Steps
 from simulator.host.devd import PIPES
 from simulator.network.link import Traffic
 from simulator.network.tcp import BLACKHOLE, SYN_ONLY
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 if TYPE_CHECKING:
     from simulator.node import Node

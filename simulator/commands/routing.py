@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.network.routes import HostRoute, printed
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 MODIFIERS = {"-reject": "REJECT", "-blackhole": "BLACKHOLE", "-proto1": "PROTO1", "-proto2": "PROTO2"}
 IGNORED = ("-inet", "-inet6", "-4", "-6", "-host")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.host.devd import PIPES
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 HEADER = "Active Internet connections\nProto Recv-Q Send-Q Local Address          Foreign Address        (state)\n"
 

@@ -11,7 +11,7 @@ from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Disk, PoolLabel, Superblock
 from simulator.hastd.metadata import EXTENTSIZE
 from simulator.host.files import File
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage import layers
 from simulator.storage.mounts import Mount, Usage, write_device
 from simulator.storage.views import Provider, UfsView, in_use

@@ -8,7 +8,8 @@ from dataclasses import replace
 from simulator.clock import Completion, Process, Steps, finished
 from simulator.host.log import MESSAGES
 from simulator.rc.variables import rc_variable
-from simulator.shell.shell import COMMANDS, SCRIPTS, Call, command, execute, run_words
+from simulator.shell.calls import COMMANDS, SCRIPTS, Call, command
+from simulator.shell.shell import execute, run_words
 
 
 @command("true", ":", "exec", "nice", "export", "umask")

@@ -11,7 +11,7 @@ import time
 from simulator.clock import Steps
 from simulator.commands.listing import single
 from simulator.host.files import File
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 
 @command("cat")

@@ -9,7 +9,7 @@ requests.
 from __future__ import annotations
 
 from simulator.host.processes import Running
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 HEADER = "USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W\n"
 EX_IOERR = 74

@@ -8,7 +8,7 @@ from __future__ import annotations
 from simulator.clock import Steps
 from simulator.commands.zfs_words import Options, Verb, get_them, list_them, named, nicenum, run_verb
 from simulator.nfs.exports_file import ZFS_EXPORTS
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage.zfs import Pool
 
 NO_DATASET = "dataset does not exist"

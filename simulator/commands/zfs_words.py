@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from simulator.clock import FOREVER, Steps
-from simulator.shell.shell import Call
+from simulator.shell.calls import Call
 from simulator.storage.zfs import Pool
 
 USAGE = 2

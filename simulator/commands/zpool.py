@@ -17,7 +17,7 @@ from simulator.commands.zfs import mounted, share
 from simulator.commands.zfs_words import USAGE, Options, get_them, list_them, named, nicenum, run_verb
 from simulator.hastd.disk import PoolLabel
 from simulator.layout import ResourceLayout
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage.zfs import Pool, create, take
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from simulator.shell.shell import Result
+from simulator.shell.calls import Result
 
 if TYPE_CHECKING:
     from simulator.node import Node

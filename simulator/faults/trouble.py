@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.faults.lying_peer import Lie
-    from simulator.shell.shell import Result
+    from simulator.shell.calls import Result
 
 ENDLESS = math.inf
 """A preen that fails until a full check has repaired the file system."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from simulator.account.writes import Cause
 from simulator.clock import Completion
 from simulator.hastd.component import DeviceWrite
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 if TYPE_CHECKING:
     from simulator.hastd.replication import PrimaryWorker

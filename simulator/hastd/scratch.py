@@ -17,7 +17,7 @@ from simulator.host.processes import SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
     from simulator.node import Node
-    from simulator.shell.shell import Call
+    from simulator.shell.calls import Call
 
 METADATA = "HAST metadata"
 UNANSWERED = 1.0

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from simulator.rc.variables import rc_variable, says_yes
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 
 if TYPE_CHECKING:
     from simulator.node import Node

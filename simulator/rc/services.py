@@ -19,7 +19,7 @@ from simulator.rc.variables import rc_variable, says_yes
 
 if TYPE_CHECKING:
     from simulator.node import Node
-    from simulator.shell.shell import Call
+    from simulator.shell.calls import Call
 
 
 @dataclass(frozen=True, slots=True)

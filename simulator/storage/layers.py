@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from simulator.clock import Steps
 from simulator.hastd.left_device import is_open
 from simulator.host.files import File
-from simulator.shell.shell import Call, command
+from simulator.shell.calls import Call, command
 from simulator.storage.geom import Geom, confxml, disk
 
 if TYPE_CHECKING:

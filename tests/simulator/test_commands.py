@@ -11,7 +11,7 @@ from checks.probes.node import TOOLS
 from simulator.faults.faults import inflict
 from simulator.node import Node
 from simulator.pair import Pair
-from simulator.shell.shell import COMMANDS
+from simulator.shell.calls import COMMANDS
 
 OF_COMPRESSED_LOGS = {"bzcat", "xzcat", "zcat", "zstdcat"}
 """No log of a simulated node is ever rotated."""

@@ -19,7 +19,7 @@ from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.secondary import SecondaryWorker
 from simulator.layout import PairLayout, ResourceLayout
 from simulator.pair import Pair
-from simulator.shell.shell import Result
+from simulator.shell.calls import Result
 
 NODES = st.sampled_from(["nfs001", "nfs002"])
 
