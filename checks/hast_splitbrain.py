@@ -12,7 +12,7 @@ from checks.plugin.judging import Judgement, always, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
-from checks.probes import hast_log
+from checks.probes import hast_log, marker
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.hast import Metadata, Role
 
@@ -184,8 +184,8 @@ def _reported(seen: Seen, only_now: bool) -> list[str]:
     said = [
         f"{sign.kind} {sign.times} times, last {sign.when}" for sign in seen.signs or () if sign.current or not only_now
     ]
-    if seen.marker and (seen.marker.is_fresh() or not only_now):
-        said.append(f"hastd's event {seen.marker.events} times, last {seen.marker.last:%Y-%m-%d %H:%M:%S} UTC")
+    if seen.marker and (seen.is_fresh or not only_now):
+        said.append(f"hastd's event {seen.marker.events} times, last {_utc(seen.marker.last, '%Y-%m-%d %H:%M:%S')}")
     return [f"{seen.label}: {', '.join(said)}"] if said else []
 
 
@@ -222,9 +222,13 @@ def _counters(dumps: tuple[tuple[str, Metadata], ...]) -> str:
     return ", ".join(f"{label} localcnt {found.localcnt} remotecnt {found.remotecnt}" for label, found in dumps)
 
 
+def _utc(at: float, pattern: str) -> str:
+    return f"{time.strftime(pattern, time.gmtime(at))} UTC"
+
+
 def _markers(*seen: Seen) -> str:
     return "; ".join(
-        f"{one.label}: marker of {one.marker.first:%Y-%m-%d %H:%M} UTC, {one.marker.events} events"
+        f"{one.label}: marker of {_utc(one.marker.first, '%Y-%m-%d %H:%M')}, {one.marker.events} events"
         for one in seen
         if one.marker
     ) or "; ".join(f"{one.label}: {one.damaged}" for one in seen if one.damaged)
@@ -254,7 +258,7 @@ def parts(session: Session) -> Iterator[Part]:
 QUESTIONS = (
     ("hastctl", "dump", "{name}"),
     ("hastctl", "list", "{name}"),
-    ("cat", f"{hast_log.MARKER_DIRECTORY}/{{name}}.split-brain"),
+    ("cat", marker.PATH),
     ("grep", "-h", "hastd", *hast_log.LOGS),
     ("ls", "/var/log"),
 )

@@ -10,11 +10,12 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
-from checks.probes import hast, hast_log
+from checks.probes import hast, hast_log, marker
 from checks.probes.counters import Relation, relation
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
-from checks.probes.hast_log import Marker, Sign
+from checks.probes.hast_log import Sign
+from checks.probes.marker import Marker
 from checks.probes.node import Node
 
 
@@ -25,6 +26,8 @@ class Seen(NamedTuple):
     """The name of the node."""
     metadata: Metadata | None
     marker: Marker | None
+    is_fresh: bool
+    """Whether hastd's event came again just now."""
     damaged: str
     """Why the marker that is there cannot be understood; empty where there is none, or it can."""
     marker_lost: ProbeError | None
@@ -91,7 +94,9 @@ class Copies(ProbedResource):
     def read(self) -> Iterator[Metric]:
         """Each node, then both dumps, or the signs where they cannot be compared."""
         session, name = self.session, self.resource_name
-        seen = _read_again_if_moving([_seen(node, name, self.has_hook) for node in session.nodes], session.here, name)
+        seen = _read_again_if_moving(
+            [_seen(node, name, self.has_hook, session.clock()) for node in session.nodes], session.here, name
+        )
         for one in seen:
             label = one.label
             session.remarks += [f"{name} on {label}: {why}" for why in one.unread]
@@ -133,7 +138,7 @@ def _last_compared(kept: dict[str, object]) -> LastCompared | None:
     return LastCompared(float(at), reason, str(text))
 
 
-def _seen(node: Node, name: str, has_hook: bool) -> Seen:
+def _seen(node: Node, name: str, has_hook: bool, now: float) -> Seen:
     found: Metadata | None = None
     unread: list[str] = []
     lost = ""
@@ -147,7 +152,7 @@ def _seen(node: Node, name: str, has_hook: bool) -> Seen:
     damaged = ""
     marker_lost: ProbeError | None = None
     try:
-        left = hast_log.marker(node, name)
+        left = marker.read(node, name)
     except NotUnderstood as error:
         damaged = str(error)
         unread.append(f"marker not read: {error}")
@@ -160,7 +165,8 @@ def _seen(node: Node, name: str, has_hook: bool) -> Seen:
         signs = hast_log.signs(node, name)
     except ProbeError as error:
         unread.append(f"log not read: {error}")
-    return Seen(node.label, found, left, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
+    is_fresh = left is not None and left.is_fresh(now)
+    return Seen(node.label, found, left, is_fresh, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
 
 
 def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]:

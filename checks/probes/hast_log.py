@@ -1,4 +1,4 @@
-"""hastd's lines in the log of a node, as far as they tell of a split-brain; and the marker that hastd's hook leaves.
+"""hastd's lines in the log of a node, as far as they tell of a split-brain.
 
 A worker's own lines never reach the log (freebsd-facts: worker-lines-are-lost). What remains are the lines of the
 parent: a secondary's worker that ends with exit code 78 (EX_CONFIG, `secondary.c init_remote()`) again and again, and
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import log_time
-from checks.probes.errors import Failed, NotFound, NotUnderstood
+from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.marker import REPEATS
 from checks.probes.node import Node
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ ROTATED = r"(?a)(?P<log>messages|daemon\.log)\.(?P<time>0|\d{8}T\d{6})(?P<ending
 """newsyslog(8): the youngest archive, or one of any age that is named by its time (-t DEFAULT), compressed with bzip2
 (J), gzip (Z), xz (X) or zstd (Y)."""
 DECOMPRESS = {"": "cat", ".bz2": "bzcat", ".gz": "zcat", ".xz": "xzcat", ".zst": "zstdcat"}
-REPEATS = 90
-"""Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
-MARKER_DIRECTORY = "/var/db/hastwatch"
 
 SIGNS = {
     "split-brain": r"Split-brain (detected, exiting|condition!)",
@@ -65,32 +63,6 @@ class Archive(NamedTuple):
     path: str
     log: str
     program: str
-
-
-class Marker(NamedTuple):
-    """What hastd's hook on `split-brain` leaves in MARKER_DIRECTORY, `RESOURCE.split-brain`: one JSON object
-
-        {"version": 1, "id": "…", "resource": "home", "node": "nfs001", "boot_id": "…",
-         "first": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:45Z", "count": 2, "losing": true}
-
-    written atomically; `first`, `last` are UTC, `count` the events so far (hastd repeats them every 10 s). The next
-    `syncdone` of the resource, or its recovery, removes it.
-    """
-
-    id: str
-    resource: str
-    node: str
-    first: datetime
-    last: datetime
-    events: int
-    losing: bool | None = None
-    """Whether it is that node whose copy is given up; None where that is not known, or not said."""
-
-    def is_fresh(self) -> bool:
-        """Whether hastd's event came again just now, by the clock of whoever looks."""
-        from datetime import UTC, datetime
-
-        return (datetime.now(UTC).replace(tzinfo=None) - self.last).total_seconds() <= REPEATS
 
 
 def signs(node: Node, resource: str) -> tuple[Sign, ...]:
@@ -168,38 +140,6 @@ def _is_current(lines: Iterable[str], last: datetime, now: datetime, offset: int
     if age > REPEATS and age <= log_time.ZONES and offset is None and log_time.have_zones(lines):
         return None
     return age <= REPEATS
-
-
-def marker(node: Node, resource: str) -> Marker | None:
-    """The marker of a resource, None where there is none. Raises ProbeError."""
-    try:
-        text = node.read(f"{MARKER_DIRECTORY}/{resource}.split-brain")
-    except NotFound:
-        return None
-    return parse_marker(text, resource)
-
-
-def parse_marker(text: str, resource: str) -> Marker:
-    """A marker out of its file. Raises NotUnderstood."""
-    import json
-    from datetime import datetime
-
-    try:
-        values = json.loads(text)
-        found = Marker(
-            id=str(values["id"]),
-            resource=str(values["resource"]),
-            node=str(values["node"]),
-            first=datetime.strptime(values["first"], "%Y-%m-%dT%H:%M:%SZ"),
-            last=datetime.strptime(values["last"], "%Y-%m-%dT%H:%M:%SZ"),
-            events=int(values["count"]),
-            losing=values.get("losing"),
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise NotUnderstood("the split-brain marker", text) from None
-    if values.get("version") != 1 or found.resource != resource or not isinstance(found.losing, bool | None):
-        raise NotUnderstood("the split-brain marker", text)
-    return found
 
 
 def _with_signs(lines: list[str], resource: str) -> list[str]:

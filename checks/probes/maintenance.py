@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import NotFound, NotUnderstood
-from checks.probes.times import since_1970
+from checks.probes.times import since_1970, utc
 
 if TYPE_CHECKING:
     from checks.probes.node import Node
@@ -70,3 +70,9 @@ def from_values(values: object) -> Maintenance:
     except (ValueError, KeyError):
         raise NotUnderstood(NAME, repr(values)) from None
     return found
+
+
+def to_values(maintenance: Maintenance) -> dict[str, object]:
+    """The object for the file."""
+    until = None if maintenance.until is None else utc(maintenance.until)
+    return {"version": 1, **maintenance._asdict(), "since": utc(maintenance.since), "until": until}

@@ -9,9 +9,10 @@ have been wiped by mistake: then this one is served on a human's word only.
 
 from __future__ import annotations
 
-from checks.probes import hast, hast_log
+from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
+from checks.probes.marker import read as read_marker
 from remediate.failover import dumps
 from remediate.failover.peer import ASK
 from remediate.site import Site
@@ -39,7 +40,7 @@ def given_up(site: Site, name: str) -> str | None:
     if site.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
         return None
     try:
-        marked = hast_log.marker(site.peer.node(ASK), name)
+        marked = read_marker(site.peer.node(ASK), name)
     except ProbeError as error:
         return f"{ONLY}; whether that one had the clients is not known: {error}"
     if marked is None or marked.losing is None:

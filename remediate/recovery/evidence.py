@@ -12,6 +12,7 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
+from checks.probes.marker import read as read_marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import reach
@@ -146,7 +147,7 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
         own_place = place if own else places(node, site.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
         found = marker.present(site.store, name) if own else None
-        told = hast_log.marker(node, name) if not own else None
+        told = read_marker(node, name) if not own else None
         kept = ledger.read(site.store, name) if own else _peer_ledger(node, name)
         return Side(
             name=node.name,

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from checks.plugin.text import duration as duration
 from checks.probes.errors import NotUnderstood
-from checks.probes.maintenance import NAME, Maintenance, from_values
-from checks.probes.times import utc
+from checks.probes.maintenance import NAME, Maintenance, from_values, to_values
 from remediate.state.store import StateUnreadable, Store
 
 US = "hastwatch"
@@ -35,14 +34,7 @@ def begun(store: Store, now: float) -> Maintenance | None:
 
 def begin(store: Store, now: float, seconds: float | None, reason: str, who: str) -> Maintenance:
     """Begin, or begin anew, a maintenance of so many seconds (None: until it is ended). Raises StateNotKept."""
-    until = None if seconds is None else now + seconds
-    values = {
-        "version": 1,
-        "since": utc(now),
-        "until": None if until is None else utc(until),
-        "reason": reason,
-        "who": who,
-    }
+    values = to_values(Maintenance(now, None if seconds is None else now + seconds, reason, who))
     store.write(NAME, values)
     return from_values(values)
 

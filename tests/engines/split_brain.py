@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.probes.hast_log import MARKER_DIRECTORY
+from checks.probes import marker
 from tests.subcommands.running_pair import RunningPair, awaited
 
 WROTE = "localcnt: 1"
@@ -33,7 +33,7 @@ def recover(pair: RunningPair) -> None:
     on(pair, "nfs002", "hastctl create home")
     on(pair, "nfs002", "hastctl role secondary home")
     assert awaited(lambda: "complete" in pair.on("nfs001", "hastctl status home"))
-    on(pair, "nfs002", f"rm {MARKER_DIRECTORY}/home.split-brain")
+    on(pair, "nfs002", f"rm {marker.PATH.format(name='home')}")
 
 
 def on(pair: RunningPair, node: str, line: str) -> str:

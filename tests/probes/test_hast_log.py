@@ -1,12 +1,10 @@
 """hastd's lines in the log, and the marker of its hook."""
 
-import json
 from datetime import datetime
 
 import pytest
 
-from checks.probes.errors import NotUnderstood
-from checks.probes.hast_log import Marker, Sign, parse_marker, parse_signs
+from checks.probes.hast_log import Sign, parse_signs
 
 EXIT_78 = "nfs002 hastd[1600]: [home] (secondary) Worker process exited ungracefully (pid=4536, exitcode=78)."
 NOW = datetime(2026, 11, 22, 8, 47, 0)
@@ -88,47 +86,3 @@ def test_a_line_of_december_read_in_january_is_of_last_year() -> None:
 @pytest.mark.parametrize("when", ["Foo 22 08:46:46", "Feb 30 08:46:46", "99:99", "Nov 22 25:00:00"])
 def test_a_time_that_is_none_leaves_the_age_unknown(when: str) -> None:
     assert signs(f"{when} {EXIT_78}")[0] == Sign("exit code 78", 1, "an unreadable time", None)
-
-
-GOOD = {
-    "version": 1,
-    "id": "5f5dea39",
-    "resource": "home",
-    "node": "nfs001",
-    "boot_id": "1",
-    "first": "2026-11-22T08:46:35Z",
-    "last": "2026-11-22T08:46:45Z",
-    "count": 2,
-}
-
-
-def test_a_marker_is_read() -> None:
-    expected = Marker(
-        "5f5dea39", "home", "nfs001", datetime(2026, 11, 22, 8, 46, 35), datetime(2026, 11, 22, 8, 46, 45), 2
-    )
-    assert parse_marker(json.dumps(GOOD), "home") == expected
-    assert not expected.is_fresh()
-    assert parse_marker(json.dumps(GOOD | {"losing": True}), "home").losing is True
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"version": 2},
-        {"losing": "no"},
-        {"resource": "mail"},
-        {"first": "yesterday"},
-        {"last": None},
-        {"count": "many"},
-        {"id": None, "node": 1, "count": []},
-    ],
-)
-def test_a_marker_of_another_kind_is_not_understood(change: dict[str, object]) -> None:
-    with pytest.raises(NotUnderstood):
-        parse_marker(json.dumps(GOOD | change), "home")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 100000])
-def test_a_damaged_marker_is_not_understood(text: str) -> None:
-    with pytest.raises(NotUnderstood):
-        parse_marker(text, "home")

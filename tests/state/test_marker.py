@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from checks.probes.hast_log import parse_marker
+from checks.probes.marker import parse
 from remediate.state import marker
 from remediate.state.marker import MarkerState
 from remediate.state.store import Store
@@ -29,9 +28,9 @@ def test_what_is_recorded_is_what_the_checks_read(store: Store) -> None:
     record(store, NOW)
     state = record(store, NOW + 10)
     text = Path(store.directory, "home.split-brain").read_text()
-    found = parse_marker(text, "home")
+    found = parse(text, "home")
     assert (found.id, found.node, found.events) == (state.id, "nfs001", 2)
-    assert (found.first, found.last) == (datetime(2026, 11, 22, 8, 46, 35), datetime(2026, 11, 22, 8, 46, 45))
+    assert (found.first, found.last) == (int(NOW), int(NOW) + 10)
     assert set(json.loads(text)) == {"version", "id", "resource", "node", "boot_id", "first", "last", "count", "losing"}
 
 
@@ -86,7 +85,7 @@ def test_the_next_event_makes_it_anew_and_no_safer_than_it_was(
     Path(store.directory, "home.split-brain").write_text(text)
     made = record(store, NOW, losing)
     assert (made.events, made.losing, made.unreadable) == (1, known, "")
-    assert parse_marker(Path(store.directory, "home.split-brain").read_text(), "home").events == 1
+    assert parse(Path(store.directory, "home.split-brain").read_text(), "home").events == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.hast_log import MARKER_DIRECTORY
+from checks.probes import marker
 from checks.probes.maintenance import PATH as MAINTENANCE
 from remediate.state.store import LARGEST, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store
 from tests.state import child
@@ -80,7 +80,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_everybody_means_the_same_directory() -> None:
-    assert MARKER_DIRECTORY == STATE_DIRECTORY
+    assert marker.PATH.rpartition("/")[0] == STATE_DIRECTORY
     assert os.path.dirname(MAINTENANCE) == STATE_DIRECTORY
 
 
