@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from checks.nfs_service import Listing, NfsService, NoUdp, Refused, Served, Wanted
+from checks.nfs_export_resource import Listing, NfsService, NoUdp, Refused, Served, Wanted
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
