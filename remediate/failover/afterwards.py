@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from checks.probes import hast
 from checks.probes.errors import ProbeError
+from checks.probes.hast import Role
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover import arrival, copies, dumps, unproven
 from remediate.failover.arrival import Refused
@@ -126,12 +128,12 @@ def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[st
     triggers: list[str] = []
     synchronised: list[Noted] = []
     for place, each in enumerate(events):
-        counts = not _is_over(each, events[place + 1 :], site.timing.wall())
-        if counts:
+        is_over = _is_over(each, events[place + 1 :], site.timing.wall()) or _of_a_past_primary(site, each, events)
+        if not is_over:
             if each.words[0] == "disconnect" and not _role_changed(each.words[1], events[place + 1 :]):
                 unproven.lost(site, each.words[1], each.at)
             triggers.append(_event(site, each, telling))
-        if counts and each.words[0] == "syncdone":
+        if not is_over and each.words[0] == "syncdone":
             synchronised.append(each)
         else:
             _remove(site, each)
@@ -160,6 +162,21 @@ def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
     if kind == "role":
         return "role" in after
     return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
+
+
+def _of_a_past_primary(site: Site, event: Noted, events: list[Noted]) -> bool:
+    """Whether a connection was that of this node as a primary, which it no longer is: it was taken up after a boot. The
+    other node connected to this one then, and has nothing to tell of this copy. Hooks may begin in the wrong order."""
+    name = event.words[1]
+    if event.words[0] != "connect":
+        return False
+    before = [each.words[3] for each in events if each.words[:2] == ["role", name] and each.at <= event.at + SHUFFLE]
+    if before[-1:] != [Role.PRIMARY.value]:
+        return False
+    try:
+        return hast.resource(site.here.node(), name).role is not Role.PRIMARY
+    except (hast.NoState, ProbeError):
+        return False
 
 
 def _event(site: Site, event: Noted, telling: Telling) -> str:

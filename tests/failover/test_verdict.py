@@ -9,6 +9,7 @@ from checks.probes.hast import Status
 from checks.probes.hold import Held, Reason, Why
 from checks.probes.maintenance import Maintenance
 from checks.probes.node_state import HastRole, Mounted
+from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
 from remediate.failover.resource import Place
@@ -87,6 +88,7 @@ RESOURCES = {
     "{point} is not exported by {node}": here(ACTIVE._replace(exported=False)),
     "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
     "the copies of {name} differ": here(ACTIVE._replace(verified=DIFFER)),
+    "the other copy of {name} is not proven to be complete": here(ACTIVE._replace(unproven=Unproven(0.0, 0.0))),
     "the copy of {name} on {node} is incomplete": there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))),
     "{point} on {node} takes files though nothing is mounted": there(STANDBY._replace(protected=False)),
 }
