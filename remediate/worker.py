@@ -167,7 +167,7 @@ def hast_work(site: Site, words: list[str]) -> None:
     """What follows from an event of hastd, in the worker: at once for a split-brain, which steps down; of all else one
     worker takes care, or the convergence that runs. Raises Refused, StateError, ProbeError."""
     from remediate.failover import arrival, disk_errors, proofs
-    from remediate.failover.converge import Wish, converge
+    from remediate.failover.converge import Wish, converge, take_up
     from remediate.failover.telling import Telling
 
     now, telling = site.timing.wall(), Telling()
@@ -201,21 +201,6 @@ def note_hast(site: Site, words: list[str], at: float) -> None:
     if trigger:
         patiently(site, trigger, lambda: converge(site, Wish(trigger)))
     return None
-
-
-def take_up(site: Site) -> None:
-    """What hastd has told of, unless a convergence runs that does it at its end."""
-    from remediate.failover import afterwards
-    from remediate.failover.converge import LOCK, Wish, brought
-    from remediate.failover.telling import Telling
-
-    if afterwards.convergence_heeds(site, LOCK):
-        return
-    afterwards.settle(
-        site,
-        Telling(),
-        lambda trigger, telling: patiently(site, trigger, lambda: brought(site, Wish(trigger), telling)),
-    )
 
 
 def recover_losing(site: Site) -> None:

@@ -25,7 +25,7 @@ BEGINS_THE_REHEARSAL = {"remediate.command"}
 OF_THE_SAME_STANDING = [
     {"checks.ask", "checks.batch"},
     {"checks.plugin.command", "checks.plugin.runtime"},
-    {"remediate.failover.converge", "remediate.failover.patience"},
+    {"remediate.failover.converge", "remediate.failover.patience", "remediate.failover.proofs"},
     {"remediate.failover.reach", "remediate.machine", "remediate.site"},
     {"remediate.recovery.remote_target", "remediate.recovery.targets"},
     {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},

@@ -22,7 +22,7 @@ from remediate.events.troubles import Unsafe, trouble, wish
 from remediate.failover import carry
 from remediate.failover.converge import LOCK as CONVERGE
 from remediate.failover.converge import Outcome as Converged
-from remediate.failover.converge import Result, converge, silent
+from remediate.failover.converge import Result, converge, silent, take_up
 from remediate.failover.converge import would as converge_would
 from remediate.failover.outcome import StepFailed, Superseded
 from remediate.monitoring import telling
@@ -184,7 +184,7 @@ class _Run:
         finally:
             alone.release()
             if not follows:  # no convergence does it
-                worker.take_up(self.site)
+                take_up(self.site)
         return self._nothing() if begun is None else self._end(begun)
 
     def _nothing(self) -> Outcome:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from checks.probes.carp import CarpState
@@ -110,18 +111,24 @@ def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> O
     nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
     telling = Telling()
     outcome = brought(site, wish, telling, watch)
-
-    def again(trigger: str, telling: Telling) -> Outcome:
-        return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
-
     if outcome.result is Result.BUSY:
         return outcome
     if wish.leaving is Leaving.GOES_DOWN:  # what hastd told of waits for the next boot
         telling.send(site)
     else:
-        afterwards.settle(site, telling, again)
+        afterwards.settle(site, telling, partial(_again, site))
         proofs.try_to(site, proofs.soon_compared(site), wish.trigger)
     return outcome
+
+
+def take_up(site: Site) -> None:
+    """What hastd has told of, unless a convergence runs that does it at its end. Raises nothing."""
+    if not afterwards.convergence_heeds(site, LOCK):
+        afterwards.settle(site, Telling(), partial(_again, site))
+
+
+def _again(site: Site, trigger: str, telling: Telling) -> Outcome:
+    return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
 
 
 def brought(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None] = silent) -> Outcome:

@@ -24,8 +24,11 @@ def soon_compared(site: Site) -> list[str]:
 
 
 def try_to(site: Site, names: Sequence[str], trigger: str) -> None:
-    """Have compared what can be now, and tell the other node. Raises nothing."""
+    """Have compared what can be now, and tell the other node. An event of hastd that is noted meanwhile finds that a
+    message is underway, and is taken up afterwards. Raises nothing."""
     if names:
+        from remediate.failover import converge
         from remediate.verification import proving  # rarely needed
 
         proving.prove_all(site, names, trigger)
+        converge.take_up(site)

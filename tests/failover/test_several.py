@@ -9,6 +9,7 @@ import pytest
 
 from checks.plugin.config import Config, ResourceConfig
 from remediate.failover.converge import Result, Wish
+from remediate.state import noted
 from simulator.layout import VhidLayout
 from simulator.nfs.client import Answer
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -91,6 +92,11 @@ def test_resources_that_share_an_address_go_together_and_at_the_same_time(state:
     assert len(primary) == len(mounted) == 2
     assert max(primary) < min(mounted)
     assert pair.sound
+
+
+def test_what_hastd_tells_while_the_copy_of_another_resource_is_proven_is_taken_up(state: Path) -> None:
+    pair = installed_pair(state, TWO)  # the standby's hastd was restarted: both connect again within seconds
+    assert [noted.waiting(pair.store(node)) for node in pair.pair.nodes.values()] == [[], []]
 
 
 def test_only_what_was_asked_for_is_touched(state: Path) -> None:
