@@ -56,7 +56,7 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
         copies.write_down(site, name, EVENTS[kind], at, site.journal.node_name)
         if kind == "connect":
             newest.void(site, name)
-            if resource.role is not Role.PRIMARY and site.peer is not None and _was_apart(before):
+            if resource.role is not Role.PRIMARY and site.peer is not None and _was_apart(before, at):
                 _await_word(site, name, at)
     if kind == "disconnect":
         newest.note_alone(site, resource)
@@ -70,15 +70,21 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
     return trigger if fresh else _fit_again(site, trigger) if kind == "connect" else ""
 
 
-def _was_apart(before: ledger.Ledger) -> bool:
-    """Whether this copy had lost its primary, or its node was booted, so that a write may have been underway then."""
-    return before.parted_at is not None or before.unheard_since is not None
+def _was_apart(before: ledger.Ledger, at: float) -> bool:
+    """Whether this copy had lost its primary, or its node was booted, so that a write may have been underway then. A
+    primary that connects again before this node's hastd has noticed is told of by nothing but its connection: hastd
+    stops the worker that it had (hastd.c, listen_accept()), and that ends without an event. A look may have seen the
+    connection before its own event has come."""
+    seen = before.connected_at if before.disconnected_at is None else None
+    again = seen is not None and seen < at - ledger.SHUFFLE
+    return again or before.parted_at is not None or before.unheard_since is not None
 
 
 def _await_word(site: Site, name: str, at: float) -> None:
     """The primary that has connected tells what this copy is (`telling`), and until then it is not taken for complete;
     not where that has told already."""
-    if own_copy.known(site, name).copy is Copy.UNKNOWN:
+    known = own_copy.known(site, name)
+    if known.copy is Copy.UNKNOWN or (known.copy is Copy.COMPLETE and (known.last_complete or 0.0) < at):
         copies.write_down(site, name, Event.NOT_TOLD_YET, at, site.journal.node_name)
 
 

@@ -167,6 +167,27 @@ def test_the_primary_that_dies_before_it_has_compared_leaves_a_copy_that_is_not_
     assert pair.rests(pair.standby), pair.story()
 
 
+def test_a_primary_that_connects_anew_before_the_standby_has_noticed_does_not_leave_its_copy_complete(
+    state: Path,
+) -> None:
+    """hastd stops the worker that the standby still has, which is no event: the new connection alone tells of it."""
+    pair = with_cron(state)
+    quiet(pair)
+    pair.breaks("cut-management")
+    pair.breaks("cut-replication")
+    written = writes(pair.active, EXTENT, 7777)
+    assert pair.until(lambda: written.done, 40)
+    assert ledger.read(pair.store(pair.standby), "home").disconnected_at is None
+    pair.breaks("heal")
+    pair.breaks("cut-management")
+    worker = pair.active.hastd.resources["home"].worker
+    assert pair.until(lambda: bool(getattr(worker, "settled", False)), 20)
+    pair.passes(2)
+    pair.active.power_off()
+    pair.passes(MINUTES)
+    assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+
+
 def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_differs(state: Path) -> None:
     pair = installed_pair(state)
     quiet(pair)
