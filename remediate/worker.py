@@ -185,7 +185,7 @@ def hast_work(site: Site, words: list[str]) -> None:
 
 def note_hast(site: Site, words: list[str], at: float) -> None:
     """Note an event of hastd; where that fails, do at once what it is for. Raises Refused, StateError, ProbeError."""
-    from remediate.failover import arrival
+    from remediate.failover import arrival, unproven
     from remediate.failover.converge import Wish, converge
     from remediate.failover.telling import Telling
     from remediate.state import noted
@@ -196,6 +196,8 @@ def note_hast(site: Site, words: list[str], at: float) -> None:
         why = f"hastd {' '.join(words)}"
         site.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
     telling = Telling()
+    if words[0] == "disconnect":
+        unproven.lost(site, words[1], at)
     trigger = arrival.hast_event(site, words, at, telling)
     telling.send(site)
     if trigger:

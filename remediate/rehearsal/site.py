@@ -364,6 +364,11 @@ class MortalSecondStore(Store):
         self._life.begin_write()
         return super().remove(name)
 
+    def update(self, name: str, change: Callable[[Values], Values | None], *instead: Any, **named: Any) -> Values:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        return super().update(name, change, *instead, **named)
+
 
 class MortalJournal(Journal):
     """A journal whose writer can be killed; an entry is one change of the state directory."""

@@ -1,6 +1,7 @@
 """That the other node's copy may lack writes: the file of a primary (`checks.probes.unproven`), as it is changed.
 
-A file that is none says the worst: any extent may be missing.
+A file that is none says the worst: any extent may be missing. Where the state directory takes no file it is kept in the
+second one until both copies were compared, or the next boot: then hastd's new worker copies what the map names.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 from checks.probes import unproven
 from checks.probes.unproven import MOST, Unproven
-from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.store import StateNotKept, StateUnreadable, StateUntrusted, Store, Values
 
 UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was written down of it cannot be read")
 
@@ -17,7 +18,7 @@ UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was written down of it ca
 def known(store: Store, resource: str) -> Unproven | None:
     """What is known of the other copy, None where nothing is against it. Raises nothing."""
     try:
-        values = store.read(_name(resource))
+        values = _place(store, resource).read(_name(resource))
         return unproven.from_values(values) if values else None
     except (StateUnreadable, ValueError):
         return UNREADABLE
@@ -26,9 +27,10 @@ def known(store: Store, resource: str) -> Unproven | None:
 def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None, full: bool) -> Unproven:
     """The connection was lost at `at`, with this in the map; what is known now. Raises StateNotKept."""
     made: list[Unproven] = []
+    earlier = known(store, resource)
 
     def changed(values: Values) -> Values:
-        before = _before(values)
+        before = _before(values) if values else earlier
         now = Unproven(at, at, _list(extents), full)
         if before is not None:
             both = None if before.extents is None or extents is None else extents.union(before.extents)
@@ -36,7 +38,14 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
         made[:] = [now]
         return dict(unproven.as_values(now))
 
-    store.update(_name(resource), changed, instead=_unreadable)
+    place = _place(store, resource)
+    try:
+        place.update(_name(resource), changed, instead=_unreadable)
+    except StateNotKept:
+        second = store.second()
+        if second is None or place is not store:
+            raise
+        second.update(_name(resource), changed, instead=_unreadable)
     return made[0]
 
 
@@ -56,8 +65,24 @@ def judged(store: Store, resource: str, seen: Unproven, now: Unproven | None) ->
         done[:] = [same]
         return values if not same else {} if now is None else dict(unproven.as_values(now))
 
-    store.update(_name(resource), changed, instead=_unreadable)
+    place = _place(store, resource)
+    if now is None and place is not store:
+        store.remove(_name(resource))  # first: it says less than the second one
+    place.update(_name(resource), changed, instead=_unreadable)
     return done[0]
+
+
+def _place(store: Store, resource: str) -> Store:
+    """The directory that has it: the second one only where the first took no file when it was written. In one that is
+    not ours alone nothing can have been kept."""
+    second = store.second()
+    try:
+        return second if second is not None and second.read(_name(resource)) else store
+    except StateUntrusted:
+        return store
+    except StateUnreadable:
+        assert second is not None
+        return second
 
 
 def _before(values: Values) -> Unproven | None:

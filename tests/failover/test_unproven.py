@@ -188,6 +188,26 @@ def test_a_primary_that_connects_anew_before_the_standby_has_noticed_does_not_le
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
 
 
+@pytest.mark.parametrize("trouble", ["state-full", "state-read-only"])
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_primary_whose_state_directory_takes_no_file_does_not_call_the_other_copy_complete(
+    state: Path, trouble: str, mended: bool
+) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    pair.breaks(trouble, pair.active.name)
+    loses_the_connection(pair)
+    pair.passes(5)
+    if mended:
+        pair.breaks("state-ok", pair.active.name)
+    pair.passes(MINUTES)
+    assert pair.does(pair.active, lambda site: primary.known(site, "home")) is not None
+    assert copy(pair, pair.standby) is Copy.INCOMPLETE
+    pair.active.power_off()
+    pair.passes(MINUTES)
+    assert master(pair.standby) and pair.rests(pair.standby), pair.story()
+
+
 def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_differs(state: Path) -> None:
     pair = installed_pair(state)
     quiet(pair)

@@ -76,6 +76,23 @@ def test_a_file_that_is_none_says_the_worst_and_can_be_ended(store: Store, tmp_p
     assert unproven.known(store, "home") is None
 
 
+def test_where_the_directory_takes_no_file_the_second_one_has_all_of_it_until_it_is_judged(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    store = Store(str(tmp_path / "state"), str(tmp_path / "run"))
+    unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    in_the_way = tmp_path / "state" / ".home.unproven.json.new"
+    in_the_way.mkdir()
+    unproven.lost(store, "home", AT + 5, frozenset({4}), full=False)
+    seen = unproven.known(store, "home")
+    assert seen == Unproven(AT, AT + 5, (3, 4), False)
+    in_the_way.rmdir()
+    unproven.lost(store, "home", AT + 9, frozenset({5}), full=False)
+    assert not unproven.judged(store, "home", seen, None)
+    seen = unproven.known(store, "home")
+    assert seen is not None and seen.extents == (3, 4, 5)
+    assert unproven.judged(store, "home", seen, None) and unproven.known(store, "home") is None
+
+
 @pytest.mark.parametrize("extents", [None, (), (1, 2)])
 def test_what_is_written_is_read_back(extents: tuple[int, ...] | None) -> None:
     known = Unproven(AT, AT + 1, extents, True, (5,), True, "why")
