@@ -65,6 +65,7 @@ def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str
     if kind == "connect" and resource.role is Role.PRIMARY:
         waking.expect_all(site)
         _joined(site, name)
+        unproven.connected(site, name)
     _about_the_copies(site, resource, EVENTS[kind], at, telling)
     trigger = f"hastd {kind} {name}"
     return trigger if fresh else _fit_again(site, trigger) if kind == "connect" else ""

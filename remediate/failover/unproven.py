@@ -96,12 +96,23 @@ def compared(site: Site, name: str, run: Verification) -> None:
         proven(site, name, "hastwatch verify", seen, run.extents)
 
 
+def connected(site: Site, name: str) -> None:
+    """The other node has connected: what differed is compared again, as its copy may have been made anew, or a new worker
+    of this node copy it. Raises nothing."""
+    seen = known(site, name)
+    if seen is not None and seen.differ:
+        _change(site, name, seen, seen._replace(differ=(), through=False))
+
+
 def synchronised(site: Site, name: str, at: float) -> None:
     """A synchronisation was through at `at`. Raises nothing."""
     seen = known(site, name)
-    if seen is None or seen.through or at < seen.last:
-        return
+    if seen is not None and not seen.through and at >= seen.last:
+        _change(site, name, seen, seen._replace(through=True))
+
+
+def _change(site: Site, name: str, seen: Unproven, now: Unproven) -> None:
     try:
-        unproven.judged(site.store, name, seen, seen._replace(through=True))
+        unproven.judged(site.store, name, seen, now)
     except StateError as error:
         site.journal.entry("unproven", resource=name, result=f"not written: {error}", severity=WARNING)

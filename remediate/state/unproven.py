@@ -12,6 +12,8 @@ from checks.probes import unproven
 from checks.probes.unproven import MOST, Unproven
 from remediate.state.store import StateNotKept, StateUnreadable, StateUntrusted, Store, Values
 
+MOMENT = 0.001
+"""Seconds: the least that a file tells apart."""
 UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was written down of it cannot be read")
 
 
@@ -34,7 +36,8 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
         now = Unproven(at, at, _list(extents), full)
         if before is not None:
             both = None if before.extents is None or extents is None else extents.union(before.extents)
-            now = Unproven(min(before.since, at), max(before.last, at), _list(both), before.full or full)
+            last = max(before.last + MOMENT, at)  # a clock may have been set back, and this is another one
+            now = Unproven(min(before.since, at), last, _list(both), before.full or full)
         made[:] = [now]
         return dict(unproven.as_values(now))
 

@@ -268,6 +268,19 @@ def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(
     assert not disk_of(pair.standby, "home").damaged
 
 
+def test_what_differed_is_compared_again_when_the_other_node_connects_again(state: Path) -> None:
+    """Here a new worker has copied it, which no event tells of."""
+    pair = with_cron(state)
+    quiet(pair)
+    loses_the_connection(pair)
+    pair.passes(60)
+    known = doubt(pair, pair.active)
+    assert known is not None and known.differ
+    pair.breaks("kill", pair.active.name, "worker")
+    pair.passes(MINUTES)
+    assert not disk_of(pair.standby, "home").damaged and doubt(pair, pair.active) is None, pair.story()
+
+
 def test_verify_proves_a_copy_if_it_began_after_the_connection_was_lost(state: Path) -> None:
     pair = installed_pair(state)
     quiet(pair)

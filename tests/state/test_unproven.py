@@ -53,6 +53,13 @@ def test_what_was_compared_counts_unless_the_connection_was_lost_meanwhile(store
     assert not unproven.judged(store, "home", now, None)
 
 
+def test_a_loss_after_the_clock_was_set_back_is_another_one(store: Store) -> None:
+    unproven.lost(store, "home", AT - 60, frozenset({3}), full=False)
+    seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    unproven.lost(store, "home", AT - 30, frozenset({3}), full=False)
+    assert not unproven.judged(store, "home", seen, None)
+
+
 def test_why_it_was_not_compared_makes_it_no_other_one(store: Store) -> None:
     seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
     unproven.judged(store, "home", seen, seen._replace(said="not reached"))
