@@ -23,10 +23,15 @@ from remediate.state import unproven
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.store import StateError
 
+LATE = 30.0
+"""Seconds after the loss of a connection until which a full map counts as that of a moment later."""
+
 
 def lost(site: Site, name: str, at: float) -> None:
     """A worker of this node has lost the connection at `at` (seconds since 1970); on a standby that says nothing of the
     other copy. Raises nothing: what cannot be written down is journalled."""
+    if site.peer is None:
+        return
     extents: frozenset[int] | None = None
     full, trouble = True, ""
     try:
@@ -35,12 +40,13 @@ def lost(site: Site, name: str, at: float) -> None:
             return
         extents, trouble = _marked(site, resource)
         full = extents is None or len(extents) >= resource.keepdirty
+        late = site.timing.wall() - at
+        if full and extents is not None and late > LATE:  # events wait while the node is being brought in place
+            extents, trouble = None, f"it is one of {late:.0f} s later"
     except (ProbeError, hast.NoState) as error:
         if own_copy.known(site, name).role != Role.PRIMARY.value:
             return
         trouble = str(error)
-    if site.peer is None:
-        return
     try:
         now = unproven.lost(site.store, name, at, extents, full)
     except StateError as error:
@@ -48,7 +54,7 @@ def lost(site: Site, name: str, at: float) -> None:
         site.journal.entry("unproven", resource=name, result=result, severity=CRIT)
         return
     count = "every extent" if now.extents is None else say_count(len(now.extents), "extent")
-    why = f"the connection was lost at {utc(at)}" + (f"; the map was not read: {trouble}" if trouble else "")
+    why = f"the connection was lost at {utc(at)}" + (f"; the map says too little: {trouble}" if trouble else "")
     if now.extents is None and not trouble:
         why += f"; the map names more than {MOST} extents"
     site.journal.entry("unproven", resource=name, why=why, severity=WARNING,
@@ -97,7 +103,7 @@ def compared(site: Site, name: str, run: Verification) -> None:
 
 
 def connected(site: Site, name: str) -> None:
-    """The other node has connected: what differed is compared again, as its copy may have been made anew, or a new worker
+    """The other node has connected: what differed is compared again. Its copy may have been made anew, or a new worker
     of this node copy it. Raises nothing."""
     seen = known(site, name)
     if seen is not None and seen.differ:

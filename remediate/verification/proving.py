@@ -9,6 +9,7 @@ left to the weekly `hastwatch verify`. Where extents differ the other copy is da
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from checks.plugin.text import plain, say_count
 from checks.probes import hast
@@ -27,7 +28,7 @@ from remediate.state import unproven, verifications
 from remediate.state.journal import ALERT, WARNING
 from remediate.state.ledger import Copy
 from remediate.state.lock import Lock
-from remediate.state.store import StateError
+from remediate.state.store import StateError, StateUnreadable
 from remediate.verification.asking import Interrupted, Refused, There
 from remediate.verification.comparing import Compared, Comparison
 from remediate.verification.copies import Found, incomparable, look
@@ -101,7 +102,7 @@ def _compared(site: Site, name: str, trigger: str, seen: Unproven) -> bool:
             if (last.copy.identity, there.look().identity) != (found.copy.identity, there.copy.identity):
                 raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
             if result.differ:
-                _note_difference(site, name, trigger, there, last, began, len(numbers), result)
+                _note_difference(site, name, trigger, seen, there, last, began, len(numbers), result)
                 after = seen._replace(differ=result.differ[:MOST_NUMBERS], said="")
                 return unproven.judged(site.store, name, seen, after)
             if result.undecided:
@@ -115,7 +116,15 @@ def _compared(site: Site, name: str, trigger: str, seen: Unproven) -> bool:
 
 
 def _note_difference(
-    site: Site, name: str, trigger: str, there: There, last: Found, began: float, count: int, result: Compared
+    site: Site,
+    name: str,
+    trigger: str,
+    seen: Unproven,
+    there: There,
+    last: Found,
+    began: float,
+    count: int,
+    result: Compared,
 ) -> None:
     """Both nodes write down that the copies differ, and the other one that its copy is damaged; not where this node's
     disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
@@ -139,12 +148,21 @@ def _note_difference(
         wrong_node=at_fault,
         deletes=last.resource.deletes,
     )
-    verifications.add(site.store, name, run)
-    site.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
+    if not _is_written_down(site, name, seen, run):
+        verifications.add(site.store, name, run)
+        site.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
     if at_fault == node:
         shown = ", ".join(map(str, result.differ[:SHOWN])) + (", ..." if len(result.differ) > SHOWN else "")
         there.tell_lacking(f"it {LACKS}: {say_count(len(result.differ), 'extent')} of {count} compared differ: {shown}")
     there.tell(run)
+
+
+def _is_written_down(site: Site, name: str, seen: Unproven, run: Verification) -> bool:
+    """Whether the same was found before, and the other node could not write it down then."""
+    with suppress(StateUnreadable):
+        last = verifications.runs(site.store, name)[-1:]
+        return any(each.began + 1 > seen.last and each.numbers == run.numbers for each in last)  # in whole seconds
+    return False
 
 
 def _read(site: Site, name: str, found: Found, there: There, numbers: Sequence[int]) -> Compared:

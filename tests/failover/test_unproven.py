@@ -21,6 +21,7 @@ from simulator.account.accounting import disk_of, served_old
 from simulator.account.writes import Part, Piece
 from simulator.clock import Completion
 from simulator.hastd.component import DeviceWrite
+from simulator.hastd.metadata import KEEPDIRTY
 from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -307,6 +308,21 @@ def test_where_the_map_cannot_be_read_every_extent_is_compared(state: Path) -> N
     assert verifications.runs(store, "home")[-1].extents == 128
 
 
+@pytest.mark.parametrize(("late", "every"), [(2.0, False), (100.0, True)])
+def test_a_full_map_that_is_read_long_after_the_loss_leaves_every_extent_to_compare(
+    state: Path, late: float, every: bool
+) -> None:
+    """The event has waited for a convergence that took long, and 64 others may have been written since."""
+    pair = installed_pair(state)
+    quiet(pair)
+    for number in range(KEEPDIRTY):
+        writes(pair.active, 30 + number, 8000 + number)
+    pair.passes(2)
+    pair.does(pair.active, lambda site: primary.lost(site, "home", site.timing.wall() - late))
+    known = doubt(pair, pair.active)
+    assert known is not None and known.full and (known.extents is None) is every
+
+
 def test_what_is_written_down_and_cannot_be_read_is_the_worst_and_ends_by_a_comparison(state: Path) -> None:
     pair = with_cron(state)
     quiet(pair)
@@ -328,3 +344,17 @@ def test_without_a_way_to_the_other_node_nothing_is_written_down(state: Path) ->
 
     pair.does(pair.active, lost)
     assert doubt(pair, pair.active) is not None
+
+
+def test_what_the_other_node_cannot_write_down_is_found_once_and_told_when_it_can(state: Path) -> None:
+    pair = with_cron(state)
+    quiet(pair)
+    pair.breaks("state-full", pair.standby.name)
+    loses_the_connection(pair)
+    pair.passes(4 * MINUTES)
+    assert len(verifications.runs(pair.store(pair.active), "home")) <= 1, pair.story()
+    assert len([each for each in pair.entries(pair.active, "unproven") if "differ:" in each.result]) <= 1
+    pair.breaks("state-ok", pair.standby.name)
+    pair.passes(MINUTES)
+    assert ledger.read(pair.store(pair.standby), "home").damage is not None, pair.story()
+    assert len(verifications.runs(pair.store(pair.active), "home")) == 1
