@@ -366,12 +366,16 @@ class Carrier:
         writes by itself, may have reached the device meanwhile, and hastd on the other node may have died."""
         if self.seen.facts.resources[place.name].role_first:
             remote = self.seen.resources[place.name].remoteaddr
-            void = parting.why_void(self.site, place.name, remote, self._carp[place.name])
+            void = parting.why_void(self.site, place.name, remote, lambda: self._carp_now(place))
             if void:
                 raise Superseded(f"before the role of {place.name} is given up: {void}")
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
             newest.look(self.site, place.name)  # the unmount may have been its first write alone
         roles.become(self.site, place, role)
+
+    def _carp_now(self, place: Place) -> CarpState | None:
+        """Raises ProbeError."""
+        return place.asks(own_node.vhids(self.site, self.seen.vhids)).state
 
     def _is_up(self, name: str) -> bool:
         """Whether the resource is served here when the plan is through: it is not, where the address is not here."""

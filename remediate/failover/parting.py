@@ -16,6 +16,8 @@ the clean unmount is the rule: it loses nothing, whatever comes of it. The role 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from checks.probes import counters, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
@@ -29,42 +31,45 @@ from remediate.site import Site
 def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
     """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
     known is no proof."""
-    if here.status is Status.ABSENT or _has_more(here) or not _other_writes_alone(site, here.name, carp):
+    if here.status is Status.ABSENT or _has_more(here) or not _goes_on_alone(_role_there(site, here.name), carp):
         return False
     both = dumps.read(site, here.name)
     return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
 
 
-def why_void(site: Site, name: str, remote: str, carp: CarpState | None) -> str:
+def why_void(site: Site, name: str, remote: str, carp: Callable[[], CarpState | None]) -> str:
     """Why the proof does not stand any more right before the role is given up, empty where it does: what a raised
     localcnt would tell, `dirty` tells too, so both dumps are not read again. A connection outlives a cut that is
-    shorter than `timeout` of hast.conf(5). What may change at any moment, and takes no ssh(1), is looked at last.
-    `remote`: where the other node's hastd listens. Raises nothing."""
-    alone, silent = site.timing.together([
-        lambda: _other_writes_alone(site, name, carp), lambda: hearing.hastd(site.here, remote) is Heard.SILENT
-    ])  # fmt: skip
-    if not alone:
-        return "the other node does not say any more that it goes on alone"
+    shorter than `timeout` of hast.conf(5). What may change at any moment, and takes no ssh(1), is looked at last: also
+    CARP, which may be MASTER here again by then. `remote`: where the other node's hastd listens; `carp`: reads it, and
+    raises ProbeError. Raises nothing."""
+    there, heard = site.timing.together([lambda: _role_there(site, name), lambda: hearing.hastd(site.here, remote)])
     try:
         here = hast.resource(site.here.node(), name)
+        if not _goes_on_alone(there if isinstance(there, Role) else None, carp()):
+            return "the other node does not say any more that it goes on alone"
     except (hast.NoState, ProbeError) as error:
-        return f"whether this node has written alone is not known: {error}"
+        return f"whether this node has written alone, or has the address again, is not known: {error}"
     if here.status is Status.ABSENT:
         return "its worker has ended, and the next one may be connected"
-    if here.status is Status.COMPLETE and not silent:
+    if here.status is Status.COMPLETE and heard is not Heard.SILENT:
         return "the other node is connected and is heard again"
     return "this node has written alone meanwhile" if _has_more(here) else ""
 
 
-def _other_writes_alone(site: Site, name: str, carp: CarpState | None) -> bool:
-    """Whether the other node says that it is primary, or could be and has the address or gets it."""
+def _role_there(site: Site, name: str) -> Role | None:
+    """The role that the other node says it has now; None where it says none."""
     if site.peer is None:
-        return False
+        return None
     try:
-        there = hast.resource(site.peer.node(ASK), name).role
+        return hast.resource(site.peer.node(ASK), name).role
     except (hast.NoState, ProbeError):
-        return False
-    return there is Role.PRIMARY or carp in (CarpState.BACKUP, CarpState.INIT)
+        return None
+
+
+def _goes_on_alone(there: Role | None, carp: CarpState | None) -> bool:
+    """Whether the other node says that it is primary, or could be and has the address or gets it."""
+    return there is Role.PRIMARY or (there is not None and carp in (CarpState.BACKUP, CarpState.INIT))
 
 
 def _has_more(here: Resource) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ANSWERED = 1.2
 """Seconds between the moment that the other node's answer is of, over ssh(1), and the one when the role is given up."""
 LOOKED = 0.5
-"""The same for what hastctl(8) says on this node, which is looked at last."""
+"""The same for what hastctl(8) and CARP say on this node, which are looked at last."""
 
 
 def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
@@ -38,8 +38,9 @@ def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Caus
 def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
     peer = node.pair.peer(node)
+    looked = min(node.clock.now, worker.told_to_end_at) - LOOKED
     has_written_alone = worker.metadata.localcnt != worker.remote_remotecnt
-    if has_written_alone and node.clock.now - worker.wrote_alone_at >= LOOKED:
+    if has_written_alone and worker.wrote_alone_at <= looked:
         return False
     if not _could_answer(peer):
         return False
@@ -47,7 +48,9 @@ def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     if theirs is None and peer.hastd.running:
         return False
     primary = theirs is not None and theirs.role is Role.PRIMARY
-    return primary or all(vhid.state is not State.MASTER for vhid in node.network.vhids())
+    return primary or not any(
+        vhid.state is State.MASTER and vhid.master_since <= looked for vhid in node.network.vhids()
+    )
 
 
 def _could_answer(node: Node) -> bool:

@@ -8,6 +8,7 @@ those are written here that were recorded. hastd's hook is forked and never wait
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeGuard
 
 from simulator.account.blame import of_the_steps
@@ -62,6 +63,8 @@ class Hastd:
         """The release that its program is of: the one that was installed when it was started."""
         self.reading: Completion[None] | None = None
         """It waits for the header of a connection (`bug_292322.py`)."""
+        self.ordered: dict[float, float] = {}
+        """When a primary has ended by an order for another role: when that order came."""
         self.awaited: PrimaryWorker | SecondaryWorker | None = None
         """A worker that it has told to end, and waits for."""
         self._reloads_waiting = 0
@@ -222,6 +225,8 @@ class Hastd:
             yield self.clock.start(bug_292322.bury(self, resource, role))
             return
         if resource.worker is not None:
+            if is_primary(resource.worker):
+                resource.worker.told_to_end_at = self.clock.now
             yield self.node.processor.use(self.costs.worker_stop)
         if self.running and resource.role is not role:
             self.change(resource, role)
@@ -307,6 +312,8 @@ class Hastd:
         if cause is Cause.STEPS:  # also for one that was killed, and is not back yet
             linked = primary is not None and primary.connected and self._peer_answers(primary)
             cause = of_the_steps(self.node, primary, linked)
+        if primary is not None and primary.told_to_end_at < math.inf:
+            self.ordered[self.clock.now] = primary.told_to_end_at
         if worker is not None:
             worker.end()
         if resource.role is Role.PRIMARY:

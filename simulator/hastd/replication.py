@@ -70,6 +70,8 @@ class PrimaryWorker:
         self.remote_localcnt = self.remote_remotecnt = 0
         self.wrote_alone_at = -math.inf
         """When the first write was completed without the peer, if one was since they were connected last."""
+        self.told_to_end_at = math.inf
+        """When the order for another role came, which takes a moment (control.c, control_set_role_common())."""
         self.reads_remotely = False
         """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
         them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()

@@ -179,13 +179,14 @@ class Ground:
 
     def _cause(self, place: Places) -> Cause:
         """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
-        account; no disk fails here. And where the nodes had come together a moment before the role was given up, the
-        proof that it saves a split-brain was of the moment before."""
+        account; no disk fails here. And where the nodes had come together a moment before it was ordered to give up the
+        role, the proof that it saves a split-brain was of the moment before."""
         known = self.pair.ledger.discarded.get(place.write.number)
         if place.cause is Cause.DISK and known is None:
             return Cause.UFS_DELAY
-        if place.cause is Cause.STEPS and known and self._had_just_met(known.at):
-            return Cause.ONE_HISTORY
+        if place.cause is Cause.STEPS and known:
+            ordered = self.pair.nodes[known.node].hastd.ordered.get(known.at, known.at)
+            return Cause.ONE_HISTORY if self._had_just_met(ordered) else Cause.STEPS
         return place.cause or Cause.REPLICATION
 
     def _had_just_met(self, at: float) -> bool:

@@ -11,6 +11,7 @@ from remediate.events.remedy import REQUESTS, Held, Remedy, Request
 from remediate.failover.converge import Result, Wish, converge
 from simulator.account.writes import Cause, Fate
 from simulator.faults.faults import inflict
+from simulator.node import Node
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
@@ -77,6 +78,33 @@ def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_wh
     assert Cause.STEPS in {each.cause for each in lost}
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, {each for each in lost if each.cause is Cause.STEPS})
+    ground.close()
+
+
+def is_busy(node: Node) -> None:
+    """Others use its processors for a second or two."""
+    for _ in range(8):
+        node.processor.use(1.0)
+
+
+@pytest.mark.parametrize(("seconds", "cause"), [(1.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
+def test_a_cable_that_was_back_too_late_to_be_known_is_measured_by_the_order_for_the_role(
+    seconds: float, cause: Cause
+) -> None:
+    """Not by the end of the worker, which takes longer on a busy node."""
+    ground = Ground(1, None)
+    active = ground.active
+    for node in ground.pair.nodes.values():
+        node.programs.clear()
+    inflict(ground.pair, "carrier-off", active.name)
+    ground.clock.advance(3)
+    inflict(ground.pair, "carrier-on", active.name)
+    ground.came_back.append(ground.clock.now)
+    ground.clock.advance(seconds)
+    ground.clock.after(0.1, lambda: is_busy(active))
+    active.run("hastctl role secondary home")
+    on_one_disk = Cause.REPLICATION  # nobody serves it now, and nothing of it is lost
+    assert {each.cause for each in ground.missing()} - {on_one_disk} == {cause}
     ground.close()
 
 

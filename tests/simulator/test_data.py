@@ -195,6 +195,28 @@ def test_the_role_first_is_excused_where_the_first_write_alone_was_completed_too
     assert not saves_a_split_brain(first, worker)
 
 
+def is_busy(node: Node) -> None:
+    """Others use its processors for a second or two."""
+    for _ in range(8):
+        node.processor.use(1.0)
+
+
+@pytest.mark.parametrize(("seconds", "cause"), [(0.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
+def test_the_role_first_is_excused_only_where_the_address_came_back_too_late_to_be_known(
+    seconds: float, cause: Cause
+) -> None:
+    """By the moment at which the role was ordered: to end the worker takes longer on a busy node."""
+    pair, first, _ = healthy()
+    write_records(pair, 3)
+    inflict(pair, "cut-replication")
+    first.run("ifconfig vtnet1 vhid 2 state backup")
+    first.run("ifconfig vtnet1 vhid 2 state master")
+    pair.clock.advance(seconds)
+    pair.clock.after(0.1, lambda: is_busy(first))
+    pair.must(first, "hastctl role secondary home")
+    assert causes(lost(pair, "home")) == {cause}
+
+
 def test_the_role_first_is_the_steps_doing_while_hastd_starts_another_worker() -> None:
     """An unmount waits for it (freebsd-facts: killed-worker-comes-back)."""
     pair, first, second = healthy()
