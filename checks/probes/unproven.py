@@ -8,7 +8,7 @@ while, in the map of extents that hastd keeps dirty (activemap.c, keepdirty_fill
 The file of a primary, in its state directory, from the loss of a connection until both copies were compared:
 
     {"version": 1, "since": "2026-11-29T04:00:00Z", "last": "2026-11-29T04:10:00Z", "extents": [17, 18], "full": false,
-     "differ": [], "through": true, "said": ""}
+     "differ": [], "through": true, "said": "", "restless": false}
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DIRECTORY = "/var/db/hastwatch"
 MOST = 2000
 """Extents that are written down; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
+FAILED_ON_BOTH = "a write that has failed on both disks counts as dirty until hastd's worker ends"
+"""primary.c, ggate_send_thread(): activemap_write_complete() is not called for it."""
 LONGEST = 1000
 """Characters of a text in it."""
 
@@ -47,6 +49,9 @@ class Unproven(NamedTuple):
     """hastd has told since that a synchronisation is through: what is dirty is none, though it may be for ever."""
     said: str = ""
     """Why they have not been compared yet, as far as that was tried."""
+    restless: bool = False
+    """The primary's disk has failed writes, and hastd had dirty extents at every look: what is left was not decided.
+    It is not while that worker runs, where one of them has failed on both disks."""
 
     @property
     def sentence(self) -> str:
@@ -54,7 +59,8 @@ class Unproven(NamedTuple):
         lost = f"the connection was lost with writes underway at {utc(self.last)}"
         if self.differ:
             return f"{lost}, and the copies differ"
-        return f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
+        said = f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
+        return f"{said} ({FAILED_ON_BOTH}): make the other copy anew" if self.restless else said
 
 
 def path(resource: str) -> str:
@@ -86,8 +92,8 @@ def from_values(values: object) -> Unproven:
         if not isinstance(said, str) or len(said) > LONGEST or not said.isprintable():
             raise ValueError("no text")
         since, last = since_1970(values["since"]), since_1970(values["last"])
-        through = values["through"] is True
-        return Unproven(since, last, extents, values["full"], _numbers(values["differ"]), through, said)
+        through, restless = values["through"] is True, values.get("restless") is True
+        return Unproven(since, last, extents, values["full"], _numbers(values["differ"]), through, said, restless)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not what is known of a copy: {error}") from None
 

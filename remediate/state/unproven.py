@@ -52,9 +52,9 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
     return made[0]
 
 
-def narrowed(seen: Unproven, extents: Sequence[int]) -> Unproven:
+def narrowed(seen: Unproven, extents: Sequence[int], restless: bool) -> Unproven:
     """What is left to compare of what was `seen`."""
-    return seen._replace(extents=_list(frozenset(extents)))
+    return seen._replace(extents=_list(frozenset(extents)), restless=restless)
 
 
 def judged(store: Store, resource: str, seen: Unproven, now: Unproven | None) -> bool:
@@ -64,7 +64,7 @@ def judged(store: Store, resource: str, seen: Unproven, now: Unproven | None) ->
 
     def changed(values: Values) -> Values:
         before = _before(values)
-        same = before is not None and before._replace(through=False, said="") == seen._replace(through=False, said="")
+        same = before is not None and _lost(before) == _lost(seen)
         done[:] = [same]
         return values if not same else {} if now is None else dict(unproven.as_values(now))
 
@@ -93,6 +93,11 @@ def _before(values: Values) -> Unproven | None:
         return unproven.from_values(values) if values else None
     except ValueError:
         return UNREADABLE
+
+
+def _lost(known: Unproven) -> Unproven:
+    """What of it a lost connection changes, or a comparison: nothing that is only said of one that was tried."""
+    return known._replace(through=False, said="", restless=False)
 
 
 def _unreadable(error: StateUnreadable) -> Values:

@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 from checks.plugin.text import say_count
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from checks.probes.unproven import FAILED_ON_BOTH
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import said
 from remediate.failover import unproven
@@ -92,11 +93,17 @@ def mine(site: Site, name: str) -> Found:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
     try:
         found = look(site, name, Role.PRIMARY)
-        if not site.timing.until(lambda: is_quiet(site, name), SETTLES, LOOKS):
-            raise Refused(f"{name} is being synchronised, or written all the time: it has dirty extents at every look")
+        if not comes_to_rest(site, name):
+            why = f"{name} is being synchronised, or written all the time: it has dirty extents at every look"
+            raise Refused(why + (f"; {FAILED_ON_BOTH}" if found.copy.failed else ""))
     except StepFailed as error:
         raise Refused(str(error)) from None
     return found
+
+
+def comes_to_rest(site: Site, name: str) -> bool:
+    """Whether there is a moment at which nothing is in flight. Raises what `is_quiet` raises."""
+    return site.timing.until(lambda: is_quiet(site, name), SETTLES, LOOKS)
 
 
 def is_quiet(site: Site, name: str) -> bool:

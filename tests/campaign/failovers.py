@@ -39,7 +39,7 @@ from tests.campaign.ground import GIVEN_UP, Ground, Missing
 from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, checks_in_full, held_back
 from tests.campaign.played import NOTHING, Played, report
-from tests.campaign.putting_right import give_up_a_copy, make_anew, put_right
+from tests.campaign.putting_right import give_up_a_copy, make_anew, put_right, renew_unproven
 from tests.campaign.schedule import Round, drawn
 from tests.campaign.shrink import shrunk
 from tests.campaign.troubles import HASTD_DIES, ILL, INSIDE, ORDINARY
@@ -187,12 +187,22 @@ def recovered(ground: Ground, seed: int = 0) -> str:
         raise Violation(f"not healthy {HEALTH:g} s after a damaged copy was made anew")
     if compared(ground) and not _comes_to_health(ground):
         raise Violation(f"not healthy {HEALTH:g} s after a copy that differs was made anew")
-    ends = ground.clock.now + RELEASED
-    while (left := held_back(ground)) and ground.clock.now < ends:
-        ground.clock.advance(LOOKS)
+    left = _still_held_back(ground)
+    if left and renew_unproven(ground):
+        if not _comes_to_health(ground):
+            raise Violation(f"not healthy {HEALTH:g} s after a copy that could not be proven was made anew")
+        left = _still_held_back(ground)
     if left:
         raise Violation(f"{RELEASED:g} s after all is well again {left}")
     return help_was_needed
+
+
+def _still_held_back(ground: Ground) -> str:
+    """What is left of it after RELEASED seconds, empty as soon as nothing is."""
+    ends = ground.clock.now + RELEASED
+    while (left := held_back(ground)) and ground.clock.now < ends:
+        ground.clock.advance(LOOKS)
+    return left
 
 
 def _comes_to_health(ground: Ground) -> bool:

@@ -11,7 +11,7 @@ from remediate.failover import damaged
 from remediate.failover.converge import Wish
 from remediate.failover.outcome import StepFailed
 from remediate.site import Site
-from remediate.state import failures, ledger, marker
+from remediate.state import failures, ledger, marker, unproven
 from remediate.state.store import Store
 from simulator.hastd.metadata import Role
 from simulator.network.carp import State
@@ -100,6 +100,18 @@ def make_anew(ground: Ground) -> bool:
             found = True
             ground.watch.accepted_until = ground.clock.now + ACCEPTED
             _declare(ground, active, resource.name)
+    return found
+
+
+def renew_unproven(ground: Ground) -> bool:
+    """What `check_hast` asks for on the primary where it says `hast-copies-differ`, or of `hast-copy-unproven` that the
+    copies cannot be compared: the copy of the standby is made anew. Whether there was anything to do."""
+    found = False
+    for resource in ground.pair.layout.resources if ground.state is not None else ():
+        doubt = unproven.known(Store(f"{ground.state}/{ground.active.name}"), resource.name)
+        if doubt is not None and (doubt.differ or doubt.restless):
+            found = True
+            renew(ground, ground.pair.peer(ground.active), resource.name)
     return found
 
 

@@ -9,16 +9,18 @@ import pytest
 
 from remediate.events.remedy import REQUESTS, Held, Remedy, Request
 from remediate.failover.converge import Result, Wish, converge
-from simulator.account.writes import Cause, Fate
+from simulator.account.writes import Cause, Fate, Part, Piece
+from simulator.clock import Completion
 from simulator.faults.faults import inflict
+from simulator.hastd.component import DeviceWrite
 from simulator.node import Node
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
 from tests.campaign.flipped import BITS_FLIP
 from tests.campaign.ground import Ground, Missing
-from tests.campaign.invariants import Violation, serves
-from tests.campaign.putting_right import put_right
+from tests.campaign.invariants import Violation, held_back, serves
+from tests.campaign.putting_right import put_right, renew_unproven
 from tests.campaign.schedule import Event, Kind, Round
 
 DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP)}
@@ -180,6 +182,29 @@ def test_monitoring_has_a_promotion_made_up_for_whose_event_was_lost(tmp_path: P
     assert recovered(ground) == ""
     assert ground.repairs == {"converge: helped": 1}
     ground.close()
+
+
+def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_path: Path) -> None:
+    """Clients' writes have failed on both disks, and one was underway when the connection was lost."""
+    ground = Ground(1, tmp_path)
+    inflict(ground.pair, "cut-replication")
+    underway = DeviceWrite(20, frozenset({Piece(7777, Part.CONTENT)}))
+    ground.active.hastd.device_write("home", underway, Completion())
+    ground.clock.advance(25)
+    inflict(ground.pair, "disk-fails-writes", ground.active.name)
+    ground.clock.advance(30)
+    inflict(ground.pair, "disk-ok", ground.active.name)
+    inflict(ground.pair, "heal")
+    ground.clock.advance(200)
+    assert held_back(ground).endswith("(home: incomplete copy)")
+    assert renew_unproven(ground) and not _renewed_again(ground)
+    assert recovered(ground) == ""
+    ground.close()
+
+
+def _renewed_again(ground: Ground) -> bool:
+    ground.clock.advance(120)
+    return renew_unproven(ground)
 
 
 def test_a_human_ends_the_device_of_a_killed_worker_under_a_hanging_unmount(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from remediate.rehearsal.cron import start_cron
 from remediate.site import Site
 from remediate.state import ledger, unproven, verifications
 from remediate.state.ledger import Copy
+from remediate.verification.asking import Refused
 from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of, served_old
 from simulator.account.writes import Part, Piece
@@ -58,6 +59,19 @@ def loses_the_connection(pair: InstalledPair, during: int | None = EXTENT) -> No
     pair.passes(35)
     assert written is None or written.value is True
     pair.breaks("heal")
+
+
+def makes_anew(pair: InstalledPair, node: Node) -> None:
+    """As documented."""
+    for command in ("hastctl role init home", "hastctl create home"):
+        pair.pair.must(node, command)
+    pair.converges(node)
+
+
+def refused_to_verify(pair: InstalledPair) -> str:
+    with pytest.raises(Refused) as refused:
+        pair.does(pair.active, lambda site: verify(site, "home", "human"))
+    return str(refused.value)
 
 
 def quiet(pair: InstalledPair) -> None:
@@ -243,14 +257,37 @@ def test_a_copy_made_anew_is_proven_and_sound_again(state: Path) -> None:
     quiet(pair)
     loses_the_connection(pair)
     pair.passes(60)
-    for command in ("hastctl role init home", "hastctl create home"):
-        pair.pair.must(pair.standby, command)
-    pair.converges(pair.standby)
+    makes_anew(pair, pair.standby)
     pair.passes(4 * MINUTES)
     assert doubt(pair, pair.active) is None, pair.story()
     kept = ledger.read(pair.store(pair.standby), "home")
     assert kept.damage is None and kept.copy is Copy.COMPLETE, kept
     assert not served_old(pair.pair, pair.standby, "home") and not disk_of(pair.standby, "home").damaged
+
+
+def test_a_copy_that_cannot_be_compared_as_a_write_failed_on_both_disks_is_said_to_be_made_anew(state: Path) -> None:
+    """Until hastd's worker ends the extent counts as dirty, and no moment shows that nothing is underway."""
+    pair = with_cron(state)
+    quiet(pair)
+    pair.breaks("cut-replication")
+    writes(pair.active, EXTENT, 7777)
+    pair.passes(25)
+    pair.breaks("disk-fails-writes", pair.active.name)
+    failed = writes(pair.active, EXTENT + 1, 7778)
+    pair.passes(1)
+    pair.breaks("disk-ok", pair.active.name)
+    assert failed.value is False
+    pair.breaks("heal")
+    pair.passes(3 * MINUTES)
+    known = doubt(pair, pair.active)
+    assert known is not None and known.extents and EXTENT in known.extents and known.restless, pair.story()
+    assert known.sentence.endswith("until hastd's worker ends): make the other copy anew")
+    assert not pair.entries(pair.standby, "extents"), "a comparison without a result is no session that broke"
+    assert pair.until(lambda: "has failed on both disks counts as dirty" in refused_to_verify(pair)), pair.story()
+    makes_anew(pair, pair.standby)
+    pair.passes(4 * MINUTES)
+    assert doubt(pair, pair.active) is None, pair.story()
+    assert EXTENT not in disk_of(pair.standby, "home").damaged
 
 
 def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(state: Path) -> None:

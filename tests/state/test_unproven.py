@@ -62,7 +62,7 @@ def test_a_loss_after_the_clock_was_set_back_is_another_one(store: Store) -> Non
 
 def test_why_it_was_not_compared_makes_it_no_other_one(store: Store) -> None:
     seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
-    unproven.judged(store, "home", seen, seen._replace(said="not reached"))
+    unproven.judged(store, "home", seen, seen._replace(said="not reached", restless=True))
     assert unproven.judged(store, "home", seen, None)
 
 
@@ -102,7 +102,7 @@ def test_where_the_directory_takes_no_file_the_second_one_has_all_of_it_until_it
 
 @pytest.mark.parametrize("extents", [None, (), (1, 2)])
 def test_what_is_written_is_read_back(extents: tuple[int, ...] | None) -> None:
-    known = Unproven(AT, AT + 1, extents, True, (5,), True, "why")
+    known = Unproven(AT, AT + 1, extents, True, (5,), True, "why", True)
     assert from_values(dict(as_values(known))) == known
 
 
