@@ -96,6 +96,8 @@ class Ledger:
     """Number of the write: when the client got its acknowledgement."""
     discarded: dict[int, Loss] = field(default_factory=dict)
     """Number of the write: the last time that a node lost a complete copy of it."""
+    ordered: dict[tuple[str, float], float] = field(default_factory=dict)
+    """Where and when a primary has ended by an order for another role: when that order came."""
     superseded: set[int] = field(default_factory=set)
     """Numbers of writes whose file was overwritten later: nobody misses them."""
     removed: set[int] = field(default_factory=set)

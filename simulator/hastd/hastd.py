@@ -63,8 +63,6 @@ class Hastd:
         """The release that its program is of: the one that was installed when it was started."""
         self.reading: Completion[None] | None = None
         """It waits for the header of a connection (`bug_292322.py`)."""
-        self.ordered: dict[float, float] = {}
-        """When a primary has ended by an order for another role: when that order came."""
         self.awaited: PrimaryWorker | SecondaryWorker | None = None
         """A worker that it has told to end, and waits for."""
         self._reloads_waiting = 0
@@ -313,7 +311,7 @@ class Hastd:
             linked = primary is not None and primary.connected and self._peer_answers(primary)
             cause = of_the_steps(self.node, primary, linked)
         if primary is not None and primary.told_to_end_at < math.inf:
-            self.ordered[self.clock.now] = primary.told_to_end_at
+            self.node.pair.ledger.ordered[self.node.name, self.clock.now] = primary.told_to_end_at
         if worker is not None:
             worker.end()
         if resource.role is Role.PRIMARY:

@@ -185,7 +185,7 @@ class Ground:
         if place.cause is Cause.DISK and known is None:
             return Cause.UFS_DELAY
         if place.cause is Cause.STEPS and known:
-            ordered = self.pair.nodes[known.node].hastd.ordered.get(known.at, known.at)
+            ordered = self.pair.ledger.ordered.get((known.node, known.at), known.at)
             return Cause.ONE_HISTORY if self._had_just_met(ordered) else Cause.STEPS
         return place.cause or Cause.REPLICATION
 
