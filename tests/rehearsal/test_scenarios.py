@@ -70,7 +70,7 @@ def test_the_clean_switchover_loses_nothing_and_the_documented_order_what_was_bu
 def test_a_power_loss_costs_the_last_half_minute_of_new_files_and_the_return_of_the_node_costs_service() -> None:
     outcome = played("power-loss")
     (loss,) = outcome.account.losses
-    assert (loss.cause, len(loss.numbers)) == (Cause.UFS_DELAY, 29)
+    assert loss.cause is Cause.UFS_DELAY and 28 <= len(loss.numbers) <= 30
     promoted, returned = outcome.account.outages
     assert promoted > 60
     assert returned > 30
