@@ -8,6 +8,7 @@ tell; here a human keeps the one that serves, and makes the other one anew (docs
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from checks.probes.errors import ProbeError
 from checks.probes.verified import Verification
@@ -61,7 +62,7 @@ def _verified(ground: Ground, name: str) -> tuple[set[int], Verification]:
     why = ""
     for _ in range(TRIES):
         before, site = _differ(ground, name), ground.installed.site(ground.active)
-        task = ground.clock.run_task(lambda site=site: verify(site, name, "campaign"))  # type: ignore[misc]
+        task = ground.clock.run_task(partial(verify, site, name, "campaign"))
         ground.clock.wait(task)
         if task.value is not None:
             return before, task.value
