@@ -67,7 +67,7 @@ class PrimaryWorker:
         self.stuck: set[int] = set()
         """Extents of writes that failed on every side there was: activemap_write_complete() is not called for them, so
         that they count as dirty until the worker ends, and are not copied before (activemap.c, am_memtab)."""
-        self.remote_localcnt = self.remote_remotecnt = 0
+        self.remote_remotecnt = 0
         self.wrote_alone_at = -math.inf
         """When the first write was completed without the peer, if one was since they were connected last."""
         self.told_to_end_at = math.inf
@@ -198,7 +198,7 @@ class PrimaryWorker:
         self.secondary, self._reset_seen = secondary, False
         peer = secondary.disk.metadata
         assert peer is not None
-        self.remote_localcnt, self.remote_remotecnt = peer.localcnt, peer.remotecnt
+        self.remote_remotecnt = peer.remotecnt
         self.dirty |= dirty
         self.reads_remotely = from_secondary
         self.reads_directly |= not from_secondary
