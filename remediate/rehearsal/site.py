@@ -87,7 +87,7 @@ def site_of(
         here,
         PeerWay(WayToThePeer(node, living, memory, config), here),
         config,
-        MortalStore(str(directory), living, node),
+        MortalDiskStore(str(directory), living, node),
         MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),
         timing,
     )
@@ -300,58 +300,10 @@ def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> Non
 
 
 class MortalStore(Store):
-    """A state directory whose user can be killed: then it changes nothing any more. Its disk may be full or read-only
-    (`outside_faults.py`)."""
+    """A directory whose user can be killed: then it changes nothing any more."""
 
-    def __init__(self, directory: str, life: Life, node: SimulatedNode) -> None:
-        super().__init__(directory, f"{directory}.run")
-        self._life, self._simulated = life, node
-
-    def second(self) -> Store | None:
-        """In a file system in memory: the disk's troubles are none of its."""
-        return MortalSecondStore(self.run, self._life) if self.run else None
-
-    def ready(self) -> None:
-        """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
-        refuse_write(self._simulated, self.directory, (errno.EROFS,))
-        super().ready()
-
-    def _replace(self, name: str, text: bytes) -> None:
-        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
-        super()._replace(name, text)
-
-    def read(self, name: str) -> Values:
-        """Raises Killed, and what Store raises."""
-        self._life.check()
-        return super().read(name)
-
-    def write(self, name: str, values: Mapping[str, object]) -> None:
-        """Raises Killed, and what Store raises."""
-        self._life.begin_write()
-        super().write(name, values)
-
-    def remove(self, name: str) -> bool:
-        """Raises Killed, and what Store raises."""
-        self._life.begin_write()
-        return super().remove(name)
-
-    def update(self, name: str, change: Callable[[Values], Values | None], *instead: Any, **named: Any) -> Values:
-        """Raises Killed, and what Store raises."""
-        self._life.begin_write()
-        return super().update(name, change, *instead, **named)
-
-    def append(self, name: str, line: str) -> None:
-        """Raises Killed, and what Store raises."""
-        self._life.begin_write()
-        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
-        super().append(name, line)
-
-
-class MortalSecondStore(Store):
-    """The directory beside it, of the same user."""
-
-    def __init__(self, directory: str, life: Life) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: str, life: Life, run: str = "") -> None:
+        super().__init__(directory, run)
         self._life = life
 
     def write(self, name: str, values: Mapping[str, object]) -> None:
@@ -368,6 +320,38 @@ class MortalSecondStore(Store):
         """Raises Killed, and what Store raises."""
         self._life.begin_write()
         return super().update(name, change, *instead, **named)
+
+
+class MortalDiskStore(MortalStore):
+    """The state directory. Its disk may be full or read-only (`outside_faults.py`)."""
+
+    def __init__(self, directory: str, life: Life, node: SimulatedNode) -> None:
+        super().__init__(directory, life, f"{directory}.run")
+        self._simulated = node
+
+    def second(self) -> Store | None:
+        """In a file system in memory: the disk's troubles are none of its."""
+        return MortalStore(self.run, self._life) if self.run else None
+
+    def ready(self) -> None:
+        """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
+        refuse_write(self._simulated, self.directory, (errno.EROFS,))
+        super().ready()
+
+    def _replace(self, name: str, text: bytes) -> None:
+        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
+        super()._replace(name, text)
+
+    def read(self, name: str) -> Values:
+        """Raises Killed, and what Store raises."""
+        self._life.check()
+        return super().read(name)
+
+    def append(self, name: str, line: str) -> None:
+        """Raises Killed, and what Store raises."""
+        self._life.begin_write()
+        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
+        super().append(name, line)
 
 
 class MortalJournal(Journal):
