@@ -13,7 +13,6 @@ from simulator.account.writes import Cause, Fate, Part, Piece
 from simulator.clock import Completion
 from simulator.faults.faults import inflict
 from simulator.hastd.component import DeviceWrite
-from simulator.node import Node
 from tests.campaign import failovers
 from tests.campaign.asking import Ask
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
@@ -22,6 +21,7 @@ from tests.campaign.ground import Ground, Missing
 from tests.campaign.invariants import Violation, held_back, serves
 from tests.campaign.putting_right import put_right, renew_unproven
 from tests.campaign.schedule import Event, Kind, Round
+from tests.simulator.test_data import is_busy
 
 DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP)}
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
@@ -81,12 +81,6 @@ def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_wh
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, {each for each in lost if each.cause is Cause.STEPS})
     ground.close()
-
-
-def is_busy(node: Node) -> None:
-    """Others use its processors for a second or two."""
-    for _ in range(8):
-        node.processor.use(1.0)
 
 
 @pytest.mark.parametrize(("seconds", "cause"), [(1.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
