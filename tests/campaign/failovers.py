@@ -179,18 +179,16 @@ def recovered(ground: Ground, seed: int = 0) -> str:
         ground.clock.advance(ALARM)
         give_up_a_copy(ground)
         help_was_needed = "split-brain"
-        if not _comes_to_health(ground):
-            raise Violation(f"not healthy {HEALTH:g} s after a human has decided on a split-brain")
+        _must_come_to_health(ground, "a human has decided on a split-brain")
     ground.misled.clear()
     ground.clock.advance(HANDS_OVER)
-    if make_anew(ground) and not _comes_to_health(ground):
-        raise Violation(f"not healthy {HEALTH:g} s after a damaged copy was made anew")
-    if compared(ground) and not _comes_to_health(ground):
-        raise Violation(f"not healthy {HEALTH:g} s after a copy that differs was made anew")
+    if make_anew(ground):
+        _must_come_to_health(ground, "a damaged copy was made anew")
+    if compared(ground):
+        _must_come_to_health(ground, "a copy that differs was made anew")
     left = _still_held_back(ground)
     if left and renew_unproven(ground):
-        if not _comes_to_health(ground):
-            raise Violation(f"not healthy {HEALTH:g} s after a copy that could not be proven was made anew")
+        _must_come_to_health(ground, "a copy that could not be proven was made anew")
         left = _still_held_back(ground)
     if left:
         raise Violation(f"{RELEASED:g} s after all is well again {left}")
@@ -203,6 +201,11 @@ def _still_held_back(ground: Ground) -> str:
     while (left := held_back(ground)) and ground.clock.now < ends:
         ground.clock.advance(LOOKS)
     return left
+
+
+def _must_come_to_health(ground: Ground, after: str) -> None:
+    if not _comes_to_health(ground):
+        raise Violation(f"not healthy {HEALTH:g} s after {after}")
 
 
 def _comes_to_health(ground: Ground) -> bool:
