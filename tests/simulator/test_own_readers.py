@@ -10,7 +10,6 @@ import pytest
 
 from checks.probes import devd_conf, ere, exports, rc_conf
 from checks.probes.errors import NotUnderstood
-from remediate.rehearsal import own_commands  # noqa: F401  (registers what answers rc_conf.SCRIPT)
 from simulator.host import devd_rules
 from simulator.nfs import exports_file
 from simulator.node import Node
