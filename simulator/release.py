@@ -65,11 +65,6 @@ class Release(NamedTuple):
     """rc.d/mountd loads what is configured for nfsd and zfs too."""
 
     @property
-    def major(self) -> int:
-        """15 of 15.1."""
-        return int(self.name.partition(".")[0])
-
-    @property
     def is_primary(self) -> bool:
         """Whether this hastd on this kernel works as primary."""
         return self.works_on(self)

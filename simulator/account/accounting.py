@@ -146,17 +146,6 @@ def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
     return risks
 
 
-def saved_by_an_unmount(pair: Pair, resource: str) -> list[Write]:
-    """The acknowledged writes that a clean unmount on the serving node would bring to a disk now: those in its buffers,
-    where its device takes them."""
-    serving = serving_mount(pair, resource)
-    worker = primary_worker(serving[0], resource) if serving is not None else None
-    if serving is None or worker is None or worker.stopped or not worker.started:
-        return []
-    buffered = serving[1].buffered.keys()
-    return [write for write in pair.ledger.of(resource) if not buffered.isdisjoint(write.pieces)]
-
-
 def primary_worker(node: Node, resource: str) -> PrimaryWorker | None:
     """hastd's worker behind the device of a resource, if there is one."""
     known = node.hastd.resources.get(resource)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from simulator.account.writes import Write
@@ -216,8 +215,3 @@ class Client:
         self.pair.clock.wait(process)
         assert process.value is not None
         return process.value
-
-    def longest_outage(self) -> float:
-        """Seconds of the longest time between two successful operations of those recorded here."""
-        good = [operation.ended for operation in self.operations if operation.answer is Answer.OK]
-        return max((after - before for before, after in pairwise(good)), default=0.0)
