@@ -34,13 +34,6 @@ def booted(pair: Pair, node: Node) -> float:
     return pair.clock.now - began
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
 def test_one_script_runs_before_the_network_and_one_between_hastd_and_nfs(pair: Pair) -> None:
     node = pair.nodes["nfs002"]
     hold, converge = Witness(), Witness()

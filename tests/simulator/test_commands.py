@@ -17,18 +17,6 @@ OF_COMPRESSED_LOGS = {"bzcat", "xzcat", "zcat", "zstdcat"}
 """No log of a simulated node is ever rotated."""
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
-@pytest.fixture
-def node(pair: Pair) -> Node:
-    return pair.nodes["nfs001"]
-
-
 def test_every_program_that_the_checks_use_is_there() -> None:
     assert TOOLS.keys() - COMMANDS.keys() == OF_COMPRESSED_LOGS
 

@@ -10,18 +10,6 @@ from simulator.node import Node
 from simulator.pair import Pair
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
-@pytest.fixture
-def node(pair: Pair) -> Node:
-    return pair.nodes["nfs001"]
-
-
 def pids(node: Node, pattern: str) -> str:
     return " ".join(node.run(f"pgrep -f '{pattern}'").out.split())
 

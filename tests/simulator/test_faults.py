@@ -10,13 +10,6 @@ from simulator.node import Node
 from simulator.pair import Pair
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
 def carp(node: Node) -> str:
     return node.run("ifconfig vtnet1").out.split("carp: ")[1].split()[0]
 

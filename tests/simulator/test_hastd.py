@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from simulator.faults.faults import inflict
 from simulator.layout import PairLayout
 from simulator.pair import Pair
-
-
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
 
 
 def test_primary_beside_a_primary_has_its_device_at_once_and_serves_it_after_the_timeout(pair: Pair) -> None:

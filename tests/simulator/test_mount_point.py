@@ -9,18 +9,6 @@ from simulator.node import Node
 from simulator.pair import Pair
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
-@pytest.fixture
-def node(pair: Pair) -> Node:
-    return pair.nodes["nfs001"]
-
-
 def flags(node: Node) -> str:
     return node.run("ls -ldo /hast/home").out.split()[4]
 

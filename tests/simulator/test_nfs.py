@@ -9,13 +9,6 @@ from simulator.pair import Pair
 from tests.simulator.conformance.story import RECORDINGS
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
 def exported(pair: Pair, node: str) -> list[str]:
     return [line.split()[0] for line in pair.nodes[node].run("mount").out.splitlines() if "NFS exported" in line]
 

@@ -12,18 +12,6 @@ from simulator.pair import Pair
 PREEN, FULL = "fsck -t ufs -p /dev/hast/home", "fsck -t ufs -y /dev/hast/home"
 
 
-@pytest.fixture
-def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
-
-
-@pytest.fixture
-def node(pair: Pair) -> Node:
-    return pair.nodes["nfs001"]
-
-
 def test_a_primary_can_be_without_its_device_until_that_appears(pair: Pair, node: Node) -> None:
     pair.must(node, "umount /hast/home; hastctl role secondary home")
     inflict(pair, "device-never-appears", "nfs001", "home")

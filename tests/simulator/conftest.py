@@ -1,0 +1,20 @@
+"""The recorded pair in service, for tests that begin with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.node import Node
+from simulator.pair import Pair
+
+
+@pytest.fixture
+def pair() -> Pair:
+    made = Pair()
+    made.bring_up()
+    return made
+
+
+@pytest.fixture
+def node(pair: Pair) -> Node:
+    return pair.nodes["nfs001"]
