@@ -83,14 +83,9 @@ def _lost_as_primary(name: str, waiting: list[Noted]) -> bool:
 def settle(site: Site, telling: Telling, converges: Converges) -> None:
     """Take up the events that wait, and tell the other node what has become known. One process at a time does; what
     another one notes meanwhile it takes up too. Raises nothing but what `converges` raises."""
-    lock = Lock(site.store, LOCK, "takes up what has come meanwhile", site.timing)
     while telling or noted.waiting(site.store):
-        try:
-            if not lock.acquire(WAIT if telling else 0):
-                _not_told(site, telling, "another message is underway")
-                return
-        except StateError as error:
-            _not_told(site, telling, str(error))
+        lock = _taken(site, telling, "takes up what has come meanwhile")
+        if lock is None:
             return
         with lock:
             events = noted.waiting(site.store)
@@ -111,15 +106,24 @@ def settle(site: Site, telling: Telling, converges: Converges) -> None:
 
 def tell(site: Site, telling: Telling) -> None:
     """Tell the other node what has become known, after any message that is underway. Raises nothing."""
-    lock = Lock(site.store, LOCK, "tells the other node", site.timing)
+    if telling and (lock := _taken(site, telling, "tells the other node")) is not None:
+        with lock:
+            telling.send(site)
+
+
+def _taken(site: Site, telling: Telling, purpose: str) -> Lock | None:
+    """The lock, held, after any message that is underway where there is something to tell. None where it cannot be had,
+    which is journalled where something is not told therefore."""
+    lock = Lock(site.store, LOCK, purpose, site.timing)
     try:
-        if telling and lock.acquire(WAIT):
-            with lock:
-                telling.send(site)
-            return
+        if lock.acquire(WAIT if telling else 0):
+            return lock
+        why = "another message is underway"
     except StateError as error:
-        return _not_told(site, telling, str(error))
-    return _not_told(site, telling, "another message is underway")
+        why = str(error)
+    if telling:
+        site.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)
+    return None
 
 
 def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[str], list[Noted]]:
@@ -191,8 +195,3 @@ def _event(site: Site, event: Noted, telling: Telling) -> str:
 
 def _why(event: Noted) -> str:
     return f"hastd {' '.join(event.words)}"
-
-
-def _not_told(site: Site, telling: Telling, why: str) -> None:
-    if telling:
-        site.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)
