@@ -20,9 +20,8 @@ UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was written down of it ca
 def known(store: Store, resource: str) -> Unproven | None:
     """What is known of the other copy, None where nothing is against it. Raises nothing."""
     try:
-        values = _place(store, resource).read(_name(resource))
-        return unproven.from_values(values) if values else None
-    except (StateUnreadable, ValueError):
+        return _from_values(_place(store, resource).read(_name(resource)))
+    except StateUnreadable:
         return UNREADABLE
 
 
@@ -32,7 +31,7 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
     earlier = known(store, resource)
 
     def changed(values: Values) -> Values:
-        before = _before(values) if values else earlier
+        before = _from_values(values) if values else earlier
         now = Unproven(at, at, _list(extents), full)
         if before is not None:
             both = None if before.extents is None or extents is None else extents.union(before.extents)
@@ -63,7 +62,7 @@ def judged(store: Store, resource: str, seen: Unproven, now: Unproven | None) ->
     done: list[bool] = []
 
     def changed(values: Values) -> Values:
-        before = _before(values)
+        before = _from_values(values)
         same = before is not None and _lost(before) == _lost(seen)
         done[:] = [same]
         return values if not same else {} if now is None else dict(unproven.as_values(now))
@@ -88,7 +87,7 @@ def _place(store: Store, resource: str) -> Store:
         return second
 
 
-def _before(values: Values) -> Unproven | None:
+def _from_values(values: Values) -> Unproven | None:
     try:
         return unproven.from_values(values) if values else None
     except ValueError:
