@@ -221,8 +221,9 @@ def _after_a_look(site: Site, name: str) -> Copy:
         except (hast.NoState, ProbeError):
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
-        if not here or of_peer(site, resource) is not Copy.UNKNOWN:
-            found.append(of_peer(site, resource) if here else Copy.UNKNOWN)
+        now = of_peer(site, resource) if here else Copy.UNKNOWN
+        if not here or now is not Copy.UNKNOWN:
+            found.append(now)
         return bool(found)
 
     site.timing.until(known, SYNC_LOOKS, 0.2)
