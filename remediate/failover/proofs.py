@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from checks.probes.unproven import Unproven
 from remediate.failover.unproven import known
 from remediate.site import Site
 from remediate.state import ledger
@@ -14,13 +15,25 @@ from remediate.state import ledger
 
 def to_be_proven(site: Site) -> list[str]:
     """The resources whose other copy may lack something that was not found to differ yet. Raises nothing."""
-    found = {name: known(site, name) for name in ledger.resources(site.store)} if site.peer is not None else {}
-    return [name for name, each in found.items() if each is not None and not each.differ]
+    return list(_waiting(site))
 
 
 def soon_compared(site: Site) -> list[str]:
     """Those of them of which it is known what has to be compared, so that it is done in seconds. Raises nothing."""
-    return [name for name in to_be_proven(site) if (each := known(site, name)) is not None and each.extents is not None]
+    return [name for name, each in _waiting(site).items() if each.extents is not None]
+
+
+def compared_whole(site: Site) -> list[str]:
+    """The others, of which every extent has to be compared: a convergence leaves them to who called it. Raises
+    nothing."""
+    return [name for name, each in _waiting(site).items() if each.extents is None]
+
+
+def _waiting(site: Site) -> dict[str, Unproven]:
+    if site.peer is None:
+        return {}
+    found = ((name, known(site, name)) for name in ledger.resources(site.store))
+    return {name: each for name, each in found if each is not None and not each.differ}
 
 
 def try_to(site: Site, names: Sequence[str], trigger: str) -> None:
