@@ -24,7 +24,7 @@ def soon_compared(site: Site) -> list[str]:
 
 
 def compared_whole(site: Site) -> list[str]:
-    """The others, of which every extent has to be compared: a convergence leaves them to who called it. Raises
+    """The others, of which every extent has to be compared: a convergence does not do that at its end. Raises
     nothing."""
     return [name for name, each in _waiting(site).items() if each.extents is None]
 

@@ -39,4 +39,4 @@ def periodic(installed: Installed, node: Node, site: Site) -> None:
     converge(site, Wish("periodic", promote=site.config.failover.periodic_promotion, again=True))
     disk_errors.try_to(site, "periodic")
     installed.recover_losing(node, site)
-    proofs.try_to(site, proofs.to_be_proven(site), "periodic")
+    proofs.try_to(site, proofs.compared_whole(site), "periodic")

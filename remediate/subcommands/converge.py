@@ -102,7 +102,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
     if options.periodic:
         disk_errors.try_to(site, wish.trigger)
         worker.recover_losing(site)
-        proofs.try_to(site, proofs.to_be_proven(site), wish.trigger)
+        proofs.try_to(site, proofs.compared_whole(site), wish.trigger)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.result.value
