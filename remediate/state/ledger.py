@@ -50,7 +50,6 @@ class Event(enum.Enum):
     TOLD_COMPLETE = "told-complete"
     TOLD_INCOMPLETE = "told-incomplete"
     NOT_TOLD_YET = "not-told-yet"
-    LOOKED_COMPLETE = "looked-complete"
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
     COMPARED = "compared"
@@ -182,8 +181,6 @@ TABLE = (
     Row(Event.NOT_TOLD_YET, Copy.INCOMPLETE, keep,
         "the primary has connected again, and has not told yet whether anything is missing here",
         "it may be copying, and what was underway when the connection was lost is never copied"),
-    Row(Event.LOOKED_COMPLETE, Copy.COMPLETE, keep, "a look at {by} showed that this copy is complete",
-        "a connected primary with nothing dirty has written all of it here"),
     Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),
     Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
     Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
@@ -203,7 +200,7 @@ TABLE = (
 """The rules, one for each event."""
 
 ROWS = {row.event: row for row in TABLE}
-HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE, Event.LOOKED_COMPLETE,
+HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE,
                    Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED, Event.COMPARED_BEHIND})  # fmt: skip
 """Events after which a node that was booted knows how its copy stands to the other one, or a human has decided it."""
 
@@ -236,7 +233,7 @@ def _damage(known: Damage | None, event: Event, at: float, says: str) -> Damage 
         return known.created(at)
     if event is Event.FILLS:
         return known.fills(at)
-    return known.called_complete(at) if event in (Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE) else known
+    return known.called_complete(at) if event is Event.TOLD_COMPLETE else known
 
 
 def _but_for_damage(ledger: Ledger, event: Event, at: float, by: str, damaged: bool) -> Ledger:

@@ -84,7 +84,6 @@ def test_a_copy_proven_complete_after_its_primary_was_lost_stays_complete_when_o
     [
         (Event.SYNCDONE, "a synchronisation of nfs001 was completed"),
         (Event.TOLD_COMPLETE, "nfs001 told that this copy is complete"),
-        (Event.LOOKED_COMPLETE, "a look at nfs001 showed that this copy is complete"),
         (Event.LOSS_ACCEPTED, "the loss of what this copy lacks was accepted on nfs001"),
     ],
 )
@@ -152,7 +151,6 @@ def test_a_started_hastd_does_not_know_what_was_written_meanwhile() -> None:
         (ALONE, Event.SYNCINTR, T - 300),
         (ALONE, Event.TOLD_COMPLETE, T - 300),
         (ALONE, Event.TOLD_INCOMPLETE, T - 300),
-        (ALONE, Event.LOOKED_COMPLETE, T - 300),
         (ALONE, Event.LOSS_ACCEPTED, T - 300),
     ],
 )
@@ -196,7 +194,7 @@ def test_an_event_twice_is_as_once(ledger: Ledger, event: Event, at: float) -> N
 
 @given(LEDGER, st.lists(st.tuples(st.sampled_from(Event), TIME)))
 def test_nothing_but_a_proof_or_a_human_makes_a_copy_complete(ledger: Ledger, story: list[tuple[Event, float]]) -> None:
-    proofs = {Event.SYNCDONE, Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE, Event.LOSS_ACCEPTED}
+    proofs = {Event.SYNCDONE, Event.TOLD_COMPLETE, Event.LOSS_ACCEPTED}
     for event, at in story:
         before, ledger = ledger, after(ledger, event, at, "nfs001")
         assert before.copy is Copy.COMPLETE or ledger.copy is not Copy.COMPLETE or event in proofs
@@ -244,7 +242,7 @@ def test_a_copy_that_follows_or_of_which_nothing_is_known_is_not_known_to_be_sta
 
 
 def test_a_proof_after_the_connection_was_lost_counts_from_its_time_on() -> None:
-    proven = heard(heard(FOLLOWING, Event.DISCONNECT), Event.LOOKED_COMPLETE, at=T + 60)
+    proven = heard(heard(FOLLOWING, Event.DISCONNECT), Event.TOLD_COMPLETE, at=T + 60)
     assert stale(proven, Heard(T - 60, T + 65, 0), 10) == ""
     assert stale(proven, Heard(T - 60, T + 75, 0), 10) != ""
 
@@ -281,17 +279,15 @@ def test_a_damaged_copy_is_incomplete_whatever_happens_until_it_is_sound(
 
 
 def test_only_a_created_then_filled_then_complete_copy_is_sound_again() -> None:
-    told, looked = Event.TOLD_COMPLETE, Event.LOOKED_COMPLETE
-    late = T + 2 * FILLED_AFTER
-    for last in (told, looked):
-        created = heard(fails(FOLLOWING), Event.CREATED, at=T + 1)
-        filled = heard(created, Event.FILLS, at=T + 2)
-        sound = heard(filled, last, at=late)
-        assert (sound.damage, sound.copy, sound.sound_since) == (None, Copy.COMPLETE, late)
-        assert heard(filled, last, at=T + 3).damage is not None  # it may be of the connection before
-        assert heard(created, last, at=late).damage is not None
-        assert heard(fails(FOLLOWING), Event.FILLS, last, at=late).damage is not None
-        assert heard(fails(filled, T + 3), last, at=late).damage is not None
+    last, late = Event.TOLD_COMPLETE, T + 2 * FILLED_AFTER
+    created = heard(fails(FOLLOWING), Event.CREATED, at=T + 1)
+    filled = heard(created, Event.FILLS, at=T + 2)
+    sound = heard(filled, last, at=late)
+    assert (sound.damage, sound.copy, sound.sound_since) == (None, Copy.COMPLETE, late)
+    assert heard(filled, last, at=T + 3).damage is not None  # it may be of the connection before
+    assert heard(created, last, at=late).damage is not None
+    assert heard(fails(FOLLOWING), Event.FILLS, last, at=late).damage is not None
+    assert heard(fails(filled, T + 3), last, at=late).damage is not None
     filled = heard(fails(FOLLOWING), Event.CREATED, Event.FILLS)
     assert heard(filled, Event.SYNCDONE, at=late).damage is not None
 
