@@ -22,7 +22,6 @@ from pathlib import Path
 
 from checks.registry import REGISTRY
 
-ROOT = Path(__file__).resolve().parents[2]
 BARE = ["-I", "-c", "import argparse, subprocess"]
 """What any check in Python needs: a command line and a way to run commands."""
 MINIMAL = [
