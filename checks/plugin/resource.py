@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 from checks.plugin.judging import COULD_NOT_LOOK
@@ -12,7 +13,7 @@ Part = Resource | Context
 """Of a check."""
 
 
-class ProbedResource(Resource):
+class ProbedResource(Resource, ABC):
     """One thing that is looked at. A probe that fails is a metric too, after what was read before, and the check goes
     on with its next resource; nagiosplugin has that for its own CheckError alone."""
 
@@ -20,14 +21,14 @@ class ProbedResource(Resource):
     """Whether everything asked for was read so far."""
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """What is said of it is about, such as `home on nfs001`. The name of a node costs a question, so it is
         not asked before the resource is probed: what a check asks first says why a node is not reached."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self) -> Iterator[Metric]:
         """What is read, part by part. Raises ProbeError."""
-        raise NotImplementedError
 
     def subject_of(self, name: str) -> str:
         """What a number of that name is about."""
