@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from functools import cache, partial
 
 from checks.hast_mount_resource import Contents, FileSystem, Fsid, Place
 from checks.plugin.command import CheckCommand, add_thresholds
@@ -158,8 +159,9 @@ def parts(session: Session) -> Iterator[Part]:
     yield Well("well", TABLE, judge_contents)
     resources = session.resources()
     mounts = filesystem.mounts(session.here)
+    with_fsid = cache(partial(filesystem.mounts, session.here, with_fsid=True))
     for resource in resources.values():
-        yield FileSystem(session, resource, mounts)
+        yield FileSystem(session, resource, mounts, with_fsid)
 
 
 QUESTIONS = (("mount",), ("mount", "-v"), ("hastctl", "list", "{name}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from checks.plugin.judging import COULD_NOT_LOOK, NUMBER
@@ -60,10 +60,18 @@ class FileSystem(ProbedResource):
 
     contents: Contents
 
-    def __init__(self, session: Session, resource: ConfiguredResource, mounts: tuple[Mount, ...]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        resource: ConfiguredResource,
+        mounts: tuple[Mount, ...],
+        with_fsid: Callable[[], tuple[Mount, ...]],
+    ) -> None:
+        """`with_fsid` reads the mounts again, with the fsid of each, and raises ProbeError."""
         self.session, self.node, self.resource = session, session.here, resource
         self.point = session.config.for_resource(resource.name).mount_point
         self.mount = filesystem.mounted_at(mounts, self.point)
+        self.with_fsid = with_fsid
 
     @property
     def subject(self) -> str:
@@ -116,7 +124,7 @@ class FileSystem(ProbedResource):
         kept_as = f"check_hast_mount-{self.resource.name}-fsid"
         recorded = self.session.options.fsid or self.session.memory.get(kept_as).get("fsid")
         try:
-            mount = filesystem.mounted_at(filesystem.mounts(self.node, with_fsid=True), self.point)
+            mount = filesystem.mounted_at(self.with_fsid(), self.point)
             found = mount.fsid if mount else ""
             if not re.fullmatch(r"[0-9a-f]{16}", found):
                 raise NotUnderstood("fsid of mount -v", found or "(none)")
