@@ -251,8 +251,9 @@ def parts(session: Session) -> Iterator[Part]:
     yield from judges(
         TABLE, lost=always("metadata-missing"), comparison=judge_comparison, marker=judge_marker, signs=judge_signs
     )  # fmt: skip
+    logs = [hast_log.Logs(node) for node in session.nodes]
     for name, resource in session.resources().items():
-        yield Copies(session, name, bool(resource.hook), verdict)
+        yield Copies(session, name, bool(resource.hook), logs, verdict)
 
 
 QUESTIONS = (

@@ -10,11 +10,11 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
-from checks.probes import hast, hast_log, marker
+from checks.probes import hast, marker
 from checks.probes.counters import Relation, relation
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
-from checks.probes.hast_log import Sign
+from checks.probes.hast_log import Logs, Sign
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 
@@ -83,9 +83,16 @@ class Copies(ProbedResource):
     reason and text: whoever is about to promote the only node in reach has to know that its copy was behind."""
 
     def __init__(
-        self, session: Session, name: str, has_hook: bool, verdict: Callable[[Comparison], tuple[str, str]]
+        self,
+        session: Session,
+        name: str,
+        has_hook: bool,
+        logs: list[Logs],
+        verdict: Callable[[Comparison], tuple[str, str]],
     ) -> None:
-        self.session, self.resource_name, self.has_hook, self.verdict = session, name, has_hook, verdict
+        """`logs` of each node of the session."""
+        self.session, self.resource_name, self.has_hook = session, name, has_hook
+        self.logs, self.verdict = logs, verdict
 
     @property
     def subject(self) -> str:
@@ -95,7 +102,7 @@ class Copies(ProbedResource):
         """Each node, then both dumps, or the signs where they cannot be compared."""
         session, name = self.session, self.resource_name
         seen = _read_again_if_moving(
-            [_seen(node, name, self.has_hook, session.clock()) for node in session.nodes], session.here, name
+            [_seen(logs, name, self.has_hook, session.clock()) for logs in self.logs], session.here, name
         )
         for one in seen:
             label = one.label
@@ -138,7 +145,8 @@ def _last_compared(kept: dict[str, object]) -> LastCompared | None:
     return LastCompared(float(at), reason, str(text))
 
 
-def _seen(node: Node, name: str, has_hook: bool, now: float) -> Seen:
+def _seen(logs: Logs, name: str, has_hook: bool, now: float) -> Seen:
+    node = logs.node
     found: Metadata | None = None
     unread: list[str] = []
     lost = ""
@@ -162,7 +170,7 @@ def _seen(node: Node, name: str, has_hook: bool, now: float) -> Seen:
         has_hook = False
     signs: tuple[Sign, ...] | None = None
     try:
-        signs = hast_log.signs(node, name)
+        signs = logs.signs(name)
     except ProbeError as error:
         unread.append(f"log not read: {error}")
     is_fresh = left is not None and left.is_fresh(now)

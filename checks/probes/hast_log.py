@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import log_time
@@ -65,20 +66,43 @@ class Archive(NamedTuple):
     program: str
 
 
-def signs(node: Node, resource: str) -> tuple[Sign, ...]:
-    """The signs of a split-brain in the node's logs, the last rotated one included. Raises ProbeError."""
-    found = node.run("grep", "-h", "hastd", *LOGS)
-    missing = [line for line in found.stderr.splitlines() if "No such file or directory" in line]
-    unread = [line for line in found.stderr.splitlines() if line not in missing]
-    nothing_said = found.status == 0 and not found.stdout
-    if found.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
-        raise Failed(f"the logs cannot be read: {found.words}")  # grep(1): 1 is no match, 2 an error of one file
-    if wrong := [line for line in found.stdout.splitlines() if "hastd" not in line]:
-        raise NotUnderstood("grep", wrong[0])
-    lines = log_time.of_host(_with_signs(found.stdout.splitlines(), resource), node)
-    lines = lines or log_time.of_host(_with_signs(_rotated(node), resource), node)
-    if not lines:
-        return ()
+class Logs:
+    """The logs of a node. hastd's lines are read once, for however many resources they are asked."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @cached_property
+    def _newest(self) -> list[str]:
+        """hastd's lines in LOGS. Raises ProbeError."""
+        found = self.node.run("grep", "-h", "hastd", *LOGS)
+        missing = [line for line in found.stderr.splitlines() if "No such file or directory" in line]
+        unread = [line for line in found.stderr.splitlines() if line not in missing]
+        nothing_said = found.status == 0 and not found.stdout
+        if found.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
+            raise Failed(f"the logs cannot be read: {found.words}")  # grep(1): 1 is no match, 2 an error of one file
+        lines = found.stdout.splitlines()
+        if wrong := [line for line in lines if "hastd" not in line]:
+            raise NotUnderstood("grep", wrong[0])
+        return lines
+
+    @cached_property
+    def _rotated(self) -> list[str]:
+        """hastd's lines in the logs rotated last; none where there is no such file. Raises ProbeError."""
+        lines: list[str] = []
+        for archive in youngest_archives(self.node):
+            lines += [line for line in unpacked(self.node, archive).splitlines() if "hastd" in line]
+        return lines
+
+    def signs(self, resource: str) -> tuple[Sign, ...]:
+        """The signs of a split-brain in the logs, the last rotated ones included. Raises ProbeError."""
+        lines = log_time.of_host(_with_signs(self._newest, resource), self.node)
+        lines = lines or log_time.of_host(_with_signs(self._rotated, resource), self.node)
+        return _signs(lines, resource, self.node) if lines else ()
+
+
+def _signs(lines: list[str], resource: str, node: Node) -> tuple[Sign, ...]:
+    """The signs in the lines, by the clock of the node that wrote them. Raises ProbeError."""
     now, offset = log_time.now(node), log_time.offset(node, lines)
     signs = parse_signs(lines, resource, now, offset)
     if any(sign.current is False for sign in signs) and any(re.search(STAYS_EQUAL, line) for line in lines):
@@ -146,14 +170,6 @@ def _with_signs(lines: list[str], resource: str) -> list[str]:
     """The lines about the resource that are a sign of any kind."""
     about = f"[{resource}] "
     return [line for line in lines if about in line and any(re.search(sign, line) for sign in SIGNS.values())]
-
-
-def _rotated(node: Node) -> list[str]:
-    """The lines of the logs rotated last; none where there is no such file."""
-    lines: list[str] = []
-    for archive in youngest_archives(node):
-        lines += [line for line in unpacked(node, archive).splitlines() if "hastd" in line]
-    return lines
 
 
 def youngest_archives(node: Node) -> list[Archive]:

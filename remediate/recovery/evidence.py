@@ -173,7 +173,7 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
 def _signs(node: Node, name: str) -> tuple[str, ...]:
     """hastd's lines in the log, for a human; a log that cannot be read decides nothing."""
     try:
-        return tuple(f"{sign.kind} {sign.times} times, last {sign.when}" for sign in hast_log.signs(node, name))
+        return tuple(f"{sign.kind} {sign.times} times, last {sign.when}" for sign in hast_log.Logs(node).signs(name))
     except ProbeError as error:
         return (f"the log could not be read: {error}",)
 

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from checks.probes.hast_log import Sign, parse_signs
+from checks.probes.hast_log import LOGS, Logs, Sign, parse_signs
+from tests.probes.test_geom import Answers
 
 EXIT_78 = "nfs002 hastd[1600]: [home] (secondary) Worker process exited ungracefully (pid=4536, exitcode=78)."
 NOW = datetime(2026, 11, 22, 8, 47, 0)
@@ -86,3 +87,17 @@ def test_a_line_of_december_read_in_january_is_of_last_year() -> None:
 @pytest.mark.parametrize("when", ["Foo 22 08:46:46", "Feb 30 08:46:46", "99:99", "Nov 22 25:00:00"])
 def test_a_time_that_is_none_leaves_the_age_unknown(when: str) -> None:
     assert signs(f"{when} {EXIT_78}")[0] == Sign("exit code 78", 1, "an unreadable time", None)
+
+
+def test_the_logs_are_read_once_for_however_many_resources() -> None:
+    rotated = f"Nov 22 08:46:46 {EXIT_78}\n".replace("nfs002", "localhost")
+    questions = {
+        f"grep -h hastd {' '.join(LOGS)}": "Nov 22 08:46:50 localhost hastd[1600]: Ready.\n",
+        "ls /var/log": "messages\nmessages.0.bz2\n",
+        "bzcat /var/log/messages.0.bz2": rotated + rotated.replace("[home]", "[mail]"),
+    }
+    node = Answers(questions)
+    logs = Logs(node)
+    kinds = {name: [sign.kind for sign in logs.signs(name)] for name in ("home", "mail", "other")}
+    assert kinds == {"home": ["exit code 78"], "mail": ["exit code 78"], "other": []}
+    assert [line for line in node.asked if line in questions] == list(questions)
