@@ -68,7 +68,7 @@ class _Parser(argparse.ArgumentParser):
     columns = 80
 
     def __init__(self, check: CheckCommand) -> None:
-        super().__init__(prog=check.name, description=check.about, allow_abbrev=False)
+        super().__init__(prog=check.name, description=check.about, allow_abbrev=False, formatter_class=self._formatter)
         self.check = check
 
     def error(self, message: str) -> NoReturn:
@@ -87,8 +87,8 @@ class _Parser(argparse.ArgumentParser):
         self.epilog = specification(self.check)
         return super().format_help()
 
-    def _get_formatter(self) -> argparse.HelpFormatter:
-        return argparse.RawDescriptionHelpFormatter(self.prog, width=self.columns)
+    def _formatter(self, prog: str) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(prog, width=self.columns)
 
 
 def parser(check: CheckCommand) -> argparse.ArgumentParser:
