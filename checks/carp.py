@@ -14,7 +14,7 @@ from checks.plugin.judging import Judgement, Well, always, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
-from checks.probes import booted, carp, hold
+from checks.probes import boot_time, carp, carp_demotion
 from checks.probes.carp import CarpState, NotReady, Vhid
 
 TABLE = Table(
@@ -206,9 +206,9 @@ def parts(session: Session) -> Iterator[Part]:
 QUESTIONS = (
     ("ifconfig", "-a"),
     ("sysctl", "net.inet.carp"),
-    ("cat", hold.PATH),
-    ("cat", hold.STAND_IN),
-    ("cat", booted.PATH),
+    ("cat", carp_demotion.PATH),
+    ("cat", carp_demotion.STAND_IN),
+    ("cat", boot_time.PATH),
 )
 
 CHECK = CheckCommand(

@@ -19,7 +19,7 @@ from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, NodeFacts, ResourceFacts, read_node, read_resource
 from checks.probes.silence import Silence
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from checks.standby import hastd_of
 
 

@@ -9,8 +9,8 @@ from checks.plugin.judging import NUMBER
 from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
-from checks.probes import carp, hold
-from checks.probes.booted import boot_mark
+from checks.probes import carp, carp_demotion
+from checks.probes.boot_time import boot_mark
 from checks.probes.carp import CarpState, Vhid, matched
 from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
 from checks.probes.node import Node
@@ -20,7 +20,7 @@ class Demotion(NamedTuple):
     """net.inet.carp.demotion, how much of it hastwatch added, and whether all vhids are BACKUP."""
 
     amount: int
-    ours: hold.Held
+    ours: carp_demotion.Held
     unread: str
     """Why it is not known how much."""
     vhids: tuple[Vhid, ...]
@@ -83,18 +83,22 @@ class CarpOfNode(ProbedResource):
         try:
             return Demotion(amount, self._ours(amount), "", vhids)
         except ProbeError as error:
-            return Demotion(amount, hold.Held(), str(error), vhids)
+            return Demotion(amount, carp_demotion.Held(), str(error), vhids)
 
-    def _ours(self, demotion: int) -> hold.Held:
+    def _ours(self, demotion: int) -> carp_demotion.Held:
         """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and
         NotUnderstood where there is something that cannot be read."""
         try:
-            kept = hold.read(self.node)
-            return hold.share(kept, boot_mark(self.node), demotion) if kept.amount or kept.target else hold.Held()
+            kept = carp_demotion.read(self.node)
+            return (
+                carp_demotion.share(kept, boot_mark(self.node), demotion)
+                if kept.amount or kept.target
+                else carp_demotion.Held()
+            )
         except (NotPermitted, NotUnderstood):
             raise
         except ProbeError:
-            return hold.Held()
+            return carp_demotion.Held()
 
 
 class CarpOfPair(ProbedResource):

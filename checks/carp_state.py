@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.probes.carp import CarpState
-from checks.probes.memory import Memory
+from checks.probes.state_cache import Memory
 
 
 def seen_since(memory: Memory, kept_as: str, state: CarpState | None, now: float) -> float | None:

@@ -1,25 +1,25 @@
-"""A site on which every process that is started is counted: what a step costs, and whether it asks the other node."""
+"""A context in which every started process is counted: what a step costs, and whether it asks the other node."""
 
 from __future__ import annotations
 
 from checks.probes.node import Node
 from checks.probes.process import Completed
+from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.session import Line
-from remediate.site import LOOK, PeerWay, Site, Way
 
 Started = list[str]
 """The command lines that were started."""
 
 
-def counted(site: Site, started: Started) -> Site:
-    """The same site; what is started on it is added to the list."""
-    peer = None if site.peer is None else _CountedPeer(site.peer, started)
-    return site._replace(here=_CountedWay(site.here, started), peer=peer)
+def counted(context: Context, started: Started) -> Context:
+    """The same context; what is started on it is added to the list."""
+    peer = None if context.peer is None else _CountedPeer(context.peer, started)
+    return context._replace(here=_CountedTransport(context.here, started), peer=peer)
 
 
-class _CountedWay(Way):
-    def __init__(self, way: Way, started: Started) -> None:
+class _CountedTransport(Transport):
+    def __init__(self, way: Transport, started: Started) -> None:
         self.via = way.via
         self._way, self._started = way, started
 
@@ -45,10 +45,10 @@ class _CountedWay(Way):
         return self._way.talk(argv)
 
 
-class _CountedPeer(_CountedWay, PeerWay):
+class _CountedPeer(_CountedTransport, PeerTransport):
     """The way to the other node, which stays one."""
 
-    def __init__(self, way: PeerWay, started: Started) -> None:
+    def __init__(self, way: PeerTransport, started: Started) -> None:
         super().__init__(way, started)
         self._peer = way
 

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.exits import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE
-from remediate.failover.carp_arrival import Refused
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.devd_events import Refused
+from remediate.failover.errors import StepFailed
 from remediate.state.journal import CRIT, ERR
 from remediate.state.store import StateError
 
@@ -21,10 +21,10 @@ DEEPEST = 6
 """Places of a program that an internal error is told with."""
 
 
-def detach(site: Site, why: str, call: Callable[[Site], object]) -> None:
-    """Make the call, on the site of its process, in one of its own and return at once. Raises OSError where there is
+def detach(context: Context, why: str, call: Callable[[Context], object]) -> None:
+    """Make the call, in the context of its process, in one of its own and return at once. Raises OSError where there is
     none to be had."""
-    if site.here.begins(call):
+    if context.here.begins(call):
         return
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
@@ -42,12 +42,12 @@ def detach(site: Site, why: str, call: Callable[[Site], object]) -> None:
 
     def alone() -> None:
         _stand_alone()
-        call(site)
+        call(context)
 
-    os._exit(work(site, why, alone))
+    os._exit(work(context, why, alone))
 
 
-def work(site: Site, why: str, call: Callable[[], object]) -> int:
+def work(context: Context, why: str, call: Callable[[], object]) -> int:
     """What a worker does, and what becomes of it: an exit status, and an entry of the journal where it ends badly."""
     try:
         call()
@@ -58,7 +58,7 @@ def work(site: Site, why: str, call: Callable[[], object]) -> int:
         result, status, severity = f"nothing is done: {error}", CANNOT_KEEP, CRIT
     except BaseException as error:
         result, status, severity = internal(error), INTERNAL, CRIT
-    site.journal.entry("worker", why=why, result=result, severity=severity)
+    context.journal.entry("worker", why=why, result=result, severity=severity)
     return status
 
 

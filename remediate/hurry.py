@@ -1,4 +1,4 @@
-"""A site on which everything ends by a given moment: a shutdown does not wait for a device that hangs."""
+"""A context in which everything ends by a given moment: a shutdown does not wait for a device that hangs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import TypeVar
 from checks.probes.errors import OutOfTime
 from checks.probes.node import Node
 from checks.probes.process import Completed
+from remediate.context import LOOK, Context, Transport
 from remediate.machine import Machine
-from remediate.site import LOOK, Site, Way
 from remediate.timing import Timing
 
 T = TypeVar("T")
 
 
-def within(site: Site, ends: float) -> Site:
-    """The same site; what is done on the node, and every wait, ends at `ends` (`Timing.now`). What begins later raises
-    OutOfTime."""
-    return site._replace(here=_HurriedWay(site.here, site.timing, ends), timing=_HurriedTiming(site.timing, ends))
+def within(context: Context, ends: float) -> Context:
+    """The same context; what is done on the node, and every wait, ends at `ends` (`Timing.now`). What begins later
+    raises OutOfTime."""
+    return context._replace(
+        here=_HurriedTransport(context.here, context.timing, ends), timing=_HurriedTiming(context.timing, ends)
+    )
 
 
-class _HurriedWay(Way):
-    def __init__(self, way: Way, timing: Timing, ends: float) -> None:
+class _HurriedTransport(Transport):
+    def __init__(self, way: Transport, timing: Timing, ends: float) -> None:
         self.via = way.via
         self._way, self._timing, self._ends = way, timing, ends
 
@@ -32,7 +34,7 @@ class _HurriedWay(Way):
         return self._way.machine
 
     def node(self, seconds: float = LOOK) -> Node:
-        """As Way does it, with what is left. Raises OutOfTime too."""
+        """As Transport does it, with what is left. Raises OutOfTime too."""
         return self._way.node(self._left(seconds))
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:

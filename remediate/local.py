@@ -1,4 +1,4 @@
-"""The site of a command that runs on a node, or reaches it through a prefix: out of its options and the configuration.
+"""The context of a command that runs on a node, or reaches it through a prefix: from its options and configuration.
 
 Hooks use it too: nothing is imported here but the standard library and what they need anyway.
 """
@@ -9,11 +9,11 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import PATH, Config, load, prefix_words
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from checks.probes.errors import ProbeError
-from checks.probes.memory import Memory
 from checks.probes.node import Node, this_machine
-from remediate.site import PeerWay, Site, Way
+from checks.probes.state_cache import Memory
+from remediate.context import Context, PeerTransport, Transport
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
 from remediate.timing import Timing
@@ -46,18 +46,18 @@ def where(options: argparse.Namespace) -> Where:
     return Where(options.config, options.via, options.peer, options.state_dir)
 
 
-def site(said: Where) -> Site:
-    """The site. `via` of the configuration is how the checks ask, who are not root and only read: what acts on a node
-    goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's name
-    is none."""
+def context(said: Where) -> Context:
+    """The context. `via` of the configuration is how the checks ask, who are not root and only read: what acts on a
+    node goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's
+    name is none."""
     config = load(said.config)
     timing, memory = Timing(), Memory(config.state_dir or None)
-    here = Way(prefix_words(said.via or ""), memory)
+    here = Transport(prefix_words(said.via or ""), memory)
     peer = prefix_words(config.peer if said.peer is None else said.peer)
     store = Store(said.state_dir or STATE_DIRECTORY)
-    return Site(
+    return Context(
         here,
-        PeerWay(Way(peer, memory), here) if peer else None,
+        PeerTransport(Transport(peer, memory), here) if peer else None,
         config,
         store,
         Journal(os.path.join(store.directory, NAME), here.node().label, timing, system_syslog, _Boot(here)),
@@ -65,17 +65,17 @@ def site(said: Where) -> Site:
     )
 
 
-def bare(said: Where) -> Site:
-    """The site without a configuration, for what must be done whatever that is like. Raises ConfigError and ProbeError
-    where the options themselves are wrong."""
+def bare(said: Where) -> Context:
+    """The context without a configuration, for what must be done whatever that is like. Raises ConfigError and
+    ProbeError where the options themselves are wrong."""
     timing, memory = Timing(), Memory(None)
     store = Store(said.state_dir or STATE_DIRECTORY)
-    here = Way(prefix_words(said.via or ""), memory)
-    return Site(here, None, Config(), store, own_journal(said.state_dir), timing)
+    here = Transport(prefix_words(said.via or ""), memory)
+    return Context(here, None, Config(), store, own_journal(said.state_dir), timing)
 
 
 def own_journal(state_dir: str | None) -> Journal:
-    """The journal where there is no site to take it from."""
+    """The journal where there is no context to take it from."""
     path = os.path.join(state_dir or STATE_DIRECTORY, NAME)
     return Journal(path, this_machine(), Timing(), system_syslog)
 
@@ -83,7 +83,7 @@ def own_journal(state_dir: str | None) -> Journal:
 class _Boot:
     """The boot of the node, asked for once and when the first entry of the journal is made."""
 
-    def __init__(self, here: Way) -> None:
+    def __init__(self, here: Transport) -> None:
         self._here = here
         self._known = ""
 

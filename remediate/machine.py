@@ -1,7 +1,7 @@
 """What the kernel of this machine tells and does in a system call, where a command would have to be started for it.
 
 A step that looks at its effect so costs microseconds on the way of the clients, and no process. Only FreeBSD:
-elsewhere, and through a prefix (--via), the commands are run (`Way.machine` is None).
+elsewhere, and through a prefix (--via), the commands are run (`Transport.machine` is None).
 """
 
 from __future__ import annotations

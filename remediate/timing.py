@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Timing:
-    """The machine's own time. `rehearsal.site.PairTiming` is the same in simulated time."""
+    """The machine's own time. `rehearsal.context.PairTiming` is the same in simulated time."""
 
     def now(self) -> float:
         """Seconds of a clock that only goes forward (clock_gettime(2), CLOCK_MONOTONIC)."""

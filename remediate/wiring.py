@@ -21,8 +21,8 @@ from checks.probes.errors import Failed, NotFound, ProbeError
 from checks.probes.hook import Does
 from checks.probes.node import Node
 from checks.probes.shell_calls import SEARCH_PATH
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.state import events
 from remediate.state.store import StateError
 
@@ -60,10 +60,10 @@ class Chain(NamedTuple):
     """How long the event may take; `timeout` of the configuration where None."""
 
 
-def chain(site: Site, expected: Chain) -> Iterator[Link]:
+def chain(context: Context, expected: Chain) -> Iterator[Link]:
     """Look at each link, then send an event through all of them; ends at the first that is known to be broken. Raises
     ProbeError, StepFailed."""
-    node = site.here.node(site.config.timeout)
+    node = context.here.node(context.config.timeout)
     if node.run("ifconfig", INTERFACE).status == 0:
         raise StepFailed(
             f"there is an interface {INTERFACE} already; `ifconfig {INTERFACE} destroy` where it is left over"
@@ -74,11 +74,11 @@ def chain(site: Site, expected: Chain) -> Iterator[Link]:
         if not link.holds:
             return
     try:
-        site.store.ready()
+        context.store.ready()
     except StateError as error:
         yield Link("state", False, str(error))
         return
-    yield from _fired(site, expected)
+    yield from _fired(context, expected)
 
 
 def _devd(node: Node, expected: Chain) -> Link:
@@ -129,87 +129,89 @@ def _text(node: Node, file: str) -> str:
         return ""
 
 
-def _fired(site: Site, expected: Chain) -> Iterator[Link]:
+def _fired(context: Context, expected: Chain) -> Iterator[Link]:
     """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
-    before = events.read(site.store).self_tests
-    seconds = site.config.timeout if expected.seconds is None else expected.seconds
-    began = site.timing.now()
+    before = events.read(context.store).self_tests
+    seconds = context.config.timeout if expected.seconds is None else expected.seconds
+    began = context.timing.now()
 
     def arrived() -> bool:
-        return events.read(site.store).self_tests != before
+        return events.read(context.store).self_tests != before
 
-    _make(site)
+    _make(context)
     try:
-        well = site.timing.until(arrived, seconds, POLL)
+        well = context.timing.until(arrived, seconds, POLL)
     finally:
-        _unmake(site)
+        _unmake(context)
     if well:
         yield Link(
-            "event", True, f"{INTERFACE} was noted in {site.store.directory} after {site.timing.now() - began:.2f} s"
+            "event",
+            True,
+            f"{INTERFACE} was noted in {context.store.directory} after {context.timing.now() - began:.2f} s",
         )
-    elif not _devd_hears(site):
+    elif not _devd_hears(context):
         yield Link("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
     else:
-        yield Link("event", False, f"devd was told of {INTERFACE}, and nothing was noted in {site.store.directory} in "
-                   f"{seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
+        yield Link("event", False, f"devd was told of {INTERFACE}, and nothing was noted in {context.store.directory} "
+                   f"in {seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
                    f"{INTERFACE} self-test`?")  # fmt: skip
 
 
-def _make(site: Site) -> None:
+def _make(context: Context) -> None:
     try:
-        done = site.here.act((IFCONFIG, INTERFACE, "create"), _limit(site))
+        done = context.here.act((IFCONFIG, INTERFACE, "create"), _limit(context))
     except ProbeError:
-        _unmake(site)  # it may have been made all the same
+        _unmake(context)  # it may have been made all the same
         raise
     if done.status != 0:
         raise StepFailed(f"`ifconfig {INTERFACE} create` ends with {done.status}: {done.words}")
 
 
-def _unmake(site: Site) -> None:
+def _unmake(context: Context) -> None:
     """Whether it is there or not."""
-    site.here.act((IFCONFIG, INTERFACE, "destroy"), LOOKS)
+    context.here.act((IFCONFIG, INTERFACE, "destroy"), LOOKS)
 
 
-def _limit(site: Site) -> float:
+def _limit(context: Context) -> float:
     """Seconds for one command."""
-    return min(LOOKS, site.config.timeout)
+    return min(LOOKS, context.config.timeout)
 
 
-def _devd_hears(site: Site) -> bool:
+def _devd_hears(context: Context) -> bool:
     """Whether the event shows in devd's own stream, which is read while the event is fired a few times. This is the
     one place that connects to devd, which then logs a client that went; and only where an event did not arrive."""
     heard = [""]
 
     def listen() -> None:
-        heard[0] = site.here.act((NC, "-U", "-w", "1", devd.SOCKET), _limit(site)).stdout
+        heard[0] = context.here.act((NC, "-U", "-w", "1", devd.SOCKET), _limit(context)).stdout
 
     def fire() -> None:
         def once() -> bool:
-            _make(site)
-            _unmake(site)
+            _make(context)
+            _unmake(context)
             return False
 
-        site.timing.until(once, FIRES, EVERY)
+        context.timing.until(once, FIRES, EVERY)
 
-    site.timing.together([listen, fire])
+    context.timing.together([listen, fire])
     return INTERFACE in heard[0]
 
 
-def setup(site: Site, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
+def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
     """The documented set-up, point by point. Raises nothing: what cannot be looked at does not hold, and says so."""
     looks: tuple[tuple[str, Callable[[Node], Link]], ...] = (
         ("carp", _carp),
         ("loader", _loader),
-        ("rc.conf", lambda node: _services(site)),
+        ("rc.conf", lambda node: _services(context)),
         ("hast.conf", lambda node: _exec(node, hast_hook)),
     )
     for name, look in looks:
         try:
-            yield look(site.here.node(site.config.timeout))
+            yield look(context.here.node(context.config.timeout))
         except (ProbeError, carp.CarpNotLoaded) as error:
             yield Link(name, False, str(error))
-    if site.peer is not None:
-        yield _peer(site)
+    if context.peer is not None:
+        yield _peer(context)
 
 
 def _carp(node: Node) -> Link:
@@ -234,11 +236,11 @@ def _loader(node: Node) -> Link:
     )
 
 
-def _services(site: Site) -> Link:
+def _services(context: Context) -> Link:
     """What rc(8) starts at boot, /etc/rc.conf.d included: each script says so itself, all at the same time. `service
     -e` would start every script of the machine one after the other (freebsd-facts: service-e-starts-every-script)."""
     names = (*NEEDED, *OURS_TO_START)
-    answers = site.timing.together([partial(_is_enabled, site, name) for name in names])
+    answers = context.timing.together([partial(_is_enabled, context, name) for name in names])
     enabled = {name for name, answer in zip(names, answers, strict=True) if answer}
     lacking = [name for name in NEEDED if name not in enabled]
     wrong = [name for name in OURS_TO_START if name in enabled]
@@ -249,10 +251,10 @@ def _services(site: Site) -> Link:
     )
 
 
-def _is_enabled(site: Site, name: str) -> bool:
+def _is_enabled(context: Context, name: str) -> bool:
     """Whether a script is enabled (rc.subr(8), run_rc_command(), `enabled`); one that is not there is not. Raises
     ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
-    status = site.here.act((SERVICE, name, "enabled"), _limit(site)).status
+    status = context.here.act((SERVICE, name, "enabled"), _limit(context)).status
     if status not in (0, 1):
         raise Failed(f"`service {name} enabled` ends with {status}")
     return status == 0
@@ -266,11 +268,11 @@ def _exec(node: Node, hook: str) -> Link:
     return _program(node, "hast.conf", hook)
 
 
-def _peer(site: Site) -> Link:
-    assert site.peer is not None
-    command = site.config.failover.peer_hastwatch
+def _peer(context: Context) -> Link:
+    assert context.peer is not None
+    command = context.config.failover.peer_hastwatch
     try:
-        done = site.peer.act((command, "--version"), _limit(site))
+        done = context.peer.act((command, "--version"), _limit(context))
     except ProbeError as error:
         return Link("peer", False, str(error))
     says = f"{command} there ends with {done.status}: {done.words}"

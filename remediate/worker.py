@@ -15,12 +15,12 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import local
+from remediate.context import Context
 from remediate.detached import detach, internal
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
-from remediate.failover.carp_arrival import Refused, carp_event
+from remediate.failover.devd_events import Refused, carp_event
 from remediate.failover.patience import patiently as patiently
 from remediate.local import Where
-from remediate.site import Site
 from remediate.state.journal import CRIT, ERR, Level
 from remediate.state.store import StateError
 
@@ -35,11 +35,11 @@ rcshutdown_timeout, 90 s (rc.conf(5)), then rc.shutdown is killed, and hastd wit
 
 
 class Hook(NamedTuple):
-    """A hook: its name, what its words are, and what it does with them on a site, which gives the exit status."""
+    """A hook: its name, what its words are, and what it does with them in a context, which gives the exit status."""
 
     name: str
     usage: str
-    act: Callable[[Site, list[str]], int]
+    act: Callable[[Context, list[str]], int]
 
 
 def carp(words: list[str]) -> int:
@@ -87,7 +87,7 @@ def run(hook: Hook, words: list[str]) -> int:
         where, words, wrong = parse(words)
         if wrong:
             raise Refused(wrong)
-        return hook.act(local.site(where), words)
+        return hook.act(local.context(where), words)
     except Refused as error:
         return _refuse(hook, where, str(error), USAGE)
     except (ConfigError, ProbeError) as error:
@@ -110,31 +110,31 @@ def parse(words: list[str]) -> tuple[Where, list[str], str]:
     return Where(**said), rest, ""
 
 
-def carp_on(site: Site, words: list[str]) -> int:
-    """What the hook of devd(8) does on a site; the exit status. Raises Refused, OSError."""
-    noted = note_carp(site, words)
+def carp_on(context: Context, words: list[str]) -> int:
+    """What the hook of devd(8) does in a context; the exit status. Raises Refused, OSError."""
+    noted = note_carp(context, words)
     if noted.trigger:
-        detach(site, noted.trigger, lambda own: _pushed(own, noted.trigger, lambda: noted.converge(own)))
+        detach(context, noted.trigger, lambda own: _pushed(own, noted.trigger, lambda: noted.converge(own)))
     return noted.status
 
 
-def hast_on(site: Site, words: list[str]) -> int:
+def hast_on(context: Context, words: list[str]) -> int:
     """The same for that of hastd(8)."""
-    from remediate.failover.hast_words import refuse_wrong
+    from remediate.failover.hook_arguments import refuse_wrong
 
     refuse_wrong(words)
     why = f"hastd {' '.join(words)}"
-    detach(site, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
+    detach(context, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
     return 0
 
 
-def _pushed(site: Site, why: str, call: Callable[[], object]) -> object:
+def _pushed(context: Context, why: str, call: Callable[[], object]) -> object:
     """The call of a worker, and monitoring hears of it, where that is configured. Raises what the call raises."""
-    if site.config.submission is None:
+    if context.config.submission is None:
         return call()
     from remediate.monitoring.push import with_pushes
 
-    return with_pushes(site, why, call)
+    return with_pushes(context, why, call)
 
 
 class Noted(NamedTuple):
@@ -143,110 +143,110 @@ class Noted(NamedTuple):
     trigger: str
     status: int
 
-    def converge(self, site: Site) -> Outcome:
+    def converge(self, context: Context) -> Outcome:
         """In the worker. What was not noted no other convergence that runs knows of."""
-        from remediate.failover.converge import Wish, converge
+        from remediate.failover.converge import ConvergeRequest, converge
 
         def call() -> Outcome:
-            return converge(site, Wish(self.trigger))
+            return converge(context, ConvergeRequest(self.trigger))
 
-        return call() if self.status == 0 else patiently(site, self.trigger, call)
+        return call() if self.status == 0 else patiently(context, self.trigger, call)
 
 
-def note_carp(site: Site, words: list[str]) -> Noted:
+def note_carp(context: Context, words: list[str]) -> Noted:
     """Note a CARP event; where that fails, say so, and converge all the same. Raises Refused."""
     try:
-        return Noted(carp_event(site, words), 0)
+        return Noted(carp_event(context, words), 0)
     except (StateError, ProbeError) as error:
         arrived = " ".join(words)
-        site.journal.entry("hook", why=f"devd {arrived}", result=f"could not be noted: {error}", severity=ERR)
+        context.journal.entry("hook", why=f"devd {arrived}", result=f"could not be noted: {error}", severity=ERR)
         return Noted("" if words[-1] == "self-test" else f"devd {arrived}", CANNOT_KEEP)
 
 
-def hast_work(site: Site, words: list[str]) -> None:
+def hast_work(context: Context, words: list[str]) -> None:
     """What follows from an event of hastd, in the worker: at once for a split-brain, which steps down; of all else one
     worker takes care, or the convergence that runs. Raises Refused, StateError, ProbeError."""
-    from remediate.failover import arrival, disk_errors, proofs
-    from remediate.failover.converge import Wish, converge, take_up
-    from remediate.failover.telling import Telling
+    from remediate.failover import disk_errors, hastd_events, proofs
+    from remediate.failover.converge import ConvergeRequest, converge, take_up
+    from remediate.failover.peer_notice import PeerNotice
 
-    now, telling = site.timing.wall(), Telling()
+    now, telling = context.timing.wall(), PeerNotice()
     if words[0] != "split-brain":
-        note_hast(site, words, now)
-        take_up(site)
-        disk_errors.try_to(site, f"hastd {' '.join(words)}")
-        return proofs.try_to(site, proofs.to_be_proven(site), f"hastd {' '.join(words)}")
-    trigger = arrival.hast_event(site, words, now, telling)
+        note_hast(context, words, now)
+        take_up(context)
+        disk_errors.try_to(context, f"hastd {' '.join(words)}")
+        return proofs.try_to(context, proofs.to_be_proven(context), f"hastd {' '.join(words)}")
+    trigger = hastd_events.hast_event(context, words, now, telling)
     if trigger:
-        patiently(site, trigger, lambda: converge(site, Wish(trigger)))
-        recover_losing(site)
+        patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
+        recover_losing(context)
     return None
 
 
-def note_hast(site: Site, words: list[str], at: float) -> None:
+def note_hast(context: Context, words: list[str], at: float) -> None:
     """Note an event of hastd; where that fails, do at once what it is for. Raises Refused, StateError, ProbeError."""
-    from remediate.failover import arrival, unproven
-    from remediate.failover.converge import Wish, converge
-    from remediate.failover.telling import Telling
+    from remediate.failover import hastd_events, unproven
+    from remediate.failover.converge import ConvergeRequest, converge
+    from remediate.failover.peer_notice import PeerNotice
     from remediate.state import noted
 
     try:
-        return noted.note(site.store, words, at)
+        return noted.note(context.store, words, at)
     except StateError as error:
         why = f"hastd {' '.join(words)}"
-        site.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
-    telling = Telling()
+        context.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
+    telling = PeerNotice()
     if words[0] == "disconnect":
-        unproven.lost(site, words[1], at)
-    trigger = arrival.hast_event(site, words, at, telling)
-    telling.send(site)
+        unproven.lost(context, words[1], at)
+    trigger = hastd_events.hast_event(context, words, at, telling)
+    telling.send(context)
     if trigger:
-        patiently(site, trigger, lambda: converge(site, Wish(trigger)))
+        patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
     return None
 
 
-def recover_losing(site: Site) -> None:
+def recover_losing(context: Context) -> None:
     """What the policy does by itself about copies that lose. Raises ProbeError."""
-    if site.config.split_brain.policy in ("none", "step-down"):
+    if context.config.split_brain.policy in ("none", "step-down"):
         return
     from remediate.recovery import automatic
 
-    automatic.recover_losing(site)
+    automatic.recover_losing(context)
 
 
-def begin_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
+def begin_boot(context: Context, watch: Callable[[str], None]) -> Outcome:
     """What rc(8) calls after hastd has started; it waits for a convergence that devd's event began before, because
     nobody calls it again. Raises StateError, ProbeError."""
     from remediate.failover import boot
-    from remediate.failover.converge import Result, Wish, converge
+    from remediate.failover.converge import ConvergeRequest, Result, converge
 
-    begun = boot.begin(site, watch)
+    begun = boot.begin(context, watch)
     busy = begun.result is Result.BUSY
-    return patiently(site, "boot", lambda: converge(site, Wish("boot"), watch)) if busy else begun
+    return patiently(context, "boot", lambda: converge(context, ConvergeRequest("boot"), watch)) if busy else begun
 
 
-def end_boot(site: Site, watch: Callable[[str], None]) -> Outcome:
+def end_boot(context: Context, watch: Callable[[str], None]) -> Outcome:
     """What rc.shutdown(8) calls, as patiently; and whatever becomes of it, nothing stays mounted. Raises StateError."""
-    from remediate.failover import boot, hold
+    from remediate.failover import boot, carp_demotion
     from remediate.failover.switchover import hand_over_at_shutdown
     from remediate.hurry import within
 
-    began = site.timing.now()
-    hurried = within(site, began + GIVING_UP)
+    began = context.timing.now()
+    hurried = within(context, began + GIVING_UP)
     try:
         hand_over_at_shutdown(hurried, watch)
         boot.give_away(hurried)
-        return patiently(hurried, hold.SHUTDOWN, lambda: boot.end(hurried, watch))
+        return patiently(hurried, carp_demotion.SHUTDOWN, lambda: boot.end(hurried, watch))
     finally:
-        leave_nothing_mounted(within(site, began + SHUTDOWN))
+        leave_nothing_mounted(within(context, began + SHUTDOWN))
 
 
-def leave_nothing_mounted(site: Site) -> None:
+def leave_nothing_mounted(context: Context) -> None:
     """What is left to a shutdown that could not converge. Raises nothing."""
     from remediate.failover import boot
 
-    if said := boot.leave_nothing_mounted(site):
-        site.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
+    if said := boot.leave_nothing_mounted(context):
+        context.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
 
 
 def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:

@@ -1,7 +1,7 @@
 """The death of a program that runs on a simulated node: at a chosen moment, as by kill -9, or with the node's power.
 
 A program here is Python code in a task (`clock.py`). A task can't be ended from outside, but everything that the code
-does goes through its site (`site.py`), and there every door is shut once its life is over: what it calls raises
+does goes through its context (`context.py`), and there every door is shut once its life is over: what it calls raises
 `Killed`, for good. `finally` and `except` clauses still run, which those of a killed process don't; they get nothing
 done, because what they do has to go through the same doors.
 """

@@ -15,12 +15,12 @@ from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import Config, load
 from checks.plugin.session import Session
 from checks.probes.errors import Hangs
-from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast_log import DECOMPRESS
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
 from checks.probes.process import Completed
 from checks.probes.processes import COLUMNS
+from checks.probes.state_cache import Memory
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player

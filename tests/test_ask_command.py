@@ -15,9 +15,9 @@ import pytest
 from checks import ask
 from checks.probes import process
 from checks.probes.errors import NotPermitted, ToolMissing
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import ENV_C, Deadline, Node, quoted
+from checks.probes.state_cache import Memory
 from tests.expected import PYTHON
 from tests.state.child import ROOT
 

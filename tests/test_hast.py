@@ -10,7 +10,7 @@ import pytest
 from checks.hast import CHECK
 from checks.hast_resource import errors_grew, rate
 from checks.probes.hast import Errors, Resource, Role, Status, parse_list
-from checks.probes.memory import Memory
+from checks.probes.state_cache import Memory
 
 MIB = 1 << 20
 LISTING = """\

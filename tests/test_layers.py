@@ -26,7 +26,7 @@ OF_THE_SAME_STANDING = [
     {"checks.ask", "checks.batch"},
     {"checks.plugin.command", "checks.plugin.runtime"},
     {"remediate.failover.converge", "remediate.failover.patience", "remediate.failover.proofs"},
-    {"remediate.failover.reach", "remediate.machine", "remediate.site"},
+    {"remediate.failover.reach", "remediate.machine", "remediate.context"},
     {"remediate.recovery.remote_target", "remediate.recovery.targets"},
     {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},
     {"simulator.account.blame", "simulator.hastd.left_device", "simulator.storage.layers"}

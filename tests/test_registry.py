@@ -14,7 +14,7 @@ import pytest
 
 from checks.registry import PREFIX, REGISTRY, Registered
 from remediate.contrib import lists
-from remediate.events.remedy import REQUESTS
+from remediate.events.repair_request import REQUESTS
 from remediate.subcommands.answer import ORDERS
 from remediate.subcommands.registry import SUBCOMMANDS
 

@@ -18,9 +18,9 @@ import pytest
 
 from checks.hast_resource import ERRORS_STAY_NEW
 from checks.plugin.command import CheckCommand
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.processes import COLUMNS
+from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
 
 TESTS = Path(__file__).resolve().parent

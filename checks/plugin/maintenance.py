@@ -14,7 +14,7 @@ from checks.probes import maintenance
 from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 
 LONGEST_REASON = 100
 """Characters of a reason on the status line; -v and --json have all of it."""

@@ -1,9 +1,9 @@
 """nagiosplugin, which the checks are built on, imported without what none of them uses.
 
 It imports json and tempfile for its `Cookie` alone, whose file is not replaced atomically (ours is
-`checks.probes.memory`), numbers and traceback for its `Runtime` (ours is `checks.plugin.runtime`), and logging, which
-wants traceback too. That is half of what it costs. While it is imported a module stands in for each of them that is
-imported itself when it is first used.
+`checks.probes.state_cache`), numbers and traceback for its `Runtime` (ours is `checks.plugin.runtime`), and logging,
+which wants traceback too. That is half of what it costs. While it is imported a module stands in for each of them that
+is imported itself when it is first used.
 """
 
 from __future__ import annotations

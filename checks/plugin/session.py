@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config, prefix_words
 from checks.plugin.text import name_list
 from checks.probes.errors import NoResource, NotTheOther, ProbeError, Unreachable
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
+from checks.probes.state_cache import Memory
 
 if TYPE_CHECKING:
     from checks.probes.as_primary import Known

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from checks.probes import bug_292322
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import NotFound, NotUnderstood, ProbeError
-from checks.probes.times import since_1970, utc
+from checks.probes.timestamps import since_1970, utc
 
 if TYPE_CHECKING:
     from checks.probes.node import Node

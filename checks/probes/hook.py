@@ -11,7 +11,7 @@ from checks.probes.shell_calls import SEARCH_PATH, Call, calls
 OPTIONS = ("--config", "--via", "--peer", "--state-dir")
 """What may stand before the arguments (remediate.worker)."""
 OLD_STYLE = ("master", "slave", "backup")
-"""One word that the hook takes in place of the two (remediate.failover.carp_arrival)."""
+"""One word that the hook takes in place of the two (remediate.failover.devd_events)."""
 
 
 class Does(Enum):

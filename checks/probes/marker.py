@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import NotFound, NotUnderstood
-from checks.probes.times import since_1970, utc
+from checks.probes.timestamps import since_1970, utc
 
 if TYPE_CHECKING:
     from checks.probes.node import Node

@@ -24,7 +24,7 @@ from checks.probes.errors import (
     ToolMissing,
     Unreachable,
 )
-from checks.probes.given_up import GivenUpCommands
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.packages import remedy
 from checks.probes.process import ENVIRONMENT, Completed, GivenUp, run
 

@@ -5,8 +5,8 @@ A user chooses the name and the arguments of his processes, so neither says what
 (a set-user-ID program has the name of a hard link that a user may have made), and runs outside of every jail.
 Only then does its name count, `comm`: the last part of the path that was executed (kern_exec.c do_execve()).
 
-So ps(1) is asked on this machine too: psutil, which tells local processes apart by their start (`given_up`), has no
-jail ID on FreeBSD, and without one a jail's daemon would pass for the system's.
+So ps(1) is asked on this machine too: psutil, which tells local processes apart by their start (`hung_commands`), has
+no jail ID on FreeBSD, and without one a jail's daemon would pass for the system's.
 """
 
 from __future__ import annotations

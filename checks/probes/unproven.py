@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import NotFound, NotUnderstood
-from checks.probes.times import since_1970, utc, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ judges its words itself (`checks.ask`).
 from __future__ import annotations
 
 from remediate.contrib.placement import Placement
-from remediate.events.remedy import REQUESTS
+from remediate.events.repair_request import REQUESTS
 
 ABOUT = """\
 # doas on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell, as long

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
-from remediate.events.remedy import REQUESTS, Request
+from remediate.events.repair_request import REQUESTS, Request
 
 ABOUT = """\
 # NRPE on a node of the pair: its checks, and the repairs that monitoring may ask for. Copy to a directory that

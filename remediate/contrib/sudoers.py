@@ -7,7 +7,7 @@ gate is listed without words, which permits any: it judges them itself (`checks.
 from __future__ import annotations
 
 from remediate.contrib.placement import Placement
-from remediate.events.remedy import REQUESTS
+from remediate.events.repair_request import REQUESTS
 
 ABOUT = """\
 # sudo on a node of the pair: what {user}, who runs the checks, may do as root. Nothing of it leads to a shell, as long

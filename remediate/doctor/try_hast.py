@@ -19,14 +19,14 @@ from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.node_state import HastRole, Mounted
+from remediate.context import Context
 from remediate.doctor.scratch import CONF, COPY, DEVICE, DIRECTORY, NAME, PIDFILE, SIZE, Heard, Listener, Scratch
 from remediate.failover import known_bug
 from remediate.failover.converge import LOCK
+from remediate.failover.errors import StepFailed
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed
 from remediate.failover.roles import HASTCTL
 from remediate.machine import Machine
-from remediate.site import Site
 from remediate.state import events
 from remediate.state.journal import CRIT, ERR, INFO, Level
 from remediate.state.lock import Lock
@@ -94,31 +94,31 @@ def show() -> list[str]:
     return lines
 
 
-def try_hast(site: Site, watch: Callable[[str], None]) -> Found:
+def try_hast(context: Context, watch: Callable[[str], None]) -> Found:
     """Try it, and remember the result. Raises StepFailed with the reason where it is refused, and ProbeError,
     StateError."""
-    _machine(site)
-    lock = Lock(site.store, LOCK, HOW, site.timing, in_part=True)
+    _machine(context)
+    lock = Lock(context.store, LOCK, HOW, context.timing, in_part=True)
     if not lock.acquire(WAITS):
         raise StepFailed("refused: a convergence runs on this node")
     with lock:
-        return Trial(site, _ready(site), watch).run()
+        return Trial(context, _ready(context), watch).run()
 
 
-def refuse(site: Site) -> None:
+def refuse(context: Context) -> None:
     """Raise StepFailed with the reason where nothing is tried now; ProbeError. Changes nothing."""
-    _ready(site._replace(store=Untouched(site.store.directory, site.store.run)))
+    _ready(context._replace(store=Untouched(context.store.directory, context.store.run)))
 
 
-def _machine(site: Site) -> Machine:
-    if site.here.machine is None:
+def _machine(context: Context) -> Machine:
+    if context.here.machine is None:
         raise StepFailed("refused: this is done on the node itself, without a way to it (--via), and on FreeBSD")
-    return site.here.machine
+    return context.here.machine
 
 
-def _ready(site: Site) -> Machine:
-    machine = _machine(site)
-    seen = observe(site)
+def _ready(context: Context) -> Machine:
+    machine = _machine(context)
+    seen = observe(context)
     for name in seen.facts.resources:
         if why := _why_not(seen, name):
             raise StepFailed(f"refused: {why}")
@@ -145,11 +145,11 @@ def _why_not(seen: Seen, name: str) -> str:
 class Trial:
     """One try, step by step."""
 
-    def __init__(self, site: Site, machine: Machine, watch: Callable[[str], None]) -> None:
-        self.site, self.machine, self.watch = site, machine, watch
+    def __init__(self, context: Context, machine: Machine, watch: Callable[[str], None]) -> None:
+        self.context, self.machine, self.watch = context, machine, watch
         self.scratch: Scratch = machine.scratch()
         self.listener: Listener | None = None
-        self.seq = events.read(site.store).seq
+        self.seq = events.read(context.store).seq
         self.said = Heard.NOTHING
 
     def run(self) -> Found:
@@ -164,7 +164,7 @@ class Trial:
             left = self._end()
         if found.as_primary is not AsPrimary.NOT_KNOWN:
             works = found.as_primary is AsPrimary.WORKS
-            known_bug.note_seen(self.site, works, f"{HOW}: {found.why}")
+            known_bug.note_seen(self.context, works, f"{HOW}: {found.why}")
         return found._replace(why="; ".join([found.why, *left]))
 
     def _end(self) -> list[str]:
@@ -182,13 +182,13 @@ class Trial:
     def _do(self, do: Do) -> None:
         """A step, and its effect. Raises StepFailed, ProbeError."""
         self.watch(_name(do))
-        began = self.site.timing.now()
+        began = self.context.timing.now()
         try:
             said = self._did(do)
         except (StepFailed, ProbeError) as error:
-            self._journal(f"failed: {error}", ERR, do, self.site.timing.now() - began)
+            self._journal(f"failed: {error}", ERR, do, self.context.timing.now() - began)
             raise
-        self._journal(said or "done", INFO, do, self.site.timing.now() - began)
+        self._journal(said or "done", INFO, do, self.context.timing.now() - began)
 
     def _did(self, do: Do) -> str:
         if do is Do.CLEAN:
@@ -196,7 +196,7 @@ class Trial:
         if do is Do.LISTEN:
             self.listener = self.scratch.listen()
         elif do is Do.MAKE:
-            self.scratch.make(self.site.here.node().host_name, self.listener.port if self.listener else 0)
+            self.scratch.make(self.context.here.node().host_name, self.listener.port if self.listener else 0)
         elif do is Do.AWAIT:
             return self._await()
         elif do is Do.STOP:
@@ -219,26 +219,26 @@ class Trial:
         return "done"
 
     def _order(self, do: Do) -> None:
-        done = self.site.here.act(ORDERS[do], TAKES)
+        done = self.context.here.act(ORDERS[do], TAKES)
         if done.status != 0:
             raise StepFailed(f"`{' '.join(ORDERS[do])}` ends with {done.status}: {done.words}")
 
     def _await(self) -> str:
         """Until it is known, or another node's event asks for this one."""
-        began = self.site.timing.now()
+        began = self.context.timing.now()
 
         def known() -> bool:
             self.said = self.listener.heard() if self.listener else Heard.NOTHING
-            silent = self.said is Heard.CONNECTION and self.site.timing.now() - began >= SILENT
-            wanted = events.read(self.site.store).seq != self.seq
+            silent = self.said is Heard.CONNECTION and self.context.timing.now() - began >= SILENT
+            wanted = events.read(self.context.store).seq != self.seq
             return silent or wanted or (self.said is Heard.HEADER and self.machine.exists(DEVICE))
 
-        self.site.timing.until(known, COMES, EVERY)
+        self.context.timing.until(known, COMES, EVERY)
         device = "the device" if self.machine.exists(DEVICE) else "no device"
-        return f"{self.said.value}; {device} after {self.site.timing.now() - began:.1f} s"
+        return f"{self.said.value}; {device} after {self.context.timing.now() - began:.1f} s"
 
     def _judged(self) -> Found:
-        if events.read(self.site.store).seq != self.seq:
+        if events.read(self.context.store).seq != self.seq:
             return Found(AsPrimary.NOT_KNOWN, "given up: CARP has changed, and this node may have to serve")
         there = self.machine.exists(DEVICE)
         if there and self.said is Heard.HEADER:
@@ -253,7 +253,7 @@ class Trial:
         if not self._is_ours(self.scratch.pid()):
             return "no hastd of it runs"
         self._order(Do.GIVE_UP)
-        if not self.site.timing.until(lambda: not self.machine.exists(DEVICE), TAKES, EVERY):
+        if not self.context.timing.until(lambda: not self.machine.exists(DEVICE), TAKES, EVERY):
             raise StepFailed(f"{DEVICE} stays")
         return ""
 
@@ -262,7 +262,7 @@ class Trial:
         if pid is None or not self._is_ours(pid):
             return "no hastd of it runs"
         self.machine.send(pid, "TERM")
-        if not self.site.timing.until(lambda: not self.machine.runs(pid), TAKES, EVERY):
+        if not self.context.timing.until(lambda: not self.machine.runs(pid), TAKES, EVERY):
             raise StepFailed(f"process {pid} does not end")
         return ""
 
@@ -271,11 +271,11 @@ class Trial:
         ProbeError."""
         if pid is None or not self.machine.runs(pid):
             return False
-        return CONF in self.site.here.node().run("ps", "-ww", "-o", "command", "-p", str(pid)).stdout
+        return CONF in self.context.here.node().run("ps", "-ww", "-o", "command", "-p", str(pid)).stdout
 
     def _journal(self, result: str, severity: Level, do: Do | None = None, seconds: float | None = None) -> None:
         why, step = (do.value, _name(do)) if do else ("", "")
-        self.site.journal.entry("doctor", step=step, why=why, result=result, severity=severity, seconds=seconds)
+        self.context.journal.entry("doctor", step=step, why=why, result=result, severity=severity, seconds=seconds)
 
 
 def _name(do: Do) -> str:

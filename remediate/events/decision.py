@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from checks.plugin.finding import REASON, Severity
-from remediate.events.remedy import Held, Request
+from remediate.events.repair_request import Held, Request
 from remediate.events.table import BY_FINDING, Row, Since
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.plugin.text import plain, say_duration
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from checks.probes.errors import ProbeError
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from remediate import exits
-from remediate.events.remedy import Held, Remedy, Request
-from remediate.failover import hold
-from remediate.site import Site
+from remediate.context import Context
+from remediate.events.repair_request import Held, Remedy, Request
+from remediate.failover import carp_demotion
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
@@ -58,15 +58,15 @@ class HeldBack(Exception):
         self.guard = guard
 
 
-def refuse_unwanted(site: Site, request: Request) -> None:
+def refuse_unwanted(context: Context, request: Request) -> None:
     """Whether anybody who may say so does not want it. Raises HeldBack."""
     if request.held is not None:
         raise HeldBack(DOWNTIME if request.held is Held.DOWNTIME else FLAPPING)
-    if request.remedy.value not in site.config.repair.actions:
+    if request.remedy.value not in context.config.repair.actions:
         raise HeldBack(NOT_ALLOWED)
-    if request.remedy is Remedy.SPLIT_BRAIN and site.config.split_brain.policy == "none":
+    if request.remedy is Remedy.SPLIT_BRAIN and context.config.split_brain.policy == "none":
         raise HeldBack(NO_POLICY)
-    suspended = maintenance.current(site.store, site.timing.wall())
+    suspended = maintenance.current(context.store, context.timing.wall())
     if suspended is not None:
         raise HeldBack(MAINTENANCE, suspended.reason)
 
@@ -76,22 +76,22 @@ def lock_of(remedy: Remedy) -> str:
     return f"{LOCK}-{remedy.value}"
 
 
-def take(site: Site, lock: Lock, guard: Guard, patience: float = PATIENCE) -> None:
+def take(context: Context, lock: Lock, guard: Guard, patience: float = PATIENCE) -> None:
     """Take a lock, waiting so long at most. Raises HeldBack, and StateNotKept where there can be none."""
-    if not site.timing.until(lambda: lock.acquire(0), patience, LOOK_AGAIN):
+    if not context.timing.until(lambda: lock.acquire(0), patience, LOOK_AGAIN):
         raise HeldBack(guard, _holder(lock))
 
 
-def await_end(site: Site, name: str, guard: Guard) -> None:
+def await_end(context: Context, name: str, guard: Guard) -> None:
     """Wait until nobody holds a lock. Raises HeldBack."""
-    lock = Lock(site.store, name, "", site.timing)
-    if not site.timing.until(lambda: not _holder(lock), PATIENCE, LOOK_AGAIN):
+    lock = Lock(context.store, name, "", context.timing)
+    if not context.timing.until(lambda: not _holder(lock), PATIENCE, LOOK_AGAIN):
         raise HeldBack(guard, _holder(lock))
 
 
-def refuse_beside(site: Site, name: str, guard: Guard) -> None:
+def refuse_beside(context: Context, name: str, guard: Guard) -> None:
     """Whether somebody holds a lock. Raises HeldBack."""
-    holder = _holder(Lock(site.store, name, "", site.timing))
+    holder = _holder(Lock(context.store, name, "", context.timing))
     if holder:
         raise HeldBack(guard, holder)
 
@@ -101,21 +101,21 @@ def _holder(lock: Lock) -> str:
     return f"process {holder.pid}, {holder.purpose}, since {utc(holder.since)}" if holder else ""
 
 
-def refuse_leaving(site: Site) -> None:
+def refuse_leaving(context: Context) -> None:
     """Whether rc.shutdown(8) is ending what a repair would begin. Raises HeldBack."""
     try:
-        leaves = hold.shutting_down(site.store, boot_mark(site.here.node()))
+        leaves = carp_demotion.shutting_down(context.store, boot_mark(context.here.node()))
     except ProbeError as error:
         raise HeldBack(NOT_SEEN, str(error)) from None
     if leaves:
-        raise HeldBack(LEAVING, hold.SHUTDOWN)
+        raise HeldBack(LEAVING, carp_demotion.SHUTDOWN)
 
 
-def refuse_too_often(site: Site, remedy: Remedy) -> None:
+def refuse_too_often(context: Context, remedy: Remedy) -> None:
     """Whether it was tried too short a while ago, or too much was. Raises HeldBack."""
-    now, policy = repairs.now(site.timing), site.config.repair
+    now, policy = repairs.now(context.timing), context.config.repair
     try:
-        found = repairs.tried(site.store, now)
+        found = repairs.tried(context.store, now)
     except StateError as error:
         raise HeldBack(NO_RECORD, str(error)) from None
     before = repairs.last(found, remedy.value)

@@ -28,7 +28,7 @@ from checks.probes.process import Completed, run
 from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.events.decision import Event, decide
-from remediate.events.remedy import HASTWATCH, Request
+from remediate.events.repair_request import HASTWATCH, Request
 from remediate.events.table import CHECKS, TABLE, Since
 from remediate.exits import UNAVAILABLE, USAGE
 from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog

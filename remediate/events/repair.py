@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 from checks.probes.errors import ProbeError
 from remediate import worker
+from remediate.context import Context
 from remediate.events import guards
+from remediate.events.diagnosis import Unsafe, converge_request, trouble
 from remediate.events.guards import DONE, STAYS, Guard, HeldBack
-from remediate.events.remedy import Remedy, Request
+from remediate.events.repair_request import Remedy, Request
 from remediate.events.steps import Step, heed, steps
-from remediate.events.troubles import Unsafe, trouble, wish
-from remediate.failover import carry
+from remediate.failover import executor
 from remediate.failover.converge import LOCK as CONVERGE
 from remediate.failover.converge import Outcome as Converged
 from remediate.failover.converge import Result, converge, silent, take_up
-from remediate.failover.converge import would as converge_would
-from remediate.failover.outcome import StepFailed, Superseded
-from remediate.monitoring import telling
-from remediate.site import Site
+from remediate.failover.converge import dry_run as converge_dry_run
+from remediate.failover.errors import StepFailed, Superseded
+from remediate.monitoring import icinga_notify
 from remediate.state import repairs
 from remediate.state.journal import ERR, INFO, NOTICE, WARNING, Level
 from remediate.state.lock import Lock
@@ -72,11 +72,11 @@ class Shown(NamedTuple):
     converge: tuple[str, ...]
 
 
-Recover = Callable[[Site], object]
+Recover = Callable[[Context], object]
 
 
 def repair(
-    site: Site,
+    context: Context,
     request: Request,
     watch: Callable[[str], None] = silent,
     recover: Recover = worker.recover_losing,
@@ -84,26 +84,26 @@ def repair(
     """Do what is asked for, where it is called for and nothing holds it back. `recover` does what the policy does by
     itself about a losing copy. Raises StateNotKept where no lock can be had."""
     purpose = f"repair {request.remedy.value}"
-    own = Lock(site.store, guards.lock_of(request.remedy), purpose, site.timing)
-    lock = Lock(site.store, guards.LOCK, purpose, site.timing)
+    own = Lock(context.store, guards.lock_of(request.remedy), purpose, context.timing)
+    lock = Lock(context.store, guards.LOCK, purpose, context.timing)
     try:
-        guards.refuse_unwanted(site, request)
-        guards.take(site, own, guards.REPAIR_RUNS, patience=0)
-        guards.take(site, lock, guards.REPAIR_RUNS)
-        return _Run(site, request, watch, recover).run()
+        guards.refuse_unwanted(context, request)
+        guards.take(context, own, guards.REPAIR_RUNS, patience=0)
+        guards.take(context, lock, guards.REPAIR_RUNS)
+        return _Run(context, request, watch, recover).run()
     except HeldBack as held:
         level = NOTICE if held.guard.status == DONE else WARNING
-        site.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
-                           severity=level)  # fmt: skip
+        context.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
+                              severity=level)  # fmt: skip
         return Outcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
     finally:
         lock.release()
         own.release()
 
 
-def would(site: Site, request: Request) -> Shown:
+def dry_run(context: Context, request: Request) -> Shown:
     """What `repair` would do now; changes nothing."""
-    looking, remedy = site._replace(store=Untouched(site.store.directory, site.store.run)), request.remedy
+    looking, remedy = context._replace(store=Untouched(context.store.directory, context.store.run)), request.remedy
     guarded = _guarded(looking, request)
     held = () if guarded is None else (guarded,)
     try:
@@ -113,35 +113,35 @@ def would(site: Site, request: Request) -> Shown:
         planned = _plan(looking, remedy)
     except HeldBack as error:
         return Shown("", (*held, error), (), ())
-    seen, made = converge_would(looking, wish(remedy))
-    return Shown(wrong, held, planned, tuple(carry.show(made, seen.places)))
+    seen, made = converge_dry_run(looking, converge_request(remedy))
+    return Shown(wrong, held, planned, tuple(executor.show(made, seen.places)))
 
 
-def _guarded(site: Site, request: Request) -> HeldBack | None:
+def _guarded(context: Context, request: Request) -> HeldBack | None:
     try:
-        guards.refuse_unwanted(site, request)
-        guards.refuse_beside(site, guards.LOCK, guards.REPAIR_RUNS)
-        guards.refuse_beside(site, CONVERGE, guards.CONVERGENCE_RUNS)
-        guards.refuse_leaving(site)
-        guards.refuse_too_often(site, request.remedy)
+        guards.refuse_unwanted(context, request)
+        guards.refuse_beside(context, guards.LOCK, guards.REPAIR_RUNS)
+        guards.refuse_beside(context, CONVERGE, guards.CONVERGENCE_RUNS)
+        guards.refuse_leaving(context)
+        guards.refuse_too_often(context, request.remedy)
     except HeldBack as held:
         return held
     return None
 
 
-def _look(site: Site, remedy: Remedy) -> str:
+def _look(context: Context, remedy: Remedy) -> str:
     """What is wrong, empty where nothing is. Raises HeldBack where that cannot be seen, or must not be repaired."""
     try:
-        return trouble(site, remedy)
+        return trouble(context, remedy)
     except Unsafe as error:
         raise HeldBack(guards.UNSAFE, str(error)) from None
     except (StepFailed, ProbeError, StateError) as error:
         raise HeldBack(guards.NOT_SEEN, str(error)) from None
 
 
-def _plan(site: Site, remedy: Remedy) -> tuple[Step, ...]:
+def _plan(context: Context, remedy: Remedy) -> tuple[Step, ...]:
     try:
-        return steps(site, remedy)
+        return steps(context, remedy)
     except (StepFailed, ProbeError, StateError) as error:
         raise HeldBack(guards.NOT_SEEN, str(error)) from None
 
@@ -149,8 +149,8 @@ def _plan(site: Site, remedy: Remedy) -> tuple[Step, ...]:
 class _Run:
     """One repair, under the lock of all."""
 
-    def __init__(self, site: Site, request: Request, watch: Callable[[str], None], recover: Recover) -> None:
-        self.site, self.request, self.watch, self.recover = site, request, watch, recover
+    def __init__(self, context: Context, request: Request, watch: Callable[[str], None], recover: Recover) -> None:
+        self.context, self.request, self.watch, self.recover = context, request, watch, recover
         self.remedy = request.remedy
         self.id = os.urandom(4).hex()
         self.done: list[str] = []
@@ -159,24 +159,31 @@ class _Run:
 
     def run(self) -> Outcome:
         """Raises HeldBack, and StateNotKept where no lock can be had."""
-        guards.await_end(self.site, CONVERGE, guards.CONVERGENCE_RUNS)
-        guards.refuse_unwanted(self.site, self.request)  # it may have waited
-        guards.refuse_leaving(self.site)
-        if not _look(self.site, self.remedy):
+        guards.await_end(self.context, CONVERGE, guards.CONVERGENCE_RUNS)
+        guards.refuse_unwanted(self.context, self.request)  # it may have waited
+        guards.refuse_leaving(self.context)
+        if not _look(self.context, self.remedy):
             left = self._not_ended()
             if left is None:
                 return self._nothing()
             self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
             return self._end(left)
-        guards.refuse_too_often(self.site, self.remedy)
-        alone = Lock(self.site.store, CONVERGE, wish(self.remedy).trigger, self.site.timing, heeds=HASTD, in_part=True)
+        guards.refuse_too_often(self.context, self.remedy)
+        alone = Lock(
+            self.context.store,
+            CONVERGE,
+            converge_request(self.remedy).trigger,
+            self.context.timing,
+            heeds=HASTD,
+            in_part=True,
+        )
         begun: Tried | None = None
         follows = False
         try:
-            guards.take(self.site, alone, guards.CONVERGENCE_RUNS)
-            wrong = _look(self.site, self.remedy)  # by whom that was held before, it may have been done
+            guards.take(self.context, alone, guards.CONVERGENCE_RUNS)
+            wrong = _look(self.context, self.remedy)  # by whom that was held before, it may have been done
             if wrong:
-                planned = _plan(self.site, self.remedy)
+                planned = _plan(self.context, self.remedy)
                 begun = self._begin()
                 self._journal("repair", why=wrong, result="begins", severity=NOTICE)
                 self._carry(planned)
@@ -184,7 +191,7 @@ class _Run:
         finally:
             alone.release()
             if not follows:  # no convergence does it
-                take_up(self.site)
+                take_up(self.context)
         return self._nothing() if begun is None else self._end(begun)
 
     def _nothing(self) -> Outcome:
@@ -196,14 +203,14 @@ class _Run:
         """The last one of its kind, where its process died in it: what it did may be in effect, and the convergence
         that belongs to it missing. Raises HeldBack."""
         try:
-            found = repairs.last(repairs.tried(self.site.store, repairs.now(self.site.timing)), self.remedy.value)
+            found = repairs.last(repairs.tried(self.context.store, repairs.now(self.context.timing)), self.remedy.value)
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
         return found if found is not None and not found.result else None
 
     def _begin(self) -> Tried:
         try:
-            return repairs.begin(self.site.store, self.remedy.value, repairs.now(self.site.timing))
+            return repairs.begin(self.context.store, self.remedy.value, repairs.now(self.context.timing))
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
 
@@ -213,7 +220,7 @@ class _Run:
             if bool(self.failed) is not step.otherwise:
                 continue
             try:
-                heed(self.site, self.remedy)
+                heed(self.context, self.remedy)
                 self._do(step)
             except Superseded as newer:
                 self._journal("superseded", why=f"{step.name}: {newer}", severity=NOTICE)
@@ -221,10 +228,10 @@ class _Run:
 
     def _do(self, step: Step) -> None:
         """Raises Superseded."""
-        began = self.site.timing.now()
+        began = self.context.timing.now()
         self.watch(step.name)
         try:
-            result, self.failed = step.do(self.site) or "done", ""
+            result, self.failed = step.do(self.context) or "done", ""
         except Superseded as newer:
             self._did(step, began, f"given up: {newer}", NOTICE)
             raise
@@ -235,17 +242,17 @@ class _Run:
 
     def _did(self, step: Step, began: float, result: str, level: Level) -> None:
         self.done.append(step.name)
-        took = self.site.timing.now() - began
-        self.site.journal.entry("step", step=step.name, why=step.why, result=result, run=self.id, seconds=took,
-                                severity=level)  # fmt: skip
+        took = self.context.timing.now() - began
+        self.context.journal.entry("step", step=step.name, why=step.why, result=result, run=self.id, seconds=took,
+                                   severity=level)  # fmt: skip
 
     def _converge(self) -> Converged:
         """Bring the node to what CARP says, waiting for whoever does; then what the policy says of a losing copy."""
-        asked = wish(self.remedy)
-        found = worker.patiently(self.site, asked.trigger, lambda: converge(self.site, asked, self.watch))
+        asked = converge_request(self.remedy)
+        found = worker.patiently(self.context, asked.trigger, lambda: converge(self.context, asked, self.watch))
         if self.remedy is Remedy.SPLIT_BRAIN:
             try:
-                self.recover(self.site)
+                self.recover(self.context)
             except (StepFailed, ProbeError, StateError) as error:
                 self._journal("recovery-refused", why="event split-brain", result=str(error), severity=ERR)
         return found
@@ -255,11 +262,11 @@ class _Run:
 
         def look() -> str:
             try:
-                return _look(self.site, self.remedy)
+                return _look(self.context, self.remedy)
             except HeldBack as error:
                 return str(error)
 
-        return self.site.timing.left(look, self.site.config.repair.looks, EVERY)
+        return self.context.timing.left(look, self.context.config.repair.looks, EVERY)
 
     def _end(self, begun: Tried) -> Outcome:
         """Converge, and look whether it has helped: that is written down, and told to whom it is to be told. Raises
@@ -270,12 +277,14 @@ class _Run:
         if converged.result is not Result.IN_PLACE and converged.said:
             said += f"; the node is not in place: {'; '.join(converged.said)}"
         try:
-            repairs.end(self.site.store, begun, said)
+            repairs.end(self.context.store, begun, said)
         except StateError as error:
             self._journal("repair", result=f"what came of it was not written down: {error}", severity=WARNING)
         self._journal("repair", result=said, severity=ERR if left else NOTICE)
-        telling.tell(self.site, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
+        icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
         return Outcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))
 
     def _journal(self, event: str, *, why: str = "", result: str = "", severity: Level = INFO) -> None:
-        self.site.journal.entry(event, step=self.remedy.value, why=why, result=result, run=self.id, severity=severity)
+        self.context.journal.entry(
+            event, step=self.remedy.value, why=why, result=result, run=self.id, severity=severity
+        )

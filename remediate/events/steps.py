@@ -11,17 +11,17 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes import devd, processes
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from checks.probes.errors import ProbeError
-from remediate.events import troubles
-from remediate.events.remedy import Remedy
-from remediate.failover import copies, services
+from remediate.context import Context
+from remediate.events import diagnosis
+from remediate.events.repair_request import Remedy
+from remediate.failover import replicas, services
+from remediate.failover.carp_demotion import shutting_down
+from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.facts import BASE, SERVING
-from remediate.failover.hold import shutting_down
-from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.resource import Place, places
 from remediate.failover.services import KILL, SERVICE, running_daemons
-from remediate.site import Site
 from remediate.state import ledger, maintenance, marker
 from remediate.state.journal import ALERT
 from remediate.state.store import StateError
@@ -49,34 +49,34 @@ class Step(NamedTuple):
     name: str
     why: str
     lines: tuple[str, ...]
-    do: Callable[[Site], str]
+    do: Callable[[Context], str]
     otherwise: bool = False
     """Done only where the step before it failed; else only where it did not."""
 
 
-def steps(site: Site, remedy: Remedy) -> tuple[Step, ...]:
+def steps(context: Context, remedy: Remedy) -> tuple[Step, ...]:
     """What the repair does before the convergence, as the node is now. Raises ProbeError."""
     if remedy is Remedy.DEVD:
-        return _devd(site)
+        return _devd(context)
     if remedy is Remedy.NFS:
-        return _nfs(site)
+        return _nfs(context)
     if remedy is Remedy.HASTD:
         return (Step("start-hastd", "start hastd, and wait until it answers", (f"{SERVICE} hastd onestart",), _hastd),)
     if remedy is Remedy.SPLIT_BRAIN:
         why = "write down that this node loses, so that it steps down"
-        return tuple(Step(f"mark {name}", why, (), partial(_mark, name=name)) for name in troubles.unmarked(site))
+        return tuple(Step(f"mark {name}", why, (), partial(_mark, name=name)) for name in diagnosis.unmarked(context))
     return ()
 
 
-def heed(site: Site, remedy: Remedy) -> None:
+def heed(context: Context, remedy: Remedy) -> None:
     """Look, right before anything is done, whether it still may be, and still is called for. Raises Superseded."""
-    suspended = maintenance.current(site.store, site.timing.wall())
+    suspended = maintenance.current(context.store, context.timing.wall())
     if suspended is not None:
         raise Superseded(f"maintenance: {suspended.reason}")
     try:
-        if shutting_down(site.store, boot_mark(site.here.node())):
+        if shutting_down(context.store, boot_mark(context.here.node())):
             raise Superseded("this node shuts down")
-        if remedy is not Remedy.SPLIT_BRAIN and not troubles.trouble(site, remedy):  # each mark looks for itself
+        if remedy is not Remedy.SPLIT_BRAIN and not diagnosis.trouble(context, remedy):  # each mark looks for itself
             raise Superseded("it is not called for any more")
     except (StepFailed, ProbeError, StateError) as error:
         raise Superseded(f"it cannot be seen to be called for: {error}") from None
@@ -85,37 +85,37 @@ def heed(site: Site, remedy: Remedy) -> None:
 # --- devd ----------------------------------------------------------------------------------------------------------
 
 
-def _devd(site: Site) -> tuple[Step, ...]:
+def _devd(context: Context) -> tuple[Step, ...]:
     """One that is stopped takes no signal but SIGKILL, and rc(8) would wait for its end for ever. Nothing is lost with
     it: the kernel keeps its events, and a hook that it runs goes on."""
     start = Step("start-devd", "start devd, and wait until it answers", (f"{SERVICE} devd onestart",), _start_devd)
-    if _pid(site) is None:
+    if _pid(context) is None:
         return (start,)
     lines = (f"{KILL} -TERM `devd`", f"where it is stopped or does not end: {KILL} -KILL `devd`")
     return Step("end-devd", "end the devd that does not do its work", lines, _end_devd), start
 
 
-def _pid(site: Site) -> int | None:
-    daemon = devd.find(processes.processes(site.here.node()))
+def _pid(context: Context) -> int | None:
+    daemon = devd.find(processes.processes(context.here.node()))
     return daemon.pid if daemon is not None else None
 
 
-def _end_devd(site: Site) -> str:
-    pid = _pid(site)
-    state = None if pid is None else processes.state(site.here.node(), pid)
+def _end_devd(context: Context) -> str:
+    pid = _pid(context)
+    state = None if pid is None else processes.state(context.here.node(), pid)
     for signal in ("KILL",) if state is not None and state.stat[0] == "T" else ("TERM", "KILL"):
-        pid = _pid(site)
+        pid = _pid(context)
         if pid is None:
             return "it had ended"
-        site.here.act((KILL, f"-{signal}", str(pid)), ENDS)
-        if site.timing.until(lambda: _pid(site) is None, ENDS, EVERY):
+        context.here.act((KILL, f"-{signal}", str(pid)), ENDS)
+        if context.timing.until(lambda: _pid(context) is None, ENDS, EVERY):
             return f"process {pid} ended by SIG{signal}"
     raise StepFailed("devd does not end")
 
 
-def _start_devd(site: Site) -> str:
-    trouble = _service(site, "devd")
-    left = site.timing.left(lambda: troubles.devd_trouble(site), ANSWERS, EVERY)
+def _start_devd(context: Context) -> str:
+    trouble = _service(context, "devd")
+    left = context.timing.left(lambda: diagnosis.devd_trouble(context), ANSWERS, EVERY)
     if left:
         raise StepFailed(trouble or f"devd was started, and {left}")
     return "it reads events"
@@ -124,32 +124,32 @@ def _start_devd(site: Site) -> str:
 # --- hastd ---------------------------------------------------------------------------------------------------------
 
 
-def _hastd(site: Site) -> str:
+def _hastd(context: Context) -> str:
     """Every resource begins in role init; the convergence gives the role."""
-    names = tuple(places(site.here.node(), site.config))
+    names = tuple(places(context.here.node(), context.config))
     for name in names:
-        copies.note_dead(site, name, ledger.Event.STARTED)
-    trouble = _service(site, "hastd")
-    if site.timing.left(lambda: troubles.silent(site.here.node(), names[0]), ANSWERS, EVERY):
+        replicas.note_dead(context, name, ledger.Event.STARTED)
+    trouble = _service(context, "hastd")
+    if context.timing.left(lambda: diagnosis.silent(context.here.node(), names[0]), ANSWERS, EVERY):
         raise StepFailed(trouble or "hastd was started and does not answer")
     return "it answers"
 
 
-def _service(site: Site, name: str) -> str:
+def _service(context: Context, name: str) -> str:
     """service(8), whatever rc.conf enables (freebsd-facts: status-of-a-disabled-service); what it says against it. It
     fails also where somebody else was faster, and then the daemon is there. Raises ProbeError."""
-    done = site.here.act((SERVICE, name, "onestart"), STARTS)
+    done = context.here.act((SERVICE, name, "onestart"), STARTS)
     return f"`service {name} onestart` ends with {done.status}: {done.words}" if done.status != 0 else ""
 
 
 # --- NFS -----------------------------------------------------------------------------------------------------------
 
 
-def _nfs(site: Site) -> tuple[Step, ...]:
+def _nfs(context: Context) -> tuple[Step, ...]:
     """The gentlest that can help first. Without rpcbind nothing but a restart of all does."""
-    running = running_daemons(site.here.node())
+    running = running_daemons(context.here.node())
     found: list[Step] = []
-    if running.issuperset(troubles.NEEDED):
+    if running.issuperset(diagnosis.NEEDED):
         found.append(Step("reread-exports", "let mountd read its exports anew", (f"{KILL} -HUP `mountd`",), _reread))
     if "rpcbind" in running:
         found.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(found)))
@@ -165,31 +165,31 @@ def _restart(
     return Step(name, why, tuple(lines), partial(_restarted, stop=stop, start=start), otherwise)
 
 
-def _reread(site: Site) -> str:
-    found = services.pids(processes.processes(site.here.node()), "mountd")
+def _reread(context: Context) -> str:
+    found = services.pids(processes.processes(context.here.node()), "mountd")
     if not found:
         raise StepFailed("mountd does not run any more")
-    site.here.act((KILL, "-HUP", *map(str, found)), services.STOPS)
-    return _await_served(site, REREAD)
+    context.here.act((KILL, "-HUP", *map(str, found)), services.STOPS)
+    return _await_served(context, REREAD)
 
 
-def _restarted(site: Site, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...]) -> str:
+def _restarted(context: Context, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...]) -> str:
     """What was stopped is started again, maintenance or not; only not where address and data are not here any more."""
     for names in stop:
-        _still_served(site)
-        services.stop(site, names)
+        _still_served(context)
+        services.stop(context, names)
     for names in start:
-        points = tuple(place.point for place in _still_served(site) if place.exported)
-        started = (*names, *_missing(site, names))
-        services.start(site, started, points)
-        services.await_running(site, started)
-    return _await_served(site, SERVED)
+        points = tuple(place.point for place in _still_served(context) if place.exported)
+        started = (*names, *_missing(context, names))
+        services.start(context, started, points)
+        services.await_running(context, started)
+    return _await_served(context, SERVED)
 
 
-def _still_served(site: Site) -> tuple[Place, ...]:
+def _still_served(context: Context) -> tuple[Place, ...]:
     """Raises Superseded."""
     try:
-        found = troubles.served_here(site)
+        found = diagnosis.served_here(context)
     except (StepFailed, ProbeError) as error:
         raise Superseded(f"it cannot be seen that address and data are here: {error}") from None
     if not found:
@@ -197,16 +197,16 @@ def _still_served(site: Site) -> tuple[Place, ...]:
     return found
 
 
-def _missing(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
+def _missing(context: Context, names: tuple[str, ...]) -> tuple[str, ...]:
     """What NFS stands on, where that does not run either."""
     if names != SERVING:
         return ()
-    running = running_daemons(site.here.node())
+    running = running_daemons(context.here.node())
     return tuple(name for name in BASE if name not in running)
 
 
-def _await_served(site: Site, seconds: float) -> str:
-    left = site.timing.left(lambda: troubles.nfs_trouble(site), seconds, EVERY)
+def _await_served(context: Context, seconds: float) -> str:
+    left = context.timing.left(lambda: diagnosis.nfs_trouble(context), seconds, EVERY)
     if left:
         raise StepFailed(left)
     return "clients are served"
@@ -215,14 +215,14 @@ def _await_served(site: Site, seconds: float) -> str:
 # --- split-brain ---------------------------------------------------------------------------------------------------
 
 
-def _mark(site: Site, name: str) -> str:
+def _mark(context: Context, name: str) -> str:
     """As hastd's own event does it (`arrival`). Raises StateError, ProbeError, and Superseded where another look says
     otherwise."""
-    if name not in troubles.unmarked(site):
+    if name not in diagnosis.unmarked(context):
         raise Superseded("another look does not show it any more")
-    boot, now = boot_mark(site.here.node()), site.timing.wall()
-    found = marker.record(site.store, name, site.journal.node_name, boot, now, True)
+    boot, now = boot_mark(context.here.node()), context.timing.wall()
+    found = marker.record(context.store, name, context.journal.node_name, boot, now, True)
     side = "this node does not serve, and steps down"
-    site.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,
-                       severity=ALERT, run=found.id)  # fmt: skip
+    context.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,
+                          severity=ALERT, run=found.id)  # fmt: skip
     return ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from remediate.events.remedy import Remedy
+from remediate.events.repair_request import Remedy
 
 
 class Since(enum.IntEnum):

@@ -14,12 +14,12 @@ from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import arrival, copies, dumps, unproven
-from remediate.failover.arrival import Refused
-from remediate.failover.hast_words import refuse_wrong
+from remediate.context import Context
+from remediate.failover import dumps, hastd_events, replicas, unproven
+from remediate.failover.hastd_events import Refused
+from remediate.failover.hook_arguments import refuse_wrong
 from remediate.failover.observe import Seen
-from remediate.failover.telling import SECONDS, Telling
-from remediate.site import Site
+from remediate.failover.peer_notice import SECONDS, PeerNotice
 from remediate.state import noted
 from remediate.state.journal import ERR, WARNING
 from remediate.state.ledger import SHUFFLE, Event
@@ -33,39 +33,39 @@ WAIT = 3 * SECONDS
 FRESH = 120.0
 """Seconds after which a completed synchronisation says nothing any more of the other copy."""
 
-Converges = Callable[[str, Telling], object]
+Converges = Callable[[str, PeerNotice], object]
 """Brings the node in place for an event that asks for it, and collects what is to be told of it."""
 
 
-def convergence_heeds(site: Site, name: str) -> bool:
+def convergence_heeds(context: Context, name: str) -> bool:
     """Whether a convergence runs (lock `name`) that takes up what is noted now."""
-    holder = Lock(site.store, name, "", site.timing).holder()
+    holder = Lock(context.store, name, "", context.timing).holder()
     return holder is not None and holder.heeds == HASTD
 
 
-def write_down(site: Site) -> None:
+def write_down(context: Context) -> None:
     """Before a look at the node: since when no primary is connected, for a promotion that is decided now. All else that
     an event is for comes afterwards. Raises nothing."""
-    for each in noted.waiting(site.store):
+    for each in noted.waiting(context.store):
         if each.words[0] == "disconnect" and len(each.words) == 2:
-            copies.write_down(site, each.words[1], Event.DISCONNECT, each.at, site.journal.node_name)
+            replicas.write_down(context, each.words[1], Event.DISCONNECT, each.at, context.journal.node_name)
 
 
-def note_parting(site: Site, seen: Seen, telling: Telling) -> None:
+def note_parting(context: Context, seen: Seen, telling: PeerNotice) -> None:
     """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
     copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
     but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone, nor
     where nothing was mounted and the counters prove it: an event of CARP had overtaken the promotion."""
-    waiting = noted.waiting(site.store)
+    waiting = noted.waiting(context.store)
     for name, state in seen.facts.resources.items():
         if state.role is not HastRole.PRIMARY or state.role_first or not _lost_as_primary(name, waiting):
             continue
-        if state.mounted is not Mounted.NOTHING or not _wrote_nothing(site, name):
+        if state.mounted is not Mounted.NOTHING or not _wrote_nothing(context, name):
             telling.parted(name)
 
 
-def _wrote_nothing(site: Site, name: str) -> bool:
-    both = dumps.read(site, name)
+def _wrote_nothing(context: Context, name: str) -> bool:
+    both = dumps.read(context, name)
     return both is not None and both.wrote_nothing_alone
 
 
@@ -80,41 +80,41 @@ def _lost_as_primary(name: str, waiting: list[Noted]) -> bool:
     return lost
 
 
-def settle(site: Site, telling: Telling, converges: Converges) -> None:
+def settle(context: Context, telling: PeerNotice, converges: Converges) -> None:
     """Take up the events that wait, and tell the other node what has become known. One process at a time does; what
     another one notes meanwhile it takes up too. Raises nothing but what `converges` raises."""
-    while telling or noted.waiting(site.store):
-        lock = _taken(site, telling, "takes up what has come meanwhile")
+    while telling or noted.waiting(context.store):
+        lock = _taken(context, telling, "takes up what has come meanwhile")
         if lock is None:
             return
         with lock:
-            events = noted.waiting(site.store)
-            triggers, synchronised = _take_up(site, events, telling)
-            left = [each for each in noted.waiting(site.store) if each not in synchronised]
+            events = noted.waiting(context.store)
+            triggers, synchronised = _take_up(context, events, telling)
+            left = [each for each in noted.waiting(context.store) if each not in synchronised]
             stuck = bool(left) and left == [each for each in events if each not in synchronised]
             if stuck or not (triggers or left):  # else more becomes known, for the same message
-                untold = telling.send(site)
+                untold = telling.send(context)
                 for each in synchronised:
                     if each.words[1] not in untold:
-                        _remove(site, each)
-                stuck = stuck or any(each in synchronised for each in noted.waiting(site.store))
+                        _remove(context, each)
+                stuck = stuck or any(each in synchronised for each in noted.waiting(context.store))
         for trigger in triggers:
             converges(trigger, telling)
         if stuck:
             return  # the notes cannot be removed, which is journalled, or are for the next look
 
 
-def tell(site: Site, telling: Telling) -> None:
+def tell(context: Context, telling: PeerNotice) -> None:
     """Tell the other node what has become known, after any message that is underway. Raises nothing."""
-    if telling and (lock := _taken(site, telling, "tells the other node")) is not None:
+    if telling and (lock := _taken(context, telling, "tells the other node")) is not None:
         with lock:
-            telling.send(site)
+            telling.send(context)
 
 
-def _taken(site: Site, telling: Telling, purpose: str) -> Lock | None:
+def _taken(context: Context, telling: PeerNotice, purpose: str) -> Lock | None:
     """The lock, held, after any message that is underway where there is something to tell. None where it cannot be had,
     which is journalled where something is not told therefore."""
-    lock = Lock(site.store, LOCK, purpose, site.timing)
+    lock = Lock(context.store, LOCK, purpose, context.timing)
     try:
         if lock.acquire(WAIT if telling else 0):
             return lock
@@ -122,33 +122,35 @@ def _taken(site: Site, telling: Telling, purpose: str) -> Lock | None:
     except StateError as error:
         why = str(error)
     if telling:
-        site.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)
+        context.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)
     return None
 
 
-def _take_up(site: Site, events: list[Noted], telling: Telling) -> tuple[list[str], list[Noted]]:
+def _take_up(context: Context, events: list[Noted], telling: PeerNotice) -> tuple[list[str], list[Noted]]:
     """Do what the events are for; what convergences are to be called for, and the completed synchronisations, which
     stay until the other node is told: no look at this one shows them again while something is dirty."""
     triggers: list[str] = []
     synchronised: list[Noted] = []
     for place, each in enumerate(events):
-        is_over = _is_over(each, events[place + 1 :], site.timing.wall()) or _of_a_past_primary(site, each, events)
+        is_over = _is_over(each, events[place + 1 :], context.timing.wall()) or _of_a_past_primary(
+            context, each, events
+        )
         if not is_over:
             if each.words[0] == "disconnect" and not _role_changed(each.words[1], events[place + 1 :]):
-                unproven.lost(site, each.words[1], each.at)
-            triggers.append(_event(site, each, telling))
+                unproven.lost(context, each.words[1], each.at)
+            triggers.append(_event(context, each, telling))
         if not is_over and each.words[0] == "syncdone":
             synchronised.append(each)
         else:
-            _remove(site, each)
+            _remove(context, each)
     return [trigger for trigger in dict.fromkeys(triggers) if trigger], synchronised
 
 
-def _remove(site: Site, event: Noted) -> None:
+def _remove(context: Context, event: Noted) -> None:
     try:
-        noted.done(site.store, event)
+        noted.done(context.store, event)
     except StateError as error:
-        site.journal.entry("worker", why=_why(event), result=f"done, and not removed: {error}", severity=WARNING)
+        context.journal.entry("worker", why=_why(event), result=f"done, and not removed: {error}", severity=WARNING)
 
 
 def _role_changed(name: str, later: list[Noted]) -> bool:
@@ -168,7 +170,7 @@ def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
     return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
 
 
-def _of_a_past_primary(site: Site, event: Noted, events: list[Noted]) -> bool:
+def _of_a_past_primary(context: Context, event: Noted, events: list[Noted]) -> bool:
     """Whether a connection was that of this node as a primary, which it no longer is: it was taken up after a boot. The
     other node connected to this one then, and has nothing to tell of this copy. Hooks may begin in the wrong order."""
     name = event.words[1]
@@ -178,18 +180,18 @@ def _of_a_past_primary(site: Site, event: Noted, events: list[Noted]) -> bool:
     if before[-1:] != [Role.PRIMARY.value]:
         return False
     try:
-        return hast.resource(site.here.node(), name).role is not Role.PRIMARY
+        return hast.resource(context.here.node(), name).role is not Role.PRIMARY
     except (hast.NoState, ProbeError):
         return False
 
 
-def _event(site: Site, event: Noted, telling: Telling) -> str:
+def _event(context: Context, event: Noted, telling: PeerNotice) -> str:
     """What a convergence is to be called for. What cannot be done with an event is journalled."""
     try:
         refuse_wrong(event.words)
-        return arrival.hast_event(site, event.words, event.at, telling)
+        return hastd_events.hast_event(context, event.words, event.at, telling)
     except (Refused, StateError, ProbeError) as error:
-        site.journal.entry("worker", why=_why(event), result=f"nothing is done: {error}", severity=ERR)
+        context.journal.entry("worker", why=_why(event), result=f"nothing is done: {error}", severity=ERR)
         return ""
 
 

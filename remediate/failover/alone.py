@@ -14,14 +14,14 @@ from functools import partial
 
 from checks.probes import carp, hast
 from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
-from checks.probes.hold import Reason, Why
-from remediate.failover import hold, peer
+from remediate.context import Context
+from remediate.failover import carp_demotion, peer
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
-from remediate.site import Site
 from remediate.state import alone, quiet
 from remediate.state.journal import WARNING
 from remediate.state.quiet import Count
@@ -36,36 +36,36 @@ WROTE_MORE = None
 """No reason to hold back, whatever else is so."""
 
 
-def begins(site: Site, seen: Seen, names: Collection[str]) -> None:
+def begins(context: Context, seen: Seen, names: Collection[str]) -> None:
     """Before the promotion of these begins. Raises nothing."""
     unheard = [name for name in names if not seen.facts.said[name].peer_asked]
-    _kept(site, names, partial(alone.note, site.store, seen.facts.boot_id, names, unheard))
+    _kept(context, names, partial(alone.note, context.store, seen.facts.boot_id, names, unheard))
 
 
-def joined(site: Site, boot: str, names: Collection[str]) -> None:
+def joined(context: Context, boot: str, names: Collection[str]) -> None:
     """The nodes have heard of each other. Raises nothing."""
-    _kept(site, names, partial(alone.note, site.store, boot, names, ()))
+    _kept(context, names, partial(alone.note, context.store, boot, names, ()))
 
 
-def reasons(site: Site, seen: Seen, gone: Collection[str] = ()) -> set[Reason]:
+def reasons(context: Context, seen: Seen, gone: Collection[str] = ()) -> set[Reason]:
     """Why a node that serves holds back all the same. Of the resources `gone` the other node was known to be gone a
     moment ago, and is not asked. Raises nothing."""
     active = [name for name, state in seen.facts.resources.items() if state.active]
     parted = [name for name in active if not _is_connected(seen, name)]
-    promoted = alone.promoted(site.store, seen.facts.boot_id)
-    stand_still = _stand_still(site, seen, parted)
-    asked = {name: None if name in gone else peer.ask(site, seen.places[name]) for name in parted}
+    promoted = alone.promoted(context.store, seen.facts.boot_id)
+    stand_still = _stand_still(context, seen, parted)
+    asked = {name: None if name in gone else peer.ask(context, seen.places[name]) for name in parted}
     joined_again = {name for name, said in asked.items() if said is not None and said.peer is Peer.LET_GO}
     parted = [name for name in parted if name not in joined_again]
-    joined(site, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
+    joined(context, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
     why: dict[str, Why | None] = {name: Why.APART for name in parted if name in promoted}
-    held = hold.reasons(site.store)
+    held = carp_demotion.reasons(context.store)
     for name in parted:
         said, place = asked[name], seen.places[name]
         if said is None and name in stand_still:
-            said = peer.look(site, place)  # it may be heard by now
+            said = peer.look(context, place)  # it may be heard by now
         written = said is not None and said.peer is Peer.HOLDS
-        decided = _by_what_was_written(site, place, seen.resources.get(name)) if written else {}
+        decided = _by_what_was_written(context, place, seen.resources.get(name)) if written else {}
         is_gone = said is not None and said.peer is Peer.GONE
         if name in stand_still and not decided and (is_gone or Reason(Why.QUIET, name) in held):
             decided = {name: Why.QUIET}
@@ -80,26 +80,26 @@ def _is_connected(seen: Seen, name: str) -> bool:
     return name in seen.resources and seen.resources[name].status is Status.COMPLETE
 
 
-def _stand_still(site: Site, seen: Seen, names: list[str]) -> set[str]:
+def _stand_still(context: Context, seen: Seen, names: list[str]) -> set[str]:
     """Those to which nothing has been written from one look to the next. Raises nothing: what is not known is none."""
     known = {name: seen.resources[name] for name in names if name in seen.resources}
     counts = {name: Count(one.workerpid, one.writes) for name, one in known.items() if one.workerpid is not None}
     if not counts or not seen.facts.boot_id:
         return set()
-    now = site.timing.now()
+    now = context.timing.now()
     try:
-        stood = quiet.since(site.store, seen.facts.boot_id, counts, now)
+        stood = quiet.since(context.store, seen.facts.boot_id, counts, now)
     except StateError:
         return set()
     return {name for name, at in stood.items() if now - at >= STANDS_STILL}
 
 
-def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dict[str, Why | None]:
+def _by_what_was_written(context: Context, place: Place, here: Resource | None) -> dict[str, Why | None]:
     """Which of the two nodes, both MASTER and primary, has written more since they have parted: more is dirty there
     (sbin/hastd/activemap.c). Nothing where it is not known, or is the same."""
-    if here is None or site.peer is None:
+    if here is None or context.peer is None:
         return {}
-    node = site.peer.node(peer.ASK)
+    node = context.peer.node(peer.ASK)
     try:
         state = place.asks(carp.vhids(node)).state
         there = hast.resource(node, place.name)
@@ -110,10 +110,10 @@ def _by_what_was_written(site: Site, place: Place, here: Resource | None) -> dic
     return {place.name: Why.WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
 
 
-def _kept(site: Site, names: Collection[str], write: Callable[[], None]) -> None:
+def _kept(context: Context, names: Collection[str], write: Callable[[], None]) -> None:
     """It only decides an election after a cut: the service does not wait for it."""
     try:
         write()
     except StateError as error:
         result = f"that it was promoted alone, or no longer is, is not written down: {error}"
-        site.journal.entry("alone", resource=", ".join(names), result=result, severity=WARNING)
+        context.journal.entry("alone", resource=", ".join(names), result=result, severity=WARNING)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.failover import dumps, own_copy
 from remediate.failover.dumps import Dumps
 from remediate.failover.given_up import given_up
-from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.events import Heard
 from remediate.state.ledger import Copy, Ledger
@@ -40,48 +40,48 @@ class Compared(NamedTuple):
     lacks: bool = False
 
 
-def behind(site: Site, name: str, heard: Heard | None, asked: bool) -> Compared:
+def behind(context: Context, name: str, heard: Heard | None, asked: bool) -> Compared:
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
     answers. A disk without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
     (sbin/hastd/primary.c, init_local()). Where the dump fails otherwise it may be one."""
-    kept = own_copy.known(site, name)
-    known = ledger.stale(kept, heard, site.config.failover.stale_after)
+    kept = own_copy.known(context, name)
+    known = ledger.stale(kept, heard, context.config.failover.stale_after)
     try:
-        mine = hast.metadata(site.here.node(), name)
+        mine = hast.metadata(context.here.node(), name)
     except hast.MetadataUnreadable as error:
         return Compared(known, "", False, f"the disk of this node has no metadata that can be read: {error}")
     except ProbeError as error:
         return Compared(known or f"what is on the disk of this node is not known: {error}", "", False)
-    both = dumps.beside(site, name, mine) if asked else None
-    if both is None and known and not site.config.failover.promote_stale:
-        both = dumps.beside(site, name, mine, dumps.PATIENT)
+    both = dumps.beside(context, name, mine) if asked else None
+    if both is None and known and not context.config.failover.promote_stale:
+        both = dumps.beside(context, name, mine, dumps.PATIENT)
     if both is None:
         return Compared(known or ("" if mine.resuid else BEHIND[Relation.FIRST_BLANK]), "", False)
-    if _tells_nothing(site, name, both):
+    if _tells_nothing(context, name, both):
         return Compared(known, "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
     stale = BEHIND.get(both.relation, "" if _refutes(both, kept) else known)
     return Compared(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
 
 
-def lacks_nothing(site: Site, name: str, both: Dumps) -> bool:
+def lacks_nothing(context: Context, name: str, both: Dumps) -> bool:
     """Whether the counters prove that the other node has no write that this copy lacks. Raises nothing."""
-    return both.nothing_is_lacking and not _tells_nothing(site, name, both)
+    return both.nothing_is_lacking and not _tells_nothing(context, name, both)
 
 
-def _tells_nothing(site: Site, name: str, both: Dumps) -> bool:
+def _tells_nothing(context: Context, name: str, both: Dumps) -> bool:
     """Whether the other copy was created anew, by whoever did so for whatever reason: that proves nothing of what it
     held before, which this one may lack. But in a split-brain it can be a human's choice (`given_up`)."""
-    return both.relation is Relation.SECOND_BLANK and given_up(site, name) != ""
+    return both.relation is Relation.SECOND_BLANK and given_up(context, name) != ""
 
 
-def is_ahead(site: Site, name: str) -> bool:
+def is_ahead(context: Context, name: str) -> bool:
     """Whether the counters prove that this copy lacks nothing and the other one does, whatever was told of this one
     before. Raises nothing: what cannot be read proves nothing."""
-    both = dumps.read(site, name)
+    both = dumps.read(context, name)
     if both is None or both.relation is not Relation.FIRST_AHEAD:
         return False
-    return _refutes(both, own_copy.known(site, name))
+    return _refutes(both, own_copy.known(context, name))
 
 
 def _refutes(both: Dumps, kept: Ledger) -> bool:

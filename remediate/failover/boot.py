@@ -11,18 +11,18 @@ from collections.abc import Callable
 from functools import partial
 
 from checks.probes.beneath import lies_on_hast
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounts
-from checks.probes.hold import Reason, Why
-from remediate.failover import copies, filesystems, hold, services
-from remediate.failover.converge import Outcome, Wish, converge
+from remediate.context import Context
+from remediate.failover import carp_demotion, filesystems, replicas, services
+from remediate.failover.converge import ConvergeRequest, Outcome, converge
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import SERVING, Leaving
-from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
 from remediate.failover.this_boot import this_boot
 from remediate.hurry import within
-from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.journal import CRIT
 
@@ -31,56 +31,56 @@ STOPS = 10.0
 """Seconds for mountd and nfsd to end, in what is left of a shutdown after its convergence."""
 
 
-def hold_back(site: Site) -> hold.Held:
+def hold_back(context: Context) -> carp_demotion.Held:
     """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be written down, and
     ProbeError."""
-    return hold.hold(site, this_boot(site), {Reason(Why.BOOT)}, int(site.config.failover.demotion))
+    return carp_demotion.hold(context, this_boot(context), {Reason(Why.BOOT)}, int(context.config.failover.demotion))
 
 
-def begin(site: Site, watch: Callable[[str], None]) -> Outcome:
+def begin(context: Context, watch: Callable[[str], None]) -> Outcome:
     """After hastd has started: what was written while this node was off is not known to it; then converge. Raises
     ProbeError."""
-    node = site.here.node()
-    if hold.shutting_down(site.store, this_boot(site)):
-        hold_back(site)  # the shutdown was called off
-    for name in places(node, site.config):
-        copies.write_down(site, name, ledger.Event.STARTED, site.timing.wall(), node.name)
-    return converge(site, Wish("boot"), watch)
+    node = context.here.node()
+    if carp_demotion.shutting_down(context.store, this_boot(context)):
+        hold_back(context)  # the shutdown was called off
+    for name in places(node, context.config):
+        replicas.write_down(context, name, ledger.Event.STARTED, context.timing.wall(), node.name)
+    return converge(context, ConvergeRequest("boot"), watch)
 
 
-def give_away(site: Site) -> None:
+def give_away(context: Context) -> None:
     """At a shutdown, before anything else: a convergence that runs sees that this node is going down, and is the one
     that gives the service up. Raises nothing: what cannot be kept or set keeps nothing mounted."""
     try:
-        hold.hold(site, this_boot(site), {Reason(Why.SHUTDOWN)}, int(site.config.failover.demotion))
+        carp_demotion.hold(context, this_boot(context), {Reason(Why.SHUTDOWN)}, int(context.config.failover.demotion))
     except (StepFailed, ProbeError) as error:
-        site.journal.entry("hold", why=hold.SHUTDOWN, result=f"failed: {error}", severity=CRIT)
+        context.journal.entry("hold", why=carp_demotion.SHUTDOWN, result=f"failed: {error}", severity=CRIT)
 
 
-def end(site: Site, watch: Callable[[str], None]) -> Outcome:
+def end(context: Context, watch: Callable[[str], None]) -> Outcome:
     """At a shutdown: the address to the other node, a clean unmount, the role."""
-    return converge(site, Wish(hold.SHUTDOWN, leaving=Leaving.GOES_DOWN), watch)
+    return converge(context, ConvergeRequest(carp_demotion.SHUTDOWN, leaving=Leaving.GOES_DOWN), watch)
 
 
-def leave_nothing_mounted(site: Site) -> tuple[str, ...]:
+def leave_nothing_mounted(context: Context) -> tuple[str, ...]:
     """After that, whatever became of it: hastd's stop is next, and takes the device away from under what is still
     mounted (rc.d/hastd, `hastctl role init all`). Needs neither CARP nor hastd, no configuration and no hast.conf: what
     counts is what the system shows. What was left to do, in sentences; empty where nothing was. Raises nothing."""
-    said = _stop_serving(within(site, site.timing.now() + STOPS))
+    said = _stop_serving(within(context, context.timing.now() + STOPS))
     try:
-        left = _still_mounted(site)
+        left = _still_mounted(context)
     except ProbeError as error:
         return (*said, f"what is still mounted is not known: {error}")
-    calls = [partial(_said, f"unmount {place.point}", partial(filesystems.unmount, site, place)) for place in left]
-    return (*said, *site.timing.together(calls))
+    calls = [partial(_said, f"unmount {place.point}", partial(filesystems.unmount, context, place)) for place in left]
+    return (*said, *context.timing.together(calls))
 
 
-def _stop_serving(site: Site) -> list[str]:
+def _stop_serving(context: Context) -> list[str]:
     try:
-        serving = tuple(running_daemons(site.here.node()).intersection(SERVING))
+        serving = tuple(running_daemons(context.here.node()).intersection(SERVING))
     except ProbeError as error:  # what is mounted can be unmounted all the same: a mount is not busy for nfsd
         return [f"whether NFS is served is not known: {error}"]
-    return [_said(f"stop {' '.join(serving)}", partial(services.stop, site, serving))] if serving else []
+    return [_said(f"stop {' '.join(serving)}", partial(services.stop, context, serving))] if serving else []
 
 
 def _said(what: str, call: Callable[[], str]) -> str:
@@ -90,15 +90,15 @@ def _said(what: str, call: Callable[[], str]) -> str:
         return f"{what}: failed: {error}"
 
 
-def _still_mounted(site: Site) -> list[Place]:
+def _still_mounted(context: Context) -> list[Place]:
     """Where something is mounted from a device of HAST, as a place of its own each; of a pool its uppermost mount, as
     its export takes the others. Raises ProbeError."""
-    node = site.here.node()
+    node = context.here.node()
     found = mounts(node)
     direct = [each for each in found if each.device.startswith(f"{DEVICES}/")]
     others = [each for each in found if each not in direct and each.point != "/" and (
         each.kind == "zfs" or each.device.startswith("/dev/"))]  # fmt: skip
-    names = _devices(site) if others else []
+    names = _devices(context) if others else []
     devices = frozenset(f"{DEVICES}/{name}" for name in names)
     places: dict[str, Place] = {}
     for each in direct:
@@ -114,10 +114,10 @@ def _still_mounted(site: Site) -> list[Place]:
     return list(places.values())
 
 
-def _devices(site: Site) -> list[str]:
+def _devices(context: Context) -> list[str]:
     """The resources that have a device here. Without one a pool on it is suspended, and not to be exported any more."""
     try:
-        listed = site.here.node().run("ls", DEVICES)
+        listed = context.here.node().run("ls", DEVICES)
     except ProbeError:
         return []
     return listed.stdout.split() if listed.status == 0 else []

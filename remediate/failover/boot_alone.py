@@ -8,13 +8,13 @@ last (`newest`): under this very rule the other node cannot have served after it
 
 from __future__ import annotations
 
+from remediate.context import Context
 from remediate.failover import newest, own_copy
-from remediate.site import Site
 
 
-def unheard(site: Site, name: str) -> str:
+def unheard(context: Context, name: str) -> str:
     """Why it is not known whether the other node has served after this one; empty where it is known that it has not, or
     the ledger tells. Raises nothing."""
-    if own_copy.known(site, name).unheard_since is None or newest.is_proven(site, name):
+    if own_copy.known(context, name).unheard_since is None or newest.is_proven(context, name):
         return ""
     return "not connected since the boot, and not known to have written last"

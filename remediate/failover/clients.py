@@ -19,11 +19,11 @@ from checks.probes import tcp
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
+from remediate.context import Context
 from remediate.failover.observe import Seen
 from remediate.failover.reach import HASTWATCH
 from remediate.failover.resource import Place, addresses
 from remediate.failover.tickle import NFS_PORT
-from remediate.site import Site
 from remediate.state import clients
 from remediate.state.clients import Client, Clients
 from remediate.state.directory import FILE_MODE
@@ -41,34 +41,34 @@ WHY = "clients that wait are woken when the other node serves"
 TOLD = "clients_told.json"
 
 
-def note(site: Site, seen: Seen) -> Clients | None:
+def note(context: Context, seen: Seen) -> Clients | None:
     """Look, write down, tell the other node, and keep it on the file systems; who is known, None where it was not
     looked. Raises nothing."""
-    known = note_leaving(site, seen)
+    known = note_leaving(context, seen)
     if not known:
         return known
     for name in _served(seen):
         if seen.resources[name].status is Status.COMPLETE:  # alone, a write of ours would part the copies
-            _keep(site, seen.places[name], known)
+            _keep(context, seen.places[name], known)
     return known
 
 
-def note_leaving(site: Site, seen: Seen) -> Clients | None:
+def note_leaving(context: Context, seen: Seen) -> Clients | None:
     """The same without the file systems, which are about to be unmounted. Raises nothing."""
-    known = note_here(site, seen)
+    known = note_here(context, seen)
     if known is not None:
-        tell(site, known)
+        tell(context, known)
     return known
 
 
-def note_here(site: Site, seen: Seen) -> Clients | None:
+def note_here(context: Context, seen: Seen) -> Clients | None:
     """Look and write down; who is known, None where it was not looked. Raises nothing."""
     if not _served(seen) or "nfsd" not in seen.facts.node.serving:
         return None
     try:
-        return look(site, seen)
+        return look(context, seen)
     except (ProbeError, StateError) as error:
-        site.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
+        context.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
         return None
 
 
@@ -77,17 +77,17 @@ def _served(seen: Seen) -> list[str]:
     return [name for name, state in states if state.active and state.carp is CarpState.MASTER]
 
 
-def look(site: Site, seen: Seen) -> Clients:
+def look(context: Context, seen: Seen) -> Clients:
     """Who is connected now; all that is known then. Raises ProbeError, StateNotKept."""
-    found = tcp.connections(site.here.node()).established
-    now = site.timing.wall()
+    found = tcp.connections(context.here.node()).established
+    now = context.timing.wall()
     services = [address for place in seen.places.values() for address in addresses(place, seen.vhids)]
     ports: dict[tuple[str, str], list[int]] = {}
     for each in found:
         if each.port == NFS_PORT and each.local in services:
             ports.setdefault((each.local, each.remote), []).append(each.remote_port)
     connected = tuple(Client(*who, tuple(sorted(which)[: clients.MOST_PORTS]), now) for who, which in ports.items())
-    return clients.note(site.store, connected, services, now)
+    return clients.note(context.store, connected, services, now)
 
 
 def messages(known: Clients) -> Iterator[tuple[str, ...]]:
@@ -96,66 +96,66 @@ def messages(known: Clients) -> Iterator[tuple[str, ...]]:
         yield service, *(clients.words(each) for each in known if each.service == service)
 
 
-def told(site: Site, service: str, words: Iterable[str]) -> None:
+def told(context: Context, service: str, words: Iterable[str]) -> None:
     """The other node tells of the clients of a service address. Raises ValueError, StateNotKept."""
-    now = site.timing.wall()
-    clients.note(site.store, tuple(clients.of_word(service, word, now) for word in words), [service], now)
+    now = context.timing.wall()
+    clients.note(context.store, tuple(clients.of_word(service, word, now) for word in words), [service], now)
 
 
-def tell(site: Site, known: Clients) -> None:
+def tell(context: Context, known: Clients) -> None:
     """Let the other node know, where it was told something else last. Raises nothing."""
-    if site.peer is None:
+    if context.peer is None:
         return
     now = [list(message) for message in messages(known)]
     try:
-        if site.store.read(TOLD).get("told") == now:
+        if context.store.read(TOLD).get("told") == now:
             return
         trouble = ""
         for message in now:
-            done = site.peer.act((site.config.failover.peer_hastwatch, "clients", "--told", *message), TELLS)
+            done = context.peer.act((context.config.failover.peer_hastwatch, "clients", "--told", *message), TELLS)
             trouble = trouble or (f"exit {done.status}: {done.words}" if done.status else "")
     except (ProbeError, StateError) as error:
         trouble = str(error)
-    _journal_told(site, trouble)
+    _journal_told(context, trouble)
     try:
-        site.store.write(TOLD, {"version": 1, "told": None if trouble else now, "trouble": trouble})
+        context.store.write(TOLD, {"version": 1, "told": None if trouble else now, "trouble": trouble})
     except StateError:
         return  # told again at the next look
 
 
-def _journal_told(site: Site, trouble: str) -> None:
+def _journal_told(context: Context, trouble: str) -> None:
     """That it cannot be told is said once."""
     try:
-        before = site.store.read(TOLD).get("trouble", "")
+        before = context.store.read(TOLD).get("trouble", "")
     except StateError:
         before = ""
     if bool(trouble) != bool(before):
         result = f"the other node could not be told: {trouble}" if trouble else "the other node was told"
-        site.journal.entry("clients", why=WHY, result=result, severity=WARNING if trouble else INFO)
+        context.journal.entry("clients", why=WHY, result=result, severity=WARNING if trouble else INFO)
 
 
 # --- on the replicated file system -----------------------------------------------------------------------------------
 
 
-def _keep(site: Site, place: Place, known: Clients) -> None:
+def _keep(context: Context, place: Place, known: Clients) -> None:
     """Write it where it is not there yet, in a process of its own: a device that hangs must not hang this one, which
     holds the lock of the convergences. Raises nothing."""
     try:
-        if list(messages(kept(site, place))) == list(messages(known)):
+        if list(messages(kept(context, place))) == list(messages(known)):
             return
-        done = site.here.act((HASTWATCH, "clients", "--keep", place.point), KEEPS)
+        done = context.here.act((HASTWATCH, "clients", "--keep", place.point), KEEPS)
         trouble = done.words if done.status else ""
     except ProbeError as error:
         trouble = str(error)
     if trouble:
         result = f"not kept on {place.point}: {trouble}"
-        site.journal.entry("clients", resource=place.name, why=WHY, result=result, severity=WARNING)
+        context.journal.entry("clients", resource=place.name, why=WHY, result=result, severity=WARNING)
 
 
-def kept(site: Site, place: Place) -> Clients:
+def kept(context: Context, place: Place) -> Clients:
     """What the file system of a resource has of its clients, none where it has nothing that can be used: a client that
     is root there may have written it. Raises ProbeError."""
-    done = site.here.act(reading(place), KEEPS)
+    done = context.here.act(reading(place), KEEPS)
     if done.status != 0 or len(done.stdout) > LARGEST:
         return ()
     try:

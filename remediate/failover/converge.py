@@ -14,41 +14,41 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.hold import Reason, Why
 from remediate import exits
+from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import (
     afterwards,
     alone,
+    carp_demotion,
     clients,
-    copies,
-    fitness,
+    demotion_reasons,
     hearing,
-    hold,
     known_bug,
     newest,
     own_copy,
     peer,
     proofs,
+    replicas,
     silence,
     waking,
 )
-from remediate.failover.arrival import end_split_brain
-from remediate.failover.carry import Carrier
+from remediate.failover.errors import StepFailed, Superseded
+from remediate.failover.executor import Executor
 from remediate.failover.facts import Leaving
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import CARP_UNKNOWN, Decision, Rule, Target
+from remediate.failover.hastd_events import end_split_brain
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.patience import patiently
+from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.steps import Do
-from remediate.failover.telling import Telling
 from remediate.failover.this_boot import this_boot
-from remediate.site import Site
 from remediate.state import events, failures, marker, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.ledger import Event
@@ -85,7 +85,7 @@ class Outcome(NamedTuple):
     said: tuple[str, ...]
 
 
-class Wish(NamedTuple):
+class ConvergeRequest(NamedTuple):
     """What the caller wants beyond what CARP says."""
 
     trigger: str
@@ -106,129 +106,133 @@ def silent(step: str) -> None:
     """Show no progress."""
 
 
-def converge(site: Site, wish: Wish, watch: Callable[[str], None] = silent) -> Outcome:
+def converge(context: Context, request: ConvergeRequest, watch: Callable[[str], None] = silent) -> Outcome:
     """Converge until the node is in place, or why it is not is known; then do what was left for afterwards. Raises
     nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
-    telling = Telling()
-    outcome = brought(site, wish, telling, watch)
+    telling = PeerNotice()
+    outcome = brought(context, request, telling, watch)
     if outcome.result is Result.BUSY:
         return outcome
-    if wish.leaving is Leaving.GOES_DOWN:  # what hastd told of waits for the next boot
-        telling.send(site)
+    if request.leaving is Leaving.GOES_DOWN:  # what hastd told of waits for the next boot
+        telling.send(context)
     else:
-        afterwards.settle(site, telling, partial(_again, site))
-        proofs.try_to(site, proofs.soon_compared(site), wish.trigger)
+        afterwards.settle(context, telling, partial(_again, context))
+        proofs.try_to(context, proofs.soon_compared(context), request.trigger)
     return outcome
 
 
-def take_up(site: Site) -> None:
+def take_up(context: Context) -> None:
     """What hastd has told of, unless a convergence runs that does it at its end. Raises nothing."""
-    if not afterwards.convergence_heeds(site, LOCK):
-        afterwards.settle(site, Telling(), partial(_again, site))
+    if not afterwards.convergence_heeds(context, LOCK):
+        afterwards.settle(context, PeerNotice(), partial(_again, context))
 
 
-def _again(site: Site, trigger: str, telling: Telling) -> Outcome:
-    return patiently(site, trigger, lambda: brought(site, Wish(trigger), telling))
+def _again(context: Context, trigger: str, telling: PeerNotice) -> Outcome:
+    return patiently(context, trigger, lambda: brought(context, ConvergeRequest(trigger), telling))
 
 
-def brought(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None] = silent) -> Outcome:
+def brought(
+    context: Context, request: ConvergeRequest, telling: PeerNotice, watch: Callable[[str], None] = silent
+) -> Outcome:
     """The same without what comes afterwards, `afterwards.settle`, which has to follow."""
-    everything = wish.promote and not wish.only
+    everything = request.promote and not request.only
     while True:
-        lock = Lock(site.store, LOCK, wish.trigger, site.timing, heeds=noted.HASTD, in_part=not everything)
+        lock = Lock(context.store, LOCK, request.trigger, context.timing, heeds=noted.HASTD, in_part=not everything)
         try:
             free = lock.acquire(0)
         except StateError as error:
-            return _without_lock(site, wish, telling, watch, error)
+            return _without_lock(context, request, telling, watch, error)
         if not free:
             holder = lock.holder()
             in_part = holder is None or holder.in_part  # None: it has not said yet what it is for
             if not (everything and in_part and lock.acquire(PART_LASTS)):
                 return Outcome(Result.BUSY, 0, (_busy(lock),))
         with lock:
-            run = Run(site, wish, watch)
+            run = Run(context, request, watch)
             outcome = run.rounds(telling)
-        if events.read(site.store).seq == run.seq:  # else one came when nobody would have heard of it
+        if events.read(context.store).seq == run.seq:  # else one came when nobody would have heard of it
             return outcome
 
 
-def _without_lock(site: Site, wish: Wish, telling: Telling, watch: Callable[[str], None], error: StateError) -> Outcome:
+def _without_lock(
+    context: Context, request: ConvergeRequest, telling: PeerNotice, watch: Callable[[str], None], error: StateError
+) -> Outcome:
     """Two demotions at once do no harm: what one has done fails for the other, or does nothing."""
-    run = Run(site, wish, watch)
+    run = Run(context, request, watch)
     run.promote = False
     outcome = run.rounds(telling)
     said = f"no lock can be had, so nothing is promoted: {error}"
-    site.journal.entry("refused", why=wish.trigger, result=said, run=run.id, severity=CRIT)
+    context.journal.entry("refused", why=request.trigger, result=said, run=run.id, severity=CRIT)
     return outcome._replace(result=Result.NOT_KEPT, said=(*outcome.said, said))
 
 
-def would(site: Site, wish: Wish) -> tuple[Seen, Plan]:
+def dry_run(context: Context, request: ConvergeRequest) -> tuple[Seen, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
-    looking = site._replace(store=Untouched(site.store.directory, site.store.run))
-    seen = observe(looking, wish.leaving)
-    return seen, Run(looking, wish, silent).plan(seen)
+    looking = context._replace(store=Untouched(context.store.directory, context.store.run))
+    seen = observe(looking, request.leaving)
+    return seen, Run(looking, request, silent).plan(seen)
 
 
 class Run:
     """One call of converge, under its lock."""
 
-    def __init__(self, site: Site, wish: Wish, watch: Callable[[str], None]) -> None:
-        self.site = site if not wish.accept_loss else _accepting(site)
-        self.wish, self.watch = wish, watch
-        self.promote = wish.promote or refusals.pending(site.store)
+    def __init__(self, context: Context, request: ConvergeRequest, watch: Callable[[str], None]) -> None:
+        self.context = context if not request.accept_loss else _accepting(context)
+        self.request, self.watch = request, watch
+        self.promote = request.promote or refusals.pending(context.store)
         self.id = os.urandom(4).hex()
-        self.seq = events.read(site.store).seq
+        self.seq = events.read(context.store).seq
         self.steps = 0
         self.gone: list[str] = []
         """Resources that were promoted because the other node was known to be gone."""
         self.looks: Started = []
         """What was started to look at the node, for the plan that is carried out."""
 
-    def rounds(self, telling: Telling) -> Outcome:
+    def rounds(self, telling: PeerNotice) -> Outcome:
         """Look, plan, carry, until there is nothing to do."""
         said: tuple[str, ...] = ()
         for _ in range(ROUNDS):
-            afterwards.write_down(self.site)
+            afterwards.write_down(self.context)
             self.looks = []
             try:
-                looking = counted(self.site, self.looks)
-                seen = observe(looking, self.wish.leaving)
-                if not seen.facts.boot_id and this_boot(self.site):  # the first look in this boot
-                    seen = observe(looking, self.wish.leaving)
+                looking = counted(self.context, self.looks)
+                seen = observe(looking, self.request.leaving)
+                if not seen.facts.boot_id and this_boot(self.context):  # the first look in this boot
+                    seen = observe(looking, self.request.leaving)
             except ProbeError as error:
                 return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
-            copies.note(self.site, seen, telling, again=self.wish.again)
-            newest.note(self.site, seen.facts.resources, seen.resources)
-            known_bug.note_works(self.site, seen.resources.values())
+            replicas.note(self.context, seen, telling, again=self.request.again)
+            newest.note(self.context, seen.facts.resources, seen.resources)
+            known_bug.note_works(self.context, seen.resources.values())
             made = self.plan(seen)
             said = _refusals(seen, made)
             if not made.steps:
                 self._let_ports_answer()
-                if self.wish.again:
-                    waking.again(self.site, seen, clients.note(self.site, seen))
+                if self.request.again:
+                    waking.again(self.context, seen, clients.note(self.context, seen))
                 trouble = self.hold(seen, made.decisions)
-                if events.read(self.site.store).seq != self.seq:
+                if events.read(self.context.store).seq != self.seq:
                     continue
                 return self.ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
-            if self.wish.leaving is not Leaving.NO:
-                clients.note_leaving(self.site, seen)
+            if self.request.leaving is not Leaving.NO:
+                clients.note_leaving(self.context, seen)
                 self.hold(seen, made.decisions)
             elif self._is_taking_over(seen, made):
-                self._hold_back({Reason(Why.FAILED)}.intersection(hold.reasons(self.site.store)), seen)
-            alone.begins(self.site, seen, self._going_up(seen, made))
+                self._hold_back({Reason(Why.FAILED)}.intersection(carp_demotion.reasons(self.context.store)), seen)
+            alone.begins(self.context, seen, self._going_up(seen, made))
             self.begins(seen, made)
-            stopped = self.carry(Carrier(self.site, seen, self.id, self.watch), made)
-            afterwards.note_parting(self.site, seen, telling)
+            stopped = self.carry(Executor(self.context, seen, self.id, self.watch), made)
+            afterwards.note_parting(self.context, seen, telling)
             if stopped:
                 return self.ends(Result.REFUSED, stopped, ALERT)
         return self.ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
 
     def plan(self, seen: Seen) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
-        facts, policy = seen.facts, self.site.config.failover
+        facts, policy = seen.facts, self.context.config.failover
         states = facts.resources
-        if self.wish.accept_loss:
+        if self.request.accept_loss:
             states = {name: state._replace(damaged=False) for name, state in states.items()}
         made = plan(facts.node, states, policy)
         unwanted = {
@@ -236,7 +240,7 @@ class Run:
             for name in made.decisions
             if self._is_left_out(name) or (not self.promote and self._goes_up(seen, name, made.decisions))
         }
-        if self.site.config.split_brain.policy == "none":
+        if self.context.config.split_brain.policy == "none":
             unwanted |= {
                 name: decision._replace(target=Target.STANDBY)
                 for name, decision in made.decisions.items()
@@ -245,7 +249,7 @@ class Run:
         return arranged(facts.node, states, made.decisions | unwanted, policy) if unwanted else made
 
     def _is_left_out(self, name: str) -> bool:
-        return bool(self.wish.only) and name not in self.wish.only
+        return bool(self.request.only) and name not in self.request.only
 
     @staticmethod
     def _goes_up(seen: Seen, name: str, decisions: dict[str, Decision]) -> bool:
@@ -261,78 +265,78 @@ class Run:
     def _going_up(self, seen: Seen, made: Plan) -> list[str]:
         return [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
 
-    def carry(self, carrier: Carrier, made: Plan) -> tuple[str, ...]:
-        """Carry out a plan for what the carrier has seen; what has to stop the run, in sentences."""
-        seen = carrier.seen
+    def carry(self, executor: Executor, made: Plan) -> tuple[str, ...]:
+        """Carry out a plan for what the executor has seen; what has to stop the run, in sentences."""
+        seen = executor.seen
         try:
-            carrier.carry(made)
+            executor.carry(made)
         except Superseded as newer:
-            carrier.superseded = str(newer)
-            self.site.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
+            executor.superseded = str(newer)
+            self.context.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
             return ()
         finally:
-            self.steps += carrier.steps
-        if carrier.left and {step.do for step in made.steps} == {Do.ADMIT_PEER}:
-            return tuple(carrier.left)  # it would fail again
+            self.steps += executor.steps
+        if executor.left and {step.do for step in made.steps} == {Do.ADMIT_PEER}:
+            return tuple(executor.left)  # it would fail again
         going_up = self._going_up(seen, made)
-        if not carrier.failed:
+        if not executor.failed:
             if going_up:
-                self.gone = [name for name in going_up if carrier.is_gone(name)]
-                self._promoted(going_up, len(self.looks) + carrier.processes)
+                self.gone = [name for name in going_up if executor.is_gone(name)]
+                self._promoted(going_up, len(self.looks) + executor.processes)
             return ()
-        if going_up and carrier.refused:
+        if going_up and executor.refused:
             left = self._demote(going_up)
             why = Why.IN_USE if left else Why.HELD_THERE
             self._hold_back({Reason(why, name) for name in going_up}, seen)
-            return (*carrier.failed.values(), *left)
-        if going_up and ("" in carrier.failed or set(going_up) & carrier.failed.keys()):
-            return self.undo(seen, going_up, carrier)
-        in_use = {Reason(Why.IN_USE, name or seen.facts.name) for name in carrier.failed}
-        leaves = fitness.LEAVES.get(seen.facts.node.leaving)
+            return (*executor.failed.values(), *left)
+        if going_up and ("" in executor.failed or set(going_up) & executor.failed.keys()):
+            return self.undo(seen, going_up, executor)
+        in_use = {Reason(Why.IN_USE, name or seen.facts.name) for name in executor.failed}
+        leaves = demotion_reasons.LEAVES.get(seen.facts.node.leaving)
         self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), seen)
-        return tuple(carrier.failed.values())
+        return tuple(executor.failed.values())
 
     def _promoted(self, names: list[str], processes: int) -> None:
         """The promotion is through, with so many processes from the look at the node: what failed before is
         forgotten."""
         for name in names:
-            self.site.journal.entry("promoted", resource=name, why=self.wish.trigger, run=self.id, severity=NOTICE,
-                                    processes=processes)  # fmt: skip
+            self.context.journal.entry("promoted", resource=name, why=self.request.trigger, run=self.id,
+                                       severity=NOTICE, processes=processes)  # fmt: skip
         try:
-            failures.clear(self.site.store, "a promotion that succeeded")
+            failures.clear(self.context.store, "a promotion that succeeded")
             for name in names:
                 self._end_void_marker(name)
-            for name in names if self.wish.accept_loss else ():
-                at = self.site.timing.wall()
-                own_copy.record(self.site, name, Event.LOSS_ACCEPTED, at, self.site.journal.node_name)
+            for name in names if self.request.accept_loss else ():
+                at = self.context.timing.wall()
+                own_copy.record(self.context, name, Event.LOSS_ACCEPTED, at, self.context.journal.node_name)
         except StateError as error:
-            self.site.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
+            self.context.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 
     def _end_void_marker(self, name: str) -> None:
         """A marker that says that this copy loses was void, or it would not have been promoted. Raises StateNotKept."""
-        found = marker.present(self.site.store, name)
+        found = marker.present(self.context.store, name)
         if found is not None and found.losing is not False:
-            end_split_brain(self.site, name, "the other copy was created anew, and this one is served")
+            end_split_brain(self.context, name, "the other copy was created anew, and this one is served")
 
-    def undo(self, seen: Seen, names: list[str], carrier: Carrier) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
-        plan is one of a node that cannot be primary, which gives the address away by itself (`fitness.GIVES_BACK`)."""
-        why = "; ".join(carrier.failed.values())
+        plan is one of a node that cannot be primary, which gives the address away by itself (`demotion_reasons.GIVES_BACK`)."""
+        why = "; ".join(executor.failed.values())
         for name in names:
-            self.site.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
-        known = any(not carrier.is_gone(name) for name in carrier.without_device)  # else nothing was to be connected
-        unknown = known_bug.note_seen(self.site, False, known_bug.NO_DEVICE) if known else ""
+            self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
+        known = any(not executor.is_gone(name) for name in executor.without_device)  # else nothing was to be connected
+        unknown = known_bug.note_seen(self.context, False, known_bug.NO_DEVICE) if known else ""
         left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:
             self._hold_back({Reason(Why.IN_USE, name) for name in names}, seen)
             return (why, *left)
         if known:
             return (why, f"not tried again now: {unknown}") if unknown else ()
-        now, store = self.site.timing.wall(), self.site.store
+        now, store = self.context.timing.wall(), self.context.store
         try:
             failures.note(store, ", ".join(names), now, why)
-            blocked = failures.blocked(store, now, self.site.config.failover.window)
+            blocked = failures.blocked(store, now, self.context.config.failover.window)
             able = not failures.given_away(store) and any(self._peer_could_take(seen, name) for name in names)
             if able:
                 failures.note_given_away(store, now)
@@ -346,85 +350,88 @@ class Run:
     def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
-            seen = observe(self.site, self.wish.leaving)
+            seen = observe(self.context, self.request.leaving)
         except ProbeError as error:
             return (f"the node could not be looked at: {error}",)
         facts = seen.facts
-        decisions = plan(facts.node, facts.resources, self.site.config.failover).decisions
+        decisions = plan(facts.node, facts.resources, self.context.config.failover).decisions
         decisions |= dict.fromkeys(names, Decision(to, UNDONE))
         resources = {  # the mount has written already: giving up the role under it would save nothing, and lose buffers
             name: state._replace(role_first=False) for name, state in facts.resources.items()
         }
         seen = seen._replace(facts=facts._replace(resources=resources))
-        carrier = Carrier(self.site, seen, self.id, self.watch)
-        carrier.carry(arranged(facts.node, resources, decisions, self.site.config.failover), heedless=True)
-        self.steps += carrier.steps
-        return tuple(carrier.failed.values())
+        executor = Executor(self.context, seen, self.id, self.watch)
+        executor.carry(arranged(facts.node, resources, decisions, self.context.config.failover), heedless=True)
+        self.steps += executor.steps
+        return tuple(executor.failed.values())
 
     def _peer_could_take(self, seen: Seen, name: str) -> bool:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
-        asked = peer.ask(self.site, seen.places[name])
+        asked = peer.ask(self.context, seen.places[name])
         if asked is not None:
-            return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.site)
+            return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.context)
         if name not in seen.resources:
             return False
-        return hearing.hastd(self.site.here, seen.resources[name].remoteaddr) is Heard.LISTENS
+        return hearing.hastd(self.context.here, seen.resources[name].remoteaddr) is Heard.LISTENS
 
     def hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
         try:
-            held = hold.current(self.site.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
+            held = carp_demotion.current(self.context.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
         except StateError:
             held = True  # it may be: then it stays so
-        reasons = fitness.reasons(self.site, seen, decisions, held, self.gone)
-        if events.read(self.site.store).seq != self.seq:  # nothing is let go by what was so before CARP changed
-            reasons |= set(hold.reasons(self.site.store))
+        reasons = demotion_reasons.reasons(self.context, seen, decisions, held, self.gone)
+        if events.read(self.context.store).seq != self.seq:  # nothing is let go by what was so before CARP changed
+            reasons |= set(carp_demotion.reasons(self.context.store))
         trouble = self._hold_back(reasons, seen)
         for name, decision in decisions.items():
-            if decision.rule.refuses in fitness.GIVES_BACK and seen.facts.resources[name].carp is CarpState.MASTER:
-                gone = give_back(self.site, seen, name, self.id)
+            if (
+                decision.rule.refuses in demotion_reasons.GIVES_BACK
+                and seen.facts.resources[name].carp is CarpState.MASTER
+            ):
+                gone = give_back(self.context, seen, name, self.id)
                 if not gone and decision.rule.refuses is Why.CANNOT_BE_PRIMARY:
                     trouble += (f"{name}: no other node is known to be able to serve: the address stays here",)
         return trouble
 
     def _hold_back(self, reasons: set[Reason], seen: Seen) -> tuple[str, ...]:
         try:
-            share = fitness.amount(reasons, int(self.site.config.failover.demotion))
-            hold.hold(self.site, seen.facts.boot_id, reasons, share)
+            share = demotion_reasons.amount(reasons, int(self.context.config.failover.demotion))
+            carp_demotion.hold(self.context, seen.facts.boot_id, reasons, share)
         except (StepFailed, ProbeError) as error:
             why = ", ".join(sorted(map(str, reasons)))
-            self.site.journal.entry("hold", why=why, result=f"failed: {error}", run=self.id, severity=CRIT)
+            self.context.journal.entry("hold", why=why, result=f"failed: {error}", run=self.id, severity=CRIT)
             return (str(error),)
         return ()
 
     def begins(self, seen: Seen, made: Plan) -> None:
         """Write down what is going to be done, and why."""
-        known_bug.note(self.site, self._going_up(seen, made), self.id)
+        known_bug.note(self.context, self._going_up(seen, made), self.id)
         for number, (name, decision) in enumerate(made.decisions.items()):
             state, said = seen.facts.resources[name], seen.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",
                         state.mounted.value, f"peer: {said.peer}", *seen.facts.odd]  # fmt: skip
-            self.site.journal.entry(
-                "plan", resource=name, why=f"{self.wish.trigger}: {decision.rule.says}", evidence=evidence,
+            self.context.journal.entry(
+                "plan", resource=name, why=f"{self.request.trigger}: {decision.rule.says}", evidence=evidence,
                 result=f"to be {decision.target.value}: {', '.join(map(str, made.steps)) or 'nothing to do'}",
                 run=self.id, severity=NOTICE, processes=None if number else len(self.looks),
             )  # fmt: skip
 
     def _let_ports_answer(self) -> None:
         """The transition is over; clients of a node that goes down meet silence to the end."""
-        if self.wish.leaving is not Leaving.GOES_DOWN:
-            silence.end(self.site)
+        if self.request.leaving is not Leaving.GOES_DOWN:
+            silence.end(self.context)
 
     def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
         """Write down how it ended, where that is news."""
         self._let_ports_answer()
-        known = refusals.same(self.site.store, said)
-        if not self.wish.promote and known:
+        known = refusals.same(self.context.store, said)
+        if not self.request.promote and known:
             return Outcome(result, self.steps, said)  # said before, and nothing has changed since
-        refusals.keep(self.site.store, () if result is Result.IN_PLACE else said, self.wish.promote)
+        refusals.keep(self.context.store, () if result is Result.IN_PLACE else said, self.request.promote)
         if result is not Result.IN_PLACE or self.steps:
-            self.site.journal.entry(
-                "converged" if result is Result.IN_PLACE else "refused", why=self.wish.trigger, run=self.id,
+            self.context.journal.entry(
+                "converged" if result is Result.IN_PLACE else "refused", why=self.request.trigger, run=self.id,
                 result="; ".join(said) or f"in place after {self.steps} steps",
                 severity=INFO if result is Result.IN_PLACE else _LEVELS.get(severity, ERR),
             )  # fmt: skip
@@ -459,10 +466,10 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _accepting(site: Site) -> Site:
-    """The same site under a policy that a human gave for this once."""
-    policy = site.config.failover._replace(promote_stale=True)
-    return site._replace(config=site.config._replace(failover=policy))
+def _accepting(context: Context) -> Context:
+    """The same context under a policy that a human gave for this once."""
+    policy = context.config.failover._replace(promote_stale=True)
+    return context._replace(config=context.config._replace(failover=policy))
 
 
 def _busy(lock: Lock) -> str:

@@ -14,9 +14,9 @@ from checks.probes.damage import FailedWrite
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
+from remediate.context import Context
 from remediate.failover import devices, log_lines, own_copy
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.errors import StepFailed
 from remediate.state.damage import Anew
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import Event, Ledger
@@ -26,13 +26,13 @@ WITHIN = 1.0
 """Seconds of a time in a log, which has none below."""
 
 
-def look(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
+def look(context: Context, node: Node, found: Resource, kept: Ledger) -> str:
     """What proves now that a write failed on this copy, and is not in its ledger yet; empty where nothing does. Raises
     nothing: a log that cannot be read proves nothing, and the counters are looked at all the same."""
     if kept.damage is not None and kept.damage.anew is Anew.NO:
         return ""
     counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
-    logged = _logged(site, node, found, kept)
+    logged = _logged(context, node, found, kept)
     return "; ".join(filter(None, (counted, logged)))
 
 
@@ -42,20 +42,20 @@ def _are_of_this_copy(kept: Ledger) -> bool:
     return kept.damage is None or kept.damage.anew is not Anew.BLANK
 
 
-def _logged(site: Site, node: Node, found: Resource, kept: Ledger) -> str:
-    logs = log_lines.read(site, node, found.name)
-    new = _new(site, node, found, kept, logs.lines)
+def _logged(context: Context, node: Node, found: Resource, kept: Ledger) -> str:
+    logs = log_lines.read(context, node, found.name)
+    new = _new(context, node, found, kept, logs.lines)
     if not new:
-        log_lines.note(site, found.name, logs)
+        log_lines.note(context, found.name, logs)
     return damage.summary(new)
 
 
-def _new(site: Site, node: Node, found: Resource, kept: Ledger, lines: list[str]) -> list[FailedWrite]:
+def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: list[str]) -> list[FailedWrite]:
     """What the lines of the log prove, and is of after the copy was sound last, as far as that is known."""
     if not lines:
         return []
     lines = log_time.of_host(lines, node)
-    providers = damage.providers_of(lambda: devices.graph_of(site), found.localpath)
+    providers = damage.providers_of(lambda: devices.graph_of(context), found.localpath)
     failed = [each for each in damage.failed_writes(lines, found.name, providers) if not each.theirs]
     if not failed:
         return []
@@ -64,51 +64,51 @@ def _new(site: Site, node: Node, found: Resource, kept: Ledger, lines: list[str]
     new = []
     for each in failed:
         when = log_time.of_line(each.line, now, offset)
-        at = None if now is None or when is None else site.timing.wall() - (now - when).total_seconds()
+        at = None if now is None or when is None else context.timing.wall() - (now - when).total_seconds()
         if since is None or (at is not None and at + WITHIN > since):
             new.append(each)
     return new
 
 
-def at_an_event(site: Site, found: Resource) -> str:
+def at_an_event(context: Context, found: Resource) -> str:
     """Look and write down, for an event of hastd: what has become known now. Raises nothing."""
-    said = look(site, site.here.node(), found, own_copy.known(site, found.name))
+    said = look(context, context.here.node(), found, own_copy.known(context, found.name))
     try:
-        note(site, found.name, found.role, said)
+        note(context, found.name, found.role, said)
     except StateError as error:
-        site.journal.entry("ledger", resource=found.name, result=f"not written: {error}", severity=WARNING)
+        context.journal.entry("ledger", resource=found.name, result=f"not written: {error}", severity=WARNING)
     return said
 
 
-def declare_sound(site: Site, name: str, who: str) -> None:
+def declare_sound(context: Context, name: str, who: str) -> None:
     """A human says that this copy is sound. Raises StepFailed where the worker that runs still counts failed writes,
     which would say the same again, and StateError, ProbeError."""
     with suppress(hast.NoState):
-        found = hast.resource(site.here.node(), name)
+        found = hast.resource(context.here.node(), name)
         if said := damage.by_counters(found):
             raise StepFailed(f"{said}: these counters end with the worker, at the next change of the role")
-    before, _ = own_copy.record(site, name, Event.TOLD_SOUND, site.timing.wall(), site.journal.node_name)
+    before, _ = own_copy.record(context, name, Event.TOLD_SOUND, context.timing.wall(), context.journal.node_name)
     was = before.damage.sentence if before.damage is not None else "it was not known to be damaged"
-    site.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",
-                       severity=NOTICE)  # fmt: skip
+    context.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",
+                          severity=NOTICE)  # fmt: skip
 
 
-def note(site: Site, name: str, role: Role, says: str) -> None:
+def note(context: Context, name: str, role: Role, says: str) -> None:
     """Write down that a write has failed, or how far a damaged copy has been made anew. Raises StateNotKept."""
-    now, by = site.timing.wall(), site.journal.node_name
+    now, by = context.timing.wall(), context.journal.node_name
     if says:
-        before, _ = own_copy.record(site, name, Event.WRITE_FAILED, now, by, says)
+        before, _ = own_copy.record(context, name, Event.WRITE_FAILED, now, by, says)
         if before.damage is None or before.damage.anew is not Anew.NO:
             result = "this copy is damaged until it is made anew: hastctl create, and a synchronisation"
-            site.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
-    known = own_copy.known(site, name).damage
+            context.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
+    known = own_copy.known(context, name).damage
     if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:
         return  # a primary's worker writes its own metadata over those of a create (freebsd-facts: create-asks-nobody)
     with suppress(hast.MetadataUnreadable, ProbeError):
-        blank = hast.metadata(site.here.node(), name).resuid == 0
+        blank = hast.metadata(context.here.node(), name).resuid == 0
         stage = Event.CREATED if blank else Event.FILLS
         if known.anew is Anew.NO and not blank:
             return
-        before, after = own_copy.record(site, name, stage, now, by)
+        before, after = own_copy.record(context, name, stage, now, by)
         if before.damage != after.damage:
-            site.journal.entry("damaged", resource=name, result=after.why, severity=NOTICE)
+            context.journal.entry("damaged", resource=name, result=after.why, severity=NOTICE)

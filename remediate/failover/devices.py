@@ -12,10 +12,10 @@ from typing import NamedTuple
 from checks.probes import geom
 from checks.probes.errors import ProbeError
 from checks.probes.geom import Graph
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.pools import LOOKS
 from remediate.failover.resource import Place
-from remediate.site import Site
 
 FSTYP, FSCK, GELI = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/geli"
 ATTACHES = 30.0
@@ -37,7 +37,7 @@ class OnDevice(NamedTuple):
     kind: str
 
 
-def check(site: Site, place: Place) -> tuple[OnDevice, str]:
+def check(context: Context, place: Place) -> tuple[OnDevice, str]:
     """Make a file system fit to be mounted; where and what it is, and what was done, for the journal. Raises
     StepFailed, ProbeError.
 
@@ -51,65 +51,65 @@ def check(site: Site, place: Place) -> tuple[OnDevice, str]:
     """
     if place.configured_pool:
         return OnDevice(place.device, "zfs"), "a ZFS pool, which needs no check"
-    device = place.filesystem or layer(site, place) or place.device
-    _await(site, place, device)
-    preened = site.here.act(preen(device), site.config.failover.preen)
+    device = place.filesystem or layer(context, place) or place.device
+    _await(context, place, device)
+    preened = context.here.act(preen(device), context.config.failover.preen)
     where = "" if device == place.device else f"{device}: "
     if preened.status == 0:
         said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
         return OnDevice(device, "ufs"), where + said
-    if kind(site, place, device) == "zfs":
+    if kind(context, place, device) == "zfs":
         return OnDevice(device, "zfs"), "a ZFS pool, which needs no check"
-    full = site.here.act(check_in_full(device), site.config.failover.fsck)
+    full = context.here.act(check_in_full(device), context.config.failover.fsck)
     if full.status != 0:
         raise StepFailed(f"fsck cannot repair {device}: exit {full.status}: {full.words}")
     return OnDevice(device, "ufs"), f"{where}the journal was no help ({preened.words}), checked in full"
 
 
-def find(site: Site, place: Place) -> OnDevice:
+def find(context: Context, place: Place) -> OnDevice:
     """Where and what the file system is, without a check. Raises StepFailed, ProbeError."""
     if place.configured_pool:
         return OnDevice(place.device, "zfs")
-    device = place.filesystem or layer(site, place) or place.device
-    _await(site, place, device)
-    return OnDevice(device, kind(site, place, device))
+    device = place.filesystem or layer(context, place) or place.device
+    _await(context, place, device)
+    return OnDevice(device, kind(context, place, device))
 
 
-def kind(site: Site, place: Place, device: str) -> str:
+def kind(context: Context, place: Place, device: str) -> str:
     """`ufs` or `zfs`, as fstyp(8) says. Raises StepFailed, ProbeError."""
-    done = site.here.act(identify(device), LOOKS)
+    done = context.here.act(identify(device), LOOKS)
     if done.status != 0 or done.stdout.strip() not in ("ufs", "zfs"):
         advice = "" if place.filesystem else "; `device` in [resource] names what lies on it, as a provider of geli(8)"
         raise StepFailed(f"{device} holds no file system that is known: {done.words}{advice}")
     return done.stdout.strip()
 
 
-def layer(site: Site, place: Place) -> str:
+def layer(context: Context, place: Place) -> str:
     """The device on the resource's own that a file system can be on; empty where there is none. The kernel answers when
     everything that was there before has been tasted (`checks.probes.geom`). Raises StepFailed where there are several,
     and one has to be named."""
     try:
-        graph = graph_of(site)
+        graph = graph_of(context)
     except ProbeError:
         return ""
     found = tops(graph, place.device.removeprefix(geom.DEVICES))
-    known = [name for name in found if len(found) == 1 or _is_known(site, f"{geom.DEVICES}{name}")]
+    known = [name for name in found if len(found) == 1 or _is_known(context, f"{geom.DEVICES}{name}")]
     if len(known) > 1:
         raise StepFailed(f"there are several file systems on {place.device}: {', '.join(known)}; name one as `device`")
     return f"{geom.DEVICES}{known[0]}" if known else ""
 
 
-def is_closed(site: Site, place: Place) -> bool:
+def is_closed(context: Context, place: Place) -> bool:
     """Whether nobody has the device of HAST open: no mount, no pool, no process, nor one that was killed and waits for
     an answer of it. Raises ProbeError."""
-    found = geom.find(graph_of(site), place.device)
+    found = geom.find(graph_of(context), place.device)
     return found is not None and found.mode == geom.CLOSED
 
 
-def graph_of(site: Site) -> Graph:
+def graph_of(context: Context) -> Graph:
     """What the kernel's GEOM has, by a system call where that can be. Raises ProbeError."""
-    machine = site.here.machine
-    return geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(site.here.node())
+    machine = context.here.machine
+    return geom.parse(machine.text(geom.OID, LOOKS)) if machine else geom.graph(context.here.node())
 
 
 def tops(graph: Graph, name: str, passed: tuple[str, ...] = ()) -> list[str]:
@@ -122,12 +122,12 @@ def tops(graph: Graph, name: str, passed: tuple[str, ...] = ()) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _identified(site: Site, device: str) -> str:
-    return site.here.act(identify(device), LOOKS).stdout.strip()
+def _identified(context: Context, device: str) -> str:
+    return context.here.act(identify(device), LOOKS).stdout.strip()
 
 
-def _is_known(site: Site, device: str) -> bool:
-    return _identified(site, device) in ("ufs", "zfs")
+def _is_known(context: Context, device: str) -> bool:
+    return _identified(context, device) in ("ufs", "zfs")
 
 
 def identify(device: str) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def encrypted(place: Place) -> str:
     return before if mark else ""
 
 
-def unopenable(site: Site, place: Place) -> str:
+def unopenable(context: Context, place: Place) -> str:
     """Why what is to be mounted could not be opened on this node, in words; empty where it could, as far as that can be
     told before the device is there. Raises nothing."""
     if not encrypted(place):
@@ -162,7 +162,7 @@ def unopenable(site: Site, place: Place) -> str:
     if not place.key:
         return f"{place.filesystem} needs a key file (`geli_key`): nobody types a passphrase in a failover"
     try:
-        listed = site.here.node().run("ls", "-ln", place.key)
+        listed = context.here.node().run("ls", "-ln", place.key)
     except ProbeError as error:
         return f"whether the key file {place.key} is there is not known: {error}"
     found = re.fullmatch(KEY, listed.stdout.strip())
@@ -178,16 +178,16 @@ def attaching(place: Place) -> tuple[str, ...]:
     return GELI, "attach", "-p", "-k", place.key, encrypted(place)
 
 
-def attach(site: Site, place: Place) -> str:
+def attach(context: Context, place: Place) -> str:
     """Open the encrypted provider; what was done. Raises StepFailed, ProbeError."""
     opened = f"{encrypted(place)}{ELI}"
-    if _exists(site, opened):
+    if _exists(context, opened):
         return f"{opened} is there already"
-    _await(site, place, encrypted(place))
-    done = site.here.act(attaching(place), ATTACHES)
-    if done.status != 0 and not _exists(site, opened):
+    _await(context, place, encrypted(place))
+    done = context.here.act(attaching(place), ATTACHES)
+    if done.status != 0 and not _exists(context, opened):
         raise StepFailed(f"{encrypted(place)} cannot be opened: {done.words}")
-    _await(site, place, opened)
+    _await(context, place, opened)
     return opened
 
 
@@ -196,28 +196,28 @@ def detaching(place: Place) -> tuple[str, ...]:
     return GELI, "detach", f"{encrypted(place)}{ELI}"
 
 
-def detach(site: Site, place: Place) -> str:
+def detach(context: Context, place: Place) -> str:
     """Close it again, before the device of HAST goes; what was done. Raises StepFailed, ProbeError."""
     opened = f"{encrypted(place)}{ELI}"
-    if not _exists(site, opened):
+    if not _exists(context, opened):
         return f"{opened} is not there"
-    done = site.here.act(detaching(place), ATTACHES)
-    if not site.timing.until(lambda: not _exists(site, opened), LOOKS, EVERY):
+    done = context.here.act(detaching(place), ATTACHES)
+    if not context.timing.until(lambda: not _exists(context, opened), LOOKS, EVERY):
         raise StepFailed(f"{opened} stays open: {done.words}")
     return ""
 
 
-def _await(site: Site, place: Place, device: str) -> None:
+def _await(context: Context, place: Place, device: str) -> None:
     """Wait for a device, as long as that of HAST is there, which it lies on. Raises StepFailed where it does not
     appear."""
-    longest, hast = site.config.failover.preen, place.device
-    there = site.timing.until(lambda: _exists(site, device) or not _exists(site, hast), longest, EVERY)
+    longest, hast = context.config.failover.preen, place.device
+    there = context.timing.until(lambda: _exists(context, device) or not _exists(context, hast), longest, EVERY)
     if not there:
         raise StepFailed(f"{device} has not appeared within {longest:g} s: is its module loaded (kldstat)?")
-    if not _exists(site, device):
+    if not _exists(context, device):
         raise StepFailed(f"{device} is not there: hastd has no device {hast}")
 
 
-def _exists(site: Site, device: str) -> bool:
-    machine = site.here.machine
-    return machine.exists(device) if machine else site.here.node().run("ls", device).status == 0
+def _exists(context: Context, device: str) -> bool:
+    machine = context.here.machine
+    return machine.exists(device) if machine else context.here.node().run("ls", device).status == 0

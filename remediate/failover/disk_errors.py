@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.failover import own_copy
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.errors import StepFailed
 from remediate.state import ledger
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError, Values
@@ -26,46 +26,46 @@ NAME = "disk_errors.json"
 HAND_OVER = "hand-over"
 
 
-def hand_over(site: Site, trigger: str) -> Outcome | None:
+def hand_over(context: Context, trigger: str) -> Outcome | None:
     """Move everything that is active here where one of its copies is damaged; None where nothing was begun. Raises
     StateError and ProbeError."""
-    damaged = _damaged_primaries(site)
-    if not damaged or site.config.failover.disk_errors != HAND_OVER:
+    damaged = _damaged_primaries(context)
+    if not damaged or context.config.failover.disk_errors != HAND_OVER:
         return None
     from remediate.failover import switchover  # rarely needed
 
     key = ", ".join(f"{name} {damage.at:.3f}" for name, damage in sorted(damaged.items()))
-    before = site.store.read(NAME)
+    before = context.store.read(NAME)
     if before.get("begun") == key:
         return None
-    _keep(site, {"begun": key})
+    _keep(context, {"begun": key})
     lacks = "; ".join(f"{name}: {damage.sentence}" for name, damage in damaged.items())
     try:
-        outcome = switchover.switch(site, f"{trigger}, disk errors", lambda step: None)
+        outcome = switchover.switch(context, f"{trigger}, disk errors", lambda step: None)
     except StepFailed as why:  # before anything was done
         said = f"{lacks}; nothing is moved: {why}"
-        _keep(site, {"said": said})
+        _keep(context, {"said": said})
         if before.get("said") != said:
-            site.journal.entry("disk-errors", why=trigger, result=said, severity=CRIT)
+            context.journal.entry("disk-errors", why=trigger, result=said, severity=CRIT)
         return None
     became = "; ".join(outcome.said)
-    site.journal.entry("disk-errors", why=trigger, result=f"{lacks}; {became}", severity=CRIT)
+    context.journal.entry("disk-errors", why=trigger, result=f"{lacks}; {became}", severity=CRIT)
     return outcome
 
 
-def _damaged_primaries(site: Site) -> dict[str, Damage]:
+def _damaged_primaries(context: Context) -> dict[str, Damage]:
     """By the ledgers alone: this is asked every minute."""
-    kept = {name: own_copy.known(site, name) for name in ledger.resources(site.store)}
+    kept = {name: own_copy.known(context, name) for name in ledger.resources(context.store)}
     return {name: each.damage for name, each in kept.items() if each.damage is not None and each.role == "primary"}
 
 
-def _keep(site: Site, values: Values) -> None:
-    site.store.update(NAME, lambda before: {"version": 1, **values}, instead=lambda error: {})
+def _keep(context: Context, values: Values) -> None:
+    context.store.update(NAME, lambda before: {"version": 1, **values}, instead=lambda error: {})
 
 
-def try_to(site: Site, trigger: str) -> None:
+def try_to(context: Context, trigger: str) -> None:
     """The same for a worker whose own work is done. Raises nothing: what went wrong is journalled."""
     try:
-        hand_over(site, trigger)
+        hand_over(context, trigger)
     except (StateError, ProbeError) as error:
-        site.journal.entry("disk-errors", why=trigger, result=f"not handed over: {error}", severity=CRIT)
+        context.journal.entry("disk-errors", why=trigger, result=f"not handed over: {error}", severity=CRIT)

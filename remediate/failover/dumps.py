@@ -8,8 +8,8 @@ from checks.probes import counters, hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata
+from remediate.context import Context
 from remediate.failover.peer import ASK
-from remediate.site import Site
 
 PATIENT = 20.0
 """Seconds for the other node's dump where a copy would be refused without it: nobody serves meanwhile, and an ssh to a
@@ -43,21 +43,21 @@ class Dumps(NamedTuple):
         return counters.neither_wrote_alone(self.mine, self.theirs)
 
 
-def read(site: Site, name: str, seconds: float = ASK) -> Dumps | None:
+def read(context: Context, name: str, seconds: float = ASK) -> Dumps | None:
     """Both dumps, None where one of them cannot be had in so many seconds."""
-    if site.peer is None:
+    if context.peer is None:
         return None
     try:
-        return beside(site, name, hast.metadata(site.here.node(), name), seconds)
+        return beside(context, name, hast.metadata(context.here.node(), name), seconds)
     except (hast.MetadataUnreadable, ProbeError):
         return None
 
 
-def beside(site: Site, name: str, mine: Metadata, seconds: float = ASK) -> Dumps | None:
+def beside(context: Context, name: str, mine: Metadata, seconds: float = ASK) -> Dumps | None:
     """The same where what is on the disk here has been read already."""
-    if site.peer is None:
+    if context.peer is None:
         return None
     try:
-        return Dumps(mine, hast.metadata(site.peer.node(seconds), name))
+        return Dumps(mine, hast.metadata(context.peer.node(seconds), name))
     except (hast.MetadataUnreadable, ProbeError):
         return None

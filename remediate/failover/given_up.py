@@ -13,9 +13,9 @@ from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.marker import read as read_marker
+from remediate.context import Context
 from remediate.failover import dumps
 from remediate.failover.peer import ASK
-from remediate.site import Site
 from remediate.state import marker
 
 LATELY = 20.0
@@ -23,24 +23,24 @@ LATELY = 20.0
 ONLY = "this copy is or may be the losing one of a split-brain, and the other one was created anew since"
 
 
-def given_up(site: Site, name: str) -> str | None:
+def given_up(context: Context, name: str) -> str | None:
     """None where neither copy is known to have been given up. Otherwise why a human has to say that this one is to be
     served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and is
     not looked at. Raises nothing."""
-    found = marker.present(site.store, name)
-    if found is not None and abs(site.timing.wall() - found.last) <= LATELY:
+    found = marker.present(context.store, name)
+    if found is not None and abs(context.timing.wall() - found.last) <= LATELY:
         return None
     try:
-        mine = hast.metadata(site.here.node(), name)
+        mine = hast.metadata(context.here.node(), name)
     except (hast.MetadataUnreadable, ProbeError):
         return None
     if mine.resuid == 0:
         return ""
-    both = dumps.beside(site, name, mine)
-    if site.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
+    both = dumps.beside(context, name, mine)
+    if context.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
         return None
     try:
-        marked = read_marker(site.peer.node(ASK), name)
+        marked = read_marker(context.peer.node(ASK), name)
     except ProbeError as error:
         return f"{ONLY}; whether that one had the clients is not known: {error}"
     if marked is None or marked.losing is None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
-from checks.probes.hold import Why
+from checks.probes.carp_demotion import Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import Leaving, NodeState, Peer, Pool, ResourceState, Split
 

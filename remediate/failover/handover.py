@@ -15,17 +15,17 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import clients
-from remediate.failover.carry import Carrier
-from remediate.failover.converge import LOCK, Run, Wish
+from remediate.failover.converge import LOCK, ConvergeRequest, Run
+from remediate.failover.errors import StepFailed, Superseded
+from remediate.failover.executor import Executor
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.own_node import vhids
 from remediate.failover.steps import Do, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Ended, Line, Message, Reason, Say
-from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
@@ -67,46 +67,51 @@ class Refused(StepFailed):
 
 
 def prepare(
-    site: Site, trigger: str, names: list[str], watch: Callable[[str], None], seconds: float = READY
+    context: Context, trigger: str, names: list[str], watch: Callable[[str], None], seconds: float = READY
 ) -> Line | None:
     """A session in which the other node waits for these resources, ready within so many seconds; None where it offers
     none, as an older hastwatch does, which is journalled. Raises Refused."""
-    if site.peer is None:
+    if context.peer is None:
         return None
     watch("open-session")
-    began = site.timing.now()
+    began = context.timing.now()
     line: Line | None = None
     try:
-        line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND))
-        line.say(Message(Say.PREPARE, by=site.journal.node_name, resources=tuple(names)))
+        line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND))
+        line.say(Message(Say.PREPARE, by=context.journal.node_name, resources=tuple(names)))
         answer = line.hear(seconds)
     except (Ended, ProbeError) as error:
         trouble, answer = str(error), None
     else:
         trouble = f"{answer.say.value} is no answer to that" if answer else f"it was not ready within {seconds:g} s"
     if line is not None and answer is not None and answer.say is Say.READY:
-        site.journal.entry("session", why=trigger, result="the other node is ready, and waits", severity=INFO,
-                           seconds=site.timing.now() - began)  # fmt: skip
+        context.journal.entry("session", why=trigger, result="the other node is ready, and waits", severity=INFO,
+                              seconds=context.timing.now() - began)  # fmt: skip
         return line
     if line is not None:
         line.close()
     if answer is not None and answer.say is Say.REFUSED and answer.reason is not None:
         raise Refused(answer.reason, f"the other node refuses: {answer.reason.value}: {answer.words}")
-    _say_without(site, trigger, trouble)
+    _say_without(context, trigger, trouble)
     return None
 
 
-def _say_without(site: Site, trigger: str, why: str) -> None:
+def _say_without(context: Context, trigger: str, why: str) -> None:
     result = f"there is no session with the other node ({why}): the handover goes on without one, and takes longer"
-    site.journal.entry("session", why=trigger, result=result, severity=WARNING)
+    context.journal.entry("session", why=trigger, result=result, severity=WARNING)
 
 
 def hand_over(
-    site: Site, wish: Wish, line: Line, names: list[str], seconds: float, watch: Callable[[str], None]
+    context: Context,
+    request: ConvergeRequest,
+    line: Line,
+    names: list[str],
+    seconds: float,
+    watch: Callable[[str], None],
 ) -> Handed:
     """Give the resources away and wait until the other node serves them, for so many seconds at most. The session ends
     with it. Raises StepFailed and ProbeError where nothing was done."""
-    lock = Lock(site.store, LOCK, wish.trigger, site.timing)
+    lock = Lock(context.store, LOCK, request.trigger, context.timing)
     try:
         if not lock.acquire(LOCKS):
             raise StepFailed("another convergence runs on this node")
@@ -115,7 +120,7 @@ def hand_over(
         raise StepFailed(f"nothing was done: {error}") from None
     with lock:
         try:
-            return _Giving(site, wish, line, names, watch).done(seconds)
+            return _Giving(context, request, line, names, watch).done(seconds)
         finally:
             line.close()
 
@@ -123,36 +128,39 @@ def hand_over(
 class _Giving:
     """One handover, under the lock."""
 
-    def __init__(self, site: Site, wish: Wish, line: Line, names: list[str], watch: Callable[[str], None]) -> None:
-        self.site, self.wish, self.line, self.names, self.watch = site, wish, line, names, watch
+    def __init__(
+        self, context: Context, request: ConvergeRequest, line: Line, names: list[str], watch: Callable[[str], None]
+    ) -> None:
+        self.context, self.request, self.line, self.names, self.watch = context, request, line, names, watch
         self.left = False
         """The address was seen to be elsewhere."""
 
     def done(self, seconds: float) -> Handed:
         """Raises StepFailed, ProbeError."""
-        run = Run(self.site, self.wish, self.watch)
-        seen = observe(self.site, self.wish.leaving)
+        run = Run(self.context, self.request, self.watch)
+        seen = observe(self.context, self.request.leaving)
         self._refuse_other(seen)
         made = run.plan(seen)
         before, after = made.without(Do.PROTECT), made.without(*(do for do in Do if do is not Do.PROTECT))
-        carrier = Carrier(self.site, seen, run.id, self._watch, heed=self._heed)
-        known = clients.note_here(self.site, seen) or ()
+        executor = Executor(self.context, seen, run.id, self._watch, heed=self._heed)
+        known = clients.note_here(self.context, seen) or ()
         run.begins(seen, made)
-        began = self.site.timing.now()
+        began = self.context.timing.now()
         held: Started = []
-        Run(counted(self.site, held), self.wish, self.watch).hold(seen, made.decisions)
-        stopped = run.carry(carrier, before)
-        if carrier.superseded or carrier.failed:
-            return Handed(End.NOT_GIVEN, run.steps, stopped or (carrier.superseded,))
+        Run(counted(self.context, held), self.request, self.watch).hold(seen, made.decisions)
+        stopped = run.carry(executor, before)
+        if executor.superseded or executor.failed:
+            return Handed(End.NOT_GIVEN, run.steps, stopped or (executor.superseded,))
         given, why = True, ""
         try:
             self.line.say(Message(Say.YOURS, resources=tuple(self.names), clients=tuple(clients.messages(known))))
         except Ended as ended:
             given, why = False, str(ended)
-        took, processes = self.site.timing.now() - began, len(held) + carrier.processes
-        stopped = run.carry(carrier, after)  # an empty mount point that takes files keeps nobody waiting
-        self.site.journal.entry("handover", why=self.wish.trigger, result="given away" if given else f"not told: {why}",
-                                seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
+        took, processes = self.context.timing.now() - began, len(held) + executor.processes
+        stopped = run.carry(executor, after)  # an empty mount point that takes files keeps nobody waiting
+        self.context.journal.entry("handover", why=self.request.trigger,
+                                   result="given away" if given else f"not told: {why}",
+                                   seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
         end, said = self._await_service(seen, seconds) if given else (End.NOT_KNOWN, why)
         return Handed(end, run.steps, (said, *stopped))
 
@@ -188,15 +196,15 @@ class _Giving:
     def _await_service(self, seen: Seen, seconds: float) -> tuple[End, str]:
         """What becomes of it there."""
         self.watch("await-service")
-        began = self.site.timing.now()
+        began = self.context.timing.now()
         ends = began + seconds
-        while self.site.timing.now() < ends:
+        while self.context.timing.now() < ends:
             try:
-                message = self.line.hear(min(LOOKS, max(ends - self.site.timing.now(), 0)))
+                message = self.line.hear(min(LOOKS, max(ends - self.context.timing.now(), 0)))
             except Ended as ended:
                 return End.NOT_KNOWN, str(ended)
             if message is None:
-                if self._is_here(seen) and (self.left or self.site.timing.now() - began > ARRIVES + LOOKS):
+                if self._is_here(seen) and (self.left or self.context.timing.now() - began > ARRIVES + LOOKS):
                     return End.CAME_BACK, "the address came back before the other node served"
             elif message.say is Say.STEP:
                 self._note(message)
@@ -209,12 +217,12 @@ class _Giving:
 
     def _note(self, message: Message) -> None:
         self.watch(f"there: {message.words}")
-        self.site.journal.entry("there", step=message.words, result="done by the other node", seconds=message.seconds,
-                                processes=message.processes, severity=NOTICE)  # fmt: skip
+        self.context.journal.entry("there", step=message.words, result="done by the other node",
+                                   seconds=message.seconds, processes=message.processes, severity=NOTICE)  # fmt: skip
 
     def _is_here(self, seen: Seen) -> bool:
         try:
-            here = vhids(self.site, seen.vhids)
+            here = vhids(self.context, seen.vhids)
         except ProbeError:
             return False
         found = any(seen.places[name].asks(here).state is CarpState.MASTER for name in self.names)

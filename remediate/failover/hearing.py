@@ -20,8 +20,8 @@ import re
 from checks.probes.errors import ProbeError, Unreachable
 from checks.probes.process import Completed
 from checks.probes.route import REMOTE, address_of
+from remediate.context import Transport
 from remediate.failover.resource import PORT
-from remediate.site import Way
 
 NC, PING = "/usr/bin/nc", "/sbin/ping"
 SIGN = 1
@@ -55,7 +55,7 @@ BY_ERRNO = {
 """What connect(2) says of the other end, in a system call, or nc(1) in words."""
 
 
-def hastd(here: Way, remoteaddr: str) -> Heard:
+def hastd(here: Transport, remoteaddr: str) -> Heard:
     """What answers where the other node's hastd should listen, asked from this node. Raises nothing."""
     found = re.fullmatch(REMOTE, remoteaddr)
     if not found:
@@ -73,7 +73,7 @@ def hastd(here: Way, remoteaddr: str) -> Heard:
     return Heard.SILENT if why and why <= {TIMED_OUT, HOST_DOWN} else Heard.NOT_KNOWN
 
 
-def machine(here: Way, address: str) -> Heard:
+def machine(here: Transport, address: str) -> Heard:
     """Whether an address answers one packet of ping(8) from this node: ALIVE, or not. Raises nothing."""
     done = _done(here, (PING, "-c", "1", "-t", str(SIGN), address))
     if done is not None and done.status == 0:
@@ -94,7 +94,7 @@ def _reasons(stderr: str) -> set[str]:
     return {line.rpartition(": ")[2].strip() for line in stderr.splitlines() if line.strip()}
 
 
-def _done(here: Way, command: tuple[str, ...]) -> Completed | None:
+def _done(here: Transport, command: tuple[str, ...]) -> Completed | None:
     try:
         return here.act(command, SIGN + 2)
     except ProbeError:

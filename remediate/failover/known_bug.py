@@ -19,9 +19,9 @@ from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.node import Node
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.peer import ASK
-from remediate.site import Site
 from remediate.state.errors import StateError, StateUnreadable
 from remediate.state.journal import CRIT, INFO, WARNING
 
@@ -34,38 +34,38 @@ AS_PRIMARY = "as primary it had its device and was connected"
 NO_DEVICE = "as primary its device did not come, with its worker alive and degraded"
 
 
-def known(site: Site) -> Known:
+def known(context: Context) -> Known:
     """What is known of this node's hastd. Raises nothing."""
-    repaired, machine = site.config.failover.hastd_repaired, site.here.machine
+    repaired, machine = context.config.failover.hastd_repaired, context.here.machine
     if repaired:
         return judge("", True, None, None)
     try:
-        release = machine.release() if machine else bug_292322.release(site.here.node())
+        release = machine.release() if machine else bug_292322.release(context.here.node())
         if as_primary.is_older(release):
             return judge(release, False, None, None)
-        found = _facts(site)
+        found = _facts(context)
     except ProbeError as error:
         return Known(AsPrimary.NOT_KNOWN, False, str(error))
-    was = _kept(site)
+    was = _kept(context)
     judged = judge(release, False, found, was)
     if machine is not None and judged.as_primary is not AsPrimary.WORKS:
         judged = judge(release, False, found._replace(ends=machine.ends_reads()), was)
     return judged
 
 
-def seen_to_fail(site: Site) -> Known | None:
+def seen_to_fail(context: Context) -> Known | None:
     """What was seen of a hastd here that did not work as primary, where it is still that one. Raises nothing."""
-    was = _kept(site)
+    was = _kept(context)
     if was is None or was.works:
         return None
-    found = known(site)
+    found = known(context)
     return found if found.seen and found.as_primary is AsPrimary.FAILS else None
 
 
-def here(site: Site) -> str:
+def here(context: Context) -> str:
     """What is to be said before this node becomes primary; empty where nothing is. Raises nothing."""
-    found = known(site)
-    return warning(site.journal.node_name, found) if found.as_primary is AsPrimary.FAILS else ""
+    found = known(context)
+    return warning(context.journal.node_name, found) if found.as_primary is AsPrimary.FAILS else ""
 
 
 def warning(name: str, found: Known) -> str:
@@ -73,89 +73,89 @@ def warning(name: str, found: Known) -> str:
     return f"{bug_292322.warning(name)} ({found.why})"
 
 
-def of_other(site: Site, node: Node) -> Known:
+def of_other(context: Context, node: Node) -> Known:
     """What is known of the hastd of the other node. Raises nothing."""
     try:
-        return as_primary.known(node, site.config.failover.hastd_repaired)
+        return as_primary.known(node, context.config.failover.hastd_repaired)
     except ProbeError as error:
         return Known(AsPrimary.NOT_KNOWN, False, str(error))
 
 
-def could_be_primary(site: Site) -> bool:
+def could_be_primary(context: Context) -> bool:
     """Whether hastd of the other node is not known for it. Raises nothing."""
-    if site.peer is None:
+    if context.peer is None:
         return True
     try:
-        return of_other(site, site.peer.node(ASK)).as_primary is not AsPrimary.FAILS
+        return of_other(context, context.peer.node(ASK)).as_primary is not AsPrimary.FAILS
     except ProbeError:
         return True
 
 
-def refuse(site: Site, node: Node) -> None:
+def refuse(context: Context, node: Node) -> None:
     """Raise StepFailed where a node could not serve what is moved to it."""
-    found = of_other(site, node)
+    found = of_other(context, node)
     if found.as_primary is AsPrimary.FAILS:
         raise StepFailed(f"refused: {warning(node.name, found)}")
 
 
-def note(site: Site, names: list[str], run: str) -> None:
+def note(context: Context, names: list[str], run: str) -> None:
     """Before a promotion: write down what is to be expected of it."""
-    said = here(site) if names else ""
+    said = here(context) if names else ""
     if said:
-        site.journal.entry("known-bug", resource=", ".join(names), result=said, run=run, severity=CRIT)
+        context.journal.entry("known-bug", resource=", ".join(names), result=said, run=run, severity=CRIT)
 
 
-def is_why(site: Site, name: str) -> bool:
+def is_why(context: Context, name: str) -> bool:
     """Whether the device of a primary that was waited for does not come because of the bug: hastd is not known to work,
     the worker lives, and is connected to nobody. Raises nothing."""
-    if known(site).as_primary is not AsPrimary.FAILS:
+    if known(context).as_primary is not AsPrimary.FAILS:
         return False
     try:
-        found = hast.resource(site.here.node(), name)
+        found = hast.resource(context.here.node(), name)
     except (ProbeError, hast.NoState):
         return False
     return found.role is Role.PRIMARY and found.workerpid is not None and found.status is Status.DEGRADED
 
 
-def note_seen(site: Site, works: bool, how: str) -> str:
+def note_seen(context: Context, works: bool, how: str) -> str:
     """Write down what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
     try:
-        seen = Seen(works, how, site.timing.wall(), _facts(site).known_as)
-        site.store.write(as_primary.NAME, as_primary.to_values(seen))
+        seen = Seen(works, how, context.timing.wall(), _facts(context).known_as)
+        context.store.write(as_primary.NAME, as_primary.to_values(seen))
     except (ProbeError, StateError) as error:
-        site.journal.entry("as-primary", result=f"{how}; not written down: {error}", severity=WARNING)
+        context.journal.entry("as-primary", result=f"{how}; not written down: {error}", severity=WARNING)
         return str(error)
-    site.journal.entry("as-primary", result=how, severity=INFO if works else CRIT)
+    context.journal.entry("as-primary", result=how, severity=INFO if works else CRIT)
     return ""
 
 
-def note_works(site: Site, resources: Iterable[Resource]) -> None:
+def note_works(context: Context, resources: Iterable[Resource]) -> None:
     """Write down, once, that a primary of this node works, where its release is one of which that is to be known.
     Raises nothing."""
     connected = [each for each in resources if each.role is Role.PRIMARY and each.status is Status.COMPLETE]
-    machine = site.here.machine
+    machine = context.here.machine
     if machine is None or not connected or as_primary.is_older(machine.release()):
         return
-    found, was = machine.hastd(), _kept(site)
+    found, was = machine.hastd(), _kept(context)
     is_new = was is None or not was.works or was.known_as != found.known_as
     if is_new and found.runs and any(machine.exists(f"{bug_292322.DEVICES}/{each.name}") for each in connected):
-        note_seen(site, True, AS_PRIMARY)
+        note_seen(context, True, AS_PRIMARY)
 
 
-def forget(site: Site) -> bool:
+def forget(context: Context) -> bool:
     """Forget that hastd was seen not to work as primary; whether that was known. Raises StateNotKept."""
-    was = _kept(site)
-    return was is not None and not was.works and site.store.remove(as_primary.NAME)
+    was = _kept(context)
+    return was is not None and not was.works and context.store.remove(as_primary.NAME)
 
 
-def _facts(site: Site) -> Facts:
+def _facts(context: Context) -> Facts:
     """Raises ProbeError."""
-    return site.here.machine.hastd() if site.here.machine else as_primary.facts(site.here.node())
+    return context.here.machine.hastd() if context.here.machine else as_primary.facts(context.here.node())
 
 
-def _kept(site: Site) -> Seen | None:
+def _kept(context: Context) -> Seen | None:
     """What was seen and written down; nothing where that cannot be read."""
     try:
-        return as_primary.from_values(site.store.read(as_primary.NAME))
+        return as_primary.from_values(context.store.read(as_primary.NAME))
     except (StateUnreadable, NotUnderstood):
         return None

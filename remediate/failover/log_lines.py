@@ -15,7 +15,7 @@ from typing import NamedTuple
 from checks.probes import damage, hast_log
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node
-from remediate.site import Site
+from remediate.context import Context
 from remediate.state.store import StateError, Values
 
 NAME = "logs.json"
@@ -30,7 +30,7 @@ class Logs(NamedTuple):
     begin: dict[str, str]
 
 
-def read(site: Site, node: Node, resource: str) -> Logs:
+def read(context: Context, node: Node, resource: str) -> Logs:
     """What the logs have now, for a look that is made for a resource. Raises nothing: a log that cannot be read proves
     nothing."""
     lines: list[str] = []
@@ -41,7 +41,7 @@ def read(site: Site, node: Node, resource: str) -> Logs:
             text = node.read(path)
             begin[path] = text.partition("\n")[0][:LONGEST]
             lines += damage.worth_a_look(text)
-    before = _noted(site, resource, begin)
+    before = _noted(context, resource, begin)
     with suppress(ProbeError):
         if turned := [path for path, line in begin.items() if before.get(path, line) != line]:
             for archive in hast_log.youngest_archives(node):
@@ -50,17 +50,17 @@ def read(site: Site, node: Node, resource: str) -> Logs:
     return Logs([*earlier, *lines], begin)
 
 
-def note(site: Site, resource: str, logs: Logs) -> None:
+def note(context: Context, resource: str, logs: Logs) -> None:
     """Nothing that was read has to be read again. Raises nothing: see above."""
-    if _noted(site, resource, {}) != logs.begin:
+    if _noted(context, resource, {}) != logs.begin:
         with suppress(StateError):
-            site.store.update(NAME, lambda values: {**values, "version": 1, resource: logs.begin}, lambda error: {})
+            context.store.update(NAME, lambda values: {**values, "version": 1, resource: logs.begin}, lambda error: {})
 
 
-def _noted(site: Site, resource: str, begin: dict[str, str]) -> Values:
+def _noted(context: Context, resource: str, begin: dict[str, str]) -> Values:
     """What was noted at the last look. A note that cannot be read says of each log that it began otherwise."""
     try:
-        noted = site.store.read(NAME).get(resource, {})
+        noted = context.store.read(NAME).get(resource, {})
     except StateError:
         noted = None
     return noted if isinstance(noted, dict) else dict.fromkeys(begin, "")

@@ -15,19 +15,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes import hast, zpool
-from checks.probes import hold as hold_probe
+from checks.probes import carp_demotion, hast, zpool
 from checks.probes.bug_292322 import AsPrimary
+from checks.probes.carp_demotion import STAYS, Reason, Why
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.hast import Resource, Role
-from checks.probes.hold import STAYS, Reason, Why
 from checks.probes.node import Node
+from remediate.context import Context
 from remediate.failover import hearing, known_bug
 from remediate.failover.facts import Pool
 from remediate.failover.hearing import Heard
 from remediate.failover.resource import Place
-from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.ledger import Copy
 
@@ -38,24 +37,26 @@ ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reaso
 """Reasons of a node that is unfit until a human ends it, or its time is over."""
 
 
-def look(site: Site, node: Node, place: Place, there: Mount | None, resource: Resource | None) -> tuple[Pool, str]:
+def look(
+    context: Context, node: Node, place: Place, there: Mount | None, resource: Resource | None
+) -> tuple[Pool, str]:
     """What is known of the pool that is mounted for a resource, and why, in words. Raises nothing."""
     if there is None or there.kind != "zfs":
         return Pool.WELL, ""
-    says = _suspended(site, node, place, there.device.partition("/")[0])
+    says = _suspended(context, node, place, there.device.partition("/")[0])
     if not says:
         return Pool.WELL, ""
     primary = resource is None or resource.role is Role.PRIMARY
-    return Pool.STUCK if primary and not could_take(site, place, resource) else Pool.LEFT, says
+    return Pool.STUCK if primary and not could_take(context, place, resource) else Pool.LEFT, says
 
 
-def could_take(site: Site, place: Place, resource: Resource | None) -> bool:
+def could_take(context: Context, place: Place, resource: Resource | None) -> bool:
     """Whether the other node could serve the resource: it says that it has a role and nothing that keeps it back, or,
     where it cannot be asked, its hastd listens. Raises nothing."""
-    if site.peer is None:
-        return resource is not None and hearing.hastd(site.here, resource.remoteaddr) is Heard.LISTENS
+    if context.peer is None:
+        return resource is not None and hearing.hastd(context.here, resource.remoteaddr) is Heard.LISTENS
     try:
-        return fitness_of(site, site.peer.node(ASK), place.name).fit
+        return fitness_of(context, context.peer.node(ASK), place.name).fit
     except (ProbeError, hast.NoState, hast.MetadataUnreadable):
         return False
 
@@ -67,24 +68,24 @@ class Fitness(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-def fitness_of(site: Site, there: Node, name: str) -> Fitness:
+def fitness_of(context: Context, there: Node, name: str) -> Fitness:
     """Whether the other node has a role and a copy that it does not know to lack anything, and would not refuse. Raises
     ProbeError, hast.NoState, hast.MetadataUnreadable."""
     role = hast.resource(there, name).role
     complete = ledger.of_node(there, name).copy is not Copy.INCOMPLETE and hast.metadata(there, name).resuid != 0
     unfit = {Reason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
-    reasons = hold_probe.read(there).reasons
-    works = known_bug.of_other(site, there).as_primary is not AsPrimary.FAILS
+    reasons = carp_demotion.read(there).reasons
+    works = known_bug.of_other(context, there).as_primary is not AsPrimary.FAILS
     fit = complete and works and not unfit.intersection(reasons) and role in (Role.PRIMARY, Role.SECONDARY)
     return Fitness(fit, reasons)
 
 
-def _suspended(site: Site, node: Node, place: Place, pool: str) -> str:
+def _suspended(context: Context, node: Node, place: Place, pool: str) -> str:
     """Why nothing of the pool can be read or written; empty where it can, or where that is not proven."""
     try:
         return zpool.suspended(zpool.status(node, pool), pool)
     except Hangs as error:
-        machine = site.here.machine
+        machine = context.here.machine
         gone = machine is not None and not machine.exists(place.device)
         return f"{place.device} is gone, and {error}" if gone and not place.pooled else ""
     except ProbeError:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import carp_log
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
-from remediate.site import Site
+from remediate.context import Context
 from remediate.state import events
 from remediate.state.events import ROUNDED, Heard, Seen
 from remediate.state.store import StateNotKept, Untouched
@@ -26,19 +26,19 @@ class Mastership(NamedTuple):
     heard: Heard | None
 
 
-def look(site: Site, vhids: tuple[Vhid, ...], boot: str) -> Seen:
+def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> Seen:
     """Write down what this look at CARP saw; all that is known then. Raises StateNotKept where a vhid is newly MASTER:
     where that cannot be written down, what the other node told of this copy was not either, and nothing is promoted.
     Otherwise what cannot be written down is not known later, and nothing here depends on it. In a boot that has no
     mark nothing is written: no look would ever find the note of the one before."""
-    now = site.timing.wall()
-    clock = now - site.timing.now()
+    now = context.timing.wall()
+    clock = now - context.timing.now()
     states = {vhid.name: vhid.state.value for vhid in vhids if vhid.is_read}
     try:
-        store = site.store if boot else Untouched(site.store.directory)
+        store = context.store if boot else Untouched(context.store.directory)
         return events.looked(store, states, now, boot, clock)
     except StateNotKept:
-        known = events.read(site.store)
+        known = events.read(context.store)
         if any(vhid.state is CarpState.MASTER and not _is_known(known, vhid, boot, now, clock) for vhid in vhids):
             raise
         return known
@@ -66,15 +66,15 @@ def mastership(known: Seen, vhids: list[Vhid], now: float, clock: float) -> Mast
     return Mastership(since, common if agree else None)
 
 
-def heard_until(site: Site, vhids: list[Vhid], found: Mastership) -> Heard | None:
+def heard_until(context: Context, vhids: list[Vhid], found: Mastership) -> Heard | None:
     """The span in which the other node is proven to have been MASTER, None where none is: the clock was set meanwhile,
     or nobody looked. The kernel's lines of all the vhids make it longer, where each is from after the last look and
     from before the change was known."""
-    now = site.timing.wall()
-    if found.heard is None or not found.heard.is_of(now - site.timing.now()):
+    now = context.timing.wall()
+    if found.heard is None or not found.heard.is_of(now - context.timing.now()):
         return None
     try:
-        ended = [carp_log.became_master(site.here.node(), vhid.name) for vhid in vhids]
+        ended = [carp_log.became_master(context.here.node(), vhid.name) for vhid in vhids]
     except ProbeError:
         return found.heard
     times = [now - ago for ago in ended if ago is not None]

@@ -14,65 +14,65 @@ from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
+from remediate.context import Context
 from remediate.failover.facts import ResourceState
-from remediate.site import Site
 from remediate.state.journal import WARNING
 from remediate.state.store import StateError, Values
 
 NAME = "newest.json"
 
 
-def note(site: Site, states: Mapping[str, ResourceState], resources: Mapping[str, Resource]) -> None:
+def note(context: Context, states: Mapping[str, ResourceState], resources: Mapping[str, Resource]) -> None:
     """Write down what a look at the node shows of its copies. Raises nothing: what cannot be written down is not known
     after a boot."""
     for name, resource in resources.items():
         given_way = resource.role is Role.PRIMARY and states[name].carp is CarpState.BACKUP
         if resource.status is Status.COMPLETE or given_way:
-            void(site, name)
+            void(context, name)
         elif states[name].active:
-            note_alone(site, resource)
+            note_alone(context, resource)
 
 
-def look(site: Site, name: str) -> None:
+def look(context: Context, name: str) -> None:
     """The same, by a look at the resource; where hastd gives no answer nothing is written down. Raises nothing."""
     try:
-        note_alone(site, hast.resource(site.here.node(), name))
+        note_alone(context, hast.resource(context.here.node(), name))
     except (hast.NoState, ProbeError):
         return
 
 
-def note_alone(site: Site, resource: Resource) -> None:
+def note_alone(context: Context, resource: Resource) -> None:
     """Write it down where this node is primary and has written alone. Raises nothing."""
     if resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0:
-        _keep(site, resource.name)
+        _keep(context, resource.name)
 
 
-def void(site: Site, name: str) -> None:
+def void(context: Context, name: str) -> None:
     """The nodes are connected, or another one is MASTER: from now on the other copy may become the newest. Raises
     nothing; where it cannot be written down, the counters tell of a synchronisation."""
-    _change(site, name, None)
+    _change(context, name, None)
 
 
-def is_proven(site: Site, name: str) -> bool:
+def is_proven(context: Context, name: str) -> bool:
     """Whether the note of this copy still holds. Raises nothing: what cannot be read proves nothing."""
     try:
-        noted = site.store.read(NAME).get(name)
+        noted = context.store.read(NAME).get(name)
     except StateError:
         return False
-    return noted is not None and noted == _counters(site, name)
+    return noted is not None and noted == _counters(context, name)
 
 
-def _keep(site: Site, name: str) -> None:
-    counters = _counters(site, name)
+def _keep(context: Context, name: str) -> None:
+    counters = _counters(context, name)
     if counters is not None:
-        _change(site, name, counters)
+        _change(context, name, counters)
 
 
-def _counters(site: Site, name: str) -> dict[str, int] | None:
+def _counters(context: Context, name: str) -> dict[str, int] | None:
     """Those of this node's disk, None where they cannot be read or say that nothing was written alone: localcnt is
     raised by the first such write (primary.c, write_complete())."""
     try:
-        found = hast.metadata(site.here.node(), name)
+        found = hast.metadata(context.here.node(), name)
     except (hast.MetadataUnreadable, ProbeError):
         return None
     if found.resuid == 0 or found.localcnt == 0:
@@ -80,13 +80,13 @@ def _counters(site: Site, name: str) -> dict[str, int] | None:
     return {"resuid": found.resuid, "localcnt": found.localcnt, "remotecnt": found.remotecnt}
 
 
-def _change(site: Site, name: str, counters: dict[str, int] | None) -> None:
+def _change(context: Context, name: str, counters: dict[str, int] | None) -> None:
     try:
-        if site.store.read(NAME).get(name) == counters:
+        if context.store.read(NAME).get(name) == counters:
             return
-        site.store.update(NAME, lambda values: _changed(values, name, counters), instead=lambda error: {})
+        context.store.update(NAME, lambda values: _changed(values, name, counters), instead=lambda error: {})
     except StateError as error:
-        site.journal.entry("newest", resource=name, result=f"not written: {error}", severity=WARNING)
+        context.journal.entry("newest", resource=name, result=f"not written: {error}", severity=WARNING)
 
 
 def _changed(values: Values, name: str, counters: dict[str, int] | None) -> Values:

@@ -9,12 +9,13 @@ from functools import partial
 from typing import NamedTuple
 
 from checks.probes import carp, filesystem, hast, route
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted, look_at_mount
+from remediate.context import Context
 from remediate.failover import (
     boot_alone,
     boot_silence,
@@ -30,18 +31,17 @@ from remediate.failover import (
     peer_route,
 )
 from remediate.failover.behind import behind
+from remediate.failover.carp_demotion import shutting_down
 from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, Pool, ResourceState, Said, Split
 from remediate.failover.filesystems import mounted_now, takes_no_files
 from remediate.failover.given_up import given_up
 from remediate.failover.hearing import Heard
-from remediate.failover.hold import shutting_down
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.own_node import demotion, uptime
 from remediate.failover.peer import Standing
 from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
-from remediate.site import Site
 from remediate.state import events, marker, unprotected
 from remediate.state.store import StateNotKept, Untouched
 
@@ -66,7 +66,7 @@ class Seen(NamedTuple):
 class _Reading(NamedTuple):
     """What the resources of a node share while they are read."""
 
-    site: Site
+    context: Context
     node: Node
     vhids: tuple[Vhid, ...]
     mounts: tuple[filesystem.Mount, ...]
@@ -81,39 +81,39 @@ class _Reading(NamedTuple):
     before the rest has been read."""
 
 
-def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
+def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
     """Everything a decision depends on. `leaving`: whether this node gives its service away. Raises ProbeError.
 
     What is remembered and cannot be read, or a state directory that cannot be written, makes a promotion one of a copy
     that may be stale, and keeps nobody from stopping to serve.
     """
-    now, at, policy = site.timing.wall(), site.timing.now(), site.config.failover
-    arrived = events.read(site.store)
-    node = site.here.node()
+    now, at, policy = context.timing.wall(), context.timing.now(), context.config.failover
+    arrived = events.read(context.store)
+    node = context.here.node()
     boot = boot_mark(node)
-    remembered = Remembered(site, now)
-    if leaving is Leaving.NO and shutting_down(site.store, boot):
+    remembered = Remembered(context, now)
+    if leaving is Leaving.NO and shutting_down(context.store, boot):
         leaving = Leaving.GOES_DOWN
     vhids = carp.vhids(node)
     try:
-        known = look(site, vhids, boot)
+        known = look(context, vhids, boot)
     except StateNotKept as error:
         remembered.doubt(error)
-        known = look(site._replace(store=Untouched(site.store.directory)), vhids, boot)
-    clock = site.timing.wall() - site.timing.now()
-    up = uptime(site)
+        known = look(context._replace(store=Untouched(context.store.directory)), vhids, boot)
+    clock = context.timing.wall() - context.timing.now()
+    up = uptime(context)
     young = up < policy.boot_window or not boot
     reading = _Reading(
-        site, node, vhids, mounted_now(site), known, boot,
+        context, node, vhids, mounted_now(context), known, boot,
         young, leaving,
         remembered, clock,
     )  # fmt: skip
-    found = places(node, site.config, only)
+    found = places(node, context.config, only)
     found = {name: with_address(place, vhids) for name, place in found.items()}
     states: dict[str, ResourceState] = {}
     said: dict[str, Said] = {}
     resources: dict[str, Resource] = {}
-    looked = site.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
+    looked = context.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
     settles: dict[str, float] = {}
     for name, (state, sentences, believed_at) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
@@ -121,13 +121,13 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
             settles[name] = believed_at
     states, said = together(found, states, said)
     suspended, stopped = remembered.maintenance, remembered.blocked
-    fails = known_bug.seen_to_fail(site)
+    fails = known_bug.seen_to_fail(context)
     daemons = running_daemons(node)
     facts = Facts(
         name=node.name,
         boot_id=boot,
         uptime=up,
-        demotion=demotion(site),
+        demotion=demotion(context),
         node=NodeState(
             serving=daemons & frozenset(SERVING),
             base=daemons & frozenset(BASE),
@@ -135,7 +135,7 @@ def observe(site: Site, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = (
             maintenance=suspended is not None,
             blocked=bool(stopped),
             leaving=reading.leaving,
-            rejected=_rejected(site, node, states, resources),
+            rejected=_rejected(context, node, states, resources),
             cannot_be_primary=fails is not None,
         ),
         resources=states,
@@ -187,7 +187,7 @@ def _of_all(sentences: list[tuple[str, str]]) -> str:
 
 
 def _rejected(
-    site: Site, node: Node, states: dict[str, ResourceState], resources: dict[str, Resource]
+    context: Context, node: Node, states: dict[str, ResourceState], resources: dict[str, Resource]
 ) -> frozenset[str]:
     """What of the other node a route of ours may reject. Where no connection is missed, or a promotion waits, only the
     note of it is looked at. A route that cannot be looked at now is left to the next convergence."""
@@ -195,7 +195,7 @@ def _rejected(
     missed = [state for name, state in known.items() if _misses_the_other(state, resources[name])]
     remotes = {state.remote for state in known.values()}
     try:
-        return peer_route.left(site.store, node, remotes, {state.remote for state in missed})
+        return peer_route.left(context.store, node, remotes, {state.remote for state in missed})
     except ProbeError:
         return frozenset()
 
@@ -221,7 +221,7 @@ def _resource(
 ) -> tuple[ResourceState, Said, float | None]:
     """One resource, and when CARP has been MASTER for it long enough to be believed (`Timing.now`); None where it is
     not MASTER."""
-    site, name = reading.site, place.name
+    context, name = reading.context, place.name
     wanted = place.asks(reading.vhids)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
     try:
@@ -236,41 +236,41 @@ def _resource(
     mounted = mounted_as(reading.node, there, place)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = list(place.speaking(reading.vhids))
-    wall = reading.clock + site.timing.now()
+    wall = reading.clock + context.timing.now()
     since = mastership(reading.arrived, mine, wall, reading.clock) if wanted.state is CarpState.MASTER else None
-    settle = site.config.failover.boot_settle if reading.young else site.config.failover.settle
+    settle = context.config.failover.boot_settle if reading.young else context.config.failover.settle
     stale = split_said = unheard = no_copy = ""
     compared = lacks = False
     seen = NOT_LOOKED_FOR
-    split = _marked(site, name)
-    only = given_up(site, name) if split is Split.LOSING else None
+    split = _marked(context, name)
+    only = given_up(context, name) if split is Split.LOSING else None
     if only == "" or (only and going_up):
         split = Split.NONE
     if going_up:
-        seen = peer.look(site, place, resources.get(name))
-        heard = heard_until(site, mine, since) if since else None
-        stale, split_said, compared, no_copy, lacks = behind(site, name, heard, seen.asked)
+        seen = peer.look(context, place, resources.get(name))
+        heard = heard_until(context, mine, since) if since else None
+        stale, split_said, compared, no_copy, lacks = behind(context, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or only or reading.remembered.against_a_promotion()
-        unheard = "" if compared else boot_alone.unheard(site, name)
-        if reading.young and seen.peer is Peer.GONE and newest.is_proven(site, name):
-            works = boot_silence.network_works(site, place, reading.vhids)
+        unheard = "" if compared else boot_alone.unheard(context, name)
+        if reading.young and seen.peer is Peer.GONE and newest.is_proven(context, name):
+            works = boot_silence.network_works(context, place, reading.vhids)
             at_once = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
             seen = seen._replace(says=at_once if works else seen.says)
-            settle = site.config.failover.settle if works else settle
+            settle = context.config.failover.settle if works else settle
     believed_at = since.since - reading.clock + settle if since else None
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
-        worker = worker and hearing.hastd(site.here, resources[name].remoteaddr) is not Heard.SILENT
-        role_first = not worker and parting.role_first(site, resources[name], wanted.state)
-    locked = devices.unopenable(site, place)
-    kept = own_copy.known(site, name)
-    failed = damaged.look(site, reading.node, resources[name], kept) if name in resources else ""
+        worker = worker and hearing.hastd(context.here, resources[name].remoteaddr) is not Heard.SILENT
+        role_first = not worker and parting.role_first(context, resources[name], wanted.state)
+    locked = devices.unopenable(context, place)
+    kept = own_copy.known(context, name)
+    failed = damaged.look(context, reading.node, resources[name], kept) if name in resources else ""
     damage = kept.damage.sentence if kept.damage is not None else failed
     pool, pool_said = Pool.WELL, ""
     if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
-        pool, pool_said = lost_pool.look(site, reading.node, place, there, resources.get(name))
+        pool, pool_said = lost_pool.look(context, reading.node, place, there, resources.get(name))
     state = ResourceState(
         carp=wanted.state,
         role=role,
@@ -279,9 +279,9 @@ def _resource(
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING
-        or takes_no_files(site, place.point)
-        or unprotected.is_given_up(site.store, place.point, reading.boot),
-        settled=believed_at is not None and site.timing.now() >= believed_at,
+        or takes_no_files(context, place.point)
+        or unprotected.is_given_up(context.store, place.point, reading.boot),
+        settled=believed_at is not None and context.timing.now() >= believed_at,
         peer=seen.peer,
         split=split,
         stale=bool(stale),
@@ -308,9 +308,9 @@ def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Moun
     return look_at_mount(node, there, place.wanted)[0]
 
 
-def _marked(site: Site, name: str) -> Split:
+def _marked(context: Context, name: str) -> Split:
     """What the marker of hastd's event says; one that does not say which side loses says that it may be this one."""
-    found = marker.present(site.store, name)
+    found = marker.present(context.store, name)
     if found is None:
         return Split.NONE
     return Split.WINNING if found.losing is False else Split.LOSING

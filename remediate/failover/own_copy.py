@@ -7,21 +7,21 @@ down that it was started: the state directory may have been read-only then.
 from __future__ import annotations
 
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.failover.this_boot import known_boot, this_boot
-from remediate.site import Site
 from remediate.state import ledger
 from remediate.state.ledger import Event, Ledger
 
 
-def known(site: Site, name: str) -> Ledger:
+def known(context: Context, name: str) -> Ledger:
     """What is known of the copy of a resource. Raises nothing."""
     try:
-        boot = known_boot(site)
+        boot = known_boot(context)
     except ProbeError:
         boot = ""
-    return ledger.in_boot(ledger.read(site.store, name), boot)
+    return ledger.in_boot(ledger.read(context.store, name), boot)
 
 
-def record(site: Site, name: str, event: Event, at: float, by: str, says: str = "") -> tuple[Ledger, Ledger]:
+def record(context: Context, name: str, event: Event, at: float, by: str, says: str = "") -> tuple[Ledger, Ledger]:
     """Write down what became known; what was known before and is after. Raises StateNotKept."""
-    return ledger.record(site.store, name, event, at, by, this_boot(site), says)
+    return ledger.record(context.store, name, event, at, by, this_boot(context), says)

@@ -22,30 +22,32 @@ from checks.probes import counters, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
+from remediate.context import Context
 from remediate.failover import dumps, hearing
 from remediate.failover.hearing import Heard
 from remediate.failover.peer import ASK
-from remediate.site import Site
 
 
-def role_first(site: Site, here: Resource, carp: CarpState | None) -> bool:
+def role_first(context: Context, here: Resource, carp: CarpState | None) -> bool:
     """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
     known is no proof."""
-    if here.status is Status.ABSENT or _has_more(here) or not _goes_on_alone(_role_there(site, here.name), carp):
+    if here.status is Status.ABSENT or _has_more(here) or not _goes_on_alone(_role_there(context, here.name), carp):
         return False
-    both = dumps.read(site, here.name)
+    both = dumps.read(context, here.name)
     return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
 
 
-def why_void(site: Site, name: str, remote: str, carp: Callable[[], CarpState | None]) -> str:
+def why_void(context: Context, name: str, remote: str, carp: Callable[[], CarpState | None]) -> str:
     """Why the proof does not stand any more right before the role is given up, empty where it does: what a raised
     localcnt would tell, `dirty` tells too, so both dumps are not read again. A connection outlives a cut that is
     shorter than `timeout` of hast.conf(5). What may change at any moment, and takes no ssh(1), is looked at last: also
     CARP, which may be MASTER here again by then. `remote`: where the other node's hastd listens; `carp`: reads it, and
     raises ProbeError. Raises nothing."""
-    there, heard = site.timing.together([lambda: _role_there(site, name), lambda: hearing.hastd(site.here, remote)])
+    there, heard = context.timing.together(
+        [lambda: _role_there(context, name), lambda: hearing.hastd(context.here, remote)]
+    )
     try:
-        here = hast.resource(site.here.node(), name)
+        here = hast.resource(context.here.node(), name)
         if not _goes_on_alone(there if isinstance(there, Role) else None, carp()):
             return "the other node does not say any more that it goes on alone"
     except (hast.NoState, ProbeError) as error:
@@ -57,12 +59,12 @@ def why_void(site: Site, name: str, remote: str, carp: Callable[[], CarpState | 
     return "this node has written alone meanwhile" if _has_more(here) else ""
 
 
-def _role_there(site: Site, name: str) -> Role | None:
+def _role_there(context: Context, name: str) -> Role | None:
     """The role that the other node says it has now; None where it says none."""
-    if site.peer is None:
+    if context.peer is None:
         return None
     try:
-        return hast.resource(site.peer.node(ASK), name).role
+        return hast.resource(context.peer.node(ASK), name).role
     except (hast.NoState, ProbeError):
         return None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from remediate.site import Site
+from remediate.context import Context
 from remediate.state.journal import ERR
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ PATIENCE, LOOK_AGAIN = 60.0, 0.2
 """Seconds that a call waits for another one to end, and between two looks whether it has."""
 
 
-def patiently(site: Site, why: str, call: Callable[[], Outcome]) -> Outcome:
+def patiently(context: Context, why: str, call: Callable[[], Outcome]) -> Outcome:
     """What the call gives once no other one runs. Raises what the call raises."""
     from remediate.failover.converge import Result
 
@@ -27,6 +27,6 @@ def patiently(site: Site, why: str, call: Callable[[], Outcome]) -> Outcome:
         outcome = outcome if outcome.result is not Result.BUSY else call()
         return outcome.result is not Result.BUSY
 
-    if not site.timing.until(ran, PATIENCE, LOOK_AGAIN):
-        site.journal.entry("worker", why=why, result=f"not taken up: {'; '.join(outcome.said)}", severity=ERR)
+    if not context.timing.until(ran, PATIENCE, LOOK_AGAIN):
+        context.journal.entry("worker", why=why, result=f"not taken up: {'; '.join(outcome.said)}", severity=ERR)
     return outcome

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Role, Status
+from remediate.context import Context
 from remediate.failover import hearing
 from remediate.failover.facts import Peer
 from remediate.failover.hearing import Heard
 from remediate.failover.resource import Place
-from remediate.site import Site
 
 ASK = 4.0
 """Seconds for one question to the other node."""
@@ -41,7 +41,7 @@ class Standing(NamedTuple):
     node: str = ""
 
 
-def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standing:
+def look(context: Context, place: Place, known: hast.Resource | None = None) -> Standing:
     """What is known now; `known`: the resource on this node, where it has been looked at just before. Never raises:
     what cannot be known is Peer.LINGERS.
 
@@ -60,7 +60,7 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
 
     def ask_it() -> None:
         try:
-            found[0] = _answer(site, place)
+            found[0] = _answer(context, place)
         except (Unreachable, Hangs, OutOfTime) as error:
             if hearing.is_silence(error):
                 silent.append("it cannot be asked")
@@ -69,29 +69,29 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
 
     def see_signs() -> None:
         try:
-            here.append(known or hast.resource(site.here.node(), place.name))
-            gone.extend(_signs(site, here[0].remoteaddr))
+            here.append(known or hast.resource(context.here.node(), place.name))
+            gone.extend(_signs(context, here[0].remoteaddr))
         except (hast.NoState, ProbeError) as error:
             trouble.append(error)
 
     def ask_witness() -> None:
-        witness = site.config.failover.witness
-        if witness and hearing.machine(site.here, witness) is not Heard.ALIVE:
+        witness = context.config.failover.witness
+        if witness and hearing.machine(context.here, witness) is not Heard.ALIVE:
             cut_off.append(f"the witness {witness} does not answer: this node may be the one that is cut off")
         witnessed.append(True)
 
     def known_to_be_gone() -> bool:
-        answers = site.peer is not None and site.peer.has_answered
+        answers = context.peer is not None and context.peer.has_answered
         return len(gone) > 1 and bool(witnessed) and not cut_off and not answers
 
-    site.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
+    context.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
     if not here:
         why = f"the state of the resource here is not known: {trouble[0]}"
         return Standing(Peer.LINGERS, why, False, isinstance(trouble[0], hast.HastdDown))
     asked = found[0]
     if asked is not None:
         return asked
-    if not site.config.failover.management:
+    if not context.config.failover.management:
         gone += silent
     if cut_off:
         return Standing(Peer.LINGERS, cut_off[0], False)
@@ -104,40 +104,40 @@ def look(site: Site, place: Place, known: hast.Resource | None = None) -> Standi
     return Standing(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
 
 
-def await_news(site: Site, place: Place) -> None:
+def await_news(context: Context, place: Place) -> None:
     """Wait until the other node may have let go: this node's secondary worker ends at that moment, as its connection is
     closed. It ends for other reasons too, so that it is only a reason to look again; as is RARELY seconds without it.
     Raises nothing."""
-    if not has_primary(site, place):
-        site.timing.sleep(RARELY)
+    if not has_primary(context, place):
+        context.timing.sleep(RARELY)
     else:
-        site.timing.until(lambda: not has_primary(site, place), RARELY, TIGHTLY)
+        context.timing.until(lambda: not has_primary(context, place), RARELY, TIGHTLY)
 
 
-def has_primary(site: Site, place: Place) -> bool:
+def has_primary(context: Context, place: Place) -> bool:
     """Whether a primary is connected to this node, as its secondary worker says; not where nothing is known. Raises
     nothing."""
     try:
-        here = hast.resource(site.here.node(), place.name)
+        here = hast.resource(context.here.node(), place.name)
     except (hast.NoState, ProbeError):
         return False
     return here.role is Role.SECONDARY and here.status is not Status.ABSENT
 
 
-def ask(site: Site, place: Place) -> Standing | None:
+def ask(context: Context, place: Place) -> Standing | None:
     """What the other node says itself, None where it cannot be asked. Raises nothing."""
     try:
-        return _answer(site, place)
+        return _answer(context, place)
     except ProbeError:
         return None
 
 
-def _answer(site: Site, place: Place) -> Standing | None:
+def _answer(context: Context, place: Place) -> Standing | None:
     """What the other node says itself, None where there is no way to it or its hastd gives no role. One whose hastd
     hangs may be primary still, with writes in its buffers. Raises ProbeError."""
-    if site.peer is None:
+    if context.peer is None:
         return None
-    node = site.peer.node(ASK)
+    node = context.peer.node(ASK)
     try:
         role = hast.resource(node, place.name).role
     except hast.HastdDown as error:
@@ -151,12 +151,12 @@ def _answer(site: Site, place: Place) -> Standing | None:
     return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
 
 
-def _signs(site: Site, remoteaddr: str) -> list[str]:
+def _signs(context: Context, remoteaddr: str) -> list[str]:
     """The signs that the other node is not there, in words; looked for at the same time."""
-    management = site.config.failover.management
-    looks = [lambda: hearing.hastd(site.here, remoteaddr)]
+    management = context.config.failover.management
+    looks = [lambda: hearing.hastd(context.here, remoteaddr)]
     says = [f"its hastd does not answer at {remoteaddr}"]
     if management:
-        looks.append(lambda: hearing.machine(site.here, management))
+        looks.append(lambda: hearing.machine(context.here, management))
         says.append(f"its address {management} does not answer")
-    return [sign for heard, sign in zip(site.timing.together(looks), says, strict=True) if heard is Heard.SILENT]
+    return [sign for heard, sign in zip(context.timing.together(looks), says, strict=True) if heard is Heard.SILENT]

@@ -21,9 +21,9 @@ from collections.abc import Iterable
 
 from checks.probes import route
 from checks.probes.node import Node
-from checks.probes.times import utc
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from checks.probes.timestamps import utc
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.state.store import StateError, StateUnreadable, Store
 
 NAME = "peer_route.json"
@@ -47,40 +47,40 @@ def _gateway(address: str) -> str:
     return "::1" if ":" in address else "127.0.0.1"
 
 
-def reject(site: Site, addresses: Iterable[str]) -> str:
+def reject(context: Context, addresses: Iterable[str]) -> str:
     """Reject connections to these addresses; what was done, for the journal. Raises StepFailed where nothing is: then
     the role is only taken more slowly. Raises ProbeError."""
     wanted = tuple(sorted(addresses))
     try:
-        site.store.write(NAME, {"version": 1, "addresses": list(wanted), "since": utc(site.timing.wall())})
+        context.store.write(NAME, {"version": 1, "addresses": list(wanted), "since": utc(context.timing.wall())})
     except StateError as error:
         raise StepFailed(f"nothing is rejected: {error}") from None
     for address in wanted:
-        done = site.here.act(add_line(address), SETS)
-        if done.status != 0 and not _is_ours(site.here.node(), address):
-            remove_left(site, wanted)
+        done = context.here.act(add_line(address), SETS)
+        if done.status != 0 and not _is_ours(context.here.node(), address):
+            remove_left(context, wanted)
             raise StepFailed(f"nothing is rejected: `{' '.join(done.argv)}`: {done.words}")
     return f"connections to {', '.join(wanted)} fail at once"
 
 
-def remove(site: Site, addresses: Iterable[str]) -> str:
+def remove(context: Context, addresses: Iterable[str]) -> str:
     """Remove the routes that this process has added, and the note of them; what was done. Raises StepFailed where one
     is left, and ProbeError."""
     wanted = tuple(sorted(addresses))
     for address in wanted:
-        done = site.here.act(delete_line(address), SETS)
-        if done.status != 0 and _is_ours(site.here.node(), address):
+        done = context.here.act(delete_line(address), SETS)
+        if done.status != 0 and _is_ours(context.here.node(), address):
             raise StepFailed(f"connections to {address} are still rejected: `{' '.join(done.argv)}`: {done.words}")
     try:
-        site.store.remove(NAME)
+        context.store.remove(NAME)
     except StateError as error:
         raise StepFailed(f"no route is left, but the note of it is: {error}") from None
     return f"connections to {', '.join(wanted)} are possible again" if wanted else "no route was left"
 
 
-def remove_left(site: Site, addresses: Iterable[str]) -> str:
+def remove_left(context: Context, addresses: Iterable[str]) -> str:
     """The same for routes that may have been added by a process that is gone: only those that are ours."""
-    return remove(site, [address for address in addresses if _is_ours(site.here.node(), address)])
+    return remove(context, [address for address in addresses if _is_ours(context.here.node(), address)])
 
 
 def left(store: Store, node: Node, remotes: Iterable[str], unconnected: Iterable[str]) -> frozenset[str]:

@@ -119,7 +119,7 @@ def arranged(
 
 def _rejected(tracks: Mapping[str, Track], resources: Mapping[str, ResourceState]) -> frozenset[str]:
     """The other node's addresses that are to be rejected while roles are taken: where the other node is gone, or is
-    awaited and may turn out to be (`carry` looks). Not beside a resource of which it says that it has let go."""
+    awaited and may turn out to be (`executor` looks). Not beside a resource of which it says that it has let go."""
     taken = [resources[name] for name, track in tracks.items() if Step(Do.BECOME_PRIMARY, name) in track]
     if any(state.peer in (Peer.LET_GO, Peer.HOLDS) for state in taken):
         return frozenset()

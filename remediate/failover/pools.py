@@ -12,9 +12,9 @@ from checks.probes.beneath import Lies, ground
 from checks.probes.errors import Hangs
 from checks.probes.filesystem import Mount, belongs
 from checks.probes.identity import host_id_of
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place
-from remediate.site import Site
 
 ZPOOL, ZDB = "/sbin/zpool", "/usr/sbin/zdb"
 LOOKS = 10.0
@@ -29,14 +29,14 @@ LABEL_NAME = r"(?m)^\s*name: '(?P<name>[A-Za-z][A-Za-z0-9_.:-]{0,200})'$"
 """zdb(8) -l: the name in the label."""
 
 
-def of_mount(site: Site, there: Mount, place: Place) -> str:
+def of_mount(context: Context, there: Mount, place: Place) -> str:
     """The name of the pool that is mounted there and is the resource's; empty where none is."""
     if there.kind != "zfs":
         return ""
     pool = there.device.partition("/")[0]
     if belongs(there, place.device, place.pool):
         return pool
-    return pool if ground(site.here.node(), there, place.wanted).lies is Lies.ON_IT else ""
+    return pool if ground(context.here.node(), there, place.wanted).lies is Lies.ON_IT else ""
 
 
 def import_pool(place: Place, *more: str, name: str = "") -> tuple[str, ...]:
@@ -44,31 +44,31 @@ def import_pool(place: Place, *more: str, name: str = "") -> tuple[str, ...]:
     return ZPOOL, "import", *more, "-d", "/dev/hast", "-o", "cachefile=none", name or place.pool
 
 
-def take(site: Site, place: Place) -> str:
+def take(context: Context, place: Place) -> str:
     """Import the pool, without -f; with it only where the other node of the pair was the last to have it. The name of
     what was imported. Raises StepFailed, ProbeError."""
     if place.pooled and place.name != min(place.pooled):
-        return _await_import(site, place)
-    _await_devices(site, place)
+        return _await_import(context, place)
+    _await_devices(context, place)
     name = place.pool
-    done = site.here.act(import_pool(place), MOUNTS)
+    done = context.here.act(import_pool(place), MOUNTS)
     last = re.search(IN_USE, done.stderr + done.stdout)
-    if done.status != 0 and not last and not place.configured_pool and (other := _name_on(site, place)) != name:
+    if done.status != 0 and not last and not place.configured_pool and (other := _name_on(context, place)) != name:
         name = other
-        done = site.here.act(import_pool(place, name=name), MOUNTS)
+        done = context.here.act(import_pool(place, name=name), MOUNTS)
         last = re.search(IN_USE, done.stderr + done.stdout)
     if done.status != 0 and last and _is_of_the_pair(place, last["host"], last["hostid"] or ""):
-        done = site.here.act(import_pool(place, "-f", name=name), MOUNTS)
+        done = context.here.act(import_pool(place, "-f", name=name), MOUNTS)
     if done.status != 0:
         whose = f", last used by {last['host']}, which is not of this pair" if last else ""
         raise StepFailed(f"the pool {name} cannot be imported{whose}: {done.words}")
     return name
 
 
-def is_imported(site: Site, pool: str) -> bool:
+def is_imported(context: Context, pool: str) -> bool:
     """A pool can be there without being mounted. One that does not answer is suspended, and there."""
     try:
-        return site.here.act((ZPOOL, "list", "-H", "-o", "name", pool), LOOKS).status == 0
+        return context.here.act((ZPOOL, "list", "-H", "-o", "name", pool), LOOKS).status == 0
     except Hangs:
         return True
 
@@ -83,40 +83,40 @@ def leaves_the_export(place: Place) -> bool:
     return bool(place.pooled) and place.name != min(place.pooled)
 
 
-def await_export(site: Site, pool: str) -> str:
+def await_export(context: Context, pool: str) -> str:
     """Wait until the pool is gone; what was seen. Raises StepFailed."""
-    if not site.timing.until(lambda: not is_imported(site, pool), MOUNTS, EVERY):
+    if not context.timing.until(lambda: not is_imported(context, pool), MOUNTS, EVERY):
         raise StepFailed(f"the pool {pool} was not exported within {MOUNTS:g} s")
     return f"the pool {pool} is exported"
 
 
-def _name_on(site: Site, place: Place) -> str:
+def _name_on(context: Context, place: Place) -> str:
     """The name in the label of the pool on the device: it need not be that of the resource. Raises ProbeError."""
-    label = site.here.act((ZDB, "-l", place.device), LOOKS)
+    label = context.here.act((ZDB, "-l", place.device), LOOKS)
     found = re.search(LABEL_NAME, label.stdout)
     return found["name"] if label.status == 0 and found else place.pool
 
 
-def _await_devices(site: Site, place: Place) -> None:
+def _await_devices(context: Context, place: Place) -> None:
     missing = list(place.pooled_devices)
 
     def there() -> bool:
-        missing[:] = [device for device in missing if not _exists(site, device)]
+        missing[:] = [device for device in missing if not _exists(context, device)]
         return not missing
 
-    if not site.timing.until(there, MOUNTS, EVERY):
+    if not context.timing.until(there, MOUNTS, EVERY):
         raise StepFailed(f"the pool {place.pool} needs {', '.join(missing)} too: not there within {MOUNTS:g} s")
 
 
-def _await_import(site: Site, place: Place) -> str:
-    if not site.timing.until(lambda: is_imported(site, place.pool), 2 * MOUNTS, EVERY):
+def _await_import(context: Context, place: Place) -> str:
+    if not context.timing.until(lambda: is_imported(context, place.pool), 2 * MOUNTS, EVERY):
         raise StepFailed(f"the pool {place.pool} was not imported within {2 * MOUNTS:g} s, with {min(place.pooled)}")
     return place.pool
 
 
-def _exists(site: Site, device: str) -> bool:
-    machine = site.here.machine
-    return machine.exists(device) if machine else site.here.node().run("ls", device).status == 0
+def _exists(context: Context, device: str) -> bool:
+    machine = context.here.machine
+    return machine.exists(device) if machine else context.here.node().run("ls", device).status == 0
 
 
 def _is_of_the_pair(place: Place, host: str, hostid: str) -> bool:

@@ -17,9 +17,9 @@ from checks.probes.errors import ProbeError
 from checks.probes.nfs import MNT3_OK, MNT3ERR_ACCES, NFS3_OK
 from checks.probes.rpc import Address, Endpoint, Protocol
 from checks.probes.rpc_errors import Rejected, RpcError
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place
-from remediate.site import Site
 from remediate.timing import Timing
 
 HASTWATCH = "/usr/local/hastwatch/bin/hastwatch"
@@ -63,7 +63,7 @@ class Answer(NamedTuple):
         return self.why or self.served.value
 
 
-def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
+def verify(context: Context, place: Place, heed: Callable[[], None]) -> str:
     """Wait until clients are served; what was seen, for the journal. `heed` is called before every look, and raises
     where the wait is for nothing. Raises StepFailed."""
     if not place.exported:
@@ -74,22 +74,22 @@ def verify(site: Site, place: Place, heed: Callable[[], None]) -> str:
 
     def served() -> bool:
         heed()
-        seen[0] = look(site, place)
+        seen[0] = look(context, place)
         return seen[0].is_alive
 
-    if not site.timing.until(served, SERVED, EVERY):
+    if not context.timing.until(served, SERVED, EVERY):
         raise StepFailed(f"clients are not served {place.exported} at {place.address}: {seen[0].says}")
     return f"{place.exported} at {place.address}: {seen[0].says}"
 
 
-def look(site: Site, place: Place) -> Answer:
+def look(context: Context, place: Place) -> Answer:
     """Whether clients are served. Raises nothing."""
-    if site.here.machine:
-        return site.here.machine.reach(place.address, place.exported, site.timing)
-    if not site.here.via:
-        return answer(place.address, place.exported, site.timing)
+    if context.here.machine:
+        return context.here.machine.reach(place.address, place.exported, context.timing)
+    if not context.here.via:
+        return answer(place.address, place.exported, context.timing)
     try:
-        done = site.here.act((HASTWATCH, "reach", place.address, place.exported), ANSWER + 2)
+        done = context.here.act((HASTWATCH, "reach", place.address, place.exported), ANSWER + 2)
     except ProbeError as error:
         return Answer(Served.NO, str(error))
     return told(done.status, done.words)

@@ -7,8 +7,8 @@ that must not serve stops, whatever its state directory is like.
 from __future__ import annotations
 
 from checks.probes.maintenance import Maintenance
-from remediate.failover import hold
-from remediate.site import Site
+from remediate.context import Context
+from remediate.failover import carp_demotion
 from remediate.state import events, failures, maintenance
 from remediate.state.store import StateNotKept, StateUnreadable
 
@@ -17,18 +17,22 @@ class Remembered:
     """What one look at a node finds of it: the maintenance and the block that are in force, and what is wrong. Looks at
     several resources at the same time share it."""
 
-    def __init__(self, site: Site, now: float) -> None:
-        self._store = site.store
+    def __init__(self, context: Context, now: float) -> None:
+        self._store = context.store
         self.maintenance: Maintenance | None = None
         self.blocked = ""
-        read = (failures.unreadable(site.store), hold.unreadable(site.store), events.read(site.store).unreadable)
+        read = (
+            failures.unreadable(context.store),
+            carp_demotion.unreadable(context.store),
+            events.read(context.store).unreadable,
+        )
         self._troubles = [why for why in read if why]
         try:
-            self.maintenance = maintenance.begun(site.store, now)
+            self.maintenance = maintenance.begun(context.store, now)
         except StateUnreadable as error:
             self.doubt(error)
         if not self._troubles:
-            self.blocked = failures.blocked(site.store, now, site.config.failover.window)
+            self.blocked = failures.blocked(context.store, now, context.config.failover.window)
 
     @property
     def trouble(self) -> str:

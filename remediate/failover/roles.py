@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from checks.probes import hast
 from checks.probes.hast import Role
+from remediate.context import Context
 from remediate.failover import devices, known_bug, peer
+from remediate.failover.errors import NoDevice, StepFailed
 from remediate.failover.facts import Facts, Peer
-from remediate.failover.outcome import NoDevice, StepFailed
 from remediate.failover.resource import Place
-from remediate.site import Site
 
 HASTCTL = "/sbin/hastctl"
 TAKES = 20.0
@@ -33,28 +33,28 @@ def order(place: Place, role: Role) -> tuple[str, ...]:
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(site: Site, place: Place, facts: Facts, late: Callable[[], None]) -> str:
+def become_primary(context: Context, place: Place, facts: Facts, late: Callable[[], None]) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
     not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
-    left = _has_device(site, place)
+    left = _has_device(context, place)
     if left:
-        _refuse_old_writes(site, place)
-    give(site, place, Role.PRIMARY)
-    waited = _device_appears(site, place, late)
+        _refuse_old_writes(context, place)
+    give(context, place, Role.PRIMARY)
+    waited = _device_appears(context, place, late)
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
-    looks = [lambda: _refuse_lost(site, place)] if left or site.here.machine is None else []
+    looks = [lambda: _refuse_lost(context, place)] if left or context.here.machine is None else []
     if facts.said[place.name].peer_asked:
-        looks.append(lambda: _yield_to_a_primary_peer(site, place))
-    site.timing.together(looks)
+        looks.append(lambda: _yield_to_a_primary_peer(context, place))
+    context.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
 
 
-def _refuse_old_writes(site: Site, place: Place) -> None:
+def _refuse_old_writes(context: Context, place: Place) -> None:
     """A device is here before the role is: a worker that was killed has left it (primary.c, cleanup(), is not run). The
     next one takes it over with every request that waits in the kernel (init_ggate(): G_GATE_CMD_CANCEL; g_gate.c has
     no timeout for them), and such a write may be older than what the other node has written since. Raises StepFailed
     unless nobody has it open, ProbeError."""
-    if site.timing.until(lambda: not _has_device(site, place), LATE, EVERY) or devices.is_closed(site, place):
+    if context.timing.until(lambda: not _has_device(context, place), LATE, EVERY) or devices.is_closed(context, place):
         return
     raise StepFailed(
         f"{place.device} was left by a worker that was killed, and is in use: hastd would write what waits for it over"
@@ -62,81 +62,81 @@ def _refuse_old_writes(site: Site, place: Place) -> None:
     )
 
 
-def await_device(site: Site, place: Place) -> str:
+def await_device(context: Context, place: Place) -> str:
     """Wait for the device of a role that was taken before, as by a convergence that was killed; what was seen, for the
     journal. Raises StepFailed, ProbeError."""
-    return f"{place.device} after {_device_appears(site, place, _nothing):.2f} s"
+    return f"{place.device} after {_device_appears(context, place, _nothing):.2f} s"
 
 
 def _nothing() -> None:
     """The worker is waited for, whatever it waits for."""
 
 
-def _device_appears(site: Site, place: Place, late: Callable[[], None]) -> float:
+def _device_appears(context: Context, place: Place, late: Callable[[], None]) -> float:
     """Wait until the primary worker offers its device; the seconds that it took. The worker first tries to connect to
     the other node (primary.c, hastd_primary()), so a dead one delays the device. Raises StepFailed, ProbeError."""
-    began = asked = site.timing.now()
+    began = asked = context.timing.now()
     told = False
 
     def there() -> bool:
         nonlocal asked, told
-        if _has_device(site, place):
+        if _has_device(context, place):
             return True
-        if not told and site.timing.now() - began >= LATE:
+        if not told and context.timing.now() - began >= LATE:
             told = True
             late()
-        if site.timing.now() - asked >= ROLE_EVERY:
-            asked = site.timing.now()
-            _refuse_lost(site, place)
+        if context.timing.now() - asked >= ROLE_EVERY:
+            asked = context.timing.now()
+            _refuse_lost(context, place)
         return False
 
-    if not site.timing.until(there, DEVICE, DEVICE_EVERY):
-        why = known_bug.here(site) if known_bug.is_why(site, place.name) else ""
+    if not context.timing.until(there, DEVICE, DEVICE_EVERY):
+        why = known_bug.here(context) if known_bug.is_why(context, place.name) else ""
         error = NoDevice if why else StepFailed
         raise error(f"{place.device} has not appeared within {DEVICE:g} s" + (f": {why}" if why else ""))
-    return site.timing.now() - began
+    return context.timing.now() - began
 
 
-def _has_device(site: Site, place: Place) -> bool:
+def _has_device(context: Context, place: Place) -> bool:
     """Raises ProbeError."""
-    machine = site.here.machine
-    return machine.exists(place.device) if machine else site.here.node().run("ls", place.device).status == 0
+    machine = context.here.machine
+    return machine.exists(place.device) if machine else context.here.node().run("ls", place.device).status == 0
 
 
-def _refuse_lost(site: Site, place: Place) -> None:
-    role = _role(site, place)
+def _refuse_lost(context: Context, place: Place) -> None:
+    role = _role(context, place)
     if role is not Role.PRIMARY:
         raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
 
 
-def become(site: Site, place: Place, role: Role) -> None:
+def become(context: Context, place: Place, role: Role) -> None:
     """Take the role secondary or init. Where the device of a primary goes it was given up. Raises StepFailed,
     ProbeError."""
-    was_primary = site.here.machine is not None and site.here.machine.exists(place.device)
-    give(site, place, role)
-    if was_primary and site.timing.until(lambda: not _has_device(site, place), TAKES, EVERY):
+    was_primary = context.here.machine is not None and context.here.machine.exists(place.device)
+    give(context, place, role)
+    if was_primary and context.timing.until(lambda: not _has_device(context, place), TAKES, EVERY):
         return
-    if not site.timing.until(lambda: _role(site, place) is role, TAKES, EVERY):
+    if not context.timing.until(lambda: _role(context, place) is role, TAKES, EVERY):
         raise StepFailed(f"the role of {place.name} is not {role.value}")
 
 
-def give(site: Site, place: Place, role: Role) -> None:
+def give(context: Context, place: Place, role: Role) -> None:
     """Order hastd to take a role. Raises StepFailed, ProbeError."""
-    done = site.here.act(order(place, role), TAKES)
+    done = context.here.act(order(place, role), TAKES)
     if done.status != 0:
         raise StepFailed(f"`{' '.join(done.argv[-4:])}` ends with {done.status}: {done.words}")
 
 
-def _role(site: Site, place: Place) -> Role:
+def _role(context: Context, place: Place) -> Role:
     try:
-        return hast.resource(site.here.node(), place.name).role
+        return hast.resource(context.here.node(), place.name).role
     except hast.NoState as error:
         raise StepFailed(str(error)) from None
 
 
-def _yield_to_a_primary_peer(site: Site, place: Place) -> None:
+def _yield_to_a_primary_peer(context: Context, place: Place) -> None:
     """Both nodes may have seen the other let go at the same moment; then the one whose name in hast.conf, which is the
     same file on both, comes later gives way."""
-    asked = peer.ask(site, place)
+    asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
         raise StepFailed(f"{asked.says} at the same time, and this node gives way")

@@ -19,10 +19,10 @@ from checks.probes.errors import Hangs, ProbeError
 from checks.probes.node import Node
 from checks.probes.process import Completed
 from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.filesystems import there_now
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
 
 SERVICE = "/usr/sbin/service"
 KILL = "/bin/kill"
@@ -63,7 +63,7 @@ def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def stop(site: Site, names: tuple[str, ...]) -> str:
+def stop(context: Context, names: tuple[str, ...]) -> str:
     """Stop the other services one by one, then the daemons of NFS together. One of the other services that does not
     stop keeps nothing up: the unmount ends whoever uses the file system. What went wrong, for the journal. Raises
     StepFailed, ProbeError."""
@@ -71,51 +71,51 @@ def stop(site: Site, names: tuple[str, ...]) -> str:
     for name in names:
         if name not in NFS_DAEMONS:
             try:
-                _service(site, name, "onestop")
+                _service(context, name, "onestop")
             except (StepFailed, ProbeError) as error:
                 trouble.append(str(error))
     if daemons := [name for name in names if name in NFS_DAEMONS]:
-        found = processes(site.here.node())
-        site.timing.together([lambda name=name: _end(site, name, found) for name in daemons])  # type: ignore[misc]
+        found = processes(context.here.node())
+        context.timing.together([lambda name=name: _end(context, name, found) for name in daemons])  # type: ignore[misc]
     return "; ".join(trouble)
 
 
-def start(site: Site, names: tuple[str, ...], points: tuple[str, ...], may_run: bool = True) -> None:
+def start(context: Context, names: tuple[str, ...], points: tuple[str, ...], may_run: bool = True) -> None:
     """Start what NFS stands on, then mountd, anew where it runs, then nfsd when mountd has exported the file systems at
     `points`, then the other services. What runs already is looked for where some of it `may_run`, and where a start
     fails. Whether nfsd stays is for the caller to see (`await_running`, or as a client). Raises StepFailed,
     ProbeError."""
     nfs = any(name in NFS_DAEMONS for name in names)
     try:
-        _start(site, names, points, processes(site.here.node()) if nfs and may_run else ())
+        _start(context, names, points, processes(context.here.node()) if nfs and may_run else ())
     except _Meanwhile:
-        _start(site, names, points, processes(site.here.node()))
+        _start(context, names, points, processes(context.here.node()))
 
 
-def _start(site: Site, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
+def _start(context: Context, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
     runs = running(found)
     base = tuple(name for name in BASE if name in names and name not in runs)
     for name in base:  # in this order: their scripts start what they stand on
-        _begin(site, name)
-    await_running(site, base)
+        _begin(context, name)
+    await_running(context, base)
     if "mountd" in names:
         if "mountd" in runs:
-            _end(site, "mountd", found)
-        _begin(site, "mountd")
+            _end(context, "mountd", found)
+        _begin(context, "mountd")
     if set(SERVING) & set(names):
-        _await_exports(site, points)
+        _await_exports(context, points)
     if "nfsd" in names and "nfsd" not in runs:
-        _begin(site, "nfsd")
+        _begin(context, "nfsd")
     for name in names:
         if name not in NFS_DAEMONS:
-            _service(site, name, "onestart")
+            _service(context, name, "onestart")
 
 
-def await_running(site: Site, names: tuple[str, ...]) -> None:
+def await_running(context: Context, names: tuple[str, ...]) -> None:
     """Wait until the daemons of NFS among the names run. Raises StepFailed, ProbeError."""
     wanted = {name for name in names if name in NFS_DAEMONS}
-    if wanted and not site.timing.until(lambda: wanted <= running_daemons(site.here.node()), STARTS):
-        missing = wanted - running_daemons(site.here.node())
+    if wanted and not context.timing.until(lambda: wanted <= running_daemons(context.here.node()), STARTS):
+        missing = wanted - running_daemons(context.here.node())
         raise StepFailed(f"{' and '.join(sorted(missing))} was started and does not run")
 
 
@@ -132,11 +132,11 @@ def start_lines(names: tuple[str, ...]) -> list[str]:
     return [f"service {name} onestart" for name in names]
 
 
-def _await_exports(site: Site, points: tuple[str, ...]) -> None:
+def _await_exports(context: Context, points: tuple[str, ...]) -> None:
     def missing() -> list[str]:
-        return [point for point in points if not ((there := there_now(site, point)) and there.exported)]
+        return [point for point in points if not ((there := there_now(context, point)) and there.exported)]
 
-    if not site.timing.until(lambda: not missing(), EXPORTS, EXPORTED):
+    if not context.timing.until(lambda: not missing(), EXPORTS, EXPORTED):
         raise StepFailed(f"mountd has not exported {', '.join(missing())} within {EXPORTS:g} s")
 
 
@@ -144,49 +144,49 @@ class _Meanwhile(StepFailed):
     """Somebody else has started mountd, which may not have seen the mount."""
 
 
-def _begin(site: Site, name: str) -> None:
+def _begin(context: Context, name: str) -> None:
     """Start a daemon of NFS that does not run; another one that somebody else has started meanwhile is as good, but for
     mountd. Raises _Meanwhile, StepFailed, ProbeError."""
-    failed = site.here.act((SERVICE, name, "onestart"), STARTS)
+    failed = context.here.act((SERVICE, name, "onestart"), STARTS)
     if failed.status == 0:
         return
-    if name in running_daemons(site.here.node()):
+    if name in running_daemons(context.here.node()):
         if name == "mountd":
             raise _Meanwhile("mountd was started by somebody else")
         return
     if name != "mountd":
-        again = site.here.act((*UNSEEING, f"/etc/rc.d/{name}", "onestart"), STARTS)
-        if again.status == 0 or name in running_daemons(site.here.node()):
+        again = context.here.act((*UNSEEING, f"/etc/rc.d/{name}", "onestart"), STARTS)
+        if again.status == 0 or name in running_daemons(context.here.node()):
             return
     raise StepFailed(_failed(name, "onestart", failed))
 
 
-def _end(site: Site, name: str, found: tuple[Process, ...]) -> None:
+def _end(context: Context, name: str, found: tuple[Process, ...]) -> None:
     """End a daemon of NFS that was seen, by its signal, by SIGKILL where that does not help, and at last by rc(8)."""
     for signal in (SIGNALS.get(name, "TERM"), "KILL"):
-        if not pids(found, name) or _signalled(site, name, signal, found):
+        if not pids(found, name) or _signalled(context, name, signal, found):
             return
-        found = processes(site.here.node())
-    _service(site, name, "onestop")
-    if name in running_daemons(site.here.node()):
+        found = processes(context.here.node())
+    _service(context, name, "onestop")
+    if name in running_daemons(context.here.node()):
         raise StepFailed(f"{name} does not end")
 
 
-def _signalled(site: Site, name: str, signal: str, found: tuple[Process, ...]) -> bool:
+def _signalled(context: Context, name: str, signal: str, found: tuple[Process, ...]) -> bool:
     """Send a daemon a signal; whether it ends, and what has its name and is of it."""
-    machine, masters = site.here.machine, pids(found, name)
+    machine, masters = context.here.machine, pids(found, name)
     if machine is None:
-        site.here.act((KILL, f"-{signal}", *map(str, masters)), STOPS)
-        return site.timing.until(lambda: name not in running_daemons(site.here.node()), STOPS)
+        context.here.act((KILL, f"-{signal}", *map(str, masters)), STOPS)
+        return context.timing.until(lambda: name not in running_daemons(context.here.node()), STOPS)
     family = {process.pid for process in found if process.pid in masters or process.ppid in masters}
     for pid in masters:
         machine.send(pid, signal)
-    return site.timing.until(lambda: not any(machine.runs(pid) for pid in family), STOPS, ENDS)
+    return context.timing.until(lambda: not any(machine.runs(pid) for pid in family), STOPS, ENDS)
 
 
-def _service(site: Site, name: str, verb: str) -> None:
-    done = site.here.act((SERVICE, name, verb), RC[verb])
-    if done.status != 0 and not _is_so_already(site, name, verb):
+def _service(context: Context, name: str, verb: str) -> None:
+    done = context.here.act((SERVICE, name, verb), RC[verb])
+    if done.status != 0 and not _is_so_already(context, name, verb):
         raise StepFailed(_failed(name, verb, done))
 
 
@@ -194,9 +194,9 @@ def _failed(name: str, verb: str, done: Completed) -> str:
     return f"`service {name} {verb}` ends with {done.status}: {done.words}"
 
 
-def _is_so_already(site: Site, name: str, verb: str) -> bool:
+def _is_so_already(context: Context, name: str, verb: str) -> bool:
     """service(8) fails for what runs already, and for what does not run any more."""
-    node = site.here.node()
+    node = context.here.node()
     runs = name in (running_daemons(node) if name in NFS_DAEMONS else running_services(node, [name]))
     return runs is (verb == "onestart")
 

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import re
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.silence import NAME, OID, SILENT, Silence, as_values, from_values
-from checks.probes.times import utc
-from remediate.failover.outcome import StepFailed
+from checks.probes.timestamps import utc
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.this_boot import this_boot
-from remediate.site import Site
 from remediate.state.journal import INFO, WARNING
 from remediate.state.store import StateError, StateUnreadable, Store
 
@@ -36,39 +36,41 @@ SETS = 5.0
 """Seconds for one call of sysctl(8)."""
 
 
-def begin(site: Site) -> str:
+def begin(context: Context) -> str:
     """Drop segments to closed ports from now on; what was done, for the journal. Does nothing where they are dropped
     already. Raises nothing: a transition is right without it, and only slower for clients."""
     try:
-        boot = this_boot(site)
+        boot = this_boot(context)
         if not boot:
             return f"not set: this boot has no mark, and {OID} could not be restored by whoever comes next"
-        value = _value(site)
+        value = _value(context)
         if value == SILENT:
             return f"{OID} is {SILENT} already"
-        site.store.update(NAME, lambda kept: as_values(_begun(kept, value, boot, site.timing.wall())), lambda error: {})
-        _set(site, SILENT)
+        context.store.update(
+            NAME, lambda kept: as_values(_begun(kept, value, boot, context.timing.wall())), lambda error: {}
+        )
+        _set(context, SILENT)
     except (ProbeError, StateError, StepFailed) as error:
         return f"not set: {error}"
     return f"{OID} is {SILENT}, and was {value}"
 
 
-def end(site: Site) -> str:
+def end(context: Context) -> str:
     """Restore what `begin` replaced, whichever process called it; why that could not be done, empty where it was, or
     there was nothing to restore. Raises nothing."""
     try:
-        record = kept(site.store)
+        record = kept(context.store)
         if record is None:
             return ""
         said = "the value went with the boot that it was set in"
-        if same_boot(record.boot, this_boot(site)):
-            said = _restored(site, record)
-        site.store.remove(NAME)
+        if same_boot(record.boot, this_boot(context)):
+            said = _restored(context, record)
+        context.store.remove(NAME)
     except (ProbeError, StateError, StepFailed) as error:
         why = f"{OID} is not restored: {error}"
-        site.journal.entry("silence", why="the transition is over", result=f"failed: {why}", severity=WARNING)
+        context.journal.entry("silence", why="the transition is over", result=f"failed: {why}", severity=WARNING)
         return why
-    site.journal.entry("silence", why="the transition is over", result=said, severity=INFO)
+    context.journal.entry("silence", why="the transition is over", result=said, severity=INFO)
     return ""
 
 
@@ -97,33 +99,33 @@ def _begun(kept: object, value: int, boot: str, now: float) -> Silence:
     return Silence(value, boot, now)
 
 
-def _restored(site: Site, record: Silence) -> str:
+def _restored(context: Context, record: Silence) -> str:
     """Where somebody has set another value meanwhile, that one stays. Raises StepFailed, ProbeError."""
-    value = _value(site)
+    value = _value(context)
     if value != SILENT:
         return f"{OID} is {value} already"
-    _set(site, record.before)
+    _set(context, record.before)
     return f"{OID} is {record.before} again, since {utc(record.since)} it was {SILENT}"
 
 
-def _value(site: Site) -> int:
+def _value(context: Context) -> int:
     """Raises StepFailed, ProbeError."""
-    if site.here.machine:
-        return site.here.machine.integer(OID)
-    done = site.here.act((SYSCTL, "-n", OID), SETS)
+    if context.here.machine:
+        return context.here.machine.integer(OID)
+    done = context.here.act((SYSCTL, "-n", OID), SETS)
     if done.status != 0 or not re.fullmatch(r"-?\d{1,10}", done.stdout.strip()):
         raise StepFailed(f"`sysctl -n {OID}` says {done.stdout.strip() or done.words}")
     return int(done.stdout)
 
 
-def _set(site: Site, value: int) -> None:
+def _set(context: Context, value: int) -> None:
     """sysctl(8) prints the value that the kernel has then. Raises StepFailed, ProbeError."""
-    machine = site.here.machine
+    machine = context.here.machine
     if machine:
         machine.set_integer(OID, value)
         if machine.integer(OID) != value:
             raise StepFailed(f"{OID} is {machine.integer(OID)}, though it was set to {value}")
         return
-    done = site.here.act((SYSCTL, f"{OID}={value}"), SETS)
+    done = context.here.act((SYSCTL, f"{OID}={value}"), SETS)
     if done.status != 0 or not re.search(rf"-> {value}\s*$", done.stdout):
         raise StepFailed(f"`sysctl {OID}={value}` ends with {done.status}: {done.words or done.stdout.strip()}")

@@ -1,6 +1,6 @@
 """The steps of a failover, and what each is for.
 
-A step is data. `plan.py` puts steps in order, `carry.py` does them, `hastwatch converge --dry-run` only shows them.
+A step is data. `plan.py` puts steps in order, `executor.py` does them, `hastwatch converge --dry-run` only shows them.
 """
 
 from __future__ import annotations

@@ -10,27 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.probes import carp, damage, hast, maintenance
-from checks.probes.booted import uptime
+from checks.probes.boot_time import uptime
 from checks.probes.carp import CarpState, Vhid, partners, vhids
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role, Status
 from checks.probes.node import Node
+from remediate.context import Context, Transport
 from remediate.failover import hearing, known_bug, proofs, reach, unproven
-from remediate.failover.converge import Outcome, Result, Wish, converge
+from remediate.failover.carp_demotion import SHUTDOWN
+from remediate.failover.converge import ConvergeRequest, Outcome, Result, converge
 from remediate.failover.devices import ELI
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Leaving
 from remediate.failover.filesystems import mounted_now
 from remediate.failover.handover import End, hand_over, prepare
 from remediate.failover.hearing import Heard
-from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK, EVERY
+from remediate.failover.peer_notice import of_peer
 from remediate.failover.resource import Place
-from remediate.failover.telling import of_peer
 from remediate.hurry import within
-from remediate.site import Site, Way
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import Copy
 
@@ -52,89 +52,93 @@ MOST = 240
 """ip_carp.c, CARP_MAXSKEW: advskew and demotion together count for no more."""
 
 
-def switch(site: Site, trigger: str, watch: Callable[[str], None]) -> Outcome:
+def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> Outcome:
     """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
     that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
-    _prove(site, trigger, watch)
-    seen, moving, peer = _ready(site)
-    if _await_settled(site, peer, trigger, watch):
-        seen, moving, peer = _ready(site)
-    line = prepare(site, trigger, moving, watch)
+    _prove(context, trigger, watch)
+    seen, moving, peer = _ready(context)
+    if _await_settled(context, peer, trigger, watch):
+        seen, moving, peer = _ready(context)
+    line = prepare(context, trigger, moving, watch)
     if line is None:
-        _refuse_unwired(site, peer)
-    site.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
-    wish = Wish(trigger, leaving=Leaving.MOVES)
+        _refuse_unwired(context, peer)
+    context.journal.entry("switchover", why=trigger, result=f"begins: {', '.join(moving)}", severity=NOTICE)
+    request = ConvergeRequest(trigger, leaving=Leaving.MOVES)
     if line is not None:
-        handed = hand_over(site, wish, line, moving, SERVED, watch)
+        handed = hand_over(context, request, line, moving, SERVED, watch)
         if handed.end is End.SERVED:
-            return _done(site, trigger, moving, handed.steps, watch)
+            return _done(context, trigger, moving, handed.steps, watch)
         if handed.end is not End.NOT_KNOWN:
-            return _taken_back(site, trigger, handed.said, watch)
-    given = converge(site, wish, watch)  # the whole of it without a session, nothing after one that ended too early
+            return _taken_back(context, trigger, handed.said, watch)
+    given = converge(
+        context, request, watch
+    )  # the whole of it without a session, nothing after one that ended too early
     if given.result is not Result.IN_PLACE:
-        return _taken_back(site, trigger, given.said, watch)
+        return _taken_back(context, trigger, given.said, watch)
     watch("await-service")
     missing = ""
 
     def decided() -> bool:
         nonlocal missing
-        missing = _missing(site, peer, [seen.places[name] for name in moving])
-        return not missing or _came_back(site, seen, moving)
+        missing = _missing(context, peer, [seen.places[name] for name in moving])
+        return not missing or _came_back(context, seen, moving)
 
-    if not site.timing.until(decided, SERVED, EVERY) or missing:
-        return _taken_back(site, trigger, (f"not served by the other node: {missing}",), watch)
-    return _done(site, trigger, moving, given.steps, watch)
+    if not context.timing.until(decided, SERVED, EVERY) or missing:
+        return _taken_back(context, trigger, (f"not served by the other node: {missing}",), watch)
+    return _done(context, trigger, moving, given.steps, watch)
 
 
-def hand_over_at_shutdown(site: Site, watch: Callable[[str], None]) -> None:
+def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> None:
     """Move everything that is active here to a node that is ready to take it, where there is one; otherwise nothing is
     done, and the shutdown goes on by itself. Raises nothing."""
     try:
-        seen = observe(within(site, site.timing.now() + AT_SHUTDOWN))
+        seen = observe(within(context, context.timing.now() + AT_SHUTDOWN))
         moving = _active(seen)
-        if site.peer is None or seen.facts.node.maintenance or not moving:
+        if context.peer is None or seen.facts.node.maintenance or not moving:
             return
-        line = prepare(site, SHUTDOWN, moving, watch, AT_SHUTDOWN)
+        line = prepare(context, SHUTDOWN, moving, watch, AT_SHUTDOWN)
         if line is None:
             return
-        handed = hand_over(site, Wish(SHUTDOWN, leaving=Leaving.GOES_DOWN), line, moving, AT_SHUTDOWN, watch)
+        handed = hand_over(
+            context, ConvergeRequest(SHUTDOWN, leaving=Leaving.GOES_DOWN), line, moving, AT_SHUTDOWN, watch
+        )
         severity = NOTICE if handed.end is End.SERVED else CRIT
-        site.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
+        context.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
     except (StepFailed, ProbeError) as error:
         result = f"nothing is handed over, the shutdown gives the service away: {error}"
-        site.journal.entry("switchover", why=SHUTDOWN, result=result, severity=WARNING)
+        context.journal.entry("switchover", why=SHUTDOWN, result=result, severity=WARNING)
 
 
-def _prove(site: Site, trigger: str, watch: Callable[[str], None]) -> None:
+def _prove(context: Context, trigger: str, watch: Callable[[str], None]) -> None:
     """A copy that only waits to be compared is compared now, where that is soon done. Raises nothing."""
-    if names := proofs.soon_compared(site):
+    if names := proofs.soon_compared(context):
         watch("compare-copies")
-        proofs.try_to(site, names, trigger)
+        proofs.try_to(context, names, trigger)
 
 
 def _active(seen: Seen) -> list[str]:
     return [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
 
 
-def _done(site: Site, trigger: str, moving: list[str], steps: int, watch: Callable[[str], None]) -> Outcome:
+def _done(context: Context, trigger: str, moving: list[str], steps: int, watch: Callable[[str], None]) -> Outcome:
     """The other node serves: what holds this node back now is no switchover any more."""
-    left = converge(site, Wish(trigger), watch)
-    site.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
+    left = converge(context, ConvergeRequest(trigger), watch)
+    context.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
     return Outcome(Result.IN_PLACE, steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
 
 
-def _ready(site: Site) -> tuple[Seen, list[str], Way]:
+def _ready(context: Context) -> tuple[Seen, list[str], Transport]:
     """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
-    seen = observe(site)
+    seen = observe(context)
     moving = _active(seen)
-    return seen, moving, _refuse_unready(site, seen, moving)
+    return seen, moving, _refuse_unready(context, seen, moving)
 
 
-def _await_settled(site: Site, peer: Way, trigger: str, watch: Callable[[str], None]) -> bool:
+def _await_settled(context: Context, peer: Transport, trigger: str, watch: Callable[[str], None]) -> bool:
     """A node that was booted a short while ago believes CARP late (`boot_window`, `boot_settle`): that time is waited
     here, while clients are still served. Whether there was anything to wait for. Raises StepFailed where it is not over
     then, because the node was booted again, and where that is not known."""
-    window = site.config.failover.boot_window
+    window = context.config.failover.boot_window
 
     def left() -> float:
         node = peer.node(ASK)
@@ -147,8 +151,8 @@ def _await_settled(site: Site, peer: Way, trigger: str, watch: Callable[[str], N
             return False
         says = f"the other node was booted a short while ago, and would promote late for {seconds:.0f} s more"
         watch(f"await-settled {seconds:.0f} s")
-        site.journal.entry("switchover", why=trigger, result=f"waits, serving: {says}", severity=NOTICE)
-        site.timing.until(lambda: left() <= 0, seconds + 1, LOOK_AGAIN)
+        context.journal.entry("switchover", why=trigger, result=f"waits, serving: {says}", severity=NOTICE)
+        context.timing.until(lambda: left() <= 0, seconds + 1, LOOK_AGAIN)
         seconds = left()
     except ProbeError as error:
         raise StepFailed(f"how long ago the other node was booted is not known: {error}") from None
@@ -162,12 +166,12 @@ def _sum(vhid: Vhid, demotion: int) -> int:
     return min(MOST, max(0, vhid.advskew + demotion))
 
 
-def _refuse_slower(site: Site, node: Node, seen: Seen) -> None:
+def _refuse_slower(context: Context, node: Node, seen: Seen) -> None:
     """Raise StepFailed where the other node would not preempt this one although that holds back with all it has: where
     something demotes it as much. Raises ProbeError."""
     demotion = carp.settings(node).demotion
     theirs = partners(seen.vhids, carp.vhids(node))
-    ours = (seen.facts.demotion or 0) + site.config.failover.demotion
+    ours = (seen.facts.demotion or 0) + context.config.failover.demotion
     for vhid in seen.vhids:
         other = theirs.get(vhid.name)
         if other is None or vhid.state is not CarpState.MASTER:
@@ -178,7 +182,7 @@ def _refuse_slower(site: Site, node: Node, seen: Seen) -> None:
             raise StepFailed(f"{node.name} is demoted by {demotion} in CARP: it would not take the address")
 
 
-def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
+def _refuse_unready(context: Context, seen: Seen, moving: list[str]) -> Transport:
     """The way to a node that can take over everything. Raises StepFailed with the reason where there is none."""
     if seen.facts.node.maintenance:
         raise StepFailed(f"refused: this node is under maintenance: {seen.facts.maintenance}")
@@ -186,42 +190,42 @@ def _refuse_unready(site: Site, seen: Seen, moving: list[str]) -> Way:
         raise StepFailed(f"refused: this node is blocked: {seen.facts.blocked}")
     if not moving:
         raise StepFailed("nothing is served from this node: there is nothing to move")
-    if site.peer is None:
+    if context.peer is None:
         raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
     try:
-        node = site.peer.node()
+        node = context.peer.node()
         ledgers = [("cat", damage.LEDGER.format(name=name)) for name in moving]
         node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving), *ledgers])
         suspended = maintenance.read(node)
-        if suspended is not None and not suspended.is_over(site.timing.wall()):
+        if suspended is not None and not suspended.is_over(context.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
-        known_bug.refuse(site, node)
-        _refuse_unknown_layers(site, seen, moving)
+        known_bug.refuse(context, node)
+        _refuse_unknown_layers(context, seen, moving)
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
                 raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
             if lacks := damage.written_down(node, name) or damage.by_counters(there):
                 raise StepFailed(f"the copy of {name} on {node.name} is damaged: {lacks}")
-            heard = hearing.hastd(site.here, seen.resources[name].remoteaddr)
+            heard = hearing.hastd(context.here, seen.resources[name].remoteaddr)
             if heard is not Heard.LISTENS:  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
-            if (doubt := unproven.known(site, name)) is not None:
+            if (doubt := unproven.known(context, name)) is not None:
                 raise StepFailed(f"the copy of {name} on {node.name} is not proven to be complete: {doubt.sentence}")
-            if of_peer(site, seen.resources[name]) is Copy.INCOMPLETE:
+            if of_peer(context, seen.resources[name]) is Copy.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
             if seen.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
-        _refuse_slower(site, node, seen)
+        _refuse_slower(context, node, seen)
     except (ProbeError, hast.NoState, carp.CarpNotLoaded) as error:
         raise StepFailed(f"whether the other node is ready is not known: {error}") from None
-    return site.peer
+    return context.peer
 
 
-def _refuse_unwired(site: Site, peer: Way) -> None:
+def _refuse_unwired(context: Context, peer: Transport) -> None:
     """Raise StepFailed where the other node offers no session, and has no hastwatch that could promote it either."""
     try:
-        wired = peer.act((site.config.failover.peer_hastwatch, "--version"), WIRED)
+        wired = peer.act((context.config.failover.peer_hastwatch, "--version"), WIRED)
         trouble = wired.words if wired.status != 0 else ""
     except ProbeError as error:
         trouble = str(error)
@@ -229,10 +233,10 @@ def _refuse_unwired(site: Site, peer: Way) -> None:
         raise StepFailed(f"hastwatch on the other node does not answer ({trouble}): nobody would promote it")
 
 
-def _refuse_unknown_layers(site: Site, seen: Seen, moving: list[str]) -> None:
+def _refuse_unknown_layers(context: Context, seen: Seen, moving: list[str]) -> None:
     """Raise StepFailed where what is mounted here is encrypted and the configuration, which is the same on both nodes,
     does not say what the other node would have to open. Raises ProbeError."""
-    found = mounted_now(site)
+    found = mounted_now(context)
     for name in moving:
         place = seen.places[name]
         there = mounted_at(found, place.point)
@@ -241,16 +245,16 @@ def _refuse_unknown_layers(site: Site, seen: Seen, moving: list[str]) -> None:
                              " the other node could not open it")  # fmt: skip
 
 
-def _came_back(site: Site, seen: Seen, moving: list[str]) -> bool:
+def _came_back(context: Context, seen: Seen, moving: list[str]) -> bool:
     """Whether the other node has given the address away: there is nothing more to wait for."""
     try:
-        here = vhids(site.here.node())
+        here = vhids(context.here.node())
     except ProbeError:
         return False
     return any(seen.places[name].asks(here).state is CarpState.MASTER for name in moving)
 
 
-def _missing(site: Site, peer: Way, places: list[Place]) -> str:
+def _missing(context: Context, peer: Transport, places: list[Place]) -> str:
     """What the other node still lacks to serve, or nothing."""
     node = peer.node(ASK)
     try:
@@ -265,7 +269,7 @@ def _missing(site: Site, peer: Way, places: list[Place]) -> str:
             if place.exported and not there.exported:
                 return f"{place.point} is not exported there"
             if place.exported and place.address:
-                done = peer.act((site.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
+                done = peer.act((context.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
                 if not (answer := reach.told(done.status, done.words)).is_alive:
                     return f"clients are not served there: {answer.says}"
     except (ProbeError, hast.NoState) as error:
@@ -273,8 +277,8 @@ def _missing(site: Site, peer: Way, places: list[Place]) -> str:
     return ""
 
 
-def _taken_back(site: Site, trigger: str, why: tuple[str, ...], watch: Callable[[str], None]) -> Outcome:
+def _taken_back(context: Context, trigger: str, why: tuple[str, ...], watch: Callable[[str], None]) -> Outcome:
     """The other node did not take over: what CARP says then is what counts, and this node lets go of its hold first."""
-    site.journal.entry("switchover", why=trigger, result=f"failed: {'; '.join(why)}", severity=CRIT)
-    after = converge(site, Wish(f"{trigger}, taken back"), watch)
+    context.journal.entry("switchover", why=trigger, result=f"failed: {'; '.join(why)}", severity=CRIT)
+    after = converge(context, ConvergeRequest(f"{trigger}, taken back"), watch)
     return Outcome(Result.REFUSED, after.steps, (*why, *after.said))

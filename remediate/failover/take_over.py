@@ -14,20 +14,20 @@ from collections.abc import Callable
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
+from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import alone, clients, own_node, peer, services, silence
 from remediate.failover.behind import behind
-from remediate.failover.carry import Carrier
-from remediate.failover.converge import LOCK, NOT_ASKED, Result, Run, Wish, converge
+from remediate.failover.converge import LOCK, NOT_ASKED, ConvergeRequest, Result, Run, converge
+from remediate.failover.errors import StepFailed, Superseded
+from remediate.failover.executor import Executor
 from remediate.failover.facts import BASE, SERVING, Peer, Split
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed, Superseded
 from remediate.failover.plan import Plan, arranged
 from remediate.failover.remembered import Remembered
 from remediate.failover.steps import Do, Step
 from remediate.session import Ended, Line, Message, Reason, Say
-from remediate.site import Site
 from remediate.state import events
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
@@ -59,30 +59,30 @@ class Refusal(Exception):
         self.reason, self.words = reason, words
 
 
-def take_over(site: Site, line: Line) -> bool:
+def take_over(context: Context, line: Line) -> bool:
     """Take over what the other node hands to this one; whether clients are served. Raises nothing but StateError."""
     try:
         first = _first(line)
     except Ended as ended:
-        _journal(site, "take-over", f"not begun: {ended}")
+        _journal(context, "take-over", f"not begun: {ended}")
         return False
     trigger = f"handed over by {first.by}"
-    lock = Lock(site.store, LOCK, trigger, site.timing, heeds=HASTD)
+    lock = Lock(context.store, LOCK, trigger, context.timing, heeds=HASTD)
     try:
         if not lock.acquire(LOCKS):
             raise Refusal(Reason.BUSY, "another convergence runs")
     except (Refusal, StateError) as error:
         reason = error.reason if isinstance(error, Refusal) else Reason.NOT_KNOWN
-        _tell(site, line, trigger, Message(Say.REFUSED, reason=reason, words=str(error)))
+        _tell(context, line, trigger, Message(Say.REFUSED, reason=reason, words=str(error)))
         return False
-    taking = _Taking(site, line, first, trigger)
+    taking = _Taking(context, line, first, trigger)
     try:
         with lock:
             return taking.done()
     finally:
         line.close()
-        if events.read(site.store).seq != taking.stopped_at:
-            converge(site, Wish(trigger))
+        if events.read(context.store).seq != taking.stopped_at:
+            converge(context, ConvergeRequest(trigger))
 
 
 def _first(line: Line) -> Message:
@@ -92,13 +92,13 @@ def _first(line: Line) -> Message:
     return message
 
 
-def _journal(site: Site, trigger: str, result: str) -> None:
-    site.journal.entry("take-over", why=trigger, result=result, severity=WARNING)
+def _journal(context: Context, trigger: str, result: str) -> None:
+    context.journal.entry("take-over", why=trigger, result=result, severity=WARNING)
 
 
-def _tell(site: Site, line: Line, trigger: str, message: Message) -> None:
+def _tell(context: Context, line: Line, trigger: str, message: Message) -> None:
     """Say that this node does not take over."""
-    _journal(site, trigger, message.words)
+    _journal(context, trigger, message.words)
     try:
         line.say(message)
     except Ended:
@@ -108,11 +108,11 @@ def _tell(site: Site, line: Line, trigger: str, message: Message) -> None:
 class _Taking:
     """One session, under the lock."""
 
-    def __init__(self, site: Site, line: Line, first: Message, trigger: str) -> None:
-        self.site, self.line, self.trigger = site, line, trigger
+    def __init__(self, context: Context, line: Line, first: Message, trigger: str) -> None:
+        self.context, self.line, self.trigger = context, line, trigger
         self.names = first.resources
         self.giver = first.by
-        self.heard_at = site.timing.now()
+        self.heard_at = context.timing.now()
         self.listens = True
         self.begun: set[Step] = set()
         self.stopped_at = -1
@@ -130,9 +130,9 @@ class _Taking:
             self._await_yours(seen)
             self._serve(seen, made)
         except Refusal as refusal:
-            _tell(self.site, self.line, self.trigger, Message(say, reason=refusal.reason, words=str(refusal)[:900]))
+            _tell(self.context, self.line, self.trigger, Message(say, reason=refusal.reason, words=str(refusal)[:900]))
         except Ended as ended:
-            _journal(self.site, self.trigger, f"not given to this node: {ended}")
+            _journal(self.context, self.trigger, f"not given to this node: {ended}")
         else:
             return True
         return False
@@ -142,7 +142,7 @@ class _Taking:
     def _ready(self) -> tuple[Seen, Plan]:
         """What there will be when the address has come, and the plan for that. Raises Refusal."""
         try:
-            seen = observe(self.site)
+            seen = observe(self.context)
             self._refuse_no_standby(seen)
             seen = self._as_master(seen)
             return self._warm(seen)
@@ -161,10 +161,10 @@ class _Taking:
 
     def _as_master(self, seen: Seen) -> Seen:
         """The same node when the address is here and the other one has let go."""
-        doubt = Remembered(self.site, self.site.timing.wall()).against_a_promotion()
+        doubt = Remembered(self.context, self.context.timing.wall()).against_a_promotion()
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
         for name in self.names:
-            stale, split, compared, no_copy, _ = behind(self.site, name, None, asked=False)
+            stale, split, compared, no_copy, _ = behind(self.context, name, None, asked=False)
             states[name] = states[name]._replace(
                 carp=CarpState.MASTER,
                 settled=True,
@@ -187,7 +187,7 @@ class _Taking:
             if name not in self.names:
                 found[name] = Decision(Target.AS_IT_IS, NOT_ASKED)
                 continue
-            decision = decide(state, seen.facts.node, self.site.config.failover)
+            decision = decide(state, seen.facts.node, self.context.config.failover)
             if decision.target is not Target.ACTIVE:
                 said = seen.facts.said[name]
                 of_it = said.no_copy or said.stale or said.split or said.unopenable
@@ -201,34 +201,34 @@ class _Taking:
         """Do what can be done before the resources come: what NFS stands on runs, and on a node that serves nothing
         what must not run there does not. Raises Refusal, StepFailed, ProbeError."""
         decisions, node = self._decisions(seen), seen.facts.node
-        alone.joined(self.site, seen.facts.boot_id, self.names)
+        alone.joined(self.context, seen.facts.boot_id, self.names)
         if lacking := tuple(name for name in BASE if name not in node.base):
-            services.start(self.site, lacking, ())
+            services.start(self.context, lacking, ())
         if not any(state.active for state in seen.facts.resources.values()):
-            running = node.serving | node.extra.intersection(self.site.config.failover.services)
+            running = node.serving | node.extra.intersection(self.context.config.failover.services)
             if running:
-                order = tuple(reversed((*SERVING, *self.site.config.failover.services)))
-                services.stop(self.site, tuple(name for name in order if name in running))
+                order = tuple(reversed((*SERVING, *self.context.config.failover.services)))
+                services.stop(self.context, tuple(name for name in order if name in running))
             node = node._replace(serving=frozenset(), extra=frozenset())
-        silence.begin(self.site)  # the address comes before the resources do
+        silence.begin(self.context)  # the address comes before the resources do
         node = node._replace(base=frozenset(BASE))
         seen = seen._replace(facts=seen.facts._replace(node=node))
-        made = arranged(node, seen.facts.resources, decisions, self.site.config.failover)
+        made = arranged(node, seen.facts.resources, decisions, self.context.config.failover)
         return seen, made.without(Do.SILENCE)
 
     # --- while the other node gives it away ----------------------------------------------------------------------
 
     def _await_yours(self, seen: Seen) -> None:
         """Raises Ended, Refusal."""
-        ends, looked = self.site.timing.now() + GIVEN, self.site.timing.now()
-        while self.site.timing.now() < ends:
+        ends, looked = self.context.timing.now() + GIVEN, self.context.timing.now()
+        while self.context.timing.now() < ends:
             message = self.line.hear(EVERY)
-            now = self.site.timing.now()
+            now = self.context.timing.now()
             if message is None:
-                self._refuse_other_wish(seen)
+                self._refuse_other_request(seen)
                 if now - max(self.heard_at, looked) >= SILENT:
                     self._refuse_without_giver(seen)
-                    looked = self.site.timing.now()
+                    looked = self.context.timing.now()
             elif message.say is Say.YOURS:
                 if set(message.resources) != set(self.names):
                     raise Ended("what is given away is not what was to be handed over")
@@ -243,14 +243,14 @@ class _Taking:
         """Who is to be woken. What is no client, or cannot be written down, keeps nothing up."""
         try:
             for service, *words in message.clients:
-                clients.told(self.site, service, words)
+                clients.told(self.context, service, words)
         except (ValueError, StateError) as error:
-            _journal(self.site, self.trigger, f"not all clients of the other node are noted: {error}")
+            _journal(self.context, self.trigger, f"not all clients of the other node are noted: {error}")
 
-    def _refuse_other_wish(self, seen: Seen) -> None:
+    def _refuse_other_request(self, seen: Seen) -> None:
         """Raise Refusal where a human, or a shutdown, wants something else of this node now."""
         try:
-            Carrier(self.site, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Do.BECOME_PRIMARY))
+            Executor(self.context, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Do.BECOME_PRIMARY))
         except Superseded as newer:
             raise Refusal(Reason.SUPERSEDED, str(newer)) from None
 
@@ -260,14 +260,14 @@ class _Taking:
         Refusal."""
         if not self._is_master(seen):
             return
-        found = [peer.look(self.site, seen.places[name]) for name in self.names]
+        found = [peer.look(self.context, seen.places[name]) for name in self.names]
         if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in found):
             raise Refusal(Reason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}")
 
     def _is_master(self, seen: Seen) -> bool:
-        self.looked_at = self.site.timing.now()
+        self.looked_at = self.context.timing.now()
         try:
-            vhids = own_node.vhids(counted(self.site, self.looks), seen.vhids)
+            vhids = own_node.vhids(counted(self.context, self.looks), seen.vhids)
         except ProbeError:
             return False
         return all(seen.places[name].asks(vhids).state is CarpState.MASTER for name in self.names)
@@ -276,31 +276,31 @@ class _Taking:
 
     def _serve(self, seen: Seen, made: Plan) -> None:
         """Carry out the plan, and say what becomes of it. Raises Refusal."""
-        began, self.looks = self.site.timing.now(), []
-        if not self.site.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
+        began, self.looks = self.context.timing.now(), []
+        if not self.context.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
             raise Refusal(Reason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
-        run = _ToldRun(self.site, Wish(self.trigger), _ignored)
+        run = _ToldRun(self.context, ConvergeRequest(self.trigger), _ignored)
         run.failing = lambda why: self._tell_quietly(Message(Say.FAILED, reason=Reason.STEP, words=why[:900]))
         run.begins(seen, made)
-        carrier = Carrier(self.site, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
-        carrier.told = self._tell_step
-        stopped = run.carry(carrier, made)
-        if carrier.superseded:
-            raise Refusal(Reason.SUPERSEDED, carrier.superseded)
+        executor = Executor(self.context, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
+        executor.told = self._tell_step
+        stopped = run.carry(executor, made)
+        if executor.superseded:
+            raise Refusal(Reason.SUPERSEDED, executor.superseded)
         if stopped:
             run.ends(Result.REFUSED, stopped, ALERT)
             self.stopped_at = run.seq
-        if carrier.failed:
-            raise Refusal(Reason.STEP, "; ".join(stopped or carrier.failed.values()))
-        seconds, processes = self.site.timing.now() - began, carrier.processes + len(self.looks)
+        if executor.failed:
+            raise Refusal(Reason.STEP, "; ".join(stopped or executor.failed.values()))
+        seconds, processes = self.context.timing.now() - began, executor.processes + len(self.looks)
         self._tell_quietly(Message(Say.SERVED, seconds=seconds, processes=processes))
-        self.site.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE,
-                                seconds=seconds, processes=processes)  # fmt: skip
+        self.context.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE,
+                                   seconds=seconds, processes=processes)  # fmt: skip
 
     def _heed(self, seen: Seen, step: Step) -> None:
         """CARP is read again before clients get answers, and where a step fails or has to wait; until then a change
         does no harm, as the other node is no primary any more."""
-        again, now = step in self.begun, self.site.timing.now()
+        again, now = step in self.begun, self.context.timing.now()
         self.begun.add(step)
         if step.do is Do.VERIFY and now - self.looked_at < SERVES:
             return
@@ -326,10 +326,10 @@ class _ToldRun(Run):
 
     failing: Callable[[str], None]
 
-    def undo(self, seen: Seen, names: list[str], carrier: Carrier) -> tuple[str, ...]:
+    def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
         """As Run does it."""
-        self.failing("; ".join(carrier.failed.values()))
-        return super().undo(seen, names, carrier)
+        self.failing("; ".join(executor.failed.values()))
+        return super().undo(seen, names, executor)
 
 
 def _ignored(step: str) -> None:

@@ -14,11 +14,11 @@ from checks.plugin.text import say_count
 from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from checks.probes.unproven import MOST, Unproven
 from checks.probes.verified import Verification
+from remediate.context import Context
 from remediate.failover import own_copy
-from remediate.site import Site
 from remediate.state import unproven
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.store import StateError
@@ -27,47 +27,47 @@ LATE = 30.0
 """Seconds after the loss of a connection until which a full map counts as that of a moment later."""
 
 
-def lost(site: Site, name: str, at: float) -> None:
+def lost(context: Context, name: str, at: float) -> None:
     """A worker of this node has lost the connection at `at` (seconds since 1970); on a standby that says nothing of the
     other copy. Raises nothing: what cannot be written down is journalled."""
-    if site.peer is None:
+    if context.peer is None:
         return
     extents: frozenset[int] | None = None
     full, trouble = True, ""
     try:
-        resource = hast.resource(site.here.node(), name)
+        resource = hast.resource(context.here.node(), name)
         if resource.role is not Role.PRIMARY or resource.writes == 0:  # then nothing of it can have been underway
             return
-        extents, trouble = _marked(site, resource)
+        extents, trouble = _marked(context, resource)
         full = extents is None or len(extents) >= resource.keepdirty
-        late = site.timing.wall() - at
+        late = context.timing.wall() - at
         if full and extents is not None and late > LATE:  # events wait while the node is being brought in place
             extents, trouble = None, f"it is one of {late:.0f} s later"
     except (ProbeError, hast.NoState) as error:
-        if own_copy.known(site, name).role != Role.PRIMARY.value:
+        if own_copy.known(context, name).role != Role.PRIMARY.value:
             return
         trouble = str(error)
     try:
-        now = unproven.lost(site.store, name, at, extents, full)
+        now = unproven.lost(context.store, name, at, extents, full)
     except StateError as error:
         result = f"not written down: what the other copy may lack is not looked for: {error}"
-        site.journal.entry("unproven", resource=name, result=result, severity=CRIT)
+        context.journal.entry("unproven", resource=name, result=result, severity=CRIT)
         return
     count = "every extent" if now.extents is None else say_count(len(now.extents), "extent")
     why = f"the connection was lost at {utc(at)}" + (f"; the map says too little: {trouble}" if trouble else "")
     if now.extents is None and not trouble:
         why += f"; the map names more than {MOST} extents"
-    site.journal.entry("unproven", resource=name, why=why, severity=WARNING,
-                       result=f"the other copy may lack what was underway, {count} to compare")  # fmt: skip
+    context.journal.entry("unproven", resource=name, why=why, severity=WARNING,
+                          result=f"the other copy may lack what was underway, {count} to compare")  # fmt: skip
 
 
-def _marked(site: Site, resource: Resource) -> tuple[frozenset[int] | None, str]:
+def _marked(context: Context, resource: Resource) -> tuple[frozenset[int] | None, str]:
     """The extents of the map, or why it cannot be read."""
     from remediate.verification.extents import provider  # it imports what hashes need
 
     try:
-        where = provider(resource.localpath, hast.metadata(site.here.node(), resource.name))
-        opened = site.here.extents(where)
+        where = provider(resource.localpath, hast.metadata(context.here.node(), resource.name))
+        opened = context.here.extents(where)
         try:
             return opened.marked(), ""
         finally:
@@ -76,49 +76,49 @@ def _marked(site: Site, resource: Resource) -> tuple[frozenset[int] | None, str]
         return None, str(error)
 
 
-def known(site: Site, name: str) -> Unproven | None:
+def known(context: Context, name: str) -> Unproven | None:
     """What is known as primary against the other copy; None where nothing is. Raises nothing."""
-    return unproven.known(site.store, name)
+    return unproven.known(context.store, name)
 
 
-def proven(site: Site, name: str, trigger: str, seen: Unproven, count: int) -> bool:
+def proven(context: Context, name: str, trigger: str, seen: Unproven, count: int) -> bool:
     """So many extents are equal, which is all that was `seen` to be wanted; False where the connection was lost
     meanwhile. Raises StateNotKept."""
-    if not unproven.judged(site.store, name, seen, None):
+    if not unproven.judged(context.store, name, seen, None):
         return False
     reach = ""
     if seen.full and seen.extents is not None:
         reach = "; one that was written before these may have left hastd's map: hastwatch verify compares all of them"
     result = f"the other copy has what was underway at {utc(seen.last)}: {say_count(count, 'extent')} equal{reach}"
-    site.journal.entry("unproven", resource=name, why=trigger, result=result, severity=NOTICE)
+    context.journal.entry("unproven", resource=name, why=trigger, result=result, severity=NOTICE)
     return True
 
 
-def compared(site: Site, name: str, run: Verification) -> None:
+def compared(context: Context, name: str, run: Verification) -> None:
     """All extents were compared: where they are equal, what was known before that began counts no more. Raises
     StateNotKept."""
-    seen = unproven.known(site.store, name)
+    seen = unproven.known(context.store, name)
     if seen is not None and run.equal and run.began > seen.last:
-        proven(site, name, "hastwatch verify", seen, run.extents)
+        proven(context, name, "hastwatch verify", seen, run.extents)
 
 
-def connected(site: Site, name: str) -> None:
+def connected(context: Context, name: str) -> None:
     """The other node has connected: what differed is compared again. Its copy may have been made anew, or a new worker
     of this node copy it. Raises nothing."""
-    seen = known(site, name)
+    seen = known(context, name)
     if seen is not None and seen.differ:
-        _change(site, name, seen, seen._replace(differ=(), through=False))
+        _change(context, name, seen, seen._replace(differ=(), through=False))
 
 
-def synchronised(site: Site, name: str, at: float) -> None:
+def synchronised(context: Context, name: str, at: float) -> None:
     """A synchronisation was through at `at`. Raises nothing."""
-    seen = known(site, name)
+    seen = known(context, name)
     if seen is not None and not seen.through and at >= seen.last:
-        _change(site, name, seen, seen._replace(through=True))
+        _change(context, name, seen, seen._replace(through=True))
 
 
-def _change(site: Site, name: str, seen: Unproven, now: Unproven) -> None:
+def _change(context: Context, name: str, seen: Unproven, now: Unproven) -> None:
     try:
-        unproven.judged(site.store, name, seen, now)
+        unproven.judged(context.store, name, seen, now)
     except StateError as error:
-        site.journal.entry("unproven", resource=name, result=f"not written: {error}", severity=WARNING)
+        context.journal.entry("unproven", resource=name, result=f"not written: {error}", severity=WARNING)

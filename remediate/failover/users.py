@@ -17,7 +17,7 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount, mounted_at, mounts
 from checks.probes.processes import DEVD, SSHD, Process, daemons, hastd, hastd_workers, processes
-from remediate.site import Site
+from remediate.context import Context
 
 FUSER, KILL = "/usr/bin/fuser", "/bin/kill"
 SECONDS = 10.0
@@ -25,35 +25,35 @@ SECONDS = 10.0
 MOST_NAMED = 10
 
 
-def end(site: Site, there: Mount, signal: str) -> tuple[Process, ...]:
+def end(context: Context, there: Mount, signal: str) -> tuple[Process, ...]:
     """Send a signal to whoever uses the mounted file system; who got it. Nobody does where anything about them is not
     known. Raises ProbeError where the signal cannot be sent."""
     try:
-        found = using(site, there)
+        found = using(context, there)
     except ProbeError:
         return ()
     if found:
-        site.here.act((KILL, f"-{signal}", *(str(process.pid) for process in found)), SECONDS)
+        context.here.act((KILL, f"-{signal}", *(str(process.pid) for process in found)), SECONDS)
     return found
 
 
-def using(site: Site, there: Mount) -> tuple[Process, ...]:
+def using(context: Context, there: Mount) -> tuple[Process, ...]:
     """The processes that may be ended because they use the file system. Raises ProbeError.
 
     fuser has seen a process of the first listing if the second one has the same pid with the same start; one that began
     in between waits for the next round. The mount is looked at last, right before the signal.
     """
-    before = processes(site.here.node())
-    pids = parse_fuser(site.here.act((FUSER, "-c", there.point), SECONDS).stdout)
+    before = processes(context.here.node())
+    pids = parse_fuser(context.here.act((FUSER, "-c", there.point), SECONDS).stdout)
     if not pids:
         return ()
-    now = processes(site.here.node())
+    now = processes(context.here.node())
     began = {process.pid: process.started for process in before}
-    spared = never_ended(now, 0 if site.here.via else os.getpid())
+    spared = never_ended(now, 0 if context.here.via else os.getpid())
     found = tuple(
         process for process in now if process.pid in pids - spared and began.get(process.pid) == process.started
     )
-    return found if _is_the_same(there, mounted_at(mounts(site.here.node()), there.point)) else ()
+    return found if _is_the_same(there, mounted_at(mounts(context.here.node()), there.point)) else ()
 
 
 def parse_fuser(text: str) -> frozenset[int]:

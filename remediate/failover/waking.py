@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable
 
 from checks.probes.carp import Vhid
 from checks.probes.errors import ProbeError
+from remediate.context import Context
 from remediate.failover import clients, tickle
 from remediate.failover.hearing import NC
 from remediate.failover.observe import Seen
 from remediate.failover.reach import HASTWATCH
 from remediate.failover.resource import Place, addresses
 from remediate.failover.tickle import NFS_PORT, Sent
-from remediate.site import Site
 from remediate.state import clients as remembered
 from remediate.state.clients import Client, Clients
 from remediate.state.journal import INFO, WARNING, Level
@@ -41,61 +41,61 @@ TOGETHER = 200
 """Clients in one command line, where the node is reached through a prefix."""
 
 
-def wake(site: Site, place: Place, vhids: tuple[Vhid, ...]) -> str:
+def wake(context: Context, place: Place, vhids: tuple[Vhid, ...]) -> str:
     """Wake them; how many segments were sent to whom, for the journal. Raises nothing: who is not woken waits as long
     as he would without it."""
     services = addresses(place, vhids)
-    known = _of(services, remembered.read(site.store))
-    first = _sent(site, services, known, connections)
-    known += _of(services, _in_the_file(site, place))
-    then = _sent(site, services, known, every_port)
-    expect(site, tuple(known))
+    known = _of(services, remembered.read(context.store))
+    first = _sent(context, services, known, connections)
+    known += _of(services, _in_the_file(context, place))
+    then = _sent(context, services, known, every_port)
+    expect(context, tuple(known))
     count = len({each.address for each in known})
     says = f"{first.segments} segments to known connections, then {then.segments} to all ports of {count} clients"
     trouble = "; ".join(dict.fromkeys(each.trouble for each in (first, then) if each.trouble))
     return f"failed in part: {trouble}; {says}" if trouble else says
 
 
-def expect(site: Site, those: Clients) -> None:
+def expect(context: Context, those: Clients) -> None:
     """Await these clients: each is tickled at the periodic looks until it is connected here. Raises nothing."""
-    now = site.timing.wall()
+    now = context.timing.wall()
     try:
-        remembered.await_them(site.store, those, now)
+        remembered.await_them(context.store, those, now)
     except StateError as error:
-        _journal(site, f"{NOT_AGAIN}: {error}", WARNING)
+        _journal(context, f"{NOT_AGAIN}: {error}", WARNING)
 
 
-def expect_all(site: Site) -> None:
+def expect_all(context: Context) -> None:
     """The same for all that were seen lately: the other node, which is met again, may have had them. Raises nothing."""
-    now = site.timing.wall()
-    expect(site, tuple(each for each in remembered.read(site.store) if now - each.at <= LATELY))
+    now = context.timing.wall()
+    expect(context, tuple(each for each in remembered.read(context.store) if now - each.at <= LATELY))
 
 
-def again(site: Site, seen: Seen, looked: Clients | None) -> None:
+def again(context: Context, seen: Seen, looked: Clients | None) -> None:
     """At a periodic look, which has shown who is connected here, if it has: tickle those who are awaited still. Raises
     nothing."""
     if looked is None:
         return
     try:
-        left = remembered.awaited(site.store, looked, site.timing.wall())
+        left = remembered.awaited(context.store, looked, context.timing.wall())
     except StateError as error:
-        _journal(site, f"{NOT_AGAIN}: {error}", WARNING)
+        _journal(context, f"{NOT_AGAIN}: {error}", WARNING)
         return
     served = [place for name, place in seen.places.items() if seen.facts.resources[name].active]
     services = [service for place in served for service in addresses(place, seen.vhids)]
     here = {(each.service, each.address) for each in looked if each.ports}
     waiting = _of(services, left)
     away = [each for each in waiting if (each.service, each.address) not in here]
-    first, then = _sent(site, services, waiting, connections), _sent(site, services, away, every_port)
+    first, then = _sent(context, services, waiting, connections), _sent(context, services, away, every_port)
     if trouble := first.trouble or then.trouble:
-        _journal(site, f"who has not come back could not be woken again: {trouble}", WARNING)
+        _journal(context, f"who has not come back could not be woken again: {trouble}", WARNING)
     elif away:  # of the others a connection of before is likelier gone than waiting
         count = first.segments + then.segments
-        _journal(site, f"{count} segments to {len(away)} clients that have not come back yet", INFO)
+        _journal(context, f"{count} segments to {len(away)} clients that have not come back yet", INFO)
 
 
-def _journal(site: Site, result: str, severity: Level) -> None:
-    site.journal.entry("clients", why=clients.WHY, result=result, severity=severity)
+def _journal(context: Context, result: str, severity: Level) -> None:
+    context.journal.entry("clients", why=clients.WHY, result=result, severity=severity)
 
 
 def connections(client: Client) -> list[tickle.Client | str]:
@@ -112,15 +112,15 @@ def _of(services: Iterable[str], found: Clients) -> list[Client]:
     return [each for each in found if each.service in services]
 
 
-def _in_the_file(site: Site, place: Place) -> Clients:
+def _in_the_file(context: Context, place: Place) -> Clients:
     try:
-        return remembered.merged(clients.kept(site, place), site.timing.wall())
+        return remembered.merged(clients.kept(context, place), context.timing.wall())
     except ProbeError:
         return ()
 
 
 def _sent(
-    site: Site, services: Iterable[str], known: list[Client], ends: Callable[[Client], list[tickle.Client | str]]
+    context: Context, services: Iterable[str], known: list[Client], ends: Callable[[Client], list[tickle.Client | str]]
 ) -> Sent:
     """A round over all service addresses."""
     count, trouble = 0, ""
@@ -128,26 +128,28 @@ def _sent(
         woken = list(dict.fromkeys(end for each in known if each.service == service for end in ends(each)))
         if not woken:
             continue
-        if not site.timing.until(lambda service=service: _listens(site, service), LISTENS, LOOK_AGAIN):  # type: ignore[misc]
+        if not context.timing.until(lambda service=service: _listens(context, service), LISTENS, LOOK_AGAIN):  # type: ignore[misc]
             trouble = trouble or f"nfsd does not listen at {service}"
             continue
-        machine = site.here.machine
+        machine = context.here.machine
         if machine:
-            sent = machine.wake(service, woken, site.timing, SENDS)
+            sent = machine.wake(service, woken, context.timing, SENDS)
         else:
-            there = site.here.via
-            sent = _through(site, service, woken) if there else tickle.wake_all(service, woken, site.timing, SENDS)
+            there = context.here.via
+            sent = (
+                _through(context, service, woken) if there else tickle.wake_all(service, woken, context.timing, SENDS)
+            )
         count, trouble = count + sent.segments, trouble or sent.trouble
     return Sent(count, trouble)
 
 
-def _listens(site: Site, service: str) -> bool:
+def _listens(context: Context, service: str) -> bool:
     """Whether nfsd takes connections at a service address of this node."""
-    if site.here.machine:
-        return site.here.machine.connects(service, NFS_PORT, CONNECTS) == 0
-    if site.here.via:
+    if context.here.machine:
+        return context.here.machine.connects(service, NFS_PORT, CONNECTS) == 0
+    if context.here.via:
         try:
-            return site.here.act((NC, "-z", "-w", "1", service, str(NFS_PORT)), CONNECTS + 2).status == 0
+            return context.here.act((NC, "-z", "-w", "1", service, str(NFS_PORT)), CONNECTS + 2).status == 0
         except ProbeError:
             return False
     try:
@@ -157,13 +159,13 @@ def _listens(site: Site, service: str) -> bool:
     return True
 
 
-def _through(site: Site, service: str, woken: list[tickle.Client | str]) -> Sent:
+def _through(context: Context, service: str, woken: list[tickle.Client | str]) -> Sent:
     """By `hastwatch tickle` on the node."""
     count, trouble = 0, ""
     for begin in range(0, len(woken), TOGETHER):
         words = [each if isinstance(each, str) else tickle.in_a_word(each) for each in woken[begin : begin + TOGETHER]]
         try:
-            done = site.here.act((HASTWATCH, "tickle", service, *words), SENDS + 2)
+            done = context.here.act((HASTWATCH, "tickle", service, *words), SENDS + 2)
         except ProbeError as error:
             return Sent(count, str(error))
         said = re.match(r"(?a)\d+", done.stdout)

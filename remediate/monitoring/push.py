@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from remediate.context import Context
 from remediate.detached import detach
-from remediate.site import Site
 from remediate.state.journal import ERR, WARNING
 
 if TYPE_CHECKING:
@@ -39,74 +39,74 @@ class Pushed(NamedTuple):
     delivered: Delivered | None
 
 
-def with_pushes(site: Site, why: str, call: Callable[[], T]) -> T:
+def with_pushes(context: Context, why: str, call: Callable[[], T]) -> T:
     """The call, with a push at its beginning and one at its end, where pushes are configured. The first one waits for
     clients to be served (`await_service`). Raises what the call raises."""
 
     def behind() -> None:
-        await_service(site)
-        push_and_tell(site, why)
+        await_service(context)
+        push_and_tell(context, why)
 
-    _start(site, why, behind)
+    _start(context, why, behind)
     try:
         return call()
     finally:
-        start(site, f"the end of {why}")
+        start(context, f"the end of {why}")
 
 
-def start(site: Site, why: str) -> None:
+def start(context: Context, why: str) -> None:
     """Start a push and do not wait for it. Raises nothing."""
-    _start(site, why, lambda: push_and_tell(site, why))
+    _start(context, why, lambda: push_and_tell(context, why))
 
 
-def await_service(site: Site) -> None:
+def await_service(context: Context) -> None:
     """Wait until the convergence of an event is through: the checks of a push are processes too, and what clients wait
     for comes first. Where none begins, or one takes long, monitoring is told all the same. Raises nothing."""
     from remediate.failover.converge import LOCK
     from remediate.state.lock import Lock
 
-    lock = Lock(site.store, LOCK, "", site.timing)
-    if site.timing.until(lambda: lock.holder() is not None, BEGINS):
-        site.timing.until(lambda: lock.holder() is None, SERVES, EVERY)
+    lock = Lock(context.store, LOCK, "", context.timing)
+    if context.timing.until(lambda: lock.holder() is not None, BEGINS):
+        context.timing.until(lambda: lock.holder() is None, SERVES, EVERY)
 
 
-def _start(site: Site, why: str, work: Callable[[], object]) -> None:
-    said = site.config.submission
+def _start(context: Context, why: str, work: Callable[[], object]) -> None:
+    said = context.config.submission
     if said is None or not said.submit.on_event:
         return
     try:
-        detach(site, f"push: {why}", lambda own: work())
+        detach(context, f"push: {why}", lambda own: work())
     except OSError as error:
-        site.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
+        context.journal.entry("push", why=why, result=f"no process could be started: {error.strerror}", severity=ERR)
 
 
-def push_and_tell(site: Site, why: str) -> None:
+def push_and_tell(context: Context, why: str) -> None:
     """In the process of its own: what a human should know is an entry of the journal."""
     from checks.plugin.config import ConfigError
 
     os.nice(NICE)
     try:
-        done = push(site).delivered
+        done = push(context).delivered
         says = done.says if done else ()
     except ConfigError as error:
         says = (str(error),)
     if says:
-        site.journal.entry("push", why=why, result="; ".join(says), severity=WARNING)
+        context.journal.entry("push", why=why, result="; ".join(says), severity=WARNING)
 
 
-def push(site: Site) -> Pushed:
+def push(context: Context) -> Pushed:
     """Run the checks of `[submit] on_event`, all at once, and submit what they say. Raises ConfigError."""
     from checks.plugin.config import ConfigError
     from remediate.monitoring.destination import destination
 
-    said = site.config.submission
+    said = context.config.submission
     if said is None or not said.submit.on_event or not said.submit.to:
         raise ConfigError("`submit.on_event` and `submit.to` are needed")
-    where = destination(said.submit.to, said, site.timing)
+    where = destination(said.submit.to, said, context.timing)
     with ExitStack() as held:
         if not _in_turn(held, where.spool):
             return Pushed(None)
-        return Pushed(_looked(site, where, said.submit.on_event, said.submit.ttl))
+        return Pushed(_looked(context, where, said.submit.on_event, said.submit.ttl))
 
 
 def _in_turn(held: ExitStack, spool: Spool) -> bool:
@@ -124,12 +124,12 @@ def _in_turn(held: ExitStack, spool: Spool) -> bool:
     return True
 
 
-def _looked(site: Site, where: Destination, lines: tuple[str, ...], ttl: float) -> Delivered:
+def _looked(context: Context, where: Destination, lines: tuple[str, ...], ttl: float) -> Delivered:
     from remediate.monitoring.delivery import deliver
     from remediate.monitoring.result import check, named
 
     def look(argv: tuple[str, ...]) -> Callable[[], CheckResult]:
-        return lambda: check(argv, named(argv, where.host, where.services), CHECK_TIME, ttl, site.timing)
+        return lambda: check(argv, named(argv, where.host, where.services), CHECK_TIME, ttl, context.timing)
 
-    results = site.timing.together([look(tuple(shlex.split(line))) for line in lines])
-    return deliver(where.spool, where.receiver, site.timing, results)
+    results = context.timing.together([look(tuple(shlex.split(line))) for line in lines])
+    return deliver(where.spool, where.receiver, context.timing, results)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from remediate.monitoring.result import CheckResult
-from remediate.state import whole
+from remediate.state import atomic_file
 from remediate.state.lock import Lock
 from remediate.state.store import Store
 from remediate.timing import Timing
@@ -67,7 +67,7 @@ class Spool:
         temporary = self._path(UNFINISHED + name)
         content = json.dumps(result._asdict(), ensure_ascii=False).encode(errors="backslashreplace")
         try:
-            whole.replace(self._path(name), temporary, content, 0o600)
+            atomic_file.replace(self._path(name), temporary, content, 0o600)
         except OSError as error:
             raise self._error(error) from None
         return name
@@ -97,7 +97,7 @@ class Spool:
         """It was taken. Raises SpoolError."""
         try:
             os.unlink(self._path(name))
-            whole.sync_directory(self.directory)
+            atomic_file.sync_directory(self.directory)
         except FileNotFoundError:
             pass
         except OSError as error:

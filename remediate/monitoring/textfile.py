@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 
 from remediate.monitoring.result import CheckResult, measured
-from remediate.state import whole
+from remediate.state import atomic_file
 
 MODE = 0o644
 FAMILIES = (
@@ -46,7 +46,7 @@ def write(path: str, result: CheckResult) -> None:
     foreseen, a hard link to a file of root's as well: the file is a new one, or none."""
     directory, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}")  # the collector reads *.prom
-    whole.replace(os.path.join(directory, name), temporary, exposition(result).encode(), MODE)
+    atomic_file.replace(os.path.join(directory, name), temporary, exposition(result).encode(), MODE)
 
 
 def _labels(labels: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple, cast
 
 from checks.plugin.text import say_size
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Tree, shown
 from remediate.recovery.manifest import Kept
 from remediate.recovery.targets import BLOCK, Sink, Source

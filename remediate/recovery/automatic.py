@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from checks.probes.errors import ProbeError
-from checks.probes.times import since_1970, utc
+from checks.probes.timestamps import since_1970, utc
+from remediate.context import Context
 from remediate.failover import own_copy
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import places
 from remediate.recovery import progress
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Recovery, Refused
-from remediate.site import Site
 from remediate.state import marker
 from remediate.state.journal import ALERT
 from remediate.state.ledger import Copy
@@ -34,43 +34,43 @@ MODES = {"discard-zero-changes": Mode.RESYNC, "salvage-then-discard": Mode.SALVA
 Keeping = Callable[[Mode, str], Keeper]
 
 
-def recovers(site: Site) -> bool:
+def recovers(context: Context) -> bool:
     """Whether the policy recovers by itself."""
-    return site.config.split_brain.policy in MODES
+    return context.config.split_brain.policy in MODES
 
 
-def recover_losing(site: Site, keeping: Keeping = Keeper) -> None:
+def recover_losing(context: Context, keeping: Keeping = Keeper) -> None:
     """Recover every copy of this node that a marker says loses, as the policy allows; and end what was begun so for one
     that is complete again. Raises ProbeError, StateError."""
-    for name in places(site.here.node(), site.config) if recovers(site) else ():
-        found = marker.present(site.store, name)
+    for name in places(context.here.node(), context.config) if recovers(context) else ():
+        found = marker.present(context.store, name)
         if found is not None and found.losing and not found.unreadable:
-            recover(site, name, keeping)
-        elif found is None and own_copy.known(site, name).copy is Copy.COMPLETE:
-            progress.end(site, name)
+            recover(context, name, keeping)
+        elif found is None and own_copy.known(context, name).copy is Copy.COMPLETE:
+            progress.end(context, name)
 
 
-def recover(site: Site, name: str, keeping: Keeping = Keeper) -> str:
+def recover(context: Context, name: str, keeping: Keeping = Keeper) -> str:
     """Recover this node's losing copy of a resource as the policy allows; what came of it. A refusal is an entry of the
     journal, once until it says something else. What was refused by the evidence is tried again at every call; where the
     proof or the salvage failed, which may have read everything on both nodes, not before RETRY. Raises StateError."""
-    policy = site.config.split_brain.policy
-    found, now = marker.present(site.store, name), site.timing.wall()
+    policy = context.config.split_brain.policy
+    found, now = marker.present(context.store, name), context.timing.wall()
     incident = found.id if found is not None else ""
-    last = _last(site, name)
+    last = _last(context, name)
     if last.incident == incident and now < last.again:
         return last.said
-    keeper = keeping(MODES[policy], site.config.split_brain.salvage_to)
+    keeper = keeping(MODES[policy], context.config.split_brain.salvage_to)
     try:
-        kept = Recovery(site, name, keeper, lambda step: None).run(f"policy {policy}")
+        kept = Recovery(context, name, keeper, lambda step: None).run(f"policy {policy}")
     except (StepFailed, ProbeError, StateError) as error:
         said = f"not recovered by itself: {error}"
         if last.said != said or last.incident != incident:
-            site.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=said, severity=ALERT,
-                               run=incident)  # fmt: skip
-        _remember(site, name, Last(incident, said, now if isinstance(error, (Refused, ProbeError)) else now + RETRY))
+            context.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=said,
+                                  severity=ALERT, run=incident)  # fmt: skip
+        _remember(context, name, Last(incident, said, now if isinstance(error, (Refused, ProbeError)) else now + RETRY))
         return said
-    _remember(site, name, NOTHING)
+    _remember(context, name, NOTHING)
     return f"recovered by itself: {kept}"
 
 
@@ -85,17 +85,17 @@ class Last(NamedTuple):
 NOTHING = Last("", "", 0.0)
 
 
-def _last(site: Site, name: str) -> Last:
+def _last(context: Context, name: str) -> Last:
     """What cannot be read is tried again."""
     with suppress(StateError, KeyError, ValueError):
-        kept = site.store.read(NAME).get(name)
+        kept = context.store.read(NAME).get(name)
         if isinstance(kept, dict):
             return Last(str(kept["incident"]), str(kept["said"]), since_1970(kept["again"]))
     return NOTHING
 
 
-def _remember(site: Site, name: str, last: Last) -> None:
+def _remember(context: Context, name: str, last: Last) -> None:
     """What cannot be written down is said and tried again."""
     kept = {**last._asdict(), "again": utc(last.again)}
     with suppress(StateError):
-        site.store.update(NAME, lambda values: {**values, name: kept}, instead=lambda error: {})
+        context.store.update(NAME, lambda values: {**values, name: kept}, instead=lambda error: {})

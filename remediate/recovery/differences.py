@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from remediate.failover import clients
 from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item, Listed, shown
 from remediate.state.directory import FILE_MODE

@@ -15,13 +15,13 @@ from checks.probes.hast import Metadata, Status
 from checks.probes.marker import read as read_marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
+from remediate.context import Context
 from remediate.failover import reach
 from remediate.failover.facts import SERVING
 from remediate.failover.observe import mounted_as
 from remediate.failover.reach import Answer, Served
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
-from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.ledger import Copy
 
@@ -95,23 +95,23 @@ class Evidence(NamedTuple):
         return neither_wrote_alone(self.here.metadata, self.there.metadata)
 
 
-def collect(site: Site, place: Place) -> Evidence:
+def collect(context: Context, place: Place) -> Evidence:
     """Look at both nodes at the same time. Never raises: what fails is in `Side.unread`."""
     sides: list[Side] = [Side(""), Side("", unread="the way to the other node is not known (`peer`)")]
 
     def here() -> None:
-        sides[0] = _side(site, site.here.node(), place, site.journal.node_name)
+        sides[0] = _side(context, context.here.node(), place, context.journal.node_name)
 
     def there() -> None:
-        if site.peer is not None:
+        if context.peer is not None:
             try:
-                node = site.peer.node()
+                node = context.peer.node()
             except ProbeError as error:
                 sides[1] = Side("", unread=str(error))
             else:
-                sides[1] = _side(site, node, place, "")
+                sides[1] = _side(context, node, place, "")
 
-    site.timing.together([here, there])
+    context.timing.together([here, there])
     mine, other = sides
     if other.unread:
         return Evidence(mine, other, Answer(Served.NO, "not asked"))
@@ -121,11 +121,11 @@ def collect(site: Site, place: Place) -> Evidence:
     elif not place.address:
         why = "no service address is known"
     else:
-        return Evidence(mine, other, reach.look(site, place))
+        return Evidence(mine, other, reach.look(context, place))
     return Evidence(mine, other, Answer(Served.NO, why))
 
 
-def _side(site: Site, node: Node, place: Place, own: str) -> Side:
+def _side(context: Context, node: Node, place: Place, own: str) -> Side:
     """One node; `own` is its name where it is this one, whose state directory can be read."""
     name = place.name
     try:
@@ -144,11 +144,11 @@ def _side(site: Site, node: Node, place: Place, own: str) -> Side:
                 return Side(own or node.name, role=role, unread=str(error))
         mounts = filesystem.mounts(node)
         there = filesystem.mounted_at(mounts, place.point)
-        own_place = place if own else places(node, site.config, (name,)).get(name, place)
+        own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
-        found = marker.present(site.store, name) if own else None
+        found = marker.present(context.store, name) if own else None
         told = read_marker(node, name) if not own else None
-        kept = ledger.read(site.store, name) if own else _peer_ledger(node, name)
+        kept = ledger.read(context.store, name) if own else _peer_ledger(node, name)
         return Side(
             name=node.name,
             carp=own_place.asks(carp.vhids(node)).state,

@@ -11,12 +11,12 @@ from typing import IO, cast
 
 from checks.plugin.text import say_size
 from checks.probes.hast import Metadata
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place
 from remediate.recovery import readonly, targets
 from remediate.recovery.readonly import Area
 from remediate.recovery.targets import BLOCK, IMAGE, MANIFEST, Bounded, Source, Target
-from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
 LEVEL = 1
@@ -29,7 +29,7 @@ SAY_EVERY = 1 << 30
 
 
 def image(
-    site: Site,
+    context: Context,
     place: Place,
     metadata: Metadata,
     where: str,
@@ -40,14 +40,14 @@ def image(
     """Keep the whole data area of this node's copy and read it back; a sentence that says where it is. This is done by
     this process, so on the node itself. Room for all of it is asked for, however small it becomes. Raises StepFailed,
     ProbeError."""
-    area = readonly.area(site, place, metadata)
+    area = readonly.area(context, place, metadata)
     target = targets.target(where, targets.name_of(place.name, f"{incident}.image"), ssh)
     try:
         made = image_of(area, target, {"resource": place.name, "incident": incident}, watch)
     except StepFailed as error:
-        site.journal.entry("image", resource=place.name, why=incident, result=f"failed: {error}", severity=ERR)
+        context.journal.entry("image", resource=place.name, why=incident, result=f"failed: {error}", severity=ERR)
         raise
-    site.journal.entry("image", resource=place.name, why=incident, result=made, severity=NOTICE)
+    context.journal.entry("image", resource=place.name, why=incident, result=made, severity=NOTICE)
     return made
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from checks.plugin.text import plain, say_duration
 from checks.probes.errors import ProbeError
-from checks.probes.times import utc, utc_milliseconds
-from remediate.site import Site, Way
+from checks.probes.timestamps import utc, utc_milliseconds
+from remediate.context import Context, Transport
 from remediate.state.journal import Entry, parse
 
 BEFORE, AFTER = 600.0, 120.0
@@ -52,10 +52,12 @@ def ids(entries: Iterable[Entry]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.run for entry in entries if entry.event in INCIDENTS and entry.run))
 
 
-def gather(site: Site, own: Iterable[Entry], wanted: str) -> Incident:
+def gather(context: Context, own: Iterable[Entry], wanted: str) -> Incident:
     """An incident, `last` for the youngest one; `own` is read several times, and never held as a whole. Raises
     NoIncident."""
-    found, missing = _of_peer(site, site.peer) if site.peer is not None else ([], ("no way to the other node",))
+    found, missing = (
+        _of_peer(context, context.peer) if context.peer is not None else ([], ("no way to the other node",))
+    )
     telling = deque((entry for entry in chain(own, found) if entry.event in INCIDENTS and entry.run), MOST)
     known = ids(sorted(telling, key=_time))
     name = known[-1] if wanted == LAST and known else wanted
@@ -132,10 +134,10 @@ def as_markdown(incident: Incident) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _of_peer(site: Site, peer: Way) -> tuple[list[Entry], tuple[str, ...]]:
+def _of_peer(context: Context, peer: Transport) -> tuple[list[Entry], tuple[str, ...]]:
     """The other node's journal, and what of it could not be had."""
     try:
-        done = peer.act((site.config.failover.peer_hastwatch, "journal", "--json", "-n", "2000"), ASKED)
+        done = peer.act((context.config.failover.peer_hastwatch, "journal", "--json", "-n", "2000"), ASKED)
     except ProbeError as error:
         return [], (f"the journal of the other node: {error}",)
     if done.status not in (0, 1):

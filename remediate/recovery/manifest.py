@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.plugin.text import plain
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
 
 VERSION = 1

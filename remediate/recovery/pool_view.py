@@ -10,34 +10,34 @@ from __future__ import annotations
 import re
 
 from checks.probes.errors import Hangs
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS, ZDB, ZPOOL
 from remediate.failover.resource import Place
-from remediate.site import Site
 
 ZFS = "/sbin/zfs"
 EXPORTED = r"(?m)^\s*state: 1$"
 """zdb(8) -l: the state in the label, POOL_STATE_EXPORTED (sys/fs/zfs.h)."""
 
 
-def take(site: Site, place: Place, device: str, root: str) -> str:
+def take(context: Context, place: Place, device: str, root: str) -> str:
     """Import the pool that is on a provider read-only and mount it under `root`; the directory with the files of the
     resource. Raises StepFailed, ProbeError."""
     if place.pooled:
         raise StepFailed(f"the pool {place.pool} lies on {', '.join(place.pooled)} together: keep an image of each")
-    label = site.here.act((ZDB, "-l", device), LOOKS)
+    label = context.here.act((ZDB, "-l", device), LOOKS)
     if label.status != 0 or not re.search(EXPORTED, label.stdout):
         raise StepFailed(f"the pool on {device} was not exported: its intent log may hold writes, keep an image")
-    done = site.here.act(importing(place.pool, device, root), MOUNTS)
-    if done.status != 0 or not is_open(site, place.pool, root):
+    done = context.here.act(importing(place.pool, device, root), MOUNTS)
+    if done.status != 0 or not is_open(context, place.pool, root):
         raise StepFailed(f"the pool {place.pool} cannot be imported read-only, keep an image: {done.words}")
-    listed = site.here.act((ZFS, "list", "-H", "-r", "-o", "name,type,mountpoint", place.pool), LOOKS)
+    listed = context.here.act((ZFS, "list", "-H", "-r", "-o", "name,type,mountpoint", place.pool), LOOKS)
     point = f"{root}{place.point}"
     rows = [line.split("\t") for line in listed.stdout.splitlines()]
     if listed.status != 0 or rows != [[place.pool, "filesystem", point]]:
         raise StepFailed(f"the pool {place.pool} holds more than one file system at {place.point}: keep an image")
-    mounted = site.here.act((ZFS, "mount", place.pool), MOUNTS)
-    there = site.here.act((ZFS, "get", "-H", "-o", "value", "mounted", place.pool), LOOKS)
+    mounted = context.here.act((ZFS, "mount", place.pool), MOUNTS)
+    there = context.here.act((ZFS, "get", "-H", "-o", "value", "mounted", place.pool), LOOKS)
     if there.stdout.strip() != "yes":
         raise StepFailed(f"{place.pool} cannot be mounted: {mounted.words}")
     return point
@@ -50,22 +50,22 @@ def importing(name: str, device: str, root: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def is_open(site: Site, name: str, root: str) -> bool:
+def is_open(context: Context, name: str, root: str) -> bool:
     """The pool is imported under this root. Raises ProbeError."""
-    done = site.here.act((ZPOOL, "get", "-H", "-o", "value", "altroot", name), LOOKS)
+    done = context.here.act((ZPOOL, "get", "-H", "-o", "value", "altroot", name), LOOKS)
     return done.status == 0 and done.stdout.strip() == root
 
 
-def give_back(site: Site, name: str, root: str) -> None:
+def give_back(context: Context, name: str, root: str) -> None:
     """Export the pool if it is imported under this root. Raises StepFailed, ProbeError."""
-    if not is_open(site, name, root):
+    if not is_open(context, name, root):
         return
     words = ""
     for force in ((), ("-f",)):
         try:
-            words = site.here.act((ZPOOL, "export", *force, name), MOUNTS).words
+            words = context.here.act((ZPOOL, "export", *force, name), MOUNTS).words
         except Hangs as error:
             words = str(error)
-        if not is_open(site, name, root):
+        if not is_open(context, name, root):
             return
     raise StepFailed(f"the read-only pool {name} stays imported: {words}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from remediate.site import Site
+from remediate.context import Context
 from remediate.state.journal import NOTICE
 from remediate.state.store import StateUnreadable, Store, Values
 
@@ -50,14 +50,14 @@ def write(store: Store, resource: str, progress: Progress) -> None:
     store.write(_name(resource), values)
 
 
-def end(site: Site, resource: str) -> None:
+def end(context: Context, resource: str) -> None:
     """The new copy is complete: a recovery that had come so far is over. Raises StateError."""
-    done = read(site.store, resource)
+    done = read(context.store, resource)
     if done is None or done.step is not Step.FOLLOWING:
         return
-    site.store.remove(_name(resource))
-    site.journal.entry("recovered", resource=resource, why="the primary has nothing left to copy", result=done.kept,
-                       severity=NOTICE, run=done.incident)  # fmt: skip
+    context.store.remove(_name(resource))
+    context.journal.entry("recovered", resource=resource, why="the primary has nothing left to copy", result=done.kept,
+                          severity=NOTICE, run=done.incident)  # fmt: skip
 
 
 def _name(resource: str) -> str:

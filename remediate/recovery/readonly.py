@@ -17,13 +17,13 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Metadata, Role
 from checks.probes.process import Completed
+from remediate.context import Context
 from remediate.failover.devices import FSTYP
+from remediate.failover.errors import StepFailed
 from remediate.failover.filesystems import MOUNT, UMOUNT
-from remediate.failover.outcome import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS
 from remediate.failover.resource import Place
 from remediate.recovery import pool_view
-from remediate.site import Site
 
 GNOP, DISKINFO, FILE = "/sbin/gnop", "/usr/sbin/diskinfo", "/usr/bin/file"
 MKDIR, RMDIR, LS = "/bin/mkdir", "/bin/rmdir", "/bin/ls"
@@ -52,10 +52,10 @@ class Area(NamedTuple):
     size: int
 
 
-def area(site: Site, place: Place, metadata: Metadata) -> Area:
+def area(context: Context, place: Place, metadata: Metadata) -> Area:
     """Where the data of this node's copy lies. Raises StepFailed where hastd may have the disk open, or the metadata is
     not what it was; and ProbeError."""
-    node = site.here.node()
+    node = context.here.node()
     try:
         role = hast.resource(node, place.name).role
     except hast.NoState as error:
@@ -78,33 +78,33 @@ def area(site: Site, place: Place, metadata: Metadata) -> Area:
 
 
 @contextmanager
-def opened(site: Site, place: Place, metadata: Metadata) -> Iterator[str]:
+def opened(context: Context, place: Place, metadata: Metadata) -> Iterator[str]:
     """The copy, mounted read-only for the time of the block; gives the directory in which its files are.
 
     A UFS that was not unmounted cleanly can be mounted so, as it is, without its journal: see `unclean`. A ZFS pool
     that was not exported can not: its newest writes may be in the intent log only, which a read-only import does not
     show. Raises StepFailed, and ProbeError.
     """
-    where = area(site, place, metadata)
-    _refuse_layers(site, place, where)
+    where = area(context, place, metadata)
+    _refuse_layers(context, place, where)
     device, point = where.local + SUFFIX, f"{POINTS}/{place.name}"
-    _close(site, place, device, point, where.size)
+    _close(context, place, device, point, where.size)
     try:
-        _succeed(site, (MKDIR, "-p", "-m", "700", point), "there is no directory to mount on")
-        _begin_behind_the_metadata(site, where, device)
-        yield _mount(site, place, device, point)
+        _succeed(context, (MKDIR, "-p", "-m", "700", point), "there is no directory to mount on")
+        _begin_behind_the_metadata(context, where, device)
+        yield _mount(context, place, device, point)
     finally:
-        _close(site, place, device, point, where.size)
+        _close(context, place, device, point, where.size)
 
 
-def _refuse_layers(site: Site, place: Place, where: Area) -> None:
+def _refuse_layers(context: Context, place: Place, where: Area) -> None:
     """Raise StepFailed where the file system does not lie on HAST's device itself. A class of GEOM that finds its
     metadata at the end of a provider (g_journal.c, g_mirror.c, g_eli.c and others: `GEOM::...` in the last sector)
     takes what gnop(8) makes for its own, and some write to it at once: a journal is replayed, a mirror marked."""
     if place.filesystem not in ("", place.device):
         raise StepFailed(f"{place.filesystem} cannot be opened read-only on this node: keep an image{BY_HAND}")
     at = (where.offset + where.size) // SECTOR - 1
-    done = site.here.act((DD, f"if={where.local}", f"bs={SECTOR}", f"skip={at}", "count=1"), LOOKS)
+    done = context.here.act((DD, f"if={where.local}", f"bs={SECTOR}", f"skip={at}", "count=1"), LOOKS)
     found = re.match(GEOM_METADATA, done.stdout)
     if done.status != 0:
         raise StepFailed(f"the last sector of {where.local} cannot be read: {done.words}")
@@ -114,13 +114,13 @@ def _refuse_layers(site: Site, place: Place, where: Area) -> None:
         )
 
 
-def unclean(site: Site, place: Place) -> str:
+def unclean(context: Context, place: Place) -> str:
     """Empty where the file system that is open was unmounted cleanly; else what that means. A proof by names and times
     needs a clean one. To be called while the copy is open. Raises StepFailed, ProbeError."""
-    there = mounted_at(mounts(site.here.node()), f"{POINTS}/{place.name}")
+    there = mounted_at(mounts(context.here.node()), f"{POINTS}/{place.name}")
     if there is None:
-        return "" if pool_view.is_open(site, place.pool, f"{POINTS}/{place.name}") else "the copy is not open"
-    done = site.here.act((FILE, "-s", "-b", there.device), LOOKS)
+        return "" if pool_view.is_open(context, place.pool, f"{POINTS}/{place.name}") else "the copy is not open"
+    done = context.here.act((FILE, "-s", "-b", there.device), LOOKS)
     found = re.search(CLEAN, done.stdout)
     if done.status != 0 or not found:
         return f"whether it was unmounted cleanly is not known: {done.words}"
@@ -134,74 +134,74 @@ def mount_ufs(device: str, point: str) -> tuple[str, ...]:
     return MOUNT, "-t", "ufs", "-o", "ro,noatime,nosuid,noexec", device, point
 
 
-def _begin_behind_the_metadata(site: Site, where: Area, device: str) -> None:
+def _begin_behind_the_metadata(context: Context, where: Area, device: str) -> None:
     """gnop(8), create; and look that the provider is there and has the size of the data."""
     command = (GNOP, "create", "-o", str(where.offset), "-s", str(where.size), where.local)
-    _succeed(site, command, f"no read-only provider can be made of {where.local}", BY_HAND)
-    if not site.timing.until(lambda: _size(site, device) == where.size, LOOKS):
+    _succeed(context, command, f"no read-only provider can be made of {where.local}", BY_HAND)
+    if not context.timing.until(lambda: _size(context, device) == where.size, LOOKS):
         raise StepFailed(f"{device} has not appeared with {where.size} bytes{BY_HAND}")
 
 
-def _mount(site: Site, place: Place, device: str, point: str) -> str:
+def _mount(context: Context, place: Place, device: str, point: str) -> str:
     """Mount what is on the provider; the directory with the files."""
-    kind = site.here.act((FSTYP, "-u", device), LOOKS)
+    kind = context.here.act((FSTYP, "-u", device), LOOKS)
     what = kind.stdout.strip() if kind.status == 0 else ""
     if what == "zfs":
-        return pool_view.take(site, place, device, point)
+        return pool_view.take(context, place, device, point)
     if what != "ufs":
         raise StepFailed(f"{device} holds no file system that is known ({kind.words}): keep an image")
-    _succeed(site, mount_ufs(device, point), f"{device} cannot be mounted, keep an image")
-    there = mounted_at(mounts(site.here.node()), point)
+    _succeed(context, mount_ufs(device, point), f"{device} cannot be mounted, keep an image")
+    there = mounted_at(mounts(context.here.node()), point)
     if there is None or there.device != device or not there.read_only:
         raise StepFailed(f"{device} is not mounted read-only on {point}")
     return point
 
 
-def _close(site: Site, place: Place, device: str, point: str, size: int) -> None:
+def _close(context: Context, place: Place, device: str, point: str, size: int) -> None:
     """Take everything away, in reverse; nothing where there is nothing. Raises StepFailed where something stays."""
-    pool_view.give_back(site, place.pool, point)
-    there = mounted_at(mounts(site.here.node()), point)
+    pool_view.give_back(context, place.pool, point)
+    there = mounted_at(mounts(context.here.node()), point)
     if there is not None:
         if there.device != device:
             raise StepFailed(f"{there.device} is mounted on {point}, which is not ours")
-        if not _gone(site, (UMOUNT, point), lambda: mounted_at(mounts(site.here.node()), point) is None):
+        if not _gone(context, (UMOUNT, point), lambda: mounted_at(mounts(context.here.node()), point) is None):
             raise StepFailed(f"{point} stays mounted")
-    found = _size(site, device)
+    found = _size(context, device)
     if found is not None:
         if found != size:
             raise StepFailed(f"{device} is there and has {found} bytes: it is not ours")
-        done = site.here.act((GNOP, "destroy", device), LOOKS)
-        if not site.timing.until(lambda: _size(site, device) is None, LOOKS):
+        done = context.here.act((GNOP, "destroy", device), LOOKS)
+        if not context.timing.until(lambda: _size(context, device) is None, LOOKS):
             raise StepFailed(f"{device} stays: {done.words}")
-    if site.here.act((LS, "-d", point), LOOKS).status == 0:
+    if context.here.act((LS, "-d", point), LOOKS).status == 0:
         below = place.point.split("/")  # directories that the import of a pool made under its other root
         for depth in range(len(below), 0, -1):
-            site.here.act((RMDIR, point + "/".join(below[:depth])), LOOKS)
+            context.here.act((RMDIR, point + "/".join(below[:depth])), LOOKS)
 
 
-def _gone(site: Site, command: tuple[str, ...], condition: Callable[[], bool]) -> bool:
+def _gone(context: Context, command: tuple[str, ...], condition: Callable[[], bool]) -> bool:
     """Unmount until it holds, at the end by force."""
 
     def tried() -> bool:
-        site.here.act(command, MOUNTS)
+        context.here.act(command, MOUNTS)
         return condition()
 
-    if site.timing.until(tried, BUSY, 0.5):
+    if context.timing.until(tried, BUSY, 0.5):
         return True
-    site.here.act((command[0], "-f", *command[1:]), MOUNTS)
+    context.here.act((command[0], "-f", *command[1:]), MOUNTS)
     return condition()
 
 
-def _size(site: Site, device: str) -> int | None:
+def _size(context: Context, device: str) -> int | None:
     """The size of a provider in bytes, None where it is not there (diskinfo(8))."""
-    done = site.here.act((DISKINFO, device), LOOKS)
+    done = context.here.act((DISKINFO, device), LOOKS)
     fields = done.stdout.split()
     return int(fields[2]) if done.status == 0 and len(fields) > 2 and fields[2].isdigit() else None
 
 
-def _succeed(site: Site, command: tuple[str, ...], otherwise: str, advice: str = "") -> Completed:
+def _succeed(context: Context, command: tuple[str, ...], otherwise: str, advice: str = "") -> Completed:
     try:
-        done = site.here.act(command, MOUNTS)
+        done = context.here.act(command, MOUNTS)
     except ProbeError as error:
         raise StepFailed(f"{otherwise}: {error}{advice}") from None
     if done.status != 0:

@@ -15,23 +15,23 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from checks.probes import carp, hast
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import Reason, Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import copies, hold, own_copy, roles
-from remediate.failover.converge import LOCK, Wish, converge
+from remediate.context import Context
+from remediate.failover import carp_demotion, own_copy, replicas, roles
+from remediate.failover.converge import LOCK, ConvergeRequest, converge
+from remediate.failover.errors import StepFailed
 from remediate.failover.observe import with_address
-from remediate.failover.outcome import StepFailed
 from remediate.failover.peer import ASK
 from remediate.failover.resource import Place, places
 from remediate.failover.this_boot import this_boot
 from remediate.recovery import evidence, progress
+from remediate.recovery.eligibility import Kind, Verdict, judge, may_create
 from remediate.recovery.evidence import Evidence, Side
-from remediate.recovery.keeping import Keeper
+from remediate.recovery.preservation import Keeper
 from remediate.recovery.progress import Progress, Step
-from remediate.recovery.verdict import Kind, Verdict, judge, may_create
-from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT
 from remediate.state.lock import Lock
@@ -65,68 +65,68 @@ class Copied(NamedTuple):
 class Recovery:
     """One recovery of one resource on this node. `keeper` keeps what only this copy has, `watch` is told each step."""
 
-    def __init__(self, site: Site, name: str, keeper: Keeper, watch: Callable[[str], None]) -> None:
-        self.site, self.name, self.keeper, self.watch = site, name, keeper, watch
-        found = places(site.here.node(), site.config, (name,))
+    def __init__(self, context: Context, name: str, keeper: Keeper, watch: Callable[[str], None]) -> None:
+        self.context, self.name, self.keeper, self.watch = context, name, keeper, watch
+        found = places(context.here.node(), context.config, (name,))
         if name not in found:
             raise Refused((f"hast.conf has no resource {name}",))
-        self.place: Place = with_address(found[name], carp.vhids(site.here.node()))
+        self.place: Place = with_address(found[name], carp.vhids(context.here.node()))
 
     def look(self) -> tuple[Evidence, Verdict]:
         """The evidence of both nodes, and the verdict on this node's copy. Changes nothing."""
-        seen = evidence.collect(self.site, self.place)
+        seen = evidence.collect(self.context, self.place)
         return seen, judge(seen)
 
     def run(self, trigger: str) -> str:
         """From where it stands to role secondary; what was kept, in a sentence. Raises Refused where nothing was done,
         StepFailed, ProbeError and StateError where it stopped at a step: run again, it goes on."""
-        lock = Lock(self.site.store, LOCK, f"recovery of {self.name}", self.site.timing)
+        lock = Lock(self.context.store, LOCK, f"recovery of {self.name}", self.context.timing)
         if not lock.acquire(WAIT):
             raise Refused(("another recovery or convergence is running",))
         with lock:
             done = self._steps(trigger)
-        converge(self.site, Wish(f"recovery of {self.name}"))
+        converge(self.context, ConvergeRequest(f"recovery of {self.name}"))
         return done.kept
 
     def step_down(self, trigger: str) -> None:
         """The address away, the role init, nothing else. Raises as `run`."""
-        lock = Lock(self.site.store, LOCK, f"step-down of {self.name}", self.site.timing)
+        lock = Lock(self.context.store, LOCK, f"step-down of {self.name}", self.context.timing)
         if not lock.acquire(WAIT):
             raise Refused(("another recovery or convergence is running",))
         with lock:
             seen, verdict = self.look()
             self._refuse(seen, verdict)
             self._mark()
-            self.site.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
-                                    evidence=sentences(seen), result="begins: step-down", severity=ALERT,
-                                    run=self._incident())  # fmt: skip
+            self.context.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
+                                       evidence=sentences(seen), result="begins: step-down", severity=ALERT,
+                                       run=self._incident())  # fmt: skip
             self._give_up()
 
     def copied(self) -> Copied | None:
         """How far the primary has come with copying everything here; None where it cannot be asked."""
-        if self.site.peer is None:
+        if self.context.peer is None:
             return None
         try:
-            there = hast.resource(self.site.peer.node(ASK), self.name)
+            there = hast.resource(self.context.peer.node(ASK), self.name)
         except (hast.NoState, ProbeError):
             return None
         return Copied(there.dirty, there.role is Role.PRIMARY and there.status is Status.COMPLETE)
 
     def finished(self) -> None:
         """The copy is complete again. Raises StateError."""
-        progress.end(self.site, self.name)
+        progress.end(self.context, self.name)
 
     def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
         """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
         was created anew is in no split-brain and has metadata, unless something has happened to it since; before that
         a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
-        found = progress.read(self.site.store, self.name)
+        found = progress.read(self.context.store, self.name)
         if found is None:
             return None
         if found.step >= Step.CREATED:
             over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
         else:
-            marked = marker.present(self.site.store, self.name)
+            marked = marker.present(self.context.store, self.name)
             over = marked is None or marked.id != found.incident
         return None if over else found
 
@@ -137,7 +137,7 @@ class Recovery:
             return self._follow(seen, begun)
         self._refuse(seen, verdict)
         if seen.here.metadata is not None and not seen.here.was_created:
-            self.keeper.make_ready(self.site, self.name)
+            self.keeper.make_ready(self.context, self.name)
         self._mark()
         now = self._begin(trigger, seen, verdict) if begun is None else begun
         now = now._replace(mode=self.keeper.mode.value, target=self.keeper.target)
@@ -157,10 +157,10 @@ class Recovery:
         """Everything of one split-brain bears one name, that of its marker. Raises StateError."""
         mode, target = self.keeper.mode.value, self.keeper.target
         begun = Progress(self._incident(), mode, target, Step.BEGUN, HELD_NOTHING if seen.here.was_created else "")
-        self.site.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
-                                evidence=sentences(seen), result=f"begins: {mode}", severity=ALERT,
-                                run=begun.incident)  # fmt: skip
-        progress.write(self.site.store, self.name, begun)
+        self.context.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
+                                   evidence=sentences(seen), result=f"begins: {mode}", severity=ALERT,
+                                   run=begun.incident)  # fmt: skip
+        progress.write(self.context.store, self.name, begun)
         return begun
 
     def _refuse(self, seen: Evidence, verdict: Verdict) -> None:
@@ -181,26 +181,28 @@ class Recovery:
 
     def _parted_at(self) -> float | None:
         """When the copies parted, where that is known."""
-        return own_copy.known(self.site, self.name).parted_at
+        return own_copy.known(self.context, self.name).parted_at
 
     def _mark(self) -> None:
         """The marker of the losing side: from now on nothing promotes this copy, whatever happens to this process."""
-        boot = this_boot(self.site)
-        node = self.site.journal.node_name
-        marker.record(self.site.store, self.name, node, boot, self.site.timing.wall(), True)
+        boot = this_boot(self.context)
+        node = self.context.journal.node_name
+        marker.record(self.context.store, self.name, node, boot, self.context.timing.wall(), True)
 
     def _give_up(self) -> None:
-        boot = this_boot(self.site)
-        most = int(self.site.config.failover.demotion)
-        hold.hold(self.site, boot, {*hold.reasons(self.site.store), Reason(Why.RECOVERY, self.name)}, most)
-        if hast.resource(self.site.here.node(), self.name).role is not Role.INIT:
-            roles.become(self.site, self.place, Role.INIT)
+        boot = this_boot(self.context)
+        most = int(self.context.config.failover.demotion)
+        carp_demotion.hold(
+            self.context, boot, {*carp_demotion.reasons(self.context.store), Reason(Why.RECOVERY, self.name)}, most
+        )
+        if hast.resource(self.context.here.node(), self.name).role is not Role.INIT:
+            roles.become(self.context, self.place, Role.INIT)
 
     def _keep(self, seen: Evidence, incident: str) -> str:
         """Keep what only this copy has, and read it back; where it is, or why there is nothing. Raises StepFailed."""
         if seen.here.metadata is None:
             return HELD_NOTHING
-        return self.keeper.keep(self.site, self.place, seen.here.metadata, self._parted_at(), incident, self.watch)
+        return self.keeper.keep(self.context, self.place, seen.here.metadata, self._parted_at(), incident, self.watch)
 
     def _create(self, before: Side, now: Progress) -> None:
         """New metadata. The ledger knows the copy to be incomplete before anything is destroyed."""
@@ -208,25 +210,25 @@ class Recovery:
         old = before.metadata
         sizes = ("-e", str(old.extentsize), "-k", str(old.keepdirty)) if old else ()
         command = (roles.HASTCTL, "create", *sizes, self.name)
-        seen = evidence.collect(self.site, self.place)
+        seen = evidence.collect(self.context, self.place)
         reasons = self._may_create(seen, bool(now.kept))  # nothing stands between
         if seen.here.metadata != old or seen.here.blank is not before.blank:
             reasons = (*reasons, "the metadata of this copy have changed since it was looked at")
         if reasons:
             raise Refused(reasons)
-        done = self.site.here.act(command, roles.TAKES)
+        done = self.context.here.act(command, roles.TAKES)
         if done.status != 0:
             raise StepFailed(f"`{' '.join(command)}` ends with {done.status}: {done.words}")
-        if hast.metadata(self.site.here.node(), self.name).resuid != 0:
+        if hast.metadata(self.context.here.node(), self.name).resuid != 0:
             raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
-        node = self.site.journal.node_name
-        copies.write_down(self.site, self.name, ledger.Event.CREATED, self.site.timing.wall(), node)
-        self.site.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
-                                severity=ALERT, run=now.incident)  # fmt: skip
+        node = self.context.journal.node_name
+        replicas.write_down(self.context, self.name, ledger.Event.CREATED, self.context.timing.wall(), node)
+        self.context.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
+                                   severity=ALERT, run=now.incident)  # fmt: skip
 
     def _note_incomplete(self) -> None:
-        now, node = self.site.timing.wall(), self.site.journal.node_name
-        own_copy.record(self.site, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
+        now, node = self.context.timing.wall(), self.context.journal.node_name
+        own_copy.record(self.context, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
 
     def _follow(self, seen: Evidence, now: Progress) -> Progress:
         """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into
@@ -234,20 +236,20 @@ class Recovery:
         if seen.here.role is HastRole.PRIMARY or seen.here.mounted is not Mounted.NOTHING:
             raise Refused(("the new copy is in use on this node: it does not become secondary",))
         self.watch("follow")
-        if marker.present(self.site.store, self.name) is not None:
-            marker.clear(self.site.store, self.name)
-        if hast.resource(self.site.here.node(), self.name).role is not Role.SECONDARY:
-            roles.become(self.site, self.place, Role.SECONDARY)
+        if marker.present(self.context.store, self.name) is not None:
+            marker.clear(self.context.store, self.name)
+        if hast.resource(self.context.here.node(), self.name).role is not Role.SECONDARY:
+            roles.become(self.context, self.place, Role.SECONDARY)
         return self._reached(now, Step.FOLLOWING)
 
     def _incident(self) -> str:
         """The id of the marker."""
-        found = marker.present(self.site.store, self.name)
+        found = marker.present(self.context.store, self.name)
         return found.id if found is not None else ""
 
     def _reached(self, now: Progress, step: Step) -> Progress:
         now = now._replace(step=step)
-        progress.write(self.site.store, self.name, now)
+        progress.write(self.context.store, self.name, now)
         return now
 
 

@@ -19,7 +19,7 @@ from typing import IO
 from checks.plugin.text import plain
 from checks.probes.node import quoted
 from checks.probes.process import ENVIRONMENT
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.targets import BLOCK, MANIFEST, NAMES, PART, Sink, Source
 
 SSH = ("/usr/bin/ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")

@@ -9,9 +9,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.plugin.text import plain
-from remediate.failover.outcome import StepFailed
+from remediate.context import Transport
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
-from remediate.site import Way
 
 PAGE = 4000
 """Items in an answer of the other node; with the longest names of PATH_MAX (1024) it is cut at PAGE_BYTES instead."""
@@ -30,7 +30,7 @@ SLOWEST = 5e6
 class RemoteTree:
     """A directory of a node that is reached by a way, listed there by `hastwatch tree` (`subcommands/tree.py`)."""
 
-    def __init__(self, way: Way, command: str, point: str, page: int = PAGE) -> None:
+    def __init__(self, way: Transport, command: str, point: str, page: int = PAGE) -> None:
         self.vanished = 0
         self._way, self._command, self._point, self._page = way, command, point, page
 

@@ -17,11 +17,11 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery import archive
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item, shown
 from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.putting import Changed, Working, look
+from remediate.recovery.staged_file import Changed, Working, look
 from remediate.recovery.targets import BLOCK, FILES, Bounded, Target
 from remediate.recovery.trees import open_directory
 from remediate.recovery.workshop import ENTER, nameless, workshop

@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING, TextIO
 
 from checks.plugin.text import say_duration, say_size
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.progress_bar import ProgressBar
-from remediate.site import Site
 
 if TYPE_CHECKING:
     from remediate.recovery.recover import Recovery
@@ -26,17 +26,17 @@ too, and tries to connect every 10 s (hastd's HAST_KEEPALIVE)."""
 class Resync:
     """The wait for one resource."""
 
-    def __init__(self, site: Site, stream: TextIO) -> None:
-        self.site = site
-        self.began = site.timing.now()
+    def __init__(self, context: Context, stream: TextIO) -> None:
+        self.context = context
+        self.began = context.timing.now()
         self.most = 0
-        self._bar = ProgressBar(stream, site.timing, LINES)
+        self._bar = ProgressBar(stream, context.timing, LINES)
 
     def wait(self, recovery: Recovery) -> str:
         """Until everything is copied; how long it took. Raises StepFailed where nothing is copied."""
         progressed, least = self.began, math.inf
         while True:
-            now = self.site.timing.now()
+            now = self.context.timing.now()
             seen = recovery.copied()
             if seen is not None and seen.complete:
                 self._bar.clear()
@@ -51,7 +51,7 @@ class Resync:
                 raise StepFailed(
                     f"the primary has copied nothing for {say_duration(now - progressed)}: see hastd's log"
                 )
-            self.site.timing.sleep(LOOKS)
+            self.context.timing.sleep(LOOKS)
 
     def _show(self, dirty: int, now: float) -> None:
         done, seconds = self.most - dirty, now - self.began

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from checks.plugin.text import say_size
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, manifest, targets
 from remediate.recovery.differences import Difference, differences, first_difference, unchanged_since
 from remediate.recovery.imaging import image
 from remediate.recovery.items import FILE, Item, Listed, Tree
 from remediate.recovery.manifest import Kept, Manifest
 from remediate.recovery.targets import FILES, MANIFEST, Bounded, Target
-from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
 __all__ = ["Verified", "first_difference", "image", "make_ready", "salvage", "unchanged_since", "verify"]
@@ -37,15 +37,15 @@ class Verified(NamedTuple):
         return f"{self.files} files ({say_size(self.size)}) and {self.others} others, read back and found equal"
 
 
-def make_ready(site: Site, resource: str, place: str, ssh: tuple[str, ...] | None = None) -> None:
+def make_ready(context: Context, resource: str, place: str, ssh: tuple[str, ...] | None = None) -> None:
     """Make the directory that a salvage or an image goes to, where it is missing, before anything else is done. Raises
     StepFailed where nothing can be kept there."""
-    _refuse_the_mount_point(site, resource, place)
+    _refuse_the_mount_point(context, resource, place)
     targets.target(place, targets.name_of(resource, "salvage"), ssh).make_base()
 
 
 def salvage(
-    site: Site,
+    context: Context,
     resource: str,
     losing: Tree,
     winner: Listed,
@@ -62,7 +62,7 @@ def salvage(
     is taken as it is; another one stays, and this one gets a number. Raises StepFailed, where there is not room enough
     before anything is written, and ProbeError.
     """
-    _refuse_the_mount_point(site, resource, place)
+    _refuse_the_mount_point(context, resource, place)
     watch("comparing the two copies")
     kept = _linked(differences(losing, winner, since, watch))
     if losing.vanished:
@@ -71,7 +71,7 @@ def salvage(
     if found is not None:
         return found
     made = Manifest(
-        resource, incident, site.journal.node_name, since if math.isfinite(since) else None, kept, target.where
+        resource, incident, context.journal.node_name, since if math.isfinite(since) else None, kept, target.where
     )
     _refuse_without_room(target, kept)
     _refuse_too_many(made)
@@ -84,14 +84,14 @@ def salvage(
                 sink.write(line)
     except StepFailed as error:
         target.discard()
-        site.journal.entry("salvage", resource=resource, why=incident, result=f"failed: {error}", severity=ERR)
+        context.journal.entry("salvage", resource=resource, why=incident, result=f"failed: {error}", severity=ERR)
         raise
     result = f"{len(kept)} files kept at {made.where}"
-    site.journal.entry("salvage", resource=resource, why=incident, result=result, severity=NOTICE)
+    context.journal.entry("salvage", resource=resource, why=incident, result=result, severity=NOTICE)
     return made
 
 
-def verify(site: Site, made: Manifest, ssh: tuple[str, ...] | None = None) -> Verified:
+def verify(context: Context, made: Manifest, ssh: tuple[str, ...] | None = None) -> Verified:
     """Read a salvage back, manifest and archive, and hold every size and hash against what was kept. Raises
     StepFailed."""
     target = targets.at(made.where, ssh)
@@ -105,7 +105,7 @@ def verify(site: Site, made: Manifest, ssh: tuple[str, ...] | None = None) -> Ve
             files, size = files + member.kept.has_content, size + read
             others += not member.kept.has_content
     verified = Verified(files, size, others)
-    site.journal.entry("salvage-verified", resource=made.resource, why=made.incident, result=f"{verified}")
+    context.journal.entry("salvage-verified", resource=made.resource, why=made.incident, result=f"{verified}")
     return verified
 
 
@@ -163,9 +163,9 @@ def _in_archive(kept: Kept) -> Item:
     return kept.item if kept.has_content else kept.item._replace(size=0)
 
 
-def _refuse_the_mount_point(site: Site, resource: str, place: str) -> None:
+def _refuse_the_mount_point(context: Context, resource: str, place: str) -> None:
     """What is written under the empty mount point vanishes with the next mount."""
-    point = site.config.for_resource(resource).mount_point
+    point = context.config.for_resource(resource).mount_point
     real = os.path.realpath(place)
     if not place.startswith("ssh://") and (real == point or real.startswith(f"{point}/")):
         raise StepFailed(f"{place} lies under the mount point of {resource}, where the next mount hides it")

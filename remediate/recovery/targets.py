@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
+from remediate.state.atomic_file import sync_directory
 from remediate.state.store import without_waiting
-from remediate.state.whole import sync_directory
 
 MANIFEST, FILES, IMAGE = "manifest.json", "files.tar", "image.gz"
 NAMES = (FILES, IMAGE, MANIFEST)

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item, Listed, Tree, digest, shown
 from remediate.recovery.remote_tree import RemoteTree
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 
 PREFIX = b".hastwatch-restore-"
 """What the directory is called; the rest of its name is chosen by chance."""

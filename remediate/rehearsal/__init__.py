@@ -1,8 +1,8 @@
 """Scenarios that are played on a simulated pair (`simulator`), with hastwatch and monitoring at work on it.
 
 * the pair as a user has it: `own_pair`, `setting`, `service` (clients that write), `cron`, `engine` (monitoring);
-* hastwatch as a program of its nodes: `installed`, `own_commands`, `site` (`remediate.site` on a node), `machine`,
-  `sessions`, `scratch`, `contents`, `keeper`, `mount_tree`, `observer` (the checks);
-* scenarios: `scenario`, `scenarios`, `automatic`, `upgrade`, `procedures`, `story`, `telling`, `deeds`, `rehearse`;
+* hastwatch as a program of its nodes: `installed`, `own_commands`, `context` (`remediate.context` on a node),
+  `machine`, `sessions`, `scratch`, `contents`, `keeper`, `mount_tree`, `observer` (the checks);
+* scenarios: `scenario`, `scenarios`, `automatic`, `upgrade`, `procedures`, `story`, `report`, `deeds`, `rehearse`;
 * the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`, `arguments`, `state`.
 """

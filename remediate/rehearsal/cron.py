@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from remediate.failover import disk_errors, proofs
-from remediate.failover.converge import Wish, converge
+from remediate.failover.converge import ConvergeRequest, converge
 
 if TYPE_CHECKING:
+    from remediate.context import Context
     from remediate.rehearsal.installed import Installed
-    from remediate.site import Site
     from simulator.clock import Steps
     from simulator.node import Node
 
@@ -34,9 +34,9 @@ def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:
         yield EVERY
 
 
-def periodic(installed: Installed, node: Node, site: Site) -> None:
+def periodic(installed: Installed, node: Node, context: Context) -> None:
     """`hastwatch converge --periodic`."""
-    converge(site, Wish("periodic", promote=site.config.failover.periodic_promotion, again=True))
-    disk_errors.try_to(site, "periodic")
-    installed.recover_losing(node, site)
-    proofs.try_to(site, proofs.compared_whole(site), "periodic")
+    converge(context, ConvergeRequest("periodic", promote=context.config.failover.periodic_promotion, again=True))
+    disk_errors.try_to(context, "periodic")
+    installed.recover_losing(node, context)
+    proofs.try_to(context, proofs.compared_whole(context), "periodic")

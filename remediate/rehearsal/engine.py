@@ -17,9 +17,9 @@ from remediate.events.repair import repair
 from remediate.rehearsal.observer import BOTH, Observer, Said
 
 if TYPE_CHECKING:
-    from remediate.events.remedy import Request
+    from remediate.context import Context
+    from remediate.events.repair_request import Request
     from remediate.rehearsal.installed import Installed
-    from remediate.site import Site
     from simulator.clock import Steps
     from simulator.node import Node
 
@@ -86,8 +86,8 @@ class Engine:
                 self.pair.note(node.name, f"monitoring: {said.check} {now.state} {kind}, asks for {what}")
                 self.installed.work(node, self._repair(node, decision.request))
 
-    def _repair(self, node: Node, request: Request) -> Callable[[Site], object]:
-        def work(site: Site) -> object:
-            return repair(site, request, recover=partial(self.installed.recover_losing, node))
+    def _repair(self, node: Node, request: Request) -> Callable[[Context], object]:
+        def work(context: Context) -> object:
+            return repair(context, request, recover=partial(self.installed.recover_losing, node))
 
         return work

@@ -1,6 +1,6 @@
 """hastwatch as it is installed on both nodes of a simulated pair: its hooks, its rc.d scripts, and the command itself.
 
-Each program does what the real one does, by the same functions, on the site of the node it runs on. What a real hook
+Each program does what the real one does, by the same functions, in the context of the node it runs on. What a real hook
 leaves to a detached worker is a task of its own here.
 """
 
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
-from remediate.failover import afterwards, arrival, boot, clients, disk_errors, proofs
-from remediate.failover.converge import LOCK, Wish, converge, silent
-from remediate.failover.outcome import StepFailed
+from remediate.failover import afterwards, boot, clients, disk_errors, hastd_events, proofs
+from remediate.failover.converge import LOCK, ConvergeRequest, converge, silent
+from remediate.failover.errors import StepFailed
+from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.switchover import switch
 from remediate.failover.take_over import take_over
-from remediate.failover.telling import Telling
 from remediate.recovery import automatic
-from remediate.recovery.keeping import Mode
+from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import Recovery
 from remediate.recovery.resync import Resync
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.sessions import SimulatedLine
-from remediate.rehearsal.site import site_of
 from remediate.state import clients as remembered
 from remediate.state import noted
 from remediate.state.journal import ERR
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from remediate.site import Site
+    from remediate.context import Context
     from simulator.network.sessions import SessionEnd
     from simulator.node import Node
     from simulator.pair import Pair
@@ -72,7 +72,7 @@ class Installed:
         pair.on_hast_event(self._hast_event)
         for node in pair.nodes.values():
             node.files.write("/etc/rc.conf", ENABLED, node.clock.now, append=True)
-            site_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
+            context_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
             node.hastwatch = PythonHook(self._command)
             node.session = self._session
             node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
@@ -81,30 +81,30 @@ class Installed:
                 name = path.rpartition("/")[2]
                 node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
 
-    def site(self, node: Node, fate: Fate = NEVER) -> Site:
-        """The site of a new process on a node."""
-        return self._site(node, Life(fate))
+    def context(self, node: Node, fate: Fate = NEVER) -> Context:
+        """The context of a new process on a node."""
+        return self._context(node, Life(fate))
 
-    def _site(self, node: Node, life: Life) -> Site:
-        return site_of(node, self.state, self.configs[node.name], life, lambda call: self.work(node, call))
+    def _context(self, node: Node, life: Life) -> Context:
+        return context_of(node, self.state, self.configs[node.name], life, lambda call: self.work(node, call))
 
-    def start_worker(self, node: Node, wish: Wish) -> Life:
+    def start_worker(self, node: Node, request: ConvergeRequest) -> Life:
         """A detached convergence on a node."""
-        return self.work(node, lambda site: converge(site, wish))
+        return self.work(node, lambda context: converge(context, request))
 
-    def work(self, node: Node, call: Callable[[Site], object]) -> Life:
-        """A detached worker on a node that does something on its site."""
+    def work(self, node: Node, call: Callable[[Context], object]) -> Life:
+        """A detached worker on a node that does something in its context."""
         life = Life(self.fates.pop(node.name, NEVER))
-        site = self._site(node, life)
+        context = self._context(node, life)
         self.workers.append(life)
-        self._as_task(node, lambda: call(self._started(node, site, node.pair.layout.costs.python_worker)))
+        self._as_task(node, lambda: call(self._started(node, context, node.pair.layout.costs.python_worker)))
         return life
 
-    def _started(self, node: Node, site: Site, seconds: float) -> Site:
-        """The site, as soon as the program that has it is up. Raises Killed."""
+    def _started(self, node: Node, context: Context, seconds: float) -> Context:
+        """The context, as soon as the program that has it is up. Raises Killed."""
         node.clock.wait(node.begins(seconds))
-        site.timing.now()  # the power may be gone
-        return site
+        context.timing.now()  # the power may be gone
+        return context
 
     def _own(self, node: Node, config: Config) -> Config:
         policy = config.failover._replace(management=self.pair.peer(node).layout.management)
@@ -120,20 +120,20 @@ class Installed:
         task.then(ended)
 
     def _carp_event(self, node: Node, argv: list[str]) -> int:
-        site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
+        context = self._started(node, self.context(node), node.pair.layout.costs.python_hook)
         try:
-            return worker.carp_on(site, argv[1:])
-        except arrival.Refused as error:
-            site.journal.entry("hook", why="carp-hast-switch", result=str(error), severity=ERR)
+            return worker.carp_on(context, argv[1:])
+        except hastd_events.Refused as error:
+            context.journal.entry("hook", why="carp-hast-switch", result=str(error), severity=ERR)
             return FAILED
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
         """As contrib/freebsd/hastwatch-hast-event: noted where a convergence runs, else a process of Python."""
-        site, words = self.site(node), argv[1:]
+        context, words = self.context(node), argv[1:]
         try:
-            if words[:1] != ["split-brain"] and afterwards.convergence_heeds(site, LOCK):
-                noted.note(site.store, words, site.timing.wall())
-                if afterwards.convergence_heeds(site, LOCK):
+            if words[:1] != ["split-brain"] and afterwards.convergence_heeds(context, LOCK):
+                noted.note(context.store, words, context.timing.wall())
+                if afterwards.convergence_heeds(context, LOCK):
                     self.noted.append((node.clock.now, node.name, " ".join(words)))
                     return 0
         except StateError as error:
@@ -142,62 +142,62 @@ class Installed:
         return self._python_hast_event(node, words)
 
     def _python_hast_event(self, node: Node, words: list[str]) -> int:
-        site = self._started(node, self.site(node), node.pair.layout.costs.python_hook)
+        context = self._started(node, self.context(node), node.pair.layout.costs.python_hook)
         try:
             if words[:1] == ["split-brain"]:
-                if trigger := arrival.hast_event(site, words, site.timing.wall(), Telling()):
+                if trigger := hastd_events.hast_event(context, words, context.timing.wall(), PeerNotice()):
                     self._start_patient_worker(node, trigger, recovers=True)
                 return 0
-            worker.note_hast(site, words, site.timing.wall())
-        except (arrival.Refused, StateError, ProbeError) as error:
-            site.journal.entry("worker", why=f"hastd {' '.join(words)}", result=str(error), severity=ERR)
+            worker.note_hast(context, words, context.timing.wall())
+        except (hastd_events.Refused, StateError, ProbeError) as error:
+            context.journal.entry("worker", why=f"hastd {' '.join(words)}", result=str(error), severity=ERR)
             return FAILED
-        if not afterwards.convergence_heeds(site, LOCK):
-            afterwards.settle(site, Telling(), lambda trigger, telling: self._start_patient_worker(node, trigger))
-        if waiting := proofs.to_be_proven(site):
-            self.work(node, lambda site: proofs.try_to(site, waiting, f"hastd {' '.join(words)}"))
+        if not afterwards.convergence_heeds(context, LOCK):
+            afterwards.settle(context, PeerNotice(), lambda trigger, telling: self._start_patient_worker(node, trigger))
+        if waiting := proofs.to_be_proven(context):
+            self.work(node, lambda context: proofs.try_to(context, waiting, f"hastd {' '.join(words)}"))
         return 0
 
-    def recover_losing(self, node: Node, site: Site) -> None:
+    def recover_losing(self, node: Node, context: Context) -> None:
         """What the policy does by itself about copies of the node that lose."""
-        automatic.recover_losing(site, lambda mode, target: SimulatedKeeper(node, mode, target))
+        automatic.recover_losing(context, lambda mode, target: SimulatedKeeper(node, mode, target))
 
     def _start_patient_worker(self, node: Node, trigger: str, recovers: bool = False) -> None:
         """One that is not content with another one that runs; `recovers`: then does what the policy does by itself."""
 
-        def call(site: Site) -> object:
-            outcome = worker.patiently(site, trigger, lambda: converge(site, Wish(trigger)))
-            disk_errors.try_to(site, trigger)
+        def call(context: Context) -> object:
+            outcome = worker.patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
+            disk_errors.try_to(context, trigger)
             if recovers:
-                self.recover_losing(node, site)
+                self.recover_losing(node, context)
             return outcome
 
         self.work(node, call)
 
     def _hold_script(self, node: Node, argv: list[str]) -> int:
         try:
-            boot.hold_back(self._started(node, self.site(node), node.pair.layout.costs.python_worker))
+            boot.hold_back(self._started(node, self.context(node), node.pair.layout.costs.python_worker))
         except (StepFailed, ProbeError, StateError):
             return FAILED
         return 0
 
     def _converge_script(self, node: Node, argv: list[str]) -> int:
         if argv[1:] == ["start"]:
-            site = self.site(node)
+            context = self.context(node)
             seconds = node.pair.layout.costs.python_worker
-            self._as_task(node, lambda: worker.begin_boot(self._started(node, site, seconds), silent))
+            self._as_task(node, lambda: worker.begin_boot(self._started(node, context, seconds), silent))
             return 0
         seconds = node.pair.layout.costs.python_worker
         try:
-            site = self.site(node, self.fates.pop(node.name, NEVER))
-            return worker.end_boot(self._started(node, site, seconds), silent).result.value
+            context = self.context(node, self.fates.pop(node.name, NEVER))
+            return worker.end_boot(self._started(node, context, seconds), silent).result.value
         except Killed:  # the script runs it once more
-            return worker.end_boot(self._started(node, self.site(node), seconds), silent).result.value
+            return worker.end_boot(self._started(node, self.context(node), seconds), silent).result.value
 
     def _command(self, node: Node, argv: list[str]) -> int:
         """What the other node calls, `ledger`, `clients` and `--version`; and what a human types, `recover`."""
         words = argv[1:]
-        self._started(node, self.site(node), node.pair.layout.costs.python_worker)
+        self._started(node, self.context(node), node.pair.layout.costs.python_worker)
         if words[:1] == ["recover"] and words[2:] == ["--yes"]:
             return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
@@ -216,22 +216,22 @@ class Installed:
     def _switchover(self, node: Node) -> int:
         """`hastwatch switchover`, as a human types it; what refuses it is told."""
         try:
-            return switch(self.site(node), "human root", lambda step: None).result.value
+            return switch(self.context(node), "human root", lambda step: None).result.value
         except (StepFailed, ProbeError, StateError) as error:
             self.pair.note(node.name, f"hastwatch switchover: {error}")
             return FAILED
 
-    def _acts(self, node: Node, act: Callable[[Site, Namespace], int], options: Namespace) -> int:
-        """What a subcommand does on the site of a process; nobody reads what it says of an error."""
+    def _acts(self, node: Node, act: Callable[[Context, Namespace], int], options: Namespace) -> int:
+        """What a subcommand does in the context of a process; nobody reads what it says of an error."""
         try:
-            return act(self.site(node), options)
+            return act(self.context(node), options)
         except (StepFailed, ProbeError, StateError):
             return FAILED
 
     def _keep_clients(self, node: Node, point: str) -> int:
         """`hastwatch clients --keep POINT`, which writes into a file system that is mounted on the node."""
         try:
-            text = clients.text(remembered.read(self.site(node).store)).decode()
+            text = clients.text(remembered.read(self.context(node).store)).decode()
             node.clock.wait(node.clock.start(node.write_file(f"{point}/{clients.FILE}", text)))
         except (StateError, OSError):
             return FAILED
@@ -240,28 +240,28 @@ class Installed:
     def _session(self, node: Node, argv: list[str], end_of: Callable[[Life], SessionEnd]) -> None:
         """`hastwatch take-over` and `hastwatch extents RESOURCE`, which the other node talks to."""
         life = Life(self.fates.pop(node.name, NEVER))
-        site, line = self._site(node, life), SimulatedLine(end_of(life))
+        context, line = self._context(node, life), SimulatedLine(end_of(life))
         self.workers.append(life)
         if argv[1:2] == [SUBCOMMAND]:
-            self._as_task(node, lambda: answering.answer(site, argv[2], line))
+            self._as_task(node, lambda: answering.answer(context, argv[2], line))
         else:
-            self._as_task(node, lambda: take_over(site, line))
+            self._as_task(node, lambda: take_over(context, line))
 
     def _verify(self, node: Node, name: str) -> int:
         """`hastwatch verify RESOURCE --afresh --quiet`, as the other node orders it."""
         try:
-            return status(verify(self.site(node), name, "the other node", afresh=True))
+            return status(verify(self.context(node), name, "the other node", afresh=True))
         except (StepFailed, Stopped, ProbeError, StateError):
             return FAILED
 
     def _recover(self, node: Node, name: str) -> int:
         """`hastwatch recover RESOURCE --yes`, with the target of the configuration."""
-        site = self.site(node)
-        keeper = SimulatedKeeper(node, Mode.SALVAGE, site.config.split_brain.salvage_to)
+        context = self.context(node)
+        keeper = SimulatedKeeper(node, Mode.SALVAGE, context.config.split_brain.salvage_to)
         try:
-            recovery = Recovery(site, name, keeper, lambda step: None)
+            recovery = Recovery(context, name, keeper, lambda step: None)
             recovery.run("human root")
-            Resync(site, StringIO()).wait(recovery)
+            Resync(context, StringIO()).wait(recovery)
         except (StepFailed, ProbeError, StateError):
             return FAILED
         return 0

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.rehearsal.mount_tree import MountTree
 
 if TYPE_CHECKING:
+    from remediate.context import Context
     from remediate.failover.resource import Place
     from remediate.recovery.items import Tree
-    from remediate.site import Site
     from simulator.node import Node
 
 
@@ -24,10 +24,10 @@ class SimulatedKeeper(Keeper):
         super().__init__(mode, target)
         self._node = node
 
-    def losing(self, site: Site, point: str) -> Tree:
+    def losing(self, context: Context, point: str) -> Tree:
         """The copy of this node, at the point where it is open for reading."""
         return MountTree(self._node, point)
 
-    def winner(self, site: Site, place: Place) -> Tree:
+    def winner(self, context: Context, place: Place) -> Tree:
         """The copy of the other node, where it is mounted."""
         return MountTree(self._node.pair.peer(self._node), place.point)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, Item
 
 if TYPE_CHECKING:

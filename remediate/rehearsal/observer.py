@@ -1,9 +1,9 @@
 """What the checks say about the simulated pair: the real functions, over nodes whose way is the pair itself.
 
-A check reads a node through `checks.probes.node.Node.run` and remembers through `checks.probes.memory.Memory`. These
-two are replaced by ones that ask the pair in simulated time; everything else, from the command line of each probe to
-the words of the status line, is the check's own. So a rehearsal says what `check_… --via 'hastwatch pair exec …'` says,
-but in no time, and the same at every speed.
+A check reads a node through `checks.probes.node.Node.run` and remembers through `checks.probes.state_cache.Memory`.
+These two are replaced by ones that ask the pair in simulated time; everything else, from the command line of each probe
+to the words of the status line, is the check's own. So a rehearsal says what `check_… --via 'hastwatch pair exec …'`
+says, but in no time, and the same at every speed.
 
 A check from outside is not among them: it speaks to the network itself. The simulated client stands for it
 (`service.py`).
@@ -22,8 +22,7 @@ from checks.plugin.output import Report, status_line
 from checks.plugin.runtime import Run
 from checks.plugin.session import Session
 from checks.probes.errors import Hangs
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import (
     ENV_C,
     SSH_FAILED,
@@ -32,6 +31,7 @@ from checks.probes.node import (
     quoted,
 )
 from checks.probes.process import Completed
+from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.calls import Output

@@ -57,13 +57,13 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
         node.keep_state_in(state / node.name)
         (state / node.name).chmod(0o755)
     if arguments.automatic:
-        from remediate.failover.converge import Wish
+        from remediate.failover.converge import ConvergeRequest
         from remediate.rehearsal.installed import Installed
 
         config = _config(arguments)
         installed = Installed(pair, state, config)
         for node in pair.nodes.values():
-            installed.start_worker(node, Wish("boot"))
+            installed.start_worker(node, ConvergeRequest("boot"))
         pair.clock.advance(config.failover.boot_window)
 
 

@@ -28,7 +28,7 @@ from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.text import say_duration
 from remediate import exits, terminal
 from remediate.arguments import Parser
-from remediate.rehearsal import telling
+from remediate.rehearsal import report
 from remediate.rehearsal.arguments import CONFIG, speed
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import layout_of
@@ -84,18 +84,18 @@ class Rehearsal:
         """Play them all and tell; the exit status."""
         outcomes: list[Outcome] = []
         for number, scenario in enumerate(scenarios, 1):
-            self._say(telling.headline(scenario.name, scenario.line, self.paint), "")
+            self._say(report.headline(scenario.name, scenario.line, self.paint), "")
             outcomes.append(self._play(scenario, f"[{number}/{len(scenarios)}] {scenario.name}"))
-            self._say(*telling.verdict(outcomes[-1], self.paint), "")
+            self._say(*report.verdict(outcomes[-1], self.paint), "")
         if self.options.json:
             print(json.dumps({
                 "hastwatch": VERSION,
                 "seed": self.options.seed,
                 "as_it_must": all(outcome.well for outcome in outcomes),
-                "scenarios": [telling.as_json(outcome) for outcome in outcomes],
+                "scenarios": [report.as_json(outcome) for outcome in outcomes],
             }, indent=2))  # fmt: skip
         elif len(outcomes) > 1:
-            self._say(*telling.table(outcomes, self.paint), "", telling.summary(outcomes, self.paint))
+            self._say(*report.table(outcomes, self.paint), "", report.summary(outcomes, self.paint))
         return 0 if all(outcome.well for outcome in outcomes) else FAILED
 
     def _play(self, scenario: Scenario, title: str) -> Outcome:
@@ -113,7 +113,7 @@ class Rehearsal:
             return play(scenario, Stage(pair, observer, clients, pace, self._tell, installed))
 
     def _tell(self, entry: Entry) -> None:
-        self._say(*telling.story(entry, self.paint, self.options.verbose > 0))
+        self._say(*report.story(entry, self.paint, self.options.verbose > 0))
 
     def _say(self, *lines: str) -> None:
         if self.options.json:

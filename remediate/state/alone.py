@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME = "alone.json"

@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from checks.probes.times import since_1970, utc
+from checks.probes.timestamps import since_1970, utc
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME, AWAITED = "clients.json", "clients_awaited.json"

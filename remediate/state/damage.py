@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from checks.probes.times import since_1970, utc, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 
 FILLED_AFTER = 10.0
 """Seconds after a created copy was seen to be filled until its primary is believed that it is complete: what that tells

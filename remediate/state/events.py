@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from checks.probes.booted import same_boot
-from checks.probes.times import since_1970, utc_milliseconds
+from checks.probes.boot_time import same_boot
+from checks.probes.timestamps import since_1970, utc_milliseconds
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME = "events.json"

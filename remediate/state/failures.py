@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.plugin.text import plain, say_duration
-from checks.probes.times import since_1970, utc, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 from remediate.state.store import StateNotKept, StateUnreadable, Store, Values
 
 NAME = "failures.json"

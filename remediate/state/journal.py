@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from checks.plugin.text import plain
-from checks.probes.times import since_1970, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc_milliseconds
 from remediate.state.store import StateNotKept, Store
 from remediate.timing import Timing
 

@@ -11,9 +11,9 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from checks.probes.errors import NotFound
-from checks.probes.times import since_1970, utc, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 from remediate.state import damage
 from remediate.state.damage import Damage
 from remediate.state.events import Heard

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple
 
-from checks.probes.times import since_1970, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc_milliseconds
 from remediate.state import directory as directories
 from remediate.state.directory import FILE_MODE
 from remediate.state.errors import StateNotKept

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME = "quiet.json"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes.times import since_1970, utc_milliseconds
+from checks.probes.timestamps import since_1970, utc_milliseconds
 from remediate.state.store import StateUnreadable, Store, Values
 from remediate.timing import Timing
 

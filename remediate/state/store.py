@@ -15,8 +15,8 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from remediate.state import atomic_file
 from remediate.state import directory as directories
-from remediate.state import whole
 from remediate.state.directory import FILE_MODE, RUN_DIRECTORY
 from remediate.state.directory import STATE_DIRECTORY as STATE_DIRECTORY
 from remediate.state.errors import StateError as StateError
@@ -200,14 +200,14 @@ class Store:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
-            whole.replace(self._path(name), temporary, text, FILE_MODE)
+            atomic_file.replace(self._path(name), temporary, text, FILE_MODE)
         except OSError as error:
             raise self._not_kept(name, error) from None
 
     def _unlink(self, name: str) -> bool:
         try:
             os.unlink(self._path(name))
-            whole.sync_directory(self.directory)
+            atomic_file.sync_directory(self.directory)
         except FileNotFoundError:
             return False
         except OSError as error:

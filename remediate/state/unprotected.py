@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME = "unprotected.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import verified
-from checks.probes.times import since_1970, utc
+from checks.probes.timestamps import since_1970, utc
 from checks.probes.verified import MOST_RUNS, Verification
 from remediate.state.store import StateUnreadable, Store, Values
 

@@ -12,13 +12,13 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.printing import NotPrinted
-from remediate.site import Site
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError
-from remediate.subcommands import afresh
+from remediate.subcommands import sanitize_process
 from remediate.subcommands.who import who as who
 
 REFUSED = 1
@@ -29,17 +29,17 @@ class NotConfirmed(Exception):
     """Nobody said that it is to be done."""
 
 
-def run(prog: str, options: argparse.Namespace, act: Callable[[Site], int], acts: bool = True) -> int:
-    """Do what a subcommand does on the site of its options; the exit status. `acts`: it changes the node, which only
+def run(prog: str, options: argparse.Namespace, act: Callable[[Context], int], acts: bool = True) -> int:
+    """Do what a subcommand does in the context of its options; the exit status. `acts`: it changes the node, which only
     root may do unless the options name another way to it."""
     if acts and os.geteuid() != 0 and not (options.via or options.state_dir):
         return refuse(prog, "only root may do this (or name a way to the node, --via, and a --state-dir of your own)",
                       exits.NOT_PERMITTED)  # fmt: skip
     try:
-        site = local.site(local.where(options))
+        context = local.context(local.where(options))
         if acts:
-            _see_it_through(site)
-        return act(site)
+            _see_it_through(context)
+        return act(context)
     except ConfigError as error:
         return refuse(prog, str(error), exits.CONFIG)
     except StateError as error:
@@ -63,14 +63,14 @@ def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:
     return why
 
 
-def _see_it_through(site: Site) -> None:
+def _see_it_through(context: Context) -> None:
     """What is begun must not end half way because the terminal goes, nor stop there with its locks (^Z), nor keep a
     file system busy whose mount point its caller works in. A handler instead of SIG_IGN, which the daemons that are
     started would inherit (execve(2))."""
-    afresh.signals()
+    sanitize_process.signals()
     for number in (signal.SIGHUP, signal.SIGTSTP):
         signal.signal(number, lambda number, frame: None)
-    if not site.here.via:
+    if not context.here.via:
         os.chdir("/")
 
 
@@ -80,10 +80,10 @@ def refuse(prog: str, why: str, status: int) -> int:
     return status
 
 
-def named(site: Site, names: list[str]) -> dict[str, Place]:
+def named(context: Context, names: list[str]) -> dict[str, Place]:
     """The resources that are named, all of hast.conf where none is. Raises StepFailed for one that it does not have,
     and ProbeError."""
-    found = places(site.here.node(), site.config)
+    found = places(context.here.node(), context.config)
     for name in names:
         if name not in found:
             raise StepFailed(f"hast.conf has no resource {name}; there are {', '.join(found) or 'none'}")

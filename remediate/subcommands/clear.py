@@ -13,9 +13,9 @@ import sys
 
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover import known_bug
-from remediate.failover.converge import Wish, converge
-from remediate.site import Site
+from remediate.failover.converge import ConvergeRequest, converge
 from remediate.state import failures
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
@@ -42,18 +42,18 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site) -> int:
+def act(context: Context) -> int:
     """Clear, and converge; the exit status. Raises what `caller.run` tells of."""
     human = who()
-    why = failures.blocked(site.store, site.timing.wall(), site.config.failover.window)
-    was_seen, failed = known_bug.forget(site), failures.clear(site.store, human)
+    why = failures.blocked(context.store, context.timing.wall(), context.config.failover.window)
+    was_seen, failed = known_bug.forget(context), failures.clear(context.store, human)
     if not (was_seen or failed):
         sys.stdout.write("nothing to clear: no promotion has failed\n")
         return 0
     why = why or ("failed promotions" if failed else "hastd was seen not to work as primary")
-    site.journal.entry("clear", why=why, result=f"cleared by {human}", severity=NOTICE)
-    progress = Progress(site.timing, on_a_terminal())
-    return end(PROG, converge(site, Wish(f"human {human}"), progress), progress)
+    context.journal.entry("clear", why=why, result=f"cleared by {human}", severity=NOTICE)
+    progress = Progress(context.timing, on_a_terminal())
+    return end(PROG, converge(context, ConvergeRequest(f"human {human}"), progress), progress)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import json
 import sys
 
 from checks.plugin.text import plain
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover import clients
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.errors import StepFailed
 from remediate.state import clients as remembered
 from remediate.subcommands import caller
 
@@ -32,7 +32,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options), acts=bool(options.told or options.keep))
+    return caller.run(PROG, options, lambda context: act(context, options), acts=bool(options.told or options.keep))
 
 
 def parser() -> Parser:
@@ -48,13 +48,13 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Note, keep or show; the exit status. Raises what `caller.run` tells of."""
-    known = remembered.read(site.store)
+    known = remembered.read(context.store)
     if options.told:
         service, *words = options.told
         try:
-            clients.told(site, service, words)
+            clients.told(context, service, words)
         except ValueError as error:
             raise StepFailed(str(error)) from None
     elif options.keep:

@@ -22,15 +22,15 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
-from remediate.failover import carry, disk_errors, proofs
-from remediate.failover.converge import Outcome, Result, Wish, converge, would
+from remediate.context import Context
+from remediate.failover import disk_errors, executor, proofs
+from remediate.failover.carp_demotion import SHUTDOWN
+from remediate.failover.converge import ConvergeRequest, Outcome, Result, converge, dry_run
+from remediate.failover.demotion_reasons import LEAVES
 from remediate.failover.facts import Leaving
-from remediate.failover.fitness import LEAVES
-from remediate.failover.hold import SHUTDOWN
 from remediate.failover.observe import Seen
 from remediate.failover.plan import Plan
 from remediate.hurry import within
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, as_json, end, on_a_terminal
 from remediate.subcommands.who import who
@@ -53,7 +53,7 @@ def main(words: list[str] | None = None) -> int:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if options.resource and (options.boot or options.shutdown):
         made.error("--boot and --shutdown are about the whole node, not about a --resource")
-    status = caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    status = caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
     if options.shutdown and not options.dry_run and status not in (0, Result.REFUSED.value, exits.NOT_PERMITTED):
         _shut_down_all_the_same(options)
     return status
@@ -62,8 +62,8 @@ def main(words: list[str] | None = None) -> int:
 def _shut_down_all_the_same(options: argparse.Namespace) -> None:
     """With a configuration that is refused, or after a fault of ours: hastd's stop comes next."""
     with suppress(ConfigError, ProbeError):  # the options are wrong, which was said
-        site = local.bare(local.where(options))
-        worker.leave_nothing_mounted(within(site, site.timing.now() + worker.SHUTDOWN - worker.GIVING_UP))
+        context = local.bare(local.where(options))
+        worker.leave_nothing_mounted(within(context, context.timing.now() + worker.SHUTDOWN - worker.GIVING_UP))
 
 
 def parser() -> Parser:
@@ -86,23 +86,23 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Show it, leave it to a worker, or do it; the exit status. Raises what `caller.run` tells of."""
-    only = tuple(caller.named(site, options.resource)) if options.resource else ()
-    wish = wished(site, options, only)
+    only = tuple(caller.named(context, options.resource)) if options.resource else ()
+    request = requested(context, options, only)
     if options.dry_run:
-        seen, plan = would(site, wish)
+        seen, plan = dry_run(context, request)
         sys.stdout.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
         return 0
-    progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
+    progress = Progress(context.timing, not options.json and (options.verbose or on_a_terminal()))
     if options.detach:
-        detached.detach(site, wish.trigger, lambda own: outcome_of(own, options, wish, lambda step: None))
+        detached.detach(context, request.trigger, lambda own: outcome_of(own, options, request, lambda step: None))
         return 0
-    outcome = outcome_of(site, options, wish, progress)
+    outcome = outcome_of(context, options, request, progress)
     if options.periodic:
-        disk_errors.try_to(site, wish.trigger)
-        worker.recover_losing(site)
-        proofs.try_to(site, proofs.compared_whole(site), wish.trigger)
+        disk_errors.try_to(context, request.trigger)
+        worker.recover_losing(context)
+        proofs.try_to(context, proofs.compared_whole(context), request.trigger)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.result.value
@@ -111,23 +111,23 @@ def act(site: Site, options: argparse.Namespace) -> int:
     return end(PROG, outcome, progress)
 
 
-def wished(site: Site, options: argparse.Namespace, only: tuple[str, ...]) -> Wish:
+def requested(context: Context, options: argparse.Namespace, only: tuple[str, ...]) -> ConvergeRequest:
     """What the options ask for."""
     if options.periodic:
-        return Wish("periodic", promote=site.config.failover.periodic_promotion, only=only, again=True)
+        return ConvergeRequest("periodic", promote=context.config.failover.periodic_promotion, only=only, again=True)
     if options.shutdown:
-        return Wish(SHUTDOWN, leaving=Leaving.GOES_DOWN)
-    return Wish("boot" if options.boot else f"human {who()}", only=only)
+        return ConvergeRequest(SHUTDOWN, leaving=Leaving.GOES_DOWN)
+    return ConvergeRequest("boot" if options.boot else f"human {who()}", only=only)
 
 
-def outcome_of(site: Site, options: argparse.Namespace, wish: Wish, watch: Watch) -> Outcome:
+def outcome_of(context: Context, options: argparse.Namespace, request: ConvergeRequest, watch: Watch) -> Outcome:
     """Do it. A boot and a shutdown wait for a convergence that runs, because nobody calls them again. Raises
     StateError, ProbeError."""
     if options.shutdown:
-        return worker.end_boot(site, watch)
+        return worker.end_boot(context, watch)
     if options.boot:
-        return worker.begin_boot(site, watch)
-    return converge(site, wish, watch)
+        return worker.begin_boot(context, watch)
+    return converge(context, request, watch)
 
 
 def planned(seen: Seen, plan: Plan, verbose: bool) -> str:
@@ -136,7 +136,7 @@ def planned(seen: Seen, plan: Plan, verbose: bool) -> str:
     for name, decision in plan.decisions.items():
         lines += [f"{name}: {decision.target.value}", f"    because: {decision.rule.says} [{decision.rule.reason}]"]
         lines += [f"    {line}" for line in _seen(seen, name)] if verbose else []
-    lines += ["nothing to do"] if not plan.steps else ["", *carry.show(plan, seen.places)]
+    lines += ["nothing to do"] if not plan.steps else ["", *executor.show(plan, seen.places)]
     return "".join(f"{plain(line, 1000)}\n" for line in lines)
 
 
@@ -153,7 +153,7 @@ def planned_as_json(seen: Seen, plan: Plan) -> str:
     }
     steps: list[dict[str, object]] = []
     commands: list[str] = []
-    for line in carry.show(plan, seen.places):
+    for line in executor.show(plan, seen.places):
         if line.startswith(" "):
             commands.append(line.strip())
         else:

@@ -21,9 +21,9 @@ from checks.plugin.text import plain
 from checks.probes.bug_292322 import AsPrimary
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.doctor import try_hast
 from remediate.failover import known_bug
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, on_a_terminal
 
@@ -38,7 +38,7 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     acts = options.try_hast and not options.dry_run
-    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=acts)
 
 
 def parser() -> Parser:
@@ -50,31 +50,31 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """The parts that were asked for; the exit status. Raises what `caller.run` tells of."""
     if not options.try_hast:
-        return _known(site)
-    return _show(site) if options.dry_run else _try_hast(site)
+        return _known(context)
+    return _show(context) if options.dry_run else _try_hast(context)
 
 
-def _known(site: Site) -> int:
+def _known(context: Context) -> int:
     """What is known without a try."""
-    known = known_bug.known(site)
+    known = known_bug.known(context)
     return _say(known.as_primary, known.why)
 
 
-def _show(site: Site) -> int:
-    try_hast.refuse(site)
+def _show(context: Context) -> int:
+    try_hast.refuse(context)
     sys.stdout.write("".join(f"{line}\n" for line in try_hast.show()))
     return 0
 
 
-def _try_hast(site: Site) -> int:
+def _try_hast(context: Context) -> int:
     """Nothing is tried of what is known to work."""
-    known = known_bug.known(site)
-    if known.as_primary is AsPrimary.WORKS and not site.config.failover.hastd_repaired:
+    known = known_bug.known(context)
+    if known.as_primary is AsPrimary.WORKS and not context.config.failover.hastd_repaired:
         return _say(known.as_primary, known.why)
-    found = try_hast.try_hast(site, Progress(site.timing, on_a_terminal()))
+    found = try_hast.try_hast(context, Progress(context.timing, on_a_terminal()))
     return _say(found.as_primary, found.why)
 
 

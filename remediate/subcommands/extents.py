@@ -16,8 +16,8 @@ from contextlib import suppress
 
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.session import PipeLine
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.verification.answering import answer
 
@@ -31,7 +31,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options))
+    return caller.run(PROG, options, lambda context: act(context, options))
 
 
 def parser() -> Parser:
@@ -42,10 +42,10 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Answer; the exit status. Raises what `caller.run` tells of."""
     be_gentle()
-    return 0 if answer(site, options.resource, PipeLine(0, 1)) else 1
+    return 0 if answer(context, options.resource, PipeLine(0, 1)) else 1
 
 
 def be_gentle() -> None:

@@ -15,14 +15,14 @@ import sys
 
 from checks.plugin.text import plain
 from checks.probes import carp
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from remediate import exits, local
 from remediate.arguments import Parser
-from remediate.failover import boot, hold
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover import boot, carp_demotion
+from remediate.failover.errors import StepFailed
 from remediate.failover.own_node import DEMOTION
 from remediate.failover.this_boot import this_boot
-from remediate.site import Site
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
 from remediate.subcommands.who import who
@@ -37,7 +37,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options), acts=options.boot or options.release)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=options.boot or options.release)
 
 
 def parser() -> Parser:
@@ -50,31 +50,31 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Hold, release or show; the exit status. Raises what `caller.run` tells of."""
     if options.boot:
-        boot.hold_back(site)
+        boot.hold_back(context)
     elif options.release:
-        held = hold.reasons(site.store)
-        hold.hold(site, this_boot(site), (), 0)
+        held = carp_demotion.reasons(context.store)
+        carp_demotion.hold(context, this_boot(context), (), 0)
         if held:
             why = f"human {who()}"
-            site.journal.entry(
+            context.journal.entry(
                 "hold", why=why, result=f"released in spite of: {', '.join(map(str, held))}", severity=NOTICE
             )
     if not options.boot:
-        sys.stdout.write(f"{plain(shown(site))}\n")
+        sys.stdout.write(f"{plain(shown(context))}\n")
     return 0
 
 
-def shown(site: Site) -> str:
+def shown(context: Context) -> str:
     """The demotion and our share in it, in one line. Raises StepFailed, ProbeError, StateUnreadable."""
-    node = site.here.node()
+    node = context.here.node()
     try:
         demotion = carp.settings(node).demotion
     except carp.CarpNotLoaded as error:
         raise StepFailed(str(error)) from None
-    held = hold.current(site.store, boot_mark(node), demotion)
+    held = carp_demotion.current(context.store, boot_mark(node), demotion)
     if not held.amount:
         return f"{DEMOTION} is {demotion}, nothing of it from hastwatch"
     return f"{DEMOTION} is {demotion}, {held.amount} of it from hastwatch since {held.since}: {held.says}"

@@ -25,7 +25,7 @@ from itertools import chain, islice
 from checks.plugin.text import plain
 from remediate import exits, local, terminal
 from remediate.arguments import Parser
-from remediate.site import Site
+from remediate.context import Context
 from remediate.state.journal import ERR, NAME, WARNING, Entry
 from remediate.state.journal_reading import MOST_READ, Reading
 from remediate.state.maintenance import duration
@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     if options.incident:
-        return caller.run("hastwatch journal", options, lambda site: incident_of(site, options), acts=False)
+        return caller.run("hastwatch journal", options, lambda context: incident_of(context, options), acts=False)
     try:
         return show(options, Timing())
     except OSError as error:
@@ -71,13 +71,13 @@ def parser() -> Parser:
     return made
 
 
-def incident_of(site: Site, options: argparse.Namespace) -> int:
+def incident_of(context: Context, options: argparse.Namespace) -> int:
     """Write a post-mortem; the exit status."""
     from remediate.recovery.incident import NoIncident, as_json, as_markdown, gather
 
-    reading = Reading(os.path.join(site.store.directory, NAME), MOST_READ)
+    reading = Reading(os.path.join(context.store.directory, NAME), MOST_READ)
     try:
-        found = gather(site, reading, options.incident)
+        found = gather(context, reading, options.incident)
     except NoIncident as error:
         return caller.refuse("hastwatch journal", str(error), 1)
     found = found._replace(missing=(*found.missing, *reading.unread, *reading.left_out))

@@ -23,13 +23,13 @@ import sys
 from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover import damaged, own_copy
-from remediate.failover.arrival import told
-from remediate.failover.converge import Wish, converge
-from remediate.site import Site
+from remediate.failover.converge import ConvergeRequest, converge
+from remediate.failover.hastd_events import told
 from remediate.state.ledger import Copy, Ledger, as_values, resources
 from remediate.subcommands import caller
 from remediate.subcommands.who import who
@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parsed(words)
     acts = bool(options.told or options.sound)
-    return caller.run(PROG, options, lambda site: act(site, options), acts=acts)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=acts)
 
 
 def parsed(words: list[str] | None) -> argparse.Namespace:
@@ -77,23 +77,25 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Note or show; the exit status. Raises what `caller.run` tells of."""
     if options.told:
-        caller.named(site, options.resource)
+        caller.named(context, options.resource)
         both = zip(options.resource, options.told, strict=True)
-        triggers = [told(site, name, copy, options.by) for name, copy in both]
+        triggers = [told(context, name, copy, options.by) for name, copy in both]
         if trigger := next(filter(None, triggers), ""):
             detached.detach(
-                site, trigger, lambda own: worker.patiently(own, trigger, lambda: converge(own, Wish(trigger)))
+                context,
+                trigger,
+                lambda own: worker.patiently(own, trigger, lambda: converge(own, ConvergeRequest(trigger))),
             )
         return 0
     if options.sound:
-        caller.named(site, options.resource)
+        caller.named(context, options.resource)
         for name in options.resource:
-            damaged.declare_sound(site, name, who())
+            damaged.declare_sound(context, name, who())
         return 0
-    found = {name: own_copy.known(site, name) for name in (options.resource or resources(site.store))}
+    found = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
     if options.json:
         sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
         return 0

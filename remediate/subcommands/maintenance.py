@@ -15,7 +15,7 @@ import sys
 
 from checks.plugin.text import plain, say_duration
 from checks.probes.maintenance import Maintenance
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.state import maintenance

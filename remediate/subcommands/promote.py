@@ -18,12 +18,12 @@ import sys
 from checks.probes.carp import CarpState
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover import known_bug
-from remediate.failover.converge import Wish, converge
+from remediate.failover.converge import ConvergeRequest, converge
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer, Split
 from remediate.failover.observe import Seen, observe
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, end, on_a_terminal
 from remediate.subcommands.who import who
@@ -39,7 +39,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options))
+    return caller.run(PROG, options, lambda context: act(context, options))
 
 
 def parser() -> Parser:
@@ -53,29 +53,29 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Look, say what it would cost, ask, do it; the exit status. Raises what `caller.run` tells of."""
-    only = tuple(caller.named(site, options.resource))
-    seen = observe(site)
+    only = tuple(caller.named(context, options.resource))
+    seen = observe(context)
     going_up = [name for name in only if not seen.facts.resources[name].active]
     if not going_up:
         sys.stdout.write("in place: served from this node already\n")
         return 0
-    costs = {name: said for name in going_up if (said := cost(site, seen, name))}
+    costs = {name: said for name in going_up if (said := cost(context, seen, name))}
     refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
     question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
     asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
-    if known := known_bug.here(site):
+    if known := known_bug.here(context):
         sys.stdout.write(f"{known}\n")
     caller.confirm(options, asked, " ".join(costs) if costs else "yes")
-    progress = Progress(site.timing, on_a_terminal())
-    wish = Wish(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
-    return end(PROG, converge(site, wish, progress), progress)
+    progress = Progress(context.timing, on_a_terminal())
+    request = ConvergeRequest(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
+    return end(PROG, converge(context, request, progress), progress)
 
 
-def cost(site: Site, seen: Seen, name: str) -> str:
+def cost(context: Context, seen: Seen, name: str) -> str:
     """Why the copy lacks writes, or may lack them; empty where it would be promoted without being asked."""
-    said, waits = seen.facts.said[name], site.config.failover.boot_alone == "wait"
+    said, waits = seen.facts.said[name], context.config.failover.boot_alone == "wait"
     return said.stale or (f"this copy may lack what the other node wrote after it: {said.unheard}"
                           if waits and said.unheard else "")  # fmt: skip
 

@@ -24,15 +24,15 @@ import sys
 from checks.plugin.text import plain
 from remediate import exits, local
 from remediate.arguments import Parser
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
+from remediate.recovery.eligibility import Kind, Verdict
 from remediate.recovery.evidence import Evidence
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.progress import Progress as Begun
 from remediate.recovery.progress import Step
 from remediate.recovery.recover import Recovery, Refused, sentences
 from remediate.recovery.resync import Resync
-from remediate.recovery.verdict import Kind, Verdict
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, on_a_terminal
 
@@ -46,7 +46,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
 
 
 def parser() -> Parser:
@@ -76,13 +76,13 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Show, have it confirmed, recover, wait; the exit status. Raises what `caller.run` tells of."""
-    progress = Progress(site.timing, on_a_terminal())
-    recovery = Recovery(site, options.resource, Keeper(Mode.SALVAGE), progress)
+    progress = Progress(context.timing, on_a_terminal())
+    recovery = Recovery(context, options.resource, Keeper(Mode.SALVAGE), progress)
     seen, verdict = recovery.look()
     begun = recovery.begun(seen, verdict)
-    recovery.keeper = keeper = _keeper(site, options, begun)
+    recovery.keeper = keeper = _keeper(context, options, begun)
     if options.dry_run and options.json:
         sys.stdout.write(as_json(seen, verdict))
         return int(bool(reasons(seen, verdict)))
@@ -104,7 +104,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
     sys.stdout.write(f"{plain(kept, 1000)}\n")
     if options.no_wait:
         return 0
-    copied = Resync(site, sys.stdout).wait(recovery)
+    copied = Resync(context, sys.stdout).wait(recovery)
     sys.stdout.write(f"{options.resource}: {copied}\n")
     return 0
 
@@ -147,10 +147,10 @@ def as_json(seen: Evidence, verdict: Verdict) -> str:
     }, indent=2) + "\n"  # fmt: skip
 
 
-def _keeper(site: Site, options: argparse.Namespace, begun: Begun | None) -> Keeper:
+def _keeper(context: Context, options: argparse.Namespace, begun: Begun | None) -> Keeper:
     """How it is kept and where, as the options say; else as it was begun, or as configured."""
     mode = options.mode or (begun.mode if begun else Mode.SALVAGE.value)
-    target = options.to or (begun.target if begun else "") or site.config.split_brain.salvage_to
+    target = options.to or (begun.target if begun else "") or context.config.split_brain.salvage_to
     return Keeper(Mode.SALVAGE if mode == "step-down" else Mode(mode), target)
 
 

@@ -26,11 +26,11 @@ import sys
 from checks.plugin.text import plain
 from remediate import detached, exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.events import guards, repair
-from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Outcome, Shown
-from remediate.site import Site
-from remediate.subcommands import afresh, caller
+from remediate.events.repair_request import Held, Remedy, Request
+from remediate.subcommands import caller, sanitize_process
 from remediate.subcommands.progress import Progress, on_a_terminal
 
 PROG = "hastwatch repair"
@@ -53,12 +53,12 @@ def main(words: list[str] | None = None) -> int:
     if options.dry_run and options.detach:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if not options.dry_run:
-        afresh.resources()
+        sanitize_process.resources()
     if options.dry_run or not (options.detach or options.held):
-        return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+        return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
     signal.alarm(PATIENCE)
     try:
-        return caller.run(PROG, options, lambda site: act(site, options))
+        return caller.run(PROG, options, lambda context: act(context, options))
     finally:
         signal.alarm(0)
 
@@ -80,20 +80,20 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Show it, leave it to a worker, or do it; the exit status. Raises what `caller.run` tells of."""
     request = Request(Remedy(options.remedy), Held(options.held) if options.held else None)
     if options.dry_run:
-        shown = repair.would(site, request)
+        shown = repair.dry_run(context, request)
         sys.stdout.write(shown_as_json(shown) if options.json else shown_as_text(shown))
         return 0
     if options.detach:
-        detached.detach(site, f"repair {options.remedy}", lambda own: repair.repair(own, request))
+        detached.detach(context, f"repair {options.remedy}", lambda own: repair.repair(own, request))
         sys.stdout.write(DETACHED.format(options.remedy))
         sys.stdout.flush()
         return 0
-    progress = Progress(site.timing, not options.json and (options.verbose or on_a_terminal()))
-    outcome = repair.repair(site, request, progress)
+    progress = Progress(context.timing, not options.json and (options.verbose or on_a_terminal()))
+    outcome = repair.repair(context, request, progress)
     if options.json:
         sys.stdout.write(as_json(outcome, progress))
         return outcome.status

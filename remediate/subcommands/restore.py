@@ -27,10 +27,11 @@ from checks.probes.hast import Role
 from checks.probes.node_state import Mounted
 from remediate import exits
 from remediate.arguments import Parser
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.observe import mounted_as
-from remediate.failover.outcome import StepFailed
 from remediate.failover.resource import Place, places
-from remediate.local import add_options, site, where
+from remediate.local import add_options, context, where
 from remediate.printing import NotPrinted
 from remediate.recovery import targets
 from remediate.recovery.items import SYMLINK, shown
@@ -38,7 +39,6 @@ from remediate.recovery.manifest import Kept, Manifest
 from remediate.recovery.restoring import Done, How, chosen, put_back
 from remediate.recovery.salvage import read_manifest
 from remediate.recovery.targets import Target
-from remediate.site import Site
 from remediate.state.journal import ERR, NOTICE
 
 FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, exits.USAGE, exits.UNAVAILABLE, exits.NOT_PERMITTED
@@ -92,7 +92,7 @@ def parser() -> Parser:
     return made
 
 
-def active(here: Site, name: str) -> Place:
+def active(here: Context, name: str) -> Place:
     """Where the resource is mounted and served from, which must be here. Raises NotActive, ProbeError."""
     node = here.here.node()
     place = places(node, here.config, (name,)).get(name)
@@ -118,7 +118,7 @@ def _restore(options: argparse.Namespace, salvage: Target, found: Manifest, want
     how = How(options.to_live)
     if os.geteuid() != 0 and not options.state_dir:
         return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
-    here = site(where(options))
+    here = context(where(options))
     place = active(here, found.resource)
     if how is How.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
         return _refuse("not confirmed: nothing was done", USAGE)
@@ -156,7 +156,7 @@ def _confirmed(found: Manifest, count: int) -> bool:
     return sys.stdin.readline().strip() == found.resource
 
 
-def _journal(here: Site, found: Manifest, how: How, done: list[Done], trouble: str) -> None:
+def _journal(here: Context, found: Manifest, how: How, done: list[Done], trouble: str) -> None:
     failed = sum(one.failed for one in done)
     result = f"{len(done) - failed} put back, {failed} not" + (f"; {trouble}" if trouble else "")
     evidence = [f"{shown(one.kept.item.path)}: {one.words}" for one in done]

@@ -20,8 +20,8 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import exits, local, terminal, wiring
 from remediate.arguments import Parser, seconds
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.state.journal import INFO, WARNING
 from remediate.subcommands import caller
 from remediate.subcommands.who import who
@@ -38,7 +38,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options))
+    return caller.run(PROG, options, lambda context: act(context, options))
 
 
 def parser() -> Parser:
@@ -55,10 +55,10 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Look at every link and say it; the exit status. Raises what `caller.run` tells of."""
     seen, paint = [], Paint(terminal.is_coloured())
-    for link in _links(site, options):
+    for link in _links(context, options):
         seen.append(link)
         if not options.json:
             sys.stdout.write(f"{line(link, paint)}\n")
@@ -67,7 +67,7 @@ def act(site: Site, options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(json.dumps([link._asdict() for link in seen], indent=2) + "\n")
     result = "; ".join(f"{link.name}: {link.says}" for link in broken) or "all of it holds"
-    site.journal.entry("self-test", why=f"human {who()}", result=result, severity=WARNING if broken else INFO)
+    context.journal.entry("self-test", why=f"human {who()}", result=result, severity=WARNING if broken else INFO)
     return 1 if broken else 0
 
 
@@ -77,12 +77,12 @@ def line(link: Link, paint: Paint) -> str:
     return f"{link.name:<9}  {paint(f'{word:<6}', colour)}  {plain(link.says)}"
 
 
-def _links(site: Site, options: argparse.Namespace) -> Iterator[Link]:
+def _links(context: Context, options: argparse.Namespace) -> Iterator[Link]:
     try:
-        yield from wiring.chain(site, Chain(options.hook, options.wait))
+        yield from wiring.chain(context, Chain(options.hook, options.wait))
     except (ProbeError, StepFailed) as error:
         yield Link("chain", False, str(error))
-    yield from wiring.setup(site, options.hast_hook)
+    yield from wiring.setup(context, options.hast_hook)
 
 
 if __name__ == "__main__":

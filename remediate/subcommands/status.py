@@ -20,16 +20,16 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from checks.probes.unproven import as_values as unproven_values
 from checks.probes.verified import as_values as verified_values
 from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
+from remediate.context import Context
 from remediate.exits import USAGE
-from remediate.failover.glance import Glance, NodeGlance, ResourceGlance, look
-from remediate.failover.state_there import StateThere
-from remediate.failover.verdict import Verdict, serves, verdict
-from remediate.site import Site
+from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
+from remediate.failover.remote_state import StateThere
+from remediate.failover.status_rules import Verdict, serves, verdict
 from remediate.subcommands.status_page import page
 
 SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
@@ -47,13 +47,13 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     try:
-        site = local.site(local.where(options))
+        context = local.context(local.where(options))
     except (ConfigError, ProbeError) as error:
         return _refuse(str(error))
-    if site.here.via and not options.state_dir:
-        site = site._replace(store=StateThere(site.here))
+    if context.here.via and not options.state_dir:
+        context = context._replace(store=StateThere(context.here))
     try:
-        return watch(site, options) if options.watch else show(site, options)
+        return watch(context, options) if options.watch else show(context, options)
     except KeyboardInterrupt:
         return _leave(INTERRUPTED)
 
@@ -70,70 +70,70 @@ def parser() -> Parser:
     return made
 
 
-def show(site: Site, options: argparse.Namespace) -> int:
+def show(context: Context, options: argparse.Namespace) -> int:
     """Look once and write it to standard output."""
-    glance, judged = seen(site, options)
-    if missing := _missing(glance, options.resource):
+    pair, judged = seen(context, options)
+    if missing := _missing(pair, options.resource):
         return _refuse_missing(missing)
-    _write(glance, judged, options)
-    return status(glance, judged)
+    _write(pair, judged, options)
+    return status(pair, judged)
 
 
-def watch(site: Site, options: argparse.Namespace) -> int:
+def watch(context: Context, options: argparse.Namespace) -> int:
     """Look again and again; the exit status is that of the last look."""
     ends = NOTHING_READ
     try:
         if not terminal.is_terminal() or options.json:
             while True:
-                ends = show(site, options)
+                ends = show(context, options)
                 if ends == USAGE:
                     return ends
                 sys.stdout.write("" if options.json else "\n")
                 sys.stdout.flush()
-                site.timing.sleep(options.watch)
+                context.timing.sleep(options.watch)
         with terminal.Screen() as screen:
             while True:
-                glance, judged = seen(site, options)
-                ends = status(glance, judged)
-                if missing := _missing(glance, options.resource):
+                pair, judged = seen(context, options)
+                ends = status(pair, judged)
+                if missing := _missing(pair, options.resource):
                     break
-                _draw(screen, glance, judged)
-                again = site.timing.now() + options.watch
-                while (left := again - site.timing.now()) > 0:
+                _draw(screen, pair, judged)
+                again = context.timing.now() + options.watch
+                while (left := again - context.timing.now()) > 0:
                     if screen.wait(left):
-                        _draw(screen, glance, judged)
+                        _draw(screen, pair, judged)
         return _refuse_missing(missing)
     except KeyboardInterrupt:
         return _leave(ends)
 
 
-def seen(site: Site, options: argparse.Namespace) -> tuple[Glance, Verdict]:
+def seen(context: Context, options: argparse.Namespace) -> tuple[PairStatus, Verdict]:
     """One look, and what it amounts to."""
-    glance = look(site, tuple(options.resource))
-    return glance, verdict(glance)
+    pair = look(context, tuple(options.resource))
+    return pair, verdict(pair)
 
 
-def status(glance: Glance, judged: Verdict) -> int:
+def status(pair: PairStatus, judged: Verdict) -> int:
     """The exit status of a look."""
-    if all(node.trouble for node in glance.nodes):
+    if all(node.trouble for node in pair.nodes):
         return NOTHING_READ
     return SERVED if judged.well else NOT_SERVED
 
 
-def as_values(glance: Glance, judged: Verdict) -> dict[str, object]:
+def as_values(pair: PairStatus, judged: Verdict) -> dict[str, object]:
     """A look for programs."""
     return {
-        "time": utc(glance.now),
+        "time": utc(pair.now),
         "headline": judged.headline,
-        "exit_status": status(glance, judged),
+        "exit_status": status(pair, judged),
         "served": judged.served,
         "troubles": [{"level": trouble.level.name.lower(), "says": trouble.says} for trouble in judged.troubles],
-        "nodes": [_node(node) for node in glance.nodes],
-        "unread": list(glance.unread),
+        "nodes": [_node(node) for node in pair.nodes],
+        "unread": list(pair.unread),
     }
 
 
-def _node(node: NodeGlance) -> dict[str, object]:
+def _node(node: NodeStatus) -> dict[str, object]:
     until = node.maintenance.until if node.maintenance else None
     return {
         "name": node.name,
@@ -163,7 +163,7 @@ def _node(node: NodeGlance) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, object]:
+def _resource_values(node: NodeStatus, resource: ResourceStatus) -> dict[str, object]:
     copy, split = resource.copy, resource.split
     return {
         "carp": resource.carp.value if resource.carp else None,
@@ -186,27 +186,27 @@ def _resource_values(node: NodeGlance, resource: ResourceGlance) -> dict[str, ob
     }  # fmt: skip
 
 
-def _write(glance: Glance, judged: Verdict, options: argparse.Namespace) -> None:
+def _write(pair: PairStatus, judged: Verdict, options: argparse.Namespace) -> None:
     if options.json:
         import json
 
-        lines = [json.dumps(as_values(glance, judged))]
+        lines = [json.dumps(as_values(pair, judged))]
     else:
-        lines = page(glance, judged, terminal.size()[0], terminal.is_coloured())
+        lines = page(pair, judged, terminal.size()[0], terminal.is_coloured())
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
 
-def _draw(screen: terminal.Screen, glance: Glance, judged: Verdict) -> None:
-    clock = time.strftime("%H:%M:%S", time.localtime(glance.now))
-    screen.draw(page(glance, judged, terminal.size()[0], terminal.is_coloured(), clock))
+def _draw(screen: terminal.Screen, pair: PairStatus, judged: Verdict) -> None:
+    clock = time.strftime("%H:%M:%S", time.localtime(pair.now))
+    screen.draw(page(pair, judged, terminal.size()[0], terminal.is_coloured(), clock))
 
 
-def _missing(glance: Glance, wanted: list[str]) -> str:
+def _missing(pair: PairStatus, wanted: list[str]) -> str:
     """A resource that was asked for and is on no node, where a node could say so."""
-    if all(node.trouble for node in glance.nodes):
+    if all(node.trouble for node in pair.nodes):
         return ""
-    return next((name for name in wanted if name not in glance.names), "")
+    return next((name for name in wanted if name not in pair.names), "")
 
 
 def _leave(status: int) -> int:

@@ -1,7 +1,7 @@
 """Two nodes at a glance as lines of text: a table with a column for each node, one below the other where it is narrow.
 
-Says, and judges nothing: what is well or wrong is `remediate.failover.verdict`'s, and what only one cell is about is
-marked where the cell is made. Colours are for what serves and for what is wrong.
+Says, and judges nothing: what is well or wrong is `remediate.failover.status_rules`'s, and what only one cell is about
+is marked where the cell is made. Colours are for what serves and for what is wrong.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING
-from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
-from remediate.failover.verdict import Level, Verdict, lacking, serves
+from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
+from remediate.failover.status_rules import Level, Verdict, lacking, serves
 from remediate.state.journal import ERR, WARNING
 from remediate.state.ledger import Copy
 from remediate.subcommands.columns import (
@@ -41,38 +41,38 @@ NARROWEST, WIDEST = 28, 52
 """Characters of one node's column: below the first the nodes stand one below the other."""
 
 
-def page(glance: Glance, verdict: Verdict, width: int, coloured: bool, clock: str = "") -> list[str]:
+def page(pair: PairStatus, verdict: Verdict, width: int, coloured: bool, clock: str = "") -> list[str]:
     """The lines, at most `width` wide; `clock` stands at the end of the first one."""
-    first = wrapped(_first(glance, verdict), max(width - len(clock) - GAP, 1) if clock else width)
+    first = wrapped(_first(pair, verdict), max(width - len(clock) - GAP, 1) if clock else width)
     lines = [painted(line, coloured) for line in first]
     lines[0] += clock.rjust(width - length(first[0])) if clock else ""
     lines.append("")
-    count = len(glance.nodes)
+    count = len(pair.nodes)
     beside = (width - LABELS - GAP * (count - 1)) // count
     if beside >= NARROWEST or count == 1:
-        lines += table(rows(glance, glance.nodes), min(max(beside, 1), WIDEST), coloured)
+        lines += table(rows(pair, pair.nodes), min(max(beside, 1), WIDEST), coloured)
     else:
-        for node in glance.nodes:
-            lines += [*table(rows(glance, (node,)), max(width - LABELS, 1), coloured), ""]
-    notes = [painted(line, coloured) for note in _notes(glance) for line in wrapped((Piece(note, NOTE),), width)]
+        for node in pair.nodes:
+            lines += [*table(rows(pair, (node,)), max(width - LABELS, 1), coloured), ""]
+    notes = [painted(line, coloured) for note in _notes(pair) for line in wrapped((Piece(note, NOTE),), width)]
     lines += ["", *notes] if notes else []
     while lines[-1] == "":
         lines.pop()
     return lines
 
 
-def _notes(glance: Glance) -> list[str]:
+def _notes(pair: PairStatus) -> list[str]:
     """What could not be read of both nodes, and what would help."""
-    notes = [f"not read: {plain(sentence)}" for sentence in glance.unread]
-    unread = [sentence for node in glance.nodes for sentence in node.unread]
+    notes = [f"not read: {plain(sentence)}" for sentence in pair.unread]
+    unread = [sentence for node in pair.nodes for sentence in node.unread]
     denied = any("ermission denied" in sentence or "not permitted" in sentence for sentence in unread)
     return [*notes, "root would see more"] if denied else notes
 
 
-def _first(glance: Glance, verdict: Verdict) -> Paragraph:
+def _first(pair: PairStatus, verdict: Verdict) -> Paragraph:
     """The verdict in words."""
     headline = plain(verdict.headline)
-    if headline.partition(" ")[0] not in {node.name for node in glance.nodes}:
+    if headline.partition(" ")[0] not in {node.name for node in pair.nodes}:
         headline = headline[:1].upper() + headline[1:]
     said = [Piece(f"{headline}.", WELL if verdict.well else WRONG)]
     for level, word, mark in ((Level.WRONG, "Wrong", WRONG), (Level.NOTE, "Note", NOTE)):
@@ -84,7 +84,7 @@ def _first(glance: Glance, verdict: Verdict) -> Paragraph:
     return tuple(said)
 
 
-def rows(glance: Glance, nodes: tuple[NodeGlance, ...]) -> Iterator[Row]:
+def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[Row]:
     """The table of these nodes. Rows that say nothing about any node are left out."""
 
     def row(label: str, cells: Iterable[Cell]) -> Iterator[Row]:
@@ -92,7 +92,7 @@ def rows(glance: Glance, nodes: tuple[NodeGlance, ...]) -> Iterator[Row]:
         if any(found):
             yield Row(label, found)
 
-    yield from row("", (_name(glance, node) for node in nodes))
+    yield from row("", (_name(pair, node) for node in nodes))
     yield from row("not reached", (_one(node.trouble, WRONG) for node in nodes))
     read = [node for node in nodes if not node.trouble]
     if not read:
@@ -107,10 +107,10 @@ def rows(glance: Glance, nodes: tuple[NodeGlance, ...]) -> Iterator[Row]:
     yield from each("demotion", _demotion)
     yield from each("hastd", lambda node: {None: _one("?"), True: _one("runs"), False: _one("down", WRONG)}[node.hastd])
     yield from each("NFS", _nfs)
-    if glance.services:
-        yield from each("services", lambda node: _services(node, glance.services))
-    yield from each("automation", lambda node: _automation(node, glance.now))
-    yield from each("last", lambda node: _last(node, glance.now))
+    if pair.services:
+        yield from each("services", lambda node: _services(node, pair.services))
+    yield from each("automation", lambda node: _automation(node, pair.now))
+    yield from each("last", lambda node: _last(node, pair.now))
     yield from each("not read", lambda node: tuple((Piece(plain(text), NOTE),) for text in node.unread))
     for name in dict.fromkeys(name for node in read for name in node.resources):
         held = [node.resources.get(name) for node in nodes]
@@ -118,19 +118,19 @@ def rows(glance: Glance, nodes: tuple[NodeGlance, ...]) -> Iterator[Row]:
         yield Row(f"{name} on {point}", ())
         yield from row("  role", ((_role(node, one) if one else ()) for node, one in zip(nodes, held, strict=True)))
         for label, cell in RESOURCE_ROWS:
-            yield from row(f"  {label}", (cell(one, glance.now) if one else () for one in held))
+            yield from row(f"  {label}", (cell(one, pair.now) if one else () for one in held))
 
 
 def _one(text: str, mark: Mark = PLAIN) -> Cell:
     return ((Piece(plain(text), mark),),) if text else ()
 
 
-def _name(glance: Glance, node: NodeGlance) -> Cell:
-    where = " (this node)" if node is glance.nodes[0] else ""
+def _name(pair: PairStatus, node: NodeStatus) -> Cell:
+    where = " (this node)" if node is pair.nodes[0] else ""
     return ((Piece(plain(node.name), NAME), Piece(where.strip())),) if where else _one(node.name, NAME)
 
 
-def _carp(node: NodeGlance) -> Cell:
+def _carp(node: NodeStatus) -> Cell:
     if not node.carp_loaded:
         return _one("not loaded", WRONG)
     if node.vhids is None:
@@ -142,7 +142,7 @@ def _carp(node: NodeGlance) -> Cell:
     ) or _one("no vhid", WRONG)
 
 
-def _demotion(node: NodeGlance) -> Cell:
+def _demotion(node: NodeStatus) -> Cell:
     if node.demotion is None:
         return _one("?" if node.carp_loaded else "")
     ours = node.held.amount
@@ -155,7 +155,7 @@ def _demotion(node: NodeGlance) -> Cell:
     return ((Piece(f"{node.demotion},", WRONG), Piece(f"{ours} of it by hastwatch: {why}", mark)),)
 
 
-def _nfs(node: NodeGlance) -> Cell:
+def _nfs(node: NodeStatus) -> Cell:
     if node.daemons is None:
         return _one("?")
     answering = any(resource.mounted is not Mounted.NOTHING for resource in node.resources.values())
@@ -167,17 +167,17 @@ def _nfs(node: NodeGlance) -> Cell:
     return _one("runs", WELL if answering else WRONG)
 
 
-def _wants(node: NodeGlance) -> bool:
+def _wants(node: NodeStatus) -> bool:
     return any(resource.place.exported for resource in node.resources.values())
 
 
-def _services(node: NodeGlance, names: tuple[str, ...]) -> Cell:
+def _services(node: NodeStatus, names: tuple[str, ...]) -> Cell:
     if node.services is None:
         return _one("?")
     return _one(", ".join(f"{name} {'runs' if name in node.services else 'stopped'}" for name in names))
 
 
-def _automation(node: NodeGlance, now: float) -> Cell:
+def _automation(node: NodeStatus, now: float) -> Cell:
     said = []
     if node.maintenance is not None:
         until = node.maintenance.until
@@ -188,7 +188,7 @@ def _automation(node: NodeGlance, now: float) -> Cell:
     return tuple(said) or _one("on")
 
 
-def _last(node: NodeGlance, now: float) -> Cell:
+def _last(node: NodeStatus, now: float) -> Cell:
     if node.last is None:
         return ()
     entry = node.last
@@ -200,7 +200,7 @@ def _last(node: NodeGlance, now: float) -> Cell:
     return _one(plain(text, 160), mark)
 
 
-def _role(node: NodeGlance, resource: ResourceGlance) -> Cell:
+def _role(node: NodeStatus, resource: ResourceStatus) -> Cell:
     if resource.role is HastRole.NOT_KNOWN:
         return _one("?")
     if resource.role in (HastRole.DOWN, HastRole.INIT):
@@ -211,7 +211,7 @@ def _role(node: NodeGlance, resource: ResourceGlance) -> Cell:
     return _one("secondary", WRONG if resource.carp is CarpState.MASTER else PLAIN)
 
 
-def _status(resource: ResourceGlance, now: float) -> Cell:
+def _status(resource: ResourceStatus, now: float) -> Cell:
     if resource.status is None:
         return () if resource.role is HastRole.DOWN else _one("?")
     words = {Status.COMPLETE: "connected", Status.DEGRADED: "degraded", Status.ABSENT: "not connected"}
@@ -220,13 +220,13 @@ def _status(resource: ResourceGlance, now: float) -> Cell:
     return _one(words[resource.status], PLAIN if resource.status is Status.COMPLETE else WRONG)
 
 
-def _dirty(resource: ResourceGlance, now: float) -> Cell:
+def _dirty(resource: ResourceStatus, now: float) -> Cell:
     if resource.role is not HastRole.PRIMARY or resource.dirty is None:
         return ()
     return _one(say_size(resource.dirty) if resource.dirty else "nothing")
 
 
-def _data(resource: ResourceGlance, now: float) -> Cell:
+def _data(resource: ResourceStatus, now: float) -> Cell:
     if resource.mounted is None:
         return _one("?")
     if resource.suspended:
@@ -246,7 +246,7 @@ def _data(resource: ResourceGlance, now: float) -> Cell:
     return _one(*words[resource.protected])
 
 
-def _copy(resource: ResourceGlance, now: float) -> Cell:
+def _copy(resource: ResourceStatus, now: float) -> Cell:
     copy = resource.copy
     since = f" for {say_duration(max(now - copy.since, 0))}" if copy.since else ""
     if resource.role is HastRole.PRIMARY and copy.copy is Copy.UNKNOWN:
@@ -257,7 +257,7 @@ def _copy(resource: ResourceGlance, now: float) -> Cell:
     return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is Copy.INCOMPLETE else PLAIN)
 
 
-def _verified(resource: ResourceGlance, now: float) -> Cell:
+def _verified(resource: ResourceStatus, now: float) -> Cell:
     run = resource.verified
     if run is None:
         return ()
@@ -265,12 +265,12 @@ def _verified(resource: ResourceGlance, now: float) -> Cell:
     return _one(f"{ago}{verified.said(run)}", PLAIN if run.equal else WRONG if run.differ else NOTE)
 
 
-def _unproven(resource: ResourceGlance, now: float) -> Cell:
+def _unproven(resource: ResourceStatus, now: float) -> Cell:
     known = resource.unproven
     return () if known is None else _one(plain(known.sentence, 200), WRONG if known.differ else NOTE)
 
 
-def _split(resource: ResourceGlance, now: float) -> Cell:
+def _split(resource: ResourceStatus, now: float) -> Cell:
     split = resource.split
     if split is None:
         return ()

@@ -145,7 +145,7 @@ def _push(options: argparse.Namespace) -> int:
     """What the hooks do, in the foreground. Raises ConfigError, ProbeError."""
     from remediate.monitoring.push import push
 
-    delivered = push(local.site(local.Where(config=options.config, state_dir=options.state_dir))).delivered
+    delivered = push(local.context(local.Where(config=options.config, state_dir=options.state_dir))).delivered
     return 0 if delivered is None else _told(delivered)
 
 

@@ -17,8 +17,8 @@ import sys
 
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover.switchover import switch
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, end, on_a_terminal
 from remediate.subcommands.who import who
@@ -33,7 +33,7 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda site: act(site, options))
+    return caller.run(PROG, options, lambda context: act(context, options))
 
 
 def parser() -> Parser:
@@ -44,12 +44,12 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Ask, and do it; the exit status. Raises what `caller.run` tells of."""
-    there = site.peer.node().label if site.peer else "the other node"
-    caller.confirm(options, f"Move what {site.here.node().label} serves to {there}.", "yes")
-    progress = Progress(site.timing, on_a_terminal())
-    return end(PROG, switch(site, f"human {who()}", progress), progress)
+    there = context.peer.node().label if context.peer else "the other node"
+    caller.confirm(options, f"Move what {context.here.node().label} serves to {there}.", "yes")
+    progress = Progress(context.timing, on_a_terminal())
+    return end(PROG, switch(context, f"human {who()}", progress), progress)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import sys
 
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.context import Context
 from remediate.failover.take_over import take_over
 from remediate.session import PipeLine
-from remediate.site import Site
 from remediate.subcommands import caller
 
 PROG = "hastwatch take-over"
@@ -39,9 +39,9 @@ def parser() -> Parser:
     return made
 
 
-def act(site: Site) -> int:
+def act(context: Context) -> int:
     """Take over; the exit status. Raises what `caller.run` tells of."""
-    return 0 if take_over(site, PipeLine(0, 1)) else 1
+    return 0 if take_over(context, PipeLine(0, 1)) else 1
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, ending, row
 from remediate.recovery.trees import DirectoryTree, digest
 

@@ -41,9 +41,9 @@ from checks.probes.verified import Verification, as_values
 from checks.verified import said
 from remediate import exits, local
 from remediate.arguments import Parser
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.progress_bar import ProgressBar
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.extents import be_gentle
 from remediate.verification.verify import Done, Stopped, verify
@@ -70,7 +70,7 @@ def main(words: list[str] | None = None) -> int:
         made.error("--to, --image and --dry-run are of --repair")
     if options.repair and len(options.resource) != 1:
         made.error("--repair is of one resource, which is named")
-    return caller.run(PROG, options, lambda site: act(site, options), acts=not options.dry_run)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
 
 
 def parser() -> Parser:
@@ -110,21 +110,21 @@ def _rate(text: str) -> int:
     return rate
 
 
-def act(site: Site, options: argparse.Namespace) -> int:
+def act(context: Context, options: argparse.Namespace) -> int:
     """Compare one resource after the other; the worst exit status. Raises what `caller.run` tells of."""
     if options.repair:
         from remediate.subcommands.verify_repair import repair
 
-        return repair(site, options)
-    names = list(caller.named(site, options.resource))
+        return repair(context, options)
+    names = list(caller.named(context, options.resource))
     if options.if_primary:
-        names = [name for name in names if _is_primary(site, name)]
+        names = [name for name in names if _is_primary(context, name)]
     be_gentle()
     signals = Signals()
     found: dict[str, dict[str, object]] = {}
     worst = 0
     for name in names:
-        status, said = _one(site, name, options, signals)
+        status, said = _one(context, name, options, signals)
         found[name] = said
         worst = max(worst, status, key=RANK.index)
         if not options.json:
@@ -157,25 +157,25 @@ class Signals:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def _is_primary(site: Site, name: str) -> bool:
+def _is_primary(context: Context, name: str) -> bool:
     try:
-        return hast.resource(site.here.node(), name).role is Role.PRIMARY
+        return hast.resource(context.here.node(), name).role is Role.PRIMARY
     except hast.HastdDown:
         return False
     except hast.NoState as error:
         raise StepFailed(str(error)) from None
 
 
-def _one(site: Site, name: str, options: argparse.Namespace, signals: Signals) -> tuple[int, dict[str, object]]:
+def _one(context: Context, name: str, options: argparse.Namespace, signals: Signals) -> tuple[int, dict[str, object]]:
     """Compare one resource; the exit status, and what came out. Raises StateError."""
-    bar = ProgressBar(sys.stderr, site.timing, LINES)
+    bar = ProgressBar(sys.stderr, context.timing, LINES)
 
     def show(done: Done) -> None:
         if not options.quiet:
             bar.show(done.done, done.extents, f"{name}: {_words(done)}")
 
     try:
-        run = verify(site, name, f"human {caller.who()}", options.rate, show, signals, options.afresh)
+        run = verify(context, name, f"human {caller.who()}", options.rate, show, signals, options.afresh)
     except Stopped as stopped:
         percent = 100 * stopped.done // max(stopped.extents, 1)
         says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"

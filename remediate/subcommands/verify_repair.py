@@ -8,12 +8,12 @@ import sys
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.verified import said
-from remediate.failover.outcome import StepFailed
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.progress import Step
 from remediate.recovery.recover import Refused, sentences
 from remediate.recovery.resync import Resync
-from remediate.site import Site
 from remediate.subcommands import caller
 from remediate.subcommands.progress import Progress, on_a_terminal
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
@@ -29,13 +29,13 @@ STEPS = (
 )
 
 
-def repair(site: Site, options: argparse.Namespace) -> int:
+def repair(context: Context, options: argparse.Namespace) -> int:
     """Show, have it confirmed, make the copy anew, wait, compare again; the exit status. Raises what `caller.run` tells
     of."""
-    (name,) = caller.named(site, options.resource)
-    last = last_differing(site, name)
-    keeper = _keeper(site, options, last.wrong)
-    renewal = Renewal(site, name, keeper, Progress(site.timing, on_a_terminal()), last)
+    (name,) = caller.named(context, options.resource)
+    last = last_differing(context, name)
+    keeper = _keeper(context, options, last.wrong)
+    renewal = Renewal(context, name, keeper, Progress(context.timing, on_a_terminal()), last)
     seen, verdict = renewal.look()
     begun = renewal.begun(seen, verdict)
     over = begun is not None and begun.step >= Step.CREATED
@@ -60,27 +60,29 @@ def repair(site: Site, options: argparse.Namespace) -> int:
         caller.confirm(options, question, name)
     kept = renewal.run(f"human {caller.who()}")
     sys.stdout.write(f"{plain(kept, 1000)}\n")
-    sys.stdout.write(f"{name}: {Resync(site, sys.stdout).wait(renewal)}\n")
-    return _again(site, name)
+    sys.stdout.write(f"{name}: {Resync(context, sys.stdout).wait(renewal)}\n")
+    return _again(context, name)
 
 
-def _keeper(site: Site, options: argparse.Namespace, wrong: str) -> Keeper:
+def _keeper(context: Context, options: argparse.Namespace, wrong: str) -> Keeper:
     """A copy that is known to be the wrong one is kept only where that is asked for."""
     if wrong and not options.to:
         return NothingToKeep(wrong)
-    return Keeper(Mode.IMAGE if options.image else Mode.SALVAGE, options.to or site.config.split_brain.salvage_to)
+    return Keeper(Mode.IMAGE if options.image else Mode.SALVAGE, options.to or context.config.split_brain.salvage_to)
 
 
-def _again(site: Site, name: str) -> int:
+def _again(context: Context, name: str) -> int:
     """Have the primary compare the copies; the exit status. Raises StepFailed where it does not."""
     from remediate.subcommands.verify import DIFFER, UNDECIDED
 
-    if site.peer is None:
+    if context.peer is None:
         raise StepFailed("the copies were not compared again: the way to the other node is not known")
     sys.stdout.write(f"{name}: compared again by the primary ...\n")
     sys.stdout.flush()
     try:
-        done = site.peer.act((site.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet"), COMPARES)
+        done = context.peer.act(
+            (context.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet"), COMPARES
+        )
     except ProbeError as error:
         raise StepFailed(f"the copy is new, and was not compared again: {error}") from None
     if done.status not in (0, DIFFER, UNDECIDED):

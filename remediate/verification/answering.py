@@ -11,10 +11,10 @@ from checks.probes import verified
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hast_conf import configured
+from remediate.context import Context
 from remediate.failover import damaged
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.session import Ended, Line, Message, Say
-from remediate.site import Site
 from remediate.state import verifications
 from remediate.state.journal import WARNING
 from remediate.verification.copies import look
@@ -28,13 +28,13 @@ MOST = 256
 """Extents that are read for one message."""
 
 
-def answer(site: Site, name: str, line: Line) -> bool:
+def answer(context: Context, name: str, line: Line) -> bool:
     """Answer a primary until it has what it wants to know; whether it came to an end. Raises nothing but StateError."""
     try:
         _first(line, name)
-        return _opened(site, name, line)
+        return _opened(context, name, line)
     except Ended as ended:
-        site.journal.entry("extents", resource=name, result=f"the session has ended: {ended}", severity=WARNING)
+        context.journal.entry("extents", resource=name, result=f"the session has ended: {ended}", severity=WARNING)
         return False
     finally:
         line.close()
@@ -46,41 +46,41 @@ def _first(line: Line, name: str) -> None:
         raise Ended("the other node has not said what it compares")
 
 
-def _opened(site: Site, name: str, line: Line) -> bool:
+def _opened(context: Context, name: str, line: Line) -> bool:
     """Say what this node's copy is, and read it. Raises Ended, StateError."""
     try:
-        if name not in configured(site.here.node()):
+        if name not in configured(context.here.node()):
             raise StepFailed(f"hast.conf has no resource {name}")
-        found = look(site, name, Role.SECONDARY)
-        opened = site.here.extents(found.where)
+        found = look(context, name, Role.SECONDARY)
+        opened = context.here.extents(found.where)
     except (StepFailed, ProbeError) as error:
         line.say(Message(Say.REFUSED, words=str(error)[:900]))
         return False
     try:
         line.say(Message(Say.READY, told=found.copy._asdict()))
-        return _answers(site, name, line, opened, found.where.extents)
+        return _answers(context, name, line, opened, found.where.extents)
     finally:
         opened.close()
 
 
-def _answers(site: Site, name: str, line: Line, opened: Extents, count: int) -> bool:
+def _answers(context: Context, name: str, line: Line, opened: Extents, count: int) -> bool:
     """Raises Ended, StateError."""
     while True:
         message = line.hear(IDLE)
         if message is None:
             raise Ended(f"the other node has asked for nothing for {IDLE:g} s")
         if message.say is Say.VERIFIED:
-            _keep(site, name, message)
+            _keep(context, name, message)
             line.say(Message(Say.KEPT))
             return True
         if message.say is Say.DONE:
             return True
         if message.say is Say.LACKING:
-            damaged.note(site, name, Role.SECONDARY, plain(message.words, 300))
+            damaged.note(context, name, Role.SECONDARY, plain(message.words, 300))
             line.say(Message(Say.KEPT))
             continue
         if message.say is Say.COMPARE:
-            line.say(_now(site, name))
+            line.say(_now(context, name))
             continue
         if message.say is not Say.READ:
             raise Ended(f"{message.say.value} is not expected now")
@@ -94,18 +94,18 @@ def _answers(site: Site, name: str, line: Line, opened: Extents, count: int) -> 
         line.say(Message(Say.HASHES, digests=tuple(each.hex() if each else "" for each in digests)))
 
 
-def _now(site: Site, name: str) -> Message:
+def _now(context: Context, name: str) -> Message:
     """The copy as it is now: what has failed meanwhile, and whether it is still the same."""
     try:
-        return Message(Say.READY, told=look(site, name, Role.SECONDARY).copy._asdict())
+        return Message(Say.READY, told=look(context, name, Role.SECONDARY).copy._asdict())
     except (StepFailed, ProbeError) as error:
         return Message(Say.FAILED, words=str(error)[:900])
 
 
-def _keep(site: Site, name: str, message: Message) -> None:
+def _keep(context: Context, name: str, message: Message) -> None:
     """What came out, also on this node, which may be the primary next. Raises Ended, StateError."""
     try:
         run = verified.run_from(message.told)
     except ValueError as error:
         raise Ended(f"not understood: {error}") from None
-    verifications.add(site.store, name, run)
+    verifications.add(context.store, name, run)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from checks.probes.verified import Verification, as_values
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.session import Ended, Line, Message, Say
-from remediate.site import Site
 from remediate.verification.copies import Copy, from_told
 
 SUBCOMMAND = "extents"
@@ -28,13 +28,13 @@ class Interrupted(Exception):
 class There:
     """The session in which the other node reads its copy."""
 
-    def __init__(self, site: Site, name: str, stopped: Callable[[], str]) -> None:
+    def __init__(self, context: Context, name: str, stopped: Callable[[], str]) -> None:
         """Raises Refused, Interrupted and ProbeError."""
-        if site.peer is None:
+        if context.peer is None:
             raise Refused("the way to the other node is not known (`peer` in the configuration, or --peer)")
-        self.node = site.peer.node().name
-        self._site, self._name, self._stopped = site, name, stopped
-        self._line: Line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND, name))
+        self.node = context.peer.node().name
+        self._context, self._name, self._stopped = context, name, stopped
+        self._line: Line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND, name))
         try:
             self.copy = self.look()
         except Ended as error:
@@ -46,7 +46,7 @@ class There:
 
     def look(self) -> Copy:
         """Its copy as it is now. Raises Refused, Ended, Interrupted."""
-        self._line.say(Message(Say.COMPARE, by=self._site.journal.node_name, resources=(self._name,)))
+        self._line.say(Message(Say.COMPARE, by=self._context.journal.node_name, resources=(self._name,)))
         answer = self._hear(READY)
         if answer.say is Say.REFUSED:
             raise Refused(f"the other node refuses: {answer.words}")
@@ -97,8 +97,8 @@ class There:
         self._line.close()
 
     def _hear(self, seconds: float) -> Message:
-        ends = self._site.timing.now() + seconds
-        while self._site.timing.now() < ends:
+        ends = self._context.timing.now() + seconds
+        while self._context.timing.now() < ends:
             if why := self._stopped():
                 raise Interrupted(why)
             if message := self._line.hear(SLICE):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.counters import Relation, relation
 from checks.probes.hast import Metadata, Resource, Role, Status
+from remediate.context import Context
 from remediate.failover import own_copy
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.errors import StepFailed
 from remediate.verification.extents import Provider, provider
 
 
@@ -42,30 +42,30 @@ class Found(NamedTuple):
     resource: Resource
 
 
-def look(site: Site, name: str, role: Role) -> Found:
+def look(context: Context, name: str, role: Role) -> Found:
     """This node's copy, in this role and connected. Raises StepFailed where it is not, or that cannot be told, and
     ProbeError."""
-    node = site.here.node()
-    found = connected(site, name, role)
+    node = context.here.node()
+    found = connected(context, name, role)
     try:
         metadata = hast.metadata(node, name)
     except hast.MetadataUnreadable as error:
         raise StepFailed(str(error)) from None
-    damaged = own_copy.known(site, name).damage is not None
+    damaged = own_copy.known(context, name).damage is not None
     return Found(_copy(metadata, found, damaged), provider(found.localpath, metadata), found)
 
 
-def connected(site: Site, name: str, role: Role) -> Resource:
+def connected(context: Context, name: str, role: Role) -> Resource:
     """What hastd of this node says, where the resource has this role and is connected. Raises StepFailed and
     ProbeError."""
     try:
-        found = hast.resource(site.here.node(), name)
+        found = hast.resource(context.here.node(), name)
     except hast.NoState as error:
         raise StepFailed(str(error)) from None
     if found.role is not role:
-        raise StepFailed(f"{name} is {found.role.value} on {site.journal.node_name}, not {role.value}")
+        raise StepFailed(f"{name} is {found.role.value} on {context.journal.node_name}, not {role.value}")
     if found.status is not Status.COMPLETE:
-        raise StepFailed(f"{name} is not connected on {site.journal.node_name}: there is nothing to compare with")
+        raise StepFailed(f"{name} is not connected on {context.journal.node_name}: there is nothing to compare with")
     return found
 
 

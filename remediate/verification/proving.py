@@ -18,12 +18,12 @@ from checks.probes.hast import Role, Status
 from checks.probes.unproven import LONGEST, MOST, Unproven
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import SHOWN, said
+from remediate.context import Context
 from remediate.failover import afterwards
-from remediate.failover.outcome import StepFailed
-from remediate.failover.telling import Telling
+from remediate.failover.errors import StepFailed
+from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.unproven import proven
 from remediate.session import Ended
-from remediate.site import Site
 from remediate.state import unproven, verifications
 from remediate.state.journal import ALERT, WARNING
 from remediate.state.ledger import Copy
@@ -47,78 +47,78 @@ class Busy(Exception):
     """Another process compares the copies now, and judges them."""
 
 
-def prove_all(site: Site, names: Sequence[str], trigger: str) -> None:
+def prove_all(context: Context, names: Sequence[str], trigger: str) -> None:
     """Compare what the other copies may lack, and tell the other node of those that lack nothing. Raises nothing."""
-    telling = Telling()
+    telling = PeerNotice()
     for name in names:
-        if prove(site, name, trigger):
+        if prove(context, name, trigger):
             telling.learned(name, Copy.COMPLETE, again=True)
-    afterwards.tell(site, telling)
+    afterwards.tell(context, telling)
 
 
-def prove(site: Site, name: str, trigger: str) -> bool:
+def prove(context: Context, name: str, trigger: str) -> bool:
     """Compare what the other copy of a resource may lack, where that is to be done and can be; whether the copy is
     proven now, and was not before. Raises nothing: what went wrong is written down, and journalled once."""
     for _ in range(TRIES):
-        seen = unproven.known(site.store, name)
-        if seen is None or seen.differ or not _is_connected_primary(site, name):
+        seen = unproven.known(context.store, name)
+        if seen is None or seen.differ or not _is_connected_primary(context, name):
             return False
         try:
-            if _compared(site, name, trigger, seen):
-                return unproven.known(site.store, name) is None
+            if _compared(context, name, trigger, seen):
+                return unproven.known(context.store, name) is None
         except Busy:
             return False
         except (StepFailed, Ended, Interrupted, ProbeError, StateError) as error:
-            _say(site, name, trigger, str(error))
+            _say(context, name, trigger, str(error))
             return False
     return False
 
 
-def _is_connected_primary(site: Site, name: str) -> bool:
+def _is_connected_primary(context: Context, name: str) -> bool:
     try:
-        found = hast.resource(site.here.node(), name)
+        found = hast.resource(context.here.node(), name)
     except (hast.NoState, ProbeError):
         return False
     return found.role is Role.PRIMARY and found.status is Status.COMPLETE
 
 
-def _compared(site: Site, name: str, trigger: str, seen: Unproven) -> bool:
+def _compared(context: Context, name: str, trigger: str, seen: Unproven) -> bool:
     """Compare what may be missing, and write down what came out; False where the connection was lost meanwhile. What is
     written whenever it is looked at is left for the next time, alone."""
-    lock = Lock(site.store, f"{name}.verify", trigger, site.timing)
+    lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
         raise Busy
     with lock:
-        found = look(site, name, Role.PRIMARY) if seen.through else mine(site, name)
-        there = There(site, name, lambda: "")
+        found = look(context, name, Role.PRIMARY) if seen.through else mine(context, name)
+        there = There(context, name, lambda: "")
         try:
             if why := incomparable(found.copy, there.copy):
                 raise Refused(why)
             every = range(found.where.extents)
             numbers = every if seen.extents is None else [each for each in seen.extents if each in every]
-            began = site.timing.wall()
-            result = _read(site, name, found, there, numbers)
-            last = look(site, name, Role.PRIMARY)
+            began = context.timing.wall()
+            result = _read(context, name, found, there, numbers)
+            last = look(context, name, Role.PRIMARY)
             if (last.copy.identity, there.look().identity) != (found.copy.identity, there.copy.identity):
                 raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
             if result.differ:
-                _note_difference(site, name, trigger, seen, there, last, began, len(numbers), result)
+                _note_difference(context, name, trigger, seen, there, last, began, len(numbers), result)
                 after = seen._replace(differ=result.differ[:MOST_NUMBERS], said="")
-                return unproven.judged(site.store, name, seen, after)
+                return unproven.judged(context.store, name, seen, after)
             if result.undecided:
-                restless = last.copy.failed > 0 and not comes_to_rest(site, name)
-                unproven.judged(site.store, name, seen, unproven.narrowed(seen, result.undecided, restless))
+                restless = last.copy.failed > 0 and not comes_to_rest(context, name)
+                unproven.judged(context.store, name, seen, unproven.narrowed(seen, result.undecided, restless))
                 there.done()
                 left = f"{len(result.undecided)} of {say_count(len(numbers), 'extent')}"
                 raise StepFailed(f"{left} are being written whenever they are looked at")
             there.done()
-            return proven(site, name, trigger, seen, len(numbers))
+            return proven(context, name, trigger, seen, len(numbers))
         finally:
             there.close()
 
 
 def _note_difference(
-    site: Site,
+    context: Context,
     name: str,
     trigger: str,
     seen: Unproven,
@@ -130,7 +130,7 @@ def _note_difference(
 ) -> None:
     """Both nodes write down that the copies differ, and the other one that its copy is damaged; not where this node's
     disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
-    here, node, theirs = site.journal.node_name, there.node, there.look()
+    here, node, theirs = context.journal.node_name, there.node, there.look()
     sides = {
         here: (last.copy.failed, last.copy.damaged, len(result.unread_here)),
         node: (theirs.failed, theirs.damaged, len(result.unread_there)),
@@ -138,7 +138,7 @@ def _note_difference(
     at_fault, why = wrong(sides) if any(sides[here]) else (node, f"{node} {LACKS}: its copy is the wrong one")
     run = Verification(
         began=began,
-        ended=site.timing.wall(),
+        ended=context.timing.wall(),
         by=here,
         extents=count,
         extentsize=last.where.extentsize,
@@ -150,54 +150,54 @@ def _note_difference(
         wrong_node=at_fault,
         deletes=last.resource.deletes,
     )
-    if not _is_written_down(site, name, seen, run):
-        verifications.add(site.store, name, run)
-        site.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
+    if not _is_written_down(context, name, seen, run):
+        verifications.add(context.store, name, run)
+        context.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
     if at_fault == node:
         shown = ", ".join(map(str, result.differ[:SHOWN])) + (", ..." if len(result.differ) > SHOWN else "")
         there.tell_lacking(f"it {LACKS}: {say_count(len(result.differ), 'extent')} of {count} compared differ: {shown}")
     there.tell(run)
 
 
-def _is_written_down(site: Site, name: str, seen: Unproven, run: Verification) -> bool:
+def _is_written_down(context: Context, name: str, seen: Unproven, run: Verification) -> bool:
     """Whether the same was found before, and the other node could not write it down then."""
     with suppress(StateUnreadable):
-        last = verifications.runs(site.store, name)[-1:]
+        last = verifications.runs(context.store, name)[-1:]
         return any(each.began + 1 > seen.last and each.numbers == run.numbers for each in last)  # in whole seconds
     return False
 
 
-def _read(site: Site, name: str, found: Found, there: There, numbers: Sequence[int]) -> Compared:
+def _read(context: Context, name: str, found: Found, there: There, numbers: Sequence[int]) -> Compared:
     """What became of these extents. Raises what a comparison raises."""
-    opened = site.here.extents(found.where)
+    opened = context.here.extents(found.where)
     try:
-        comparison = Comparison(opened, there, lambda: is_quiet(site, name), site.timing)
+        comparison = Comparison(opened, there, lambda: is_quiet(context, name), context.timing)
         results, left = [], list(numbers)
         for _ in range(ROUNDS):
             parts = []
             for begin in range(0, len(left), BATCH):
-                ends = site.timing.now() + BATCH * found.where.extentsize / RATE
+                ends = context.timing.now() + BATCH * found.where.extentsize / RATE
                 parts.append(comparison.compare(left[begin : begin + BATCH]))
                 if len(left) > MOST:
-                    site.timing.sleep(max(0.0, ends - site.timing.now()))
+                    context.timing.sleep(max(0.0, ends - context.timing.now()))
             results += parts
             left = [number for part in parts for number in part.undecided]
             if not left:
                 break
-        is_quiet(site, name)
+        is_quiet(context, name)
     finally:
         opened.close()
     fields = {field: tuple(each for part in results for each in getattr(part, field)) for field in Compared._fields}
     return Compared(**{**fields, "undecided": tuple(left)})
 
 
-def _say(site: Site, name: str, trigger: str, why: str) -> None:
+def _say(context: Context, name: str, trigger: str, why: str) -> None:
     """Why it is not proven: written down for whoever asks, and journalled where that is news."""
-    known, now = unproven.known(site.store, name), plain(why, LONGEST // 2)
+    known, now = unproven.known(context.store, name), plain(why, LONGEST // 2)
     if known is None or known.said == now:
         return
-    site.journal.entry("unproven", resource=name, why=trigger, result=f"not compared: {why}", severity=WARNING)
+    context.journal.entry("unproven", resource=name, why=trigger, result=f"not compared: {why}", severity=WARNING)
     try:
-        unproven.judged(site.store, name, known, known._replace(said=now))
+        unproven.judged(context.store, name, known, known._replace(said=now))
     except StateError:
         return  # the journal has it

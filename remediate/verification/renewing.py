@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.probes.hast import Metadata
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
 from checks.probes.verified import Verification
 from checks.verified import said
+from remediate.context import Context
 from remediate.failover.resource import Place
+from remediate.recovery.eligibility import Kind, Verdict, may_renew
 from remediate.recovery.evidence import Evidence
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.progress import Progress, Step
 from remediate.recovery.progress import read as progress_of
 from remediate.recovery.recover import Recovery, Refused
-from remediate.recovery.verdict import Kind, Verdict, may_renew
-from remediate.site import Site
 from remediate.state import verifications
 
 
@@ -33,7 +33,7 @@ class NothingToKeep(Keeper):
         self._why = why
 
     def keep(
-        self, site: Site, place: Place, metadata: Metadata, since: float | None, incident: str,
+        self, context: Context, place: Place, metadata: Metadata, since: float | None, incident: str,
         watch: Callable[[str], None],
     ) -> str:  # fmt: skip
         """Nothing is kept; why not."""
@@ -43,14 +43,16 @@ class NothingToKeep(Keeper):
 class Renewal(Recovery):
     """One renewal of one resource on this node, the standby, whose copy differs by the last comparison `run`."""
 
-    def __init__(self, site: Site, name: str, keeper: Keeper, watch: Callable[[str], None], run: Verification) -> None:
+    def __init__(
+        self, context: Context, name: str, keeper: Keeper, watch: Callable[[str], None], run: Verification
+    ) -> None:
         """Raises Refused and ProbeError."""
-        super().__init__(site, name, keeper, watch)
+        super().__init__(context, name, keeper, watch)
         self.run_found = run
 
     def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
         """The renewal after the same comparison that was interrupted. Raises StateUnreadable."""
-        found = progress_of(self.site.store, self.name)
+        found = progress_of(self.context.store, self.name)
         if found is None or found.incident != self._incident():
             return None
         over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
@@ -80,11 +82,11 @@ class Renewal(Recovery):
         return f"verified-{utc(self.run_found.ended).replace(':', '')}"
 
 
-def last_differing(site: Site, name: str) -> Verification:
+def last_differing(context: Context, name: str) -> Verification:
     """The last comparison, where it says that this node's copy has to be made anew. Raises Refused where it does not,
     or this copy may be the better one; StateUnreadable."""
-    runs = verifications.runs(site.store, name)
-    here = site.journal.node_name
+    runs = verifications.runs(context.store, name)
+    here = context.journal.node_name
     if not runs:
         raise Refused((f"{name} has never been compared: run hastwatch verify on the primary first",))
     last = runs[-1]

@@ -15,10 +15,10 @@ from checks.probes.hast import Role
 from checks.probes.unproven import FAILED_ON_BOTH
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import said
+from remediate.context import Context
 from remediate.failover import unproven
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.session import Ended
-from remediate.site import Site
 from remediate.state import verifications
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
@@ -61,7 +61,7 @@ class Done(NamedTuple):
 
 
 def verify(
-    site: Site,
+    context: Context,
     name: str,
     trigger: str,
     rate: int | None = None,
@@ -73,27 +73,27 @@ def verify(
     a second that each disk is read at most; `show` is told how far it is; `stopped` says why it has to stop, or
     nothing; `afresh`: also what was compared before an interruption. Raises Refused; Stopped, after which it can be
     gone on with; ProbeError and StateError."""
-    lock = Lock(site.store, f"{name}.verify", trigger, site.timing)
+    lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
         raise Refused(f"{name} is being verified already")
     with lock:
-        found = mine(site, name)
+        found = mine(context, name)
         try:
-            there = There(site, name, stopped)
+            there = There(context, name, stopped)
         except Interrupted as error:
             raise Stopped(f"{error}, before anything was read", 0, found.where.extents) from None
         try:
-            run = _Run(site, name, found, there, rate, show, stopped)
+            run = _Run(context, name, found, there, rate, show, stopped)
             return run.compared(trigger, afresh)
         finally:
             there.close()
 
 
-def mine(site: Site, name: str) -> Found:
+def mine(context: Context, name: str) -> Found:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
     try:
-        found = look(site, name, Role.PRIMARY)
-        if not comes_to_rest(site, name):
+        found = look(context, name, Role.PRIMARY)
+        if not comes_to_rest(context, name):
             why = f"{name} is being synchronised, or written all the time: it has dirty extents at every look"
             raise Refused(why + (f"; {FAILED_ON_BOTH}" if found.copy.failed else ""))
     except StepFailed as error:
@@ -101,46 +101,48 @@ def mine(site: Site, name: str) -> Found:
     return found
 
 
-def comes_to_rest(site: Site, name: str) -> bool:
+def comes_to_rest(context: Context, name: str) -> bool:
     """Whether there is a moment at which nothing is in flight. Raises what `is_quiet` raises."""
-    return site.timing.until(lambda: is_quiet(site, name), SETTLES, LOOKS)
+    return context.timing.until(lambda: is_quiet(context, name), SETTLES, LOOKS)
 
 
-def is_quiet(site: Site, name: str) -> bool:
+def is_quiet(context: Context, name: str) -> bool:
     """Whether nothing is in flight. Raises StepFailed where the copies are not connected any more, and ProbeError."""
-    return not in_flight(connected(site, name, Role.PRIMARY))
+    return not in_flight(connected(context, name, Role.PRIMARY))
 
 
 class _Run:
     """One run, from where it was interrupted or from the beginning."""
 
     def __init__(
-        self, site: Site, name: str, found: Found, there: There, rate: int | None, show: Callable[[Done], None],
+        self, context: Context, name: str, found: Found, there: There, rate: int | None, show: Callable[[Done], None],
         stopped: Callable[[], str],
     ) -> None:  # fmt: skip
         """Raises Refused."""
-        self.site, self.name, self.there = site, name, there
+        self.context, self.name, self.there = context, name, there
         self.rate, self.show, self.stopped = rate, show, stopped
         self.where = found.where
         if why := incomparable(found.copy, there.copy):
             raise Refused(why)
         self.bytes = 0
-        self.began = self.kept_at = site.timing.now()
-        self.now = Begun((*found.copy.identity, *there.copy.identity), site.timing.wall())
+        self.began = self.kept_at = context.timing.now()
+        self.now = Begun((*found.copy.identity, *there.copy.identity), context.timing.wall())
         self.before = 0.0
 
     def compared(self, trigger: str, afresh: bool) -> Verification:
         """Raises Stopped, ProbeError, StateError."""
-        site = self.site
-        earlier = None if afresh else verifications.begun(site.store, self.name, self.now.identity, site.timing.wall())
+        context = self.context
+        earlier = (
+            None if afresh else verifications.begun(context.store, self.name, self.now.identity, context.timing.wall())
+        )
         how = "begins"
         if earlier is not None:
             self.now, self.before, how = earlier, earlier.seconds, f"goes on at extent {earlier.next}"
-        site.journal.entry("verify", resource=self.name, why=trigger, result=how, severity=NOTICE)
+        context.journal.entry("verify", resource=self.name, why=trigger, result=how, severity=NOTICE)
         try:
-            opened = site.here.extents(self.where)
+            opened = context.here.extents(self.where)
             try:
-                self._read(Comparison(opened, self.there, lambda: is_quiet(site, self.name), site.timing))
+                self._read(Comparison(opened, self.there, lambda: is_quiet(context, self.name), context.timing))
             finally:
                 opened.close()
             return self._ends(trigger)
@@ -153,7 +155,7 @@ class _Run:
         size = BATCH if self.rate is None else min(BATCH, int(self.rate * PACED))
         step = max(1, min(MOST, size // self.where.extentsize))
         while self.now.next < self.where.extents:
-            began = self.site.timing.now()
+            began = self.context.timing.now()
             numbers = range(self.now.next, min(self.now.next + step, self.where.extents))
             found = comparison.compare(numbers)
             left = (*self.now.undecided, *found.undecided)
@@ -190,14 +192,14 @@ class _Run:
 
     def _keep_now_and_then(self) -> None:
         """Write down how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
-        if self.site.timing.now() - self.kept_at >= KEEPS:
+        if self.context.timing.now() - self.kept_at >= KEEPS:
             self._keep()
-            is_quiet(self.site, self.name)
+            is_quiet(self.context, self.name)
 
     def _keep(self) -> None:
-        self.kept_at = self.site.timing.now()
+        self.kept_at = self.context.timing.now()
         self.now = self.now._replace(seconds=self.before + self.kept_at - self.began)
-        verifications.keep(self.site.store, self.name, self.now)
+        verifications.keep(self.context.store, self.name, self.now)
 
     def _pace(self, count: int, began: float) -> None:
         """Let so many bytes take their time. Raises Interrupted."""
@@ -205,31 +207,31 @@ class _Run:
         while True:
             if why := self.stopped():
                 raise Interrupted(why)
-            left = ends - self.site.timing.now()
+            left = ends - self.context.timing.now()
             if left <= 0:
                 return
-            self.site.timing.sleep(min(left, SLICE))
+            self.context.timing.sleep(min(left, SLICE))
 
     def _show(self) -> None:
-        seconds = self.site.timing.now() - self.began
+        seconds = self.context.timing.now() - self.began
         self.show(Done(self.now.next, self.where.extents, self.bytes, seconds, self.now.differ, self.where.extentsize))
 
     def _stop(self, trigger: str, why: str) -> NoReturn:
         """Raises Stopped, and StateError."""
         self._keep()
         result = f"stopped at extent {self.now.next} of {self.where.extents}: {why}"
-        self.site.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
+        self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         raise Stopped(why, self.now.next, self.where.extents)
 
     def _ends(self, trigger: str) -> Verification:
         """Write down what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
-        last = look(self.site, self.name, Role.PRIMARY)
+        last = look(self.context, self.name, Role.PRIMARY)
         theirs = self.there.look()
         if (*last.copy.identity, *theirs.identity) != self.now.identity:
-            verifications.end(self.site.store, self.name)
+            verifications.end(self.context.store, self.name)
             self.now = self.now._replace(next=0)
             raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
-        here = self.site.journal.node_name
+        here = self.context.journal.node_name
         sides = {
             here: (last.copy.failed, last.copy.damaged, self.now.unread_here),
             self.there.node: (theirs.failed, theirs.damaged, self.now.unread_there),
@@ -237,7 +239,7 @@ class _Run:
         node, why = wrong(sides) if self.now.differ else ("", "")
         run = Verification(
             began=self.now.began,
-            ended=self.site.timing.wall(),
+            ended=self.context.timing.wall(),
             by=here,
             extents=self.where.extents,
             extentsize=self.where.extentsize,
@@ -249,17 +251,17 @@ class _Run:
             wrong_node=node,
             deletes=last.resource.deletes,
         )
-        verifications.add(self.site.store, self.name, run)
-        verifications.end(self.site.store, self.name)
-        unproven.compared(self.site, self.name, run)
+        verifications.add(self.context.store, self.name, run)
+        verifications.end(self.context.store, self.name)
+        unproven.compared(self.context, self.name, run)
         severity = NOTICE if run.equal else ALERT if run.differ else WARNING
-        self.site.journal.entry("verify", resource=self.name, why=trigger, result=said(run), severity=severity,
-                                seconds=self.before + self.site.timing.now() - self.began)  # fmt: skip
+        self.context.journal.entry("verify", resource=self.name, why=trigger, result=said(run), severity=severity,
+                                   seconds=self.before + self.context.timing.now() - self.began)  # fmt: skip
         try:
             self.there.tell(run)
         except (Ended, Interrupted) as error:
             result = f"{self.there.node} was not told what came out: {error}"
-            self.site.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
+            self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         return run
 
 

@@ -47,7 +47,7 @@ class Endless(Exception):
     """The answer does not end."""
 
 
-def way_of(asking: Node) -> Lie | None:
+def transport_of(asking: Node) -> Lie | None:
     """Where the way to the other node leads of a process that begins now; None where it leads there."""
     return asking.trouble.peer_lies if asking.trouble.peer_lies in WRONG_WAYS else None
 

@@ -152,8 +152,8 @@ class Hastwatch(Way):
         self.state, self.installed = state, Installed(pair, state, Config())
 
     def hands_over(self, pair: Pair) -> None:
-        site = self.installed.site(next(iter(pair.nodes.values())))
-        pair.clock.run_task(lambda: switch(site, "human root", lambda step: None))
+        context = self.installed.context(next(iter(pair.nodes.values())))
+        pair.clock.run_task(lambda: switch(context, "human root", lambda step: None))
 
     def marks(self, pair: Pair) -> Marks:
         return marks_of_journal(self.state / list(pair.nodes)[1] / NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from remediate.events.remedy import REQUESTS, Remedy, Request
+from remediate.events.repair_request import REQUESTS, Remedy, Request
 
 FIRST, LAST = -3.0, 120.0
 """Seconds from the cause of a failover until the first request, and until the last one: then all is being put right."""

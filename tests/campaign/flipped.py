@@ -61,8 +61,8 @@ def _verified(ground: Ground, name: str) -> tuple[set[int], Verification]:
     assert ground.installed is not None
     why = ""
     for _ in range(TRIES):
-        before, site = _differ(ground, name), ground.installed.site(ground.active)
-        task = ground.clock.run_task(partial(verify, site, name, "campaign"))
+        before, context = _differ(ground, name), ground.installed.context(ground.active)
+        task = ground.clock.run_task(partial(verify, context, name, "campaign"))
         ground.clock.wait(task)
         if task.value is not None:
             return before, task.value

@@ -17,15 +17,15 @@ from typing import NamedTuple
 
 from checks.plugin.config import Config
 from checks.probes import maintenance
-from remediate.events.remedy import Request
+from remediate.context import Context
 from remediate.events.repair import repair
+from remediate.events.repair_request import Request
 from remediate.failover.hearing import SIGN
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import SETTLE, layout_of
 from remediate.rehearsal.service import Clients
 from remediate.rehearsal.state import at_a_glance
-from remediate.site import Site
 from remediate.state import failures
 from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
@@ -132,8 +132,8 @@ class Ground:
             return
         recover = partial(self.installed.recover_losing, node)
 
-        def call(site: Site) -> None:
-            outcome = repair(site, request, recover=recover)
+        def call(context: Context) -> None:
+            outcome = repair(context, request, recover=recover)
             became = outcome.guard.name if outcome.guard else outcome.ending.value
             self.repairs[f"{request.remedy.value}: {became}"] += 1
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.hold import NAME, Held, Reason, Why, from_values
+from checks.probes.carp_demotion import NAME, Held, Reason, Why, from_values
 from checks.probes.silence import OID
 from remediate.state import ledger
 from remediate.state.store import Store

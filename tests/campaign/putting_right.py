@@ -6,11 +6,11 @@ import random
 from contextlib import suppress
 from functools import partial
 
-from remediate.events.remedy import Remedy, Request
+from remediate.context import Context
+from remediate.events.repair_request import Remedy, Request
 from remediate.failover import damaged
-from remediate.failover.converge import Wish
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from remediate.failover.converge import ConvergeRequest
+from remediate.failover.errors import StepFailed
 from remediate.state import failures, ledger, marker, unproven
 from remediate.state.store import Store
 from simulator.hastd.metadata import Role
@@ -51,7 +51,7 @@ def put_right(ground: Ground, chance: random.Random) -> None:
         for node in nodes:
             cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
             if cleared:
-                ground.installed.start_worker(node, Wish("human clear"))
+                ground.installed.start_worker(node, ConvergeRequest("human clear"))
 
 
 def give_up_a_copy(ground: Ground) -> None:
@@ -76,7 +76,7 @@ def _promote(ground: Ground, keeping: Node) -> None:
     for vhid in keeping.network.vhids():
         if vhid.state is not State.MASTER:
             keeping.run(f"ifconfig {vhid.layout.interface} vhid {vhid.layout.vhid} state master")
-    ground.installed.start_worker(keeping, Wish("human campaign", accept_loss=True))
+    ground.installed.start_worker(keeping, ConvergeRequest("human campaign", accept_loss=True))
 
 
 def make_anew(ground: Ground) -> bool:
@@ -121,7 +121,7 @@ def renew(ground: Ground, node: Node, name: str) -> None:
     for line in ("role init", "create"):
         node.run(f"hastctl {line} {name}")
     if ground.installed is not None:
-        ground.installed.start_worker(node, Wish("human converge"))
+        ground.installed.start_worker(node, ConvergeRequest("human converge"))
     ground.clock.advance(NOTICED)
 
 
@@ -130,9 +130,9 @@ def _is_damaged(ground: Ground, node: Node, name: str) -> bool:
 
 
 def _declare(ground: Ground, node: Node, name: str) -> None:
-    def call(site: Site) -> None:
+    def call(context: Context) -> None:
         with suppress(StepFailed):
-            damaged.declare_sound(site, name, "campaign")
+            damaged.declare_sound(context, name, "campaign")
 
     if ground.installed is not None:
         ground.installed.work(node, call)
@@ -184,7 +184,7 @@ def _start_again(ground: Ground, node: Node) -> None:
         if node.on and node.sshd_runs and node.run(f"service {name} onestatus").status:
             node.run(f"service {name} onestart")
             if ground.installed is not None:
-                ground.installed.start_worker(node, Wish("human converge"))
+                ground.installed.start_worker(node, ConvergeRequest("human converge"))
 
 
 def _give_back(ground: Ground, node: Node) -> None:

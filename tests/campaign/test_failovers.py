@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.remedy import REQUESTS, Held, Remedy, Request
-from remediate.failover.converge import Result, Wish, converge
+from remediate.events.repair_request import REQUESTS, Held, Remedy, Request
+from remediate.failover.converge import ConvergeRequest, Result, converge
 from simulator.account.writes import Cause, Fate, Part, Piece
 from simulator.clock import Completion
 from simulator.faults.faults import inflict
@@ -137,8 +137,8 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
     assert ground.active is standby
     inflict(ground.pair, "clock-skew", standby.name, "0")
     assert ground.installed is not None
-    site = ground.installed.site(standby)
-    task = ground.clock.run_task(lambda: converge(site, Wish("human root")))
+    context = ground.installed.context(standby)
+    task = ground.clock.run_task(lambda: converge(context, ConvergeRequest("human root")))
     ground.clock.advance(5)
     assert task.value is not None and task.value.result is Result.IN_PLACE
     ground.close()

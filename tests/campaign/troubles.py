@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 
 from remediate.failover.converge import silent
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from simulator.dying import Fate
 from simulator.faults.fault_words import FaultError
@@ -42,11 +42,11 @@ def switched_over(ground: Ground, node: Node) -> None:
     """`hastwatch switchover`; without hastwatch the address is moved by hand."""
     if ground.installed is None:
         return demoted(ground, node)
-    site = ground.installed.site(node)
+    context = ground.installed.context(node)
 
     def call() -> None:
         try:
-            switch(site, "human campaign", silent)
+            switch(context, "human campaign", silent)
         except StepFailed:
             return
 

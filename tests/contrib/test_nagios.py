@@ -9,7 +9,7 @@ import pytest
 
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
-from remediate.events.remedy import REQUESTS, Request
+from remediate.events.repair_request import REQUESTS, Request
 from remediate.subcommands.contrib import text
 from tests.engines import nagios, nrpe
 from tests.engines.nagios import NagiosDaemon

@@ -18,12 +18,12 @@ import pytest
 from checks import VERSION
 from checks.probes import ahead, hast
 from checks.probes.errors import ProbeError
-from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, quoted
+from checks.probes.state_cache import Memory
+from remediate.context import Transport
 from remediate.contrib import authorized_keys, doas, sudoers
 from remediate.contrib.placement import Placement
-from remediate.events.remedy import REQUESTS, Request
-from remediate.site import Way
+from remediate.events.repair_request import REQUESTS, Request
 from remediate.subcommands.contrib import GENERATED, text
 from tests.contrib.private_machine import LIMIT, NODE, Machine, Reached, why_not
 from tests.expected import expected_file, read, same_everywhere, script
@@ -219,7 +219,7 @@ def test_the_key_of_the_repairs_is_refused_everything_else(asked: list[str], rea
 
 
 def test_hastwatch_of_the_other_node_gets_its_answers_through_ssh(reached: Reached, tmp_path: Path) -> None:
-    peer = Way(tuple(reached.way("peer")), Memory(str(tmp_path)))
+    peer = Transport(tuple(reached.way("peer")), Memory(str(tmp_path)))
     assert hast.resource(peer.node(), "home").role is hast.Role.PRIMARY
     assert hast.metadata(peer.node(), "home").localcnt == 0
     program = f"{reached.directory}/bin/hastwatch"
@@ -293,7 +293,7 @@ def master(words: list[str]) -> int:
 
 
 def test_one_login_serves_the_calls_that_follow(connected: list[str], tmp_path: Path) -> None:
-    peer = Way(tuple(connected), Memory(str(tmp_path)))
+    peer = Transport(tuple(connected), Memory(str(tmp_path)))
     assert hast.metadata(peer.node(), "home").localcnt == 0
     first = master(connected)
     assert hast.metadata(peer.node(), "home").localcnt == 0
@@ -301,7 +301,7 @@ def test_one_login_serves_the_calls_that_follow(connected: list[str], tmp_path: 
 
 
 def test_a_dead_control_connection_hangs_no_call(connected: list[str], tmp_path: Path) -> None:
-    peer = Way(tuple(connected), Memory(str(tmp_path)))
+    peer = Transport(tuple(connected), Memory(str(tmp_path)))
     hast.metadata(peer.node(), "home")
     holder = master(connected)
     os.kill(holder, signal.SIGSTOP)

@@ -10,7 +10,7 @@ import pytest
 
 from remediate.contrib.placement import Placement
 from remediate.events.handler import FLAPS, parser
-from remediate.events.remedy import HASTWATCH
+from remediate.events.repair_request import HASTWATCH
 from remediate.subcommands.contrib import text
 from tests.engines import nagios
 from tests.engines.nagios import NagiosDaemon

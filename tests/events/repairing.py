@@ -6,8 +6,8 @@ from functools import partial
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Repair
-from remediate.events.remedy import Held, Remedy, Request
 from remediate.events.repair import Outcome, repair
+from remediate.events.repair_request import Held, Remedy, Request
 from simulator.dying import NEVER, Fate
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair
@@ -20,7 +20,7 @@ ALL = tuple(Remedy)
 def repairs(pair: InstalledPair, node: Node, remedy: Remedy, held: Held | None = None, fate: Fate = NEVER) -> Outcome:
     """The command on a node, waited for. Raises what it raises."""
     recover = partial(pair.installed.recover_losing, node)
-    return pair.does(node, lambda site: repair(site, Request(remedy, held), recover=recover), fate)
+    return pair.does(node, lambda context: repair(context, Request(remedy, held), recover=recover), fate)
 
 
 def steps_done(pair: InstalledPair, node: Node) -> list[str]:

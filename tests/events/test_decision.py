@@ -10,7 +10,7 @@ from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity
 from checks.plugin.output import status_line
 from checks.registry import REGISTRY
 from remediate.events.decision import Event, decide
-from remediate.events.remedy import Held, Remedy, Request
+from remediate.events.repair_request import Held, Remedy, Request
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Row, Since
 from tests.plugin.thing import report
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remediate.events.handler import command, parser
-from remediate.events.remedy import Remedy, Request
+from remediate.events.repair_request import Remedy, Request
 from remediate.events.table import TABLE
 from tests.state.child import ROOT
 

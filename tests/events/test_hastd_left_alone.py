@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.remedy import Remedy
-from remediate.failover.converge import Wish
+from remediate.events.repair_request import Remedy
+from remediate.failover.converge import ConvergeRequest
 from tests.events.repairing import EAGER, repairs
 from tests.failover.installed_pair import installed_pair, state_directory
 
@@ -47,7 +47,7 @@ def state() -> Iterator[Path]:
         "/etc/rc.d/hastd forcerestart",
         "pkill -TERM hastd",
         "hastctl stop",
-        '_service(site, "hastd", "onerestart")',
+        '_service(context, "hastd", "onerestart")',
     ],
 )
 def test_a_line_that_ends_hastd_is_found(line: str) -> None:
@@ -75,6 +75,6 @@ def test_a_repair_leaves_the_hastd_of_both_nodes_as_it_is(state: Path, remedy: R
     before = {node.name: node.hastd.process for node in pair.pair.nodes.values()}
     for node in pair.pair.nodes.values():
         repairs(pair, node, remedy)
-        pair.converges(node, Wish("periodic", promote=False))
+        pair.converges(node, ConvergeRequest("periodic", promote=False))
     assert {node.name: node.hastd.process for node in pair.pair.nodes.values()} == before
     assert pair.serves(pair.active) and pair.sound

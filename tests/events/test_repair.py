@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from remediate.events.guards import UNSAFE
-from remediate.events.remedy import Remedy, Request
-from remediate.events.repair import Ending, repair, would
+from remediate.events.repair import Ending, dry_run, repair
+from remediate.events.repair_request import Remedy, Request
 from remediate.state import marker, noted
 from simulator.layout import ResourceLayout
 from simulator.node import Node
@@ -185,7 +185,7 @@ def test_nfs_is_left_alone_where_hastd_does_not_say_that_the_data_are_here(pair:
 
 def test_an_address_that_goes_while_nfs_is_restarted_leaves_nfs_stopped(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
     assert pair.until(lambda: not pair.active.nfs.running("nfsd"))
     pair.active.run("sysctl net.inet.carp.demotion=100")
     assert pair.until(lambda: task.done)
@@ -351,7 +351,7 @@ def test_what_would_be_done_is_shown_and_not_done(
     pair.breaks(*fault.split())
     entries = pair.entries(pair.active)
     running = {process.pid for process in pair.active.processes.listed()}
-    shown = pair.does(pair.active, lambda site: would(site, Request(remedy)))
+    shown = pair.does(pair.active, lambda context: dry_run(context, Request(remedy)))
     assert trouble in shown.trouble and not shown.held
     assert [step.name for step in shown.steps] == steps
     assert all(step.lines for step in shown.steps)

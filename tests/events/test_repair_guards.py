@@ -10,13 +10,13 @@ import pytest
 
 from checks.plugin.config import Config, ConfigError, load
 from checks.plugin.policy import REPAIRS, Repair, SplitBrain
-from checks.probes.hold import Reason, Why
+from checks.probes.carp_demotion import Reason, Why
 from remediate.events import guards
 from remediate.events.guards import Guard
-from remediate.events.remedy import Held, Remedy, Request
-from remediate.events.repair import Ending, repair, would
-from remediate.failover import hold
-from remediate.rehearsal.site import site_of
+from remediate.events.repair import Ending, dry_run, repair
+from remediate.events.repair_request import Held, Remedy, Request
+from remediate.failover import carp_demotion
+from remediate.rehearsal.context import context_of
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
@@ -73,8 +73,8 @@ def unreadable_record(pair: InstalledPair) -> None:
 
 def lock(name: str) -> Callable[[InstalledPair], Lock]:
     def held(pair: InstalledPair) -> Lock:
-        site = site_of(pair.active, pair.state, pair.config)
-        lock = Lock(site.store, name, "another one", site.timing)
+        context = context_of(pair.active, pair.state, pair.config)
+        lock = Lock(context.store, name, "another one", context.timing)
         assert lock.acquire(0)
         return lock
 
@@ -83,7 +83,7 @@ def lock(name: str) -> Callable[[InstalledPair], Lock]:
 
 def shutting_down(pair: InstalledPair) -> None:
     boot = pair.active.boot_mark
-    pair.does(pair.active, lambda site: hold.hold(site, boot, {Reason(Why.SHUTDOWN)}, 240))
+    pair.does(pair.active, lambda context: carp_demotion.hold(context, boot, {Reason(Why.SHUTDOWN)}, 240))
 
 
 def blind(pair: InstalledPair) -> None:
@@ -113,7 +113,7 @@ def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> No
     assert says in outcome.said
     assert held_back(pair, pair.active) == [name]
     assert pair.active.devd.process is None and not pair.entries(pair.active, "step")
-    shown = pair.does(pair.active, lambda site: would(site, Request(Remedy.DEVD)))
+    shown = pair.does(pair.active, lambda context: dry_run(context, Request(Remedy.DEVD)))
     assert name in [held.guard.name for held in shown.held]
     if isinstance(kept, Lock):
         kept.release()
@@ -173,7 +173,7 @@ def test_what_is_said_each_time_is_written_down_each_time(state: Path) -> None:
 def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> None:
     pair = pair_without_devd(state)
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
     assert pair.until(lambda: "begins" in [entry.result for entry in pair.entries(pair.active, "repair")])
     pair.passes(2)  # the exports are being read
     suspend(pair)
@@ -185,7 +185,7 @@ def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> Non
 def test_nfs_that_was_stopped_is_started_again_though_maintenance_begins_meanwhile(state: Path) -> None:
     pair = pair_without_devd(state)
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
     assert pair.until(lambda: not pair.active.nfs.running("nfsd"))
     suspend(pair)
     assert pair.until(lambda: task.done)

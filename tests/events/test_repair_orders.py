@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import repair
-from remediate.rehearsal.site import site_of
+from remediate.events.repair_request import Remedy, Request
+from remediate.rehearsal.context import context_of
 from simulator.dying import Fate, Killed, Life
 from simulator.node import Node
 from tests.events.repairing import EAGER, repairs, well
@@ -88,8 +88,8 @@ def _began(pair: InstalledPair, node: Node) -> bool:
 
 def _lives(pair: InstalledPair, node: Node, remedy: Remedy, fate: Fate) -> Life:
     life = Life(fate)
-    site = site_of(node, pair.state, pair.installed.configs[node.name], life)
-    task = pair.pair.clock.run_task(lambda: repair(site, Request(remedy)))
+    context = context_of(node, pair.state, pair.installed.configs[node.name], life)
+    task = pair.pair.clock.run_task(lambda: repair(context, Request(remedy)))
     pair.pair.clock.wait(task)
     if task.error is not None and not isinstance(task.error, Killed):
         raise task.error

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover
-from checks.probes.hold import from_values
-from remediate.failover.converge import Outcome, Wish, converge
+from checks.probes.carp_demotion import from_values
+from remediate.context import Context
+from remediate.failover.converge import ConvergeRequest, Outcome, converge
 from remediate.failover.switchover import switch
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.service import Clients
-from remediate.site import Site
 from remediate.state import failures, marker
 from remediate.state.journal import NAME, Entry, one_line
 from remediate.state.journal_reading import read
@@ -36,7 +36,7 @@ from simulator.node import Node
 from simulator.pair import Pair
 
 T = TypeVar("T")
-TEST = Wish("test")
+TEST = ConvergeRequest("test")
 WROTE_ALONE = 60.0
 """Seconds for which the last node served alone."""
 OFF = 10.0
@@ -171,14 +171,14 @@ class InstalledPair(Watched):
         self.config, self.state = config, state
         self.installed = Installed(pair, state, config)
         for node in pair.nodes.values():
-            self.installed.start_worker(node, Wish("installed"))
+            self.installed.start_worker(node, ConvergeRequest("installed"))
         super().__init__(pair)
 
-    def converges(self, node: Node, wish: Wish = TEST, fate: Fate = NEVER) -> Outcome:
+    def converges(self, node: Node, request: ConvergeRequest = TEST, fate: Fate = NEVER) -> Outcome:
         """`hastwatch converge` on a node, waited for. Raises what it raises."""
-        return self.does(node, lambda site: converge(site, wish), fate)
+        return self.does(node, lambda context: converge(context, request), fate)
 
-    def does(self, node: Node, call: Callable[[Site], T], fate: Fate = NEVER) -> T:
+    def does(self, node: Node, call: Callable[[Context], T], fate: Fate = NEVER) -> T:
         """A command on a node, waited for. Raises what it raises."""
         task = self.begins(node, call, fate)
         self.pair.clock.wait(task)
@@ -186,14 +186,14 @@ class InstalledPair(Watched):
             raise task.error
         return task.value  # type: ignore[return-value]  # None only where T has it
 
-    def begins(self, node: Node, call: Callable[[Site], T], fate: Fate = NEVER) -> Task[T]:
+    def begins(self, node: Node, call: Callable[[Context], T], fate: Fate = NEVER) -> Task[T]:
         """A command on a node that goes on by itself."""
-        site = self.installed.site(node, fate)
-        return self.pair.clock.run_task(lambda: call(site))
+        context = self.installed.context(node, fate)
+        return self.pair.clock.run_task(lambda: call(context))
 
     def moves(self) -> Task[Outcome]:
         """`hastwatch switchover` on the active node, begun."""
-        return self.begins(self.active, lambda site: switch(site, "human", lambda step: None))
+        return self.begins(self.active, lambda context: switch(context, "human", lambda step: None))
 
     def looks_every_minute(self, node: Node) -> None:
         """cron(8) on a node, from now on: `hastwatch converge --periodic`."""
@@ -202,7 +202,7 @@ class InstalledPair(Watched):
         def looking() -> Steps[None]:
             while True:
                 if node.on:
-                    self.installed.start_worker(node, Wish("periodic", promote=promote, again=True))
+                    self.installed.start_worker(node, ConvergeRequest("periodic", promote=promote, again=True))
                 yield PERIOD
 
         self.pair.clock.start(looking())

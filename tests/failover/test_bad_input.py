@@ -9,10 +9,10 @@ import pytest
 
 from checks.probes.hast import Role
 from remediate.failover import peer
-from remediate.failover.arrival import Refused, carp_event, hast_event
 from remediate.failover.converge import Result
+from remediate.failover.hastd_events import Refused, carp_event, hast_event
+from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.resource import places
-from remediate.failover.telling import Telling
 from remediate.state import maintenance
 from simulator.host.log import MESSAGES
 from simulator.layout import PairLayout
@@ -73,7 +73,7 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(state: Pa
     pair = installed_pair(state)
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(Refused) as refused:
-        pair.does(pair.active, lambda site: carp_event(site, words))
+        pair.does(pair.active, lambda context: carp_event(context, words))
     assert str(refused.value).isprintable() and len(str(refused.value)) < 300
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
@@ -88,7 +88,7 @@ def test_words_that_are_no_event_of_hastd_are_refused(state: Path, words: list[s
     pair = installed_pair(state)
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(Refused):
-        pair.does(pair.active, lambda site: hast_event(site, words, 0.0, Telling()))
+        pair.does(pair.active, lambda context: hast_event(context, words, 0.0, PeerNotice()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
 
@@ -106,6 +106,8 @@ def test_a_node_that_is_named_like_a_role_is_taken_for_what_it_says_that_it_is(s
     """Found in review: "secondary" was looked for in a sentence with the node's name in it."""
     first, second = PairLayout().nodes
     pair = installed_pair(state, nodes=(replace(first, name="nfs-primary"), replace(second, name="nfs-secondary")))
-    pair.does(pair.standby, lambda site: site.here.act(("/sbin/hastctl", "role", role, "home"), 10))
-    asked = pair.does(pair.active, lambda site: peer.ask(site, places(site.here.node(), site.config)["home"]))
+    pair.does(pair.standby, lambda context: context.here.act(("/sbin/hastctl", "role", role, "home"), 10))
+    asked = pair.does(
+        pair.active, lambda context: peer.ask(context, places(context.here.node(), context.config)["home"])
+    )
     assert asked is not None and asked.role is Role(role)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result, Wish
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.rehearsal.observer import BOTH, Observer
 from remediate.state import ledger
 from simulator.account.writes import Cause
@@ -151,7 +151,7 @@ def test_a_human_may_promote_a_node_that_was_booted_alone(state: Path) -> None:
     pair = the_other_wrote_last(state)
     pair.boots(pair.active, SETTLED)
     assert pair.converges(pair.active).result is Result.REFUSED
-    outcome = pair.converges(pair.active, Wish("human", accept_loss=True))
+    outcome = pair.converges(pair.active, ConvergeRequest("human", accept_loss=True))
     assert outcome.result is Result.IN_PLACE and pair.serves(pair.active), pair.story()
     assert ledger.read(pair.store(pair.active), "home").unheard_since is None
 

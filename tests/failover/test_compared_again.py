@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result, Wish
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.state import marker
 from simulator.account.writes import Cause
 from simulator.node import Node
@@ -101,7 +101,7 @@ def marked(pair: InstalledPair, node: Node, losing: bool) -> None:
 
 
 GIVES_UP = "hastctl role init home; hastctl create home; hastctl role secondary home"
-CHOOSES = Wish("human", accept_loss=True)
+CHOOSES = ConvergeRequest("human", accept_loss=True)
 
 
 def test_where_both_copies_have_writes_and_neither_is_served_a_human_chooses_one(state: Path) -> None:

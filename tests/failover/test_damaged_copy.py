@@ -9,8 +9,8 @@ import pytest
 
 from checks.plugin.config import Config
 from remediate.failover import damaged
-from remediate.failover.converge import Wish
-from remediate.failover.outcome import StepFailed
+from remediate.failover.converge import ConvergeRequest
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
 from remediate.state import ledger
@@ -79,7 +79,7 @@ def test_a_damaged_standby_is_not_promoted_when_the_primary_dies_and_says_why(st
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
     said = pair.told_once(pair.standby, "a write failed on this copy", "refused").result
     assert "clients would be served old data" in said and "sector" in said
-    outcome = pair.converges(pair.standby, Wish("human", accept_loss=True))
+    outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.serves(pair.standby), (outcome, pair.story())
     pair.passes(MINUTES)
     assert pair.serves(pair.standby) and damage(pair, pair.standby) is None, pair.story()
@@ -202,7 +202,7 @@ def test_a_switchover_to_a_damaged_copy_is_refused_before_anything_is_done(state
     pair = with_cron(state)
     fails_for_a_while(pair, pair.standby)
     with pytest.raises(StepFailed, match=r"the copy of home on nfs002 is damaged: .*sector"):
-        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+        pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     assert pair.serves(pair.active) and not pair.entries(pair.active, "step")
 
 
@@ -279,11 +279,11 @@ def test_a_human_declares_a_copy_sound_not_while_the_worker_still_counts(state: 
     pair = with_cron(state)
     fails_for_a_while(pair, pair.standby)
     with pytest.raises(StepFailed, match="these counters end with the worker"):
-        pair.does(pair.standby, lambda site: damaged.declare_sound(site, "home", "root"))
+        pair.does(pair.standby, lambda context: damaged.declare_sound(context, "home", "root"))
     assert damage(pair, pair.standby) is not None
     for command in ("hastctl role init home", "hastctl role secondary home"):
         pair.pair.must(pair.standby, command)
-    pair.does(pair.standby, lambda site: damaged.declare_sound(site, "home", "root"))
+    pair.does(pair.standby, lambda context: damaged.declare_sound(context, "home", "root"))
     pair.passes(MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
@@ -315,7 +315,7 @@ def test_a_copy_that_was_seen_to_lack_writes_is_not_served_because_the_other_one
     made_anew(pair, pair.active)
     pair.passes(2 * MINUTES)
     assert not pair.holds(pair.standby), pair.story()
-    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
     pair.passes(2 * MINUTES)
     assert damage(pair, pair.active) is None and pair.serves(pair.standby) and pair.sound, pair.story()
@@ -329,5 +329,5 @@ def test_a_booted_copy_learns_nothing_from_the_other_one_that_was_created_anew_b
     pair.boots(pair.standby)
     pair.passes(2 * MINUTES)
     assert not pair.holds(pair.standby), pair.story()
-    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()

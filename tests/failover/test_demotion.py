@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config
-from remediate.failover.converge import Result, Wish
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
 from simulator.network.carp import State
@@ -150,7 +150,7 @@ def test_a_node_whose_hastd_dies_after_the_address_was_moved_to_it_by_hand_gives
 def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(state: Path, trigger: str) -> None:
     pair = installed_pair(state)
     pair.breaks("hang-command", "nfs001", "hastctl")
-    pair.converges(pair.active, Wish(trigger, promote=trigger != "periodic"))
+    pair.converges(pair.active, ConvergeRequest(trigger, promote=trigger != "periodic"))
     assert pair.demotion(pair.active) == 0
     pair.breaks("release-command", "nfs001", "hastctl")
     pair.passes(120)

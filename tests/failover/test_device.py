@@ -24,7 +24,7 @@ def killed_between_role_and_device(pair: InstalledPair) -> None:
 def test_a_convergence_after_a_kill_between_role_and_device_waits_for_the_device(state: Path) -> None:
     pair = installed_pair(state)
     killed_between_role_and_device(pair)
-    begun = pair.begins(pair.standby, lambda site: converge(site, TEST))
+    begun = pair.begins(pair.standby, lambda context: converge(context, TEST))
     pair.passes(8)
     pair.breaks("device-appears", pair.standby.name, "home")
     pair.pair.clock.wait(begun)

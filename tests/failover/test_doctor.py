@@ -15,7 +15,7 @@ from remediate.doctor import try_hast
 from remediate.doctor.scratch import CONF, DEVICE, DIRECTORY, PIDFILE, Heard, Listener, Scratch, conf
 from remediate.failover import known_bug
 from remediate.failover.converge import silent
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.state import maintenance
 from remediate.subcommands import doctor
 from simulator.dying import Fate
@@ -31,7 +31,7 @@ def pair_of(state: Path, releases: str) -> InstalledPair:
 
 
 def tried(pair: InstalledPair, node: Node | None = None) -> try_hast.Found:
-    return pair.does(node or pair.standby, lambda site: try_hast.try_hast(site, silent))
+    return pair.does(node or pair.standby, lambda context: try_hast.try_hast(context, silent))
 
 
 def is_clean(node: Node) -> bool:
@@ -65,7 +65,7 @@ def test_a_device_that_does_not_come_for_another_reason_tells_nothing(state: Pat
 @pytest.mark.parametrize("change", range(1, 14))
 def test_what_a_killed_try_has_left_is_cleaned_by_the_next_one(state: Path, change: int) -> None:
     pair = pair_of(state, REPAIRED)
-    begun = pair.begins(pair.standby, lambda site: try_hast.try_hast(site, silent), Fate(change))
+    begun = pair.begins(pair.standby, lambda context: try_hast.try_hast(context, silent), Fate(change))
     pair.until(lambda: begun.done, 60)
     assert tried(pair).as_primary is AsPrimary.WORKS
     assert is_clean(pair.standby)
@@ -91,7 +91,7 @@ def test_a_standby_that_follows_nobody_is_left_alone_unless_a_human_says_so(stat
 
 def test_a_try_is_given_up_when_the_node_may_have_to_serve(state: Path) -> None:
     pair = pair_of(state, STOCK)
-    begun = pair.begins(pair.standby, lambda site: try_hast.try_hast(site, silent))
+    begun = pair.begins(pair.standby, lambda context: try_hast.try_hast(context, silent))
     assert pair.until(lambda: bool(pair.standby.tasting))
     pair.active.power_off()
     assert pair.until(lambda: begun.done, 30)
@@ -102,7 +102,7 @@ def test_a_try_is_given_up_when_the_node_may_have_to_serve(state: Path) -> None:
 def test_a_dry_run_shows_the_steps_and_does_none(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pair = pair_of(state, STOCK)
     options = argparse.Namespace(try_hast=True, dry_run=True)
-    assert pair.does(pair.standby, lambda site: doctor.act(site, options)) == 0
+    assert pair.does(pair.standby, lambda context: doctor.act(context, options)) == 0
     shown = capsys.readouterr().out
     assert all(" ".join(order) in shown for order in try_hast.ORDERS.values())
     assert not pair.entries(pair.standby, "doctor") and is_clean(pair.standby)
@@ -121,10 +121,10 @@ def test_the_command_says_what_came_of_it(
 ) -> None:
     pair = pair_of(state, releases)
     options = argparse.Namespace(try_hast=True, dry_run=False)
-    assert pair.does(pair.standby, lambda site: doctor.act(site, options)) == status
+    assert pair.does(pair.standby, lambda context: doctor.act(context, options)) == status
     assert said in capsys.readouterr().out
     known = argparse.Namespace(try_hast=False, dry_run=False)
-    assert pair.does(pair.standby, lambda site: doctor.act(site, known)) == status
+    assert pair.does(pair.standby, lambda context: doctor.act(context, known)) == status
 
 
 def test_its_configuration_is_one_of_hastd_with_nothing_of_the_one_in_service() -> None:

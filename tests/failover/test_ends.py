@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover.converge import Result
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
-from remediate.site import Site
 from remediate.state import failures, maintenance
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 
 def switches(pair: InstalledPair) -> object:
-    return pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    return pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
 
 
 def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
@@ -30,8 +30,8 @@ def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
 def test_a_switchover_under_maintenance_says_that_it_refuses(state: Path) -> None:
     pair = installed_pair(state)
 
-    def suspends(site: Site) -> None:
-        maintenance.begin(site.store, pair.active.now, None, "new disks", "ada")
+    def suspends(context: Context) -> None:
+        maintenance.begin(context.store, pair.active.now, None, "new disks", "ada")
 
     pair.does(pair.active, suspends)
     with pytest.raises(StepFailed, match=r"^refused: this node is under maintenance: .*new disks"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.remedy import Remedy
-from remediate.failover.converge import Result, Wish, converge
+from remediate.events.repair_request import Remedy
+from remediate.failover.converge import ConvergeRequest, Result, converge
 from simulator.account.writes import Cause
 from simulator.host.log import MESSAGES
 from simulator.node import Node
@@ -127,7 +127,7 @@ def hastd_dies_and_the_address_moves_late(pair: InstalledPair) -> None:
     """hastd is killed on the active node, nobody looks for 35 s, then a convergence there gives the address away."""
     pair.breaks("kill", pair.active.name, "hastd")
     pair.passes(35)
-    pair.begins(pair.active, lambda site: converge(site, TEST))
+    pair.begins(pair.active, lambda context: converge(context, TEST))
     assert pair.until(lambda: master(pair.standby), 20)
 
 
@@ -179,7 +179,7 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     pair.active.power_off()
     pair.passes(60)
     assert "nfs001 told that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
-    assert pair.converges(pair.standby, Wish("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is Result.IN_PLACE
     assert pair.serves(pair.standby)
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
 

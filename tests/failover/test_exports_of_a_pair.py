@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover.resource import places
 from remediate.recovery import evidence
-from remediate.site import Site
 from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -118,7 +118,7 @@ def test_what_zfs_shares_when_its_pool_is_imported_is_waited_for_and_verified(st
 def test_a_line_that_mountd_refuses_exports_nothing_and_the_reason_is_said(exports: str, why: str, state: Path) -> None:
     pair = installed_pair(state)
     written(pair, {"/etc/exports": exports})
-    place = pair.does(pair.standby, lambda site: places(site.here.node(), site.config)["home"])
+    place = pair.does(pair.standby, lambda context: places(context.here.node(), context.config)["home"])
     assert place.exported == "" and why in place.unexported
 
 
@@ -129,9 +129,9 @@ def test_the_other_node_is_asked_what_its_mountd_reads(state: Path) -> None:
     pair.active.files.write("/etc/exports", "# nothing\n")
     pair.standby.files.write("/etc/exports", "# nothing\n")
 
-    def look(site: Site) -> evidence.Evidence:
-        place = places(site.here.node(), site.config)["home"]
-        return evidence.collect(site, place)
+    def look(context: Context) -> evidence.Evidence:
+        place = places(context.here.node(), context.config)["home"]
+        return evidence.collect(context, place)
 
     found = pair.does(pair.standby, look)
     assert found.there.unread == "" and found.there.export == "/hast/home"

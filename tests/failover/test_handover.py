@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover import peer_route
-from remediate.failover.converge import LOCK, Result, Wish
+from remediate.failover.carp_demotion import SHUTDOWN
+from remediate.failover.converge import LOCK, ConvergeRequest, Result
 from remediate.failover.handover import SUBCOMMAND, Refused
-from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import switch
-from remediate.rehearsal.site import PairTiming
+from remediate.rehearsal.context import PairTiming
 from remediate.session import Message, Reason, Say
-from remediate.site import Site
 from remediate.state import clients as known_clients
 from remediate.state import failures, ledger, maintenance
 from remediate.state.lock import Lock
@@ -87,7 +87,7 @@ def test_an_orderly_shutdown_of_the_active_node_is_a_handover(state: Path) -> No
 def test_each_step_there_is_told_here(state: Path) -> None:
     pair = installed_pair(state)
     shown: list[str] = []
-    pair.does(pair.active, lambda site: switch(site, "human", shown.append))
+    pair.does(pair.active, lambda context: switch(context, "human", shown.append))
     assert [step.removeprefix("there: ") for step in shown if step.startswith("there: ")] == steps(pair, pair.standby)
 
 
@@ -215,7 +215,7 @@ def trouble(begins: str, ends: str, moment: float) -> list[str]:
         found += [
             f"{node.name}: converged again: {again}"
             for node in alive
-            if (again := pair.converges(node, Wish("again"))).result is not Result.IN_PLACE or again.steps
+            if (again := pair.converges(node, ConvergeRequest("again"))).result is not Result.IN_PLACE or again.steps
         ]
         return [*found, pair.story()] if found else []
 
@@ -280,12 +280,12 @@ def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[M
     """The last but one says "yours" properly, and is still MASTER and primary."""
     pair = installed_pair(state)
 
-    def talk(site: Site) -> None:
-        assert site.peer is not None
-        line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND))
+    def talk(context: Context) -> None:
+        assert context.peer is not None
+        line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND))
         for message in said:
             line.say(message)
-            site.timing.sleep(2)
+            context.timing.sleep(2)
 
     pair.begins(pair.active, talk)
     pair.passes(40)
@@ -297,13 +297,13 @@ def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[M
 def test_clients_that_are_none_are_not_noted_and_keep_nothing_up(state: Path, words: tuple[str, ...]) -> None:
     pair = installed_pair(state)
 
-    def talk(site: Site) -> None:
-        assert site.peer is not None
-        line = site.peer.talk((site.config.failover.peer_hastwatch, SUBCOMMAND))
+    def talk(context: Context) -> None:
+        assert context.peer is not None
+        line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND))
         line.say(PREPARED)
-        site.timing.sleep(2)
+        context.timing.sleep(2)
         line.say(Message(Say.YOURS, resources=("home",), clients=(words,)))
-        site.timing.sleep(2)
+        context.timing.sleep(2)
 
     pair.begins(pair.active, talk)
     pair.passes(40)

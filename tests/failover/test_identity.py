@@ -10,12 +10,12 @@ import pytest
 from checks.probes.errors import NotTheOther
 from checks.probes.hast_conf import PATH
 from checks.probes.identity import host_id_of
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.peer import ask
 from remediate.failover.pools import _is_of_the_pair
 from remediate.failover.resource import Place, places
 from remediate.failover.switchover import switch
-from remediate.site import Site
 from simulator.layout import PairLayout, ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -46,7 +46,7 @@ def identifier(node: Node, kind: str) -> str:
 
 
 def place_of(pair: InstalledPair, node: Node) -> Place:
-    return pair.does(node, lambda site: places(site.here.node(), site.config)["home"])
+    return pair.does(node, lambda context: places(context.here.node(), context.config)["home"])
 
 
 # --- a way that leads elsewhere ------------------------------------------------------------------------------------
@@ -56,13 +56,13 @@ def place_of(pair: InstalledPair, node: Node) -> Place:
 def test_nothing_said_there_is_an_answer_of_the_other_node(state: Path, lie: str) -> None:
     pair = lied_to(installed_pair(state), lie)
 
-    def asks(site: Site) -> None:
-        assert site.peer is not None
-        assert ask(site, places(site.here.node(), site.config)["home"]) is None
+    def asks(context: Context) -> None:
+        assert context.peer is not None
+        assert ask(context, places(context.here.node(), context.config)["home"]) is None
         with pytest.raises(NotTheOther, match="the way to the other node leads to nfs"):
-            site.peer.node()
+            context.peer.node()
         with pytest.raises(NotTheOther):
-            site.peer.act(("/bin/date",), 4)
+            context.peer.act(("/bin/date",), 4)
 
     pair.does(pair.standby, asks)
 
@@ -99,7 +99,7 @@ def test_a_way_that_leads_back_is_no_sign_that_the_other_node_is_gone(state: Pat
 def test_a_switchover_says_where_its_way_leads_and_what_to_do(state: Path) -> None:
     pair = lied_to(installed_pair(state), "oneself")
     with pytest.raises(StepFailed, match=r"leads to nfs001 itself.*correct `peer`.*service hostid reset"):
-        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+        pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     assert pair.serves(pair.active)
 
 
@@ -127,10 +127,10 @@ def test_nodes_that_hast_conf_means_by_one_uuid_cannot_be_told_apart(state: Path
     nodes = [replace(node, hostuuid=PairLayout().nodes[0].hostuuid) for node in PairLayout().nodes]
     pair = named_by_id(installed_pair(state, nodes=tuple(nodes)), "uuid")
 
-    def asks(site: Site) -> None:
-        assert site.peer is not None
+    def asks(context: Context) -> None:
+        assert context.peer is not None
         with pytest.raises(NotTheOther, match=r"hast.conf means both nfs002 and nfs001 by .*service hostid reset"):
-            site.peer.node()
+            context.peer.node()
 
     pair.does(pair.standby, asks)
 
@@ -192,10 +192,10 @@ def test_nodes_of_one_name_fail_over_and_move(state: Path, names: tuple[str, str
     pair = same_name(state, *names)
     first, second = pair.active, pair.standby
 
-    def asks(site: Site) -> str:
-        assert site.peer is not None
-        node = site.peer.node()
-        assert node.host_name == names[1] and site.peer.node().name == node.name
+    def asks(context: Context) -> str:
+        assert context.peer is not None
+        node = context.peer.node()
+        assert node.host_name == names[1] and context.peer.node().name == node.name
         return node.name
 
     assert pair.does(first, asks).startswith(f"{names[0].partition('.')[0]}-")

@@ -16,7 +16,7 @@ from checks.probes.silence import OID
 from remediate.failover import peer_route
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
-from remediate.rehearsal.site import site_of
+from remediate.rehearsal.context import context_of
 from simulator.dying import Fate, Life
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
@@ -79,8 +79,8 @@ def promoted_in_a_planned_move(pair: InstalledPair, fate: Fate) -> Life:
 def switched_over(pair: InstalledPair, fate: Fate) -> Life:
     """`hastwatch switchover` is killed, on the node that gives its service away."""
     life = Life(fate)
-    site = site_of(pair.active, pair.state, pair.installed.configs[pair.active.name], life)
-    pair.pair.clock.run_task(lambda: switch(site, "human", lambda step: None))
+    context = context_of(pair.active, pair.state, pair.installed.configs[pair.active.name], life)
+    pair.pair.clock.run_task(lambda: switch(context, "human", lambda step: None))
     return life
 
 

@@ -13,11 +13,11 @@ from checks.plugin.config import Config
 from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
 from remediate.failover import known_bug
-from remediate.failover.converge import Result, Wish
-from remediate.failover.glance import look
+from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.errors import StepFailed
 from remediate.failover.observe import observe
-from remediate.failover.outcome import StepFailed
-from remediate.failover.verdict import verdict
+from remediate.failover.pair_status import look
+from remediate.failover.status_rules import verdict
 from remediate.state import failures
 from remediate.subcommands.promote import refuse_impossible
 from simulator import release
@@ -137,11 +137,11 @@ def test_another_hastd_is_another_one(state: Path) -> None:
 
 def test_a_primary_that_is_connected_is_remembered_as_one_that_works(state: Path) -> None:
     pair = pair_of(state, "15.1+D57511,15.1+D57511")
-    pair.converges(pair.active, Wish("periodic", promote=False))
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False))
     found = pair.does(pair.active, known_bug.known)
     assert (found.as_primary, found.seen) == (AsPrimary.WORKS, True)
     noted = pair.entries(pair.active, "as-primary")
-    pair.converges(pair.active, Wish("periodic", promote=False))
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False))
     assert len(pair.entries(pair.active, "as-primary")) == len(noted)
 
 
@@ -149,7 +149,7 @@ def test_a_hastd_that_was_installed_and_does_not_run_yet_is_not_taken_for_the_on
     pair = pair_of(state, "15.1+D57511,15.1+D57511")
     pair.store(pair.active).remove(as_primary.NAME)
     pair.active.installed = release.named("15.1")
-    pair.converges(pair.active, Wish("periodic", promote=False))
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False))
     assert not pair.does(pair.active, known_bug.known).seen
 
 
@@ -180,7 +180,7 @@ def test_a_human_who_promotes_such_a_node_is_told_how_to_try_it_again(state: Pat
 
 def test_a_glance_at_the_pair_says_that_the_standby_cannot_take_over(state: Path) -> None:
     found = pair_of(state)
-    said = found.does(found.active, lambda site: verdict(look(site)))
+    said = found.does(found.active, lambda context: verdict(look(context)))
     assert said.headline == f"{found.active.name} serves home, {found.standby.name} cannot take over"
     assert any("hastd does not work as primary" in trouble.says for trouble in said.troubles)
 

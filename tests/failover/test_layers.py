@@ -9,7 +9,7 @@ import pytest
 from checks.plugin.config import Config, ResourceConfig
 from checks.plugin.policy import Failover
 from remediate.failover.converge import Result
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from simulator.layout import KEY_FILE, ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair

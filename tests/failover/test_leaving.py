@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result, Wish, converge
+from remediate.failover.carp_demotion import SHUTDOWN
+from remediate.failover.converge import ConvergeRequest, Result, converge
 from remediate.failover.facts import Leaving
-from remediate.failover.hold import SHUTDOWN
 from remediate.failover.switchover import SWITCHOVER
 from remediate.state import failures, maintenance, marker
 from simulator.account.writes import Cause
@@ -121,7 +121,7 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_the_address_is_back_bef
 
     pair.breaks("drop-devd-event", "nfs001")
     pair.breaks("carrier-off", "nfs001")
-    pair.begins(pair.active, lambda site: converge(site, Wish("test"), watch))
+    pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("test"), watch))
     pair.passes(5)
     superseded = pair.entries(pair.active, "superseded")
     assert superseded and "before the role of home is given up" in superseded[0].why, pair.story()
@@ -274,7 +274,7 @@ def test_a_shutdown_loses_nothing_whether_rc_stops_nfs_before_our_script_after_i
 def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_itself(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("hang-command", "nfs001", "showmount")
-    pair.begins(pair.active, lambda site: converge(site, Wish("test")))
+    pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("test")))
     reboots(pair)
     assert pair.lost() == 0 and pair.sound
 
@@ -309,7 +309,7 @@ def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(stat
             assert not master(pair.active)
             pair.breaks("carrier-off", "nfs002")
 
-    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=Leaving.MOVES), watch))
+    pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("human", leaving=Leaving.MOVES), watch))
     pair.passes(30)
     superseded = pair.entries(pair.active, "superseded")
     assert superseded and superseded[0].why.endswith("was BACKUP and is MASTER"), pair.story()
@@ -322,7 +322,7 @@ def test_a_cable_that_is_pulled_during_a_switchover_supersedes_the_plan(state: P
         if step.startswith("stop-serving"):
             pair.breaks("carrier-off", "nfs001")
 
-    pair.begins(pair.active, lambda site: converge(site, Wish("human", leaving=Leaving.MOVES), watch))
+    pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("human", leaving=Leaving.MOVES), watch))
     pair.passes(30)
     superseded = pair.entries(pair.active, "superseded")
     assert superseded and superseded[0].why.endswith("is INIT"), pair.story()

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config
+from remediate.context import Context, Transport
 from remediate.failover.behind import Compared
 from remediate.failover.behind import behind as compared
-from remediate.failover.converge import Result, Wish
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.site import Site, Way
 from remediate.state import ledger
 from remediate.state.ledger import Copy
 from simulator.account.writes import Cause
@@ -77,15 +77,15 @@ def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
 @pytest.mark.parametrize("for_good", [False, True], ids=["a human", "the policy"])
 def test_nobody_can_accept_the_loss_of_a_copy_that_is_not_there(state: Path, for_good: bool) -> None:
     pair = without_the_active_node(state, config=policy(promote_stale=True) if for_good else None)
-    outcome = pair.converges(pair.standby, Wish("human", accept_loss=True))
+    outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert outcome.result is Result.REFUSED and "the disk of this node holds no copy" in outcome.said[0]
     assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
     assert not pair.blocked(pair.standby) and not pair.entries(pair.standby, "promotion-failed"), pair.story()
 
 
-def looked_at(site: Site) -> list[Compared]:
+def looked_at(context: Context) -> list[Compared]:
     """What is known of the copy, whether the other node answers or not."""
-    return [compared(site, "home", None, asked) for asked in (True, False)]
+    return [compared(context, "home", None, asked) for asked in (True, False)]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
     hastctl = state / "hastctl"
     hastctl.write_text(f"#!/bin/sh\necho '[ERROR] {words}' >&2\nexit {status}\n")
     hastctl.chmod(0o700)
-    here = Way((str(hastctl),), SimulatedMemory())
-    for found in pair.does(pair.standby, lambda site: looked_at(site._replace(here=here))):
+    here = Transport((str(hastctl),), SimulatedMemory())
+    for found in pair.does(pair.standby, lambda context: looked_at(context._replace(here=here))):
         assert found.stale.startswith("what is on the disk of this node is not known") and words in found.stale
         assert not found.dumps and not found.no_copy
 
@@ -125,7 +125,7 @@ def test_a_stale_standby_that_was_told_nothing_knows_it_from_the_time(state: Pat
 
 def test_a_human_can_accept_the_loss(state: Path) -> None:
     pair = behind(state)
-    outcome = pair.converges(pair.standby, Wish("human", accept_loss=True))
+    outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert outcome.result is Result.IN_PLACE and pair.serves(pair.standby)
     causes = {loss.cause for loss in pair.clients.account().losses}
     assert Cause.REPLICATION in causes

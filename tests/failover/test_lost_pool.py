@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.converge import Result
-from remediate.failover.glance import look
-from remediate.failover.verdict import verdict
+from remediate.failover.pair_status import look
+from remediate.failover.status_rules import verdict
 from remediate.subcommands.status_page import page
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair

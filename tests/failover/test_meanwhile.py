@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import LOCK, Outcome, Result, Wish, converge
-from remediate.site import Site
+from remediate.context import Context
+from remediate.failover.converge import LOCK, ConvergeRequest, Outcome, Result, converge
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
@@ -17,9 +17,9 @@ MIDDLE = 0.02
 """Seconds from the beginning of a step to its middle."""
 
 
-def converged(site: Site) -> Outcome:
+def converged(context: Context) -> Outcome:
     """`hastwatch converge`."""
-    return converge(site, Wish("hook"))
+    return converge(context, ConvergeRequest("hook"))
 
 
 def test_two_hooks_at_once_make_one_promotion(state: Path) -> None:
@@ -38,7 +38,7 @@ def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -
     pair.active.power_off()
     pair.passes(2)
     pair.breaks("hang", "nfs002", "hastd")
-    look = pair.begins(pair.standby, lambda site: converge(site, Wish("periodic", promote=False)))
+    look = pair.begins(pair.standby, lambda context: converge(context, ConvergeRequest("periodic", promote=False)))
     assert pair.until(lambda: master(pair.standby), 3) and not look.done
     pair.passes(1)
     pair.breaks("resume", "nfs002", "hastd")
@@ -76,7 +76,7 @@ def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, lis
     pair.breaks("drop-devd-event", name)
     pair.active.network.demote(100, "by a human")
     assert pair.until(lambda: master(pair.standby), 3)
-    pair.begins(node, lambda site: converge(site, Wish("test"), watch))
+    pair.begins(node, lambda context: converge(context, ConvergeRequest("test"), watch))
     pair.passes(40)
     return pair, begun
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from checks.probes.errors import ProbeError
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
 from simulator.account.accounting import disk_of, served_old
@@ -143,7 +143,7 @@ class FailingWrites(RuleBasedStateMachine):
     def a_human_moves_the_service(self, node: int) -> None:
         if self.nodes[node].on:
             with suppress(StepFailed, ProbeError):  # it may be booting
-                self.pair.does(self.nodes[node], lambda site: switch(site, "human", lambda step: None))
+                self.pair.does(self.nodes[node], lambda context: switch(context, "human", lambda step: None))
 
     def a_human_makes_a_standby_anew(self, node: int) -> None:
         here = self.nodes[node]

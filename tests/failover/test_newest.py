@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover import boot_silence, newest
-from remediate.failover.converge import Wish
+from remediate.failover.converge import ConvergeRequest
 from remediate.failover.observe import observe
-from remediate.site import Site
 from remediate.state import clients
 from simulator.network.link import Traffic
 from simulator.node import Node
@@ -19,7 +19,7 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
 WITNESS = "10.1.101.9"
 """The client, which answers ping(8)."""
-PERIODIC = Wish("periodic", promote=False, again=True)
+PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 WINDOW = 30.0
 """Seconds of `boot_settle`."""
 
@@ -103,9 +103,9 @@ def test_an_answer_of_the_other_node_shows_nothing(state: Path) -> None:
     found = {"service": "10.1.101.5", "address": address, "ports": [], "at": "2026-11-22T08:30:00Z"}
     (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [found]}))
 
-    def works(site: Site) -> str:
-        seen = observe(site)
-        return boot_silence.network_works(site, seen.places["home"], seen.vhids)
+    def works(context: Context) -> str:
+        seen = observe(context)
+        return boot_silence.network_works(context, seen.places["home"], seen.vhids)
 
     assert pair.does(pair.standby, works) == ""
     found["address"] = WITNESS
@@ -133,10 +133,10 @@ def test_a_node_that_died_as_primary_waits_where_the_other_one_has_served_since(
 
 def test_a_note_is_void_when_the_nodes_have_been_connected(state: Path) -> None:
     pair = alone(state)
-    assert pair.does(pair.standby, lambda site: newest.is_proven(site, "home"))
+    assert pair.does(pair.standby, lambda context: newest.is_proven(context, "home"))
     pair.boots(pair.active, 120)
     assert "complete" in pair.standby.run("hastctl status").out
-    assert not pair.does(pair.standby, lambda site: newest.is_proven(site, "home"))
+    assert not pair.does(pair.standby, lambda context: newest.is_proven(context, "home"))
 
 
 def test_a_note_that_nobody_voided_is_refuted_by_the_counters(state: Path) -> None:
@@ -144,11 +144,11 @@ def test_a_note_that_nobody_voided_is_refuted_by_the_counters(state: Path) -> No
     kept = (pair.state / "nfs002" / newest.NAME).read_text()
     pair.boots(pair.active, 120)
     (pair.state / "nfs002" / newest.NAME).write_text(kept)
-    assert not pair.does(pair.standby, lambda site: newest.is_proven(site, "home"))
+    assert not pair.does(pair.standby, lambda context: newest.is_proven(context, "home"))
 
 
 @pytest.mark.parametrize("note", ["{", '{"version": 1, "home": 1}', '{"version": 1, "home": {"resuid": 1}}'])
 def test_a_note_that_is_none_proves_nothing(state: Path, note: str) -> None:
     pair = alone(state)
     (pair.state / "nfs002" / newest.NAME).write_text(note)
-    assert not pair.does(pair.standby, lambda site: newest.is_proven(site, "home"))
+    assert not pair.does(pair.standby, lambda context: newest.is_proven(context, "home"))

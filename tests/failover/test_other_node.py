@@ -8,9 +8,9 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover
-from remediate.failover.converge import Wish, converge
+from remediate.context import PeerTransport, Transport
+from remediate.failover.converge import ConvergeRequest, converge
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.site import PeerWay, Way
 from tests.failover.installed_pair import installed_pair, master
 
 
@@ -35,8 +35,11 @@ def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_b
     pair.breaks("drop-devd-event", "nfs002")
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby), 5)
-    nowhere = Way(("nosuch-program", "nfs001"), SimulatedMemory())
-    pair.begins(pair.standby, lambda site: converge(site._replace(peer=PeerWay(nowhere, site.here)), Wish("test")))
+    nowhere = Transport(("nosuch-program", "nfs001"), SimulatedMemory())
+    pair.begins(
+        pair.standby,
+        lambda context: converge(context._replace(peer=PeerTransport(nowhere, context.here)), ConvergeRequest("test")),
+    )
     assert pair.until(lambda: pair.serves(pair.standby), 10), pair.story()
 
 
@@ -51,7 +54,7 @@ def test_without_a_way_to_the_other_node_two_signs_count_or_its_worker_is_waited
     pair.breaks("drop-devd-event", "nfs002")
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby), 5)
-    pair.begins(pair.standby, lambda site: converge(site._replace(peer=None), Wish("test")))
+    pair.begins(pair.standby, lambda context: converge(context._replace(peer=None), ConvergeRequest("test")))
     assert pair.until(lambda: pair.serves(pair.standby), seconds), pair.story()
     assert pair.now > 15 or management
     assert pair.sound

@@ -19,11 +19,11 @@ from tests.failover.installed_pair import InstalledPair, installed_pair
 def looked(pair: InstalledPair, node: Node, known: tuple[Vhid, ...]) -> tuple[tuple[Vhid, ...], Started]:
     """What is seen of CARP, and what was started for it."""
     started: Started = []
-    return pair.does(node, lambda site: own_node.vhids(counted(site, started), known)), started
+    return pair.does(node, lambda context: own_node.vhids(counted(context, started), known)), started
 
 
 def known(pair: InstalledPair, node: Node) -> tuple[Vhid, ...]:
-    return pair.does(node, lambda site: carp.vhids(site.here.node()))
+    return pair.does(node, lambda context: carp.vhids(context.here.node()))
 
 
 def test_a_change_of_carp_is_seen_without_a_process(state: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Pa
     old = pid_of_mountd(pair.standby)
     pair.does(
         pair.standby,
-        lambda site: services.start(site, ("mountd",), ("/hast/home",), may_run=False),
+        lambda context: services.start(context, ("mountd",), ("/hast/home",), may_run=False),
     )
     assert pid_of_mountd(pair.standby) not in ("", old)
     assert pair.until(lambda: pair.serves(pair.standby), 5)
@@ -95,7 +95,7 @@ def test_a_mountd_that_somebody_starts_between_the_look_and_the_start_is_started
     node = pair.standby
     pair.pair.must(node, "service mountd onestop")
     node.trouble.at_command["service"] = lambda: start_daemon(node, "mountd")
-    pair.does(node, lambda site: services.start(site, ("mountd",), ("/hast/home",)))
+    pair.does(node, lambda context: services.start(context, ("mountd",), ("/hast/home",)))
     assert pair.until(lambda: pair.serves(node), 5)
 
 
@@ -109,5 +109,5 @@ def test_an_nfsd_that_somebody_starts_before_the_second_try_counts_as_started(st
     pair.pair.must(node, "service nfsd onestop")
     pair.breaks("user-process", node.name, "/usr/sbin/nfsd")
     tries["service"] = lambda: tries.update(service=lambda: start_daemon(node, "nfsd"))
-    pair.does(node, lambda site: services.start(site, ("nfsd",), ()))
+    pair.does(node, lambda context: services.start(context, ("nfsd",), ()))
     assert not tries and pair.until(lambda: pair.serves(node), 5)

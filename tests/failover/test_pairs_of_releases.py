@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.converge import Result
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import SETTLE, layout_of
 from simulator.host.programs import Immediate, carp_log

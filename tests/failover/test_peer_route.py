@@ -9,8 +9,8 @@ import pytest
 from checks.probes import route
 from checks.probes.node import Node as ReadNode
 from remediate.failover import peer_route
-from remediate.failover.carry import show
-from remediate.failover.converge import Result, would
+from remediate.failover.converge import Result, dry_run
+from remediate.failover.executor import show
 from remediate.state import maintenance
 from simulator.layout import ResourceLayout, VhidLayout
 from simulator.network.routes import HostRoute
@@ -34,7 +34,7 @@ def seconds(pair: InstalledPair, node: Node, step: str) -> float:
 
 
 def reads(pair: InstalledPair, node: Node) -> ReadNode:
-    return pair.installed.site(node).here.node()
+    return pair.installed.context(node).here.node()
 
 
 def noted(pair: InstalledPair, node: Node) -> bool:
@@ -182,7 +182,7 @@ def test_resources_with_one_peer_share_one_route(state: Path) -> None:
 def test_what_would_be_done_is_shown_with_its_command_lines(state: Path) -> None:
     pair = installed_pair(state)
     killed_while_it_rejects(pair)
-    seen, made = pair.does(pair.standby, lambda site: would(site, TEST))
+    seen, made = pair.does(pair.standby, lambda context: dry_run(context, TEST))
     shown = show(made, seen.places)
     assert f"    /sbin/route -n delete -inet -host {PEER} 127.0.0.1" in shown
     assert rejected(pair.standby)

@@ -72,7 +72,7 @@ def test_the_resources_of_one_pool_are_known_by_the_configuration(state: Path) -
     tank = ResourceConfig(pool="tank", mount_point="/tank")
     layouts = tuple(ResourceLayout(name, f"/dev/vtbd{number}") for number, name in enumerate("abc", 1))
     pair = installed_pair(state, Config(resource={"a": tank, "b": tank}), resources=layouts)
-    found = pair.does(pair.active, lambda site: places(site.here.node(), site.config))
+    found = pair.does(pair.active, lambda context: places(context.here.node(), context.config))
     assert found["a"].pooled == found["b"].pooled == ("a", "b") and found["c"].pooled == ()
     assert found["b"].pooled_devices == ("/dev/hast/a", "/dev/hast/b")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from checks.probes.processes import NFS_DAEMONS
-from remediate.events.remedy import Remedy, Request
 from remediate.events.repair import Ending, repair
+from remediate.events.repair_request import Remedy, Request
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 
@@ -63,7 +63,7 @@ def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(state: Path) -> None
     pair = installed_pair(state)
     pair.breaks("jail-daemon", "nfs001", "rpcbind")
     pair.breaks("kill", "nfs001", "rpcbind")
-    outcome = pair.does(pair.active, lambda site: repair(site, Request(Remedy.NFS)))
+    outcome = pair.does(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
     assert outcome.ending is Ending.HELPED and pair.serves(pair.active), pair.story()
 
 
@@ -73,7 +73,7 @@ def test_a_dead_devd_and_a_dead_hastd_are_repaired_although_users_have_their_own
         pair.breaks("user-process", "nfs002", command)
     for daemon, remedy in (("devd", Remedy.DEVD), ("hastd", Remedy.HASTD)):
         pair.breaks("kill", "nfs002", daemon)
-        outcome = pair.does(pair.standby, lambda site, remedy=remedy: repair(site, Request(remedy)))  # type: ignore[misc]
+        outcome = pair.does(pair.standby, lambda context, remedy=remedy: repair(context, Request(remedy)))  # type: ignore[misc]
         assert outcome.ending is Ending.HELPED, pair.story()
     pair.breaks("users-leave", "nfs002")
     assert not [process for process in pair.standby.processes.listed() if process.uid == 1001]

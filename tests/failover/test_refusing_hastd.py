@@ -11,7 +11,7 @@ import pytest
 
 from checks.probes import hast
 from checks.probes.hast import HastctlFailed, HastdDown
-from remediate.failover.converge import Wish, would
+from remediate.failover.converge import ConvergeRequest, dry_run
 from remediate.failover.facts import Peer
 from remediate.failover.observe import observe
 from remediate.failover.peer import ask
@@ -61,7 +61,7 @@ def test_a_hastd_that_goes_on_accepts_what_was_pending_and_answers(pair: Install
 def test_the_service_of_an_active_node_whose_hastd_refuses_is_left_alone(pair: InstalledPair, what: str) -> None:
     refuses(pair, pair.active, what)
     assert pair.active.run("hastctl list home").err.endswith("Connection refused.\n")
-    seen, plan = pair.does(pair.active, lambda site: would(site, Wish("test")))
+    seen, plan = pair.does(pair.active, lambda context: dry_run(context, ConvergeRequest("test")))
     assert plan.steps == ()
     assert plan.decisions["home"].rule.reason == "hastd-stuck"
     assert "Connection refused, but it runs (process 570): it is stuck" in seen.facts.said["home"].role
@@ -72,7 +72,7 @@ def test_the_service_of_an_active_node_whose_hastd_refuses_is_left_alone(pair: I
 
 def test_a_peer_whose_hastd_refuses_may_be_primary_still(pair: InstalledPair) -> None:
     refuses(pair, pair.active)
-    standing = pair.does(pair.standby, lambda site: ask(site, observe(site).places["home"]))
+    standing = pair.does(pair.standby, lambda context: ask(context, observe(context).places["home"]))
     assert standing is not None and standing.peer is Peer.LINGERS and not standing.asked
     pair.active.network.demote(100, "by a human")
     pair.passes(60)
@@ -83,10 +83,10 @@ def test_without_a_look_at_the_processes_a_refusal_says_neither(pair: InstalledP
     pair.breaks("kill", "nfs002", "hastd")
     pair.breaks("hang-command", "nfs002", "ps")
     with pytest.raises(HastctlFailed, match="whether it runs is not known"):
-        pair.does(pair.standby, lambda site: hast.resource(site.here.node(), "home"))
+        pair.does(pair.standby, lambda context: hast.resource(context.here.node(), "home"))
     pair.breaks("release-command", "nfs002", "ps")
     with pytest.raises(HastdDown):
-        pair.does(pair.standby, lambda site: hast.resource(site.here.node(), "home"))
+        pair.does(pair.standby, lambda context: hast.resource(context.here.node(), "home"))
 
 
 def test_check_hast_calls_a_hastd_that_refuses_stuck_and_one_that_is_gone_down(pair: InstalledPair) -> None:

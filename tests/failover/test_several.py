@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import Config, ResourceConfig
-from remediate.failover.converge import Result, Wish
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.state import noted
 from simulator.layout import VhidLayout
 from simulator.nfs.client import Answer
@@ -105,7 +105,7 @@ def test_only_what_was_asked_for_is_touched(state: Path) -> None:
         pair.breaks("drop-devd-event", node.name, "2")
     pair.active.network.demote(100, "by a human")
     pair.passes(2)
-    pair.converges(pair.active, Wish("human", only=("mail",)))
+    pair.converges(pair.active, ConvergeRequest("human", only=("mail",)))
     assert pair.rests_with(pair.active, "mail") and pair.holds(pair.active, "home")
     pair.converges(pair.active)
     assert pair.rests(pair.active, "home") and pair.rests(pair.active, "mail")

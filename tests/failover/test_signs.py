@@ -8,16 +8,16 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import Hangs, ToolMissing, Unreachable
-from checks.probes.memory import Memory
 from checks.probes.process import Completed
+from checks.probes.state_cache import Memory
+from remediate.context import Context, Transport
 from remediate.failover import hearing, peer
 from remediate.failover.facts import Peer
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import observe
 from remediate.failover.peer import Standing
 from remediate.failover.resource import places
-from remediate.rehearsal.site import CONNECT_TIMEOUT
-from remediate.site import Site, Way
+from remediate.rehearsal.context import CONNECT_TIMEOUT
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
@@ -38,9 +38,9 @@ def fill_the_port(pair: InstalledPair, node: Node, asking: Node) -> int:
 def standing(pair: InstalledPair, asked: bool = True) -> Standing:
     """What the standby takes the other node for."""
 
-    def look(site: Site) -> Standing:
-        place = observe(site).places["home"]
-        return peer.look(site if asked else site._replace(peer=None), place)
+    def look(context: Context) -> Standing:
+        place = observe(context).places["home"]
+        return peer.look(context if asked else context._replace(peer=None), place)
 
     return pair.does(pair.standby, look)
 
@@ -129,7 +129,7 @@ def with_management(pair: InstalledPair, address: str) -> Config:
     return config._replace(failover=config.failover._replace(management=address))
 
 
-class Saying(Way):
+class Saying(Transport):
     """A way on which every command ends alike."""
 
     def __init__(self, status: int, stdout: str = "", stderr: str = "") -> None:
@@ -205,14 +205,14 @@ def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool
 def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, Standing]:
     """What a look at the other node comes to on the standby, and how long it takes."""
 
-    def look(site: Site) -> tuple[float, Standing]:
-        place = places(site.here.node(), site.config)["home"]
+    def look(context: Context) -> tuple[float, Standing]:
+        place = places(context.here.node(), context.config)["home"]
         if management is not None:
-            policy = site.config.failover._replace(management=management)
-            site = site._replace(config=site.config._replace(failover=policy))
-        began = site.timing.now()
-        found = peer.look(site, place)
-        return site.timing.now() - began, found
+            policy = context.config.failover._replace(management=management)
+            context = context._replace(config=context.config._replace(failover=policy))
+        began = context.timing.now()
+        found = peer.look(context, place)
+        return context.timing.now() - began, found
 
     return pair.does(pair.standby, look)
 

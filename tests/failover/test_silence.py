@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import Why
+from checks.probes.carp_demotion import Why
 from checks.probes.silence import NAME, OID, SILENT
-from remediate.failover import hold, silence
-from remediate.failover.converge import LOCK, Result, Wish
+from remediate.failover import carp_demotion, silence
+from remediate.failover.converge import LOCK, ConvergeRequest, Result
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
@@ -62,7 +62,7 @@ def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(state: P
     assert pair.until(lambda: pair.serves(pair.standby))
     lock = Lock(pair.store(pair.standby), LOCK, "", Timing())
     assert pair.until(lambda: lock.holder() is None, 1), pair.story()
-    assert Why.APART in {reason.why for reason in hold.reasons(pair.store(pair.standby))}
+    assert Why.APART in {reason.why for reason in carp_demotion.reasons(pair.store(pair.standby))}
 
 
 @pytest.mark.parametrize("value", ["1", "2", "3"])
@@ -105,11 +105,11 @@ def test_what_was_written_down_in_another_boot_is_void(state: Path) -> None:
     assert dropping(pair.standby) == 2 and not (state / "nfs002" / NAME).exists()
 
 
-@pytest.mark.parametrize("wish", [TEST, Wish("periodic", promote=False)], ids=["any", "periodic"])
-def test_every_convergence_restores_what_a_killed_one_left(state: Path, wish: Wish) -> None:
+@pytest.mark.parametrize("request", [TEST, ConvergeRequest("periodic", promote=False)], ids=["any", "periodic"])
+def test_every_convergence_restores_what_a_killed_one_left(state: Path, request: ConvergeRequest) -> None:
     pair = installed_pair(state)
     pair.does(pair.active, silence.begin)
-    assert pair.converges(pair.active, wish) == (Result.IN_PLACE, 0, ())
+    assert pair.converges(pair.active, request) == (Result.IN_PLACE, 0, ())
     assert dropping(pair.active) == 0
 
 

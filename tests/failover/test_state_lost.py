@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import Reason, Why
-from remediate.failover import hold
-from remediate.failover.converge import Result, Wish
+from checks.probes.carp_demotion import Reason, Why
+from remediate.failover import carp_demotion
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.rehearsal.cron import periodic
 from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
@@ -117,7 +117,7 @@ def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Pa
     pair = installed_pair(state)
     harm(pair, pair.standby)
     for _ in range(3):
-        pair.does(pair.standby, lambda site: hold.hold(site, "1", {Reason(Why.RECOVERY)}, 240))
+        pair.does(pair.standby, lambda context: carp_demotion.hold(context, "1", {Reason(Why.RECOVERY)}, 240))
         assert pair.demotion(pair.standby) == 240
 
 
@@ -127,9 +127,9 @@ def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_
 ) -> None:
     pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.NO_FAILBACK)}, 120))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.NO_FAILBACK)}, 120))
     harm(pair, node)
-    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
     assert pair.demotion(node) == 240
     found = {said.check: said for said in Observer(pair.pair).look(pair.pair.clock.wait)}["check_carp"]
     assert "net.inet.carp.demotion is 240, all of it from hastwatch: recovery" in found.line
@@ -142,15 +142,15 @@ def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
 ) -> None:
     pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda site: hold.hold(site, mark, before, 120))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, before, 120))
     harm(pair, node)
-    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "100")
     assert pair.demotion(node) == 340
     pair.breaks("state-ok", node.name)
-    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
     assert pair.demotion(node) == 340 and pair.share(node) == 240 and pair.reasons(node) == ("recovery",)
-    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, (), 0))
     assert pair.demotion(node) == 100 and pair.share(node) == 0
 
 
@@ -158,13 +158,13 @@ def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
 def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(state: Path, harm: Harm) -> None:
     pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda site: hold.hold(site, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "240")
     harm(pair, node)
-    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, (), 0))
     assert pair.demotion(node) == 240
     pair.breaks("state-ok", node.name)
-    pair.does(node, lambda site: hold.hold(site, mark, (), 0))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, (), 0))
     assert pair.demotion(node) == 240 and pair.share(node) == 0
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> No
 def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -> None:
     pair = behind(state)
     damaged("home.ledger.json")(pair, pair.standby)
-    assert pair.converges(pair.standby, Wish("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is Result.IN_PLACE
     assert pair.serves(pair.standby)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
 
@@ -200,7 +200,7 @@ def test_a_human_promotes_a_node_whose_state_directory_is_lost(state: Path, harm
     pair.active.power_off()
     pair.passes(60)
     assert not pair.holds(pair.standby)
-    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.serves(pair.standby), pair.story()
 
 
@@ -249,7 +249,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.UNKNOWN
     assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
     pair.breaks("heal")
-    pair.does(pair.active, lambda site: periodic(pair.installed, pair.active, site))
+    pair.does(pair.active, lambda context: periodic(pair.installed, pair.active, context))
     pair.passes(10)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()
@@ -263,4 +263,4 @@ def test_what_was_damaged_is_a_store_again_after_the_first_note(state: Path) -> 
     pair.breaks("demote", pair.active.name, "240")
     assert pair.until(lambda: pair.serves(pair.standby), 120), pair.story()
     store = Store(str(directory(pair, pair.standby)))
-    assert store.read("events.json") and hold.unreadable(store) == ""
+    assert store.read("events.json") and carp_demotion.unreadable(store) == ""

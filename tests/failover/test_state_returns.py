@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import Reason, Why
-from remediate.failover import hold
-from remediate.failover.converge import Wish
-from remediate.failover.outcome import StepFailed
+from checks.probes.carp_demotion import Reason, Why
+from remediate.failover import carp_demotion
+from remediate.failover.converge import ConvergeRequest
+from remediate.failover.errors import StepFailed
 from remediate.state import ledger, refusals
 from remediate.state.ledger import Copy
 from remediate.state.store import Store
@@ -17,7 +17,7 @@ from tests.failover.installed_pair import installed_pair, master
 from tests.failover.test_ledger_in_failover import ALONE
 from tests.failover.test_state_lost import no_lock_at_all
 
-PERIODIC = Wish("periodic", promote=False, again=True)
+PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 
 
 @pytest.mark.parametrize("fault", ["state-full", "state-read-only"])
@@ -66,9 +66,9 @@ def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(s
     node, before = pair.standby, pair.demotion(pair.standby)
     no_lock_at_all(pair, node)
     with pytest.raises(StepFailed, match="because it cannot be written down"):
-        pair.does(node, lambda site: hold.hold(site, "mark", {Reason(Why.NO_FAILBACK)}, 120))
+        pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.NO_FAILBACK)}, 120))
     assert pair.demotion(node) == before
-    pair.does(node, lambda site: hold.hold(site, "mark", {Reason(Why.STALE, "home")}, before + 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.STALE, "home")}, before + 240))
     assert pair.demotion(node) == before + 240
 
 

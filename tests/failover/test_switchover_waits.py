@@ -8,7 +8,7 @@ import pytest
 
 from remediate.counted import Started, counted
 from remediate.failover.converge import Result
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import QUESTIONS, UPTIME, switch
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
@@ -27,7 +27,7 @@ def test_a_target_that_was_just_booted_settles_before_anything_is_given_up(state
     pair = just_booted(state)
     shown: list[str] = []
     began = pair.now
-    task = pair.begins(pair.active, lambda site: switch(site, "human", shown.append))
+    task = pair.begins(pair.active, lambda context: switch(context, "human", shown.append))
     pair.passes(100)
     assert pair.serves(pair.active) and not task.done
     assert shown[0].startswith("await-settled 1")
@@ -73,7 +73,7 @@ def test_what_is_asked_in_one_call_is_what_is_asked(state: Path) -> None:
     """Over ssh one call answers all of it (`Node.ask_ahead`); here each question is asked by itself."""
     pair = installed_pair(state)
     started: Started = []
-    pair.does(pair.active, lambda site: switch(counted(site, started), "human", lambda step: None))
+    pair.does(pair.active, lambda context: switch(counted(context, started), "human", lambda step: None))
     assert pair.serves(pair.standby)
     assert {" ".join(question) for question in (*QUESTIONS, *UPTIME)} <= set(started)
 
@@ -83,5 +83,5 @@ def test_a_node_without_hastwatch_is_refused_when_it_offers_no_session(state: Pa
     pair.standby.session = None
     pair.breaks("hang-command", "nfs002", "hastwatch")
     with pytest.raises(StepFailed, match="nobody would promote it"):
-        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+        pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     assert pair.serves(pair.active) and not pair.clients.outages()

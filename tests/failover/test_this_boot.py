@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.booted import PATH
+from checks.probes.boot_time import PATH
 from remediate.failover import boot
 from remediate.failover.converge import Result
 from remediate.failover.this_boot import this_boot

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import Reason, Why
-from remediate.failover import hold
+from checks.probes.carp_demotion import Reason, Why
+from remediate.context import Context
+from remediate.failover import carp_demotion
 from remediate.failover.afterwards import convergence_heeds
-from remediate.failover.converge import LOCK, Wish
-from remediate.failover.telling import TOLD as TOLD_LAST
-from remediate.failover.telling import Telling
-from remediate.site import Site
+from remediate.failover.converge import LOCK, ConvergeRequest
+from remediate.failover.peer_notice import TOLD as TOLD_LAST
+from remediate.failover.peer_notice import PeerNotice
 from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import Copy
 from remediate.state.lock import Lock
@@ -83,7 +83,7 @@ def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(sta
 def test_nobody_heeds_events_when_no_convergence_runs(state: Path) -> None:
     pair = installed_pair(state)
     pair.passes(30)
-    assert not pair.does(pair.standby, lambda site: convergence_heeds(site, LOCK))
+    assert not pair.does(pair.standby, lambda context: convergence_heeds(context, LOCK))
 
 
 def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_behind(state: Path) -> None:
@@ -104,14 +104,14 @@ def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_
 def gives_way(pair: InstalledPair) -> None:
     """The active node holds back because the other one serves too and has written more."""
     reasons = {Reason(Why.WROTE_LESS, "home"), Reason(Why.MAINTENANCE)}  # of which a connection ends the first only
-    pair.does(pair.active, lambda site: hold.hold(site, pair.active.boot_mark, reasons, 0))
+    pair.does(pair.active, lambda context: carp_demotion.hold(context, pair.active.boot_mark, reasons, 0))
 
 
 def tells_that_it_is_behind(pair: InstalledPair) -> bool:
-    def tell(site: Site) -> None:
-        telling = Telling()
+    def tell(context: Context) -> None:
+        telling = PeerNotice()
         telling.learned("home", Copy.INCOMPLETE, again=True)
-        telling.send(site)
+        telling.send(context)
 
     before = len(pair.entries(pair.active, "told"))
     pair.store(pair.active).remove(TOLD_LAST)
@@ -164,9 +164,9 @@ def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_
     pair.passes(5)
     pair.breaks("peer-lies", "nfs001", "oneself")
 
-    def busy(site: Site) -> None:
-        with Lock(site.store, LOCK, "a test", site.timing, heeds=noted.HASTD):
-            site.timing.sleep(8.0)
+    def busy(context: Context) -> None:
+        with Lock(context.store, LOCK, "a test", context.timing, heeds=noted.HASTD):
+            context.timing.sleep(8.0)
 
     held = pair.begins(pair.standby, busy)
     pair.passes(1)
@@ -227,7 +227,7 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     pair.passes(20)
     pair.breaks("peer-tells-the-truth", "nfs001")
     assert "dirty: 0 " not in pair.active.run("hastctl list home").out
-    pair.converges(pair.active, Wish("periodic", promote=False, again=True))
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False, again=True))
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE, pair.story()
     assert noted.waiting(pair.store(pair.active)) == []
     assert pair.sound

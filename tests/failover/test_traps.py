@@ -182,7 +182,7 @@ def test_5_a_service_that_is_moved_by_hand_arrives_and_loses_nothing(state: Path
     assert len(served) == 1 and pair.rests(pair.pair.peer(served[0]))  # wherever CARP has the address in the end
     assert pair.lost() == 0
     moved = installed_pair(state / "moved")
-    outcome = moved.does(moved.active, lambda site: switch(site, "human", lambda step: None))
+    outcome = moved.does(moved.active, lambda context: switch(context, "human", lambda step: None))
     assert outcome.result is Result.IN_PLACE
     moved.passes(10)
     assert moved.serves(moved.standby) and moved.rests(moved.active)

@@ -8,12 +8,12 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.unproven import Unproven
+from remediate.context import Context
 from remediate.failover import unproven as primary
-from remediate.failover.converge import Wish
-from remediate.failover.outcome import StepFailed
+from remediate.failover.converge import ConvergeRequest
+from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
-from remediate.site import Site
 from remediate.state import ledger, unproven, verifications
 from remediate.state.ledger import Copy
 from remediate.verification.asking import Refused
@@ -70,7 +70,7 @@ def makes_anew(pair: InstalledPair, node: Node) -> None:
 
 def refused_to_verify(pair: InstalledPair) -> str:
     with pytest.raises(Refused) as refused:
-        pair.does(pair.active, lambda site: verify(site, "home", "human"))
+        pair.does(pair.active, lambda context: verify(context, "home", "human"))
     return str(refused.value)
 
 
@@ -126,7 +126,7 @@ def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(state: Path) 
 def test_a_switchover_leaves_nothing_to_prove_on_either_node(state: Path) -> None:
     """The standby's worker loses its primary, which is told when the node is primary itself."""
     pair = installed_pair(state)
-    pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     pair.passes(60)
     assert pair.serves(pair.standby)
     assert not pair.entries(pair.active, "unproven") and not pair.entries(pair.standby, "unproven"), pair.story()
@@ -162,7 +162,7 @@ def test_a_node_whose_copy_lacks_a_block_does_not_serve_when_the_primary_dies(st
     pair.active.power_off()
     pair.passes(MINUTES)
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
-    pair.converges(pair.standby, Wish("human", accept_loss=True))
+    pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.serves(pair.standby), pair.story()
 
 
@@ -216,7 +216,7 @@ def test_a_primary_whose_state_directory_takes_no_file_does_not_call_the_other_c
     if mended:
         pair.breaks("state-ok", pair.active.name)
     pair.passes(MINUTES)
-    assert pair.does(pair.active, lambda site: primary.known(site, "home")) is not None
+    assert pair.does(pair.active, lambda context: primary.known(context, "home")) is not None
     assert copy(pair, pair.standby) is Copy.INCOMPLETE
     pair.active.power_off()
     pair.passes(MINUTES)
@@ -232,7 +232,7 @@ def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_di
     assert doubt(pair, pair.active) is not None
     pair.breaks("heal")
     with pytest.raises(StepFailed, match="the copy of home on nfs002 is damaged"):
-        pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+        pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     assert pair.serves(pair.active)
 
 
@@ -245,7 +245,7 @@ def test_a_switchover_goes_on_once_the_copies_are_found_equal(state: Path) -> No
     known = doubt(pair, pair.active)
     assert known is not None and "nfs002" in known.said, known
     pair.breaks("heal")
-    pair.does(pair.active, lambda site: switch(site, "human", lambda step: None))
+    pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     assert pair.serves(pair.standby) and pair.lost() == 0, pair.story()
 
 
@@ -323,12 +323,12 @@ def test_verify_proves_a_copy_if_it_began_after_the_connection_was_lost(state: P
     pair = installed_pair(state)
     quiet(pair)
     store = pair.store(pair.active)
-    wall = pair.does(pair.active, lambda site: site.timing.wall())
+    wall = pair.does(pair.active, lambda context: context.timing.wall())
     unproven.lost(store, "home", wall + 1000, frozenset({3}), full=True)
-    pair.does(pair.active, lambda site: verify(site, "home", "human"))
+    pair.does(pair.active, lambda context: verify(context, "home", "human"))
     assert doubt(pair, pair.active) is not None
     pair.passes(1000)
-    pair.does(pair.active, lambda site: verify(site, "home", "human", afresh=True))
+    pair.does(pair.active, lambda context: verify(context, "home", "human", afresh=True))
     assert doubt(pair, pair.active) is None
 
 
@@ -336,7 +336,7 @@ def test_where_the_map_cannot_be_read_every_extent_is_compared(state: Path) -> N
     pair = with_cron(state)
     quiet(pair)
     store = pair.store(pair.active)
-    wall = pair.does(pair.active, lambda site: site.timing.wall())
+    wall = pair.does(pair.active, lambda context: context.timing.wall())
     unproven.lost(store, "home", wall, None, full=True)
     disk_of(pair.standby, "home").flip(120, 1)
     pair.passes(MINUTES)
@@ -355,7 +355,7 @@ def test_a_full_map_that_is_read_long_after_the_loss_leaves_every_extent_to_comp
     for number in range(KEEPDIRTY):
         writes(pair.active, 30 + number, 8000 + number)
     pair.passes(2)
-    pair.does(pair.active, lambda site: primary.lost(site, "home", site.timing.wall() - late))
+    pair.does(pair.active, lambda context: primary.lost(context, "home", context.timing.wall() - late))
     known = doubt(pair, pair.active)
     assert known is not None and known.full and (known.extents is None) is every
 
@@ -374,10 +374,10 @@ def test_without_a_way_to_the_other_node_nothing_is_written_down(state: Path) ->
     """It could be neither compared nor told."""
     pair = installed_pair(state)
 
-    def lost(site: Site) -> None:
-        primary.lost(site._replace(peer=None), "home", site.timing.wall())
+    def lost(context: Context) -> None:
+        primary.lost(context._replace(peer=None), "home", context.timing.wall())
         assert doubt(pair, pair.active) is None
-        primary.lost(site, "home", site.timing.wall())
+        primary.lost(context, "home", context.timing.wall())
 
     pair.does(pair.active, lost)
     assert doubt(pair, pair.active) is not None

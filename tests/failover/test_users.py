@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from checks.probes.filesystem import Mount, mounted_at, mounts
 from checks.probes.processes import Process
+from remediate.context import Context
 from remediate.failover import users
-from remediate.site import Site
 from simulator.host.processes import SIGKILL
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
@@ -28,8 +28,8 @@ def pair(state: Path) -> InstalledPair:
     return made
 
 
-def there(site: Site) -> Mount:
-    found = mounted_at(mounts(site.here.node()), "/hast/home")
+def there(context: Context) -> Mount:
+    found = mounted_at(mounts(context.here.node()), "/hast/home")
     assert found is not None
     return found
 
@@ -37,7 +37,7 @@ def there(site: Site) -> Mount:
 def terminated(pair: InstalledPair) -> list[str]:
     """Whom SIGTERM is sent to on the active node, now."""
     mount = pair.does(pair.active, there)
-    return [process.comm for process in pair.does(pair.active, lambda site: users.end(site, mount, "TERM"))]
+    return [process.comm for process in pair.does(pair.active, lambda context: users.end(context, mount, "TERM"))]
 
 
 def daemons(pair: InstalledPair) -> list[int]:
@@ -91,7 +91,7 @@ def test_a_forced_unmount_while_users_are_looked_for_ends_nobody(pair: Installed
     mount = pair.does(pair.active, there)
     everybody = list(pair.active.processes.by_pid)
     pair.breaks("at-command", "nfs001", command, "forced-unmount nfs001 home")
-    assert pair.does(pair.active, lambda site: users.end(site, mount, "KILL")) == ()
+    assert pair.does(pair.active, lambda context: users.end(context, mount, "KILL")) == ()
     assert list(pair.active.processes.by_pid) == everybody and pair.active.on
 
 
@@ -111,7 +111,7 @@ def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(state
 def test_another_file_system_at_the_point_is_not_what_was_listed(pair: InstalledPair) -> None:
     pair.breaks("busy", "nfs001", "home")
     other = pair.does(pair.active, there)._replace(device="/dev/ada3")
-    assert pair.does(pair.active, lambda site: users.end(site, other, "TERM")) == ()
+    assert pair.does(pair.active, lambda context: users.end(context, other, "TERM")) == ()
 
 
 # --- pids that are used again ----------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_a_process_that_has_got_the_pid_of_one_that_was_listed_is_not_ended(pair
         assert table.spawn("/usr/local/bin/important", "important", pair.active.clock.now).pid == user.pid
 
     happens["fuser"] = lambda: happens.update(ps=replaced)  # so before the ps that comes after fuser
-    assert pair.does(pair.active, lambda site: users.end(site, mount, "KILL")) == ()
+    assert pair.does(pair.active, lambda context: users.end(context, mount, "KILL")) == ()
     assert table.named("important") and not table.named("sleep")
 
 
@@ -137,8 +137,10 @@ def test_a_process_that_began_after_the_first_look_waits_for_the_next_one(pair: 
     pair.passes(2)
     pair.breaks("at-command", "nfs001", "fuser", "busy nfs001 home")
     mount = pair.does(pair.active, there)
-    assert pair.does(pair.active, lambda site: users.end(site, mount, "TERM")) == ()
-    assert [each.comm for each in pair.does(pair.active, lambda site: users.end(site, mount, "TERM"))] == ["sleep"]
+    assert pair.does(pair.active, lambda context: users.end(context, mount, "TERM")) == ()
+    assert [each.comm for each in pair.does(pair.active, lambda context: users.end(context, mount, "TERM"))] == [
+        "sleep"
+    ]
 
 
 # --- who is spared ---------------------------------------------------------------------------------------------------

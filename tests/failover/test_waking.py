@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover import clients
-from remediate.failover.converge import Wish
+from remediate.failover.converge import ConvergeRequest
 from remediate.failover.resource import Place
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import clients as remembered
@@ -22,7 +22,7 @@ from simulator.clock import Process
 from simulator.nfs.client import Operation
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
-PERIODIC = Wish("periodic", promote=False, again=True)
+PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 ARRIVED = 0.02
 """Seconds after which a call has arrived at the server, and is not answered yet."""
 ROOT = Path(__file__).parents[2]

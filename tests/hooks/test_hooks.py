@@ -216,7 +216,7 @@ def test_a_hook_needs_the_standard_library_only(place: Place, hook: str) -> None
 
 def test_the_worker_too_needs_the_standard_library_only() -> None:
     program = (
-        "import sys, remediate.failover.arrival, remediate.failover.converge, remediate.failover.boot\n"
+        "import sys, remediate.failover.hastd_events, remediate.failover.converge, remediate.failover.boot\n"
         "print([name for name in ('psutil', 'requests', 'nagiosplugin') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -12,12 +12,12 @@ import pytest
 from checks.plugin.config import Config
 from checks.probes.errors import Hangs
 from remediate import detached, exits, worker
-from remediate.failover.carp_arrival import Refused
+from remediate.context import Context
 from remediate.failover.converge import Outcome, Result
-from remediate.failover.outcome import StepFailed
+from remediate.failover.devd_events import Refused
+from remediate.failover.errors import StepFailed
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.site import site_of
-from remediate.site import Site
 from remediate.state import events
 from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
@@ -34,23 +34,23 @@ def pair() -> Pair:
 
 
 @pytest.fixture
-def site(pair: Pair, tmp_path: Path) -> Site:
-    return site_of(pair.nodes["nfs001"], tmp_path, Config())
+def context(pair: Pair, tmp_path: Path) -> Context:
+    return context_of(pair.nodes["nfs001"], tmp_path, Config())
 
 
-def said(site: Site) -> list[str]:
+def said(context: Context) -> list[str]:
     """The journal, a sentence an entry."""
-    return [entry.sentence() for entry in read(site.journal.path)]
+    return [entry.sentence() for entry in read(context.journal.path)]
 
 
 def test_a_detached_worker_has_nothing_of_its_parents(tmp_path: Path) -> None:
     program = """
 import json, os, sys, threading
 from remediate import detached
-from remediate.local import Where, site
+from remediate.local import Where, context
 
 class Made:
-    def __call__(self, site):
+    def __call__(self, context):
         here = {"session": os.getsid(0), "group": os.getpgrp(), "pid": os.getpid(), "cwd": os.getcwd()}
         here["umask"] = os.umask(0)
         here["open"] = {number: os.readlink(f"/dev/fd/{number}") for number in os.listdir("/dev/fd")
@@ -63,7 +63,7 @@ os.umask(0o077)
 kept = open(sys.argv[1] + ".kept", "w")
 os.set_inheritable(kept.fileno(), True)
 os.dup2(kept.fileno(), 99)
-detached.detach(site(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
+detached.detach(context(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
 print(os.getsid(0))
 """
     path = tmp_path / "facts"
@@ -97,26 +97,26 @@ print(os.getsid(0))
     ],
 )
 def test_whatever_ends_a_worker_is_one_entry_and_one_line(
-    site: Site, pair: Pair, error: BaseException, status: int, result: str
+    context: Context, pair: Pair, error: BaseException, status: int, result: str
 ) -> None:
     def fails() -> None:
         raise error
 
     before = pair.nodes["nfs001"].files.read("/var/log/messages")
-    assert detached.work(site, "a test", fails) == status
+    assert detached.work(context, "a test", fails) == status
     added = pair.nodes["nfs001"].files.read("/var/log/messages").removeprefix(before)
     assert added.count("\n") == 1
     assert f"worker: a test - {result}" in added
-    assert [entry.event for entry in read(site.journal.path)] == ["worker"]
+    assert [entry.event for entry in read(context.journal.path)] == ["worker"]
 
 
-def test_a_worker_that_ends_well_says_nothing_of_its_own(site: Site) -> None:
-    assert detached.work(site, "a test", lambda: None) == 0
-    assert said(site) == []
+def test_a_worker_that_ends_well_says_nothing_of_its_own(context: Context) -> None:
+    assert detached.work(context, "a test", lambda: None) == 0
+    assert said(context) == []
 
 
 def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def fails(site: Site, words: list[str]) -> int:
+    def fails(context: Context, words: list[str]) -> int:
         raise KeyError(words[0])
 
     status = worker.run(Hook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
@@ -126,30 +126,30 @@ def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: p
     assert (entry.event, entry.severity.name) == ("hook", "CRIT")
 
 
-def test_an_event_that_was_noted_is_content_with_the_convergence_that_runs(pair: Pair, site: Site) -> None:
-    noted = worker.note_carp(site, ["2@vtnet1", "MASTER"])
-    assert (noted.trigger, noted.status, events.read(site.store).seq) == ("devd 2@vtnet1 MASTER", 0, 1)
-    with Lock(site.store, "converge", "another", site.timing):
+def test_an_event_that_was_noted_is_content_with_the_convergence_that_runs(pair: Pair, context: Context) -> None:
+    noted = worker.note_carp(context, ["2@vtnet1", "MASTER"])
+    assert (noted.trigger, noted.status, events.read(context.store).seq) == ("devd 2@vtnet1 MASTER", 0, 1)
+    with Lock(context.store, "converge", "another", context.timing):
         began = pair.clock.now
-        assert as_task(pair, lambda: noted.converge(site)).result is Result.BUSY
+        assert as_task(pair, lambda: noted.converge(context)).result is Result.BUSY
         assert pair.clock.now == pytest.approx(began)
 
 
-def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair, site: Site) -> None:
-    lock = Lock(site.store, "converge", "another", site.timing)
+def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair, context: Context) -> None:
+    lock = Lock(context.store, "converge", "another", context.timing)
     assert lock.acquire(0)
     pair.clock.after(5.0, lock.release)
     noted = worker.Noted("devd 2@vtnet1 MASTER", exits.CANNOT_KEEP)
     began = pair.clock.now
-    outcome = as_task(pair, lambda: noted.converge(site))
+    outcome = as_task(pair, lambda: noted.converge(context))
     assert outcome.result is Result.IN_PLACE
     assert pair.clock.now >= began + 5
 
 
-def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, site: Site) -> None:
+def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, context: Context) -> None:
     busy = Outcome(Result.BUSY, 0, ("process 7 does it already",))
-    assert as_task(pair, lambda: worker.patiently(site, "hastd split-brain home", lambda: busy)) is busy
-    assert said(site) == ["worker: hastd split-brain home - not taken up: process 7 does it already"]
+    assert as_task(pair, lambda: worker.patiently(context, "hastd split-brain home", lambda: busy)) is busy
+    assert said(context) == ["worker: hastd split-brain home - not taken up: process 7 does it already"]
 
 
 def test_no_process_to_be_had_is_71(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ import contextlib, json, os, resource, sys, syslog, tomllib
 from remediate import detached, exits, worker
 os.setuid(65534)
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
-def act(site, words):
-    detached.detach(site, "a test", lambda site: None)
+def act(context, words):
+    detached.detach(context, "a test", lambda context: None)
     return 0
 print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
 """

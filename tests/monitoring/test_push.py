@@ -146,7 +146,7 @@ def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Place, nagi
 
 def test_a_worker_imports_nothing_of_it_before_it_is_configured() -> None:
     program = (
-        "import sys, remediate.worker, remediate.failover.arrival, remediate.failover.converge\n"
+        "import sys, remediate.worker, remediate.failover.hastd_events, remediate.failover.converge\n"
         "print([name for name in sys.modules if name.startswith('remediate.monitoring') or name == 'requests'])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -11,11 +11,11 @@ import pytest
 
 from checks.plugin.maintenance import Suspended, suspended
 from checks.probes.errors import ProbeError
-from checks.probes.given_up import GivenUpCommands
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.maintenance import Maintenance
-from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
-from checks.probes.times import utc
+from checks.probes.state_cache import Memory
+from checks.probes.timestamps import utc
 from checks.registry import ON_NODE
 from tests.plugin.thing import command, seen
 from tests.test_rows import PLAYER, check_of, node_folder

@@ -40,7 +40,7 @@ def test_freebsd_15_can_speak_vrrp() -> None:
     assert parse(text).vhids == (Vhid("em0", 7, CarpState.BACKUP, "vrrp", 100, 155, (), True),)
 
 
-@pytest.mark.parametrize("name", ["vlan0.100", "em0_1", "lagg0", "wg-site.1:0"])
+@pytest.mark.parametrize("name", ["vlan0.100", "em0_1", "lagg0", "wg-context.1:0"])
 def test_interface_names_may_hold_dots_and_underscores(name: str) -> None:
     text = f"{name}: flags=8922<BROADCAST> metric 0\n" + CARP_LINE
     found = parse(text).vhids[0]

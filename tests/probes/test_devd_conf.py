@@ -55,7 +55,7 @@ def test_a_rule_is_read() -> None:
     assert rule.actions == ("/usr/local/sbin/carp-hast-switch $subsystem $type",)
 
 
-@pytest.mark.parametrize("subsystem", ["2@em0", "255@vlan0.100", "1@em0_1", "12@wg-site"])
+@pytest.mark.parametrize("subsystem", ["2@em0", "255@vlan0.100", "1@em0_1", "12@wg-context"])
 def test_the_pattern_of_our_rule_fits_every_interface_name(subsystem: str) -> None:
     assert fits(OURS, event(subsystem))
 
@@ -152,7 +152,7 @@ def test_a_variable_stands_for_what_was_set_before() -> None:
 
 
 def test_a_variable_that_was_set_can_be_matched_and_holds_no_other() -> None:
-    assert fits('options { set site "north"; };' + matching('match "site" "north";'))
+    assert fits('options { set context "north"; };' + matching('match "context" "north";'))
     assert not fits('options { set a "$b"; set b "CARP"; };' + matching('match "system" "$a";'))
 
 

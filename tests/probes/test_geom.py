@@ -11,7 +11,7 @@ from checks.probes.beneath import Ground, Lies, Wanted, by_name, ground, lies_on
 from checks.probes.errors import Failed, NotUnderstood
 from checks.probes.filesystem import Mount
 from checks.probes.geom import Graph
-from checks.probes.given_up import GivenUpCommands
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from simulator.storage.geom import Geom, confxml, disk

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast_conf import ConfiguredResource, names_of, parse
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
+from checks.probes.state_cache import Memory
 from tests.probes.recorded import RECORDINGS
 
 RECORDED = (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text()

@@ -19,9 +19,9 @@ from checks.probes.errors import (
     ToolMissing,
     Unreachable,
 )
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node, quoted
+from checks.probes.state_cache import Memory
 
 
 def node(tmp_path: Path, code: str) -> Node:

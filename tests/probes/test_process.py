@@ -105,8 +105,8 @@ UNKILLABLE = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from checks.probes.errors import ProbeError
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
+from checks.probes.state_cache import Memory
 from checks.probes.node import Deadline, Node
 import checks.probes.node as node
 node.TOOLS["nap"] = sys.argv[3]

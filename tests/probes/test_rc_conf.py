@@ -8,11 +8,11 @@ import pytest
 
 from checks.probes import rc_conf
 from checks.probes.errors import NotFound, NotPermitted, ToolMissing
-from checks.probes.given_up import GivenUpCommands
-from checks.probes.memory import Memory
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from checks.probes.rc_conf import NotKnown, RcConf
+from checks.probes.state_cache import Memory
 
 ASKED = {"mountd": ("mountd_flags", "zfs_enable", "mountd_nice"), "nfsd": ("nfs_server_flags", "mountd_flags")}
 RC_SUBR = r"""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.salvage import salvage
 from remediate.recovery.trees import DirectoryTree
-from tests.recovery.copies import UNKNOWN, local_site
+from tests.recovery.copies import UNKNOWN, local_context
 
 
 class Stopping(DirectoryTree):
@@ -39,7 +39,7 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     winner = DirectoryTree(str(place / "winner"))
     try:
-        made = salvage(local_site(place / "state"), "home", losing, winner, UNKNOWN, str(place / "kept"), "i1")
+        made = salvage(local_context(place / "state"), "home", losing, winner, UNKNOWN, str(place / "kept"), "i1")
     except StepFailed as error:
         sys.stdout.write(f"failed: {error}\n")
         return 1

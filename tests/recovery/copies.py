@@ -14,12 +14,12 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from checks.plugin.config import Config
-from checks.probes.memory import Memory
 from checks.probes.process import Completed
+from checks.probes.state_cache import Memory
+from remediate.context import Context, Transport
 from remediate.recovery.items import FILE, SYMLINK, Item
 from remediate.recovery.remote_tree import RemoteTree
 from remediate.recovery.trees import DirectoryTree
-from remediate.site import Site, Way
 from remediate.state.journal import Journal
 from remediate.state.store import Store
 from remediate.subcommands import tree
@@ -102,14 +102,14 @@ def in_archive(directory: Path) -> dict[bytes, tuple[str, bytes, bytes]]:
     return found
 
 
-def local_site(state: Path) -> Site:
+def local_context(state: Path) -> Context:
     """This machine as a node, with its state in a directory."""
     memory = Memory(None)
     journal = Journal(str(state / "journal.jsonl"), "nfs001", Timing(), lambda level, line: None)
-    return Site(Way((), memory), None, Config(), Store(str(state)), journal, Timing())
+    return Context(Transport((), memory), None, Config(), Store(str(state)), journal, Timing())
 
 
-class OwnProgram(Way):
+class OwnProgram(Transport):
     """A way to a node on which `hastwatch tree` is this program, without the time that a process takes to start."""
 
     def __init__(self) -> None:

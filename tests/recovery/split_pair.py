@@ -15,18 +15,18 @@ from typing import NamedTuple
 
 from checks.plugin.config import Config
 from checks.plugin.policy import Failover, SplitBrain
+from checks.probes.carp_demotion import Why
 from checks.probes.errors import ProbeError
-from checks.probes.hold import Why
+from remediate.context import Context
 from remediate.failover.clients import FILE
-from remediate.failover.converge import Result, Wish, converge
-from remediate.failover.outcome import StepFailed
-from remediate.recovery.keeping import Mode
+from remediate.failover.converge import ConvergeRequest, Result, converge
+from remediate.failover.errors import StepFailed
+from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import Recovery
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.cron import EVERY, FIRST
 from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.site import site_of
-from remediate.site import Site
 from simulator.account.accounting import disk_of, places
 from simulator.account.writes import Fate as WriteFate
 from simulator.account.writes import Part, Piece, Write
@@ -117,22 +117,22 @@ class SplitPair(InstalledPair):
 
     # --- the recovery ------------------------------------------------------------------------------------------
 
-    def recovery(self, site: Site, mode: Mode, to: str | None = None) -> Recovery:
+    def recovery(self, context: Context, mode: Mode, to: str | None = None) -> Recovery:
         """A recovery on the losing node."""
         target = str(self.salvage) if to is None else to
-        return Recovery(site, HOME, SimulatedKeeper(self.losing, mode, target), lambda step: None)
+        return Recovery(context, HOME, SimulatedKeeper(self.losing, mode, target), lambda step: None)
 
     def recovers(self, mode: Mode = Mode.SALVAGE, fate: Fate = NEVER) -> str:
         """`hastwatch recover` on the losing node; what was kept, or why it was refused."""
         try:
-            return self.does(self.losing, lambda site: self.recovery(site, mode).run("human"), fate)
+            return self.does(self.losing, lambda context: self.recovery(context, mode).run("human"), fate)
         except (StepFailed, ProbeError) as error:
             return f"refused: {error}"
 
     def begins_recovery(self, life: Life) -> Task[str]:
         """The same by a process with this life, begun."""
-        site = site_of(self.losing, self.state, self.installed.configs[self.losing.name], life)
-        return self.pair.clock.run_task(lambda: self.recovery(site, Mode.SALVAGE).run("human"))
+        context = context_of(self.losing, self.state, self.installed.configs[self.losing.name], life)
+        return self.pair.clock.run_task(lambda: self.recovery(context, Mode.SALVAGE).run("human"))
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -226,9 +226,9 @@ class SplitPair(InstalledPair):
     def _cron(self, node: Node) -> Steps[None]:
         """`hastwatch converge --periodic` on a node, once a minute."""
 
-        def periodic(site: Site) -> None:
-            converge(site, Wish("periodic", promote=False, again=True))
-            self.installed.recover_losing(node, site)
+        def periodic(context: Context) -> None:
+            converge(context, ConvergeRequest("periodic", promote=False, again=True))
+            self.installed.recover_losing(node, context)
 
         yield FIRST
         while True:
@@ -347,9 +347,9 @@ def stale_promoted(pair: SplitPair, writers: frozenset[str]) -> None:
     pair.parts(writers, old)
     pair.passes(APART)
     pair.breaks("power-off", old.name)
-    wish = Wish("human", accept_loss=True, only=(HOME,))
+    request = ConvergeRequest("human", accept_loss=True, only=(HOME,))
     assert pair.until(lambda: master(new))
-    assert pair.until(lambda: pair.converges(new, wish).result is Result.IN_PLACE)
+    assert pair.until(lambda: pair.converges(new, request).result is Result.IN_PLACE)
     pair.passes(APART)
     pair.boots(old, 60)
     pair.heals()

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.memory import Memory
 from checks.probes.process import Completed
-from remediate.failover.outcome import StepFailed
+from checks.probes.state_cache import Memory
+from remediate.context import Transport
+from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, imaging, manifest, remote_target, salvage, targets
 from remediate.recovery.items import DIRECTORY, FILE, Item
 from remediate.recovery.manifest import Kept
@@ -25,8 +26,7 @@ from remediate.recovery.readonly import Area
 from remediate.recovery.remote_tree import RemoteTree, ending, row
 from remediate.recovery.targets import Bounded, Source
 from remediate.recovery.trees import LEVELS, DirectoryTree
-from remediate.site import Way
-from tests.recovery.copies import local_site, make, ssh
+from tests.recovery.copies import local_context, make, ssh
 
 ENDLESS = "yes yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
 MEMORY = 64 << 20
@@ -160,7 +160,7 @@ def test_an_image_without_an_end_is_refused(again: bytes, tmp_path: Path) -> Non
 # --- the other node --------------------------------------------------------------------------------------------------
 
 
-class Answers(Way):
+class Answers(Transport):
     """A way to a node that answers every question with the next of these."""
 
     def __init__(self, answers: Iterator[str]) -> None:
@@ -241,9 +241,9 @@ def test_directories_deeper_than_any_path_are_counted_as_not_read(deep: Path, tm
     assert items[-1].path == b"z"
     (tmp_path / "kept").mkdir()
     (tmp_path / "state").mkdir(mode=0o755)
-    site, there = local_site(tmp_path / "state"), make(tmp_path / "there", {})
+    context, there = local_context(tmp_path / "state"), make(tmp_path / "there", {})
     with pytest.raises(StepFailed, match="could not be read: keep an image"):
-        salvage.salvage(site, "home", DirectoryTree(str(deep)), there, float("inf"), str(tmp_path / "kept"), "i1")
+        salvage.salvage(context, "home", DirectoryTree(str(deep)), there, float("inf"), str(tmp_path / "kept"), "i1")
 
 
 def test_a_file_that_grows_faster_than_it_is_read_has_an_end(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery.imaging import image_of
 from remediate.recovery.readonly import Area
 from remediate.recovery.targets import BLOCK, Directory, target

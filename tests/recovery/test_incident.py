@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import Unreachable
-from checks.probes.memory import Memory
 from checks.probes.process import Completed
+from checks.probes.state_cache import Memory
+from remediate.context import Context, PeerTransport, Transport
 from remediate.recovery.incident import AFTER, BEFORE, MOST, NoIncident, as_json, as_markdown, gather, ids
-from remediate.recovery.keeping import Mode
-from remediate.site import PeerWay, Site, Way
+from remediate.recovery.preservation import Mode
 from remediate.state.journal import ALERT, INFO, Entry
 from remediate.state.journal_reading import read
 from tests.failover.installed_pair import state_directory
-from tests.recovery.copies import in_memory, local_site
+from tests.recovery.copies import in_memory, local_context
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 
 AT = 1795336623.0
@@ -40,11 +40,11 @@ OWN = (
 )
 
 
-class Peer(PeerWay):
+class Peer(PeerTransport):
     """A way to a node whose `hastwatch journal` prints this."""
 
     def __init__(self, stdout: str = "", status: int = 0, error: Exception | None = None) -> None:
-        way = Way(("/", "peer"), Memory(None))
+        way = Transport(("/", "peer"), Memory(None))
         super().__init__(way, way)
         self.asked: list[tuple[str, ...]] = []
         self._answer, self._error = (status, stdout), error
@@ -57,9 +57,9 @@ class Peer(PeerWay):
         return Completed(argv, *self._answer, "", 0.0)
 
 
-def site(peer: PeerWay | None = None) -> Site:
+def context(peer: PeerTransport | None = None) -> Context:
     with in_memory() as directory:
-        return local_site(Path(directory))._replace(peer=peer)
+        return local_context(Path(directory))._replace(peer=peer)
 
 
 def lines(entries: Iterable[Entry]) -> str:
@@ -67,19 +67,19 @@ def lines(entries: Iterable[Entry]) -> str:
 
 
 def test_what_happened_around_the_entries_of_an_incident_belongs_to_it() -> None:
-    found = gather(site(), OWN, "i1")
+    found = gather(context(), OWN, "i1")
     assert [each.why or each.event for each in found.entries] == ["before", "split-brain", "recovery", "released"]
     assert found.missing == ("no way to the other node",)
 
 
 def test_the_last_incident_is_the_youngest_one() -> None:
     assert ids(OWN) == ("i1", "i2")
-    assert gather(site(), OWN, "last").id == "i2"
+    assert gather(context(), OWN, "last").id == "i2"
 
 
 def test_the_journal_of_the_other_node_is_in_it_in_the_order_of_time() -> None:
     peer = Peer(lines([entry(30, "step", "", "nfs002"), entry(5, "hold", "", "nfs002")]))
-    found = gather(site(peer), OWN, "i1")
+    found = gather(context(peer), OWN, "i1")
     assert [each.event for each in found.entries] == ["plan", "split-brain", "hold", "step", "recovery", "released"]
     assert found.missing == ()
     assert peer.asked == [("/usr/local/hastwatch/bin/hastwatch", "journal", "--json", "-n", "2000")]
@@ -94,7 +94,7 @@ def test_the_journal_of_the_other_node_is_in_it_in_the_order_of_time() -> None:
     ],
 )
 def test_what_of_the_other_node_could_not_be_had_is_said(peer: Peer, said: str) -> None:
-    found = gather(site(peer), OWN, "i1")
+    found = gather(context(peer), OWN, "i1")
     assert [each[: len(said)] for each in found.missing] == [said]
     assert f"- Not had: {said}".replace("_", "\\_") in as_markdown(found)
 
@@ -102,17 +102,17 @@ def test_what_of_the_other_node_could_not_be_had_is_said(peer: Peer, said: str) 
 @pytest.mark.parametrize("wanted", ["i3", "", "../i1"])
 def test_an_incident_that_is_none_names_those_that_are(wanted: str) -> None:
     with pytest.raises(NoIncident, match="there are i1, i2"):
-        gather(site(), OWN, wanted)
+        gather(context(), OWN, wanted)
 
 
 @pytest.mark.parametrize("wanted", ["last", "i1"])
 def test_without_an_incident_there_is_none(wanted: str) -> None:
     with pytest.raises(NoIncident, match="there are none"):
-        gather(site(), OWN[:2], wanted)
+        gather(context(), OWN[:2], wanted)
 
 
 def test_markdown_has_the_timeline_as_a_table_and_the_evidence_below() -> None:
-    assert as_markdown(gather(site(), OWN, "i1")).splitlines() == [
+    assert as_markdown(gather(context(), OWN, "i1")).splitlines() == [
         "# Incident i1", "",
         "- Resources: home",
         "- Nodes: nfs001, nfs002, each with its own clock",
@@ -130,7 +130,7 @@ def test_markdown_has_the_timeline_as_a_table_and_the_evidence_below() -> None:
 
 def test_hostile_text_stays_text_in_a_ticket() -> None:
     bad = entry(1, "recovery", HOSTILE, HOSTILE, resource=HOSTILE, step=HOSTILE, why=HOSTILE, result=HOSTILE)
-    shown = as_markdown(gather(site(), [bad._replace(evidence=(HOSTILE,))], HOSTILE))
+    shown = as_markdown(gather(context(), [bad._replace(evidence=(HOSTILE,))], HOSTILE))
     assert "\x1b" not in shown and "<script" not in shown and "](javascript" not in shown.replace("\\](", "")
     table = [line for line in shown.splitlines() if line.startswith("| 08")]
     assert [line.replace("\\|", "").count("|") for line in table] == [6]
@@ -140,7 +140,7 @@ def test_hostile_text_stays_text_in_a_ticket() -> None:
 
 def test_json_is_one_object_with_the_whole_entries() -> None:
     bad = entry(1, "recovery", "i1", result=HOSTILE)
-    told = json.loads(as_json(gather(site(), [bad], "i1")))
+    told = json.loads(as_json(gather(context(), [bad], "i1")))
     assert (told["incident"], told["missing"]) == ("i1", ["no way to the other node"])
     assert told["entries"] == [json.loads(bad.line())]
 
@@ -152,7 +152,7 @@ def test_a_recovery_on_a_pair_leaves_an_incident_that_tells_all_of_it() -> None:
         pair.recovers(Mode.SALVAGE)
         pair.passes(60)
         own, theirs = (list(read(str(state / node.name / "journal.jsonl"))) for node in (pair.losing, pair.winner))
-    found = gather(site(Peer(lines(theirs))), own, "last")
+    found = gather(context(Peer(lines(theirs))), own, "last")
     bearing = [(each.event, each.node) for each in found.entries if each.run in (found.id, *found.also)]
     assert sorted(bearing) == [
         ("created", "nfs002"), ("recovery", "nfs002"), ("split-brain", "nfs001"), ("split-brain", "nfs002"),
@@ -176,6 +176,6 @@ def test_a_post_mortem_of_a_long_journal_holds_no_more_than_it_shows() -> None:
                 yield entry(number / MOST, "step", why=str(number))
             yield entry(4, "released", "i1")
 
-    found = gather(site(), Long(), "i1")
+    found = gather(context(), Long(), "i1")
     assert len(found.entries) == MOST
     assert found.missing[-1].startswith(f"more than {MOST} entries: those after ")

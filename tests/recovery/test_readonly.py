@@ -11,14 +11,14 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes import hast
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.recovery import readonly
 from remediate.recovery.salvage import salvage, unchanged_since, verify
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.mount_tree import MountTree
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.site import site_of
-from remediate.site import Site
 from simulator.dying import Fate, Killed, Life
 from simulator.faults.faults import inflict
 from simulator.node import Node
@@ -38,17 +38,17 @@ class Losing(NamedTuple):
     winner: Node
     state: Path
 
-    def site(self, life: Life | None = None) -> Site:
+    def context(self, life: Life | None = None) -> Context:
         """Of a new process on the losing node."""
-        return site_of(self.node, self.state, Config(), life)
+        return context_of(self.node, self.state, Config(), life)
 
-    def does(self, call: Callable[[Site, Place, hast.Metadata], T], life: Life | None = None) -> T:
+    def does(self, call: Callable[[Context, Place, hast.Metadata], T], life: Life | None = None) -> T:
         """A call on the losing node, waited for."""
-        site = self.site(life)
+        context = self.context(life)
 
         def all_of_it() -> T:
-            node = self.site().here.node()
-            return call(site, places(node, Config())["home"], hast.metadata(node, "home"))
+            node = self.context().here.node()
+            return call(context, places(node, Config())["home"], hast.metadata(node, "home"))
 
         task = self.pair.clock.run_task(all_of_it)
         self.pair.clock.wait(task)
@@ -88,9 +88,9 @@ def test_its_files_are_read_and_nothing_changes_on_the_disk(losing: Losing) -> N
     disk = losing.node.disks["/dev/vtbd1"]
     seen = (disk.superblock, {extent: set(pieces) for extent, pieces in disk.extents.items()})
 
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> set[bytes]:
-        with readonly.opened(site, place, metadata) as point:
-            assert readonly.unclean(site, place) == ""
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> set[bytes]:
+        with readonly.opened(context, place, metadata) as point:
+            assert readonly.unclean(context, place) == ""
             return {item.path for item in MountTree(losing.node, point).walk()}
 
     assert losing.does(call) >= {b"both", b"losing"}
@@ -102,11 +102,11 @@ def test_its_files_are_read_and_nothing_changes_on_the_disk(losing: Losing) -> N
 def test_what_only_it_has_is_kept_and_read_back(losing: Losing, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
 
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> str:
-        with readonly.opened(site, place, metadata) as point:
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> str:
+        with readonly.opened(context, place, metadata) as point:
             here, there = MountTree(losing.node, point), MountTree(losing.winner, place.point)
-            made = salvage(site, place.name, here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
-            return f"{verify(site, made).files} {made.where}"
+            made = salvage(context, place.name, here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
+            return f"{verify(context, made).files} {made.where}"
 
     assert losing.does(call) == f"1 {tmp_path}/kept/home-i1"
     assert in_archive(tmp_path / "kept" / "home-i1") == {b"losing": ("file", b"mine\n", b"")}
@@ -114,10 +114,12 @@ def test_what_only_it_has_is_kept_and_read_back(losing: Losing, tmp_path: Path) 
 
 
 def test_what_was_written_after_the_cut_is_what_speaks_against_the_proof(losing: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> tuple[str, str]:
-        with readonly.opened(site, place, metadata) as point:
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> tuple[str, str]:
+        with readonly.opened(context, place, metadata) as point:
             tree = MountTree(losing.node, point)
-            return unchanged_since(tree, site.timing.wall() - 60, 5), unchanged_since(tree, site.timing.wall() + 60, 5)
+            return unchanged_since(tree, context.timing.wall() - 60, 5), unchanged_since(
+                tree, context.timing.wall() + 60, 5
+            )
 
     changed, later = losing.does(call)
     assert changed.startswith("losing was changed at 2026-") and later == ""
@@ -127,9 +129,9 @@ def test_a_file_system_that_was_not_unmounted_is_read_and_called_unclean(losing:
     losing.pair.must(losing.winner, "hastctl role init home")
     other = losing._replace(node=losing.winner, winner=losing.node)
 
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> str:
-        with readonly.opened(site, place, metadata):
-            return readonly.unclean(site, place)
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> str:
+        with readonly.opened(context, place, metadata):
+            return readonly.unclean(context, place)
 
     assert "not unmounted cleanly" in other.does(call)
 
@@ -145,23 +147,23 @@ def test_a_disk_that_hastd_may_have_open_is_left_alone(losing: Losing, role: str
     assert losing.nothing_is_left()
 
 
-def open_it(site: Site, place: Place, metadata: hast.Metadata) -> None:
+def open_it(context: Context, place: Place, metadata: hast.Metadata) -> None:
     """And close it again."""
-    with readonly.opened(site, place, metadata):
+    with readonly.opened(context, place, metadata):
         pass
 
 
 def test_metadata_that_changed_meanwhile_is_not_trusted(losing: Losing) -> None:
     with pytest.raises(StepFailed, match="changed meanwhile"):
-        losing.does(lambda site, place, metadata: open_it(site, place, metadata._replace(localcnt=9)))
+        losing.does(lambda context, place, metadata: open_it(context, place, metadata._replace(localcnt=9)))
 
 
 @pytest.mark.parametrize("command", ["gnop", "mount", "fstyp", "mkdir"])
 def test_a_command_that_hangs_ends_in_its_time_and_is_said(losing: Losing, command: str) -> None:
-    def broken(site: Site, place: Place, metadata: hast.Metadata) -> None:
+    def broken(context: Context, place: Place, metadata: hast.Metadata) -> None:
         losing.node.hung_commands.add(command)
         try:
-            open_it(site, place, metadata)
+            open_it(context, place, metadata)
         finally:
             losing.node.hung_commands.discard(command)
 
@@ -189,8 +191,8 @@ def test_a_disk_without_a_file_system_that_is_known_says_to_keep_an_image(losing
 
 
 def test_a_failure_of_what_looks_at_it_still_takes_everything_away(losing: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> None:
-        with readonly.opened(site, place, metadata):
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+        with readonly.opened(context, place, metadata):
             raise StepFailed("no room")
 
     with pytest.raises(StepFailed, match="no room"):
@@ -199,8 +201,8 @@ def test_a_failure_of_what_looks_at_it_still_takes_everything_away(losing: Losin
 
 
 def test_who_stays_in_it_is_thrown_out_in_the_end(losing: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> None:
-        with readonly.opened(site, place, metadata) as point:
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+        with readonly.opened(context, place, metadata) as point:
             mount = losing.node.filesystems.mounts[point]
             mount.users.append(losing.node.processes.spawn("less", "less", losing.pair.clock.now))
 
@@ -209,8 +211,8 @@ def test_who_stays_in_it_is_thrown_out_in_the_end(losing: Losing) -> None:
 
 
 def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> int:
-        with readonly.opened(site, place, metadata) as point:
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> int:
+        with readonly.opened(context, place, metadata) as point:
             return len(list(MountTree(losing.node, point).walk()))
 
     killed = 0
@@ -228,8 +230,8 @@ def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losi
 
 
 def test_a_power_cut_in_the_middle_leaves_nothing(losing: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> None:
-        with readonly.opened(site, place, metadata):
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+        with readonly.opened(context, place, metadata):
             losing.node.power_off()
             losing.pair.clock.wait(losing.node.power_on())
 
@@ -253,9 +255,9 @@ def pool(tmp_path: Path) -> Losing:
 
 
 def test_an_exported_pool_is_read_under_another_root_and_exported_again(pool: Losing) -> None:
-    def call(site: Site, place: Place, metadata: hast.Metadata) -> tuple[str, set[bytes]]:
-        with readonly.opened(site, place, metadata) as point:
-            assert readonly.unclean(site, place) == ""
+    def call(context: Context, place: Place, metadata: hast.Metadata) -> tuple[str, set[bytes]]:
+        with readonly.opened(context, place, metadata) as point:
+            assert readonly.unclean(context, place) == ""
             return point, {item.path for item in MountTree(pool.node, point).walk()}
 
     before = pool.node.disks["/dev/vtbd1"].superblock

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import pytest
 
-from remediate.recovery.keeping import MARGIN, Mode
+from remediate.recovery.preservation import MARGIN, Mode
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, WAYS, Split, SplitPair
 

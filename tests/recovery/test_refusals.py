@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover.converge import LOCK
-from remediate.failover.outcome import StepFailed
-from remediate.recovery.keeping import Mode
+from remediate.failover.errors import StepFailed
+from remediate.recovery.eligibility import Kind
+from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import Recovery, Refused
-from remediate.recovery.verdict import Kind
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
@@ -50,9 +50,9 @@ def healthy() -> Iterator[SplitPair]:
 def reasons(pair: SplitPair, node: Node | None = None, mode: Mode = Mode.SALVAGE) -> tuple[str, ...]:
     """Why a recovery on the losing node, or another one, is refused; nothing was destroyed by it."""
 
-    def run(site: Site) -> str:
+    def run(context: Context) -> str:
         keeper = SimulatedKeeper(node or pair.losing, mode, str(pair.salvage))
-        return Recovery(site, HOME, keeper, lambda step: None).run("human")
+        return Recovery(context, HOME, keeper, lambda step: None).run("human")
 
     with pytest.raises(Refused) as refused:
         pair.does(node or pair.losing, run)
@@ -199,14 +199,14 @@ def test_a_disk_that_gives_errors_is_no_blank_one(pair: SplitPair) -> None:
 
 
 def test_another_convergence_or_recovery_is_not_run_beside(pair: SplitPair) -> None:
-    site = pair.installed.site(pair.winner)
-    with Lock(pair.store(pair.losing), LOCK, "test", site.timing):
+    context = pair.installed.context(pair.winner)
+    with Lock(pair.store(pair.losing), LOCK, "test", context.timing):
         assert reasons(pair) == ("another recovery or convergence is running",)
 
 
 def test_a_resource_that_hast_conf_does_not_have_is_no_resource(pair: SplitPair) -> None:
-    def ask(site: Site) -> Recovery:
-        return Recovery(site, "../mail", SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), lambda step: None)
+    def ask(context: Context) -> Recovery:
+        return Recovery(context, "../mail", SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), lambda step: None)
 
     with pytest.raises(Refused, match=r"hast\.conf has no resource \.\./mail"):
         pair.does(pair.losing, ask)
@@ -223,8 +223,8 @@ def test_a_resource_that_hast_conf_does_not_have_is_no_resource(pair: SplitPair)
     ],
 )
 def test_without_a_place_for_the_salvage_nothing_is_destroyed(pair: SplitPair, target: str, said: str) -> None:
-    def run(site: Site) -> str:
-        return pair.recovery(site, Mode.SALVAGE, target).run("human")
+    def run(context: Context) -> str:
+        return pair.recovery(context, Mode.SALVAGE, target).run("human")
 
     with pytest.raises(Exception, match=said):
         pair.does(pair.losing, run)
@@ -241,8 +241,8 @@ def test_without_a_place_for_the_salvage_nothing_is_destroyed(pair: SplitPair, t
 def test_where_nothing_can_be_kept_is_said_before_any_work(pair: SplitPair, target: str) -> None:
     begun: list[str] = []
 
-    def run(site: Site) -> str:
-        return Recovery(site, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, target), begun.append).run("human")
+    def run(context: Context) -> str:
+        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, target), begun.append).run("human")
 
     with pytest.raises(StepFailed) as refused:
         pair.does(pair.losing, run)
@@ -256,7 +256,7 @@ def test_a_directory_for_the_salvage_that_is_missing_is_made_where_something_is_
 ) -> None:
     target = tmp_path / "salvage"
     with suppress(StepFailed):  # as it is refused to resynchronise here
-        pair.does(pair.losing, lambda site: pair.recovery(site, mode, str(target)).run("human"))
+        pair.does(pair.losing, lambda context: pair.recovery(context, mode, str(target)).run("human"))
     if mode is Mode.SALVAGE:
         assert (target.stat().st_mode & 0o777, len(os.listdir(target)), pair.created) == (0o700, 1, 1)
     else:
@@ -273,14 +273,14 @@ def test_what_only_the_losing_copy_has_forbids_to_resynchronise_and_is_named(pai
 def test_nothing_that_changes_between_the_salvage_and_the_guard_is_destroyed(pair: SplitPair) -> None:
     """The guard looks once more, on the node itself, right before the one command that destroys."""
 
-    def run(site: Site) -> str:
+    def run(context: Context) -> str:
         keeper = SimulatedKeeper(pair.losing, Mode.SALVAGE, str(pair.salvage))
 
         def at(step: str) -> None:
             if step == "create":
                 pair.pair.must(pair.winner, "service nfsd onestop")
 
-        return Recovery(site, HOME, keeper, at).run("human")
+        return Recovery(context, HOME, keeper, at).run("human")
 
     with pytest.raises(Refused, match="the other node does not serve the clients"):
         pair.does(pair.losing, run)
@@ -292,12 +292,12 @@ def test_a_disk_that_was_blank_and_is_not_any_more_is_not_created_anew(pair: Spl
     disk = disk_of(pair.losing, HOME)
     metadata, disk.metadata = disk.metadata, None
 
-    def run(site: Site) -> str:
+    def run(context: Context) -> str:
         def at(step: str) -> None:
             if step == "create":
                 disk.metadata = metadata
 
-        return Recovery(site, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), at).run("human")
+        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), at).run("human")
 
     with pytest.raises(Refused, match="the metadata of this copy have changed since it was looked at"):
         pair.does(pair.losing, run)
@@ -331,7 +331,7 @@ def test_a_disk_of_another_pair_is_kept_and_then_created_anew(pair: SplitPair, w
     disk = disk_of(pair.losing if way == "the losing one" else pair.winner, HOME)
     assert disk.metadata is not None
     disk.metadata = replace(disk.metadata, resuid=OTHER_RESUID)
-    verdict = pair.does(pair.losing, lambda site: pair.recovery(site, Mode.SALVAGE).look())[1]
+    verdict = pair.does(pair.losing, lambda context: pair.recovery(context, Mode.SALVAGE).look())[1]
     assert (verdict.kind, verdict.refusals) == (Kind.OTHER_DISK, ())
     assert pair.recovers(Mode.RESYNC).startswith("refused: this copy may hold")
     assert pair.created == 0
@@ -345,7 +345,7 @@ def test_a_step_down_gives_up_address_and_role_and_nothing_else() -> None:
         pair = SplitPair(state, "none")
         Split("cut off", SIDES[2]).make(pair)
         assert pair.role(pair.losing) == "secondary"
-        pair.does(pair.losing, lambda site: pair.recovery(site, Mode.SALVAGE).step_down("human"))
+        pair.does(pair.losing, lambda context: pair.recovery(context, Mode.SALVAGE).step_down("human"))
         assert pair.role(pair.losing) == "init"
         assert pair.demotion(pair.losing) == pair.share(pair.losing) == 240
         assert (pair.created, pair.destroyed, list(pair.salvage.iterdir())) == (0, False, [])
@@ -372,12 +372,12 @@ def test_a_second_split_brain_is_recovered_as_the_first_one(pair: SplitPair) -> 
 def test_what_was_kept_before_the_copy_was_written_to_again_is_kept_anew(pair: SplitPair) -> None:
     """A recovery stops after the salvage; a human promotes the copy and writes; the recovery that goes on keeps it."""
 
-    def stopped(site: Site) -> str:
+    def stopped(context: Context) -> str:
         def at(step: str) -> None:
             if step == "create":
                 pair.pair.must(pair.winner, "service nfsd onestop")
 
-        return Recovery(site, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, str(pair.salvage)), at).run("human")
+        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, str(pair.salvage)), at).run("human")
 
     with pytest.raises(Refused):
         pair.does(pair.losing, stopped)

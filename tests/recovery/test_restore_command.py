@@ -17,7 +17,7 @@ from remediate.recovery.salvage import salvage
 from remediate.recovery.trees import DirectoryTree
 from remediate.state.journal_reading import read
 from remediate.subcommands.restore import main
-from tests.recovery.copies import UNKNOWN, Link, local_site, make
+from tests.recovery.copies import UNKNOWN, Link, local_context, make
 
 MOUNT = "/dev/shm"
 """A mount point that every machine of ours has."""
@@ -62,7 +62,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
     os.utime(os.fsencode(tmp_path) + b"/losing/" + name + b"/a", (1_795_000_000, 1_795_000_000))
     (tmp_path / "empty").mkdir()
     winner = DirectoryTree(str(tmp_path / "empty"))
-    salvage(local_site(tmp_path / "state"), "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), "i1")
+    salvage(local_context(tmp_path / "state"), "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), "i1")
     (live / "a").write_bytes(b"two")
     yield Node(tmp_path, live)
     shutil.rmtree(live)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, manifest
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
 from remediate.recovery.manifest import Kept, Manifest
@@ -22,7 +22,7 @@ from remediate.recovery.salvage import read_manifest, salvage
 from remediate.recovery.targets import FILES, MANIFEST, Directory
 from remediate.recovery.trees import DirectoryTree
 from remediate.recovery.workshop import ENTRY, PREFIX, PRESENT, workshop
-from tests.recovery.copies import COPIES, UNKNOWN, Content, in_memory, local_site, make
+from tests.recovery.copies import COPIES, UNKNOWN, Content, in_memory, local_context, make
 
 
 def keep(place: Path, losing: Mapping[bytes, Content], live: Mapping[bytes, Content]) -> Directory:
@@ -30,7 +30,7 @@ def keep(place: Path, losing: Mapping[bytes, Content], live: Mapping[bytes, Cont
     here, there = make(place / "losing", losing), make(place / "live", live)
     (place / "kept").mkdir()
     (place / "state").mkdir(mode=0o755)
-    salvage(local_site(place / "state"), "home", here, there, UNKNOWN, str(place / "kept"), "i1")
+    salvage(local_context(place / "state"), "home", here, there, UNKNOWN, str(place / "kept"), "i1")
     return Directory(str(place / "kept"), "home-i1")
 
 
@@ -191,7 +191,7 @@ def test_modes_owners_and_times_come_back(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "state").mkdir(mode=0o755)
     here, there = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "live"))
-    salvage(local_site(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
+    salvage(local_context(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
     back(tmp_path, How.OVER, b"d/a")
     found = os.stat(tmp_path / "live" / "d" / "a")
     for name in ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_size"):
@@ -206,7 +206,7 @@ def test_a_hard_link_comes_back_with_its_content_whichever_name_is_chosen(tmp_pa
     (tmp_path / "kept").mkdir()
     (tmp_path / "state").mkdir(mode=0o755)
     here, there = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "live"))
-    salvage(local_site(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
+    salvage(local_context(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
     back(tmp_path, How.OVER, b"b")
     assert files_of(tmp_path / "live") == {b"b": b"one"}
     back(tmp_path, How.BESIDE)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.recovery import differences, manifest, targets
 from remediate.recovery.items import DIRECTORY, FILE, OTHER
 from remediate.recovery.salvage import (
@@ -27,7 +28,6 @@ from remediate.recovery.salvage import (
     verify,
 )
 from remediate.recovery.trees import DirectoryTree, kind_of
-from remediate.site import Site
 from remediate.state.journal_reading import read
 from tests.recovery.copies import (
     COPIES,
@@ -37,7 +37,7 @@ from tests.recovery.copies import (
     content_of,
     in_archive,
     in_memory,
-    local_site,
+    local_context,
     make,
     remote,
     ssh,
@@ -47,10 +47,10 @@ CHILD = Path(__file__).with_name("child.py")
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def context(tmp_path: Path) -> Context:
     (tmp_path / "state").mkdir(mode=0o755)
     (tmp_path / "kept").mkdir()
-    return local_site(tmp_path / "state")
+    return local_context(tmp_path / "state")
 
 
 def two(directory: Path, losing: Mapping[bytes, Content], winner: Mapping[bytes, Content]) -> tuple[
@@ -59,9 +59,9 @@ def two(directory: Path, losing: Mapping[bytes, Content], winner: Mapping[bytes,
     return make(directory / "losing", losing), make(directory / "winner", winner)
 
 
-def keep(site: Site, tmp_path: Path, since: float = UNKNOWN) -> manifest.Manifest:
+def keep(context: Context, tmp_path: Path, since: float = UNKNOWN) -> manifest.Manifest:
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
-    return salvage(site, "home", losing, winner, since, str(tmp_path / "kept"), "i1")
+    return salvage(context, "home", losing, winner, since, str(tmp_path / "kept"), "i1")
 
 
 def why(made: manifest.Manifest) -> dict[bytes, tuple[str, ...]]:
@@ -80,8 +80,8 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
         here, there = two(place, losing, winner)
         (place / "kept").mkdir()
         (place / "state").mkdir(mode=0o755)
-        site = local_site(place / "state")
-        made = salvage(site, "home", here, remote(place / "winner"), UNKNOWN, str(place / "kept"), "i1")
+        context = local_context(place / "state")
+        made = salvage(context, "home", here, remote(place / "winner"), UNKNOWN, str(place / "kept"), "i1")
         stored = in_archive(place / "kept" / "home-i1")
         on_winner = {item.path: content_of(there, item) for item in there.walk()}
         for item in here.walk():
@@ -91,7 +91,7 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
                 assert stored[item.path][:2] == (FILE, b"".join(here.chunks(item.path)))
             elif not same:
                 assert stored[item.path][0] == item.kind and stored[item.path][2] == item.target
-        assert verify(site, made).files == sum(kept.has_content for kept in made.files)
+        assert verify(context, made).files == sum(kept.has_content for kept in made.files)
         assert bool(first_difference(here, there)) == bool(made.files)
         assert read_manifest(targets.at(made.where)).files == tuple(
             kept._replace(item=kept.item._replace(inode=0)) for kept in made.files
@@ -106,7 +106,7 @@ def test_with_nothing_known_to_be_old_all_files_are_kept(copy: Mapping[bytes, Co
         assert kept == {item.path for item in here.walk() if item.kind != DIRECTORY}
 
 
-def test_a_file_whose_times_a_client_has_set_back_is_found_by_its_ctime(site: Site, tmp_path: Path) -> None:
+def test_a_file_whose_times_a_client_has_set_back_is_found_by_its_ctime(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one", b"b": b"one"}, {b"a": b"one", b"b": b"one"})
     for copy in ("losing", "winner"):
         for name in "ab":
@@ -116,12 +116,12 @@ def test_a_file_whose_times_a_client_has_set_back_is_found_by_its_ctime(site: Si
         pass
     (tmp_path / "losing" / "a").write_bytes(b"two")
     os.utime(tmp_path / "losing" / "a", ns=(10**18, 10**18))
-    made = keep(site, tmp_path, (latest + 10_000_000) / 1e9)
+    made = keep(context, tmp_path, (latest + 10_000_000) / 1e9)
     assert why(made) == {b"a": (differences.NEWER,)}
     assert in_archive(Path(made.where))[b"a"][1] == b"two"
 
 
-def test_a_file_that_the_winner_rewrote_with_old_times_is_read_and_kept(site: Site, tmp_path: Path) -> None:
+def test_a_file_that_the_winner_rewrote_with_old_times_is_read_and_kept(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one"}, {b"a": b"two"})
     for copy in ("losing", "winner"):
         os.utime(tmp_path / copy / "a", ns=(10**18, 10**18))
@@ -129,39 +129,41 @@ def test_a_file_that_the_winner_rewrote_with_old_times_is_read_and_kept(site: Si
     while time.time_ns() <= between + 20_000_000:
         pass
     os.utime(tmp_path / "winner" / "a", ns=(10**18, 10**18))
-    assert why(keep(site, tmp_path, (between + 10_000_000) / 1e9)) == {b"a": (differences.ANOTHER_CONTENT,)}
+    assert why(keep(context, tmp_path, (between + 10_000_000) / 1e9)) == {b"a": (differences.ANOTHER_CONTENT,)}
 
 
-def test_the_same_size_with_another_time_is_read_and_not_kept_where_it_is_the_same(site: Site, tmp_path: Path) -> None:
+def test_the_same_size_with_another_time_is_read_and_not_kept_where_it_is_the_same(
+    context: Context, tmp_path: Path
+) -> None:
     two(tmp_path, {b"a": b"one", b"b": b"one"}, {b"a": b"one", b"b": b"two"})
     for name in "ab":
         os.utime(tmp_path / "winner" / name, ns=(10**18, 10**18))
-    assert why(keep(site, tmp_path, time.time() + 60)) == {b"b": (differences.ANOTHER_CONTENT,)}
+    assert why(keep(context, tmp_path, time.time() + 60)) == {b"b": (differences.ANOTHER_CONTENT,)}
 
 
-def test_a_mode_alone_is_a_difference(site: Site, tmp_path: Path) -> None:
+def test_a_mode_alone_is_a_difference(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one", b"d": None}, {b"a": b"one", b"d": None})
     (tmp_path / "losing" / "a").chmod(0o4755)
     (tmp_path / "losing" / "d").chmod(0o700)
-    assert why(keep(site, tmp_path)) == dict.fromkeys((b"a", b"d"), (differences.ANOTHER_OWNER,))
+    assert why(keep(context, tmp_path)) == dict.fromkeys((b"a", b"d"), (differences.ANOTHER_OWNER,))
 
 
-def test_hard_links_are_stored_once_and_special_files_only_told(site: Site, tmp_path: Path) -> None:
+def test_hard_links_are_stored_once_and_special_files_only_told(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one"}, {})
     os.link(tmp_path / "losing" / "a", tmp_path / "losing" / "b")
     os.mkfifo(tmp_path / "losing" / "pipe")
-    made = keep(site, tmp_path)
+    made = keep(context, tmp_path)
     assert in_archive(Path(made.where)) == {b"a": (FILE, b"one", b""), b"b": ("hard link", b"", b"a")}
-    assert verify(site, made) == Verified(files=1, size=3, others=1)
+    assert verify(context, made) == Verified(files=1, size=3, others=1)
     told = json.loads(Path(made.where, "manifest.json").read_text())["files"]
     assert [(one["path"], one["kind"], one["stored"]) for one in told] == [
         ("a", "file", True), ("b", "file", True), ("pipe", "other", False),
     ]  # fmt: skip
 
 
-def test_the_journal_of_ufs_is_no_users_file_and_one_of_its_name_is(site: Site, tmp_path: Path) -> None:
+def test_the_journal_of_ufs_is_no_users_file_and_one_of_its_name_is(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b".sujournal": b"1", b"d/.sujournal": b"1"}, {b"d": None})
-    assert set(why(keep(site, tmp_path))) == {b".sujournal", b"d/.sujournal"}
+    assert set(why(keep(context, tmp_path))) == {b".sujournal", b"d/.sujournal"}
     for path in (".sujournal", "d/.sujournal"):
         (tmp_path / "losing" / path).chmod(0o400)
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
@@ -185,9 +187,11 @@ def test_a_snapshot_of_the_file_system_is_told_and_not_stored() -> None:
     assert kind_of(stat.S_IFREG | 0o400, stat.SF_IMMUTABLE) == FILE
 
 
-def test_what_is_kept_is_readable_by_nobody_else_and_its_manifest_says_what_and_why(site: Site, tmp_path: Path) -> None:
+def test_what_is_kept_is_readable_by_nobody_else_and_its_manifest_says_what_and_why(
+    context: Context, tmp_path: Path
+) -> None:
     two(tmp_path, {b"a\xff": b"one", b"l": Link(b"x")}, {b"l": Link(b"y")})
-    made = keep(site, tmp_path, time.time() + 60)
+    made = keep(context, tmp_path, time.time() + 60)
     assert made.where == f"{tmp_path}/kept/home-i1"
     assert oct(os.stat(made.where).st_mode)[-3:] == "700"
     assert {oct(os.stat(Path(made.where, name)).st_mode)[-3:] for name in os.listdir(made.where)} == {"600"}
@@ -251,11 +255,11 @@ class Crowded(targets.Directory):
         return min(super().room(), 5000)
 
 
-def test_without_room_nothing_is_begun(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_room_nothing_is_begun(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     two(tmp_path, {b"a": b"x" * 6000}, {})
     monkeypatch.setattr(targets, "Directory", Crowded)
     with pytest.raises(StepFailed, match=r"home-i1: .* are needed, 4.9 KiB are free"):
-        keep(site, tmp_path)
+        keep(context, tmp_path)
     assert os.listdir(tmp_path / "kept") == []
 
 
@@ -265,7 +269,7 @@ def run_child(mode: str, place: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_disk_that_becomes_full_leaves_nothing_and_says_so(site: Site, tmp_path: Path) -> None:
+def test_a_disk_that_becomes_full_leaves_nothing_and_says_so(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"x" * (3 << 20)}, {})
     with run_child("full", tmp_path) as child:
         assert "File too large" in child.communicate()[0]
@@ -273,27 +277,27 @@ def test_a_disk_that_becomes_full_leaves_nothing_and_says_so(site: Site, tmp_pat
     assert [entry.result.partition(":")[0] for entry in read(str(tmp_path / "state" / "journal.jsonl"))] == ["failed"]
 
 
-def test_a_killed_salvage_is_thrown_away_by_the_next_one(site: Site, tmp_path: Path) -> None:
+def test_a_killed_salvage_is_thrown_away_by_the_next_one(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": os.urandom(5 << 20)}, {})
     with run_child("stopped", tmp_path) as child:
         assert child.stdout is not None and child.stdout.readline() == "writing\n"
         child.kill()
         child.wait()
     assert os.listdir(tmp_path / "kept" / "home-i1") == ["files.tar.part"]
-    made = keep(site, tmp_path)
+    made = keep(context, tmp_path)
     assert sorted(os.listdir(made.where)) == ["files.tar", "manifest.json"]
-    assert verify(site, made).size == 5 << 20
+    assert verify(context, made).size == 5 << 20
 
 
-def test_a_finished_salvage_is_taken_as_it_is_and_never_written_over(site: Site, tmp_path: Path) -> None:
+def test_a_finished_salvage_is_taken_as_it_is_and_never_written_over(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one"}, {})
-    first = keep(site, tmp_path)
+    first = keep(context, tmp_path)
     before = os.stat(Path(first.where, "files.tar"))
-    again = keep(site, tmp_path)
+    again = keep(context, tmp_path)
     assert os.path.samestat(os.stat(Path(again.where, "files.tar")), before)
-    assert verify(site, again) == Verified(1, 3, 0)
+    assert verify(context, again) == Verified(1, 3, 0)
     (tmp_path / "losing" / "b").write_bytes(b"more")
-    more = keep(site, tmp_path)
+    more = keep(context, tmp_path)
     assert more.where == f"{first.where}.2" and set(why(more)) == {b"a", b"b"}
 
 
@@ -307,7 +311,7 @@ def test_a_finished_salvage_is_taken_as_it_is_and_never_written_over(site: Site,
     ],
 )
 def test_a_place_that_cannot_be_trusted_or_is_not_there_is_refused(
-    site: Site, tmp_path: Path, place: str, said: str
+    context: Context, tmp_path: Path, place: str, said: str
 ) -> None:
     two(tmp_path, {b"a": b"one"}, {})
     (tmp_path / "file").touch()
@@ -317,39 +321,39 @@ def test_a_place_that_cannot_be_trusted_or_is_not_there_is_refused(
     where = tmp_path / ("kept" if place == "link" else place)
     losing = DirectoryTree(str(tmp_path / "losing"))
     with pytest.raises(StepFailed, match=said):
-        salvage(site, "home", losing, DirectoryTree(str(tmp_path / "winner")), UNKNOWN, str(where), "i1")
+        salvage(context, "home", losing, DirectoryTree(str(tmp_path / "winner")), UNKNOWN, str(where), "i1")
     assert not (tmp_path / "files.tar").exists()
 
 
-def test_nothing_is_kept_where_the_next_mount_would_hide_it(site: Site, tmp_path: Path) -> None:
+def test_nothing_is_kept_where_the_next_mount_would_hide_it(context: Context, tmp_path: Path) -> None:
     losing, winner = two(tmp_path, {b"a": b"one"}, {})
     (tmp_path / "way").symlink_to("/hast/home/kept")
     for place in ("/hast/home", "/hast/home/kept", str(tmp_path / "way")):
         with pytest.raises(StepFailed, match="under the mount point of home"):
-            salvage(site, "home", losing, winner, UNKNOWN, place, "i1")
+            salvage(context, "home", losing, winner, UNKNOWN, place, "i1")
 
 
 @pytest.mark.parametrize("incident", ["../x", "a b", "x" * 300, "/../..", "a\n"])
-def test_an_incident_never_becomes_another_directory(site: Site, tmp_path: Path, incident: str) -> None:
+def test_an_incident_never_becomes_another_directory(context: Context, tmp_path: Path, incident: str) -> None:
     losing, winner = two(tmp_path, {b"a": b"one"}, {})
     with pytest.raises(StepFailed, match="cannot be the name"):
-        salvage(site, "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), incident)
+        salvage(context, "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), incident)
 
 
-def test_names_that_vanish_from_the_losing_copy_stop_it(site: Site, tmp_path: Path) -> None:
+def test_names_that_vanish_from_the_losing_copy_stop_it(context: Context, tmp_path: Path) -> None:
     losing, winner = two(tmp_path, {b"a": b"one"}, {})
     losing.vanished = 2
     with pytest.raises(StepFailed, match="keep an image"):
-        salvage(site, "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), "i1")
+        salvage(context, "home", losing, winner, UNKNOWN, str(tmp_path / "kept"), "i1")
 
 
 # --- reading it back -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap", "manifest", "none"])
-def test_a_salvage_that_is_not_what_was_kept_is_no_salvage(site: Site, tmp_path: Path, damage: str) -> None:
+def test_a_salvage_that_is_not_what_was_kept_is_no_salvage(context: Context, tmp_path: Path, damage: str) -> None:
     two(tmp_path, {b"a": b"x" * 3000, b"b": b"y" * 3000}, {})
-    made = keep(site, tmp_path)
+    made = keep(context, tmp_path)
     path = Path(made.where, "files.tar")
     raw = path.read_bytes()
     at = raw.index(b"x" * 3000)
@@ -364,10 +368,10 @@ def test_a_salvage_that_is_not_what_was_kept_is_no_salvage(site: Site, tmp_path:
         told = Path(made.where, "manifest.json")
         told.write_text(told.read_text().replace('"size": 3000', '"size": 3001'))
     if damage == "none":
-        assert verify(site, made).files == 2
+        assert verify(context, made).files == 2
         return
     with pytest.raises(StepFailed):
-        verify(site, made)
+        verify(context, made)
 
 
 @pytest.mark.parametrize(
@@ -382,55 +386,55 @@ def test_what_is_no_manifest_is_refused_in_one_line(raw: bytes) -> None:
 
 
 def over_ssh(
-    site: Site, tmp_path: Path, program: tuple[str, ...], place: str = "ssh://keeper@vault"
+    context: Context, tmp_path: Path, program: tuple[str, ...], place: str = "ssh://keeper@vault"
 ) -> manifest.Manifest:
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
-    return salvage(site, "home", losing, winner, UNKNOWN, f"{place}{tmp_path}/kept", "i1", ssh=program)
+    return salvage(context, "home", losing, winner, UNKNOWN, f"{place}{tmp_path}/kept", "i1", ssh=program)
 
 
-def test_a_salvage_goes_over_ssh_and_is_read_back_from_there(site: Site, tmp_path: Path) -> None:
+def test_a_salvage_goes_over_ssh_and_is_read_back_from_there(context: Context, tmp_path: Path) -> None:
     (tmp_path / "kept").rename(tmp_path / "it's kept")
     two(tmp_path, {b"a\n": os.urandom(3 << 20), b"b": b"one"}, {b"b": b"two"})
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
     place = f"ssh://keeper@vault:2222{tmp_path}/it's kept"
-    made = salvage(site, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
+    made = salvage(context, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
     there = tmp_path / "it's kept" / "home-i1"
     assert made.where == f"{place}/home-i1"
     assert sorted(os.listdir(there)) == ["files.tar", "manifest.json"]
     assert oct(there.stat().st_mode)[-3:] == "700" and oct((there / "files.tar").stat().st_mode)[-3:] == "600"
     assert set(in_archive(there)) == {b"a\n", b"b"}
-    assert verify(site, made, ssh=ssh(tmp_path)).files == 2
+    assert verify(context, made, ssh=ssh(tmp_path)).files == 2
     called = (tmp_path / "ssh.log").read_text().splitlines()
     assert called[:6] == ["-o", "BatchMode=yes", "-p", "2222", "--", "keeper@vault"]
-    again = salvage(site, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
+    again = salvage(context, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
     assert again.where == made.where
 
 
-def test_a_missing_directory_on_another_machine_is_made_and_only_that_one(site: Site, tmp_path: Path) -> None:
+def test_a_missing_directory_on_another_machine_is_made_and_only_that_one(context: Context, tmp_path: Path) -> None:
     place = f"ssh://keeper@vault{tmp_path}/it's new"
-    make_ready(site, "home", place, ssh=ssh(tmp_path))
-    make_ready(site, "home", place, ssh=ssh(tmp_path))
+    make_ready(context, "home", place, ssh=ssh(tmp_path))
+    make_ready(context, "home", place, ssh=ssh(tmp_path))
     assert oct((tmp_path / "it's new").stat().st_mode)[-3:] == "700"
     with pytest.raises(StepFailed, match=r"keeper@vault: .*mkdir.*No such file or directory"):
-        make_ready(site, "home", f"ssh://keeper@vault{tmp_path}/not/there", ssh=ssh(tmp_path))
+        make_ready(context, "home", f"ssh://keeper@vault{tmp_path}/not/there", ssh=ssh(tmp_path))
 
 
-def test_a_connection_that_is_lost_in_the_middle_leaves_no_salvage(site: Site, tmp_path: Path) -> None:
+def test_a_connection_that_is_lost_in_the_middle_leaves_no_salvage(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": os.urandom(3 << 20)}, {})
     losing_all = ssh(
         tmp_path, 'case "$last" in *"cat >"*) head -c 1000000 | /bin/sh -c "$last";; *) exec /bin/sh -c "$last";; esac'
     )
     with pytest.raises(StepFailed, match="keeper@vault"):
-        over_ssh(site, tmp_path, losing_all)
+        over_ssh(context, tmp_path, losing_all)
     assert os.listdir(tmp_path / "kept") == []
 
 
-def test_what_arrived_is_weighed_before_it_gets_its_name(site: Site, tmp_path: Path) -> None:
+def test_what_arrived_is_weighed_before_it_gets_its_name(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"x" * 3000}, {})
     lost = '/bin/sh -c "$last" < /dev/null; cat > /dev/null'
     swallowing = ssh(tmp_path, f'case "$last" in *"cat >"*) {lost};; *) exec /bin/sh -c "$last";; esac')
     with pytest.raises(StepFailed, match="was cut off"):
-        over_ssh(site, tmp_path, swallowing)
+        over_ssh(context, tmp_path, swallowing)
     assert os.listdir(tmp_path / "kept") == []
 
 
@@ -444,11 +448,11 @@ def test_what_arrived_is_weighed_before_it_gets_its_name(site: Site, tmp_path: P
     ],
 )
 def test_another_machine_that_cannot_take_it_is_told_in_its_words(
-    site: Site, tmp_path: Path, line: str, said: str
+    context: Context, tmp_path: Path, line: str, said: str
 ) -> None:
     two(tmp_path, {b"a": b"x" * 3000}, {})
     with pytest.raises(StepFailed, match=said):
-        over_ssh(site, tmp_path, ssh(tmp_path, line))
+        over_ssh(context, tmp_path, ssh(tmp_path, line))
     assert os.listdir(tmp_path / "kept") == []
 
 
@@ -469,7 +473,7 @@ def test_a_place_that_ssh_could_take_for_something_else_is_refused(place: str) -
         targets.target(place, "home-i1")
 
 
-def test_a_program_that_is_not_there_is_said(site: Site, tmp_path: Path) -> None:
+def test_a_program_that_is_not_there_is_said(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"one"}, {})
     with pytest.raises(StepFailed, match=r"/nowhere/ssh: No such file"):
-        over_ssh(site, tmp_path, ("/nowhere/ssh",))
+        over_ssh(context, tmp_path, ("/nowhere/ssh",))

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from checks.probes.memory import Memory
-from remediate.failover.outcome import StepFailed
+from checks.probes.state_cache import Memory
+from remediate.context import Transport
+from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK
 from remediate.recovery.remote_tree import PAGE_BYTES, RemoteTree, decoded, read_ending, read_row, row
 from remediate.recovery.trees import DirectoryTree
-from remediate.site import Way
 from remediate.subcommands import tree as subcommand
 from tests.recovery.copies import COPIES, NAMES, Content, OwnProgram, in_memory, make, remote
 
@@ -94,9 +94,9 @@ def test_the_other_node_is_asked_by_its_own_program(tmp_path: Path) -> None:
     program = tmp_path / "hastwatch"
     program.write_text(f'#!/bin/sh\nshift\ncd {ROOT} && exec {sys.executable} -m remediate.subcommands.tree "$@"\n')
     program.chmod(0o755)
-    tree = RemoteTree(Way((), Memory(None)), str(program), str(tmp_path / "copy"))
+    tree = RemoteTree(Transport((), Memory(None)), str(program), str(tmp_path / "copy"))
     assert [item.path for item in tree.walk()] == [b"", b"a"]
-    missing = RemoteTree(Way((), Memory(None)), str(program), str(tmp_path / "nowhere"))
+    missing = RemoteTree(Transport((), Memory(None)), str(program), str(tmp_path / "nowhere"))
     with pytest.raises(StepFailed, match="nowhere cannot be read: No such file"):
         list(missing.walk())
 

@@ -8,9 +8,9 @@ import pytest
 
 from checks.plugin.config import Config
 from checks.probes.errors import NotUnderstood, ProbeError
+from remediate.context import Context, Transport
+from remediate.rehearsal.context import PairPeerTransport, context_of
 from remediate.rehearsal.observer import SimulatedMemory
-from remediate.rehearsal.site import WayToThePeer, site_of
-from remediate.site import Site, Way
 from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
@@ -29,8 +29,8 @@ def pair() -> Pair:
 
 
 @pytest.fixture
-def site(pair: Pair, tmp_path: Path) -> Site:
-    return site_of(pair.nodes["nfs001"], tmp_path, Config())
+def context(pair: Pair, tmp_path: Path) -> Context:
+    return context_of(pair.nodes["nfs001"], tmp_path, Config())
 
 
 def test_a_foreign_demotion_adds_to_the_counter_and_a_negative_one_takes_away(pair: Pair) -> None:
@@ -47,35 +47,39 @@ def test_a_node_that_is_off_is_not_demoted(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("fault, words", [("state-full", "No space left"), ("state-read-only", "Read-only")])
-def test_a_state_directory_that_takes_nothing_keeps_what_it_has(pair: Pair, site: Site, fault: str, words: str) -> None:
-    site.store.write("kept", {"a": 1})
-    site.journal.entry("before")
+def test_a_state_directory_that_takes_nothing_keeps_what_it_has(
+    pair: Pair, context: Context, fault: str, words: str
+) -> None:
+    context.store.write("kept", {"a": 1})
+    context.journal.entry("before")
     inflict(pair, fault, "nfs001")
     with pytest.raises(StateNotKept, match=words):
-        site.store.write("kept", {"a": 2})
+        context.store.write("kept", {"a": 2})
     with pytest.raises(StateNotKept, match=words):
-        site.store.append("lines", "one")
-    site.journal.entry("meanwhile")
-    assert site.store.read("kept") == {"a": 1}
+        context.store.append("lines", "one")
+    context.journal.entry("meanwhile")
+    assert context.store.read("kept") == {"a": 1}
     inflict(pair, "state-ok", "nfs001")
-    site.journal.entry("after")
-    assert [entry.event for entry in read(site.journal.path)] == ["before", "after"]
+    context.journal.entry("after")
+    assert [entry.event for entry in read(context.journal.path)] == ["before", "after"]
     assert "journal not written" in pair.nodes["nfs001"].files.read("/var/log/messages")
 
 
 @pytest.mark.parametrize("fault", ["state-full", "state-read-only"])
-def test_a_lock_can_be_had_whatever_the_disk_of_the_state_directory_is_like(pair: Pair, site: Site, fault: str) -> None:
+def test_a_lock_can_be_had_whatever_the_disk_of_the_state_directory_is_like(
+    pair: Pair, context: Context, fault: str
+) -> None:
     inflict(pair, fault, "nfs001")
-    with Lock(site.store, "any", "test", site.timing):
-        assert not Lock(site.store, "any", "test", site.timing).acquire(0)
+    with Lock(context.store, "any", "test", context.timing):
+        assert not Lock(context.store, "any", "test", context.timing).acquire(0)
 
 
-def way_from(node: Node) -> Way:
+def way_from(node: Node) -> Transport:
     """What a process on the node has to the other one, before a look where that leads."""
-    return WayToThePeer(node, Life(), SimulatedMemory(), Config())
+    return PairPeerTransport(node, Life(), SimulatedMemory(), Config())
 
 
-def role(way: Way | None) -> str:
+def role(way: Transport | None) -> str:
     assert way is not None
     return way.node().run("hastctl", "list", "home").stdout
 
@@ -106,25 +110,25 @@ def test_a_way_that_a_process_has_leads_to_the_same_host_as_long_as_it_lives(pai
     assert (before.node().name, after.node().name) == ("nfs001", "nfs103")
 
 
-def test_an_old_answer_stays_the_same_whatever_the_other_node_does(pair: Pair, site: Site) -> None:
-    said = role(site.peer)
+def test_an_old_answer_stays_the_same_whatever_the_other_node_does(pair: Pair, context: Context) -> None:
+    said = role(context.peer)
     inflict(pair, "peer-lies", "nfs001", "old")
     pair.nodes["nfs002"].run("hastctl role init home")
     assert "role: secondary" in said
-    assert role(site.peer) == said
+    assert role(context.peer) == said
     inflict(pair, "peer-tells-the-truth", "nfs001")
-    assert "role: init" in role(site.peer)
+    assert "role: init" in role(context.peer)
 
 
-def test_rubbish_nothing_and_endless_text_reach_whoever_asks(pair: Pair, site: Site) -> None:
+def test_rubbish_nothing_and_endless_text_reach_whoever_asks(pair: Pair, context: Context) -> None:
     for lie in ("nonsense", "empty"):
         inflict(pair, "peer-lies", "nfs001", lie)
         with pytest.raises(ProbeError):
-            assert site.peer is not None
-            _ = site.peer.node().name
+            assert context.peer is not None
+            _ = context.peer.node().name
     inflict(pair, "peer-lies", "nfs001", "endless")
     with pytest.raises(NotUnderstood, match="more than"):
-        role(site.peer)
+        role(context.peer)
 
 
 def test_an_unknown_lie_is_refused_with_those_that_there_are(pair: Pair) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from checks.probes import maintenance as probe
 from checks.probes.errors import NotUnderstood
-from checks.probes.given_up import GivenUpCommands
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.maintenance import Maintenance
-from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
+from checks.probes.state_cache import Memory
 from remediate.state import maintenance
 from remediate.state.store import StateNotKept, Store
 

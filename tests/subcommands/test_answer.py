@@ -226,7 +226,16 @@ def test_a_refusal_is_one_line_and_126(tmp_path: Path) -> None:
 
 
 def test_a_question_does_not_wait_for_what_it_does_not_need() -> None:
-    unwanted = ["argparse", "re", "subprocess", "tomllib", "json", "checks.plugin", "checks.probes", "remediate.site"]
+    unwanted = [
+        "argparse",
+        "re",
+        "subprocess",
+        "tomllib",
+        "json",
+        "checks.plugin",
+        "checks.probes",
+        "remediate.context",
+    ]
     code = f"import sys, remediate.subcommands.answer; print([name for name in {unwanted} if name in sys.modules])"
     argv = [sys.executable, "-S", "-c", code]
     assert subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60).stdout == "[]\n"

@@ -10,7 +10,7 @@ from tests.state import child
 CALLED = """
 import argparse, os, signal, sys
 from remediate.subcommands import caller
-def act(site):
+def act(context):
     ACT
 os.chdir(sys.argv[1])
 options = argparse.Namespace(config=None, via=None, peer=None, state_dir=sys.argv[1])

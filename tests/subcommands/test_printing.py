@@ -20,7 +20,7 @@ from remediate.state.clients import Client, as_values
 from remediate.state.journal import INFO, Entry
 from remediate.state.store import Store
 from remediate.subcommands.registry import SUBCOMMANDS
-from tests.recovery.copies import UNKNOWN, local_site, make
+from tests.recovery.copies import UNKNOWN, local_context, make
 
 FULL = "/dev/full"
 BIN = Path(sys.executable).parent
@@ -100,7 +100,7 @@ def kept_much(directory: Path) -> dict[str, list[str]]:
     losing = make(directory / "losing", {b"name%d" % number + b"x" * 60: b"" for number in range(250)})
     winner, kept = make(directory / "winner", {}), directory / "kept"
     kept.mkdir()
-    salvage(local_site(directory), "home", losing, winner, UNKNOWN, str(kept), "i1")
+    salvage(local_context(directory), "home", losing, winner, UNKNOWN, str(kept), "i1")
     state = ["--state-dir", str(directory)]
     return {
         "journal": ["journal", "-n", "0", *state],

@@ -16,8 +16,8 @@ from typing import TextIO
 
 import pytest
 
-from remediate.failover.outcome import StepFailed
-from remediate.recovery.keeping import Mode
+from remediate.failover.errors import StepFailed
+from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import Refused
 from remediate.recovery.resync import Resync
 from remediate.subcommands import recover
@@ -56,7 +56,7 @@ def options(*words: str) -> argparse.Namespace:
 
 def typed(pair: SplitPair, *words: str, node: Node | None = None) -> int:
     """The command on the losing node, or another one; its exit status."""
-    return pair.does(node or pair.losing, lambda site: recover.act(site, options(*words)))
+    return pair.does(node or pair.losing, lambda context: recover.act(context, options(*words)))
 
 
 def evidence(shown: str) -> str:
@@ -144,8 +144,8 @@ def test_a_step_down_needs_neither_target_nor_answer(pair: SplitPair, capsys: py
 def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_for_again(
     pair: SplitPair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def begun(site: object) -> str:
-        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+    def begun(context: object) -> str:
+        recovery = pair.recovery(context, Mode.SALVAGE)  # type: ignore[arg-type]  # the context of the command
         recovery.watch = lambda step: inflict(pair.pair, "cut-management") if step == "create" else None
         return recovery.run("human")
 
@@ -191,10 +191,10 @@ print(recover.main(["home", "--yes"]))
 def waited(pair: SplitPair, stream: TextIO) -> str:
     """A recovery, and the wait until everything is copied."""
 
-    def call(site: object) -> str:
-        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+    def call(context: object) -> str:
+        recovery = pair.recovery(context, Mode.SALVAGE)  # type: ignore[arg-type]  # the context of the command
         recovery.run("human")
-        return Resync(recovery.site, stream).wait(recovery)
+        return Resync(recovery.context, stream).wait(recovery)
 
     return pair.does(pair.losing, call)
 
@@ -234,11 +234,11 @@ def test_on_a_terminal_the_wait_is_a_bar_that_is_taken_away_at_the_end(pair: Spl
 
 
 def test_a_primary_that_copies_nothing_ends_the_wait(pair: SplitPair) -> None:
-    def call(site: object) -> str:
-        recovery = pair.recovery(site, Mode.SALVAGE)  # type: ignore[arg-type]  # the site of the command
+    def call(context: object) -> str:
+        recovery = pair.recovery(context, Mode.SALVAGE)  # type: ignore[arg-type]  # the context of the command
         recovery.run("human")
         inflict(pair.pair, "cut-replication")
-        return Resync(recovery.site, io.StringIO()).wait(recovery)
+        return Resync(recovery.context, io.StringIO()).wait(recovery)
 
     with pytest.raises(StepFailed, match=r"the primary has copied nothing for 2 min( 1 s)?: see hastd's log"):
         pair.does(pair.losing, call)

@@ -18,11 +18,11 @@ import pytest
 
 from checks.probes.maintenance import Maintenance
 from checks.probes.node_state import HastRole
+from remediate.context import Context, PeerTransport
 from remediate.failover.converge import silent
-from remediate.failover.glance import Glance, NodeGlance, look
+from remediate.failover.pair_status import NodeStatus, PairStatus, look
+from remediate.failover.status_rules import serves, verdict
 from remediate.failover.switchover import switch
-from remediate.failover.verdict import serves, verdict
-from remediate.site import PeerWay, Site
 from remediate.state import failures, maintenance, marker
 from remediate.state.store import Store
 from remediate.subcommands import status
@@ -54,14 +54,14 @@ def state() -> Iterator[Path]:
         yield directory
 
 
-def glance(pair: InstalledPair) -> Glance:
+def pair_status(pair: InstalledPair) -> PairStatus:
     """What is seen from the node that was active at first."""
     return pair.does(pair.active, look)
 
 
 def shown(pair: InstalledPair, width: int = 80) -> list[str]:
     """The page, with every length of time as N, so that the pair's own pace does not matter; blanks as one."""
-    seen = glance(pair)
+    seen = pair_status(pair)
     lines = page(seen, verdict(seen), width, coloured=False)
     assert all(len(line) <= width and line == line.rstrip() for line in lines)
     return [re.sub(" +", " ", re.sub(AGE, "N", line)) for line in lines]
@@ -92,7 +92,7 @@ def test_a_healthy_pair(kept: InstalledPair) -> None:
 
 
 def test_the_columns_of_a_node_stand_below_each_other_and_are_as_wide_as_there_is_room(kept: InstalledPair) -> None:
-    seen = glance(kept)
+    seen = pair_status(kept)
     for width in (80, 100, 120, 200):
         lines = page(seen, verdict(seen), width, coloured=False)
         wanted = ("nfs002", "2@vtnet1 BACKUP", "stopped", "secondary", "not mounted, protected")
@@ -108,12 +108,12 @@ def test_on_a_narrow_terminal_the_nodes_stand_below_each_other(kept: InstalledPa
 
 @pytest.mark.parametrize("width", [1, 5, 20, 33])
 def test_no_terminal_is_too_narrow(kept: InstalledPair, width: int) -> None:
-    seen = glance(kept)
+    seen = pair_status(kept)
     assert page(seen, verdict(seen), width, coloured=True, clock="16:20:00")
 
 
 def test_colours_say_only_what_serves_and_what_is_wrong(kept: InstalledPair) -> None:
-    seen = glance(kept)
+    seen = pair_status(kept)
     lines = page(seen, verdict(seen), 80, coloured=True)
     marked = [found for line in lines for found in re.findall(r"\x1b\[3(\d)m(.*?)\x1b\[0m", line)]
     green = ["nfs001 serves home, nfs002 can take over.", "MASTER", "runs", "primary, serves", "mounted, exported"]
@@ -121,13 +121,13 @@ def test_colours_say_only_what_serves_and_what_is_wrong(kept: InstalledPair) -> 
 
 
 def test_the_clock_of_watch_stands_at_the_end_of_the_first_line(kept: InstalledPair) -> None:
-    seen = glance(kept)
+    seen = pair_status(kept)
     lines = page(seen, verdict(seen), 60, coloured=False, clock="16:20:00")
     assert lines[:2] == ["nfs001 serves home, nfs002 can take over. Nothing   16:20:00", "is wrong."]
 
 
 def test_after_a_switchover_the_standby_is_held_back_and_says_why(pair: InstalledPair) -> None:
-    pair.does(pair.active, lambda site: switch(site, "human root", silent))
+    pair.does(pair.active, lambda context: switch(context, "human root", silent))
     pair.passes(30)
     assert shown(pair) == [
         "nfs002 serves home, nfs001 can take over. Nothing is wrong.",
@@ -164,7 +164,7 @@ def test_a_node_without_power_is_said_to_be_that_and_the_other_one_serves(pair: 
         "up for N",
     ]
     assert " peer degraded" in lines
-    assert status.status(glance(pair), verdict(glance(pair))) == status.SERVED
+    assert status.status(pair_status(pair), verdict(pair_status(pair))) == status.SERVED
 
 
 def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_them(pair: InstalledPair) -> None:
@@ -188,7 +188,7 @@ def test_when_hastd_is_down_on_both_nodes_nobody_serves(pair: InstalledPair) -> 
     for node in pair.pair.nodes.values():
         pair.breaks("kill", node.name, "hastd")
     pair.passes(20)
-    seen = glance(pair)
+    seen = pair_status(pair)
     judged = verdict(seen)
     assert judged.headline == "nobody serves home"
     assert {"hastd is down on nfs001", "hastd is down on nfs002"} <= {trouble.says for trouble in judged.troubles}
@@ -210,7 +210,7 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
 
 
 def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledPair) -> None:
-    seen = kept.does(kept.active, lambda site: look(site._replace(peer=None)))
+    seen = kept.does(kept.active, lambda context: look(context._replace(peer=None)))
     lines = page(seen, verdict(seen), 80, coloured=False)
     assert lines[0] == "nfs001 serves home. Nothing is wrong."
     assert lines[-2:] == [
@@ -220,14 +220,16 @@ def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledP
 
 
 def test_a_way_to_the_other_node_that_leads_here_is_said(kept: InstalledPair) -> None:
-    seen = kept.does(kept.active, lambda site: look(site._replace(peer=PeerWay(site.here, site.here))))
+    seen = kept.does(
+        kept.active, lambda context: look(context._replace(peer=PeerTransport(context.here, context.here)))
+    )
     assert [node.name for node in seen.nodes] == ["nfs001"]
     assert len(seen.unread) == 1 and "the way to the other node leads to nfs001 itself" in seen.unread[0]
 
 
 def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
-    unread = NodeGlance("nfs001", unread=("hastd's control socket: Permission denied",))
-    seen = Glance((unread, NodeGlance("nfs002", trouble="ssh: no route")), 0.0)
+    unread = NodeStatus("nfs001", unread=("hastd's control socket: Permission denied",))
+    seen = PairStatus((unread, NodeStatus("nfs002", trouble="ssh: no route")), 0.0)
     lines = page(seen, verdict(seen), 80, coloured=False)
     assert lines == [
         "It is not known which resources there are. Wrong: nfs002 does not answer. Note:",
@@ -249,7 +251,7 @@ def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
 
 
 def test_where_the_role_is_not_known_whether_anybody_serves_is_not_either(kept: InstalledPair) -> None:
-    seen = glance(kept)
+    seen = pair_status(kept)
     home = seen.nodes[0].resources["home"]._replace(role=HastRole.NOT_KNOWN, status=None, dirty=None)
     here = seen.nodes[0]._replace(resources={"home": home})
     assert serves(here, home) is None
@@ -260,7 +262,7 @@ def test_where_the_role_is_not_known_whether_anybody_serves_is_not_either(kept: 
 
 def test_the_role_is_taken_from_the_worker_where_hastd_does_not_speak_to_this_user(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "hastctl")
-    seen = glance(pair)
+    seen = pair_status(pair)
     home = seen.nodes[0].resources["home"]
     assert (home.role, home.status) == (HastRole.PRIMARY, None)
     assert verdict(seen).headline == "nfs001 serves home, nfs002 can take over"
@@ -282,8 +284,8 @@ def said(pair: InstalledPair, capsys: pytest.CaptureFixture[str], *words: str) -
     """The command on the node that was active at first."""
     options = status.parser().parse_args(words)
 
-    def run(site: Site) -> int:
-        return status.show(site, options)
+    def run(context: Context) -> int:
+        return status.show(context, options)
 
     ended = pair.does(pair.active, run)
     return ended, *capsys.readouterr()
@@ -304,12 +306,12 @@ def test_for_programs_it_is_one_object_on_one_line(kept: InstalledPair, capsys: 
 
 
 def test_everything_that_can_be_known_of_a_node_is_written_as_json(pair: InstalledPair) -> None:
-    seen = glance(pair)
+    seen = pair_status(pair)
     node = seen.nodes[0]._replace(maintenance=Maintenance(0.0, None, "x", "root"))
     maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "x", "root")
     marker.record(pair.store(pair.standby), "home", "nfs002", "1", pair.standby.now, losing=None)
     pair.converges(pair.standby)
-    values = status.as_values(glance(pair), verdict(glance(pair)))
+    values = status.as_values(pair_status(pair), verdict(pair_status(pair)))
     for one in (values, status.as_values(seen._replace(nodes=(node,)), verdict(seen))):
         assert json.loads(json.dumps(one, allow_nan=False)) == one
     there = json.loads(json.dumps(values))["nodes"][1]

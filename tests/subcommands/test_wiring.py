@@ -8,12 +8,12 @@ import pytest
 
 from checks.plugin.config import Config
 from remediate import wiring
-from remediate.failover.outcome import StepFailed
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.site import site_of
-from remediate.site import Site
 from remediate.wiring import Chain, Link
 from simulator.faults.faults import inflict
 from simulator.node import Node
@@ -35,13 +35,13 @@ def node(pair: Pair) -> Node:
 
 
 @pytest.fixture
-def site(node: Node, tmp_path: Path) -> Site:
-    return site_of(node, tmp_path, Config())
+def context(node: Node, tmp_path: Path) -> Context:
+    return context_of(node, tmp_path, Config())
 
 
-def chain(pair: Pair, site: Site, seconds: float = 10.0) -> list[Link]:
+def chain(pair: Pair, context: Context, seconds: float = 10.0) -> list[Link]:
     """All links that were looked at. Afterwards the interface is gone, whatever happened."""
-    task = pair.clock.run_task(lambda: list(wiring.chain(site, Chain(seconds=seconds))))
+    task = pair.clock.run_task(lambda: list(wiring.chain(context, Chain(seconds=seconds))))
     pair.clock.wait(task)
     if task.error is not None:
         raise task.error
@@ -55,13 +55,13 @@ def broken(links: list[Link]) -> dict[str, str]:
     return {link.name: link.says for link in links if not link.holds}
 
 
-def test_all_of_it_holds_on_a_healthy_pair(pair: Pair, site: Site) -> None:
-    links = chain(pair, site)
+def test_all_of_it_holds_on_a_healthy_pair(pair: Pair, context: Context) -> None:
+    links = chain(pair, context)
     assert [(link.name, link.holds) for link in links] == [
         ("devd", True), ("rule", True), ("hook", True), ("event", True),
     ]  # fmt: skip
-    assert links[-1].says.startswith(f"lo9123 was noted in {site.store.directory} after 0.")
-    points = list(wiring.setup(site))
+    assert links[-1].says.startswith(f"lo9123 was noted in {context.store.directory} after 0.")
+    points = list(wiring.setup(context))
     assert (broken(points), [link.name for link in points]) == (
         {},
         ["carp", "loader", "rc.conf", "hast.conf", "peer"],
@@ -75,102 +75,102 @@ def dropped(pair: Pair, node: Node) -> list[str]:
     return [line for line in node.files.read("/var/log/messages").splitlines() if "dropping" in line]
 
 
-def test_neither_the_self_test_nor_the_check_is_a_client_of_devd(pair: Pair, site: Site, node: Node) -> None:
+def test_neither_the_self_test_nor_the_check_is_a_client_of_devd(pair: Pair, context: Context, node: Node) -> None:
     node.run("nc -U -w 1 /var/run/devd.pipe")
     assert len(dropped(pair, node)) == 1  # so it would be seen
-    chain(pair, site)
+    chain(pair, context)
     says = Observer(pair).look(pair.clock.wait)
     assert [said.state for said in says if said.check == "check_devd"] == ["OK", "OK"]
     assert len(dropped(pair, node)) == 1
 
 
-def test_only_where_the_event_does_not_arrive_devd_is_listened_to(pair: Pair, site: Site, node: Node) -> None:
+def test_only_where_the_event_does_not_arrive_devd_is_listened_to(pair: Pair, context: Context, node: Node) -> None:
     inflict(pair, "drop-devd-event", "nfs001", "1000")
-    assert "event" in broken(chain(pair, site, seconds=2))
+    assert "event" in broken(chain(pair, context, seconds=2))
     node.devd.drop_next = 0
     assert len(dropped(pair, node)) == 1
 
 
-def test_the_whole_ends_in_a_few_seconds(pair: Pair, site: Site) -> None:
+def test_the_whole_ends_in_a_few_seconds(pair: Pair, context: Context) -> None:
     began = pair.clock.now
-    chain(pair, site)
-    pair.clock.wait(pair.clock.run_task(lambda: list(wiring.setup(site))))
+    chain(pair, context)
+    pair.clock.wait(pair.clock.run_task(lambda: list(wiring.setup(context))))
     assert pair.clock.now - began < 5
 
 
 def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
-    site = site_of(node, tmp_path, Config(timeout=3.0))
+    context = context_of(node, tmp_path, Config(timeout=3.0))
     for fault in ("carp-hast-switch", "service"):
         inflict(pair, "hang-command", "nfs001", fault)
     inflict(pair, "hang-command", "nfs002", "hastwatch")
     inflict(pair, "drop-devd-event", "nfs001", "1000")
     began = pair.clock.now
-    task = pair.clock.run_task(lambda: [*wiring.chain(site, Chain()), *wiring.setup(site)])
+    task = pair.clock.run_task(lambda: [*wiring.chain(context, Chain()), *wiring.setup(context)])
     pair.clock.wait(task)
     assert task.value is not None
     assert {"event", "rc.conf", "peer"} <= broken(task.value).keys()
     assert pair.clock.now - began < 4 * 3.0 + 3  # the event, listening for it, rc.conf, the other node
 
 
-def test_a_self_test_changes_nothing_else(pair: Pair, site: Site, node: Node) -> None:
+def test_a_self_test_changes_nothing_else(pair: Pair, context: Context, node: Node) -> None:
     before = (node.run("ifconfig -a").out, node.run("sysctl net.inet.carp").out, node.run("mount").out)
-    chain(pair, site)
+    chain(pair, context)
     assert (node.run("ifconfig -a").out, node.run("sysctl net.inet.carp").out, node.run("mount").out) == before
 
 
-def test_a_dead_devd_is_named(pair: Pair, site: Site) -> None:
+def test_a_dead_devd_is_named(pair: Pair, context: Context) -> None:
     inflict(pair, "kill", "nfs001", "devd")
-    assert broken(chain(pair, site)) == {"devd": "devd is not running (service devd start)"}
+    assert broken(chain(pair, context)) == {"devd": "devd is not running (service devd start)"}
 
 
-def test_a_rule_that_is_missing_for_the_self_test_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_a_rule_that_is_missing_for_the_self_test_is_named(pair: Pair, context: Context, node: Node) -> None:
     node.files.write(RULES, node.files.read(RULES).partition("\n\n")[0], 0.0)
-    assert broken(chain(pair, site)) == {
+    assert broken(chain(pair, context)) == {
         "rule": "no rule that devd would run for IFNET lo9123 ATTACH calls /usr/local/sbin/carp-hast-switch"
     }
 
 
-def test_a_rule_that_misses_an_event_of_carp_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_a_rule_that_misses_an_event_of_carp_is_named(pair: Pair, context: Context, node: Node) -> None:
     node.files.write(RULES, node.files.read(RULES).replace("(MASTER|BACKUP|INIT)", "(MASTER|BACKUP)"), 0.0)
     said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
-    assert broken(chain(pair, site)) == {"rule": said}
+    assert broken(chain(pair, context)) == {"rule": said}
 
 
-def test_another_rule_in_front_of_ours_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_another_rule_in_front_of_ours_is_named(pair: Pair, context: Context, node: Node) -> None:
     rule = 'notify 100 {\n\tmatch "system" "CARP";\n\taction "/usr/bin/logger carp";\n};\n'
     node.files.write("/etc/devd/zzz.conf", rule, 0.0)
     said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
-    assert broken(chain(pair, site)) == {"rule": said}
+    assert broken(chain(pair, context)) == {"rule": said}
 
 
-def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, context: Context, node: Node) -> None:
     hook = "/usr/local/sbin/carp-hast-switch"
     node.files.remove(hook)
-    assert broken(chain(pair, site)) == {"hook": f"{hook} does not exist"}
+    assert broken(chain(pair, context)) == {"hook": f"{hook} does not exist"}
     node.files.write(hook, "", 0.0, mode="rw-r--r--")
-    assert broken(chain(pair, site)) == {"hook": f"{hook} is not an executable file"}
+    assert broken(chain(pair, context)) == {"hook": f"{hook} is not an executable file"}
 
 
-def test_an_event_that_devd_is_not_told_of_is_named(pair: Pair, site: Site) -> None:
+def test_an_event_that_devd_is_not_told_of_is_named(pair: Pair, context: Context) -> None:
     inflict(pair, "drop-devd-event", "nfs001", "1000")
-    said = broken(chain(pair, site, seconds=2))
+    said = broken(chain(pair, context, seconds=2))
     assert said == {"event": "devd was not told of a new interface: the kernel's event does not reach it"}
 
 
-def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context, node: Node) -> None:
     rules = node.files.read(RULES)
     node.files.write(RULES, "", 0.0)
     pair.must(node, "service devd restart")
     node.files.write(RULES, rules, 0.0)
-    (said,) = broken(chain(pair, site, seconds=2)).values()
+    (said,) = broken(chain(pair, context, seconds=2)).values()
     assert said.startswith("devd was told of lo9123, and nothing was noted in ")
     assert "has devd read the rule (service devd restart)?" in said
 
 
-def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, site: Site, node: Node) -> None:
+def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, context: Context, node: Node) -> None:
     pair.must(node, "ifconfig lo9123 create")
     with pytest.raises(StepFailed, match="there is an interface lo9123 already"):
-        list(wiring.chain(site, Chain()))
+        list(wiring.chain(context, Chain()))
     assert "lo9123" in node.run("ifconfig -l").out
 
 
@@ -184,23 +184,23 @@ def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, site: Site,
     ],
 )
 def test_a_set_up_that_is_not_the_documented_one_is_named(
-    pair: Pair, site: Site, node: Node, line: str, point: str, said: str
+    pair: Pair, context: Context, node: Node, line: str, point: str, said: str
 ) -> None:
     node.run(line)
-    assert broken(list(wiring.setup(site)))[point] == said
+    assert broken(list(wiring.setup(context)))[point] == said
 
 
-def test_a_loader_that_does_not_load_carp_is_named(site: Site, node: Node) -> None:
+def test_a_loader_that_does_not_load_carp_is_named(context: Context, node: Node) -> None:
     node.files.write("/boot/loader.conf", 'geom_gate_load="YES"\n', 0.0)
-    said = broken(list(wiring.setup(site)))["loader"]
+    said = broken(list(wiring.setup(context)))["loader"]
     assert said.startswith('/boot/loader.conf lacks carp_load="YES"')
 
 
-def test_another_hook_of_hastd_is_named(pair: Pair, site: Site, node: Node) -> None:
+def test_another_hook_of_hastd_is_named(pair: Pair, context: Context, node: Node) -> None:
     text = node.files.read("/etc/hast.conf")
     node.files.write("/etc/hast.conf", text.replace("exec /usr/local/sbin/hastwatch-hast-event\n", ""), 0.0)
-    assert broken(list(wiring.setup(site))) == {
+    assert broken(list(wiring.setup(context))) == {
         "hast.conf": "`exec` of home is not set, not /usr/local/sbin/hastwatch-hast-event"
     }
     pair.nodes["nfs002"].power_off()
-    assert "Operation timed out" in broken(list(wiring.setup(site)))["peer"]
+    assert "Operation timed out" in broken(list(wiring.setup(context)))["peer"]

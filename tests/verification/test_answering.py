@@ -11,9 +11,9 @@ from checks import ask
 from checks.plugin.config import Config
 from checks.probes.errors import NotPermitted
 from checks.probes.node import ENV_C, quoted
+from remediate.context import Context
 from remediate.failover.reach import HASTWATCH
 from remediate.session import Ended, Message, Say
-from remediate.site import Site
 from remediate.state import ledger, verifications
 from remediate.subcommands import answer
 from remediate.verification.answering import MOST
@@ -30,9 +30,9 @@ RESULT: dict[str, object] = {
 def says(pair: InstalledPair, messages: Sequence[Message], name: str = HOME) -> list[Message | str]:
     """What the standby answers to each message of the primary, or why it has ended the session."""
 
-    def talk(site: Site) -> list[Message | str]:
-        assert site.peer is not None
-        line = site.peer.talk((HASTWATCH, "extents", name))
+    def talk(context: Context) -> list[Message | str]:
+        assert context.peer is not None
+        line = context.peer.talk((HASTWATCH, "extents", name))
         heard: list[Message | str] = []
         try:
             for message in messages:

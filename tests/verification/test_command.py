@@ -17,8 +17,8 @@ from typing import cast
 import pytest
 
 from remediate import exits
+from remediate.context import Context
 from remediate.session import Ended, PipeLine
-from remediate.site import Site
 from remediate.state.store import Store
 from remediate.subcommands import verify as command
 from remediate.timing import Timing
@@ -38,7 +38,7 @@ def one(pair: InstalledPair, signals: Callable[[], str] = NO_SIGNAL, *words: str
     """The exit status for a resource, and what is said of it."""
     options = command.parser().parse_args([*words])
     made = cast("command.Signals", signals)
-    return pair.does(pair.active, lambda site: command._one(site, HOME, options, made))
+    return pair.does(pair.active, lambda context: command._one(context, HOME, options, made))
 
 
 def test_the_exit_status_tells_what_came_out(state: Path) -> None:
@@ -97,16 +97,16 @@ def test_two_real_files_are_compared_over_two_real_pipes(tmp_path: Path) -> None
     there = Provider(str(tmp_path / "there"), 5120, 8 << 20, 128 << 10)
     (reads, to_here), (reads_there, to_there) = os.pipe(), os.pipe()
     line, other = PipeLine(reads, to_there), PipeLine(reads_there, to_here)
-    site = SimpleNamespace(timing=Timing(), store=Store(str(tmp_path / "state")))
+    context = SimpleNamespace(timing=Timing(), store=Store(str(tmp_path / "state")))
 
     def answers() -> None:
         with LocalExtents(there) as opened, suppress(Ended):
-            _answers(cast("Site", site), HOME, other, opened, there.extents)
+            _answers(cast("Context", context), HOME, other, opened, there.extents)
 
     answering = threading.Thread(target=answers, daemon=True)
     answering.start()
     asking = There.__new__(There)
-    asking._site, asking._name, asking._stopped, asking._line = cast("Site", site), HOME, lambda: "", line
+    asking._context, asking._name, asking._stopped, asking._line = cast("Context", context), HOME, lambda: "", line
     with LocalExtents(here) as opened:
         comparison = Comparison(opened, asking, lambda: True, Timing())
         assert comparison.compare(range(here.extents)) == Compared(differ=(24, 63))

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import ProbeError
-from remediate.failover.outcome import StepFailed
-from remediate.recovery.keeping import Keeper, Mode
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Refused
 from remediate.recovery.resync import Resync
 from remediate.rehearsal.keeper import SimulatedKeeper
-from remediate.site import Site
 from remediate.state import marker, verifications
 from remediate.subcommands import verify_repair
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
@@ -41,11 +41,11 @@ def pair(state: Path) -> InstalledPair:
 def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: Fate = NEVER) -> str:
     """Make a node's copy anew, the standby's unless another is named; what was kept."""
 
-    def renew(site: Site) -> str:
-        renewal = Renewal(site, HOME, keeper, lambda step: None, last_differing(site, HOME))
+    def renew(context: Context) -> str:
+        renewal = Renewal(context, HOME, keeper, lambda step: None, last_differing(context, HOME))
         kept = renewal.run("human")
         with open("/dev/null", "w") as nobody:
-            Resync(site, nobody).wait(renewal)
+            Resync(context, nobody).wait(renewal)
         return kept
 
     return pair.does(node or pair.standby, renew, fate)
@@ -78,7 +78,7 @@ def test_a_copy_that_is_known_to_be_wrong_needs_no_place_to_be_kept(pair: Instal
 def test_it_compares_again_by_itself(pair: InstalledPair) -> None:
     renews(pair, NothingToKeep(WHY))
     pair.passes(20)
-    assert pair.does(pair.standby, lambda site: verify_repair._again(site, HOME)) == 0
+    assert pair.does(pair.standby, lambda context: verify_repair._again(context, HOME)) == 0
     assert [run.differ for run in verifications.runs(pair.store(pair.standby), HOME)] == [2, 0]
 
 
@@ -175,21 +175,25 @@ def options(**changes: object) -> Namespace:
 
 def test_dry_run_shows_the_steps_and_changes_nothing(pair: InstalledPair, capsys: pytest.CaptureFixture[str]) -> None:
     before = disk_of(pair.standby, HOME).metadata
-    code = pair.does(pair.standby, lambda site: verify_repair.repair(site, options(dry_run=True, to="/var/salvage")))
+    code = pair.does(
+        pair.standby, lambda context: verify_repair.repair(context, options(dry_run=True, to="/var/salvage"))
+    )
     text = capsys.readouterr().out
     assert code == 0 and "3. hastctl create home" in text and "2. keep what only this copy has at /var/salvage" in text
     assert "2 extents of 128 differ: 40, 100" in text and disk_of(pair.standby, HOME).metadata is before
-    code = pair.does(pair.active, lambda site: verify_repair.repair(site, options(dry_run=True, to="/var/salvage")))
+    code = pair.does(
+        pair.active, lambda context: verify_repair.repair(context, options(dry_run=True, to="/var/salvage"))
+    )
     assert code == 1 and "refused: this node is primary" in capsys.readouterr().out
 
 
 def test_without_a_place_a_copy_that_may_be_wanted_is_not_destroyed(pair: InstalledPair) -> None:
     with pytest.raises(StepFailed, match="where it is to be kept is not known"):
-        pair.does(pair.standby, lambda site: verify_repair.repair(site, options()))
+        pair.does(pair.standby, lambda context: verify_repair.repair(context, options()))
 
 
 def test_the_whole_of_it_ends_with_equal_copies(pair: InstalledPair, capsys: pytest.CaptureFixture[str]) -> None:
     as_told(pair, wrong=WHY, wrong_node="nfs002")
-    assert pair.does(pair.standby, lambda site: verify_repair.repair(site, options())) == 0
+    assert pair.does(pair.standby, lambda context: verify_repair.repair(context, options())) == 0
     assert "everything is copied" in capsys.readouterr().out
-    assert pair.does(pair.active, lambda site: verify(site, HOME, "test")).equal
+    assert pair.does(pair.active, lambda context: verify(context, HOME, "test")).equal

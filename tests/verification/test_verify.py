@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from checks.probes.errors import ProbeError
 from checks.probes.verified import Verification
 from checks.verified import said
-from remediate.failover.glance import look
-from remediate.failover.verdict import verdict
+from remediate.failover.pair_status import look
+from remediate.failover.status_rules import verdict
 from remediate.state import verifications
 from remediate.subcommands.status_page import page
 from remediate.verification.asking import Refused
@@ -48,7 +48,9 @@ def compares(
     pair: InstalledPair, node: Node | None = None, rate: int | None = None, stopped: Callable[[], str] = lambda: ""
 ) -> Verification:
     """`hastwatch verify` on a node, the active one unless another is named."""
-    return pair.does(node or pair.active, lambda site: verify(site, HOME, "test", rate, lambda done: None, stopped))
+    return pair.does(
+        node or pair.active, lambda context: verify(context, HOME, "test", rate, lambda done: None, stopped)
+    )
 
 
 def writes(pair: InstalledPair, numbers: Sequence[int], every: float) -> None:
@@ -239,7 +241,7 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(state: Path) -> None:
         compares(pair, rate=RATE, stopped=stops_after(pair, 2))
     assert 0 < stopped.value.done < EXTENTS and str(stopped.value) == "interrupted by SIGTERM"
     shown: list[Done] = []
-    run = pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    run = pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done - stopped.value.done == 16  # the next batch
     assert run.numbers == (2, 120) and run.ended - run.began > 4
     assert verifications.begun(pair.store(pair.active), HOME, (), pair.active.now) is None
@@ -247,20 +249,20 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(state: Path) -> None:
 
 def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(state: Path) -> None:
     pair = installed_pair(state)
-    task = pair.begins(pair.active, lambda site: verify(site, HOME, "test", RATE))
+    task = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
     pair.passes(2)
     pair.standby.power_off()
     pair.passes(60)
     assert task.done and isinstance(task.error, Stopped) and 0 < task.error.done < EXTENTS
     pair.boots(pair.standby, 120)
     shown: list[Done] = []
-    run = pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    run = pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done > task.error.done and run.equal and pair.sound
 
 
 def test_a_primary_that_is_no_primary_any_more_stops(state: Path) -> None:
     pair = installed_pair(state)
-    task = pair.begins(pair.active, lambda site: verify(site, HOME, "test", 8 << 20))
+    task = pair.begins(pair.active, lambda context: verify(context, HOME, "test", 8 << 20))
     pair.passes(2)
     move = pair.moves()
     pair.pair.clock.wait(move)
@@ -277,13 +279,13 @@ def test_what_was_compared_of_another_copy_counts_for_nothing(state: Path) -> No
         assert disk.metadata is not None
         disk.metadata = replace(disk.metadata, resuid=77)
     shown: list[Done] = []
-    pair.does(pair.active, lambda site: verify(site, HOME, "test", RATE, shown.append))
+    pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done == 16
 
 
 def test_two_at_a_time_are_refused(state: Path) -> None:
     pair = installed_pair(state)
-    first = pair.begins(pair.active, lambda site: verify(site, HOME, "test", RATE))
+    first = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
     pair.passes(1)
     with pytest.raises(Refused, match="being verified already"):
         compares(pair)
@@ -295,7 +297,7 @@ def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again
     pair = installed_pair(state)
     flip(disk_of(pair.standby, HOME), 9)
     with pytest.raises(Killed):
-        pair.does(pair.active, lambda site: verify(site, HOME, "test"), Fate(during_command=number))
+        pair.does(pair.active, lambda context: verify(context, HOME, "test"), Fate(during_command=number))
     pair.passes(20)
     assert compares(pair).numbers == (9,)
 

@@ -9,90 +9,92 @@ from __future__ import annotations
 from checks.probes.carp import CarpState
 from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole
+from remediate.context import Context
 from remediate.failover import damaged, dumps, own_copy, unproven
 from remediate.failover.observe import Seen
-from remediate.failover.telling import Telling, of_peer, told
-from remediate.site import Site
+from remediate.failover.peer_notice import PeerNotice, of_peer, told
 from remediate.state.journal import NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
 from remediate.state.store import StateError
 
 
-def note(site: Site, seen: Seen, telling: Telling, again: bool = False) -> None:
+def note(context: Context, seen: Seen, telling: PeerNotice, again: bool = False) -> None:
     """Write down what this look at the node showed, and what the other node is to be told of its copy; `again`: even
     where it was told the same before. Raises nothing: what cannot be kept is journalled."""
     for name, state in seen.facts.resources.items():
         if state.role is HastRole.DOWN:
             try:
-                note_dead(site, name, Event.ROLE_INIT)
+                note_dead(context, name, Event.ROLE_INIT)
             except StateError as error:
-                _not_written(site, name, error)
-        said, kept = seen.facts.said[name], own_copy.known(site, name)
+                _not_written(context, name, error)
+        said, kept = seen.facts.said[name], own_copy.known(context, name)
         if said.lacks and kept.copy is not Copy.INCOMPLETE:
-            _note_behind(site, name, seen.facts.name)
+            _note_behind(context, name, seen.facts.name)
         elif said.compared and not (said.stale or said.split) and kept.unheard_since is not None:
-            write_down(site, name, Event.COMPARED, site.timing.wall(), seen.facts.name)
+            write_down(context, name, Event.COMPARED, context.timing.wall(), seen.facts.name)
     for name, resource in seen.resources.items():
         try:
-            damaged.note(site, name, resource.role, seen.facts.said[name].failed)
+            damaged.note(context, name, resource.role, seen.facts.said[name].failed)
             if resource.role is Role.INIT:
-                write_down(site, name, Event.ROLE_INIT, site.timing.wall(), seen.facts.name)
+                write_down(context, name, Event.ROLE_INIT, context.timing.wall(), seen.facts.name)
             elif resource.role is Role.SECONDARY:
-                write_down(site, name, Event.ROLE_SECONDARY, site.timing.wall(), seen.facts.name)
+                write_down(context, name, Event.ROLE_SECONDARY, context.timing.wall(), seen.facts.name)
                 connected = resource.status is not Status.ABSENT
                 event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
-                write_down(site, name, event, site.timing.wall(), seen.facts.name)
+                write_down(context, name, event, context.timing.wall(), seen.facts.name)
             elif resource.role is Role.PRIMARY:
-                write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), seen.facts.name)
+                write_down(context, name, Event.ROLE_PRIMARY, context.timing.wall(), seen.facts.name)
                 speaks = seen.facts.resources[name].carp is CarpState.MASTER
-                if speaks and (known := of_peer(site, resource)) is not Copy.UNKNOWN:
+                if speaks and (known := of_peer(context, resource)) is not Copy.UNKNOWN:
                     telling.learned(name, known, again)
         except StateError as error:
-            _not_written(site, name, error)
+            _not_written(context, name, error)
 
 
-def _note_behind(site: Site, name: str, by: str) -> None:
+def _note_behind(context: Context, name: str, by: str) -> None:
     """Both dumps say that this copy lacks writes. They say so only as long as the other one is there as it is: whoever
     creates that anew, because a write failed on it or by mistake, must not make this one good."""
     try:
-        _, now = own_copy.record(site, name, Event.COMPARED_BEHIND, site.timing.wall(), by)
+        _, now = own_copy.record(context, name, Event.COMPARED_BEHIND, context.timing.wall(), by)
     except StateError as error:
-        return _not_written(site, name, error)
-    site.journal.entry("ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=NOTICE)
+        return _not_written(context, name, error)
+    context.journal.entry(
+        "ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=NOTICE
+    )
 
 
-def write_down(site: Site, name: str, event: Event, at: float, by: str) -> None:
+def write_down(context: Context, name: str, event: Event, at: float, by: str) -> None:
     """Write down what became known. Raises nothing: what has to be done about it does not wait for the note, and while
     nothing can be written down nothing is promoted."""
     try:
-        own_copy.record(site, name, event, at, by)
+        own_copy.record(context, name, event, at, by)
     except StateError as error:
-        _not_written(site, name, error)
+        _not_written(context, name, error)
 
 
-def _not_written(site: Site, name: str, error: StateError) -> None:
-    site.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
+def _not_written(context: Context, name: str, error: StateError) -> None:
+    context.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
 
 
-def note_dead(site: Site, name: str, event: Event) -> None:
+def note_dead(context: Context, name: str, event: Event) -> None:
     """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
     that copy must not be promoted for what was known of it before. A primary itself lacks nothing until now. Raises
     StateError."""
-    known, now = own_copy.known(site, name), site.timing.wall()
+    known, now = own_copy.known(context, name), context.timing.wall()
     alive = [at for at in (known.connected_at, known.last_complete) if at is not None and known.role != "primary"]
-    own_copy.record(site, name, event, min(max(alive, default=now), now), site.journal.node_name)
+    own_copy.record(context, name, event, min(max(alive, default=now), now), context.journal.node_name)
 
 
-def are_the_same(site: Site, name: str) -> bool:
+def are_the_same(context: Context, name: str) -> bool:
     """Whether a synchronisation with this primary has nothing to bring: its own copy was complete when it got the role,
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
     (one that was just created has such counters too). So it is after a handover (freebsd-facts:
     dirty-after-a-switchover). Of what was underway when the connection was lost the counters know nothing."""
-    if site.peer is None or own_copy.known(site, name).copy is not Copy.COMPLETE:
+    if context.peer is None or own_copy.known(context, name).copy is not Copy.COMPLETE:
         return False
-    if unproven.known(site, name) is not None:
+    if unproven.known(context, name) is not None:
         return False
-    if told(site).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
+    if told(context).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
         return False
-    both = dumps.read(site, name)
+    both = dumps.read(context, name)
     return both is not None and both.nobody_wrote_alone

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import load
-from remediate.events.remedy import Remedy
-from remediate.monitoring.telling import CHECKS, tell
+from remediate.context import Context
+from remediate.events.repair_request import Remedy
+from remediate.monitoring.icinga_notify import CHECKS, tell
+from remediate.rehearsal.context import context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.site import site_of
-from remediate.site import Site
 from remediate.state.journal_reading import read
 from remediate.timing import Timing
 from simulator.pair import Pair
@@ -26,10 +26,10 @@ def pair() -> Pair:
     return healthy_pair(layout_of(load(None), 1), hooked=False)
 
 
-def site(pair: Pair, place: Place, icinga: IcingaDaemon, more: str = ALL) -> Site:
+def context(pair: Pair, place: Place, icinga: IcingaDaemon, more: str = ALL) -> Context:
     place.configure_icinga(icinga.url, icinga.ca, more=more)
     place.credentials_say(icinga.PASSWORD)
-    made = site_of(pair.nodes["nfs001"], place.directory / "state", load(str(place.config)))
+    made = context_of(pair.nodes["nfs001"], place.directory / "state", load(str(place.config)))
     return made._replace(timing=Timing())  # Icinga refuses a downtime in the simulated pair's past
 
 
@@ -49,7 +49,7 @@ def comments(icinga: IcingaDaemon) -> list[tuple[str, str, str]]:
     ]
 
 
-def said(made: Site) -> list[str]:
+def said(made: Context) -> list[str]:
     return [entry.sentence() for entry in read(made.journal.path)]
 
 
@@ -60,7 +60,7 @@ def place(tmp_path: Path) -> Place:
 
 def test_all_three_are_told(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
     make_bad(icinga, "check_devd")
-    made = site(pair, place, icinga)
+    made = context(pair, place, icinga)
     told = tell(made, Remedy.DEVD, "devd restarted; home serves", True)
     whose = "on nfs001!check_devd"
     assert told == f"Icinga was told: comment {whose}, acknowledge {whose}, downtime {whose}"
@@ -72,7 +72,9 @@ def test_all_three_are_told(pair: Pair, place: Place, icinga: IcingaDaemon) -> N
 
 def test_where_a_repair_did_not_help_there_is_only_the_comment(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
     make_bad(icinga, "check_devd")
-    assert tell(site(pair, place, icinga), Remedy.DEVD, "no", False) == "Icinga was told: comment on nfs001!check_devd"
+    assert (
+        tell(context(pair, place, icinga), Remedy.DEVD, "no", False) == "Icinga was told: comment on nfs001!check_devd"
+    )
     service = icinga.service("nfs001", "check_devd")
     assert (service["acknowledgement"], service["downtime_depth"]) == (0, 0)
 
@@ -82,23 +84,23 @@ def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Pla
         "actions/process-check-result",
         {"type": "Service", "service": "nfs001!check_hast", "exit_status": 0, "plugin_output": "well"},
     )
-    made = site(pair, place, icinga, 'on_repair = ["acknowledge"]\n')
+    made = context(pair, place, icinga, 'on_repair = ["acknowledge"]\n')
     assert (tell(made, Remedy.HASTD, "hastd started", True), said(made)) == ("", [])
 
 
 def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
-    made = site(pair, place, icinga, 'on_repair = ["comment"]\n')
+    made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     assert tell(made, Remedy.NFS, "mountd reloaded", None) == "Icinga was told: comment on nfs001"
     assert comments(icinga) == [("", "hastwatch", "mountd reloaded")]
 
 
 def test_what_is_told_cannot_break_a_line(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
-    tell(site(pair, place, icinga, 'on_repair = ["comment"]\n'), Remedy.DEVD, "a\nb\x1b[31m", True)
+    tell(context(pair, place, icinga, 'on_repair = ["comment"]\n'), Remedy.DEVD, "a\nb\x1b[31m", True)
     assert comments(icinga) == [("check_devd", "hastwatch", "a\\x0ab\\x1b[31m")]
 
 
 def test_without_permission_there_is_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
-    made = site(pair, place, icinga)
+    made = context(pair, place, icinga)
     place.credentials.write_text(f'user = "{USER}-little"\npassword = "{PASSWORD}"\n')
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
     (entry,) = said(made)
@@ -106,7 +108,7 @@ def test_without_permission_there_is_one_entry(pair: Pair, place: Place, icinga:
 
 
 def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
-    made = site(pair, place, icinga, 'on_repair = ["comment"]\n')
+    made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     icinga.stop()
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
     (entry,) = said(made)
@@ -114,14 +116,14 @@ def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Place, icing
 
 
 def test_credentials_that_others_can_read_are_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
-    made = site(pair, place, icinga)
+    made = context(pair, place, icinga)
     place.credentials.chmod(0o644)
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
     assert "others than its owner may use it" in said(made)[0]
 
 
 def test_where_nothing_is_configured_nothing_is_told(pair: Pair, place: Place) -> None:
-    made = site_of(pair.nodes["nfs001"], place.directory / "state", load(None))
+    made = context_of(pair.nodes["nfs001"], place.directory / "state", load(None))
     assert (tell(made, Remedy.DEVD, "devd restarted", True), said(made)) == ("", [])
 
 

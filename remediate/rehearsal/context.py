@@ -1,10 +1,10 @@
-"""`remediate.site` on a simulated pair: the same code acts on it, in simulated time, and can be killed at any moment.
+"""`remediate.context` on a simulated pair: the same code acts on it, in simulated time, and can be killed anywhere.
 
-    site = site_of(pair.nodes["nfs001"], tmp_path, config)
-    pair.clock.run_task(lambda: converge(site))
+    context = context_of(pair.nodes["nfs001"], tmp_path, config)
+    pair.clock.run_task(lambda: converge(context))
 
 Each node keeps its state in a real directory, `state/NODE`, which it shows as /var/db/hastwatch. Every call makes the
-site of a new process of that node: it lives until its fate (`dying.py`) or until the node loses power.
+context of a new process of that node: it lives until its fate (`dying.py`) or until the node loses power.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from checks.ask import Refused
 from checks.plugin.config import Config
 from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
-from checks.probes.memory import Memory
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import OUTPUT_LIMIT, Completed
+from checks.probes.state_cache import Memory
+from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.sessions import SimulatedLine
 from remediate.session import Line
-from remediate.site import LOOK, PeerWay, Site, Way
 from remediate.state.directory import RUN_DIRECTORY
 from remediate.state.journal import NAME, TAG, Entry, Journal
 from remediate.state.store import StateNotKept, Store, Values
@@ -36,7 +36,7 @@ from remediate.subcommands import answer
 from remediate.timing import Timing
 from simulator.clock import Process, Steps, Task, first_of
 from simulator.dying import Killed, Life
-from simulator.faults.lying_peer import Endless, Lie, answered, way_of
+from simulator.faults.lying_peer import Endless, Lie, answered, transport_of
 from simulator.host.log import MESSAGES
 from simulator.network.link import Traffic
 from simulator.network.sessions import SessionEnd, opened
@@ -52,17 +52,17 @@ CONNECT_TIMEOUT = 3.0
 """Seconds after which the way to a peer that nobody answers for gives up: `ssh -o ConnectTimeout=3`, as documented."""
 
 
-Detached = Callable[[Callable[[Site], object]], object]
-"""Begins a process of its own on a node, which makes a call on the site that it is given."""
+Detached = Callable[[Callable[[Context], object]], object]
+"""Begins a process of its own on a node, which makes a call in the context that it is given."""
 
 
-def site_of(
+def context_of(
     node: SimulatedNode, state: Path, config: Config, life: Life | None = None, detached: Detached | None = None
-) -> Site:
-    """The site of a new process on a node. `life` decides when that is killed; without one only a power cut does.
+) -> Context:
+    """The context of a new process on a node. `life` decides when that is killed; without one only a power cut does.
     `detached` begins what it leaves to another process.
 
-    The peer is asked over the management network; `site._replace(peer=None)` has no way to it.
+    The peer is asked over the management network; `context._replace(peer=None)` has no way to it.
     """
     living = life or Life()
     node.bears(living)
@@ -82,10 +82,10 @@ def site_of(
     def boot() -> str:
         return node.boot_mark or "not known"
 
-    here = WayOfThePair(node, living, memory, detached)
-    return Site(
+    here = PairTransport(node, living, memory, detached)
+    return Context(
         here,
-        PeerWay(WayToThePeer(node, living, memory, config), here),
+        PeerTransport(PairPeerTransport(node, living, memory, config), here),
         config,
         MortalDiskStore(str(directory), living, node),
         MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),
@@ -227,7 +227,7 @@ def login(here: SimulatedNode, there: SimulatedNode) -> Steps[None]:
     yield there.begins(costs.python_hook)
 
 
-class WayOfThePair(Way):
+class PairTransport(Transport):
     """The way of a process to the node it runs on. `via` is not empty, as nothing of this machine is that node's."""
 
     def __init__(self, node: SimulatedNode, life: Life, memory: Memory, detached: Detached | None = None) -> None:
@@ -247,7 +247,7 @@ class WayOfThePair(Way):
         made.known_as(self.simulated.kernel.values["kern.hostname"])
         return made
 
-    def begins(self, call: Callable[[Site], object]) -> bool:
+    def begins(self, call: Callable[[Context], object]) -> bool:
         """A process of the simulated node, where hastwatch is installed on it (`installed.py`). Raises Killed."""
         self._life.check()
         if self._detached is not None:
@@ -259,12 +259,12 @@ class WayOfThePair(Way):
         return SimulatedExtents(self.simulated, self._life, where)
 
 
-class WayToThePeer(WayOfThePair):
+class PairPeerTransport(PairTransport):
     """The way of a process to the other node."""
 
     def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: Config) -> None:
         super().__init__(asking.pair.peer(asking), life, memory)
-        self._asking, self._way, self._config = asking, way_of(asking), config
+        self._asking, self._way, self._config = asking, transport_of(asking), config
 
     @property
     def machine(self) -> Machine | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.memory import Memory
+from checks.probes.state_cache import Memory
 
 
 def test_what_was_kept_comes_back_and_can_be_forgotten(tmp_path: Path) -> None:

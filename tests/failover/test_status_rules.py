@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 
 from checks.probes.carp import CarpState, Vhid
+from checks.probes.carp_demotion import Held, Reason, Why
 from checks.probes.hast import Status
-from checks.probes.hold import Held, Reason, Why
 from checks.probes.maintenance import Maintenance
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
-from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
+from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.failover.resource import Place
-from remediate.failover.verdict import NODE_RULES, RESOURCE_RULES, Verdict, could_take_over, serves, verdict
+from remediate.failover.status_rules import NODE_RULES, RESOURCE_RULES, Verdict, could_take_over, serves, verdict
 from remediate.state.ledger import NOTHING, Copy
 from remediate.state.marker import MarkerState
 
 PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "10.1.101.5", "/hast/home", ())
 ALL = frozenset({"rpcbind", "statd", "lockd", "mountd", "nfsd"})
-ACTIVE = ResourceGlance(
+ACTIVE = ResourceStatus(
     PLACE, CarpState.MASTER, "", HastRole.PRIMARY, Status.COMPLETE, 0, Mounted.WRITABLE, True, None, NOTHING, None
 )
-STANDBY = ResourceGlance(
+STANDBY = ResourceStatus(
     PLACE, CarpState.BACKUP, "", HastRole.SECONDARY, Status.COMPLETE, 0, Mounted.NOTHING, False, True, NOTHING, None
 )
 BASE = frozenset({"rpcbind", "statd", "lockd"})
@@ -30,22 +30,22 @@ DIFFER = Verification(0.0, 60.0, "nfs001", 128, 2097152, differ=1, undecided=0, 
 BROKEN = MarkerState("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
 
 
-def node(name: str, resource: ResourceGlance, daemons: frozenset[str]) -> NodeGlance:
+def node(name: str, resource: ResourceStatus, daemons: frozenset[str]) -> NodeStatus:
     vhid = Vhid("em0", 2, resource.carp or CarpState.INIT, "carp", 1, 0, (), True)
-    made = NodeGlance(name, uptime=60.0, vhids=(vhid,), demotion=0, hastd=True, daemons=daemons)
+    made = NodeStatus(name, uptime=60.0, vhids=(vhid,), demotion=0, hastd=True, daemons=daemons)
     return made._replace(resources={"home": resource})
 
 
-def here(resource: ResourceGlance = ACTIVE, **more: object) -> NodeGlance:
+def here(resource: ResourceStatus = ACTIVE, **more: object) -> NodeStatus:
     return node("nfs001", resource, ALL)._replace(**more)  # type: ignore[arg-type]  # the fields are the test's
 
 
-def there(resource: ResourceGlance = STANDBY, **more: object) -> NodeGlance:
+def there(resource: ResourceStatus = STANDBY, **more: object) -> NodeStatus:
     return node("nfs002", resource, BASE)._replace(**more)  # type: ignore[arg-type]  # the fields are the test's
 
 
-def seen(*nodes: NodeGlance) -> Glance:
-    return Glance(nodes, 60.0)
+def seen(*nodes: NodeStatus) -> PairStatus:
+    return PairStatus(nodes, 60.0)
 
 
 def test_nothing_is_wrong_with_a_healthy_pair() -> None:
@@ -55,7 +55,7 @@ def test_nothing_is_wrong_with_a_healthy_pair() -> None:
 
 
 NODES = {
-    "{node} does not answer": NodeGlance("nfs002", trouble="ssh: no route"),
+    "{node} does not answer": NodeStatus("nfs002", trouble="ssh: no route"),
     "{node} does nothing by itself any more: promotions have failed": there(blocked="2 promotions failed"),
     "hastd is down on {node}": there(hastd=False),
     "CARP is not loaded on {node}": there(carp_loaded=False, demotion=None),
@@ -157,14 +157,14 @@ def test_a_node_whose_daemons_are_not_known_may_serve() -> None:
         (there(STANDBY._replace(split=BROKEN._replace(losing=False))), True),
         (there(STANDBY._replace(role=HastRole.NOT_KNOWN, status=None)), None),
         (there(STANDBY._replace(status=Status.ABSENT)), False),
-        (NodeGlance("nfs002", trouble="x"), None),
+        (NodeStatus("nfs002", trouble="x"), None),
     ],
 )
-def test_a_standby_could_take_over_where_nothing_speaks_against_it(one: NodeGlance, able: bool | None) -> None:
+def test_a_standby_could_take_over_where_nothing_speaks_against_it(one: NodeStatus, able: bool | None) -> None:
     assert could_take_over(one) is able
 
 
-def two(one: ResourceGlance, other: ResourceGlance, name: str, daemons: frozenset[str]) -> NodeGlance:
+def two(one: ResourceStatus, other: ResourceStatus, name: str, daemons: frozenset[str]) -> NodeStatus:
     mail = other._replace(place=PLACE._replace(name="mail", point="/hast/mail"))
     return node(name, one, daemons)._replace(resources={"home": one, "mail": mail})
 
@@ -190,16 +190,16 @@ def two(one: ResourceGlance, other: ResourceGlance, name: str, daemons: frozense
         ((here(), node("nfs002", ACTIVE, ALL)), "nfs001 and nfs002 both serve home", {"home": False}),
         ((here(STANDBY), there()), "nobody serves home", {"home": False}),
         (
-            (here(STANDBY), NodeGlance("nfs002", trouble="x")),
+            (here(STANDBY), NodeStatus("nfs002", trouble="x")),
             "it is not known whether anybody serves home",
             {"home": None},
         ),
-        ((here(), NodeGlance("nfs002", trouble="x")), "nfs001 serves home", {"home": True}),
-        ((NodeGlance("nfs001", trouble="x"),), "the node could not be read", {}),
+        ((here(), NodeStatus("nfs002", trouble="x")), "nfs001 serves home", {"home": True}),
+        ((NodeStatus("nfs001", trouble="x"),), "the node could not be read", {}),
     ],
 )
 def test_the_headline_says_who_serves_what(
-    pair: tuple[NodeGlance, ...], headline: str, served: dict[str, bool | None]
+    pair: tuple[NodeStatus, ...], headline: str, served: dict[str, bool | None]
 ) -> None:
     found = verdict(seen(*pair))
     assert (found.headline, found.served) == (headline, served)

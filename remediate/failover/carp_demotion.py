@@ -17,15 +17,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from checks.probes import carp
-from checks.probes.booted import PATH, same_boot
+from checks.probes.boot_time import PATH, same_boot
+from checks.probes.carp_demotion import MILD, NAME, Reason, Why, from_values, share, to_values
+from checks.probes.carp_demotion import Held as Held
 from checks.probes.errors import NotUnderstood
-from checks.probes.hold import MILD, NAME, Reason, Why, from_values, share, to_values
-from checks.probes.hold import Held as Held
-from checks.probes.times import utc
+from checks.probes.timestamps import utc
+from remediate.context import Context
 from remediate.failover import own_node
-from remediate.failover.outcome import StepFailed
+from remediate.failover.errors import StepFailed
 from remediate.failover.own_node import DEMOTION as OID
-from remediate.site import Site
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store
@@ -47,61 +47,61 @@ def current(store: Store, boot: str, demotion: int) -> Held:
     return share(kept(store), boot, demotion)
 
 
-def hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
+def hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
     where it is so already. One at a time: what two add at once would be written down once. Where nothing can be written
     down the node is held back all the same, and not let go. Raises StepFailed, and ProbeError where the counter cannot
     be read or set."""
-    lock = Lock(site.store, LOCK, _why(wanted := tuple(wanted)), site.timing)
+    lock = Lock(context.store, LOCK, _why(wanted := tuple(wanted)), context.timing)
     try:
         if not lock.acquire(2 * SETS):
             raise StepFailed("the demotion of CARP is left as it is: another process has been changing it for too long")
     except StateError:
-        return _hold(site, boot, wanted, amount)  # what raises the counter does nothing when it is done twice
+        return _hold(context, boot, wanted, amount)  # what raises the counter does nothing when it is done twice
     with lock:
-        return _hold(site, boot, wanted, amount)
+        return _hold(context, boot, wanted, amount)
 
 
-def _hold(site: Site, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
+def _hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
     reasons = tuple(sorted(set(wanted), key=str))
     target = amount if reasons else 0
-    demotion = own_node.demotion(site)
+    demotion = own_node.demotion(context)
     if demotion is None:
         if reasons:
             raise StepFailed(f"this node cannot hold itself back: no {OID}: load carp at boot (loader.conf)")
         return Held(boot=boot)
     if not boot:
-        return _hold_unrecorded(site, reasons, target, demotion, f"{PATH} cannot be read or made")
+        return _hold_unrecorded(context, reasons, target, demotion, f"{PATH} cannot be read or made")
     try:
-        held = _begun(site, boot, demotion)
+        held = _begun(context, boot, demotion)
         if target != held.amount:
-            since = utc(site.timing.wall())
-            return _change(site, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
-        if reasons == held.reasons and not _is_settled(site.store, held):
+            since = utc(context.timing.wall())
+            return _change(context, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
+        if reasons == held.reasons and not _is_settled(context.store, held):
             with suppress(StateError):  # it is written down, if not where the checks look, or as one that was begun
-                _write(site.store, held)
+                _write(context.store, held)
         if reasons != held.reasons:
-            _write(site.store, held._replace(reasons=reasons))
-            site.journal.entry("hold", why=_why(reasons), result="the reasons have changed", severity=INFO)
+            _write(context.store, held._replace(reasons=reasons))
+            context.journal.entry("hold", why=_why(reasons), result="the reasons have changed", severity=INFO)
         return held._replace(reasons=reasons)
     except StateError as error:
-        return _hold_unrecorded(site, reasons, target, demotion, str(error))
+        return _hold_unrecorded(context, reasons, target, demotion, str(error))
 
 
-def _begun(site: Site, boot: str, demotion: int) -> Held:
+def _begun(context: Context, boot: str, demotion: int) -> Held:
     """What of ours is in the counter. A record that cannot be read is begun anew: nothing of what is there is ours.
     Raises StateError where nothing can be written down."""
     try:
-        return current(site.store, boot, demotion)
+        return current(context.store, boot, demotion)
     except StateUnreadable as error:
-        for store in _places(site.store):
+        for store in _places(context.store):
             store.remove(NAME)
         left = f"{OID} is {demotion}, and what of it is from hastwatch is not known; `sysctl {OID}=-N` takes N back"
-        site.journal.entry("hold", why=str(error), result=left, severity=WARNING)
+        context.journal.entry("hold", why=str(error), result=left, severity=WARNING)
         return Held(boot=boot)
 
 
-def _hold_unrecorded(site: Site, reasons: tuple[Reason, ...], target: int, demotion: int, why: str) -> Held:
+def _hold_unrecorded(context: Context, reasons: tuple[Reason, ...], target: int, demotion: int, why: str) -> Held:
     """Nobody can tell later what of the counter is ours, because it cannot be written down or the boot has no mark
     (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. A node that
     could serve is not held back for that price. Raises StepFailed, and ProbeError."""
@@ -112,9 +112,9 @@ def _hold_unrecorded(site: Site, reasons: tuple[Reason, ...], target: int, demot
     if all(reason.why in MILD for reason in reasons):
         raise StepFailed(f"{OID} is left at {demotion}, because it cannot be written down ({_why(reasons)}): {why}")
     if demotion < target:
-        _add(site, target - demotion)
+        _add(context, target - demotion)
         result = f"{OID} is {target}; that is not taken back by hastwatch: {why}"
-        site.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
+        context.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
     return Held(reasons, target, target)
 
 
@@ -144,15 +144,15 @@ def shutting_down(store: Store, boot: str) -> bool:
     return Reason(Why.SHUTDOWN) in held.reasons and same_boot(held.boot, boot)
 
 
-def _change(site: Site, way: Held, before: tuple[Reason, ...]) -> Held:
+def _change(context: Context, way: Held, before: tuple[Reason, ...]) -> Held:
     """Write down, do, look, write down."""
-    _write(site.store, way)
+    _write(context.store, way)
     step = way.target - way.amount
-    seen = _add(site, step)
+    seen = _add(context, step)
     with suppress(StateError):  # what was written down before tells it too, by what the counter is (`share`)
-        _write(site.store, way._replace(amount=way.target))
+        _write(context.store, way._replace(amount=way.target))
     expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
-    site.journal.entry(
+    context.journal.entry(
         "hold" if way.target else "release",
         why=_why(way.reasons) if way.target else f"no reason is left ({_why(before)})",
         result=f"{OID} is {seen}, {way.target} of it from here{expected}",
@@ -161,18 +161,18 @@ def _change(site: Site, way: Held, before: tuple[Reason, ...]) -> Held:
     return way._replace(amount=way.target)
 
 
-def _add(site: Site, step: int) -> int:
+def _add(context: Context, step: int) -> int:
     """What the counter is then: sysctl(8) prints `OID: OLD -> NEW` and reads NEW again for it (sysctl.c, parse()).
     Raises StepFailed, and ProbeError."""
-    machine = site.here.machine
+    machine = context.here.machine
     if machine:
         machine.set_integer(OID, step)
         return machine.integer(OID)
-    done = site.here.act((SYSCTL, f"{OID}={step}"), SETS)
+    done = context.here.act((SYSCTL, f"{OID}={step}"), SETS)
     if done.status != 0:
         raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
     found = re.fullmatch(rf"{re.escape(OID)}: -?\d+ -> (-?\d+)", done.stdout.strip(), re.ASCII)
-    return int(found[1]) if found else carp.settings(site.here.node()).demotion
+    return int(found[1]) if found else carp.settings(context.here.node()).demotion
 
 
 def _why(reasons: tuple[Reason, ...]) -> str:

@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable
 
 from checks.probes.hast import Metadata
-from checks.probes.times import utc
-from remediate.failover.outcome import StepFailed
+from checks.probes.timestamps import utc
+from remediate.context import Context
+from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place
 from remediate.recovery import readonly, salvage
 from remediate.recovery.trees import DirectoryTree, Listed, RemoteTree, Tree
-from remediate.site import Site
 
 MARGIN = 60.0
 """Seconds before the connection was lost from which on a change counts as one that the other copy may lack: a primary
@@ -38,40 +38,40 @@ class Keeper:
     def __init__(self, mode: Mode, target: str = "") -> None:
         self.mode, self.target = mode, target
 
-    def losing(self, site: Site, point: str) -> Tree:
+    def losing(self, context: Context, point: str) -> Tree:
         """The losing copy, mounted read-only at `point` on this node."""
         return DirectoryTree(point)
 
-    def winner(self, site: Site, place: Place) -> Listed:
+    def winner(self, context: Context, place: Place) -> Listed:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
-        if site.peer is None:
+        if context.peer is None:
             raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
-        return RemoteTree(site.peer, site.config.failover.peer_hastwatch, place.point)
+        return RemoteTree(context.peer, context.config.failover.peer_hastwatch, place.point)
 
-    def make_ready(self, site: Site, name: str) -> None:
+    def make_ready(self, context: Context, name: str) -> None:
         """Make the place where it is to be kept, before anything else is done. Raises StepFailed where nothing can be
         kept there."""
         if self.mode is not Mode.RESYNC:
-            salvage.make_ready(site, name, self.target)
+            salvage.make_ready(context, name, self.target)
 
     def keep(
-        self, site: Site, place: Place, metadata: Metadata, since: float | None, incident: str,
+        self, context: Context, place: Place, metadata: Metadata, since: float | None, incident: str,
         watch: Callable[[str], None],
     ) -> str:  # fmt: skip
         """Keep it and read it back; a sentence that says where it is, or why there is nothing to keep. `since`: when
         the copies parted, where that is known. Raises StepFailed, ProbeError."""
         if self.mode is Mode.IMAGE:
-            return salvage.image(site, place, metadata, self.target, incident, watch)
-        with readonly.opened(site, place, metadata) as point:
-            losing = self.losing(site, point)
+            return salvage.image(context, place, metadata, self.target, incident, watch)
+        with readonly.opened(context, place, metadata) as point:
+            losing = self.losing(context, point)
             if self.mode is Mode.RESYNC:
-                return self.prove(site, place, losing, since, readonly.unclean(site, place))
+                return self.prove(context, place, losing, since, readonly.unclean(context, place))
             apart = math.inf if since is None else since - MARGIN
-            winner = self.winner(site, place)
-            made = salvage.salvage(site, place.name, losing, winner, apart, self.target, incident, watch)
-        return f"{salvage.verify(site, made)} at {made.where}"
+            winner = self.winner(context, place)
+            made = salvage.salvage(context, place.name, losing, winner, apart, self.target, incident, watch)
+        return f"{salvage.verify(context, made)} at {made.where}"
 
-    def prove(self, site: Site, place: Place, losing: Tree, since: float | None, unclean: str) -> str:
+    def prove(self, context: Context, place: Place, losing: Tree, since: float | None, unclean: str) -> str:
         """Prove that this copy holds nothing that a client was told was safe and that the other copy lacks: either no
         inode of it was changed since the copies parted, or every file of it is the same on the other node. The times
         of inodes prove nothing on a file system that was not unmounted cleanly (`unclean`: why, or empty). The proof,
@@ -81,7 +81,7 @@ class Keeper:
             changed = salvage.unchanged_since(losing, since, MARGIN)
             if not changed:
                 return f"proven: nothing on this copy was changed since {utc(since - MARGIN)}, before the copies parted"
-        different = salvage.first_difference(losing, self.winner(site, place))
+        different = salvage.first_difference(losing, self.winner(context, place))
         if different:
             raise StepFailed(f"this copy may hold what the other one lacks: {changed}; {different}: salvage it")
         return "proven: every file of this copy is the same on the other node"

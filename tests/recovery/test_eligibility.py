@@ -1,6 +1,6 @@
 """The verdict and the guard over every evidence, and over evidence of which one piece is a lie or is missing.
 
-`python -m tests.recovery.test_verdict` prints how many there are.
+`python -m tests.recovery.test_eligibility` prints how many there are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from checks.probes.hast import Metadata, Role
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
 from remediate.failover.reach import Answer, Served
+from remediate.recovery.eligibility import REFUSALS, Kind, judge, may_create
 from remediate.recovery.evidence import Evidence, Side
-from remediate.recovery.verdict import REFUSALS, Kind, judge, may_create
 
 ALL = frozenset(SERVING)
 FLAG = (False, True)

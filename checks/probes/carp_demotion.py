@@ -1,6 +1,6 @@
 """How far a node holds itself back in CARP, and why: what hastwatch wrote down of its share in net.inet.carp.demotion.
 
-`remediate.failover.hold` leaves a file in the state directory, one JSON object
+`remediate.failover.carp_demotion` leaves a file in the state directory, one JSON object
 
     {"version": 2, "reasons": [{"why": "stale", "about": "home"}], "amount": 240, "target": 240, "before": 0,
      "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z", "number": 7}
@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
 from checks.probes.errors import NotFound, NotUnderstood
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
 """Reasons of a node that refused a promotion: they hold a standby back until it is connected again, though only as
 MASTER it compares the copies. Else two such nodes would throw the address at each other."""
 HALF = (Why.NO_FAILBACK, Why.NOT_CONNECTED, Why.APART)
-"""Reasons for which a node holds back by half (`remediate.failover.fitness.amount`)."""
+"""Reasons for which a node holds back by half (`remediate.failover.demotion_reasons.amount`)."""
 MILD = (*HALF, Why.QUIET, Why.WROTE_LESS)
 """Reasons of a node that could serve if it had to, or does."""
 
@@ -97,8 +97,8 @@ class Reason(NamedTuple):
 
 class Held(NamedTuple):
     """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
-    when the counter stood at `before`. `boot`: the mark of the boot that it is of (`booted`). `number` rises with every
-    record: of two, the higher one is the newer."""
+    when the counter stood at `before`. `boot`: the mark of the boot that it is of (`boot_time`). `number` rises with
+    every record: of two, the higher one is the newer."""
 
     reasons: tuple[Reason, ...] = ()
     amount: int = 0

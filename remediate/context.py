@@ -1,7 +1,7 @@
 """Where hastwatch acts: this node, the way to the other one, the configuration, what is remembered, whose time passes.
 
-One value is handed to everything in `remediate` instead of globals, so that a simulated node (`rehearsal.site`) takes
-the place of a real one and no other code knows.
+One value is handed to everything in `remediate` instead of globals, so that a simulated node (`rehearsal.context`)
+takes the place of a real one and no other code knows.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import Config
 from checks.probes.errors import Failed
-from checks.probes.given_up import GivenUpCommands
 from checks.probes.hast_conf import refuse_stranger
+from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.identity import tell_apart
-from checks.probes.memory import Memory
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
+from checks.probes.state_cache import Memory
 from remediate.machine import Machine, this_machine
 from remediate.state.journal import Journal
 from remediate.state.store import Store
@@ -30,7 +30,7 @@ LOOK = 20.0
 """Seconds that one look at a node may take; a single command of it 40 % of that (`checks.probes.node.SHARE`)."""
 
 
-class Way:
+class Transport:
     """How a node is reached: to look at it, and to act on it."""
 
     def __init__(self, via: tuple[str, ...], given_up: Memory) -> None:
@@ -54,7 +54,7 @@ class Way:
         node = self.node(seconds)
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
 
-    def begins(self, call: Callable[[Site], object]) -> bool:
+    def begins(self, call: Callable[[Context], object]) -> bool:
         """Begin a process on the node that makes a call, where its processes are not those of this machine. Whether it
         was begun: if not, `remediate.detached` forks. Raises OSError."""
         return False
@@ -74,12 +74,12 @@ class Way:
         return LocalExtents(where)
 
 
-class PeerWay(Way):
+class PeerTransport(Transport):
     """The way to the other node. Nothing is asked of what it leads to before that is known to be the other node of
     hast.conf: with one configuration file on both nodes the way of one of them leads back, and a node that takes its
     own answers, or a stranger's, for the other's gives way for ever, or believes that it may be promoted."""
 
-    def __init__(self, way: Way, here: Way) -> None:
+    def __init__(self, way: Transport, here: Transport) -> None:
         self.via = way.via
         self._way, self._here = way, here
         self._host_name = self._called = ""
@@ -91,8 +91,8 @@ class PeerWay(Way):
         return self._answered
 
     def node(self, seconds: float = LOOK) -> Node:
-        """As Way does it, and the first time in a process after a look which machine it is. Raises NotTheOther where it
-        is not the other node, and ProbeError where that is not known."""
+        """As Transport does it, and the first time in a process after a look which machine it is. Raises NotTheOther
+        where it is not the other node, and ProbeError where that is not known."""
         made = self._way.node(seconds)
         if not self._host_name:
             here = self._here.node(seconds)
@@ -104,16 +104,16 @@ class PeerWay(Way):
         return made
 
     def talk(self, argv: tuple[str, ...]) -> Line:
-        """As Way does it, with the other node alone."""
+        """As Transport does it, with the other node alone."""
         self.node()
         return self._way.talk(argv)
 
 
-class Site(NamedTuple):
+class Context(NamedTuple):
     """All that an action works with."""
 
-    here: Way
-    peer: PeerWay | None
+    here: Transport
+    peer: PeerTransport | None
     config: Config
     store: Store
     journal: Journal

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.hold import Reason, Why
-from remediate.failover import hold
-from remediate.failover.outcome import StepFailed
-from remediate.site import Site
+from checks.probes.carp_demotion import Reason, Why
+from remediate.context import Context
+from remediate.failover import carp_demotion
+from remediate.failover.errors import StepFailed
 from remediate.state.lock import Lock
 from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -27,33 +27,36 @@ def boot(pair: InstalledPair) -> str:
 def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(state: Path) -> None:
     pair = installed_pair(state)
     now = boot(pair)
-    lock = Lock(pair.store(pair.standby), hold.LOCK, "a test", Timing())
+    lock = Lock(pair.store(pair.standby), carp_demotion.LOCK, "a test", Timing())
     assert lock.acquire(0)
-    both = [pair.begins(pair.standby, lambda site: hold.hold(site, now, {Reason(Why.RECOVERY)}, 240)) for _ in range(2)]
+    both = [
+        pair.begins(pair.standby, lambda context: carp_demotion.hold(context, now, {Reason(Why.RECOVERY)}, 240))
+        for _ in range(2)
+    ]
     pair.passes(5)
     assert demotion(pair) == 0 and not any(task.done for task in both)
     lock.release()
     pair.passes(5)
     assert all(task.done for task in both)
     assert demotion(pair) == pair.share(pair.standby) == 240
-    released = pair.begins(pair.standby, lambda site: hold.hold(site, now, (), 0))
+    released = pair.begins(pair.standby, lambda context: carp_demotion.hold(context, now, (), 0))
     pair.passes(5)
     assert released.done and demotion(pair) == 0
 
 
 def test_one_that_does_so_for_too_long_is_named_and_nothing_is_changed(state: Path) -> None:
     pair = installed_pair(state)
-    lock = Lock(pair.store(pair.standby), hold.LOCK, "a test", Timing())
+    lock = Lock(pair.store(pair.standby), carp_demotion.LOCK, "a test", Timing())
     assert lock.acquire(0)
     waiting = pair.begins(pair.standby, failing)
-    pair.passes(hold.SETS * 2 + 1)
+    pair.passes(carp_demotion.SETS * 2 + 1)
     lock.release()
     assert waiting.value == "the demotion of CARP is left as it is: another process has been changing it for too long"
     assert demotion(pair) == 0
 
 
-def failing(site: Site) -> str:
+def failing(context: Context) -> str:
     """Why the node could not be held back."""
     with pytest.raises(StepFailed) as raised:
-        hold.hold(site, "1" * 32, {Reason(Why.RECOVERY)}, 240)
+        carp_demotion.hold(context, "1" * 32, {Reason(Why.RECOVERY)}, 240)
     return str(raised.value)

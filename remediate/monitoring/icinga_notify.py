@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from checks.plugin.config import ConfigError
 from checks.plugin.submission import TOLD
 from checks.plugin.text import plain
-from remediate.events.remedy import Remedy
+from remediate.context import Context
+from remediate.events.repair_request import Remedy
 from remediate.monitoring.answer import Answer
-from remediate.site import Site
 from remediate.state.journal import WARNING
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ NOT_FOUND, NO_PROBLEM = 404, 409
 """What Icinga answers where there is no such service or host, and to the acknowledgement of one that is well."""
 
 
-def tell(site: Site, remedy: Remedy, sentence: str, helped: bool | None) -> str:
+def tell(context: Context, remedy: Remedy, sentence: str, helped: bool | None) -> str:
     """Tell of a repair: to the service of the check that leads to it, or to the host where there is no such service.
     Where the repair did not help nothing is acknowledged and no downtime begins: humans have to hear of it. Gives what
     was told, in one sentence; empty where nothing was to be told, or nothing could be. Raises nothing."""
-    said = site.config.submission
+    said = context.config.submission
     wanted = said.icinga.on_repair if said else ()
     kinds = [kind for kind in TOLD if kind in wanted and (kind == "comment" or helped is not False)]
     if not said or not kinds:
@@ -56,14 +56,14 @@ def tell(site: Site, remedy: Remedy, sentence: str, helped: bool | None) -> str:
     try:
         icinga = Icinga(said.icinga)
         for kind in kinds:
-            body = {"author": AUTHOR, "comment": plain(sentence, LONGEST), **_times(kind, site.timing.wall())}
+            body = {"author": AUTHOR, "comment": plain(sentence, LONGEST), **_times(kind, context.timing.wall())}
             place, trouble = _told(icinga, ACTIONS[kind], names, body)
             told += [f"{kind} on {place}"] if place else []
             troubles += [f"{kind}: {trouble}"] if trouble else []
     except ConfigError as error:
         troubles.append(str(error))
     if troubles:
-        site.journal.entry("telling", why=f"repair {remedy.value}", result="; ".join(troubles), severity=WARNING)
+        context.journal.entry("telling", why=f"repair {remedy.value}", result="; ".join(troubles), severity=WARNING)
     return f"Icinga was told: {', '.join(told)}" if told else ""
 
 

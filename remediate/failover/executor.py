@@ -12,16 +12,17 @@ from contextlib import suppress
 from functools import partial
 
 from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.hold import Reason, Why
+from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
+    carp_demotion,
+    demotion_reasons,
     devices,
     filesystems,
-    fitness,
-    hold,
     newest,
     own_copy,
     own_node,
@@ -37,13 +38,12 @@ from remediate.failover import (
 )
 from remediate.failover.behind import behind
 from remediate.failover.devices import OnDevice
+from remediate.failover.errors import NoDevice, NotYet, StepFailed, Superseded
 from remediate.failover.facts import Leaving, Peer
 from remediate.failover.observe import Seen
-from remediate.failover.outcome import NoDevice, NotYet, StepFailed, Superseded
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import Place, places
 from remediate.failover.steps import AIDS, PROMOTES, Do, Step
-from remediate.site import Site
 from remediate.state import maintenance
 from remediate.state.journal import ERR, INFO, NOTICE, Level
 from remediate.state.ledger import Copy
@@ -57,20 +57,20 @@ LONG = 1.0
 """Seconds of waiting after which the other node is looked at again, and both disks: it may have written alone."""
 
 
-class Carrier:
+class Executor:
     """Carries out one plan for what was seen. `watch` is told of every step before it is done, for progress. `heed` is
     called before every step and raises Superseded where the plan is not wanted any more; by default CARP is read."""
 
     def __init__(
         self,
-        site: Site,
+        context: Context,
         seen: Seen,
         run: str,
         watch: Callable[[str], None],
         heed: Callable[[Step], None] | None = None,
     ) -> None:
-        self.site, self.seen, self.run, self.watch = site, seen, run, watch
-        self._began = site.timing.now()
+        self.context, self.seen, self.run, self.watch = context, seen, run, watch
+        self._began = context.timing.now()
         self._heed = heed
         self.failed: dict[str, str] = {}
         """Resource (empty for the node): why one of its steps failed."""
@@ -90,7 +90,7 @@ class Carrier:
         self._taken: frozenset[str] = frozenset()
         """The resources whose role is taken."""
         self._rejecting: set[str] = set()
-        """Addresses of the other node that are rejected now, by a route of this carrier."""
+        """Addresses of the other node that are rejected now, by a route of this executor."""
         self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
         self._looked: dict[str, peer.Standing] = {}
@@ -112,7 +112,7 @@ class Carrier:
                 self._track((Step(Do.ADMIT_PEER, names=tuple(sorted(self._rejecting))),), heedless=True)
 
     def _stage(self, stage: Stage, heedless: bool) -> None:
-        self.site.timing.together([partial(self._track, track, heedless) for track in stage])
+        self.context.timing.together([partial(self._track, track, heedless) for track in stage])
 
     def _track(self, track: Track, heedless: bool) -> None:
         for step in track:
@@ -120,7 +120,7 @@ class Carrier:
             doing = self._counting(started)
             if not heedless and step.do not in AIDS:
                 doing.refuse_superseded(step)
-            began = self.site.timing.now()
+            began = self.context.timing.now()
             self.watch(str(step))
             try:
                 result = doing._do(step)
@@ -139,23 +139,23 @@ class Carrier:
             self.steps += 1
             self._journal(step, result or "done", began, started)
             if self.told is not None:
-                self.told(step, self.site.timing.now() - began, len(started))
+                self.told(step, self.context.timing.now() - began, len(started))
 
-    def _counting(self, started: Started) -> Carrier:
-        """The same carrier, as what one step does it with: tracks go at the same time, and each counts its own."""
+    def _counting(self, started: Started) -> Executor:
+        """The same executor, as what one step does it with: tracks go at the same time, and each counts its own."""
         made = copy.copy(self)
-        made.site = counted(self.site, started)
+        made.context = counted(self.context, started)
         return made
 
     def _journal(self, step: Step, result: str, began: float, started: Started, severity: Level = INFO) -> None:
         self.processes += len(started)
-        self.site.journal.entry(
+        self.context.journal.entry(
             "step",
             resource=step.resource,
             step=str(step),
             why=step.do.value,
             result=result,
-            seconds=self.site.timing.now() - began,
+            seconds=self.context.timing.now() - began,
             processes=len(started),
             severity=severity,
             run=self.run,
@@ -164,14 +164,14 @@ class Carrier:
     def refuse_superseded(self, step: Step) -> None:
         """Raise Superseded where what the plan was made for is not so any more."""
         self._refuse_in_maintenance(step)
-        if step.do in PROMOTES and hold.shutting_down(self.site.store, self.seen.facts.boot_id):
+        if step.do in PROMOTES and carp_demotion.shutting_down(self.context.store, self.seen.facts.boot_id):
             raise Superseded(f"before {step}: this node shuts down")
         (self._heed or self._refuse_other_carp)(step)
 
     def _refuse_other_carp(self, step: Step) -> None:
         """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""
         try:
-            vhids = own_node.vhids(self.site, self.seen.vhids)
+            vhids = own_node.vhids(self.context, self.seen.vhids)
         except ProbeError as error:
             raise Superseded(f"before {step}: CARP cannot be read: {error}") from None
         for name in [step.resource] if step.resource else list(self.seen.places):
@@ -186,15 +186,15 @@ class Carrier:
     def _is_given_away(self, was: CarpState | None, now: CarpState | None) -> bool:
         """Whether the change is what this node's own hold was for: the address has gone where the plan wants it. Once
         it is gone, every further change is somebody else's doing."""
-        why = fitness.LEAVES.get(self.seen.facts.node.leaving)
+        why = demotion_reasons.LEAVES.get(self.seen.facts.node.leaving)
         moved = was is CarpState.MASTER and now is CarpState.BACKUP
-        return why is not None and moved and Reason(why) in hold.reasons(self.site.store)
+        return why is not None and moved and Reason(why) in carp_demotion.reasons(self.context.store)
 
     def _refuse_in_maintenance(self, step: Step) -> None:
         """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,
         and everything else does."""
         try:
-            suspended = maintenance.begun(self.site.store, self.site.timing.wall())
+            suspended = maintenance.begun(self.context.store, self.context.timing.wall())
         except StateUnreadable as error:
             if step.do in PROMOTES and not self.seen.facts.unsure:
                 raise Superseded(f"before {step}: {error}") from None
@@ -204,20 +204,20 @@ class Carrier:
 
     def _do(self, step: Step) -> str:
         """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""
-        site, do = self.site, step.do
+        context, do = self.context, step.do
         if do is Do.SILENCE:
-            return silence.begin(site)
+            return silence.begin(context)
         if do is Do.STOP_SERVING:
-            return services.stop(site, step.names)
+            return services.stop(context, step.names)
         if do in (Do.START_BASE, Do.START_SERVING):
             self._see_what_zfs_shares()
             if do is Do.START_SERVING:
                 self._is_no_standby()
             up = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
             points = tuple(place.point for place in up)
-            services.start(site, step.names, points, self._may_run(step.names))
+            services.start(context, step.names, points, self._may_run(step.names))
             if not up or not all(place.address for place in up):  # else VERIFY sees it as a client does
-                services.await_running(site, step.names)
+                services.await_running(context, step.names)
         elif do is Do.REJECT_PEER:
             return self._reject(step.names)
         elif do is Do.ADMIT_PEER:
@@ -229,39 +229,39 @@ class Carrier:
     def _see_what_zfs_shares(self) -> None:
         """What has the property sharenfs is in /etc/zfs/exports from the import of its pool on, and not before. All
         tracks see it."""
-        known, site = self.seen.places, self.site
+        known, context = self.seen.places, self.context
         late = tuple(
             name for name, on in self._found.items() if on.kind == "zfs" and name in known and not known[name].exported
         )
         if late:
-            for name, place in places(site.here.node(), site.config, late).items():
+            for name, place in places(context.here.node(), context.config, late).items():
                 known[name] = known[name]._replace(exported=place.exported, unexported=place.unexported)
 
     def _is_no_standby(self) -> None:
         """The data are here: that this copy was not connected is no reason any more to hold back. Kept to the end of
         the plan, it would lose the address to the other node, which is let go when its own copy is complete. Raises
         nothing: the next convergence looks again."""
-        held = hold.reasons(self.site.store)
+        held = carp_demotion.reasons(self.context.store)
         left = {each for each in held if each.why is not Why.NOT_CONNECTED or each.about not in self._taken}
         if left != set(held):
-            share = fitness.amount(left, int(self.site.config.failover.demotion))
+            share = demotion_reasons.amount(left, int(self.context.config.failover.demotion))
             with suppress(StepFailed, ProbeError):
-                hold.hold(self.site, self.seen.facts.boot_id, left, share)
+                carp_demotion.hold(self.context, self.seen.facts.boot_id, left, share)
 
     def _may_run(self, names: tuple[str, ...]) -> bool:
         """Whether any of these runs, as far as is known: else they are started without another look. rc(8) may start
         them while the node boots, and a second nfsd takes the registration of the first with it (nfsd.c,
         nfsd_exit())."""
-        facts, age = self.seen.facts, self.site.timing.now() - self.seen.at
+        facts, age = self.seen.facts, self.context.timing.now() - self.seen.at
         ran = not (facts.node.serving | facts.node.base).isdisjoint(names)
-        return ran or age > FRESH or facts.uptime < self.site.config.failover.boot_window
+        return ran or age > FRESH or facts.uptime < self.context.config.failover.boot_window
 
     def _reject(self, addresses: tuple[str, ...]) -> str:
         """Only where the other node is known to be gone, by the last look at it."""
         for name in self._taken:
             if not self.is_gone(name):
                 return f"not done: for {name} the other node is not known to be gone"
-        done = peer_route.reject(self.site, addresses)
+        done = peer_route.reject(self.context, addresses)
         self._rejecting.update(addresses)
         return done
 
@@ -273,61 +273,61 @@ class Carrier:
     def _admit(self, addresses: tuple[str, ...]) -> str:
         fresh = self._rejecting == set(addresses)
         self._rejecting.clear()
-        return (peer_route.remove if fresh else peer_route.remove_left)(self.site, addresses)
+        return (peer_route.remove if fresh else peer_route.remove_left)(self.context, addresses)
 
     def _of_a_resource(self, do: Do, place: Place) -> str:
-        site = self.site
+        context = self.context
         done: dict[Do, Callable[[], str | None]] = {
             Do.AWAIT_PEER: lambda: self._await_peer(place),
             Do.SETTLE: lambda: self._settle(place),
             Do.BECOME_PRIMARY: lambda: self._become_primary(place),
-            Do.AWAIT_DEVICE: lambda: roles.await_device(site, place),
-            Do.ATTACH: lambda: devices.attach(site, place),
-            Do.DETACH: lambda: devices.detach(site, place),
+            Do.AWAIT_DEVICE: lambda: roles.await_device(context, place),
+            Do.ATTACH: lambda: devices.attach(context, place),
+            Do.DETACH: lambda: devices.detach(context, place),
             Do.CHECK: lambda: self._check(place),
-            Do.UNPROTECT: lambda: filesystems.protect(site, place, False),
-            Do.MOUNT: lambda: filesystems.mount(site, place, self._on(place)),
-            Do.VERIFY: lambda: reach.verify(site, place, partial(self.refuse_superseded, Step(do, place.name))),
-            Do.WAKE: lambda: waking.wake(site, place, self.seen.vhids),
-            Do.UNMOUNT: lambda: filesystems.unmount(site, place),
+            Do.UNPROTECT: lambda: filesystems.protect(context, place, False),
+            Do.MOUNT: lambda: filesystems.mount(context, place, self._on(place)),
+            Do.VERIFY: lambda: reach.verify(context, place, partial(self.refuse_superseded, Step(do, place.name))),
+            Do.WAKE: lambda: waking.wake(context, place, self.seen.vhids),
+            Do.UNMOUNT: lambda: filesystems.unmount(context, place),
             Do.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
             Do.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
-            Do.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(site, place),
-            Do.PROTECT: lambda: filesystems.protect(site, place, True),
+            Do.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(context, place),
+            Do.PROTECT: lambda: filesystems.protect(context, place, True),
         }
         return done[do]() or ""
 
     def _check(self, place: Place) -> str:
-        self._found[place.name], done = devices.check(self.site, place)
+        self._found[place.name], done = devices.check(self.context, place)
         return done
 
     def _on(self, place: Place) -> OnDevice:
         """Where and what the file system is, looked at once."""
         if place.name not in self._found:
-            self._found[place.name] = devices.find(self.site, place)
+            self._found[place.name] = devices.find(self.context, place)
         return self._found[place.name]
 
     def _become_primary(self, place: Place) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
         devd may tell of CARP before a boot is known for one."""
-        kept, heedless = own_copy.known(self.site, place.name), self.site.config.failover.promote_stale
+        kept, heedless = own_copy.known(self.context, place.name), self.context.config.failover.promote_stale
         if kept.damage is not None and not self.seen.facts.said[place.name].damage:
             raise Superseded(f"before {place.name} becomes primary: {kept.damage.sentence}")
         told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
-        lately = compared and self.site.timing.now() - self._began <= LONG
+        lately = compared and self.context.timing.now() - self._began <= LONG
         looked = self._looked.get(place.name)
         answers = looked is not None and looked.asked
         if told or (answers and not lately):
-            found = behind(self.site, place.name, None, asked=True)
+            found = behind(self.context, place.name, None, asked=True)
             against = found.split or found.no_copy or ("" if heedless else found.stale)
             if against:
                 raise Superseded(f"before {place.name} becomes primary: {against}")
             compared = compared or found.dumps
-        unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.site, place.name)
+        unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.context, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
-        return roles.become_primary(self.site, place, self.seen.facts, partial(self._take_alone, place))
+        return roles.become_primary(self.context, place, self.seen.facts, partial(self._take_alone, place))
 
     def _take_alone(self, place: Place) -> None:
         """The device is late: the other node may have died since it let go, and the worker waits for a connection that
@@ -337,7 +337,7 @@ class Carrier:
         remote = self.seen.facts.resources[place.name].remote
         if remote in self._rejecting or not remote:
             return
-        looked = peer.look(self.site, place)
+        looked = peer.look(self.context, place)
         for name in self._taken:
             if self.seen.facts.resources[name].remote == remote:
                 self._looked[name] = looked
@@ -351,14 +351,14 @@ class Carrier:
             return
         if remote in self._rejecting:
             result = "the role is taken again, with connections to the other node rejected"
-            self.site.journal.entry("gone", resource=place.name, why=looked.says, result=result, run=self.run,
-                                    severity=NOTICE)  # fmt: skip
-            roles.give(self.site, place, Role.SECONDARY)
-            roles.give(self.site, place, Role.PRIMARY)
+            self.context.journal.entry("gone", resource=place.name, why=looked.says, result=result, run=self.run,
+                                       severity=NOTICE)  # fmt: skip
+            roles.give(self.context, place, Role.SECONDARY)
+            roles.give(self.context, place, Role.PRIMARY)
 
     @property
     def _awaits_the_other(self) -> bool:
-        policy = self.site.config.failover
+        policy = self.context.config.failover
         return policy.boot_alone == "wait" and not policy.promote_stale
 
     def _give_up(self, place: Place, role: Role) -> None:
@@ -366,16 +366,16 @@ class Carrier:
         writes by itself, may have reached the device meanwhile, and hastd on the other node may have died."""
         if self.seen.facts.resources[place.name].role_first:
             remote = self.seen.resources[place.name].remoteaddr
-            void = parting.why_void(self.site, place.name, remote, lambda: self._carp_now(place))
+            void = parting.why_void(self.context, place.name, remote, lambda: self._carp_now(place))
             if void:
                 raise Superseded(f"before the role of {place.name} is given up: {void}")
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
-            newest.look(self.site, place.name)  # the unmount may have been its first write alone
-        roles.become(self.site, place, role)
+            newest.look(self.context, place.name)  # the unmount may have been its first write alone
+        roles.become(self.context, place, role)
 
     def _carp_now(self, place: Place) -> CarpState | None:
         """Raises ProbeError."""
-        return place.asks(own_node.vhids(self.site, self.seen.vhids)).state
+        return place.asks(own_node.vhids(self.context, self.seen.vhids)).state
 
     def _is_up(self, name: str) -> bool:
         """Whether the resource is served here when the plan is through: it is not, where the address is not here."""
@@ -384,34 +384,34 @@ class Carrier:
     def _await_peer(self, place: Place) -> str:
         """Wait until the other node has let go; give up when CARP changes meanwhile, or hastd dies here."""
         step = Step(Do.AWAIT_PEER, place.name)
-        longest = self.site.config.failover.let_go
-        ends = self.site.timing.now() + longest
+        longest = self.context.config.failover.let_go
+        ends = self.context.timing.now() + longest
         while True:
             self.refuse_superseded(step)
-            last = self._looked[place.name] = peer.look(self.site, place)
+            last = self._looked[place.name] = peer.look(self.context, place)
             if last.without_hastd:
                 raise Superseded(f"during {step}: {last.says}")
             if last.peer in (Peer.LET_GO, Peer.GONE):
                 return last.says
-            if self.site.timing.now() >= ends:
+            if self.context.timing.now() >= ends:
                 raise NotYet(f"the other node has not let go within {longest:g} s: {last.says}")
-            peer.await_news(self.site, place)
+            peer.await_news(self.context, place)
 
     def _settle(self, place: Place) -> str:
         """Wait until CARP has been MASTER for the settle time; give up when it changes. After a long wait look at the
         other node again."""
         step, ends = Step(Do.SETTLE, place.name), self.seen.settles.get(place.name, 0.0)
-        seconds = max(0.0, ends - self.site.timing.now())
+        seconds = max(0.0, ends - self.context.timing.now())
 
         def settled() -> bool:
             self.refuse_superseded(step)
-            return self.site.timing.now() >= ends
+            return self.context.timing.now() >= ends
 
         every = (seconds + 0.001) / (seconds // SETTLES + 1)  # so that the last look is not late
-        self.site.timing.until(settled, seconds + SETTLES, every)
+        self.context.timing.until(settled, seconds + SETTLES, every)
         if seconds > LONG:
             self._await_peer(place)  # it may have been promoted meanwhile
-        young = self.seen.facts.uptime < self.site.config.failover.boot_window
+        young = self.seen.facts.uptime < self.context.config.failover.boot_window
         return f"{seconds:.1f} s more" + (", as the node was booted a short while ago" if young else "")
 
 

@@ -14,7 +14,7 @@ from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
-from remediate.failover.glance import Glance, NodeGlance, ResourceGlance
+from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.state.ledger import Copy
 
 ANSWERING = frozenset({"rpcbind", *SERVING})
@@ -54,7 +54,7 @@ class NodeRule(NamedTuple):
 
     level: Level
     says: str
-    fits: Callable[[NodeGlance], bool]
+    fits: Callable[[NodeStatus], bool]
 
 
 class ResourceRule(NamedTuple):
@@ -62,7 +62,7 @@ class ResourceRule(NamedTuple):
 
     level: Level
     says: str
-    fits: Callable[[ResourceGlance, NodeGlance], bool]
+    fits: Callable[[ResourceStatus, NodeStatus], bool]
 
 
 def _all(values: Iterable[bool | None]) -> bool | None:
@@ -71,12 +71,12 @@ def _all(values: Iterable[bool | None]) -> bool | None:
     return False if False in known else None if None in known else True
 
 
-def lacking(node: NodeGlance) -> frozenset[str]:
+def lacking(node: NodeStatus) -> frozenset[str]:
     """The daemons without which the node answers no client."""
     return frozenset() if node.daemons is None else ANSWERING - node.daemons
 
 
-def serves(node: NodeGlance, resource: ResourceGlance) -> bool | None:
+def serves(node: NodeStatus, resource: ResourceStatus) -> bool | None:
     """Whether clients get the resource from this node; None where that is not known."""
     exported = not resource.place.exported or _all(
         [resource.exported, None if node.daemons is None else not lacking(node)]
@@ -88,7 +88,7 @@ def serves(node: NodeGlance, resource: ResourceGlance) -> bool | None:
     return _all([here, primary, mounted, exported])
 
 
-def could_take_over(node: NodeGlance) -> bool | None:
+def could_take_over(node: NodeStatus) -> bool | None:
     """Whether a node that does not serve would do so when it had to; None where that is not known."""
     if node.trouble:
         return None
@@ -104,19 +104,19 @@ def could_take_over(node: NodeGlance) -> bool | None:
     return _all(ready)
 
 
-def _master(resource: ResourceGlance) -> bool:
+def _master(resource: ResourceStatus) -> bool:
     return resource.carp is CarpState.MASTER
 
 
-def _elsewhere(resource: ResourceGlance, node: NodeGlance) -> bool:
+def _elsewhere(resource: ResourceStatus, node: NodeStatus) -> bool:
     return node.vhids is not None and resource.carp in (CarpState.BACKUP, CarpState.INIT)
 
 
-def _primary(resource: ResourceGlance) -> bool:
+def _primary(resource: ResourceStatus) -> bool:
     return resource.role is HastRole.PRIMARY
 
 
-def _nothing_mounted(node: NodeGlance) -> bool:
+def _nothing_mounted(node: NodeStatus) -> bool:
     found = [resource.mounted for resource in node.resources.values()]
     return bool(found) and set(found) == {Mounted.NOTHING}
 
@@ -184,28 +184,28 @@ RESOURCE_RULES = (
 )  # fmt: skip
 
 
-def verdict(glance: Glance) -> Verdict:
-    """What the glance amounts to."""
-    by = {name: _serving(glance, name) for name in glance.names}
+def verdict(pair: PairStatus) -> Verdict:
+    """What the pair amounts to."""
+    by = {name: _serving(pair, name) for name in pair.names}
     served = {name: None if who is None else len(who) == 1 for name, who in by.items()}
-    return Verdict(_headline(glance, by), served, _troubles(glance))
+    return Verdict(_headline(pair, by), served, _troubles(pair))
 
 
-def _serving(glance: Glance, name: str) -> tuple[str, ...] | None:
+def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
     """The nodes that serve a resource; None where that is not known."""
     answers = {
         node.name: serves(node, node.resources[name])
-        for node in glance.nodes
+        for node in pair.nodes
         if not node.trouble and name in node.resources
     }
     found = tuple(node for node, answer in answers.items() if answer)
-    hidden = None in answers.values() or any(node.trouble for node in glance.nodes)
+    hidden = None in answers.values() or any(node.trouble for node in pair.nodes)
     return None if hidden and not found else found
 
 
-def _headline(glance: Glance, by: dict[str, tuple[str, ...] | None]) -> str:
-    if all(node.trouble for node in glance.nodes):
-        return "neither node could be read" if len(glance.nodes) > 1 else "the node could not be read"
+def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None]) -> str:
+    if all(node.trouble for node in pair.nodes):
+        return "neither node could be read" if len(pair.nodes) > 1 else "the node could not be read"
     if not by:
         return "it is not known which resources there are"
     groups: dict[tuple[str, ...] | None, list[str]] = {}
@@ -214,7 +214,7 @@ def _headline(glance: Glance, by: dict[str, tuple[str, ...] | None]) -> str:
     said = [_says(who, name_list(names)) for who, names in groups.items()]
     served_by = set(groups)
     if len(served_by) == 1 and (only := served_by.pop()) and len(only) == 1:
-        said += [_standby(node) for node in glance.nodes if node.name != only[0] and not node.trouble]
+        said += [_standby(node) for node in pair.nodes if node.name != only[0] and not node.trouble]
     return ", ".join(said)
 
 
@@ -226,16 +226,16 @@ def _says(who: tuple[str, ...] | None, names: str) -> str:
     return f"{who[0]} serves {names}" if len(who) == 1 else f"{name_list(list(who))} both serve {names}"
 
 
-def _standby(node: NodeGlance) -> str:
+def _standby(node: NodeStatus) -> str:
     able = could_take_over(node)
     if able is None:
         return f"it is not known whether {node.name} could take over"
     return f"{node.name} {'can' if able else 'cannot'} take over"
 
 
-def _of_the_pair(glance: Glance, name: str) -> Iterator[Trouble]:
+def _of_the_pair(pair: PairStatus, name: str) -> Iterator[Trouble]:
     """What only both nodes together show: whether one of them, and only one, has the address."""
-    states = {node.name: node.resources[name].carp for node in glance.nodes if name in node.resources}
+    states = {node.name: node.resources[name].carp for node in pair.nodes if name in node.resources}
     masters = [node for node, state in states.items() if state is CarpState.MASTER]
     if len(masters) > 1:
         yield Trouble(Level.WRONG, f"{name_list(masters)} both have the address of {name}")
@@ -243,13 +243,13 @@ def _of_the_pair(glance: Glance, name: str) -> Iterator[Trouble]:
         yield Trouble(Level.WRONG, f"neither node has the address of {name}")
 
 
-def _troubles(glance: Glance) -> tuple[Trouble, ...]:
+def _troubles(pair: PairStatus) -> tuple[Trouble, ...]:
     """All that is wrong, the gravest first, nothing twice."""
-    found = [trouble for name in glance.names for trouble in _of_the_pair(glance, name)]
-    for node in glance.nodes:
+    found = [trouble for name in pair.names for trouble in _of_the_pair(pair, name)]
+    for node in pair.nodes:
         why = ", ".join(plain(str(reason), 80) for reason in node.held.reasons)
         found += [Trouble(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
-    for node in glance.nodes:
+    for node in pair.nodes:
         for resource in node.resources.values():
             words = {"node": node.name, "name": resource.place.name, "point": resource.place.point}
             fitting = [one for one in RESOURCE_RULES if one.fits(resource, node)]

@@ -8,15 +8,15 @@ could not be told is told again when something happens, and by the periodic look
 from __future__ import annotations
 
 from checks.probes import hast
+from checks.probes.carp_demotion import Reason, Why
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
-from checks.probes.hold import Reason, Why
-from remediate.failover import dumps, hold, unproven
+from remediate.context import Context
+from remediate.failover import carp_demotion, dumps, unproven
 from remediate.failover.facts import Peer
 from remediate.failover.peer import ASK, ask
 from remediate.failover.resource import places
-from remediate.site import Site
 from remediate.state.journal import INFO, WARNING, Level
 from remediate.state.ledger import Copy
 from remediate.state.store import StateError, Values
@@ -26,7 +26,7 @@ SECONDS = 2 * ASK
 """Seconds that the message may take; then it is given up."""
 
 
-class Telling:
+class PeerNotice:
     """The other node's copies as they became known, and whether it is told even what it was told before."""
 
     def __init__(self) -> None:
@@ -47,89 +47,97 @@ class Telling:
         self.learned(name, Copy.INCOMPLETE, again=True)
         self._parted.add(name)
 
-    def send(self, site: Site) -> set[str]:
+    def send(self, context: Context) -> set[str]:
         """Tell the other node, where it was told something else last; nothing is left to tell then. The resources of
         which it could not be told. Raises nothing: what could not be told is journalled once."""
         learned, self._copies = self._copies, {}
         parted, self._parted = self._parted, set()
-        before = told(site)
+        before = told(context)
         copies = {name: copy for name, (copy, again) in learned.items() if again or before.get(name) != copy.value}
         copies = {
             name: now
             for name, copy in copies.items()
-            if (now := _still(site, name, copy, name in parted)) is not Copy.UNKNOWN
+            if (now := _still(context, name, copy, name in parted)) is not Copy.UNKNOWN
         }
-        if site.peer is None or not copies:
+        if context.peer is None or not copies:
             return set()
-        trouble, severity = _message(site, copies)
+        trouble, severity = _message(context, copies)
         says = {name: f"not {copy.value}" if trouble else copy.value for name, copy in copies.items()}
         changed = {name: word for name, word in says.items() if before.get(name) != word}
         untold = set(copies) if trouble else set()
         if not changed:
             return untold
         try:
-            site.store.update(TOLD, lambda values: {**values, **changed}, instead=lambda error: {})
+            context.store.update(TOLD, lambda values: {**values, **changed}, instead=lambda error: {})
         except StateError as error:
-            site.journal.entry("told", result=f"not written: {error}", severity=WARNING)
+            context.journal.entry("told", result=f"not written: {error}", severity=WARNING)
         for name in changed:
             result = f"the other node's copy is {copies[name].value}"
             result += f"; it could not be told: {trouble}" if trouble else ""
-            site.journal.entry("told", resource=name, result=result, severity=severity)
+            context.journal.entry("told", resource=name, result=result, severity=severity)
         return untold
 
 
-def told(site: Site) -> Values:
+def told(context: Context) -> Values:
     """What the other node was told last of each copy."""
     try:
-        return site.store.read(TOLD)
+        return context.store.read(TOLD)
     except StateError:
         return {}
 
 
-def of_peer(site: Site, resource: Resource) -> Copy:
+def of_peer(context: Context, resource: Resource) -> Copy:
     """What a primary knows of the other copy: behind while nobody is connected, and afterwards until it was compared;
     complete when nothing is dirty. While something is dirty a synchronisation may run or a write be underway, and which
     of the two is not printed."""
-    if resource.status is not Status.COMPLETE or unproven.known(site, resource.name) is not None:
+    if resource.status is not Status.COMPLETE or unproven.known(context, resource.name) is not None:
         return Copy.INCOMPLETE
     return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
 
 
-def _still(site: Site, name: str, copy: Copy, parted: bool) -> Copy:
+def _still(context: Context, name: str, copy: Copy, parted: bool) -> Copy:
     """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
     any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer."""
     left = copy if parted else Copy.UNKNOWN
     try:
-        resource = hast.resource(site.here.node(), name)
+        resource = hast.resource(context.here.node(), name)
     except (hast.NoState, ProbeError):
         return left
     if resource.role is not Role.PRIMARY:
         return left
-    known = copy if (now := of_peer(site, resource)) is Copy.UNKNOWN else now
-    return Copy.UNKNOWN if known is Copy.INCOMPLETE and _gives_way(site, name) else known
+    known = copy if (now := of_peer(context, resource)) is Copy.UNKNOWN else now
+    return Copy.UNKNOWN if known is Copy.INCOMPLETE and _gives_way(context, name) else known
 
 
-def _gives_way(site: Site, name: str) -> bool:
+def _gives_way(context: Context, name: str) -> bool:
     """Whether this node is to lose the election to the other one, which serves too and has written more (`alone`). Its
     copy is the losing one of a split-brain: no measure for the other copy, which is told nothing for as long. A copy
     that is known to be incomplete wins no recovery (`recovery.verdict`). What this node holds back for is of the last
     look: the other one may have given up its copy since, and then has to know that it is behind."""
-    if Reason(Why.WROTE_LESS, name) not in hold.reasons(site.store):
+    if Reason(Why.WROTE_LESS, name) not in carp_demotion.reasons(context.store):
         return False
-    asked = ask(site, places(site.here.node(), site.config)[name])
+    asked = ask(context, places(context.here.node(), context.config)[name])
     if asked is None or asked.peer is not Peer.LET_GO:
         return True
-    both = dumps.read(site, name)
+    both = dumps.read(context, name)
     return both is None or both.relation is Relation.SPLIT_BRAIN
 
 
-def _message(site: Site, copies: dict[str, Copy]) -> tuple[str, Level]:
+def _message(context: Context, copies: dict[str, Copy]) -> tuple[str, Level]:
     """Send it; what went wrong, and how bad that is: a node that is not there is no news here."""
-    assert site.peer is not None
+    assert context.peer is not None
     names, values = ",".join(copies), ",".join(copy.value for copy in copies.values())
-    words = (site.config.failover.peer_hastwatch, "ledger", names, "--told", values, "--by", site.journal.node_name)
+    words = (
+        context.config.failover.peer_hastwatch,
+        "ledger",
+        names,
+        "--told",
+        values,
+        "--by",
+        context.journal.node_name,
+    )
     try:
-        done = site.peer.act(words, SECONDS)
+        done = context.peer.act(words, SECONDS)
     except (Unreachable, Hangs, OutOfTime) as error:
         return str(error), INFO
     except ProbeError as error:

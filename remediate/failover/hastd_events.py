@@ -7,23 +7,23 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 from __future__ import annotations
 
 from checks.probes import carp, hast
-from checks.probes.booted import boot_mark
+from checks.probes.boot_time import boot_mark
 from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import PARTED, Reason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import PARTED, Reason
-from remediate.failover import alone, copies, damaged, hold, newest, own_copy, peer, unproven, waking
-from remediate.failover.carp_arrival import Refused as Refused
-from remediate.failover.carp_arrival import carp_event as carp_event
+from remediate.context import Context
+from remediate.failover import alone, carp_demotion, damaged, newest, own_copy, peer, replicas, unproven, waking
+from remediate.failover.devd_events import Refused as Refused
+from remediate.failover.devd_events import carp_event as carp_event
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer
-from remediate.failover.hast_words import EVENTS, ROLES, refuse_wrong
+from remediate.failover.hook_arguments import EVENTS, ROLES, refuse_wrong
 from remediate.failover.mastership import look
 from remediate.failover.observe import observe
-from remediate.failover.outcome import StepFailed
+from remediate.failover.peer_notice import PeerNotice, of_peer
 from remediate.failover.resource import places
-from remediate.failover.telling import Telling, of_peer
 from remediate.failover.this_boot import this_boot
-from remediate.site import Site
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import Copy, Event
@@ -33,42 +33,42 @@ SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
 
 
-def hast_event(site: Site, words: list[str], at: float, telling: Telling) -> str:
+def hast_event(context: Context, words: list[str], at: float, telling: PeerNotice) -> str:
     """An event of hastd (hast.conf(5), `exec`) that came at `at` (seconds since 1970), perhaps some time ago. What a
     convergence is to be called for, empty where none is needed. Raises Refused, StateError, ProbeError."""
     refuse_wrong(words)
     kind, name, more = words[0], words[1], words[2:]
-    if name not in places(site.here.node(), site.config):
+    if name not in places(context.here.node(), context.config):
         raise Refused(f"hast.conf has no resource {name}")
     if kind == "split-brain":
-        return _split_brain(site, name)
+        return _split_brain(context, name)
     if kind == "role":
-        return _role(site, name, more[1], at)
+        return _role(context, name, more[1], at)
     try:
-        resource = hast.resource(site.here.node(), name)
+        resource = hast.resource(context.here.node(), name)
     except (hast.NoState, ProbeError) as error:
         raise Refused(f"what {kind} of {name} means is not known: {error}") from None
-    fresh = damaged.at_an_event(site, resource)
+    fresh = damaged.at_an_event(context, resource)
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
-        copies.write_down(site, name, Event.ROLE_PRIMARY, site.timing.wall(), site.journal.node_name)
-    if not _is_old(site, kind, name, at):
-        before = own_copy.known(site, name)
-        copies.write_down(site, name, EVENTS[kind], at, site.journal.node_name)
+        replicas.write_down(context, name, Event.ROLE_PRIMARY, context.timing.wall(), context.journal.node_name)
+    if not _is_old(context, kind, name, at):
+        before = own_copy.known(context, name)
+        replicas.write_down(context, name, EVENTS[kind], at, context.journal.node_name)
         if kind == "connect":
-            newest.void(site, name)
-            if resource.role is not Role.PRIMARY and site.peer is not None and _was_apart(before, at):
-                _await_word(site, name, at)
+            newest.void(context, name)
+            if resource.role is not Role.PRIMARY and context.peer is not None and _was_apart(before, at):
+                _await_word(context, name, at)
     if kind == "disconnect":
-        newest.note_alone(site, resource)
+        newest.note_alone(context, resource)
     if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
-        _look_at_carp(site, name)
+        _look_at_carp(context, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
-        waking.expect_all(site)
-        _joined(site, name)
-        unproven.connected(site, name)
-    _about_the_copies(site, resource, EVENTS[kind], at, telling)
+        waking.expect_all(context)
+        _joined(context, name)
+        unproven.connected(context, name)
+    _about_the_copies(context, resource, EVENTS[kind], at, telling)
     trigger = f"hastd {kind} {name}"
-    return trigger if fresh else _fit_again(site, trigger) if kind == "connect" else ""
+    return trigger if fresh else _fit_again(context, trigger) if kind == "connect" else ""
 
 
 def _was_apart(before: ledger.Ledger, at: float) -> bool:
@@ -81,135 +81,141 @@ def _was_apart(before: ledger.Ledger, at: float) -> bool:
     return again or before.parted_at is not None or before.unheard_since is not None
 
 
-def _await_word(site: Site, name: str, at: float) -> None:
-    """The primary that has connected tells what this copy is (`telling`), and until then it is not taken for complete;
-    not where that has told already."""
-    known = own_copy.known(site, name)
+def _await_word(context: Context, name: str, at: float) -> None:
+    """The primary that has connected tells what this copy is (`peer_notice`), and until then it is not taken for
+    complete; not where that has told already."""
+    known = own_copy.known(context, name)
     if known.copy is Copy.UNKNOWN or (known.copy is Copy.COMPLETE and (known.last_complete or 0.0) < at):
-        copies.write_down(site, name, Event.NOT_TOLD_YET, at, site.journal.node_name)
+        replicas.write_down(context, name, Event.NOT_TOLD_YET, at, context.journal.node_name)
 
 
-def _role(site: Site, name: str, said: str, at: float) -> str:
+def _role(context: Context, name: str, said: str, at: float) -> str:
     """A change of the role says "look now": by the time that this is done another one may have followed, and what was
     written down of that must stay. What hastd said counts where it does not answer."""
     try:
-        resource = hast.resource(site.here.node(), name)
+        resource = hast.resource(context.here.node(), name)
         now = resource.role.value
-        damaged.at_an_event(site, resource)
+        damaged.at_an_event(context, resource)
     except (hast.NoState, ProbeError):
         now = said
-    copies.write_down(site, name, ROLES[now], at if now == said else site.timing.wall(), site.journal.node_name)
+    replicas.write_down(
+        context, name, ROLES[now], at if now == said else context.timing.wall(), context.journal.node_name
+    )
     return f"hastd role {name} init" if now == "init" else ""
 
 
-def _is_old(site: Site, kind: str, name: str, at: float) -> bool:
+def _is_old(context: Context, kind: str, name: str, at: float) -> bool:
     """A synchronisation that was completed says that both copies are equal: at that time, and not after what has become
     known since."""
-    return kind == "syncdone" and own_copy.known(site, name).since > at
+    return kind == "syncdone" and own_copy.known(context, name).since > at
 
 
-def _joined(site: Site, name: str) -> None:
+def _joined(context: Context, name: str) -> None:
     """A node that serves and has not heard of the other holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
-    kept = set(hold.reasons(site.store))
+    kept = set(carp_demotion.reasons(context.store))
     ended = {Reason(why, name) for why in PARTED} & kept
     if ended:
-        alone.joined(site, this_boot(site), [name])
+        alone.joined(context, this_boot(context), [name])
     if ended and kept == ended:
         try:
-            hold.hold(site, this_boot(site), (), 0)
+            carp_demotion.hold(context, this_boot(context), (), 0)
         except (StepFailed, ProbeError) as error:
-            site.journal.entry("hold", why=f"{name} is connected", result=f"failed: {error}", severity=WARNING)
+            context.journal.entry("hold", why=f"{name} is connected", result=f"failed: {error}", severity=WARNING)
 
 
-def told(site: Site, name: str, copy: Copy, by: str) -> str:
+def told(context: Context, name: str, copy: Copy, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
-    if own_copy.known(site, name).role == Role.PRIMARY.value and not _is_secondary(site, name):
-        site.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}", severity=WARNING,
-                           result="not written down: this node is primary itself")  # fmt: skip
+    if own_copy.known(context, name).role == Role.PRIMARY.value and not _is_secondary(context, name):
+        context.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}",
+                              result="not written down: this node is primary itself", severity=WARNING)  # fmt: skip
         return ""
     event = Event.TOLD_COMPLETE if copy is Copy.COMPLETE else Event.TOLD_INCOMPLETE
-    before, now = own_copy.record(site, name, event, site.timing.wall(), by)
+    before, now = own_copy.record(context, name, event, context.timing.wall(), by)
     if before.copy is not now.copy:
-        site.journal.entry("ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=INFO)
+        context.journal.entry(
+            "ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=INFO
+        )
     if copy is Copy.COMPLETE:
-        end_split_brain(site, name, f"{by} says that both copies are the same")
-    return _fit_again(site, f"{by} told {copy.value}")
+        end_split_brain(context, name, f"{by} says that both copies are the same")
+    return _fit_again(context, f"{by} told {copy.value}")
 
 
-def _is_secondary(site: Site, name: str) -> bool:
+def _is_secondary(context: Context, name: str) -> bool:
     """Whether hastd has another role than the ledger, which could not be written when that was given; then it is now.
     Raises StateError."""
     try:
-        secondary = hast.resource(site.here.node(), name).role is Role.SECONDARY
+        secondary = hast.resource(context.here.node(), name).role is Role.SECONDARY
     except (hast.NoState, ProbeError):
         return False
     if secondary:
-        own_copy.record(site, name, Event.ROLE_SECONDARY, site.timing.wall(), site.journal.node_name)
+        own_copy.record(context, name, Event.ROLE_SECONDARY, context.timing.wall(), context.journal.node_name)
     return secondary
 
 
-def _fit_again(site: Site, trigger: str) -> str:
+def _fit_again(context: Context, trigger: str) -> str:
     """A node that holds itself back is looked at again: it may be fit now."""
-    return trigger if hold.reasons(site.store) else ""
+    return trigger if carp_demotion.reasons(context.store) else ""
 
 
-def _split_brain(site: Site, name: str) -> str:
+def _split_brain(context: Context, name: str) -> str:
     """Write it down; the side that does not serve when it is found is the losing one, and steps down at once. Which
     side that is, is told once: hastd repeats the event, and a winner may stop to serve meanwhile."""
-    seen = observe(site)
+    seen = observe(context)
     state = seen.facts.resources[name]
     serving = state.active and state.carp is CarpState.MASTER
-    before = marker.present(site.store, name)
+    before = marker.present(context.store, name)
     losing = None if before is not None and before.losing is not None else not serving
     try:
-        found = marker.record(site.store, name, seen.facts.name, seen.facts.boot_id, site.timing.wall(), losing)
+        found = marker.record(context.store, name, seen.facts.name, seen.facts.boot_id, context.timing.wall(), losing)
     except StateNotKept as error:
         result = f"no marker could be left, so nothing is promoted here until one can: {error}"
-        site.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
+        context.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
         return "" if serving else f"hastd split-brain {name}"
     if found.events == 1:
         if serving:
-            waking.expect_all(site)
+            waking.expect_all(context)
         side = "this node does not serve, and steps down" if found.losing else "this node serves the clients"
-        site.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
-                           evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,
+        context.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
+                              evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,
                                      state.mounted.value), run=found.id)  # fmt: skip
-    steps_down = found.losing and site.config.split_brain.policy != "none"
+    steps_down = found.losing and context.config.split_brain.policy != "none"
     return f"hastd split-brain {name}" if steps_down else ""
 
 
-def _look_at_carp(site: Site, name: str) -> None:
+def _look_at_carp(context: Context, name: str) -> None:
     """See whether another node is MASTER while this one has no primary: if it stays so, it writes alone."""
-    node = site.here.node()
+    node = context.here.node()
     try:
-        look(site, carp.vhids(node), boot_mark(node))
+        look(context, carp.vhids(node), boot_mark(node))
     except (ProbeError, StateError) as error:
-        site.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
-                           result=f"CARP was not looked at: {error}")  # fmt: skip
+        context.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
+                              result=f"CARP was not looked at: {error}")  # fmt: skip
 
 
-def _about_the_copies(site: Site, resource: hast.Resource, event: Event, at: float, telling: Telling) -> None:
+def _about_the_copies(context: Context, resource: hast.Resource, event: Event, at: float, telling: PeerNotice) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it. An
     event that waited is of a connection that may have been followed by another one: then only the primary knows."""
     name = resource.name
     if resource.role is Role.PRIMARY:
-        known = _after_a_look(site, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(site, resource)
+        known = (
+            _after_a_look(context, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(context, resource)
+        )
         if event is Event.SYNCDONE and resource.status is Status.COMPLETE:
-            unproven.synchronised(site, name, at)
-            known = Copy.COMPLETE if unproven.known(site, name) is None else Copy.INCOMPLETE
-            end_split_brain(site, name, "a synchronisation was completed")
+            unproven.synchronised(context, name, at)
+            known = Copy.COMPLETE if unproven.known(context, name) is None else Copy.INCOMPLETE
+            end_split_brain(context, name, "a synchronisation was completed")
         if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
             telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
     elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
-        place = places(site.here.node(), site.config)[name]
-        asked = peer.ask(site, place)
-        if asked is not None and asked.peer is Peer.HOLDS and not peer.has_primary(site, place):
-            copies.write_down(site, name, Event.TOLD_INCOMPLETE, site.timing.wall(), asked.node)
+        place = places(context.here.node(), context.config)[name]
+        asked = peer.ask(context, place)
+        if asked is not None and asked.peer is Peer.HOLDS and not peer.has_primary(context, place):
+            replicas.write_down(context, name, Event.TOLD_INCOMPLETE, context.timing.wall(), asked.node)
 
 
-def _after_a_look(site: Site, name: str) -> Copy:
+def _after_a_look(context: Context, name: str) -> Copy:
     """What a primary knows of the other copy when that has connected or is synchronised. A synchronisation with nothing
     dirty is over at once (freebsd-facts: events-come-in-any-order); one that is made in any case leaves nothing behind
     where it is cut short."""
@@ -217,21 +223,21 @@ def _after_a_look(site: Site, name: str) -> Copy:
 
     def known() -> bool:
         try:
-            resource = hast.resource(site.here.node(), name)
+            resource = hast.resource(context.here.node(), name)
         except (hast.NoState, ProbeError):
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
-        now = of_peer(site, resource) if here else Copy.UNKNOWN
+        now = of_peer(context, resource) if here else Copy.UNKNOWN
         if not here or now is not Copy.UNKNOWN:
             found.append(now)
         return bool(found)
 
-    site.timing.until(known, SYNC_LOOKS, 0.2)
+    context.timing.until(known, SYNC_LOOKS, 0.2)
     copy = found[0] if found else Copy.INCOMPLETE
-    return Copy.UNKNOWN if copy is Copy.INCOMPLETE and copies.are_the_same(site, name) else copy
+    return Copy.UNKNOWN if copy is Copy.INCOMPLETE and replicas.are_the_same(context, name) else copy
 
 
-def end_split_brain(site: Site, name: str, why: str) -> None:
+def end_split_brain(context: Context, name: str, why: str) -> None:
     """The split-brain is over, if there was one. Raises StateNotKept."""
-    if marker.present(site.store, name) is not None and marker.clear(site.store, name):
-        site.journal.entry("split-brain", resource=name, why=why, result="it is over", severity=NOTICE)
+    if marker.present(context.store, name) is not None and marker.clear(context.store, name):
+        context.journal.entry("split-brain", resource=name, why=why, result="it is over", severity=NOTICE)

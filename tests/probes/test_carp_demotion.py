@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.probes.booted import same_boot
+from checks.probes.boot_time import same_boot
+from checks.probes.carp_demotion import Held, Reason, Why, parse, share, to_values
 from checks.probes.errors import NotUnderstood
-from checks.probes.hold import Held, Reason, Why, parse, share, to_values
-from remediate.failover import fitness
+from remediate.failover import demotion_reasons
 
 BOOT, ANOTHER = "9f86d081884c7d659a2feaa0c55ad015", "2c26b46b68ffc68ff99b453c1d304134"
 KEPT: dict[str, object] = {
@@ -103,7 +103,7 @@ def test_never_more_is_taken_for_ours_than_the_counter_holds(
 def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(reasons: tuple[Reason, ...], mild: bool) -> None:
     assert Held(reasons).is_mild is mild
     if reasons:
-        assert (fitness.amount(set(reasons), 240) == 120) is mild
+        assert (demotion_reasons.amount(set(reasons), 240) == 120) is mild
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [(BOOT, BOOT, True), (BOOT, ANOTHER, False), ("", "", False)])

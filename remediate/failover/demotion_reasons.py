@@ -17,17 +17,17 @@ from collections.abc import Collection, Mapping
 from checks.probes import carp, hast, unproven
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.hold import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover import alone, dumps, hold, known_bug, own_copy, peer
+from remediate.context import Context
+from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
 from remediate.failover.behind import is_ahead, lacks_nothing
 from remediate.failover.facts import Leaving, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import Decision
 from remediate.failover.observe import Seen
 from remediate.failover.resource import Place
-from remediate.site import Site
 from remediate.state import failures, ledger
 from remediate.state.ledger import Copy
 
@@ -41,7 +41,7 @@ LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
 
 def reasons(
-    site: Site, seen: Seen, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
+    context: Context, seen: Seen, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
 ) -> set[Reason]:
     """Why this node must not take the address; `held`: it holds itself back already; `gone`: resources for which the
     other node was known to be gone a moment ago. Raises nothing."""
@@ -49,27 +49,27 @@ def reasons(
     if facts.node.leaving in LEAVES:
         return {Reason(LEAVES[facts.node.leaving])}
     if any(_serves(state) for state in facts.resources.values()):
-        return alone.reasons(site, seen, gone)
+        return alone.reasons(context, seen, gone)
     found = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
-    found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(site) else set()
+    found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(context) else set()
     found |= {Reason(Why.UNSURE)} if facts.unsure else set()
-    found |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(site, seen) else set()
+    found |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(context, seen) else set()
     for name in facts.resources:
-        why = _of_resource(site, seen, decisions[name], name)
+        why = _of_resource(context, seen, decisions[name], name)
         found |= {Reason(why, name)} if why else set()
-    if not found and _is_kept_back(site, seen, held):
+    if not found and _is_kept_back(context, seen, held):
         return {Reason(Why.NO_FAILBACK)}
     return found
 
 
-def _cannot_be_primary(site: Site, seen: Seen) -> bool:
+def _cannot_be_primary(context: Context, seen: Seen) -> bool:
     """Whether hastd was seen not to work as primary, or where the address is not here, is one that is known for it. As
     MASTER it is tried once (`known_bug`): until then the node is no worse than any that is being promoted."""
     if seen.facts.node.cannot_be_primary or any(
         state.carp is CarpState.MASTER for state in seen.facts.resources.values()
     ):
         return seen.facts.node.cannot_be_primary
-    return known_bug.known(site).as_primary is AsPrimary.FAILS
+    return known_bug.known(context).as_primary is AsPrimary.FAILS
 
 
 def _serves(state: ResourceState) -> bool:
@@ -86,7 +86,7 @@ def amount(reasons: set[Reason], most: int) -> int:
     return most // 2 if all(reason.why in HALF for reason in reasons) else most
 
 
-def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why | None:
+def _of_resource(context: Context, seen: Seen, decision: Decision, name: str) -> Why | None:
     state, rule = seen.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
         return Why.SPLIT_BRAIN
@@ -104,24 +104,26 @@ def _of_resource(site: Site, seen: Seen, decision: Decision, name: str) -> Why |
         return Why.PRIMARY if state.role is HastRole.PRIMARY else Why.INIT
     if state.damaged:
         return Why.DAMAGED
-    kept = own_copy.known(site, name)
+    kept = own_copy.known(context, name)
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    if kept.copy is Copy.INCOMPLETE and (connected or not is_ahead(site, name)):
+    if kept.copy is Copy.INCOMPLETE and (connected or not is_ahead(context, name)):
         return Why.INCOMPLETE
-    was_off = bool({Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(hold.reasons(site.store)))
+    was_off = bool(
+        {Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(carp_demotion.reasons(context.store))
+    )
     if connected:
-        unsure = was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(site, name)
+        unsure = was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(context, name)
         return Why.MAY_BE_BEHIND if unsure else None
-    return _still(site, name) or _unconnected(site, seen.places[name], kept, was_off)
+    return _still(context, name) or _unconnected(context, seen.places[name], kept, was_off)
 
 
-def _primary_has_none_dirty(site: Site, name: str) -> bool:
+def _primary_has_none_dirty(context: Context, name: str) -> bool:
     """Whether the primary says that everything is on this disk too; so it is taken where there is no way to ask, as
     then nobody would ever tell this node."""
-    if site.peer is None:
+    if context.peer is None:
         return True
     try:
-        node = site.peer.node(peer.ASK)
+        node = context.peer.node(peer.ASK)
         there = hast.resource(node, name)
         if unproven.read(node, name) is not None:
             return False
@@ -130,46 +132,46 @@ def _primary_has_none_dirty(site: Site, name: str) -> bool:
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
-def _unconnected(site: Site, place: Place, kept: ledger.Ledger, was_off: bool) -> Why:
+def _unconnected(context: Context, place: Place, kept: ledger.Ledger, was_off: bool) -> Why:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
     no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
-    asked = peer.ask(site, place)
+    asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.LET_GO:
         return Why.NOT_CONNECTED
     since = kept.disconnected_at
-    short = since is not None and site.timing.wall() - since <= site.config.failover.stale_after
+    short = since is not None and context.timing.wall() - since <= context.config.failover.stale_after
     followed = kept.role == "primary" or short  # it has just given up the role, and the event of it is to come
     return Why.NOT_CONNECTED if followed and not was_off else Why.MAY_BE_BEHIND
 
 
-def _still(site: Site, name: str) -> Why | None:
+def _still(context: Context, name: str) -> Why | None:
     """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
     nothing; None where there was none."""
-    held = hold.reasons(site.store)
+    held = carp_demotion.reasons(context.store)
     before = next((why for why in STAYS if Reason(why, name) in held), None)
-    both = dumps.read(site, name) if before else None
-    return None if both is not None and lacks_nothing(site, name, both) else before
+    both = dumps.read(context, name) if before else None
+    return None if both is not None and lacks_nothing(context, name, both) else before
 
 
-def _gave_away(site: Site) -> bool:
+def _gave_away(context: Context) -> bool:
     """Whether this node gave the address away after a failed promotion, and the window is not over."""
-    recent = failures.recent(site.store, site.timing.wall(), site.config.failover.window)
-    return bool(recent) and failures.given_away(site.store)
+    recent = failures.recent(context.store, context.timing.wall(), context.config.failover.window)
+    return bool(recent) and failures.given_away(context.store)
 
 
-def _is_kept_back(site: Site, seen: Seen, held: bool) -> bool:
+def _is_kept_back(context: Context, seen: Seen, held: bool) -> bool:
     """Whether a fit standby is held back: else it would take the address from a node that serves.
 
     Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays as it is,
     held or not. To stay held costs nothing: it takes over all the same when the other one is silent.
     """
-    if site.config.failover.failback != "never":
+    if context.config.failover.failback != "never":
         return False
-    if site.peer is None:
+    if context.peer is None:
         return held
     try:
-        theirs = carp.partners(seen.vhids, carp.vhids(site.peer.node(peer.ASK)))
-        demotion = carp.settings(site.peer.node(peer.ASK)).demotion
+        theirs = carp.partners(seen.vhids, carp.vhids(context.peer.node(peer.ASK)))
+        demotion = carp.settings(context.peer.node(peer.ASK)).demotion
     except (ProbeError, carp.CarpNotLoaded, hast.NoState):
         return held
     return any(

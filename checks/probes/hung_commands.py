@@ -10,7 +10,7 @@ from binascii import crc32
 from collections.abc import Callable
 
 from checks.probes.errors import StillHangs
-from checks.probes.memory import Memory
+from checks.probes.state_cache import Memory
 
 
 class GivenUpCommands:

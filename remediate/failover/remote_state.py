@@ -6,14 +6,14 @@ import os
 import re
 
 from checks.probes.errors import NotFound, ProbeError
-from remediate.site import Way
+from remediate.context import Transport
 from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store, Values
 
 
 class StateThere(Store):
     """The state directory of a node that is read through the way to it, and never written."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Transport) -> None:
         super().__init__(STATE_DIRECTORY)
         self.run = ""  # what is kept there while the disk fails concerns that node alone
         self._way = way

@@ -13,27 +13,27 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from checks.plugin.config import Config
-from checks.probes import carp, filesystem, hast, hold, route, zpool
-from checks.probes.booted import boot_mark, boot_time
+from checks.probes import carp, carp_demotion, filesystem, hast, route, zpool
+from checks.probes.boot_time import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid
+from checks.probes.carp_demotion import Held
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
 from checks.probes.hast import Resource, Status
-from checks.probes.hold import Held
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
+from remediate.context import Context, Transport
 from remediate.failover import silence
+from remediate.failover.carp_demotion import kept
 from remediate.failover.filesystems import takes_no_files_on
-from remediate.failover.hold import kept
 from remediate.failover.observe import mounted_as
+from remediate.failover.remote_state import StateThere
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
-from remediate.failover.state_there import StateThere
-from remediate.site import Site, Way
 from remediate.state import failures, ledger, maintenance, marker, unproven, verifications
 from remediate.state.journal import NAME as JOURNAL
 from remediate.state.journal import Entry, parse
@@ -53,7 +53,7 @@ WORKER = r"hastd: (?P<name>\S+) \((?P<role>primary|secondary)\)"
 user."""
 
 
-class ResourceGlance(NamedTuple):
+class ResourceStatus(NamedTuple):
     """A resource on a node. None: not known. `dirty` in bytes."""
 
     place: Place
@@ -78,7 +78,7 @@ class ResourceGlance(NamedTuple):
     """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
 
 
-class NodeGlance(NamedTuple):
+class NodeStatus(NamedTuple):
     """A node. None: not known. `trouble` says why nothing of it could be read, and is empty otherwise; `unread` what
     else could not be. `uptime` in seconds, `demotion` that of CARP with our share `held` in it."""
 
@@ -96,18 +96,18 @@ class NodeGlance(NamedTuple):
     """Those of the configured other services that run."""
     maintenance: Maintenance | None = None
     blocked: str = ""
-    resources: dict[str, ResourceGlance] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
+    resources: dict[str, ResourceStatus] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     last: Entry | None = None
     unread: tuple[str, ...] = ()
     silent: bool = False
     """Segments to closed ports are dropped, as while a failover runs: one runs, or was killed."""
 
 
-class Glance(NamedTuple):
+class PairStatus(NamedTuple):
     """This node, then the other one where a way to it is known. `now` in seconds since 1970; `services`: those
     configured beside NFS."""
 
-    nodes: tuple[NodeGlance, ...]
+    nodes: tuple[NodeStatus, ...]
     now: float
     services: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -118,38 +118,38 @@ class Glance(NamedTuple):
         return list(dict.fromkeys(name for node in self.nodes for name in node.resources))
 
 
-def look(site: Site, only: tuple[str, ...] = ()) -> Glance:
+def look(context: Context, only: tuple[str, ...] = ()) -> PairStatus:
     """Read both nodes; of the resources those named, or all. Raises nothing: what cannot be read is said."""
-    looks = [partial(_node, site, site.here, site.store, only)]
-    if site.peer is not None:
-        looks.append(partial(_node, site, site.peer, StateThere(site.peer), only))
-    nodes = site.timing.together(looks)
+    looks = [partial(_node, context, context.here, context.store, only)]
+    if context.peer is not None:
+        looks.append(partial(_node, context, context.peer, StateThere(context.peer), only))
+    nodes = context.timing.together(looks)
     unread: tuple[str, ...] = ()
-    if site.peer is None:
+    if context.peer is None:
         unread = ("the other node: no way to it is known (`peer` in the configuration, or --peer)",)
     elif nodes[1].name == nodes[0].name and nodes[1].trouble:
         nodes, unread = nodes[:1], (f"the other node: {nodes[1].trouble}",)
-    return Glance(tuple(nodes), site.timing.wall(), site.config.failover.services, unread)
+    return PairStatus(tuple(nodes), context.timing.wall(), context.config.failover.services, unread)
 
 
-def _node(site: Site, way: Way, store: Store, only: tuple[str, ...]) -> NodeGlance:
+def _node(context: Context, way: Transport, store: Store, only: tuple[str, ...]) -> NodeStatus:
     """A node; `store` holds what is remembered of it."""
     try:
         node = way.node()
     except ProbeError as error:
-        return NodeGlance(os.path.basename(way.via[-1]), trouble=str(error))
+        return NodeStatus(os.path.basename(way.via[-1]), trouble=str(error))
     try:
         name = node.name
     except ProbeError as error:
-        return NodeGlance(node.label, trouble=str(error))
-    return _Look(site, way, node, store, only).all(name)
+        return NodeStatus(node.label, trouble=str(error))
+    return _Look(context, way, node, store, only).all(name)
 
 
 class _Look:
     """One look at a node, in parts that go on at the same time, and the notes of it."""
 
-    def __init__(self, site: Site, way: Way, node: Node, store: Store, only: tuple[str, ...]) -> None:
-        self.site, self.way, self.node, self.store, self.only = site, way, node, store, only
+    def __init__(self, context: Context, way: Transport, node: Node, store: Store, only: tuple[str, ...]) -> None:
+        self.context, self.way, self.node, self.store, self.only = context, way, node, store, only
         self.unread: list[str] = []
         self.vhids: tuple[Vhid, ...] | None = None
         self.demotion: int | None = None
@@ -166,16 +166,16 @@ class _Look:
         self.services: frozenset[str] | None = None
         self.silent = False
 
-    def all(self, name: str) -> NodeGlance:
+    def all(self, name: str) -> NodeStatus:
         """Everything, what the resources depend on before them."""
-        together = self.site.timing.together
+        together = self.context.timing.together
         together([self._carp, self._system, self._storage, self._remembered, self._journal])
         looked = together([partial(self._resource, place) for place in self.places.values()])
-        wall = self.site.timing.wall()
+        wall = self.context.timing.wall()
         held = self.kept
         if self.demotion is not None:
-            held = hold.share(held, self.boot, self.demotion)
-        return NodeGlance(
+            held = carp_demotion.share(held, self.boot, self.demotion)
+        return NodeStatus(
             name=name,
             uptime=None if self.booted is None else max(wall - self.booted, 0.0),
             vhids=self.vhids,
@@ -212,17 +212,17 @@ class _Look:
         self.booted = self._read(partial(boot_time, self.node))
         self.boot = self._read(partial(boot_mark, self.node)) or ""
         self.running = self._read(partial(processes, self.node))
-        services = self.site.config.failover.services
+        services = self.context.config.failover.services
         self.services = self._read(partial(running_services, self.node, services)) if services else None
 
     def _storage(self) -> None:
         self.mounts = self._read(partial(filesystem.mounts, self.node))
-        config = self.site.config
+        config = self.context.config
         found = self._read(partial(places, self.node, config, self.only))
         self.places = {name: assumed(name, config) for name in self.only or config.resource} if found is None else found
 
     def _remembered(self) -> None:
-        now = self.site.timing.wall()
+        now = self.context.timing.wall()
         try:
             self.kept = kept(self.store)
         except StateUnreadable as error:
@@ -233,7 +233,7 @@ class _Look:
             self.unread.append(str(error))
         self.suspended = maintenance.current(self.store, now)
         most = failures.MOST_KEPT + 1  # never reached: what a convergence wrote down is shown, and nothing written
-        self.blocked = failures.blocked(self.store, now, self.site.config.failover.window, most)
+        self.blocked = failures.blocked(self.store, now, self.context.config.failover.window, most)
 
     def _journal(self) -> None:
         try:
@@ -264,13 +264,13 @@ class _Look:
         except FileNotFoundError:
             return []
 
-    def _resource(self, place: Place) -> ResourceGlance:
+    def _resource(self, place: Place) -> ResourceStatus:
         wanted = None if self.vhids is None else place.asks(self.vhids)
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
         mounted = None if self.mounts is None else mounted_as(self.node, there, place)
         empty = mounted is Mounted.NOTHING
-        return ResourceGlance(
+        return ResourceStatus(
             place=place,
             carp=wanted.state if wanted else None,
             carp_why=wanted.why if wanted else "",
@@ -319,7 +319,7 @@ class _Look:
                 return HastRole(title["role"]), None
         return HastRole.NOT_KNOWN, None
 
-    def _hastd(self, looked: list[ResourceGlance]) -> bool | None:
+    def _hastd(self, looked: list[ResourceStatus]) -> bool | None:
         if any(resource.role is HastRole.DOWN for resource in looked):
             return False
         if any(resource.status is not None for resource in looked):

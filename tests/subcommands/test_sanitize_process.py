@@ -29,11 +29,11 @@ os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
 BEGUN = """
 import argparse, json, os, resource, signal, sys
 from checks.probes.process import run
-from remediate.subcommands import afresh, caller
-def act(site):
+from remediate.subcommands import sanitize_process, caller
+def act(context):
     ACT
     return 0
-afresh.resources()
+sanitize_process.resources()
 caller.run("hastwatch test", argparse.Namespace(config=None, via=None, peer=None, state_dir=sys.argv[1]), act)
 """
 STATUS = "json.dump([run((path,), 1e9).status for path in ('/bin/false', '/bin/true')], sys.stdout)"

@@ -14,19 +14,19 @@ from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
 from checks.probes.node import Node
 from checks.probes.node_state import Mounted
-from remediate.events.remedy import Remedy
+from remediate.context import Context
+from remediate.events.repair_request import Remedy
 from remediate.failover import converge, reach
-from remediate.failover.converge import Wish
+from remediate.failover.converge import ConvergeRequest
+from remediate.failover.errors import StepFailed
 from remediate.failover.facts import SERVING
 from remediate.failover.guards import Target
 from remediate.failover.observe import Seen, mounted_as, with_address
-from remediate.failover.outcome import StepFailed
 from remediate.failover.plan import Plan
 from remediate.failover.pools import LOOKS, ZPOOL
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
 from remediate.recovery import automatic, evidence
-from remediate.site import Site
 from remediate.state import marker
 
 KLDSTAT = "/sbin/kldstat"
@@ -39,7 +39,7 @@ class Unsafe(StepFailed):
     """Something is wrong, and the repair could do harm; the text says what and why."""
 
 
-def trouble(site: Site, remedy: Remedy) -> str:
+def trouble(context: Context, remedy: Remedy) -> str:
     """Why the repair is called for, empty where it is not. Raises Unsafe, StepFailed, ProbeError, StateError."""
     looks = {
         Remedy.DEVD: devd_trouble,
@@ -48,20 +48,20 @@ def trouble(site: Site, remedy: Remedy) -> str:
         Remedy.HASTD: hastd_trouble,
         Remedy.SPLIT_BRAIN: _split_brain_trouble,
     }
-    return looks[remedy](site)
+    return looks[remedy](context)
 
 
-def wish(remedy: Remedy) -> Wish:
+def converge_request(remedy: Remedy) -> ConvergeRequest:
     """What a convergence is called for that belongs to a repair."""
-    return Wish(f"event {remedy.value}")
+    return ConvergeRequest(f"event {remedy.value}")
 
 
 # --- devd ----------------------------------------------------------------------------------------------------------
 
 
-def devd_trouble(site: Site) -> str:
+def devd_trouble(context: Context) -> str:
     """What is wrong with devd(8). Raises ProbeError."""
-    node = site.here.node()
+    node = context.here.node()
     daemon = devd.find(processes.processes(node))
     if daemon is None:
         return "devd does not run"
@@ -74,9 +74,9 @@ def devd_trouble(site: Site) -> str:
 # --- converge ------------------------------------------------------------------------------------------------------
 
 
-def _converge_trouble(site: Site) -> str:
+def _converge_trouble(context: Context) -> str:
     """That the node is not where CARP wants it. Raises ProbeError, StateError."""
-    seen, made = converge.would(site, wish(Remedy.CONVERGE))
+    seen, made = converge.dry_run(context, converge_request(Remedy.CONVERGE))
     found = [f"{name}: {made.decisions[name].rule.says}" for name in made.decisions if _is_refused(seen, made, name)]
     if made.steps:
         found.append(f"to be done: {', '.join(map(str, made.steps))}")
@@ -93,12 +93,12 @@ def _is_refused(seen: Seen, made: Plan, name: str) -> bool:
 # --- NFS -----------------------------------------------------------------------------------------------------------
 
 
-def nfs_trouble(site: Site) -> str:
+def nfs_trouble(context: Context) -> str:
     """Why clients are not served although address and data are here. Raises Unsafe, ProbeError."""
-    served = served_here(site)
+    served = served_here(context)
     if not served:
         return ""
-    node = site.here.node()
+    node = context.here.node()
     running = running_daemons(node)
     absent = [name for name in NEEDED if name not in running]
     if absent:
@@ -108,19 +108,19 @@ def nfs_trouble(site: Site) -> str:
         there = filesystem.mounted_at(mounts, place.point)
         if there is None or not there.exported:
             return f"{place.point} is not exported"
-        if place.address and not (answer := reach.look(site, place)).is_alive:
+        if place.address and not (answer := reach.look(context, place)).is_alive:
             return f"clients are not served {place.exported} at {place.address}: {answer.says}"
     return ""
 
 
-def served_here(site: Site) -> tuple[Place, ...]:
+def served_here(context: Context) -> tuple[Place, ...]:
     """The resources whose address and data are here; none where the data of any address that is here are not: NFS is
     started there by a promotion and by nothing else. Raises Unsafe where hastd does not say that it has the data, and
     ProbeError."""
-    node = site.here.node()
+    node = context.here.node()
     vhids, mounts = carp.vhids(node), filesystem.mounts(node)
     found = []
-    for place in places(node, site.config).values():
+    for place in places(node, context.config).values():
         if place.asks(vhids).state is not CarpState.MASTER:
             continue
         if mounted_as(node, filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
@@ -142,15 +142,15 @@ def _refuse_without_role(node: Node, place: Place) -> None:
 # --- hastd ---------------------------------------------------------------------------------------------------------
 
 
-def hastd_trouble(site: Site) -> str:
+def hastd_trouble(context: Context) -> str:
     """That hastd does not run. One that hangs or answers badly does. Raises Unsafe where it must not be started, and
     ProbeError."""
-    node = site.here.node()
-    found = places(node, site.config)
+    node = context.here.node()
+    found = places(node, context.config)
     if not found:
         return ""
     down = silent(node, next(iter(found)))
-    used = in_use(site, node, found) if down else ""
+    used = in_use(context, node, found) if down else ""
     if used:
         raise Unsafe(f"{down}; it is not started while {used}")
     return down
@@ -170,7 +170,7 @@ def silent(node: Node, name: str) -> str:
     return ""
 
 
-def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
+def in_use(context: Context, node: Node, found: dict[str, Place]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
     unmounted by the kernel (freebsd-facts: device-goes-with-hastd): what is still there has somebody who holds it.
     Raises ProbeError."""
@@ -186,17 +186,17 @@ def in_use(site: Site, node: Node, found: dict[str, Place]) -> str:
         devices = ()
     if devices:
         return f"{DEVICES}/{devices[0]} is still there"
-    pools = sorted(_pools(site) & {place.pool for place in found.values()})
+    pools = sorted(_pools(context) & {place.pool for place in found.values()})
     return f"the pool {pools[0]} is still imported" if pools else ""
 
 
-def _pools(site: Site) -> set[str]:
+def _pools(context: Context) -> set[str]:
     """The pools that are imported, mounted or not; asked for only where the kernel has ZFS, because zpool(8) loads it.
     Raises StepFailed where they cannot be listed: then one may be there."""
-    if site.here.act((KLDSTAT, "-q", "-m", "zfs"), LOOKS).status != 0:
+    if context.here.act((KLDSTAT, "-q", "-m", "zfs"), LOOKS).status != 0:
         return set()
     try:
-        done = site.here.act((ZPOOL, "list", "-H", "-o", "name"), LOOKS)
+        done = context.here.act((ZPOOL, "list", "-H", "-o", "name"), LOOKS)
     except Hangs as error:
         raise Unsafe(f"whether a pool is imported is not known: {error}") from None
     if done.status != 0:
@@ -207,30 +207,30 @@ def _pools(site: Site) -> set[str]:
 # --- split-brain ---------------------------------------------------------------------------------------------------
 
 
-def _split_brain_trouble(site: Site) -> str:
+def _split_brain_trouble(context: Context) -> str:
     """That this node has a losing copy and has not done with it what the policy says. Raises ProbeError, StateError."""
     found = [f"{name}: both copies have writes that the other lacks, and this node does not serve the clients"
-             for name in unmarked(site)]  # fmt: skip
-    _, made = converge.would(site, wish(Remedy.SPLIT_BRAIN))
+             for name in unmarked(context)]  # fmt: skip
+    _, made = converge.dry_run(context, converge_request(Remedy.SPLIT_BRAIN))
     for name, decision in made.decisions.items():
         steps = [str(step) for step in made.steps if step.resource == name]
         if decision.target is Target.STEPPED_DOWN and steps:
             found.append(f"{name}: {decision.rule.says}; to be done: {', '.join(steps)}")
-        elif _is_to_be_recovered(site, name):
-            policy = site.config.split_brain.policy
+        elif _is_to_be_recovered(context, name):
+            policy = context.config.split_brain.policy
             found.append(f"{name}: the copy of this node loses, and `split_brain.policy` is {policy}")
     return "; ".join(found)
 
 
-def unmarked(site: Site) -> tuple[str, ...]:
+def unmarked(context: Context) -> tuple[str, ...]:
     """The resources in a split-brain of which hastd has told nobody: the counters on both disks say so, the other node
     serves the clients, and this one does not. Raises ProbeError."""
-    node = site.here.node()
+    node = context.here.node()
     vhids = carp.vhids(node)
     found = []
-    for name, place in places(node, site.config).items():
-        if marker.present(site.store, name) is None:
-            seen = evidence.collect(site, with_address(place, vhids))
+    for name, place in places(node, context.config).items():
+        if marker.present(context.store, name) is None:
+            seen = evidence.collect(context, with_address(place, vhids))
             unread = seen.here.unread or seen.there.unread
             one_serves = seen.there.serves and not seen.here.serves and seen.here.mounted is Mounted.NOTHING
             if not unread and seen.relation is Relation.SPLIT_BRAIN and one_serves:
@@ -238,6 +238,6 @@ def unmarked(site: Site) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_to_be_recovered(site: Site, name: str) -> bool:
-    found = marker.present(site.store, name)
-    return automatic.recovers(site) and found is not None and found.losing is True and not found.unreadable
+def _is_to_be_recovered(context: Context, name: str) -> bool:
+    found = marker.present(context.store, name)
+    return automatic.recovers(context) and found is not None and found.losing is True and not found.unreadable

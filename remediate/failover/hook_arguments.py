@@ -7,7 +7,7 @@ import re
 
 from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
-from remediate.failover.carp_arrival import Refused
+from remediate.failover.devd_events import Refused
 from remediate.state.ledger import Event
 
 EVENTS = {
