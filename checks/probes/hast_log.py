@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import log_time
@@ -71,9 +70,10 @@ class Logs:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self._newest: list[str] | None = None
+        self._rotated: list[str] | None = None
 
-    @cached_property
-    def _newest(self) -> list[str]:
+    def _read_newest(self) -> list[str]:
         """hastd's lines in LOGS. Raises ProbeError."""
         found = self.node.run("grep", "-h", "hastd", *LOGS)
         missing = [line for line in found.stderr.splitlines() if "No such file or directory" in line]
@@ -86,8 +86,7 @@ class Logs:
             raise NotUnderstood("grep", wrong[0])
         return lines
 
-    @cached_property
-    def _rotated(self) -> list[str]:
+    def _read_rotated(self) -> list[str]:
         """hastd's lines in the logs rotated last; none where there is no such file. Raises ProbeError."""
         lines: list[str] = []
         for archive in youngest_archives(self.node):
@@ -96,8 +95,13 @@ class Logs:
 
     def signs(self, resource: str) -> tuple[Sign, ...]:
         """The signs of a split-brain in the logs, the last rotated ones included. Raises ProbeError."""
+        if self._newest is None:
+            self._newest = self._read_newest()
         lines = log_time.of_host(_with_signs(self._newest, resource), self.node)
-        lines = lines or log_time.of_host(_with_signs(self._rotated, resource), self.node)
+        if not lines:
+            if self._rotated is None:
+                self._rotated = self._read_rotated()
+            lines = log_time.of_host(_with_signs(self._rotated, resource), self.node)
         return _signs(lines, resource, self.node) if lines else ()
 
 

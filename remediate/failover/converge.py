@@ -321,7 +321,7 @@ class Run:
     def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
-        plan is one of a node that cannot be primary, which gives the address away by itself (`demotion_reasons.GIVES_BACK`)."""
+        plan is one of a node that cannot be primary, which gives the address away by itself."""
         why = "; ".join(executor.failed.values())
         for name in names:
             self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
