@@ -105,11 +105,11 @@ def test_what_was_written_down_in_another_boot_is_void(state: Path) -> None:
     assert dropping(pair.standby) == 2 and not (state / "nfs002" / NAME).exists()
 
 
-@pytest.mark.parametrize("request", [TEST, ConvergeRequest("periodic", promote=False)], ids=["any", "periodic"])
-def test_every_convergence_restores_what_a_killed_one_left(state: Path, request: ConvergeRequest) -> None:
+@pytest.mark.parametrize("convergence", [TEST, ConvergeRequest("periodic", promote=False)], ids=["any", "periodic"])
+def test_every_convergence_restores_what_a_killed_one_left(state: Path, convergence: ConvergeRequest) -> None:
     pair = installed_pair(state)
     pair.does(pair.active, silence.begin)
-    assert pair.converges(pair.active, request) == (Result.IN_PLACE, 0, ())
+    assert pair.converges(pair.active, convergence) == (Result.IN_PLACE, 0, ())
     assert dropping(pair.active) == 0
 
 
