@@ -3,10 +3,16 @@
 A slow machine is no failure, so no example of hypothesis has a time limit. CI says the same of a commit each time, so
 its examples are not drawn anew. A test leaves nothing where hastwatch keeps its things on a real node, although CI runs
 the tests as root.
+
+Slow tests are left out, and counted, unless `--slow` or `-m` asks for them, or the command line names their file. In a
+module that is slow as a whole, one test or a few are marked `quick`, so that it is not left out altogether.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -29,3 +35,37 @@ def _nothing_is_left_on_this_machine() -> Iterator[None]:
     before = looked_at()
     yield
     assert looked_at() == before, "a test has written outside of its temporary directory"
+
+
+LEFT_OUT = pytest.StashKey[int]()
+"""How many slow tests were left out; under xdist each process leaves out the same."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI does")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.slow or "slow" in config.option.markexpr:
+        return
+    named = {os.path.realpath(file) for file, _, _ in (word.partition("::") for word in config.args)}
+    failed = config.cache.get("cache/lastfailed", {}) if config.option.lf and config.cache else {}
+    slow = [item for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("quick")]
+    left_out = {item for item in slow if os.path.realpath(item.path) not in named and item.nodeid not in failed}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    config.stash[LEFT_OUT] = len(left_out)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = len(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of xdist has ended, and this one prints."""
+    node.config.stash[LEFT_OUT] = node.workeroutput.get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{left_out:,} slow tests left out: run pytest --slow (CI does)")
