@@ -23,10 +23,13 @@ from tests.campaign.putting_right import put_right, renew_unproven
 from tests.campaign.schedule import Event, Kind, Round
 from tests.simulator.test_data import is_busy
 
+pytestmark = pytest.mark.slow
+
 DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP)}
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
 
+@pytest.mark.quick
 def test_a_few_failovers_violate_nothing() -> None:
     played = series(seed=1, count=6)
     assert played.violation == ""

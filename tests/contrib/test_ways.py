@@ -23,6 +23,8 @@ from tests.engines.nrpe import NrpeDaemon, own_address
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 FOUND = ("--check", "check_devd", "--state", "CRITICAL", "--type", "SOFT", "--attempt", "2", "--output",
          "DEVD CRITICAL - nfs001: devd is not running [devd-not-running]")  # fmt: skip
 WELL, IN_DOWNTIME = ("--downtime", "0"), ("--downtime", "1")

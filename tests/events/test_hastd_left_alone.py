@@ -16,6 +16,8 @@ from remediate.failover.converge import ConvergeRequest
 from tests.events.repairing import EAGER, repairs
 from tests.failover.installed_pair import installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SIMULATED = ROOT / "remediate" / "rehearsal"
 """There a human may do it, and FreeBSD does what it does."""
@@ -59,6 +61,7 @@ def test_a_line_that_does_not_is_not(line: str) -> None:
     assert not ENDS.search(line)
 
 
+@pytest.mark.quick
 def test_no_program_script_or_text_of_ours_ends_the_hastd_in_service() -> None:
     found = {str(path.relative_to(ROOT)): ENDS.findall(path.read_text(encoding="utf-8")) for path in TEXTS}
     assert len(found) > 300 and {path: lines for path, lines in found.items() if lines} == {}

@@ -16,6 +16,8 @@ from simulator.node import Node
 from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 EXPORTS = "/etc/exports"
 
 
@@ -37,6 +39,7 @@ def never_exported_root(pair: InstalledPair) -> bool:
 # --- healthy -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_on_a_healthy_pair_there_is_nothing_to_do_and_nothing_is_done(pair: InstalledPair) -> None:
     for node in pair.pair.nodes.values():
         before = {process.pid for process in node.processes.listed()}

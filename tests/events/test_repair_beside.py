@@ -17,6 +17,8 @@ from simulator.node import Node
 from tests.events.repairing import held_back, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pair() -> Iterator[InstalledPair]:
@@ -36,6 +38,7 @@ def runs_devd(node: Node) -> bool:
     return node.devd.process is not None and not node.devd.process.stopped
 
 
+@pytest.mark.quick
 def test_the_same_is_not_done_twice_at_a_time_nor_waited_for(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs001", "devd")
     first = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))

@@ -26,6 +26,8 @@ from tests.events.repairing import repairs as repaired
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 from tests.state.child import ROOT
 
+pytestmark = pytest.mark.slow
+
 COOL_DOWN = Repair().cool_down
 
 
@@ -41,6 +43,7 @@ def pair_without_devd(state: Path, config: Config | None = None) -> InstalledPai
     return pair
 
 
+@pytest.mark.quick
 def test_the_configuration_knows_every_repair() -> None:
     assert tuple(remedy.value for remedy in Remedy) == REPAIRS
 

@@ -21,6 +21,8 @@ from tests.events.repairing import EAGER, repairs, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 from tests.failover.test_killed import fates
 
+pytestmark = pytest.mark.slow
+
 SETTLES = 120.0
 MOMENTS = 8
 """So many of the moments of each case the tests take, or a few more."""

@@ -15,6 +15,8 @@ from tests.events.repairing import repairs, steps_done
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import HOME, SIDES, SplitPair, cut_off
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:
@@ -32,6 +34,7 @@ def unheard(state: Path, policy: str) -> SplitPair:
     return pair
 
 
+@pytest.mark.quick
 def test_the_losing_side_steps_down_and_the_other_one_goes_on(state: Path) -> None:
     pair = unheard(state, "step-down")
     before = pair.files_on(pair.losing)

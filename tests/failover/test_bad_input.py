@@ -18,7 +18,10 @@ from simulator.host.log import MESSAGES
 from simulator.layout import PairLayout
 from tests.failover.installed_pair import installed_pair
 
+pytestmark = pytest.mark.slow
 
+
+@pytest.mark.quick
 def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(state: Path) -> None:
     """Where nothing can be written down, it is not known since when CARP is MASTER, nor which promotions failed."""
     pair = installed_pair(state)

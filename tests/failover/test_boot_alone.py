@@ -23,11 +23,14 @@ from tests.failover.installed_pair import (
     the_other_wrote_last,
 )
 
+pytestmark = pytest.mark.slow
+
 SETTLED = 120.0
 """Seconds after which a booted node serves, if it ever does by itself."""
 REFUSED = "booted alone: the other node may have served after this one"
 
 
+@pytest.mark.quick
 def test_a_node_that_was_off_while_the_other_one_wrote_alone_does_not_serve_when_it_is_booted_alone(
     state: Path,
 ) -> None:

@@ -14,6 +14,8 @@ from remediate.state.lock import Lock
 from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def demotion(pair: InstalledPair) -> int:
     """net.inet.carp.demotion of the standby."""
@@ -24,6 +26,7 @@ def boot(pair: InstalledPair) -> str:
     return pair.standby.boot_mark
 
 
+@pytest.mark.quick
 def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(state: Path) -> None:
     pair = installed_pair(state)
     now = boot(pair)

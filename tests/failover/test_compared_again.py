@@ -12,6 +12,8 @@ from simulator.account.writes import Cause
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy, the_other_wrote_last
 
+pytestmark = pytest.mark.slow
+
 
 def boots_first(pair: InstalledPair) -> None:
     """The long-dead node boots, and has the address: it settles."""
@@ -35,6 +37,7 @@ def test_a_copy_that_is_behind_is_not_promoted_when_the_node_that_is_ahead_has_b
     assert not pair.entries(pair.active, "promoted")
 
 
+@pytest.mark.quick
 def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its_copy_is_complete(state: Path) -> None:
     """Another interface of CARP is down on the node that is ahead: with a sum of 240 it loses the address to whoever
     holds back less."""

@@ -21,6 +21,8 @@ from simulator.host.log import MESSAGES
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
+pytestmark = pytest.mark.slow
+
 MINUTES = 130.0
 
 
@@ -58,6 +60,7 @@ def reconnects(pair: InstalledPair) -> None:
 # --- the standby -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_not_believed(state: Path) -> None:
     pair = with_cron(state)
     fails_for_a_while(pair, pair.standby)

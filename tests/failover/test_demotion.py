@@ -15,6 +15,8 @@ from simulator.network.carp import State
 from simulator.network.link import SERVICE_NETWORK, Traffic
 from tests.failover.installed_pair import PERIOD, InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 GIVEN_BACK = "the address was given back"
 
 
@@ -62,6 +64,7 @@ def stale_master(pair: InstalledPair) -> None:
     pair.standby.run("ifconfig vtnet1 vhid 2 state master")
 
 
+@pytest.mark.quick
 def test_a_master_that_finds_itself_stale_gives_the_address_back_to_the_good_node(state: Path) -> None:
     pair = looked_at_every_minute(state)
     stale_master(pair)

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from remediate.failover.converge import Result, converge
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, policy
+
+pytestmark = pytest.mark.slow
 
 
 def killed_between_role_and_device(pair: InstalledPair) -> None:
@@ -21,6 +25,7 @@ def killed_between_role_and_device(pair: InstalledPair) -> None:
         life.end()
 
 
+@pytest.mark.quick
 def test_a_convergence_after_a_kill_between_role_and_device_waits_for_the_device(state: Path) -> None:
     pair = installed_pair(state)
     killed_between_role_and_device(pair)

@@ -23,6 +23,8 @@ from simulator.hastd.hastconf import parse
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 STOCK, REPAIRED = "14.5,15.1", "14.5,15.1+D57511"
 
 
@@ -54,6 +56,7 @@ def test_a_try_tells_whether_hastd_works_and_leaves_nothing_behind(
     ]  # fmt: skip
 
 
+@pytest.mark.quick
 def test_a_device_that_does_not_come_for_another_reason_tells_nothing(state: Path) -> None:
     pair = pair_of(state, REPAIRED)
     pair.standby.trouble.absent_devices.add("hastwatch-try")

@@ -13,11 +13,14 @@ from remediate.failover.switchover import switch
 from remediate.state import failures, maintenance
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def switches(pair: InstalledPair) -> object:
     return pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
 
 
+@pytest.mark.quick
 def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("hang-command", "nfs001", "ifconfig")

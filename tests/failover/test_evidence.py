@@ -15,6 +15,8 @@ from simulator.node import Node
 from tests.events.repairing import repairs
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 LATE = 121.0
 """Seconds until a human sees that devd is dead, as on a real pair."""
 ALONE = 180.0
@@ -62,6 +64,7 @@ def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(
     assert not pair.entries(pair.standby, "refused")
 
 
+@pytest.mark.quick
 def test_a_standby_without_syslog_and_cron_proves_nothing_by_the_time_and_serves(state: Path) -> None:
     """Told late or at once: without a look at CARP or the kernel's line nobody knows how long the other one served."""
     pair = installed_pair(state)

@@ -12,6 +12,8 @@ from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 GOOD = "/hast/home -network 10.1.101.0/24 -maproot=root\n"
 
 
@@ -51,6 +53,7 @@ def test_mountd_is_started_as_its_script_starts_it(rc_conf: str, command: str, s
     assert mountd(pair.standby).replace("\n", " ") == command
 
 
+@pytest.mark.quick
 def test_the_configuration_of_the_service_has_the_last_word(state: Path) -> None:
     pair = installed_pair(state)
     written(pair, {"/etc/rc.conf.local": "mountd_flags=-l\n", "/etc/rc.conf.d/mountd": '+mountd_flags="-r -n"\n'})

@@ -15,6 +15,8 @@ from simulator.account.writes import Cause
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 SHORT = Config(failover=Failover(fsck=20, let_go=20))
 ZFS = ResourceLayout(kind="zfs")
 
@@ -65,6 +67,7 @@ def broken(request: pytest.FixtureRequest) -> Broken:
 # --- promotions ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_promotion_that_fails_in_a_planned_move_is_undone_and_the_service_comes_back(
     state: Path, broken: Broken
 ) -> None:

@@ -24,6 +24,8 @@ from simulator.dying import Life
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 OVER = 3.0
 """Seconds in which a handover is over on the simulated pair."""
 EVERY = 0.15
@@ -51,6 +53,7 @@ def when(pair: InstalledPair, node: Node, event: str, pattern: str = "") -> floa
 # --- as it should be ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_nothing_is_stopped_before_the_other_node_is_ready(state: Path) -> None:
     pair = installed_pair(state)
     task = pair.moves()

@@ -20,6 +20,8 @@ from simulator.layout import PairLayout, ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 LIES = ("oneself", "stranger")
 PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "", "", ())
 
@@ -77,6 +79,7 @@ def test_the_address_that_moves_makes_no_second_primary(state: Path, lie: str) -
     assert pair.sound and pair.serves(pair.standby) and pair.lost() == 0, pair.story()
 
 
+@pytest.mark.quick
 def test_a_node_whose_own_answers_come_back_does_not_give_way_to_itself(state: Path) -> None:
     pair = lied_to(installed_pair(state), "oneself")
     pair.active.power_off()

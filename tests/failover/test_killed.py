@@ -21,6 +21,8 @@ from simulator.dying import Fate, Life
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 ONE_IN = 5
 """Of so many moments the tests take one."""
 HUMAN = 240

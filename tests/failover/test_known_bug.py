@@ -23,6 +23,8 @@ from remediate.subcommands.promote import refuse_impossible
 from simulator import release
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
+pytestmark = pytest.mark.slow
+
 WORDS = "does not work as primary (FreeBSD bug 292322)"
 STOCK = "14.5,15.1"
 """The standby's hastd is the one with the bug."""
@@ -57,6 +59,7 @@ def failed(pair: InstalledPair) -> bool:
     return bool(pair.entries(pair.standby, "promotion-failed"))
 
 
+@pytest.mark.quick
 def test_a_switchover_to_such_a_node_is_refused_while_clients_are_served(state: Path) -> None:
     pair = pair_of(state)
     with pytest.raises(StepFailed) as refused:

@@ -14,6 +14,8 @@ from simulator.layout import KEY_FILE, ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 FOUND = ("journal", "p1", "s1a", "label/mail")
 """Layers that appear by themselves, so that what is mounted can be found."""
 
@@ -78,6 +80,7 @@ def test_a_switchover_unmounts_it_here_and_mounts_it_there_without_a_loss(layer:
     assert not mounted(pair.active) and not pair.active.files.exists(device(layer))
 
 
+@pytest.mark.quick
 def test_an_encrypted_one_is_opened_with_its_key_file_and_closed_again(state: Path) -> None:
     pair = encrypted(state)
     switched(pair)

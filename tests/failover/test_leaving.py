@@ -15,6 +15,8 @@ from simulator.account.writes import Cause
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
+pytestmark = pytest.mark.slow
+
 UNDERWAY = 1.5
 """Seconds between two writes of the clients, and a bit: the last ones are in buffers."""
 ZFS = ResourceLayout(kind="zfs")
@@ -47,6 +49,7 @@ def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(state: P
     assert pair.lost() == 0 and pair.sound and unmounted_cleanly(pair)
 
 
+@pytest.mark.quick
 def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("cut-management")

@@ -18,6 +18,8 @@ from remediate.state.ledger import Copy
 from simulator.account.writes import Cause
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
+pytestmark = pytest.mark.slow
+
 ALONE = 180.0
 """Seconds that the active node writes without the other one."""
 
@@ -107,6 +109,7 @@ def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
 # --- a stale copy ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_stale_standby_is_not_promoted_and_says_what_it_would_cost(state: Path) -> None:
     pair = behind(state)
     assert pair.rests(pair.standby)

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.failover.installed_pair import InstalledPair, installed_pair
+
+pytestmark = pytest.mark.slow
 
 LEFT = "/dev/hast/home was left by a worker that was killed"
 
@@ -29,6 +33,7 @@ def left_on_a_standby(state: Path, mounted: bool = False) -> InstalledPair:
     return pair
 
 
+@pytest.mark.quick
 def test_one_that_nobody_has_open_is_taken_over(state: Path) -> None:
     pair = left_on_a_standby(state)
     pair.standby.power_off()

@@ -14,6 +14,8 @@ from remediate.subcommands.status_page import page
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 SUSPENDED = "its ZFS pool is suspended"
 
 
@@ -43,6 +45,7 @@ def test_the_other_node_serves_and_loses_nothing_that_was_acknowledged(how: str,
     assert [step for step in steps if step != "become-secondary home"] == [], pair.story()
 
 
+@pytest.mark.quick
 def test_status_names_it_on_either_node(state: Path) -> None:
     pair = pool_pair(state)
     suspends(pair, "pool-suspends")

@@ -13,6 +13,8 @@ from remediate.state.lock import Lock
 from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 MIDDLE = 0.02
 """Seconds from the beginning of a step to its middle."""
 
@@ -22,6 +24,7 @@ def converged(context: Context) -> Outcome:
     return converge(context, ConvergeRequest("hook"))
 
 
+@pytest.mark.quick
 def test_two_hooks_at_once_make_one_promotion(state: Path) -> None:
     pair = installed_pair(state)
     pair.active.power_off()

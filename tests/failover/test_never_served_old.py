@@ -18,6 +18,8 @@ from simulator.faults.fault_words import FaultError
 from simulator.storage.mounts import Mount
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 NODES = st.integers(0, 1)
 
 

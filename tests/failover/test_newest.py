@@ -17,6 +17,8 @@ from simulator.network.link import Traffic
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
+pytestmark = pytest.mark.slow
+
 WITNESS = "10.1.101.9"
 """The client, which answers ping(8)."""
 PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
@@ -47,6 +49,7 @@ def seconds_until_served(pair: InstalledPair, node: Node) -> float:
     return pair.pair.clock.now - began
 
 
+@pytest.mark.quick
 def test_the_last_node_serves_soon_after_its_reboot(state: Path) -> None:
     pair = alone(state)
     reboots(pair.standby)

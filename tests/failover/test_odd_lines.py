@@ -11,6 +11,8 @@ from remediate.failover.converge import Result
 from simulator.layout import VhidLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 ONE = (VhidLayout(2, "10.1.101.5"),)
 TWICE = (*ONE, VhidLayout(2, "172.16.5.5", interface="vlan0"))
 
@@ -37,6 +39,7 @@ def test_a_node_takes_over_whatever_words_an_address_line_has(state: Path, line:
     assert pair.sound
 
 
+@pytest.mark.quick
 def test_a_line_that_was_not_understood_is_in_the_journal(state: Path) -> None:
     pair = installed_pair(state)
     prints(pair, "inet6 nfs.example.org prefixlen 64 vhid 2")

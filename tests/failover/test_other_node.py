@@ -13,6 +13,8 @@ from remediate.failover.converge import ConvergeRequest, converge
 from remediate.rehearsal.observer import SimulatedMemory
 from tests.failover.installed_pair import installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("skews", [(3600, 0), (0, 3600), (-3600, 3600)])
 def test_clocks_that_disagree_change_nothing(state: Path, skews: tuple[int, int]) -> None:
@@ -30,6 +32,7 @@ def test_clocks_that_disagree_change_nothing(state: Path, skews: tuple[int, int]
         assert pair.sound
 
 
+@pytest.mark.quick
 def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_be_asked(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("drop-devd-event", "nfs002")

@@ -15,6 +15,8 @@ from simulator.node import Node
 from simulator.rc.services import start_daemon
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def looked(pair: InstalledPair, node: Node, known: tuple[Vhid, ...]) -> tuple[tuple[Vhid, ...], Started]:
     """What is seen of CARP, and what was started for it."""
@@ -26,6 +28,7 @@ def known(pair: InstalledPair, node: Node) -> tuple[Vhid, ...]:
     return pair.does(node, lambda context: carp.vhids(context.here.node()))
 
 
+@pytest.mark.quick
 def test_a_change_of_carp_is_seen_without_a_process(state: Path) -> None:
     pair = installed_pair(state)
     before = known(pair, pair.standby)

@@ -15,6 +15,8 @@ from simulator.pair import Pair
 from simulator.release import RELEASES
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
+pytestmark = pytest.mark.slow
+
 REPAIRED = [release.with_repair().name if not release.is_primary else name for name, release in RELEASES.items()]
 WORKING = [*REPAIRED, "14.5,15.1+D57511", "15.1+D57511,14.5"]
 """Both nodes can serve."""
@@ -79,6 +81,7 @@ def test_nothing_is_moved_to_a_stock_15_while_clients_are_served(releases: str, 
     assert pair.serves(pair.active) and pair.rests(pair.standby)
 
 
+@pytest.mark.quick
 def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> None:
     """svcj_all_enable: rpcbind, statd and lockd are not started a second time, and nothing fails for it."""
     config = policy(hastd_repaired=True)

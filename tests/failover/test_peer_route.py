@@ -17,6 +17,8 @@ from simulator.network.routes import HostRoute
 from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 PEER = "10.1.101.3"
 OURS = HostRoute(PEER, "127.0.0.1", frozenset({"STATIC", "REJECT", "PROTO2"}))
 QUICK = 3.0
@@ -50,6 +52,7 @@ def killed_while_it_rejects(pair: InstalledPair) -> None:
         life.end()
 
 
+@pytest.mark.quick
 def test_after_a_power_cut_the_device_does_not_wait_for_the_dead_node(state: Path) -> None:
     pair = installed_pair(state)
     pair.active.power_off()

@@ -14,6 +14,8 @@ from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.failover.test_plan import RESOURCES
 
+pytestmark = pytest.mark.slow
+
 
 def pool_pair(state: Path, *, configured: bool) -> InstalledPair:
     """A pair whose resource `home` holds a pool `tank`."""
@@ -62,6 +64,7 @@ def test_what_forbids_to_promote_one_resource_of_a_pool_forbids_the_other(change
         assert "b: it is old" in said[name].stale
 
 
+@pytest.mark.quick
 def test_resources_of_their_own_are_left_as_they_are() -> None:
     alone = {"a": place("a")._replace(pooled=()), "b": place("b")._replace(pooled=())}
     states = {"a": seen(), "b": seen(stale=True)}

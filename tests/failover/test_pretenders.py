@@ -11,6 +11,8 @@ from remediate.events.repair import Ending, repair
 from remediate.events.repair_request import Remedy, Request
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def moved(pair: InstalledPair) -> float:
     """Seconds that a planned move takes, in which nothing is lost."""
@@ -59,6 +61,7 @@ def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
 
 
+@pytest.mark.quick
 def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("jail-daemon", "nfs001", "rpcbind")

@@ -13,6 +13,8 @@ from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 HOME = "/hast/home -network 10.1.101.0/24 -maproot=root"
 NFSD = "vfs.nfsd"
 MOST = 240
@@ -131,6 +133,7 @@ def promoted_for_version_4_alone(state: Path, exports: str) -> InstalledPair:
     return pair
 
 
+@pytest.mark.quick
 def test_a_server_of_version_4_alone_is_seen_to_serve_by_its_root(state: Path) -> None:
     pair = promoted_for_version_4_alone(state, f"V4: /hast\n{HOME}")
     node = pair.standby

@@ -19,6 +19,8 @@ from remediate.rehearsal.observer import Observer
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 REFUSED = 71
 """EX_OSERR (hastctl.c)."""
 
@@ -42,6 +44,7 @@ def refuses(pair: InstalledPair, node: Node, what: str = "hastd") -> InstalledPa
     return pair
 
 
+@pytest.mark.quick
 def test_a_stopped_hastd_refuses_after_thirteen_calls_and_a_stopped_worker_takes_one_more(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs002", "hastd")
     assert asked_until_it_refuses(pair.standby) == 13

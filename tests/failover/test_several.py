@@ -14,6 +14,8 @@ from simulator.layout import VhidLayout
 from simulator.nfs.client import Answer
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 SHARED = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
 VHIDS = (VhidLayout(2, "10.1.101.5"), VhidLayout(3, "10.1.101.6"))
@@ -30,6 +32,7 @@ def pair(state: Path) -> InstalledPair:
     return made
 
 
+@pytest.mark.quick
 def test_both_nodes_can_be_active_for_a_resource_each(pair: InstalledPair) -> None:
     assert pair.lost() == 0 and pair.sound
     for node in (pair.active, pair.standby):

@@ -12,6 +12,8 @@ from simulator.layout import ResourceLayout
 from simulator.rc.boot import RC_SHUTDOWN
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
 
+pytestmark = pytest.mark.slow
+
 ALONE = 1.5
 TWO = (ResourceLayout(), ResourceLayout("mail", "/dev/vtbd2", mountpoint="/hast/mail"))
 ZFS = (ResourceLayout(kind="zfs"),)
@@ -33,6 +35,7 @@ def taken_away(pair: InstalledPair) -> list[str]:
 # --- what hangs --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_device_that_hangs_does_not_keep_another_resource_mounted(state: Path) -> None:
     pair = installed_pair(state, resources=TWO)
     pair.breaks("hang", "nfs001", "worker:mail")

@@ -21,6 +21,8 @@ from remediate.rehearsal.context import CONNECT_TIMEOUT
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 CONNECT = "nc: connect to 10.1.101.3 port 8457 (tcp) failed: "
 """netcat.c, remote_connect()."""
 
@@ -50,6 +52,7 @@ def pair(state: Path) -> InstalledPair:
     return installed_pair(state)
 
 
+@pytest.mark.quick
 def test_a_stuck_hastd_s_port_resets_connections_after_thirteen(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs001", "hastd")
     assert fill_the_port(pair, pair.active, pair.standby) == 13

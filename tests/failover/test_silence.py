@@ -17,6 +17,8 @@ from simulator.host.processes import Running
 from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def dropping(node: Node) -> int:
     return node.kernel.integer(OID)
@@ -34,6 +36,7 @@ def seen_at_the_end_of_nfsd(pair: InstalledPair) -> list[list[int]]:
     return seen
 
 
+@pytest.mark.quick
 def test_clients_of_a_service_that_moves_meet_no_closed_port(state: Path) -> None:
     """Neither where they were served, nor where the address arrives before the data do."""
     pair = installed_pair(state)

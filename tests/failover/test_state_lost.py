@@ -23,6 +23,8 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, master
 from tests.failover.test_ledger_in_failover import ALONE, behind
 from tests.state.child import NOBODY
 
+pytestmark = pytest.mark.slow
+
 Harm = Callable[[InstalledPair, Node], None]
 DAMAGE = ("", "{", "{}", '{"version": 2, "copy": "complete"}')
 REMEMBERED = ("failures.json", "maintenance.json", "hold.json", "events.json", "home.ledger.json")
@@ -168,6 +170,7 @@ def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(state: 
     assert pair.demotion(node) == 240 and pair.share(node) == 0
 
 
+@pytest.mark.quick
 def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> None:
     """Found by an attack: 110 acknowledged writes stranded on the other disk."""
     for number, text in enumerate(DAMAGE):

@@ -17,6 +17,8 @@ from tests.failover.installed_pair import installed_pair, master
 from tests.failover.test_ledger_in_failover import ALONE
 from tests.failover.test_state_lost import no_lock_at_all
 
+pytestmark = pytest.mark.slow
+
 PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 
 
@@ -33,6 +35,7 @@ def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_wo
     assert pair.serves(pair.standby), pair.story()
 
 
+@pytest.mark.quick
 def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_all_the_same(state: Path) -> None:
     """Found by the campaign: by its ledger it was primary for ever, so that it took no word of the other node for its
     copy, nor that its primary was gone: an incomplete copy would have been promoted."""

@@ -12,6 +12,8 @@ from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import QUESTIONS, UPTIME, switch
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 
 def just_booted(state: Path) -> InstalledPair:
     """The standby was booted some 100 s ago."""
@@ -23,6 +25,7 @@ def just_booted(state: Path) -> InstalledPair:
     return pair
 
 
+@pytest.mark.quick
 def test_a_target_that_was_just_booted_settles_before_anything_is_given_up(state: Path) -> None:
     pair = just_booted(state)
     shown: list[str] = []

@@ -13,6 +13,8 @@ from remediate.failover.this_boot import this_boot
 from remediate.subcommands.hold import shown
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 
 def held(state: Path) -> InstalledPair:
     """A pair whose standby holds itself back with all it has, because hastd is dead there."""
@@ -40,6 +42,7 @@ def test_a_share_of_this_boot_is_neither_forgotten_nor_doubled_when_the_clock_is
     assert pair.demotion(pair.standby) == 0
 
 
+@pytest.mark.quick
 def test_ntpd_that_steps_the_clock_at_boot_leaves_no_demotion_behind(state: Path) -> None:
     pair = installed_pair(state)
     pair.standby.power_off()

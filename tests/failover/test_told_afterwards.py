@@ -20,6 +20,8 @@ from remediate.state.lock import Lock
 from simulator.dying import Fate, Killed
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 LONG = 240.0
 
 TOLD = "nfs001 told that this copy is behind"
@@ -37,6 +39,7 @@ def during(happened: list[tuple[float, str, str]], node: str, span: tuple[float,
     return [what for at, where, what in happened if where == node and span[0] <= at <= span[1]]
 
 
+@pytest.mark.quick
 def test_a_promotion_notes_what_hastd_says_and_starts_no_process_for_it(state: Path) -> None:
     pair = installed_pair(state)
     pair.breaks("power-off", "nfs001")

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from checks.plugin.config import Config, ResourceConfig
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
@@ -22,10 +24,13 @@ from simulator.nfs.client import Answer
 from simulator.node import Node
 from tests.failover.installed_pair import PERIOD, Watched, documented_pair, installed_pair, master, policy
 
+pytestmark = pytest.mark.slow
+
 TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 SLOWLY = replace(Costs(), device_appears=2.5)
 
 
+@pytest.mark.quick
 def test_1_the_device_takes_its_time_to_appear(state: Path) -> None:
     """Three seconds are usual, more is possible: the documented hook waits five, and leaves a primary that nobody
     serves when it gives up."""

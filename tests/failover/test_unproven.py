@@ -27,6 +27,8 @@ from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 EXTENT = 20
 MINUTES = 130.0
 
@@ -83,6 +85,7 @@ def quiet(pair: InstalledPair) -> None:
 # --- nothing is missing --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_nodes_are_connected(state: Path) -> None:
     pair = installed_pair(state)
     quiet(pair)

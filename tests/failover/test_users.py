@@ -16,6 +16,8 @@ from remediate.failover import users
 from simulator.host.processes import SIGKILL
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 BOOT = "Sun Nov 22 08:31:39 2026"
 DAEMONS = ("devd", "hastd", "sshd", "syslogd", "rpcbind", "rpc.statd", "rpc.lockd")
 
@@ -62,6 +64,7 @@ def test_the_name_of_a_user_s_process_is_never_taken_for_a_pid(pair: InstalledPa
     assert daemons(pair) == before and not pair.active.filesystems.mounts["/hast/home"].users
 
 
+@pytest.mark.quick
 def test_a_hostile_name_is_journalled_in_one_harmless_line(pair: InstalledPair) -> None:
     assert users.named([process(7, "a\n|b\x1b[2J")]) == r"a\x0a\x7cb\x1b[2J (pid 7)"
     many = users.named(process(pid, "x") for pid in range(100, 150))

@@ -22,6 +22,8 @@ from simulator.clock import Process
 from simulator.nfs.client import Operation
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
+pytestmark = pytest.mark.slow
+
 PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 ARRIVED = 0.02
 """Seconds after which a call has arrived at the server, and is not answered yet."""
@@ -59,6 +61,7 @@ def goes_on_late(pair: InstalledPair, call: Process[Operation]) -> float:
     return pair.now - back
 
 
+@pytest.mark.quick
 def test_a_client_that_nobody_wakes_waits_for_its_own_time_out(state: Path) -> None:
     pair = installed_pair(state)
     pair.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives

@@ -13,6 +13,8 @@ from remediate.state.journal_reading import read
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 SPEED = "2"
 """Simulated seconds in a real one: a hook and the commands it starts are real processes, and take real time."""
 CONFIG = "[failover]\nboot_window = 0\n"

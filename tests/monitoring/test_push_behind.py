@@ -13,6 +13,8 @@ from remediate.state.lock import Lock
 from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 A_LITTLE = 0.3
 
 
@@ -29,6 +31,7 @@ def waited(pair: InstalledPair) -> float:
     return pair.pair.clock.now - began
 
 
+@pytest.mark.quick
 def test_no_check_runs_while_clients_wait(state: Path) -> None:
     pair = installed_pair(state)
     pair.active.power_off()

@@ -20,6 +20,8 @@ from tests.failover.installed_pair import state_directory
 from tests.recovery.copies import in_memory, local_context
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 
+pytestmark = pytest.mark.slow
+
 AT = 1795336623.0
 HOSTILE = "`rm`|x\n## title <script>alert(1)</script> [a](javascript:b) \x1b[31m*b*"
 
@@ -66,6 +68,7 @@ def lines(entries: Iterable[Entry]) -> str:
     return "".join(f"{each.line()}\n" for each in entries)
 
 
+@pytest.mark.quick
 def test_what_happened_around_the_entries_of_an_incident_belongs_to_it() -> None:
     found = gather(context(), OWN, "i1")
     assert [each.why or each.event for each in found.entries] == ["before", "split-brain", "recovery", "released"]

@@ -20,6 +20,8 @@ from tests.failover.installed_pair import state_directory
 from tests.failover.test_killed import fates
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 
+pytestmark = pytest.mark.slow
+
 SPLIT = Split("cut off", SIDES[2])
 ENDS = 60.0
 """Seconds for which nobody does anything about what has happened."""

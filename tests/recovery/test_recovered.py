@@ -25,6 +25,8 @@ from remediate.recovery.preservation import MARGIN, Mode
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, WAYS, Split, SplitPair
 
+pytestmark = pytest.mark.slow
+
 SALVAGE, RESYNC = "a human salvages", "a human resynchronises"
 DEEDS = ("none", "step-down", "discard-zero-changes", "salvage-then-discard", SALVAGE, RESYNC)
 """What is done about it: a policy, or a human under the default one."""
@@ -142,6 +144,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_recovery(case: Case) -> None
     assert outcome.wrong == (), outcome.story
 
 
+@pytest.mark.quick
 def test_the_cases_that_are_taken_have_every_way_every_side_and_every_deed() -> None:
     taken = every_case(SEED)[::ONE_IN]
     assert {case.split.way for case in taken} == set(WAYS)

@@ -25,6 +25,8 @@ from simulator.node import Node
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import HOME, SIDES, Split, SplitPair
 
+pytestmark = pytest.mark.slow
+
 OTHER_RESUID = 4711
 FULL = next(path for path in ("/proc", "/dev") if os.statvfs(path).f_bavail == 0)
 """A file system without any room."""
@@ -168,6 +170,7 @@ def test_a_recovery_is_refused_with_its_own_reason(pair: SplitPair, happens: Cal
     assert EVIDENCE[happens] in reasons(pair)
 
 
+@pytest.mark.quick
 def test_the_node_that_serves_is_refused_with_everything_that_speaks_against_it(pair: SplitPair) -> None:
     assert set(reasons(pair, pair.winner)) >= {
         "this node is CARP MASTER",

@@ -18,6 +18,8 @@ import pytest
 from remediate import exits
 from simulator.faults.faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "remediate.rehearsal.pair_command"]
 
@@ -36,6 +38,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.quick
 def test_exec_passes_output_error_and_status_on(directory: str) -> None:
     good = pair("exec", "--dir", directory, "nfs001", "hastctl status home")
     assert good.returncode == 0

@@ -25,6 +25,8 @@ from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.server import Server
 from tests.rehearsal.played import BY_NAME, spared
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HASTWATCH = [sys.executable, "-m", "remediate.command"]
 QUICK = "export-vanishes"
@@ -62,6 +64,7 @@ def test_output_into_a_pipe_is_plain_and_has_no_progress() -> None:
     assert re.search(r"clients +no service for \d+ s; errors: \d+ x Input/output error\n", piped.stdout)
 
 
+@pytest.mark.quick
 def test_verbose_shows_the_whole_line_of_every_check() -> None:
     lines = hastwatch("rehearse", "--speed", "max", "-v", QUICK).stdout
     assert "CARP HAST CRITICAL - home on nfs001: CARP MASTER, HAST primary, mounted, NFS runs - clients get" in lines
@@ -105,6 +108,7 @@ def test_speed_is_waited_for_and_changes_nothing_else() -> None:
     assert slow.stdout == fast.stdout
 
 
+@pytest.mark.quick
 def test_the_list_names_every_scenario() -> None:
     listed = hastwatch("rehearse", "--list")
     assert listed.returncode == 0

@@ -11,6 +11,8 @@ from remediate.rehearsal.story import Acted, Noticed, Typed
 from simulator.account.writes import Cause, Fate
 from tests.rehearsal.played import BY_NAME, looks, played, played_as, said, spared, stage_of
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_FAULTS = {"switchover-clean", "switchover-documented", "switchover-automatic", "export-vanishes"}
 WITH_FAULTS = sorted(BY_NAME.keys() - WITHOUT_FAULTS)
 DOCUMENTED = 10.0
@@ -55,6 +57,7 @@ def test_a_scenario_whose_fault_does_not_come_does_not_end_as_it_must(name: str)
     assert not any("itself failed" in text for text in outcome.trouble)
 
 
+@pytest.mark.quick
 def test_the_same_seed_gives_the_same_story() -> None:
     one, other = played("stale-standby"), played("stale-standby")
     assert (one.entries, one.account) == (other.entries, other.account)

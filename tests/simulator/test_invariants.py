@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from inspect import signature
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -21,6 +22,8 @@ from simulator.layout import PairLayout, ResourceLayout
 from simulator.pair import Pair
 from simulator.shell.calls import Result
 from tests.simulator.any_pair import NODES, PairWithClients
+
+pytestmark = pytest.mark.slow
 
 COMMANDS = [
     "hastctl role primary home",

@@ -6,6 +6,7 @@ new metadata, new disks, disk errors, and an asynchronous replication.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -19,6 +20,8 @@ from simulator.layout import PairLayout, ResourceLayout
 from simulator.pair import Pair
 from simulator.storage.zfs import ZfsMount
 from tests.simulator.any_pair import NODES, PairWithClients
+
+pytestmark = pytest.mark.slow
 
 COMMANDS = [
     "hastctl role primary home",

@@ -9,6 +9,8 @@ import pytest
 from remediate.state.journal_reading import read
 from tests.subcommands.running_pair import RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_service_moves_by_itself_when_the_active_node_loses_power(tmp_path: Path) -> None:
     with running(tmp_path / "d", "--automatic", "--speed", "20") as pair:

@@ -18,6 +18,8 @@ from tests.state import child
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import COMMAND, OTHER, RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
@@ -47,6 +49,7 @@ def test_a_node_in_its_place_has_nothing_to_do(kept: RunningPair, node: str) -> 
     assert (said["result"], said["steps"], said["said"]) == ("in-place", 0, [])
 
 
+@pytest.mark.quick
 def test_a_dry_run_says_why_there_is_nothing_to_do(kept: RunningPair) -> None:
     assert words_of(kept.hastwatch("nfs002", "converge", "--dry-run")) == (
         0,

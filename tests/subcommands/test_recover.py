@@ -30,6 +30,8 @@ from tests.state import child
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import COMMAND, RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 RESUID = 15417145005318368486
 EVIDENCE = f"""\
   nfs002: CARP BACKUP, HAST init, not mounted, lockd rpcbind statd; resuid {RESUID} localcnt 1 remotecnt 0 prevrole \
@@ -67,6 +69,7 @@ def evidence(shown: str) -> str:
 # --- the screen --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_dry_run_on_the_losing_node_shows_everything_and_changes_nothing(
     pair: SplitPair, capsys: pytest.CaptureFixture[str]
 ) -> None:

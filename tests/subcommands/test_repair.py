@@ -15,6 +15,8 @@ from tests.engines.node_programs import install
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import COMMAND, LIMIT, OTHER, RunningPair, awaited, running
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 50
 PS = "ps -axww -o pid,ppid,command"
 
@@ -99,6 +101,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
         yield made
 
 
+@pytest.mark.quick
 def test_the_engines_word_is_only_written_down(kept: RunningPair) -> None:
     done = kept.hastwatch("nfs001", "repair", "devd", "--held", "downtime")
     assert words_of(done) == (0, "held back: the monitoring engine has a downtime\n", "")

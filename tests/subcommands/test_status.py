@@ -29,6 +29,8 @@ from remediate.subcommands import status
 from remediate.subcommands.status_page import page
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 AGE = r"\b\d+ (?:min|s|h|d)\b(?: \d+ (?:min|s|h)\b)?"
 """A length of time, as `say_duration` says it."""
@@ -70,6 +72,7 @@ def shown(pair: InstalledPair, width: int = 80) -> list[str]:
 # --- whole screens -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_healthy_pair(kept: InstalledPair) -> None:
     assert shown(kept) == [
         "nfs001 serves home, nfs002 can take over. Nothing is wrong.",

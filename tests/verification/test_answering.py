@@ -19,6 +19,8 @@ from remediate.subcommands import answer
 from remediate.verification.answering import MOST
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
+pytestmark = pytest.mark.slow
+
 HOME = "home"
 RESULT: dict[str, object] = {
     "began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001", "extents": 128,
@@ -51,6 +53,7 @@ def says(pair: InstalledPair, messages: Sequence[Message], name: str = HOME) -> 
 COMPARE = Message(Say.COMPARE, by="nfs001", resources=(HOME,))
 
 
+@pytest.mark.quick
 def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked_for(state: Path) -> None:
     pair = installed_pair(state)
     ready, hashes, again = says(

@@ -26,6 +26,8 @@ from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.verification.test_verify import HOME, compares, differing, flip, other_disk
 
+pytestmark = pytest.mark.slow
+
 WHY = "nfs002 has counted 5 failed writes: its copy is the wrong one"
 
 
@@ -56,6 +58,7 @@ def keeps(pair: InstalledPair, state: Path) -> Keeper:
     return SimulatedKeeper(pair.standby, Mode.SALVAGE, str(state / "salvage"))
 
 
+@pytest.mark.quick
 def test_the_copy_is_kept_made_anew_and_equal_then(pair: InstalledPair, state: Path) -> None:
     before = disk_of(pair.standby, HOME).metadata
     kept = renews(pair, keeps(pair, state))

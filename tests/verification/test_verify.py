@@ -31,6 +31,8 @@ from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
+pytestmark = pytest.mark.slow
+
 HOME = "home"
 EXTENTS = 128
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -73,6 +75,7 @@ def differing(pair: InstalledPair) -> tuple[int, ...]:
     return tuple(number for number in range(EXTENTS) if here.differs(there, number))
 
 
+@pytest.mark.quick
 def test_copies_that_are_equal_are_found_equal_while_clients_write(state: Path) -> None:
     pair = installed_pair(state)
     run = compares(pair, rate=RATE)
