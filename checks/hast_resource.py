@@ -183,7 +183,7 @@ class HastResource(ProbedResource):
         if found.role is not Role.PRIMARY or found.status is not Status.DEGRADED or found.workerpid is None:
             return ""
         try:
-            return bug_292322.signs(session.here, session.peer, found, session.config.failover.hastd_repaired)
+            return bug_292322.signs(session.here, session.peer, found, session.config.hastd_repaired)
         except ProbeError as error:
             session.remarks.append(f"not looked for {bug_292322.NAME}: {error}")
             return ""

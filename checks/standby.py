@@ -24,7 +24,7 @@ QUESTIONS = (("uname", "-r"), ("cat", as_primary.PATH))
 def hastd_of(session: Session, node: Node) -> Known | None:
     """What is known of the hastd of a node, asked once; what cannot be read of it is remarked on."""
     try:
-        known = session.hastds.get(node) or as_primary.known(node, session.config.failover.hastd_repaired)
+        known = session.hastds.get(node) or as_primary.known(node, session.config.hastd_repaired)
     except ProbeError as error:
         session.remarks.append(f"whether hastd of {node.label} works as primary is not known: {error}")
         return None

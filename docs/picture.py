@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from checks.plugin.config import Config  # noqa: E402
+from remediate.config import Config  # noqa: E402
 from remediate.rehearsal import rehearse  # noqa: E402
 from remediate.rehearsal.own_pair import layout_of  # noqa: E402
 from remediate.rehearsal.scenarios import SCENARIOS  # noqa: E402

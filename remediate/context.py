@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.config import Config
 from checks.probes.errors import Failed
 from checks.probes.hast_conf import refuse_stranger
 from checks.probes.hung_commands import GivenUpCommands
@@ -17,6 +16,7 @@ from checks.probes.identity import tell_apart
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
+from remediate.config import Config
 from remediate.machine import Machine, this_machine
 from remediate.state.journal import Journal
 from remediate.state.store import Store

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.config import PATH, Config, load, prefix_words
+from checks.plugin.config import PATH, prefix_words
 from checks.probes.boot_time import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node, this_machine
 from checks.probes.state_cache import Memory
+from remediate.config import Config, load
 from remediate.context import Context, PeerTransport, Transport
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
@@ -51,9 +52,9 @@ def context(said: Where) -> Context:
     node goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's
     name is none."""
     config = load(said.config)
-    timing, memory = Timing(), Memory(config.state_dir or None)
+    timing, memory = Timing(), Memory(config.checks.state_dir or None)
     here = Transport(prefix_words(said.via or ""), memory)
-    peer = prefix_words(config.peer if said.peer is None else said.peer)
+    peer = prefix_words(config.checks.peer if said.peer is None else said.peer)
     store = Store(said.state_dir or STATE_DIRECTORY)
     return Context(
         here,

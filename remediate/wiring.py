@@ -63,7 +63,7 @@ class Chain(NamedTuple):
 def chain(context: Context, expected: Chain) -> Iterator[Link]:
     """Look at each link, then send an event through all of them; ends at the first that is known to be broken. Raises
     ProbeError, StepFailed."""
-    node = context.here.node(context.config.timeout)
+    node = context.here.node(context.config.checks.timeout)
     if node.run("ifconfig", INTERFACE).status == 0:
         raise StepFailed(
             f"there is an interface {INTERFACE} already; `ifconfig {INTERFACE} destroy` where it is left over"
@@ -132,7 +132,7 @@ def _text(node: Node, file: str) -> str:
 def _fired(context: Context, expected: Chain) -> Iterator[Link]:
     """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
     before = events.read(context.store).self_tests
-    seconds = context.config.timeout if expected.seconds is None else expected.seconds
+    seconds = context.config.checks.timeout if expected.seconds is None else expected.seconds
     began = context.timing.now()
 
     def arrived() -> bool:
@@ -174,7 +174,7 @@ def _unmake(context: Context) -> None:
 
 def _limit(context: Context) -> float:
     """Seconds for one command."""
-    return min(LOOKS, context.config.timeout)
+    return min(LOOKS, context.config.checks.timeout)
 
 
 def _devd_hears(context: Context) -> bool:
@@ -207,7 +207,7 @@ def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
     )
     for name, look in looks:
         try:
-            yield look(context.here.node(context.config.timeout))
+            yield look(context.here.node(context.config.checks.timeout))
         except (ProbeError, carp.CarpNotLoaded) as error:
             yield Link(name, False, str(error))
     if context.peer is not None:

@@ -21,6 +21,7 @@ from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
 from checks.probes.process import Completed
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
+from remediate.config import Config as RemediationConfig
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player
@@ -156,7 +157,7 @@ def of_what_no_recording_has(folder: Path, directory: Path) -> Asked:
 def of_the_pair() -> Asked:
     """What the checks ask of the simulated pair."""
     asked: Asked = {}
-    pair = healthy_pair(layout_of(Config(), 1), hooked=True)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=True)
     memory = SimulatedMemory()
     for node in pair.nodes.values():
         for check, words in check_commands():

@@ -17,17 +17,10 @@ device = "/dev/hast/home.journal"       # what is mounted, where it is not /dev/
 pool = "tank"                           # the ZFS pool on it, where it is not named like the resource
 geli_key = "/etc/geli/home.key"         # the key file of a geli(8) provider below what is mounted
 
-[split_brain]                           # what is done by itself: see SplitBrain below
-policy = "step-down"
+[failover]
+hastd_repaired = false                  # hastd of both nodes has the fix for FreeBSD bug 292322
 
-[failover]                              # what `hastwatch converge` does and how long it waits: see Failover below
-promote_stale = false
-
-[repair]                                # what a monitoring event may set off: see Repair below
-actions = ["devd", "converge"]
-
-[submit]                                # passive results, with [icinga], [nrdp], [nagios]: see checks.plugin.submission
-to = "icinga"
+The other tables, and the other keys of `[failover]`, are not for checks: the program that uses them validates them.
 """
 
 from __future__ import annotations
@@ -35,21 +28,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
-from checks.plugin import policy
 from checks.plugin.finding import Severity
-from checks.plugin.policy import Failover, Repair, SplitBrain
-from checks.plugin.tables import TableError, made, one_of, table, text
-
-if TYPE_CHECKING:
-    from checks.plugin.submission import Submission
+from checks.plugin.tables import TableError, made, one_of, table, text, truth
 
 PATH = "/usr/local/etc/hastwatch.toml"
 LARGEST = 1 << 20
 """Bytes; what is larger is no configuration of ours."""
-SUBMISSION = ("submit", "icinga", "nrdp", "nagios")
-"""The tables of `checks.plugin.submission`, which is imported only where the file has one of them."""
+NOT_FOR_CHECKS = ("failover", "split_brain", "repair", "submit", "icinga", "nrdp", "nagios")
+"""Tables whose keys a check neither knows nor refuses, `failover.hastd_repaired` apart."""
 DEVICE = r"/dev/(?!.*\.\.)(?!(ada|da|nda|nvd|vtbd|mmcsd)\d)[A-Za-z0-9_][A-Za-z0-9_.:+/-]{0,200}"
 """A device node; a disk of a driver lies on nothing of HAST."""
 POOL = r"[A-Za-z][A-Za-z0-9_.:-]{0,200}"
@@ -73,7 +62,7 @@ class ResourceConfig(NamedTuple):
 
 
 class Config(NamedTuple):
-    """What the file says; the defaults where it says nothing."""
+    """What the file says for checks; the defaults where it says nothing."""
 
     via: str = ""
     peer: str = ""
@@ -82,11 +71,8 @@ class Config(NamedTuple):
     ask_write: bool = False
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012 - as above
-    failover: Failover = Failover()
-    split_brain: SplitBrain = SplitBrain()
-    repair: Repair = Repair()
-    submission: Submission | None = None
-    """None where the file has none of its tables."""
+    hastd_repaired: bool = False
+    """`failover.hastd_repaired`."""
 
     def for_resource(self, name: str) -> ResourceConfig:
         """The settings of a resource, with the documented mount point where none is given."""
@@ -94,26 +80,41 @@ class Config(NamedTuple):
         return settings if settings.mount_point else settings._replace(mount_point=f"/hast/{name}")
 
 
+Interpreted = TypeVar("Interpreted")
+
+
 def load(path: str | None) -> Config:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
+    return interpreted(path, from_tables)
+
+
+def interpreted(path: str | None, interpret: Callable[[dict[str, object]], Interpreted]) -> Interpreted:
+    """What `interpret`, which raises TableError, makes of the tables of the file at `path`, or at the default place,
+    where it may be absent. The file is read once. Raises ConfigError."""
     where = path or PATH
+    try:
+        return interpret(_tables(path, where))
+    except TableError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _tables(path: str | None, where: str) -> dict[str, object]:
     try:
         with open(where, "rb", opener=_without_waiting) as file:
             _refuse_unsafe(os.fstat(file.fileno()), where)
             raw = file.read(LARGEST + 1)
     except FileNotFoundError:
         if path is None:
-            return Config()
+            return {}
         raise ConfigError(f"{where}: no such file") from None
     except OSError as error:
         raise ConfigError(f"{where}: {error.strerror}") from None
     import tomllib
 
     try:
-        values = tomllib.loads(raw.decode())
+        return tomllib.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from None
-    return _checked(values, where)
 
 
 def prefix_words(prefix: str) -> tuple[str, ...]:
@@ -150,28 +151,19 @@ def _refuse_unsafe(status: os.stat_result, where: str) -> None:
         raise ConfigError(f"{where}: larger than {LARGEST} bytes")
 
 
-def _checked(values: dict[str, object], where: str) -> Config:
-    """The configuration out of what TOML had. Raises ConfigError at the first thing that is not as documented."""
-    try:
-        return _config(values)
-    except TableError as error:
-        raise ConfigError(f"{where}: {error}") from None
-
-
-def _config(values: dict[str, object]) -> Config:
-    """Raises TableError."""
+def from_tables(values: dict[str, object]) -> Config:
+    """What checks use of the file's tables. Raises TableError at the first thing of it that is not as documented."""
     for key in values:
-        if key not in (*Config._fields, *SUBMISSION) or key == "submission":
+        if key not in (*Config._fields, *NOT_FOR_CHECKS) or key == "hastd_repaired":
             raise TableError(f"unknown key `{key}`")
+    for name in NOT_FOR_CHECKS:
+        table(values, name)
     timeout = values.get("timeout", Config().timeout)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 3600:
         raise TableError("`timeout` must be a number of seconds above 0 and at most 3600")
     severity = {reason: text(f"severity.{reason}", word) for reason, word in table(values, "severity").items()}
     for reason, word in severity.items():
         one_of(f"severity.{reason}", (word,), tuple(SEVERITY_WORDS))
-    ask_write = values.get("ask_write", False)
-    if not isinstance(ask_write, bool):
-        raise TableError("`ask_write` must be true or false")
     resources = table(values, "resource")
     _refuse_pools_apart({name: _resource(table(resources, name), name) for name in resources})
     return Config(
@@ -179,13 +171,10 @@ def _config(values: dict[str, object]) -> Config:
         peer=text("peer", values.get("peer", "")),
         timeout=float(timeout),
         state_dir=text("state_dir", values.get("state_dir", "")),
-        ask_write=ask_write,
+        ask_write=truth("ask_write", values.get("ask_write", False)),
         severity=severity,
         resource={name: _resource(table(resources, name), name) for name in resources},
-        failover=policy.failover(table(values, "failover")),
-        split_brain=policy.split_brain(table(values, "split_brain")),
-        repair=policy.repair(table(values, "repair")),
-        submission=_submission(values) if set(values).intersection(SUBMISSION) else None,
+        hastd_repaired=truth("failover.hastd_repaired", table(values, "failover").get("hastd_repaired", False)),
     )
 
 
@@ -217,10 +206,3 @@ def _refuse_pools_apart(resources: dict[str, ResourceConfig]) -> None:
         if settings.pool and points.setdefault(settings.pool, (name, settings.mount_point))[1] != settings.mount_point:
             raise TableError(f"`resource.{name}` and `resource.{points[settings.pool][0]}` have one pool, and need one"
                              " `mount_point`")  # fmt: skip
-
-
-def _submission(values: dict[str, object]) -> Submission:
-    """The tables on passive results. Raises TableError."""
-    from checks.plugin.submission import submission
-
-    return submission(values)

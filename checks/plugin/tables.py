@@ -52,11 +52,16 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def truth(name: str, value: object) -> bool:
+    """Raises TableError for anything but true and false."""
+    if not isinstance(value, bool):
+        raise TableError(f"`{name}` must be true or false")
+    return value
+
+
 def _value(name: str, value: object, default: object) -> object:
     if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise TableError(f"`{name}` must be true or false")
-        return value
+        return truth(name, value)
     if isinstance(default, float):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
             raise TableError(f"`{name}` must be a number of seconds from 0 to {LONGEST:.0f}")

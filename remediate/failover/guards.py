@@ -10,11 +10,11 @@ import enum
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import Why
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import Leaving, NodeState, Peer, Pool, ResourceState, Split
+from remediate.policy import Failover
 
 
 class Target(enum.Enum):

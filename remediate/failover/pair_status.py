@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from checks.plugin.config import Config
 from checks.probes import carp, carp_demotion, filesystem, hast, route, zpool
 from checks.probes.boot_time import boot_mark, boot_time
 from checks.probes.carp import CarpState, Vhid
@@ -26,6 +25,7 @@ from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.failover import silence
 from remediate.failover.carp_demotion import kept

@@ -28,12 +28,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, Pool, ResourceState
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.steps import Do, Step
+from remediate.policy import Failover
 
 Track = tuple[Step, ...]
 Stage = tuple[Track, ...]

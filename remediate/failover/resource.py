@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.plugin.config import Config
 from checks.probes import hast_conf, rc_conf
 from checks.probes.beneath import Wanted
 from checks.probes.node import Node
 from checks.probes.vhid import Asked, Vhid, asked, speaking
+from remediate.config import Config
 from remediate.failover import exported
 
 PORT = "8457"

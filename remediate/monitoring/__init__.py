@@ -3,7 +3,7 @@
     result    what any plugin says, cleaned and bounded      spool     what waits
     icinga, nrdp, nagios_pipe   where it goes                delivery  how the spool is emptied
     textfile  the same for Prometheus                        push      results at once, on an event
-    telling   what Icinga is told after a repair
+    icinga_notify  what Icinga is told after a repair          submission  the configuration of all of it
 
 `requests` is imported where a web server is asked, and nowhere else.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from checks.plugin.submission import Submission
 from remediate.monitoring.answer import Receiver
 from remediate.monitoring.spool import Bounds, Spool
+from remediate.monitoring.submission import Submission
 from remediate.timing import Timing
 
 

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from checks.plugin.config import ConfigError
-from checks.plugin.submission import Icinga as Settings
 from checks.plugin.text import plain
 from remediate.monitoring import credentials
 from remediate.monitoring.answer import Answer, Fate
 from remediate.monitoring.result import CheckResult
+from remediate.monitoring.submission import Icinga as Settings
 from remediate.monitoring.web import SHOWN, Reply, Web
 
 JSON = "application/json"

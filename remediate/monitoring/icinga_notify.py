@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.plugin.config import ConfigError
-from checks.plugin.submission import TOLD
 from checks.plugin.text import plain
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
 from remediate.monitoring.answer import Answer
+from remediate.monitoring.submission import TOLD
 from remediate.state.journal import WARNING
 
 if TYPE_CHECKING:

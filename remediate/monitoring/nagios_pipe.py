@@ -11,10 +11,10 @@ import select
 import stat
 import time
 
-from checks.plugin.submission import Nagios as Settings
 from remediate.monitoring.answer import Answer, Fate
 from remediate.monitoring.nagios_text import nagios_text
 from remediate.monitoring.result import CheckResult
+from remediate.monitoring.submission import Nagios as Settings
 
 LONGEST_LINE = 4096
 """Bytes, the end of line included: Linux's PIPE_BUF, up to which lines of several writers don't mix."""

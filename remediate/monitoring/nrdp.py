@@ -11,12 +11,12 @@ import json
 from urllib.parse import urlencode
 
 from checks.plugin.config import ConfigError
-from checks.plugin.submission import Nrdp as Settings
 from checks.plugin.text import plain
 from remediate.monitoring import credentials
 from remediate.monitoring.answer import Answer, Fate
 from remediate.monitoring.nagios_text import nagios_text
 from remediate.monitoring.result import CheckResult
+from remediate.monitoring.submission import Nrdp as Settings
 from remediate.monitoring.web import SHOWN, Reply, Web
 
 FORM = "application/x-www-form-urlencoded"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from checks.ask import Refused
-from checks.plugin.config import Config
 from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import OUTPUT_LIMIT, Completed
 from checks.probes.state_cache import Memory
+from remediate.config import Config
 from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.rehearsal.contents import SimulatedExtents

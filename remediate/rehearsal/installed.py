@@ -10,9 +10,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checks.plugin.config import Config
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
+from remediate.config import Config
 from remediate.failover import afterwards, boot, clients, disk_errors, hastd_events, proofs
 from remediate.failover.converge import LOCK, ConvergeRequest, converge, silent
 from remediate.failover.errors import StepFailed

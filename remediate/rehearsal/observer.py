@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.command import CheckCommand, overrides, parser
-from checks.plugin.config import Config
 from checks.plugin.finding import Severity
 from checks.plugin.output import Report, status_line
 from checks.plugin.runtime import Run
@@ -33,6 +32,7 @@ from checks.probes.node import (
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
+from remediate.config import Config
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.calls import Output
 
@@ -120,7 +120,7 @@ class Observer:
 
     def __init__(self, pair: Pair, config: Config | None = None) -> None:
         self.pair = pair
-        self.config = (config or Config())._replace(via="", peer="", state_dir="")
+        self.config = (config or Config()).checks._replace(via="", peer="", state_dir="")
         self.memory = SimulatedMemory()
 
     def look(self, wait: Callable[[Completion[Said]], object]) -> tuple[Said, ...]:
@@ -174,4 +174,4 @@ def judged(check: CheckCommand, session: Session) -> Report:
 def refuse_wrong(config: Config) -> None:
     """Raise ConfigError for a severity that the checks refuse."""
     for check in CHECKS:
-        overrides(config, parser(check).parse_args([]), check.table)
+        overrides(config.checks, parser(check).parse_args([]), check.table)

@@ -13,7 +13,8 @@ from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 
 from checks.devd import HOOK
-from checks.plugin.config import Config, ConfigError
+from checks.plugin.config import ConfigError
+from remediate.config import Config
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.host.documented_hook import documented_hook
 from simulator.host.programs import Immediate, carp_log

@@ -10,8 +10,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from checks.plugin.config import Config, ConfigError, load
+from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
+from remediate.config import Config, load
 from remediate.exits import CANNOT_KEEP, USAGE
 from remediate.rehearsal import exec_client
 from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources

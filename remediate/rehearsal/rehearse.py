@@ -24,10 +24,11 @@ from collections.abc import Callable
 from typing import TextIO
 
 from checks import VERSION
-from checks.plugin.config import Config, ConfigError, load
+from checks.plugin.config import ConfigError
 from checks.plugin.text import say_duration
 from remediate import exits, terminal
 from remediate.arguments import Parser
+from remediate.config import Config, load
 from remediate.rehearsal import report
 from remediate.rehearsal.arguments import CONFIG, speed
 from remediate.rehearsal.observer import Observer, refuse_wrong

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.policy import Failover
+from remediate.policy import Failover
 from remediate.rehearsal.deeds import Deeds
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.service import Account, Clients

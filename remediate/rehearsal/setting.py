@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal.own_pair import healthy_pair
 from remediate.rehearsal.service import Clients
 

@@ -20,7 +20,7 @@ HOUR = 3600.0
 STEP = 5.0
 """Seconds by which the two clocks may come apart in an hour without a step: ntpd(8) slews by 0.05 %."""
 MOST_KEPT = 100
-"""More than any hourly limit (`checks.plugin.policy.MOST_REPAIRS`): the limit is counted here."""
+"""More than any hourly limit (`remediate.policy.MOST_REPAIRS`): the limit is counted here."""
 
 
 class Now(NamedTuple):

@@ -28,8 +28,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from checks.plugin.config import Config
+    from checks.plugin.config import Config as ConfigOfChecks
     from remediate.arguments import Parser
+    from remediate.config import Config
 
 READS: Rows = (
     ("/bin/cat", "/etc/exports", "what of a resource clients are given"),
@@ -86,10 +87,14 @@ PROG = "hastwatch"
 class Node(Points):
     """The mount points and services of this node, as its configuration has them."""
 
+    def __init__(self, configuration: Callable[[], Config]) -> None:
+        super().__init__(lambda: configuration().checks)
+        self._whole = configuration
+
     @property
     def services(self) -> tuple[str, ...]:
         """Those besides NFS. Raises Refused where the configuration cannot be read."""
-        return self._configuration().failover.services
+        return self._whole().failover.services
 
 
 def _service(text: str, points: Points) -> bool:
@@ -141,8 +146,8 @@ def main(words: list[str] | None = None) -> int:
         if questions := ask.several(_refuse_long(line)):
             from checks import batch
 
-            return batch.answer(questions, lambda one: _read_only(admitted(one, ask.own_configuration)))
-        argv = admitted(line, ask.own_configuration)
+            return batch.answer(questions, lambda one: _read_only(admitted(one, own_configuration)))
+        argv = admitted(line, own_configuration)
         if argv[0] != PROG:
             ask.execute(argv)
         return _order(argv[1:])
@@ -220,9 +225,20 @@ def listing() -> str:
     return "".join(lines)
 
 
-def _without_leave_to_write(configuration: Callable[[], Config]) -> Callable[[], Config]:
+def own_configuration() -> Config:
+    """This node's configuration. Raises Refused."""
+    from checks.plugin.config import ConfigError
+    from remediate.config import load
+
+    try:
+        return load(None)
+    except ConfigError as error:
+        raise Refused(str(error)) from None
+
+
+def _without_leave_to_write(configuration: Callable[[], Config]) -> Callable[[], ConfigOfChecks]:
     """`ask_write` is for the monitoring user of this node."""
-    return lambda: configuration()._replace(ask_write=False)
+    return lambda: configuration().checks._replace(ask_write=False)
 
 
 def _as_long_as(argv: list[str], row: tuple[str, str, str]) -> tuple[str, str, str]:

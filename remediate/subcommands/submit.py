@@ -22,19 +22,20 @@ import argparse
 import re
 import sys
 
-from checks.plugin.config import PATH, ConfigError, load
-from checks.plugin.submission import NAME, WAYS, Submission
+from checks.plugin.config import PATH, ConfigError
 from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local
 from remediate.arguments import Parser, like, seconds
+from remediate.config import load
 from remediate.exits import USAGE
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
 from remediate.monitoring.delivery import Delivered, deliver, waiting_in_words
 from remediate.monitoring.destination import Destination, destination
 from remediate.monitoring.result import CheckResult, Names, check, named
+from remediate.monitoring.submission import NAME, WAYS, Submission
 from remediate.timing import Timing
 
 PROG = "hastwatch submit"

@@ -31,7 +31,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.failover.switchover import switch
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of

@@ -31,8 +31,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Repair
+from remediate.config import Config
+from remediate.policy import Repair
 from simulator.node import Node
 from tests.campaign.flipped import BITS_FLIP, compared
 from tests.campaign.ground import GIVEN_UP, Ground, Missing

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from checks.plugin.config import Config
 from checks.probes import maintenance
+from remediate.config import Config
 from remediate.context import Context
 from remediate.events.repair import repair
 from remediate.events.repair_request import Request

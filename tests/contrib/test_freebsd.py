@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from checks.devd import CHECK, HOOK
-from checks.plugin.config import Config, load
-from checks.plugin.policy import Failover
 from checks.probes import hast_conf, hook
 from checks.probes.devd_conf import Configuration
 from checks.probes.hook import Does
 from checks.probes.vhid import STATES
 from remediate import exits
+from remediate.config import Config, load
+from remediate.policy import Failover
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.state.journal import NAME

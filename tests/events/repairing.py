@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Repair
+from remediate.config import Config
 from remediate.events.repair import Outcome, repair
 from remediate.events.repair_request import Held, Remedy, Request
+from remediate.policy import Repair
 from simulator.dying import NEVER, Fate
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, ConfigError, load
-from checks.plugin.policy import REPAIRS, Repair, SplitBrain
+from checks.plugin.config import ConfigError
 from checks.probes.carp_demotion import Reason, Why
+from remediate.config import Config, load
 from remediate.events import guards
 from remediate.events.guards import Guard
 from remediate.events.repair import Ending, dry_run, repair
 from remediate.events.repair_request import Held, Remedy, Request
 from remediate.failover import carp_demotion
+from remediate.policy import REPAIRS, Repair, SplitBrain
 from remediate.rehearsal.context import context_of
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock

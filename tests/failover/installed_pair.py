@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Failover
 from checks.probes.carp_demotion import from_values
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.converge import ConvergeRequest, Outcome, converge
 from remediate.failover.switchover import switch
+from remediate.policy import Failover
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.service import Clients

@@ -7,7 +7,7 @@ from time import gmtime, strftime
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.failover.converge import ConvergeRequest, Result
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes import rc_conf
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
+from remediate.config import Config
 from remediate.failover import exported
 from remediate.failover.resource import places
 from tests.expected import RECORDINGS, via

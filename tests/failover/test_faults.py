@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Failover
+from remediate.config import Config
 from remediate.failover.converge import Result
+from remediate.policy import Failover
 from remediate.state import failures
 from simulator.account.writes import Cause
 from simulator.layout import ResourceLayout

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
+from remediate.config import Config
 from remediate.failover import known_bug
 from remediate.failover.converge import ConvergeRequest, Result
 from remediate.failover.errors import StepFailed

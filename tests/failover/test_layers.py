@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, ResourceConfig
-from checks.plugin.policy import Failover
+from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import ResourceConfig
+from remediate.config import Config
 from remediate.failover.converge import Result
 from remediate.failover.errors import StepFailed
+from remediate.policy import Failover
 from simulator.layout import KEY_FILE, ResourceLayout
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -23,7 +25,7 @@ FOUND = ("journal", "p1", "s1a", "label/mail")
 def layered(state: Path, layer: str, settings: ResourceConfig | None = None, **policy: object) -> InstalledPair:
     """A pair whose file system lies on a layer; `settings` are those of [resource.home]."""
     resource = {"home": settings} if settings else {}
-    config = Config(resource=resource, failover=Failover()._replace(**policy))  # type: ignore[arg-type]
+    config = Config(ConfigOfChecks(resource=resource), failover=Failover()._replace(**policy))  # type: ignore[arg-type]
     return installed_pair(state, config, resources=(ResourceLayout(layer=layer),))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.failover.behind import Compared
 from remediate.failover.behind import behind as compared

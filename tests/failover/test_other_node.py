@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Failover
+from remediate.config import Config
 from remediate.context import PeerTransport, Transport
 from remediate.failover.converge import ConvergeRequest, converge
+from remediate.policy import Failover
 from remediate.rehearsal.observer import SimulatedMemory
 from tests.failover.installed_pair import installed_pair, master
 

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.plugin.policy import Failover
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, Pool, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
 from remediate.failover.steps import Do, Step
+from remediate.policy import Failover
 from tests.failover.effects import node_after, resource_after
 
 POLICIES = (

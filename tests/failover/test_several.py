@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, ResourceConfig
+from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import ResourceConfig
+from remediate.config import Config
 from remediate.failover.converge import ConvergeRequest, Result
 from remediate.state import noted
 from simulator.layout import VhidLayout
@@ -16,8 +18,12 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
-TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
-SHARED = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
+TWO = Config(
+    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
+)
+SHARED = Config(
+    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
+)
 VHIDS = (VhidLayout(2, "10.1.101.5"), VhidLayout(3, "10.1.101.6"))
 
 

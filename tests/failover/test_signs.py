@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.errors import Hangs, ToolMissing, Unreachable
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.failover import hearing, peer
 from remediate.failover.facts import Peer

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, ResourceConfig
+from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import ResourceConfig
+from remediate.config import Config
 from remediate.failover.converge import Result
 from remediate.failover.switchover import switch
 from remediate.state.journal import ALERT
@@ -26,7 +28,9 @@ from tests.failover.installed_pair import PERIOD, Watched, documented_pair, inst
 
 pytestmark = pytest.mark.slow
 
-TWO = Config(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
+TWO = Config(
+    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
+)
 SLOWLY = replace(Costs(), device_appears=2.5)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.unproven import Unproven
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover import unproven as primary
 from remediate.failover.converge import ConvergeRequest

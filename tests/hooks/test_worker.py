@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.errors import Hangs
 from remediate import detached, exits, worker
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.converge import Outcome, Result
 from remediate.failover.devd_events import Refused

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.submission import Icinga as Settings
 from remediate.monitoring.answer import Fate
 from remediate.monitoring.icinga import Icinga
 from remediate.monitoring.result import CheckResult
+from remediate.monitoring.submission import Icinga as Settings
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.monitoring.heard import Heard, taken
 from tests.monitoring.place import PASSWORD, USER, Place, a_result

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import load
+from remediate.config import load
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
 from remediate.monitoring.icinga_notify import CHECKS, tell

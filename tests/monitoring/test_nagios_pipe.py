@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.plugin.submission import Nagios
 from remediate.monitoring.answer import Fate
 from remediate.monitoring.nagios_pipe import LONGEST_LINE, NagiosPipe, line
+from remediate.monitoring.submission import Nagios
 from tests.engines.nagios import NagiosDaemon, why_not
 from tests.monitoring.place import Place, a_result
 

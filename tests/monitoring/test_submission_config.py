@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin import config, submission
-from checks.plugin.config import ConfigError, load
+from checks.plugin.config import ConfigError
+from remediate import config
+from remediate.config import load
+from remediate.monitoring import submission
 from tests.state.child import ROOT
 
 FULL = """
@@ -57,8 +59,8 @@ def test_a_configuration_without_the_tables_imports_nothing_for_them(tmp_path: P
     path = tmp_path / "hastwatch.toml"
     path.write_text('[failover]\nfailback = "never"\n')
     program = (
-        f"import sys; from checks.plugin.config import load; print(load({str(path)!r}).submission, "
-        "'checks.plugin.submission' in sys.modules)"
+        f"import sys; from remediate.config import load; print(load({str(path)!r}).submission, "
+        "'remediate.monitoring.submission' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "None False\n"

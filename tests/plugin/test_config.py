@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config, ConfigError, ResourceConfig, load
+from checks.plugin.config import NOT_FOR_CHECKS, Config, ConfigError, ResourceConfig, load
+from remediate import config
 
 FULL = """
 via = "sudo -n hastwatch-ask"
@@ -61,6 +62,11 @@ def test_a_resource_without_settings_has_the_documented_mount_point() -> None:
         ('via = "x\\u0000y"', "without control characters"),
         ("[resource.home]\nmount_point = 'hast/home'", "must be an absolute path"),
         ("[resource.home]\nmount_point = '/hast/../etc'", "must be an absolute path"),
+        ("ask_write = 1", "`ask_write` must be true or false"),
+        ("failover = 1", "`failover` must be a table"),
+        ("nrdp = 'x'", "`nrdp` must be a table"),
+        ("hastd_repaired = true", "unknown key `hastd_repaired`"),
+        ("[failover]\nhastd_repaired = 1", "`failover.hastd_repaired` must be true or false"),
         ("a = " + "[" * 5000, ""),
         ("\x00", ""),
     ],
@@ -69,6 +75,27 @@ def test_a_mistake_is_refused_in_one_line(tmp_path: Path, text: str, says: str) 
     with pytest.raises(ConfigError) as refused:
         load(write(tmp_path, text))
     assert says in str(refused.value)
+    with pytest.raises(ConfigError) as refused:
+        config.load(write(tmp_path, text))
+    assert says in str(refused.value)
+
+
+def test_checks_and_remediation_know_the_same_tables() -> None:
+    others = set(config.Config._fields) - {"checks", "submission"} | set(config.SUBMISSION)
+    assert others == set(NOT_FOR_CHECKS)
+
+
+def test_checks_read_one_key_of_the_tables_of_remediation(tmp_path: Path) -> None:
+    path = write(tmp_path, "[failover]\nhastd_repaired = true\n[submit]\nto = 'icinga'\n")
+    assert load(path) == config.load(path).checks == Config(hastd_repaired=True)
+    assert config.load(path).failover.hastd_repaired
+
+
+def test_a_mistake_in_a_table_of_remediation_leaves_checks_running(tmp_path: Path) -> None:
+    path = write(tmp_path, "[failover]\nsettel = 1\n")
+    assert load(path) == Config()
+    with pytest.raises(ConfigError, match=r"hastwatch\.toml: unknown key `failover\.settel`"):
+        config.load(path)
 
 
 def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.plugin.config import Config
 from checks.probes import devd
 from checks.probes.errors import NotUnderstood
 from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, processes, read_ps, running
+from remediate.config import Config
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.faults.faults import inflict
 from tests import player

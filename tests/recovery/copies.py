@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from checks.plugin.config import Config
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.recovery.items import FILE, SYMLINK, Item
 from remediate.recovery.remote_tree import RemoteTree

@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from checks.plugin.config import Config
-from checks.plugin.policy import Failover, SplitBrain
 from checks.probes.carp_demotion import Why
 from checks.probes.errors import ProbeError
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.clients import FILE
 from remediate.failover.converge import ConvergeRequest, Result, converge
 from remediate.failover.errors import StepFailed
+from remediate.policy import Failover, SplitBrain
 from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import Recovery
 from remediate.rehearsal.context import context_of

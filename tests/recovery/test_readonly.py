@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes import hast
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place, places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play

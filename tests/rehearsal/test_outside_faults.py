@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.errors import NotUnderstood, ProbeError
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.rehearsal.context import PairPeerTransport, context_of
 from remediate.rehearsal.observer import SimulatedMemory

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal import rehearse
 from remediate.rehearsal.observer import Observer, Said
 from remediate.rehearsal.own_pair import healthy_pair, layout_of

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checks.plugin.config import Config, ResourceConfig
+from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import ResourceConfig
+from remediate.config import Config
 from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.story import Acted, Noticed, Typed
@@ -21,12 +23,14 @@ costs-of-the-documented-hook)."""
 AUTOMATIC = sorted(name for name, scenario in BY_NAME.items() if scenario.automatic)
 
 OWN = Config(
-    timeout=6,
-    severity={"carp-demoted": "ok"},
-    resource={
-        "mail": ResourceConfig(vhid="7@em0", mount_point="/srv/mail", service_address="192.0.2.7"),
-        "www": ResourceConfig(vhid="8@vlan0_100"),
-    },
+    ConfigOfChecks(
+        timeout=6,
+        severity={"carp-demoted": "ok"},
+        resource={
+            "mail": ResourceConfig(vhid="7@em0", mount_point="/srv/mail", service_address="192.0.2.7"),
+            "www": ResourceConfig(vhid="8@vlan0_100"),
+        },
+    )
 )
 
 

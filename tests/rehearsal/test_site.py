@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from checks.plugin.config import Config
 from checks.probes.errors import Hangs, Unreachable
+from remediate.config import Config
 from remediate.context import Context, Transport
 from remediate.rehearsal.context import CONNECT_TIMEOUT, context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
 from simulator.faults.faults import inflict

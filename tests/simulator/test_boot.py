@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.host.programs import PythonHook
 from simulator.node import Node

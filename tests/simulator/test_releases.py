@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.plugin.config import Config
+from remediate.config import Config
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator import release
 from simulator.node import Node

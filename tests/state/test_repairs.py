@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.plugin.policy import MOST_REPAIRS
+from remediate.policy import MOST_REPAIRS
 from remediate.state import repairs
 from remediate.state.repairs import HOUR, MOST_KEPT, NAME, STEP, Now, Tried
 from remediate.state.store import StateUnreadable, Store, Untouched

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import VERSION, ask
-from checks.plugin.config import Config, ResourceConfig
-from checks.plugin.policy import Failover
+from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import ResourceConfig
 from checks.probes import rc_conf
 from checks.probes.node import ENV_C, quoted
 from checks.probes.process import Completed
+from remediate.config import Config
 from remediate.failover import exported
+from remediate.policy import Failover
 from remediate.recovery.trees import FILE, DirectoryTree, RemoteTree
 from remediate.subcommands import answer
 from tests.expected import PYTHON
@@ -26,7 +28,8 @@ from tests.state.child import ROOT
 
 PROGRAM = "/usr/local/hastwatch/bin/hastwatch"
 CONFIG = Config(
-    resource={"home": ResourceConfig(mount_point="/srv/home")}, failover=Failover(services=("ctld",)), ask_write=True
+    ConfigOfChecks(resource={"home": ResourceConfig(mount_point="/srv/home")}, ask_write=True),
+    Failover(services=("ctld",)),
 )
 SAMPLES = {
     "name": "home", "point": "/hast/home", "service": "ctld", "address": "10.1.101.5", "path": "/hast/home/mail",
@@ -73,7 +76,7 @@ def test_it_answers_what_the_checks_ask_too() -> None:
 
 def test_leave_to_write_is_none_for_the_other_node() -> None:
     line = quoted((*ENV_C, "/usr/bin/mktemp", "/hast/home/.hastwatch.XXXXXXXX"))
-    assert ask.admitted(line, lambda: CONFIG) and not is_admitted(line)
+    assert ask.admitted(line, lambda: CONFIG.checks) and not is_admitted(line)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ class ThroughTheGate(OwnProgram):
 
     def __init__(self, point: Path) -> None:
         super().__init__()
-        self._config = Config(resource={"home": ResourceConfig(mount_point=str(point))})
+        self._config = Config(ConfigOfChecks(resource={"home": ResourceConfig(mount_point=str(point))}))
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
         """Raises Refused."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config
+from checks.plugin.config import Config as ConfigOfChecks
 from remediate import wiring
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.rehearsal.context import context_of
@@ -99,7 +100,7 @@ def test_the_whole_ends_in_a_few_seconds(pair: Pair, context: Context) -> None:
 
 
 def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config(timeout=3.0))
+    context = context_of(node, tmp_path, Config(ConfigOfChecks(timeout=3.0)))
     for fault in ("carp-hast-switch", "service"):
         inflict(pair, "hang-command", "nfs001", fault)
     inflict(pair, "hang-command", "nfs002", "hastwatch")

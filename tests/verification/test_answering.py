@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from checks import ask
-from checks.plugin.config import Config
 from checks.probes.errors import NotPermitted
 from checks.probes.node import ENV_C, quoted
+from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.reach import HASTWATCH
 from remediate.session import Ended, Message, Say
