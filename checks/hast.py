@@ -15,7 +15,7 @@ from checks.plugin.judging import Judgement, Number, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.probes import damage, hast, unproven
+from checks.probes import damage, damage_record, hast, unproven
 from checks.probes.hast import Role, Status
 from checks.probes.route import Route
 from checks.probes.unproven import Unproven
@@ -210,7 +210,7 @@ def parts(session: Session) -> Iterator[Part]:
 
 
 QUESTIONS = (
-    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage.LEDGER), verified.QUESTION,
+    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage_record.PATH), verified.QUESTION,
     ("cat", unproven.path("{name}")),
 )  # fmt: skip
 

@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import NotFound, NotUnderstood, ProbeError
+from checks.probes import damage_record
+from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource
 from checks.probes.node import Node
+from checks.probes.timestamps import utc_milliseconds
 
 if TYPE_CHECKING:
     from checks.probes.geom import Graph
 
-LEDGER = "/var/db/hastwatch/{name}.ledger.json"
-"""Where the failover keeps what it knows of a copy (`remediate.state.ledger`)."""
 REQUESTS = 255
 """Requests of a worker that are idle when nothing is underway: one of 256 always waits for the next (primary.c,
 HAST_HIO_MAX; recorded)."""
@@ -86,21 +86,10 @@ def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool
 
 
 def written_down(node: Node, name: str) -> str:
-    """What hastwatch has written down of writes that failed on this copy, and that it was not made anew since; empty
+    """What hastwatch has written down of writes that failed on this copy, and that it was not recreated since; empty
     where it has written down nothing, or nothing of the kind. Raises ProbeError."""
-    import json
-
-    try:
-        text = node.read(LEDGER.format(name=name))
-    except NotFound:
-        return ""
-    try:
-        damage = json.loads(text)["damage"]
-        return "" if damage is None else f"{damage['says']} (since {damage['at']}, {damage['anew']})"
-    except KeyError:
-        return ""  # of an older hastwatch
-    except (ValueError, TypeError, RecursionError):
-        raise NotUnderstood(f"the ledger of {name}", text) from None
+    known = damage_record.read(node, name)
+    return "" if known is None else f"{known.says} (since {utc_milliseconds(known.at)}, {known.anew.sentence})"
 
 
 def worth_a_look(text: str) -> list[str]:

@@ -11,13 +11,13 @@ from contextlib import suppress
 
 from checks.probes import damage, hast, log_time
 from checks.probes.damage import FailedWrite
+from checks.probes.damage_record import Anew
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
 from remediate.context import Context
 from remediate.failover import devices, log_lines, own_copy
 from remediate.failover.errors import StepFailed
-from remediate.state.damage import Anew
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import Event, Ledger
 from remediate.state.store import StateError

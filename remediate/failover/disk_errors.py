@@ -19,8 +19,8 @@ from remediate.state.journal import CRIT
 from remediate.state.store import StateError, Values
 
 if TYPE_CHECKING:
+    from checks.probes.damage_record import Damage
     from remediate.failover.converge import Outcome
-    from remediate.state.damage import Damage
 
 NAME = "disk_errors.json"
 HAND_OVER = "hand-over"

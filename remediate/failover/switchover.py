@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import carp, damage, hast, maintenance
+from checks.probes import carp, damage, damage_record, hast, maintenance
 from checks.probes.boot_time import uptime
 from checks.probes.carp import CarpState, Vhid, partners, vhids
 from checks.probes.errors import ProbeError
@@ -194,7 +194,7 @@ def _refuse_unready(context: Context, seen: Seen, moving: list[str]) -> Transpor
         raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = context.peer.node()
-        ledgers = [("cat", damage.LEDGER.format(name=name)) for name in moving]
+        ledgers = [("cat", damage_record.PATH.format(name=name)) for name in moving]
         node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving), *ledgers])
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(context.timing.wall()):

@@ -11,13 +11,14 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from checks.probes import damage_record
 from checks.probes.boot_time import same_boot
+from checks.probes.damage_record import Damage
 from checks.probes.errors import NotFound
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 from remediate.state import damage
-from remediate.state.damage import Damage
 from remediate.state.events import Heard
-from remediate.state.store import STATE_DIRECTORY, StateUnreadable, Store, Values
+from remediate.state.store import StateUnreadable, Store, Values
 
 if TYPE_CHECKING:
     from checks.probes.node import Node
@@ -230,10 +231,10 @@ def _damage(known: Damage | None, event: Event, at: float, says: str) -> Damage 
     if known is None or event in SOUND:
         return None
     if event is Event.CREATED:
-        return known.created(at)
+        return damage.created(known, at)
     if event is Event.FILLS:
-        return known.fills(at)
-    return known.called_complete(at) if event is Event.TOLD_COMPLETE else known
+        return damage.fills(known, at)
+    return damage.called_complete(known, at) if event is Event.TOLD_COMPLETE else known
 
 
 def _but_for_damage(ledger: Ledger, event: Event, at: float, by: str, damaged: bool) -> Ledger:
@@ -326,7 +327,7 @@ def of_node(node: Node, resource: str) -> Ledger:
     import json
 
     try:
-        text = node.read(f"{STATE_DIRECTORY}/{_name(resource)}")
+        text = node.read(damage_record.PATH.format(name=resource))
     except NotFound:
         return NOTHING
     try:
@@ -357,7 +358,7 @@ def record(
 
 
 def _name(resource: str) -> str:
-    return f"{resource}{ENDING}"
+    return damage_record.NAME.format(name=resource)
 
 
 def resources(store: Store) -> list[str]:
@@ -365,7 +366,7 @@ def resources(store: Store) -> list[str]:
     return [name.removesuffix(ENDING) for name in store.names() if name.endswith(ENDING)]
 
 
-ENDING = ".ledger.json"
+ENDING = damage_record.NAME.removeprefix("{name}")
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
 LATER_TIMES = ("unheard_since", "sound_since")
 """Those that a file of an older hastwatch does not have."""
@@ -377,7 +378,7 @@ def as_values(ledger: Ledger) -> Values:
     for name in (*TIMES, *LATER_TIMES):
         at = getattr(ledger, name)
         kept[name] = None if at is None else utc_milliseconds(at)
-    kept["damage"] = ledger.damage.values() if ledger.damage is not None else None
+    kept["damage"] = damage_record.to_values(ledger.damage) if ledger.damage is not None else None
     return kept
 
 
@@ -401,7 +402,7 @@ def from_values(values: Values, resource: str) -> Ledger:
             role=str(values["role"]),
             parted_at=parted_at,
             boot=str(values.get("boot", "")),
-            damage=damage.of_values(values.get("damage")),
+            damage=damage_record.from_values(values.get("damage")),
             **{name: None if at is None else since_1970(at) for name, at in later.items()},
         )
     except (ValueError, KeyError, TypeError):

@@ -7,6 +7,7 @@ from time import gmtime, strftime
 
 import pytest
 
+from checks.probes.damage_record import Anew, Damage
 from remediate.config import Config
 from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
@@ -14,7 +15,6 @@ from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
 from remediate.state import ledger
-from remediate.state.damage import Anew, Damage
 from remediate.state.ledger import Copy
 from simulator.account.accounting import disk_of
 from simulator.host.log import MESSAGES

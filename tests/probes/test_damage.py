@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes import damage
+from checks.probes.damage_record import Anew, Damage
+from checks.probes.errors import NotFound, NotUnderstood
 from checks.probes.hast import Errors, Resource, parse_list
+from checks.probes.hung_commands import GivenUpCommands
+from checks.probes.node import Deadline, Node
+from checks.probes.state_cache import Memory
+from remediate.state.ledger import NOTHING, as_values
 
 DISK = frozenset({"vtbd1", "ada1", "ada1p3", "gpt/hast0"})
 KERNEL = "Nov 28 16:21:24 nfs002 kernel: "
@@ -149,3 +156,40 @@ def test_reads_and_unknown_requests_of_hastd_are_none(text: str) -> None:
 def test_no_line_does_any_harm(before: str, word: str, after: str) -> None:
     lines = damage.worth_a_look(f"{KERNEL}{before}{word}{after}")
     assert len(damage.summary(damage.failed_writes(lines, "home", DISK))) < 1000
+
+
+def with_ledger(text: str | None) -> Node:
+    """A node whose ledger of home has this text; None where it has none."""
+
+    def read(path: str) -> str:
+        if text is None:
+            raise NotFound(path)
+        assert path == "/var/db/hastwatch/home.ledger.json"
+        return text
+
+    node = Node((), Deadline(5), GivenUpCommands(Memory(None)))
+    node.reads = read
+    return node
+
+
+@pytest.mark.parametrize(
+    ("anew", "says"),
+    [
+        (Anew.NO, "hastd counts (since 2026-11-22T08:46:35.250Z, not recreated)"),
+        (Anew.BLANK, "hastd counts (since 2026-11-22T08:46:35.250Z, recreated)"),
+    ],
+)
+def test_what_the_ledger_says_of_a_failed_write_is_shown(anew: Anew, says: str) -> None:
+    kept = as_values(NOTHING._replace(damage=Damage(1795337195.25, "hastd counts", anew, 0.0)))
+    assert damage.written_down(with_ledger(json.dumps(kept)), "home") == says
+
+
+@pytest.mark.parametrize("text", [None, '{"version": 1}', '{"version": 1, "damage": null}'])
+def test_a_ledger_that_says_nothing_of_a_failed_write_proves_nothing(text: str | None) -> None:
+    assert damage.written_down(with_ledger(text), "home") == ""
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"damage": 1}', '{"damage": {"at": "x", "says": "", "anew": "no"}}'])
+def test_a_damaged_ledger_is_no_undamaged_copy(text: str) -> None:
+    with pytest.raises(NotUnderstood, match="the ledger of home"):
+        damage.written_down(with_ledger(text), "home")

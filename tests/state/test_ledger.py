@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.probes.damage_record import Anew, Damage
 from remediate.state import ledger as ledgers
-from remediate.state.damage import FILLED_AFTER, Anew, Damage
+from remediate.state.damage import FILLED_AFTER
 from remediate.state.events import Heard
 from remediate.state.ledger import NOTHING, SHUFFLE, TABLE, Copy, Event, Ledger, after, stale
 from remediate.state.store import StateNotKept, Store
