@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 settings.register_profile("hastwatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("hastwatch")
@@ -35,6 +38,19 @@ def _nothing_is_left_on_this_machine() -> Iterator[None]:
     before = looked_at()
     yield
     assert looked_at() == before, "a test has written outside of its temporary directory"
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """The state directories of a pair: empty, in memory where the machine has such, and gone after the test."""
+    with state_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def pair(state: Path) -> InstalledPair:
+    """A healthy simulated pair in service, with hastwatch on both nodes."""
+    return installed_pair(state)
 
 
 LEFT_OUT = pytest.StashKey[int]()

@@ -6,7 +6,6 @@ The fact is freebsd-facts: hastd-restart-takes-the-device.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from remediate.events.repair_request import Remedy
 from remediate.failover.converge import ConvergeRequest
 from tests.events.repairing import EAGER, repairs
-from tests.failover.installed_pair import installed_pair, state_directory
+from tests.failover.installed_pair import installed_pair
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +32,6 @@ ENDS = re.compile(
     re.IGNORECASE,
 )
 """Command lines that end the hastd in service; 16 has `hastctl stop`."""
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as directory:
-        yield directory
 
 
 @pytest.mark.parametrize(

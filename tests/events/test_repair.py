@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,11 @@ from remediate.state import marker, noted
 from simulator.layout import ResourceLayout
 from simulator.node import Node
 from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.installed_pair import InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow
 
 EXPORTS = "/etc/exports"
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as directory:
-        yield directory
-
-
-@pytest.fixture
-def pair(state: Path) -> InstalledPair:
-    return installed_pair(state)
 
 
 def never_exported_root(pair: InstalledPair) -> bool:

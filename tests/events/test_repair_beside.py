@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from checks.probes.carp_demotion import Reason, Why
@@ -15,15 +13,9 @@ from remediate.state import maintenance
 from remediate.state.lock import Lock
 from simulator.node import Node
 from tests.events.repairing import held_back, repairs, steps_done, well
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def pair() -> Iterator[InstalledPair]:
-    with state_directory() as directory:
-        yield installed_pair(directory)
 
 
 def holding_converge(pair: InstalledPair) -> Lock:

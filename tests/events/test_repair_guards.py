@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,18 +24,12 @@ from remediate.state.store import StateNotKept
 from simulator.node import Node
 from tests.events.repairing import ALL, EAGER, held_back
 from tests.events.repairing import repairs as repaired
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.state.child import ROOT
 
 pytestmark = pytest.mark.slow
 
 COOL_DOWN = Repair().cool_down
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as directory:
-        yield directory
 
 
 def pair_without_devd(state: Path, config: Config | None = None) -> InstalledPair:
@@ -221,8 +215,7 @@ def test_the_cool_down_is_of_one_repair_and_of_one_node(state: Path) -> None:
     assert repaired(pair, pair.active, Remedy.NFS).ending is Ending.HELPED
 
 
-def test_what_is_not_called_for_does_not_count(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_is_not_called_for_does_not_count(pair: InstalledPair) -> None:
     for _ in range(8):
         assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.NOTHING
     kills_devd(pair, pair.active)

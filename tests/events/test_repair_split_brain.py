@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from remediate.events.repair_request import Remedy, Request
 from simulator.dying import Life
 from simulator.pair import HAST_HOOK
 from tests.events.repairing import repairs, steps_done
-from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import HOME, SIDES, SplitPair, cut_off
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as directory:
-        yield directory
 
 
 def unheard(state: Path, policy: str) -> SplitPair:

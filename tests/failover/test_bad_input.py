@@ -16,15 +16,14 @@ from remediate.failover.resource import places
 from remediate.state import maintenance
 from simulator.host.log import MESSAGES
 from simulator.layout import PairLayout
-from tests.failover.installed_pair import installed_pair
+from tests.failover.installed_pair import InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.quick
-def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(state: Path) -> None:
+def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(pair: InstalledPair, state: Path) -> None:
     """Where nothing can be written down, it is not known since when CARP is MASTER, nor which promotions failed."""
-    pair = installed_pair(state)
     in_the_way = [state / "nfs002" / f".{name}.new" for name in ("events.json", "hold.json", "home.ledger.json")]
     for path in in_the_way:
         path.mkdir()
@@ -40,8 +39,7 @@ def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(state: Pat
     assert pair.serves(pair.standby)
 
 
-def test_an_entry_that_the_journal_has_no_room_for_is_in_syslog(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_entry_that_the_journal_has_no_room_for_is_in_syslog(pair: InstalledPair, state: Path) -> None:
     (state / "nfs002" / "journal.jsonl").rename(state / "nfs002" / "before")
     (state / "nfs002" / "journal.jsonl").mkdir()
     pair.active.power_off()
@@ -51,8 +49,7 @@ def test_an_entry_that_the_journal_has_no_room_for_is_in_syslog(state: Path) -> 
     assert len(lines) == 1 and "journal not written" in lines[0]
 
 
-def test_an_interface_that_is_gone_leaves_the_resource_alone(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_interface_that_is_gone_leaves_the_resource_alone(pair: InstalledPair) -> None:
     del pair.active.network.interfaces["vtnet1"]
     pair.standby.power_off()
     outcome = pair.converges(pair.active)
@@ -72,8 +69,9 @@ HOSTILE = (
     [[], ["2@vtnet1"], ["master", "now"], ["2@vtnet1", "master"], ["2@vtnet1", "MASTER", "more"], ["MASTER"],
      *([subsystem, "MASTER"] for subsystem in HOSTILE), *([subsystem, "self-test"] for subsystem in HOSTILE)],
 )  # fmt: skip
-def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(state: Path, words: list[str]) -> None:
-    pair = installed_pair(state)
+def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(
+    pair: InstalledPair, state: Path, words: list[str]
+) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(Refused) as refused:
         pair.does(pair.active, lambda context: carp_event(context, words))
@@ -87,16 +85,14 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(state: Pa
      ["role", "home", "init"],
      ["role", "home", "init", "god"], ["reboot", "home"], ["connect", "home;reboot"], ["connect", "home\n"]],
 )  # fmt: skip
-def test_words_that_are_no_event_of_hastd_are_refused(state: Path, words: list[str]) -> None:
-    pair = installed_pair(state)
+def test_words_that_are_no_event_of_hastd_are_refused(pair: InstalledPair, state: Path, words: list[str]) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(Refused):
         pair.does(pair.active, lambda context: hast_event(context, words, 0.0, PeerNotice()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
 
-def test_a_node_without_a_resource_says_that_it_is_in_maintenance(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_without_a_resource_says_that_it_is_in_maintenance(pair: InstalledPair) -> None:
     pair.standby.files.write("/etc/hast.conf", "", pair.standby.now)
     maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "a test", "root")
     outcome = pair.converges(pair.standby)

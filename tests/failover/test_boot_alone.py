@@ -17,7 +17,7 @@ from simulator.account.writes import Cause
 from tests.failover.installed_pair import (
     OFF,
     WROTE_ALONE,
-    installed_pair,
+    InstalledPair,
     master,
     policy,
     the_other_wrote_last,
@@ -66,8 +66,7 @@ def test_the_node_that_wrote_last_serves_as_soon_as_it_is_back(state: Path) -> N
 
 
 @pytest.mark.parametrize("goes", ["in order", "by a power cut"])
-def test_a_node_that_was_alone_when_it_went_down_serves_when_it_is_booted_alone(state: Path, goes: str) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_was_alone_when_it_went_down_serves_when_it_is_booted_alone(pair: InstalledPair, goes: str) -> None:
     pair.standby.power_off()
     pair.passes(WROTE_ALONE)
     if goes == "in order":
@@ -79,8 +78,7 @@ def test_a_node_that_was_alone_when_it_went_down_serves_when_it_is_booted_alone(
     assert pair.serves(pair.active) and pair.sound, pair.story()
 
 
-def test_a_node_that_was_alone_serves_after_each_of_two_boots(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_was_alone_serves_after_each_of_two_boots(pair: InstalledPair) -> None:
     pair.standby.power_off()
     pair.passes(WROTE_ALONE)
     for _ in range(2):
@@ -90,9 +88,10 @@ def test_a_node_that_was_alone_serves_after_each_of_two_boots(state: Path) -> No
         assert pair.serves(pair.active) and pair.sound, pair.story()
 
 
-def test_a_primary_whose_standby_may_have_taken_over_does_not_serve_when_it_is_booted_alone(state: Path) -> None:
+def test_a_primary_whose_standby_may_have_taken_over_does_not_serve_when_it_is_booted_alone(
+    pair: InstalledPair,
+) -> None:
     """And it did: it took over, served, and lost power."""
-    pair = installed_pair(state)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
     pair.passes(WROTE_ALONE)
@@ -102,8 +101,7 @@ def test_a_primary_whose_standby_may_have_taken_over_does_not_serve_when_it_is_b
     assert master(pair.active) and pair.rests(pair.active), pair.story()
 
 
-def test_a_node_that_wrote_alone_and_gave_way_to_another_master_is_not_taken_for_the_last(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_wrote_alone_and_gave_way_to_another_master_is_not_taken_for_the_last(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.breaks("cut-management")
     pair.passes(WROTE_ALONE)
@@ -117,8 +115,7 @@ def test_a_node_that_wrote_alone_and_gave_way_to_another_master_is_not_taken_for
     assert master(pair.active) and pair.rests(pair.active), pair.story()
 
 
-def test_a_node_that_was_connected_again_before_both_went_down_is_not_taken_for_the_last(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_was_connected_again_before_both_went_down_is_not_taken_for_the_last(pair: InstalledPair) -> None:
     pair.standby.power_off()
     pair.passes(WROTE_ALONE)
     pair.boots(pair.standby, SETTLED)
@@ -133,9 +130,8 @@ def test_a_node_that_was_connected_again_before_both_went_down_is_not_taken_for_
 @pytest.mark.parametrize("later", [0.0, 3.0, 40.0])
 @pytest.mark.parametrize("first", [0, 1])
 def test_two_nodes_that_boot_after_a_common_power_failure_hear_each_other_and_one_serves(
-    state: Path, first: int, later: float
+    pair: InstalledPair, first: int, later: float
 ) -> None:
-    pair = installed_pair(state)
     nodes = [pair.active, pair.standby]
     for node in nodes:
         pair.looks_every_minute(node)
@@ -165,9 +161,10 @@ def test_a_policy_may_serve_a_node_that_was_booted_alone(state: Path) -> None:
     assert pair.serves(pair.active), pair.story()
 
 
-def test_a_boot_that_becomes_known_during_the_wait_for_carp_is_looked_at_before_the_role_is_taken(state: Path) -> None:
+def test_a_boot_that_becomes_known_during_the_wait_for_carp_is_looked_at_before_the_role_is_taken(
+    pair: InstalledPair,
+) -> None:
     """devd(8) may tell of MASTER before the boot script has written down that this node was booted."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.passes(OFF)
     pair.boots(pair.standby, OFF)

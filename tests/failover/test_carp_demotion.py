@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from checks.probes.carp_demotion import Reason, Why
@@ -12,7 +10,7 @@ from remediate.failover import carp_demotion
 from remediate.failover.errors import StepFailed
 from remediate.state.lock import Lock
 from remediate.timing import Timing
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +25,7 @@ def boot(pair: InstalledPair) -> str:
 
 
 @pytest.mark.quick
-def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(state: Path) -> None:
-    pair = installed_pair(state)
+def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(pair: InstalledPair) -> None:
     now = boot(pair)
     lock = Lock(pair.store(pair.standby), carp_demotion.LOCK, "a test", Timing())
     assert lock.acquire(0)
@@ -47,8 +44,7 @@ def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(state: Pat
     assert released.done and demotion(pair) == 0
 
 
-def test_one_that_does_so_for_too_long_is_named_and_nothing_is_changed(state: Path) -> None:
-    pair = installed_pair(state)
+def test_one_that_does_so_for_too_long_is_named_and_nothing_is_changed(pair: InstalledPair) -> None:
     lock = Lock(pair.store(pair.standby), carp_demotion.LOCK, "a test", Timing())
     assert lock.acquire(0)
     waiting = pair.begins(pair.standby, failing)

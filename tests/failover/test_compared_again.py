@@ -55,9 +55,8 @@ def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
 
 
-def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_written_alone(state: Path) -> None:
+def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_written_alone(pair: InstalledPair) -> None:
     """Both dumps said that nothing is lacking, 30 s before its hastd died; what it told of this copy did not arrive."""
-    pair = installed_pair(state)
     pair.breaks("cut-from", "nfs001")
     pair.breaks("peer-lies", "nfs001", "nonsense")
     assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")), 20), pair.story()

@@ -88,9 +88,8 @@ def test_a_damaged_standby_is_not_promoted_when_the_primary_dies_and_says_why(st
     assert pair.serves(pair.standby) and damage(pair, pair.standby) is None, pair.story()
 
 
-def test_a_failure_that_nobody_has_looked_at_before_the_worker_went_is_found_in_the_log(state: Path) -> None:
+def test_a_failure_that_nobody_has_looked_at_before_the_worker_went_is_found_in_the_log(pair: InstalledPair) -> None:
     """The standby's worker ends with its counters a moment before anybody looks."""
-    pair = installed_pair(state)
     pair.breaks("disk-fails-writes", pair.standby.name, "home", "5")
     pair.passes(20)
     pair.breaks("kill", pair.standby.name, "worker")
@@ -121,8 +120,7 @@ def fails_without_a_look(pair: InstalledPair) -> None:
     pair.standby.programs.update(programs)
 
 
-def test_a_failure_is_found_in_a_log_that_was_rotated_since_the_last_look(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_failure_is_found_in_a_log_that_was_rotated_since_the_last_look(pair: InstalledPair) -> None:
     pair.converges(pair.standby)
     fails_without_a_look(pair)
     rotates(pair.standby)
@@ -132,8 +130,9 @@ def test_a_failure_is_found_in_a_log_that_was_rotated_since_the_last_look(state:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_an_archive_is_read_again_only_as_long_as_it_cannot_be_noted_that_it_was_read(state: Path, full: bool) -> None:
-    pair = installed_pair(state)
+def test_an_archive_is_read_again_only_as_long_as_it_cannot_be_noted_that_it_was_read(
+    pair: InstalledPair, full: bool
+) -> None:
     pair.converges(pair.standby)
     rotates(pair.standby)
     if full:
@@ -147,9 +146,8 @@ def test_an_archive_is_read_again_only_as_long_as_it_cannot_be_noted_that_it_was
     assert (damage(pair, pair.standby) is not None) is full
 
 
-def test_an_archive_of_before_the_first_look_proves_nothing(state: Path) -> None:
+def test_an_archive_of_before_the_first_look_proves_nothing(pair: InstalledPair) -> None:
     """The disk may have been replaced months ago."""
-    pair = installed_pair(state)
     pair.store(pair.standby).remove("logs.json")
     pair.standby.files.write(f"{MESSAGES}.0", "Nov 22 08:00:00 nfs002 kernel: vtbd1: hard error cmd=write fsbn 8192\n")
     pair.converges(pair.standby)

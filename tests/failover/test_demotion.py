@@ -150,8 +150,7 @@ def test_a_node_whose_hastd_dies_after_the_address_was_moved_to_it_by_hand_gives
 
 
 @pytest.mark.parametrize("trigger", ["periodic", "human"])
-def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(state: Path, trigger: str) -> None:
-    pair = installed_pair(state)
+def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(pair: InstalledPair, trigger: str) -> None:
     pair.breaks("hang-command", "nfs001", "hastctl")
     pair.converges(pair.active, ConvergeRequest(trigger, promote=trigger != "periodic"))
     assert pair.demotion(pair.active) == 0
@@ -160,8 +159,7 @@ def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(sta
     assert pair.serves(pair.active) and not pair.clients.outages()
 
 
-def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(pair: InstalledPair) -> None:
     pair.pair.must(pair.active, "mount -u -o ro /hast/home")
     assert pair.converges(pair.active).result is Result.REFUSED
     assert pair.demotion(pair.active) == 0 and master(pair.active)
@@ -179,8 +177,9 @@ def cut_in_two(pair: InstalledPair) -> None:
 
 
 @pytest.mark.parametrize("skews", [(10, 10), (100, 0), (0, 100)])
-def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(state: Path, skews: tuple[int, int]) -> None:
-    pair = installed_pair(state)
+def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(
+    pair: InstalledPair, skews: tuple[int, int]
+) -> None:
     cut_in_two(pair)
     for node, skew in zip((pair.active, pair.standby), skews, strict=True):
         for vhid in node.network.vhids():
@@ -282,8 +281,7 @@ def test_the_last_node_that_no_client_writes_to_holds_back_and_keeps_the_address
     assert pair.serves(pair.standby)
 
 
-def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_serves(state: Path) -> None:
-    pair = installed_pair(state)
+def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_serves(pair: InstalledPair) -> None:
     cut_in_two(pair)
     for node in (pair.active, pair.standby):
         node.power_off()

@@ -26,8 +26,7 @@ def killed_between_role_and_device(pair: InstalledPair) -> None:
 
 
 @pytest.mark.quick
-def test_a_convergence_after_a_kill_between_role_and_device_waits_for_the_device(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_convergence_after_a_kill_between_role_and_device_waits_for_the_device(pair: InstalledPair) -> None:
     killed_between_role_and_device(pair)
     begun = pair.begins(pair.standby, lambda context: converge(context, TEST))
     pair.passes(8)
@@ -48,8 +47,7 @@ def test_a_role_whose_device_never_comes_is_a_failed_promotion_that_says_so(stat
     assert not pair.holds(pair.standby)
 
 
-def test_a_device_that_is_there_already_costs_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_device_that_is_there_already_costs_nothing(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.standby.files.exists("/dev/hast/home"))
     for life in pair.installed.workers:
@@ -59,8 +57,7 @@ def test_a_device_that_is_there_already_costs_nothing(state: Path) -> None:
     assert waited.result == "/dev/hast/home after 0.00 s"
 
 
-def test_a_device_that_goes_with_its_hastd_is_not_waited_for(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_device_that_goes_with_its_hastd_is_not_waited_for(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.standby.files.exists("/dev/hast/home"), 30), pair.story()
     pair.breaks("kill", "nfs002", "hastd")

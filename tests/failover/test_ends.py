@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from remediate.context import Context
@@ -11,7 +9,7 @@ from remediate.failover.converge import Result
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.state import failures, maintenance
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +19,7 @@ def switches(pair: InstalledPair) -> object:
 
 
 @pytest.mark.quick
-def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_cannot_be_looked_at_is_unavailable(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "ifconfig")
     outcome = pair.converges(pair.active)
     assert outcome.result is Result.NOT_SEEN and outcome.result.value == 69
@@ -30,8 +27,7 @@ def test_a_node_that_cannot_be_looked_at_is_unavailable(state: Path) -> None:
     assert pair.serves(pair.active)
 
 
-def test_a_switchover_under_maintenance_says_that_it_refuses(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_switchover_under_maintenance_says_that_it_refuses(pair: InstalledPair) -> None:
 
     def suspends(context: Context) -> None:
         maintenance.begin(context.store, pair.active.now, None, "new disks", "ada")
@@ -42,8 +38,7 @@ def test_a_switchover_under_maintenance_says_that_it_refuses(state: Path) -> Non
     assert pair.serves(pair.active)
 
 
-def test_a_switchover_of_a_blocked_node_says_that_it_refuses(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_switchover_of_a_blocked_node_says_that_it_refuses(pair: InstalledPair) -> None:
     for _ in range(2):
         failures.note(pair.store(pair.active), "home", pair.active.now, "the mount fails")
     with pytest.raises(StepFailed, match=r"^refused: this node is blocked: .*nothing is tried again"):

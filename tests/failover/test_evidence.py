@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from simulator.account.writes import Cause
 from simulator.host.log import MESSAGES
 from simulator.node import Node
 from tests.events.repairing import repairs
-from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, master
+from tests.failover.installed_pair import TEST, InstalledPair, master
 
 pytestmark = pytest.mark.slow
 
@@ -47,10 +46,9 @@ def repaired(pair: InstalledPair) -> None:
 @pytest.mark.parametrize("log", ["kept", "rotated away", "never written", "read late"])
 @pytest.mark.parametrize("remedy", [onestart, restart, repaired])
 def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(
-    state: Path, remedy: Callable[[InstalledPair], object], log: str
+    pair: InstalledPair, remedy: Callable[[InstalledPair], object], log: str
 ) -> None:
     """The kernel has kept the event, and devd tells it as if it were new."""
-    pair = installed_pair(state)
     if log in ("never written", "read late"):
         pair.breaks("kill", pair.standby.name, "syslogd")
     missed(pair)
@@ -65,9 +63,8 @@ def test_a_failover_that_a_dead_devd_missed_is_made_when_devd_is_started(
 
 
 @pytest.mark.quick
-def test_a_standby_without_syslog_and_cron_proves_nothing_by_the_time_and_serves(state: Path) -> None:
+def test_a_standby_without_syslog_and_cron_proves_nothing_by_the_time_and_serves(pair: InstalledPair) -> None:
     """Told late or at once: without a look at CARP or the kernel's line nobody knows how long the other one served."""
-    pair = installed_pair(state)
     pair.breaks_all(("cut-management", f"kill {pair.standby.name} syslogd"))
     pair.breaks("cut-replication")
     pair.passes(25)
@@ -76,8 +73,7 @@ def test_a_standby_without_syslog_and_cron_proves_nothing_by_the_time_and_serves
     assert pair.serves(pair.standby), pair.story()
 
 
-def test_looks_by_cron_prove_that_the_other_node_served_alone_whatever_devd_tells_later(state: Path) -> None:
-    pair = installed_pair(state)
+def test_looks_by_cron_prove_that_the_other_node_served_alone_whatever_devd_tells_later(pair: InstalledPair) -> None:
     pair.looks_every_minute(pair.standby)
     pair.breaks_all(("cut-management", "cut-replication"))
     pair.passes(ALONE)
@@ -88,8 +84,7 @@ def test_looks_by_cron_prove_that_the_other_node_served_alone_whatever_devd_tell
     assert "the other node stayed MASTER for" in said and pair.rests(pair.standby), pair.story()
 
 
-def test_the_kernels_line_proves_it_where_nobody_looked(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_kernels_line_proves_it_where_nobody_looked(pair: InstalledPair) -> None:
     pair.breaks_all(("cut-management", "cut-replication"))
     pair.passes(ALONE)
     missed(pair)
@@ -99,9 +94,8 @@ def test_the_kernels_line_proves_it_where_nobody_looked(state: Path) -> None:
     assert "the other node stayed MASTER for 16" in said and pair.rests(pair.standby), pair.story()
 
 
-def test_a_clock_that_was_set_meanwhile_proves_nothing(state: Path) -> None:
+def test_a_clock_that_was_set_meanwhile_proves_nothing(pair: InstalledPair) -> None:
     """Ten minutes forward between two looks are no ten minutes in which the other node served."""
-    pair = installed_pair(state)
     pair.breaks_all(("cut-management", "cut-replication"))
     pair.passes(25)
     pair.breaks("clock-skew", pair.standby.name, "600")
@@ -134,18 +128,16 @@ def hastd_dies_and_the_address_moves_late(pair: InstalledPair) -> None:
     assert pair.until(lambda: master(pair.standby), 20)
 
 
-def test_a_copy_that_looks_stale_by_the_time_is_compared_before_it_is_refused(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_copy_that_looks_stale_by_the_time_is_compared_before_it_is_refused(pair: InstalledPair) -> None:
     hastd_dies_and_the_address_moves_late(pair)
     is_busy(pair, pair.active)
     assert pair.serves(pair.standby), pair.story()
     assert not pair.entries(pair.standby, "refused")
 
 
-def test_of_two_nodes_that_both_think_themselves_stale_one_serves(state: Path) -> None:
+def test_of_two_nodes_that_both_think_themselves_stale_one_serves(pair: InstalledPair) -> None:
     """The standby refuses, because it can't compare; then the address is back at the first one, whose hastd was
     started again, and which finds the other one busy as well."""
-    pair = installed_pair(state)
     hastd_dies_and_the_address_moves_late(pair)
     pair.breaks("hang-command", pair.active.name, "hastctl")
     pair.passes(40)
@@ -159,9 +151,10 @@ def test_of_two_nodes_that_both_think_themselves_stale_one_serves(state: Path) -
     assert pair.sound
 
 
-def test_a_copy_that_lacks_writes_by_the_counters_is_refused_though_the_time_proves_nothing(state: Path) -> None:
+def test_a_copy_that_lacks_writes_by_the_counters_is_refused_though_the_time_proves_nothing(
+    pair: InstalledPair,
+) -> None:
     """The other node's hastd is dead and its address was given away at once; what it wrote alone is on its disk."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
     pair.passes(25)
     pair.breaks("kill", pair.active.name, "hastd")
@@ -171,10 +164,9 @@ def test_a_copy_that_lacks_writes_by_the_counters_is_refused_though_the_time_pro
 
 
 def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that_only_a_human_promotes(
-    state: Path,
+    pair: InstalledPair,
 ) -> None:
     """Its end changes nothing on the standby that could be seen there (primary.c, sync_thread())."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
     pair.passes(60)
     pair.breaks_all(("heal", "cut-management"))
@@ -188,9 +180,10 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
 
 
 @pytest.mark.parametrize("seconds", ["300", "-300"])
-def test_a_clock_that_is_set_between_the_event_and_the_look_changes_no_settling(state: Path, seconds: str) -> None:
+def test_a_clock_that_is_set_between_the_event_and_the_look_changes_no_settling(
+    pair: InstalledPair, seconds: str
+) -> None:
     """devd has told of it, and the first command of the convergence looks at CARP."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.boots(pair.standby, 60)
     pair.breaks("at-command", pair.standby.name, "ifconfig", f"clock-skew {pair.standby.name} {seconds}")
@@ -202,9 +195,10 @@ def test_a_clock_that_is_set_between_the_event_and_the_look_changes_no_settling(
 
 
 @pytest.mark.parametrize("later", [1.0, 1.05, 1.1, 1.15, 1.2])
-def test_a_clock_that_is_set_back_while_the_node_is_looked_at_prolongs_no_settling(state: Path, later: float) -> None:
+def test_a_clock_that_is_set_back_while_the_node_is_looked_at_prolongs_no_settling(
+    pair: InstalledPair, later: float
+) -> None:
     """CARP was looked at already, and what the other node says is waited for."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.boots(pair.standby, 60)
     pair.active.power_off()

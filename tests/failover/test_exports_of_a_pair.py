@@ -45,8 +45,7 @@ def mountd(node: Node) -> str:
         ("mountd_program=/opt/sbin/mountd", "/opt/sbin/mountd -r"),
     ],
 )
-def test_mountd_is_started_as_its_script_starts_it(rc_conf: str, command: str, state: Path) -> None:
-    pair = installed_pair(state)
+def test_mountd_is_started_as_its_script_starts_it(rc_conf: str, command: str, pair: InstalledPair) -> None:
     written(pair, {"/etc/rc.conf": f"+{rc_conf}\n", "/etc/zfs/exports": ""})
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
@@ -54,8 +53,7 @@ def test_mountd_is_started_as_its_script_starts_it(rc_conf: str, command: str, s
 
 
 @pytest.mark.quick
-def test_the_configuration_of_the_service_has_the_last_word(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_configuration_of_the_service_has_the_last_word(pair: InstalledPair) -> None:
     written(pair, {"/etc/rc.conf.local": "mountd_flags=-l\n", "/etc/rc.conf.d/mountd": '+mountd_flags="-r -n"\n'})
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
@@ -82,8 +80,7 @@ def test_the_configuration_of_the_service_has_the_last_word(state: Path) -> None
     ],
     ids=["continued", "alldirs", "hosts", "another file", "zfs", "below"],
 )
-def test_what_is_exported_is_waited_for_and_verified(files: dict[str, str], state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_is_exported_is_waited_for_and_verified(files: dict[str, str], pair: InstalledPair) -> None:
     written(pair, files)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
@@ -118,16 +115,16 @@ def test_what_zfs_shares_when_its_pool_is_imported_is_waited_for_and_verified(st
         ("", "nothing of it is in /etc/exports"),
     ],
 )
-def test_a_line_that_mountd_refuses_exports_nothing_and_the_reason_is_said(exports: str, why: str, state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_line_that_mountd_refuses_exports_nothing_and_the_reason_is_said(
+    exports: str, why: str, pair: InstalledPair
+) -> None:
     written(pair, {"/etc/exports": exports})
     place = pair.does(pair.standby, lambda context: places(context.here.node(), context.config)["home"])
     assert place.exported == "" and why in place.unexported
 
 
-def test_the_other_node_is_asked_what_its_mountd_reads(state: Path) -> None:
+def test_the_other_node_is_asked_what_its_mountd_reads(pair: InstalledPair) -> None:
     """Through the gate of the other node (hastwatch answer), which lets this one command line for sh through."""
-    pair = installed_pair(state)
     written(pair, {"/etc/rc.conf": "+zfs_enable=YES\n", "/etc/zfs/exports": GOOD})
     pair.active.files.write("/etc/exports", "# nothing\n")
     pair.standby.files.write("/etc/exports", "# nothing\n")

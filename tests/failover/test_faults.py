@@ -119,8 +119,7 @@ def test_the_address_is_given_away_at_most_once(state: Path) -> None:
     assert changes == [] and pair.sound
 
 
-def test_a_preen_that_fails_is_followed_by_a_full_check(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_preen_that_fails_is_followed_by_a_full_check(pair: InstalledPair) -> None:
     pair.breaks("fsck-fails", "nfs002", "home")
     pair.active.power_off()
     pair.passes(30)
@@ -143,8 +142,7 @@ def test_a_look_that_hangs_refuses_and_the_next_one_takes_it_up(state: Path) -> 
         assert pair.serves(pair.standby) and pair.sound, pair.story()
 
 
-def test_a_hastd_that_is_stuck_gets_no_promotion_until_it_answers(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_hastd_that_is_stuck_gets_no_promotion_until_it_answers(pair: InstalledPair) -> None:
     pair.looks_every_minute(pair.standby)
     pair.passes(10)
     pair.breaks("hang", "nfs002", "hastd")
@@ -157,8 +155,7 @@ def test_a_hastd_that_is_stuck_gets_no_promotion_until_it_answers(state: Path) -
     assert pair.serves(pair.standby) and pair.sound
 
 
-def test_hastd_that_does_not_run_is_said_and_nothing_is_served(state: Path) -> None:
-    pair = installed_pair(state)
+def test_hastd_that_does_not_run_is_said_and_nothing_is_served(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs002", "hastd")
     pair.active.power_off()
     pair.passes(60)
@@ -225,8 +222,9 @@ def test_an_unmount_that_hangs_leaves_the_service_where_it_was(
         ("hang nfs001 hastd", "resume nfs001 hastd", r"role secondary home` did not end in 20\.0 s"),
     ],
 )
-def test_what_cannot_be_proven_unmounted_counts_as_in_use(state: Path, fault: str, mended: str, says: str) -> None:
-    pair = installed_pair(state)
+def test_what_cannot_be_proven_unmounted_counts_as_in_use(
+    pair: InstalledPair, fault: str, mended: str, says: str
+) -> None:
     demoted(pair, fault)
     assert pair.until(lambda: any("still in use" in reason for reason in pair.reasons(pair.active)), 90), pair.story()
     assert pair.role(pair.standby) == "secondary"
@@ -240,8 +238,7 @@ def test_what_cannot_be_proven_unmounted_counts_as_in_use(state: Path, fault: st
     assert len(served) == 1 and pair.lost() == 0 and pair.sound, pair.story()
 
 
-def test_a_device_that_hangs_is_not_taken_away_under_its_mount(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_device_that_hangs_is_not_taken_away_under_its_mount(pair: InstalledPair) -> None:
     demoted(pair, "hang nfs001 worker")
     pair.passes(100)
     pair.told_once(pair.active, r"umount /hast/home` did not end in 60\.0 s", "step")
@@ -265,8 +262,7 @@ def test_a_service_that_hangs_when_it_is_stopped_does_not_hold_the_file_system_f
     assert pair.lost() == 0 and pair.sound
 
 
-def test_a_promotion_that_fails_after_clients_wrote_is_taken_back_by_a_clean_unmount(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_promotion_that_fails_after_clients_wrote_is_taken_back_by_a_clean_unmount(pair: InstalledPair) -> None:
     pair.breaks("hang", pair.standby.name, "rpcbind")  # nfsd serves who has mounted already, and nobody can mount
     pair.breaks("power-off", pair.active.name)
     assert pair.until(lambda: bool(pair.entries(pair.standby, "promotion-failed")))

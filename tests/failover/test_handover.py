@@ -54,8 +54,7 @@ def when(pair: InstalledPair, node: Node, event: str, pattern: str = "") -> floa
 
 
 @pytest.mark.quick
-def test_nothing_is_stopped_before_the_other_node_is_ready(state: Path) -> None:
-    pair = installed_pair(state)
+def test_nothing_is_stopped_before_the_other_node_is_ready(pair: InstalledPair) -> None:
     task = pair.moves()
     assert pair.until(lambda: task.done, 30) and pair.serves(pair.standby), pair.story()
     assert task.value is not None and task.value.result is Result.IN_PLACE
@@ -64,9 +63,8 @@ def test_nothing_is_stopped_before_the_other_node_is_ready(state: Path) -> None:
     assert unlocked(pair, pair.active) and unlocked(pair, pair.standby)
 
 
-def test_the_other_node_begins_as_soon_as_the_role_is_given_up(state: Path) -> None:
+def test_the_other_node_begins_as_soon_as_the_role_is_given_up(pair: InstalledPair) -> None:
     """No settling, and no question: it was told."""
-    pair = installed_pair(state)
     pair.moves()
     assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
     given = when(pair, pair.active, "step", "become-secondary")
@@ -75,8 +73,7 @@ def test_the_other_node_begins_as_soon_as_the_role_is_given_up(state: Path) -> N
     assert not {"await-peer home", "settle home"}.intersection(steps(pair, pair.standby))
 
 
-def test_an_orderly_shutdown_of_the_active_node_is_a_handover(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_orderly_shutdown_of_the_active_node_is_a_handover(pair: InstalledPair) -> None:
     pair.active.shut_down()
     assert pair.until(lambda: not pair.active.on, 60) and pair.serves(pair.standby), pair.story()
     assert when(pair, pair.active, "switchover", "served by the other node")
@@ -87,8 +84,7 @@ def test_an_orderly_shutdown_of_the_active_node_is_a_handover(state: Path) -> No
     assert pair.serves(pair.standby) and pair.rests(pair.active)
 
 
-def test_each_step_there_is_told_here(state: Path) -> None:
-    pair = installed_pair(state)
+def test_each_step_there_is_told_here(pair: InstalledPair) -> None:
     shown: list[str] = []
     pair.does(pair.active, lambda context: switch(context, "human", shown.append))
     assert [step.removeprefix("there: ") for step in shown if step.startswith("there: ")] == steps(pair, pair.standby)
@@ -97,8 +93,7 @@ def test_each_step_there_is_told_here(state: Path) -> None:
 # --- the other node has no session, or does not take over ----------------------------------------------------------
 
 
-def test_a_node_with_an_older_hastwatch_is_handed_to_without_a_session(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_with_an_older_hastwatch_is_handed_to_without_a_session(pair: InstalledPair) -> None:
     pair.standby.session = None
     task = pair.moves()
     assert pair.until(lambda: task.done, 60) and pair.serves(pair.standby), pair.story()
@@ -129,9 +124,8 @@ def keeps_nothing(pair: InstalledPair) -> Reason:
 
 @pytest.mark.parametrize("wrong", [is_busy, is_behind, is_blocked, keeps_nothing])
 def test_what_speaks_against_a_promotion_there_stops_nothing_here(
-    state: Path, wrong: Callable[[InstalledPair], Reason]
+    pair: InstalledPair, wrong: Callable[[InstalledPair], Reason]
 ) -> None:
-    pair = installed_pair(state)
     reason = wrong(pair)
     task = pair.moves()
     pair.passes(40)
@@ -140,8 +134,7 @@ def test_what_speaks_against_a_promotion_there_stops_nothing_here(
     assert pair.demotion(pair.active) == 0
 
 
-def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(pair: InstalledPair) -> None:
     is_blocked(pair)
     pair.active.shut_down()
     assert pair.until(lambda: not pair.active.on, 60)
@@ -150,8 +143,7 @@ def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(state: Path) 
     assert not any("forcibly" in note.text for note in pair.pair.notes)
 
 
-def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(pair: InstalledPair) -> None:
     task = pair.moves()
     pair.passes(0.25)
     maintenance.begin(pair.store(pair.standby), pair.standby.now, 3600, "a new disk", "a human")
@@ -160,8 +152,7 @@ def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(state: 
     assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()
 
 
-def test_a_promotion_that_fails_there_is_taken_back(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_promotion_that_fails_there_is_taken_back(pair: InstalledPair) -> None:
     pair.standby.trouble.failing_mounts.add("home")
     task = pair.moves()
     assert pair.until(lambda: task.done and pair.serves(pair.active), 90), pair.story()
@@ -234,10 +225,11 @@ TIMEOUT = 10.0
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.1])
-def test_a_node_that_dies_when_it_has_given_the_service_away_is_not_waited_for(state: Path, moment: float) -> None:
+def test_a_node_that_dies_when_it_has_given_the_service_away_is_not_waited_for(
+    pair: InstalledPair, state: Path, moment: float
+) -> None:
     """Its hastd is connected to when the role has been taken there for 0.2 s. Later the worker waits for the answer to
     its first write: nothing but hastd ends that."""
-    pair = installed_pair(state)
     pair.moves()
     assert pair.until(lambda: bool(pair.entries(pair.active, "handover")), 30)
     given = pair.now
@@ -250,9 +242,8 @@ def test_a_node_that_dies_when_it_has_given_the_service_away_is_not_waited_for(s
     assert not pair.standby.network.host_routes and not (state / "nfs002" / peer_route.NAME).exists()
 
 
-def test_a_device_that_is_late_for_another_reason_is_waited_for(state: Path) -> None:
+def test_a_device_that_is_late_for_another_reason_is_waited_for(pair: InstalledPair) -> None:
     """The other node is alive: connections to it are not rejected."""
-    pair = installed_pair(state)
     pair.breaks("device-never-appears", "nfs002", "home")
     pair.moves()
     assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")), 30)
@@ -279,9 +270,8 @@ def test_a_device_that_is_late_for_another_reason_is_waited_for(state: Path) -> 
         (Message(Say.PREPARE, by="nfs001", resources=("mail",)), Message(Say.YOURS, resources=("mail",))),
     ],
 )
-def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[Message, ...]) -> None:
+def test_what_is_not_given_away_properly_is_not_taken(pair: InstalledPair, said: tuple[Message, ...]) -> None:
     """The last but one says "yours" properly, and is still MASTER and primary."""
-    pair = installed_pair(state)
 
     def talk(context: Context) -> None:
         assert context.peer is not None
@@ -297,8 +287,7 @@ def test_what_is_not_given_away_properly_is_not_taken(state: Path, said: tuple[M
 
 
 @pytest.mark.parametrize("words", [(), ("10.1.101.5", "nobody"), ("x", "10.1.101.9,1"), ("10.1.101.5", "10.1.101.9,0")])
-def test_clients_that_are_none_are_not_noted_and_keep_nothing_up(state: Path, words: tuple[str, ...]) -> None:
-    pair = installed_pair(state)
+def test_clients_that_are_none_are_not_noted_and_keep_nothing_up(pair: InstalledPair, words: tuple[str, ...]) -> None:
 
     def talk(context: Context) -> None:
         assert context.peer is not None
@@ -323,8 +312,7 @@ and woken; a Python or an ssh is none of them."""
 
 
 @pytest.mark.parametrize("begins", BEGINS)
-def test_few_processes_are_started_between_the_event_and_the_service(state: Path, begins: str) -> None:
-    pair = installed_pair(state)
+def test_few_processes_are_started_between_the_event_and_the_service(pair: InstalledPair, begins: str) -> None:
     BEGINS[begins](pair)
     assert pair.until(lambda: bool(pair.entries(pair.standby, "promoted")), 30), pair.story()
     pair.passes(1)
@@ -333,8 +321,7 @@ def test_few_processes_are_started_between_the_event_and_the_service(state: Path
     assert taken.processes is not None and 0 < taken.processes <= COMES_UP, pair.story()
 
 
-def test_the_journal_has_the_processes_of_each_step_on_both_nodes(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_journal_has_the_processes_of_each_step_on_both_nodes(pair: InstalledPair) -> None:
     task = pair.moves()
     assert pair.until(lambda: task.done, 30)
     there = {entry.step: entry.processes for entry in pair.entries(pair.standby, "step")}

@@ -39,9 +39,8 @@ def unmounted_cleanly(pair: InstalledPair) -> bool:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 4.0, 30.0, 90.0])
-def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(state: Path, seconds: float) -> None:
+def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(pair: InstalledPair, seconds: float) -> None:
     """As seen on a real pair: 219 of 271 were lost (freebsd-facts: forced-unmount-loses-buffers)."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.passes(seconds)
     reboots(pair)
@@ -50,8 +49,7 @@ def test_an_orderly_reboot_of_the_only_node_loses_no_acknowledged_write(state: P
 
 
 @pytest.mark.quick
-def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
     pair.standby.power_off()
     pair.passes(UNDERWAY)
@@ -59,8 +57,7 @@ def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(state: Path) -> 
     assert pair.lost() == 0 and pair.sound and unmounted_cleanly(pair)
 
 
-def test_a_node_that_wrote_alone_unmounts_cleanly_when_the_address_goes(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_wrote_alone_unmounts_cleanly_when_the_address_goes(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.passes(30)
     pair.active.network.demote(240, "by a human")
@@ -69,9 +66,8 @@ def test_a_node_that_wrote_alone_unmounts_cleanly_when_the_address_goes(state: P
     assert pair.lost() == 0 and pair.sound, pair.story()
 
 
-def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_alone(state: Path) -> None:
+def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_alone(pair: InstalledPair) -> None:
     """The other node says itself that it lives: the role goes first, and localcnt does not rise."""
-    pair = installed_pair(state)
     pair.breaks("carrier-off", "nfs001")
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
     pair.breaks("carrier-on", "nfs001")
@@ -81,9 +77,8 @@ def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_a
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.ONE_HISTORY, Cause.OVERWRITTEN}
 
 
-def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(state: Path) -> None:
+def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(pair: InstalledPair) -> None:
     """Nobody says that he goes on: a clean unmount, and the same copy is served when the cable is back."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.passes(UNDERWAY)
     pair.breaks("carrier-off", "nfs001")
@@ -95,9 +90,8 @@ def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(state: Path) -> 
 
 
 def test_a_proof_that_the_role_may_go_first_is_void_when_hastd_dies_on_the_other_node_before_it_does(
-    state: Path,
+    pair: InstalledPair,
 ) -> None:
-    pair = installed_pair(state)
     pair.breaks("at-command", "nfs001", "kill", "kill nfs002 hastd")
     pair.breaks("carrier-off", "nfs001")
     assert pair.until(lambda: pair.rests(pair.active), 20), pair.story()
@@ -108,10 +102,9 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_hastd_dies_on_the_other
 
 @pytest.mark.parametrize("later", [0.1, 0.4, 0.7])
 def test_a_proof_that_the_role_may_go_first_is_void_when_the_address_is_back_before_it_does(
-    state: Path, later: float
+    pair: InstalledPair, later: float
 ) -> None:
     """CARP is looked at after the other node was asked over ssh(1), which takes a second: it is MASTER here by then."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
 
     def cable_is_back() -> None:
@@ -135,10 +128,9 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_the_address_is_back_bef
 
 @pytest.mark.parametrize("seconds", [4.5, 5.5, 7.0])
 def test_a_proof_that_the_role_may_go_first_is_void_when_the_cable_is_back_before_hastd_has_missed_it(
-    state: Path, seconds: float
+    pair: InstalledPair, seconds: float
 ) -> None:
     """The connection outlives a cut that is shorter than hastd's timeout: the unmount reaches both disks."""
-    pair = installed_pair(state)
     pair.passes(3)
     gone = pair.active.shut_down()
     pair.passes(0.9)
@@ -152,9 +144,8 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_the_cable_is_back_befor
 
 
 @pytest.mark.parametrize("later", [0.2, 0.5, 0.7])
-def test_a_worker_that_is_killed_while_the_address_goes_costs_no_write(state: Path, later: float) -> None:
+def test_a_worker_that_is_killed_while_the_address_goes_costs_no_write(pair: InstalledPair, later: float) -> None:
     """hastd starts another one after a second, which is connected again: the clean unmount waits for it."""
-    pair = installed_pair(state)
     pair.passes(3)
     pair.active.run("sysctl net.inet.carp.demotion=200")
     pair.passes(later)
@@ -274,8 +265,7 @@ def test_a_shutdown_loses_nothing_whether_rc_stops_nfs_before_our_script_after_i
     assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()
 
 
-def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_itself(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_itself(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "showmount")
     pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("test")))
     reboots(pair)
@@ -286,8 +276,7 @@ def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_it
 
 
 @pytest.mark.parametrize("leaving", [SWITCHOVER, SHUTDOWN])
-def test_what_a_node_gives_away_itself_supersedes_no_plan(state: Path, leaving: str) -> None:
-    pair = installed_pair(state)
+def test_what_a_node_gives_away_itself_supersedes_no_plan(pair: InstalledPair, leaving: str) -> None:
     if leaving == SWITCHOVER:
         task = pair.moves()
         pair.passes(30)
@@ -301,9 +290,8 @@ def test_what_a_node_gives_away_itself_supersedes_no_plan(state: Path, leaving: 
         assert len(pair.entries(node, "plan")) == 1, pair.story()
 
 
-def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(state: Path) -> None:
+def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(pair: InstalledPair) -> None:
     """That is somebody else's doing: the other node is gone."""
-    pair = installed_pair(state)
     pair.breaks("hang", "nfs001", "nfsd")  # so that it takes some seconds to stop NFS, and to unmount
     pair.breaks("busy-stubborn", "nfs001", "home")
 
@@ -318,8 +306,7 @@ def test_an_address_that_comes_back_during_a_switchover_supersedes_the_plan(stat
     assert superseded and superseded[0].why.endswith("was BACKUP and is MASTER"), pair.story()
 
 
-def test_a_cable_that_is_pulled_during_a_switchover_supersedes_the_plan(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_cable_that_is_pulled_during_a_switchover_supersedes_the_plan(pair: InstalledPair) -> None:
 
     def watch(step: str) -> None:
         if step.startswith("stop-serving"):

@@ -94,9 +94,8 @@ def looked_at(context: Context) -> list[Compared]:
     ("words", "status"), [("Unable to open /dev/ada1: Permission denied.", 255), ("Memory is exhausted.", 1)]
 )
 def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
-    state: Path, words: str, status: int
+    pair: InstalledPair, state: Path, words: str, status: int
 ) -> None:
-    pair = installed_pair(state)
     hastctl = state / "hastctl"
     hastctl.write_text(f"#!/bin/sh\necho '[ERROR] {words}' >&2\nexit {status}\n")
     hastctl.chmod(0o700)
@@ -155,8 +154,7 @@ def test_a_stale_standby_is_followed_by_the_complete_copy_when_that_comes_back(s
     assert causes <= {Cause.UFS_DELAY}
 
 
-def test_a_standby_whose_synchronisation_is_not_through_is_not_promoted(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_standby_whose_synchronisation_is_not_through_is_not_promoted(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.passes(ALONE)
     pair.active.run("dd if=/dev/zero of=/hast/home/large bs=1m count=100")
@@ -169,9 +167,8 @@ def test_a_standby_whose_synchronisation_is_not_through_is_not_promoted(state: P
     assert "lack" in pair.entries(pair.standby, "refused")[-1].result
 
 
-def test_a_standby_that_was_away_for_a_moment_is_promoted(state: Path) -> None:
+def test_a_standby_that_was_away_for_a_moment_is_promoted(pair: InstalledPair) -> None:
     """Cut and healed, and the synchronisation through: nothing is missing."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
     pair.passes(60)
     pair.breaks("heal")
@@ -217,8 +214,7 @@ def test_a_preferred_node_comes_back_only_when_its_copy_is_complete(state: Path)
 
 
 @pytest.mark.parametrize("first", ["nfs001", "nfs002", "both"])
-def test_both_nodes_lose_power_and_come_back(state: Path, first: str) -> None:
-    pair = installed_pair(state)
+def test_both_nodes_lose_power_and_come_back(pair: InstalledPair, first: str) -> None:
     for node in pair.pair.nodes.values():
         node.power_off()
     pair.passes(10)
@@ -247,8 +243,7 @@ def test_both_lose_power_and_only_the_stale_one_comes_back(state: Path) -> None:
     assert pair.serves(pair.active) and pair.sound, pair.story()
 
 
-def test_an_orderly_shutdown_gives_the_service_away_and_loses_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_orderly_shutdown_gives_the_service_away_and_loses_nothing(pair: InstalledPair) -> None:
     pair.pair.clock.wait(pair.active.shut_down())
     pair.passes(20)
     assert pair.serves(pair.standby)
@@ -260,9 +255,8 @@ def test_an_orderly_shutdown_gives_the_service_away_and_loses_nothing(state: Pat
 
 
 @pytest.fixture
-def split(state: Path) -> InstalledPair:
+def split(pair: InstalledPair) -> InstalledPair:
     """Each node wrote alone while they had no way to each other; they have met again."""
-    pair = installed_pair(state)
     pair.breaks("cut")
     pair.breaks("cut-management")
     pair.passes(90)
@@ -308,9 +302,8 @@ def test_the_documented_recovery_ends_a_split_brain_on_both_nodes(split: Install
     assert split.serves(split.standby)
 
 
-def test_a_split_brain_to_be_is_seen_in_the_counters_before_the_nodes_meet(state: Path) -> None:
+def test_a_split_brain_to_be_is_seen_in_the_counters_before_the_nodes_meet(pair: InstalledPair) -> None:
     """Both wrote alone, and the way over the management network is there again; replication is not."""
-    pair = installed_pair(state)
     pair.breaks("cut")
     pair.breaks("cut-management")
     pair.passes(60)
@@ -326,8 +319,7 @@ def test_a_split_brain_to_be_is_seen_in_the_counters_before_the_nodes_meet(state
     assert pair.holds(pair.active)
 
 
-def test_a_node_whose_hastd_died_does_not_serve_again_after_the_other_one_wrote_alone(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_whose_hastd_died_does_not_serve_again_after_the_other_one_wrote_alone(pair: InstalledPair) -> None:
     died, other = pair.active, pair.standby
     for node in (died, other):
         pair.looks_every_minute(node)

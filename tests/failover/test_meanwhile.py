@@ -25,8 +25,7 @@ def converged(context: Context) -> Outcome:
 
 
 @pytest.mark.quick
-def test_two_hooks_at_once_make_one_promotion(state: Path) -> None:
-    pair = installed_pair(state)
+def test_two_hooks_at_once_make_one_promotion(pair: InstalledPair) -> None:
     pair.active.power_off()
     pair.until(lambda: master(pair.standby))
     first, second = (pair.begins(pair.standby, converged) for _ in range(2))
@@ -36,8 +35,7 @@ def test_two_hooks_at_once_make_one_promotion(state: Path) -> None:
     assert pair.serves(pair.standby)
 
 
-def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(pair: InstalledPair) -> None:
     pair.active.power_off()
     pair.passes(2)
     pair.breaks("hang", "nfs002", "hastd")
@@ -49,9 +47,8 @@ def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(state: Path) -
     assert look.done and pair.serves(pair.standby), pair.story()
 
 
-def test_an_event_is_not_lost_to_a_holder_that_has_not_said_yet_what_it_does(state: Path) -> None:
+def test_an_event_is_not_lost_to_a_holder_that_has_not_said_yet_what_it_does(pair: InstalledPair) -> None:
     """It may be one that promotes nothing."""
-    pair = installed_pair(state)
     lock = Lock(pair.store(pair.standby), LOCK, "periodic", Timing(), in_part=True)
     assert lock.acquire(0)
     (Path(pair.store(pair.standby).directory) / lock.name).write_text("")
@@ -101,8 +98,7 @@ def test_the_newest_word_of_carp_wins_at_the_end_of_any_step(state: Path, name: 
             assert pair.entries(pair.pair.nodes[name], "superseded")
 
 
-def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(state: Path) -> None:
-    pair = installed_pair(state)
+def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(pair: InstalledPair) -> None:
     for turn in range(15):
         pair.standby.network.demote(240 if turn % 2 else -240 * bool(turn), "by a human")
         pair.active.network.demote(0 if turn else 100, "by a human")
@@ -115,8 +111,7 @@ def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(state: P
     assert not pair.blocked(pair.active) and not pair.blocked(pair.standby)
 
 
-def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(state: Path) -> None:
-    pair = installed_pair(state)
+def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.role(pair.standby) == "primary", 10)
     maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "a new disk", "a human")

@@ -33,8 +33,7 @@ def prints(pair: InstalledPair, *lines: str) -> None:
         "inet6 2001:db8:65::5 prefixlen 64 vhid",
     ],
 )
-def test_a_node_takes_over_whatever_words_an_address_line_has(state: Path, line: str) -> None:
-    pair = installed_pair(state)
+def test_a_node_takes_over_whatever_words_an_address_line_has(pair: InstalledPair, line: str) -> None:
     prints(pair, line)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
@@ -42,8 +41,7 @@ def test_a_node_takes_over_whatever_words_an_address_line_has(state: Path, line:
 
 
 @pytest.mark.quick
-def test_a_line_that_was_not_understood_is_in_the_journal(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_line_that_was_not_understood_is_in_the_journal(pair: InstalledPair) -> None:
     prints(pair, "inet6 nfs.example.org prefixlen 64 vhid 2")
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
@@ -51,8 +49,7 @@ def test_a_line_that_was_not_understood_is_in_the_journal(state: Path) -> None:
     assert any("ifconfig not understood: 'inet6 nfs.example.org" in said for said in plans[-1].evidence)
 
 
-def test_a_vhid_whose_own_line_is_not_understood_moves_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_vhid_whose_own_line_is_not_understood_moves_nothing(pair: InstalledPair) -> None:
     prints(pair, "carp: PROMOTING vhid 9 advbase 1 advskew 10")
     outcome = pair.converges(pair.active)
     assert outcome.result is Result.REFUSED and "9@vtnet1 UNKNOWN" in outcome.said[0]

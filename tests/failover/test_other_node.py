@@ -11,7 +11,7 @@ from remediate.context import PeerTransport, Transport
 from remediate.failover.converge import ConvergeRequest, converge
 from remediate.policy import Failover
 from remediate.rehearsal.observer import SimulatedMemory
-from tests.failover.installed_pair import installed_pair, master
+from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +33,7 @@ def test_clocks_that_disagree_change_nothing(state: Path, skews: tuple[int, int]
 
 
 @pytest.mark.quick
-def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_be_asked(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_be_asked(pair: InstalledPair) -> None:
     pair.breaks("drop-devd-event", "nfs002")
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby), 5)
@@ -48,9 +47,8 @@ def test_a_way_to_the_other_node_that_does_not_exist_is_one_on_which_it_cannot_b
 
 @pytest.mark.parametrize(("management", "seconds"), [(True, 10.0), (False, 40.0)])
 def test_without_a_way_to_the_other_node_two_signs_count_or_its_worker_is_waited_for(
-    state: Path, management: bool, seconds: float
+    pair: InstalledPair, management: bool, seconds: float
 ) -> None:
-    pair = installed_pair(state)
     if not management:
         for name, config in pair.installed.configs.items():
             pair.installed.configs[name] = config._replace(failover=config.failover._replace(management=""))
@@ -63,8 +61,7 @@ def test_without_a_way_to_the_other_node_two_signs_count_or_its_worker_is_waited
     assert pair.sound
 
 
-def test_a_peer_that_cannot_be_reached_over_the_management_network_is_waited_for(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_peer_that_cannot_be_reached_over_the_management_network_is_waited_for(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
     pair.active.network.demote(100, "by a human")
     pair.passes(60)
@@ -72,9 +69,8 @@ def test_a_peer_that_cannot_be_reached_over_the_management_network_is_waited_for
     assert pair.lost() == 0 and pair.sound
 
 
-def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(state: Path) -> None:
+def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(pair: InstalledPair) -> None:
     """Its writes of the last half minute are in its buffers: a promotion would lose them."""
-    pair = installed_pair(state)
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
     pair.breaks("hang", "nfs001", "worker")

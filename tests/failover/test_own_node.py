@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from checks.probes import carp
@@ -13,7 +11,7 @@ from remediate.counted import Started, counted
 from remediate.failover import own_node, services
 from simulator.node import Node
 from simulator.rc.services import start_daemon
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -29,43 +27,37 @@ def known(pair: InstalledPair, node: Node) -> tuple[Vhid, ...]:
 
 
 @pytest.mark.quick
-def test_a_change_of_carp_is_seen_without_a_process(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_change_of_carp_is_seen_without_a_process(pair: InstalledPair) -> None:
     before = known(pair, pair.standby)
     pair.active.power_off()
     assert pair.until(lambda: "MASTER" in pair.carp(pair.standby).values())
     assert looked(pair, pair.standby, before) == (tuple(each._replace(state=CarpState.MASTER) for each in before), [])
 
 
-def test_a_virtual_host_that_is_not_as_it_was_is_looked_at_by_ifconfig(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_virtual_host_that_is_not_as_it_was_is_looked_at_by_ifconfig(pair: InstalledPair) -> None:
     before = known(pair, pair.active)
     assert pair.active.run("ifconfig vtnet1 vhid 2 advskew 50").status == 0
     seen, started = looked(pair, pair.active, before)
     assert seen == known(pair, pair.active) != before and started == ["ifconfig -a"]
 
 
-def test_vrrp_is_looked_at_by_ifconfig(state: Path) -> None:
-    pair = installed_pair(state)
+def test_vrrp_is_looked_at_by_ifconfig(pair: InstalledPair) -> None:
     before = tuple(each._replace(protocol="vrrp") for each in known(pair, pair.active))
     assert looked(pair, pair.active, before)[1] == ["ifconfig -a"]
 
 
-def test_where_no_virtual_host_is_known_ifconfig_is_run(state: Path) -> None:
-    pair = installed_pair(state)
+def test_where_no_virtual_host_is_known_ifconfig_is_run(pair: InstalledPair) -> None:
     assert looked(pair, pair.active, ()) == (known(pair, pair.active), ["ifconfig -a"])
 
 
-def test_a_node_that_does_not_say_what_carp_is_is_not_known(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_does_not_say_what_carp_is_is_not_known(pair: InstalledPair) -> None:
     before = known(pair, pair.active)
     pair.breaks("hang-command", "nfs001", "ifconfig")
     with pytest.raises(ProbeError, match="did not end"):
         looked(pair, pair.active, before)
 
 
-def test_without_carp_in_the_kernel_there_is_no_demotion(state: Path) -> None:
-    pair = installed_pair(state)
+def test_without_carp_in_the_kernel_there_is_no_demotion(pair: InstalledPair) -> None:
     assert pair.does(pair.active, own_node.demotion) == 0
     pair.active.kernel.unload("carp")
     assert pair.does(pair.active, own_node.demotion) is None
@@ -75,9 +67,8 @@ def pid_of_mountd(node: Node) -> str:
     return node.run("cat /var/run/mountd.pid").out
 
 
-def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Path) -> None:
+def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(pair: InstalledPair) -> None:
     """mountd exports only what is mounted when it starts, and refuses to start twice."""
-    pair = installed_pair(state)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)
@@ -90,8 +81,7 @@ def test_a_daemon_that_somebody_started_after_the_look_is_started_anew(state: Pa
     assert pair.until(lambda: pair.serves(pair.standby), 5)
 
 
-def test_a_mountd_that_somebody_starts_between_the_look_and_the_start_is_started_anew(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_mountd_that_somebody_starts_between_the_look_and_the_start_is_started_anew(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)
@@ -102,9 +92,8 @@ def test_a_mountd_that_somebody_starts_between_the_look_and_the_start_is_started
     assert pair.until(lambda: pair.serves(node), 5)
 
 
-def test_an_nfsd_that_somebody_starts_before_the_second_try_counts_as_started(state: Path) -> None:
+def test_an_nfsd_that_somebody_starts_before_the_second_try_counts_as_started(pair: InstalledPair) -> None:
     """The first try fails for a user's process of that name."""
-    pair = installed_pair(state)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)

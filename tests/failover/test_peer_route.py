@@ -53,32 +53,28 @@ def killed_while_it_rejects(pair: InstalledPair) -> None:
 
 
 @pytest.mark.quick
-def test_after_a_power_cut_the_device_does_not_wait_for_the_dead_node(state: Path) -> None:
-    pair = installed_pair(state)
+def test_after_a_power_cut_the_device_does_not_wait_for_the_dead_node(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 9), pair.story()
     assert seconds(pair, pair.standby, "become-primary home") < QUICK
     assert not rejected(pair.standby) and not noted(pair, pair.standby)
 
 
-def test_the_node_that_was_rejected_is_connected_when_it_is_back(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_node_that_was_rejected_is_connected_when_it_is_back(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.boots(pair.active)
     assert "complete" in pair.standby.run("hastctl status").out
 
 
-def test_a_planned_promotion_rejects_nobody(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_planned_promotion_rejects_nobody(pair: InstalledPair) -> None:
     pair.active.run("sysctl net.inet.carp.demotion=240")
     assert pair.until(lambda: pair.serves(pair.standby))
     assert not [entry for entry in pair.entries(pair.standby, "step") if entry.step.startswith("reject-peer")]
 
 
-def test_a_node_whose_hastd_alone_is_dead_is_not_rejected(state: Path) -> None:
+def test_a_node_whose_hastd_alone_is_dead_is_not_rejected(pair: InstalledPair) -> None:
     """Its machine refuses the connection at once: there is nothing to wait for, and it is not gone."""
-    pair = installed_pair(state)
     pair.breaks("kill", "nfs001", "hastd")
     pair.active.run("sysctl net.inet.carp.demotion=240")
     pair.until(lambda: pair.serves(pair.standby), 60)
@@ -86,8 +82,7 @@ def test_a_node_whose_hastd_alone_is_dead_is_not_rejected(state: Path) -> None:
     assert all("not done" in result for result in done), pair.story()
 
 
-def test_a_host_route_of_the_administrator_stays_and_the_role_is_taken_all_the_same(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_host_route_of_the_administrator_stays_and_the_role_is_taken_all_the_same(pair: InstalledPair) -> None:
     theirs = HostRoute(PEER, "10.1.101.254", frozenset({"STATIC"}))
     pair.standby.network.host_routes[PEER] = theirs
     pair.active.power_off()
@@ -96,8 +91,7 @@ def test_a_host_route_of_the_administrator_stays_and_the_role_is_taken_all_the_s
     pair.told_once(pair.standby, "nothing is rejected: .*route already in table", "step")
 
 
-def test_a_route_by_which_the_administrator_rejects_the_other_node_is_not_removed(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_route_by_which_the_administrator_rejects_the_other_node_is_not_removed(pair: InstalledPair) -> None:
     theirs = HostRoute(PEER, "127.0.0.1", frozenset({"STATIC", "REJECT"}))
     pair.standby.network.host_routes[PEER] = theirs
     pair.active.power_off()
@@ -106,8 +100,7 @@ def test_a_route_by_which_the_administrator_rejects_the_other_node_is_not_remove
     assert pair.standby.network.host_routes == {PEER: theirs} and not noted(pair, pair.standby)
 
 
-def test_a_convergence_removes_the_route_of_one_that_was_killed(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_convergence_removes_the_route_of_one_that_was_killed(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
     assert pair.converges(pair.standby).result is Result.IN_PLACE, pair.story()
     assert pair.serves(pair.standby)
@@ -115,8 +108,7 @@ def test_a_convergence_removes_the_route_of_one_that_was_killed(state: Path) -> 
 
 
 @pytest.mark.parametrize("suspend", ["maintenance", "a demotion"])
-def test_it_is_removed_also_where_nothing_else_may_be_done(state: Path, suspend: str) -> None:
-    pair = installed_pair(state)
+def test_it_is_removed_also_where_nothing_else_may_be_done(pair: InstalledPair, suspend: str) -> None:
     killed_while_it_rejects(pair)
     if suspend == "maintenance":
         maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "a test", "human")
@@ -127,8 +119,7 @@ def test_it_is_removed_also_where_nothing_else_may_be_done(state: Path, suspend:
 
 
 @pytest.mark.parametrize("note", ["{", '{"version": 2}', '{"version": 1, "addresses": ["-f"]}', ""])
-def test_a_note_that_cannot_be_read_leaves_no_route(state: Path, note: str) -> None:
-    pair = installed_pair(state)
+def test_a_note_that_cannot_be_read_leaves_no_route(pair: InstalledPair, note: str) -> None:
     killed_while_it_rejects(pair)
     (pair.state / "nfs002" / peer_route.NAME).write_text(note)
     pair.converges(pair.standby)
@@ -137,8 +128,7 @@ def test_a_note_that_cannot_be_read_leaves_no_route(state: Path, note: str) -> N
     assert pair.converges(pair.standby) == (Result.IN_PLACE, 0, ())
 
 
-def test_a_route_whose_note_is_lost_is_found_by_its_flag(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_route_whose_note_is_lost_is_found_by_its_flag(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)
@@ -147,16 +137,14 @@ def test_a_route_whose_note_is_lost_is_found_by_its_flag(state: Path) -> None:
     assert not rejected(pair.standby)
 
 
-def test_a_note_whose_route_is_gone_with_a_reboot_is_removed(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_note_whose_route_is_gone_with_a_reboot_is_removed(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
     pair.standby.power_off()
     pair.boots(pair.standby, 60)
     assert not rejected(pair.standby) and not noted(pair, pair.standby), pair.story()
 
 
-def test_a_route_that_cannot_be_removed_is_said_and_stops_nothing_else(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_route_that_cannot_be_removed_is_said_and_stops_nothing_else(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
     pair.standby.hung_commands.add("route")
     outcome = pair.converges(pair.standby)
@@ -182,8 +170,7 @@ def test_resources_with_one_peer_share_one_route(state: Path) -> None:
     assert not rejected(pair.standby)
 
 
-def test_what_would_be_done_is_shown_with_its_command_lines(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_would_be_done_is_shown_with_its_command_lines(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
     seen, made = pair.does(pair.standby, lambda context: dry_run(context, TEST))
     shown = show(made, seen.places)
@@ -200,8 +187,7 @@ def test_the_address_is_that_of_either_family_and_never_a_name() -> None:
     )
 
 
-def test_looking_at_a_route_says_whether_it_rejects_and_whose_it_is(state: Path) -> None:
-    pair = installed_pair(state)
+def test_looking_at_a_route_says_whether_it_rejects_and_whose_it_is(pair: InstalledPair) -> None:
     node = reads(pair, pair.standby)
     plain = route.to(node, PEER)
     assert plain is not None and not plain.rejects and plain.destination == "10.1.101.0"

@@ -34,8 +34,7 @@ def test_a_daemon_of_a_user_keeps_no_node_from_stopping_and_is_let_alone(state: 
 
 
 @pytest.mark.parametrize("service", NFS_DAEMONS)
-def test_the_daemons_of_a_jail_are_not_ended(state: Path, service: str) -> None:
-    pair = installed_pair(state)
+def test_the_daemons_of_a_jail_are_not_ended(pair: InstalledPair, service: str) -> None:
     pair.breaks("jail-daemon", "nfs001", service)
     jailed = [process for process in pair.active.processes.listed() if process.jid and process.user == "root"]
     moved(pair)
@@ -51,9 +50,8 @@ PRETENDERS = [
 
 @pytest.mark.parametrize(("fault", "words"), PRETENDERS)
 def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
-    state: Path, fault: str, words: str
+    pair: InstalledPair, fault: str, words: str
 ) -> None:
-    pair = installed_pair(state)
     pair.pair.must(pair.standby, "service nfsd onestop; service mountd onestop; service lockd onestop;"
                    " service statd onestop; service rpcbind onestop")  # fmt: skip
     pair.breaks(fault, "nfs002", words)
@@ -62,16 +60,14 @@ def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
 
 
 @pytest.mark.quick
-def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(pair: InstalledPair) -> None:
     pair.breaks("jail-daemon", "nfs001", "rpcbind")
     pair.breaks("kill", "nfs001", "rpcbind")
     outcome = pair.does(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
     assert outcome.ending is Ending.HELPED and pair.serves(pair.active), pair.story()
 
 
-def test_a_dead_devd_and_a_dead_hastd_are_repaired_although_users_have_their_own(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_dead_devd_and_a_dead_hastd_are_repaired_although_users_have_their_own(pair: InstalledPair) -> None:
     for command in ("/sbin/devd", "/sbin/hastd"):
         pair.breaks("user-process", "nfs002", command)
     for daemon, remedy in (("devd", Remedy.DEVD), ("hastd", Remedy.HASTD)):

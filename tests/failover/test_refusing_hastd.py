@@ -5,8 +5,6 @@ The fact is freebsd-facts: refused-is-not-dead.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from checks.probes import hast
@@ -17,7 +15,7 @@ from remediate.failover.observe import observe
 from remediate.failover.peer import ask
 from remediate.rehearsal.observer import Observer
 from simulator.node import Node
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -31,11 +29,6 @@ def asked_until_it_refuses(node: Node) -> int:
         if node.run("hastctl list home", timeout=1).status == REFUSED:
             return taken
     return -1
-
-
-@pytest.fixture
-def pair(state: Path) -> InstalledPair:
-    return installed_pair(state)
 
 
 def refuses(pair: InstalledPair, node: Node, what: str = "hastd") -> InstalledPair:

@@ -95,8 +95,7 @@ def test_what_is_mounted_from_hast_is_unmounted_without_a_hast_conf(
 # --- what is underway --------------------------------------------------------------------------------------------
 
 
-def test_a_promotion_that_is_underway_mounts_nothing_any_more(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_promotion_that_is_underway_mounts_nothing_any_more(pair: InstalledPair) -> None:
     pair.breaks("slow-fsck", "nfs002", "30")
     pair.active.power_off()
     assert pair.until(lambda: pair.role(pair.standby) == "primary")

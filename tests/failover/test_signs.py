@@ -47,11 +47,6 @@ def standing(pair: InstalledPair, asked: bool = True) -> Standing:
     return pair.does(pair.standby, look)
 
 
-@pytest.fixture
-def pair(state: Path) -> InstalledPair:
-    return installed_pair(state)
-
-
 @pytest.mark.quick
 def test_a_stuck_hastd_s_port_resets_connections_after_thirteen(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs001", "hastd")

@@ -15,7 +15,7 @@ from remediate.state.lock import Lock
 from remediate.timing import Timing
 from simulator.host.processes import Running
 from simulator.node import Node
-from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
+from tests.failover.installed_pair import TEST, InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -37,9 +37,8 @@ def seen_at_the_end_of_nfsd(pair: InstalledPair) -> list[list[int]]:
 
 
 @pytest.mark.quick
-def test_clients_of_a_service_that_moves_meet_no_closed_port(state: Path) -> None:
+def test_clients_of_a_service_that_moves_meet_no_closed_port(pair: InstalledPair, state: Path) -> None:
     """Neither where they were served, nor where the address arrives before the data do."""
-    pair = installed_pair(state)
     seen = seen_at_the_end_of_nfsd(pair)
     moved = pair.moves()
     assert pair.until(lambda: pair.standby.nfs.listens)
@@ -51,16 +50,14 @@ def test_clients_of_a_service_that_moves_meet_no_closed_port(state: Path) -> Non
     assert not (state / "nfs001" / NAME).exists() and not (state / "nfs002" / NAME).exists()
 
 
-def test_after_a_power_cut_the_setting_is_restored_when_clients_are_served(state: Path) -> None:
-    pair = installed_pair(state)
+def test_after_a_power_cut_the_setting_is_restored_when_clients_are_served(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     assert pair.until(lambda: dropping(pair.standby) == 0, 1), pair.story()
 
 
-def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(state: Path) -> None:
+def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(pair: InstalledPair) -> None:
     """It costs the seconds of `ConnectTimeout` to be told nothing, while a convergence holds the lock."""
-    pair = installed_pair(state)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
     lock = Lock(pair.store(pair.standby), LOCK, "", Timing())
@@ -69,8 +66,7 @@ def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(state: P
 
 
 @pytest.mark.parametrize("value", ["1", "2", "3"])
-def test_the_value_of_the_administrator_is_restored(state: Path, value: str) -> None:
-    pair = installed_pair(state)
+def test_the_value_of_the_administrator_is_restored(pair: InstalledPair, value: str) -> None:
     for node in pair.pair.nodes.values():
         node.run(f"sysctl {OID}={value}")
     pair.pair.clock.wait(pair.moves())
@@ -79,16 +75,14 @@ def test_the_value_of_the_administrator_is_restored(state: Path, value: str) -> 
     assert [node.kernel.values[OID] for node in pair.pair.nodes.values()] == [value, value]
 
 
-def test_a_value_that_was_set_meanwhile_stays(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_value_that_was_set_meanwhile_stays(pair: InstalledPair, state: Path) -> None:
     pair.does(pair.active, silence.begin)
     pair.active.run(f"sysctl {OID}=1")
     assert pair.does(pair.active, silence.end) == ""
     assert dropping(pair.active) == 1 and not (state / "nfs001" / NAME).exists()
 
 
-def test_a_second_transition_does_not_take_the_first_ones_setting_for_the_administrators(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_second_transition_does_not_take_the_first_ones_setting_for_the_administrators(pair: InstalledPair) -> None:
     pair.does(pair.active, silence.begin)
     pair.active.run(f"sysctl {OID}=0")  # as if the second one came between writing down and setting
     pair.does(pair.active, silence.begin)
@@ -98,8 +92,7 @@ def test_a_second_transition_does_not_take_the_first_ones_setting_for_the_admini
     assert dropping(pair.active) == 0
 
 
-def test_what_was_written_down_in_another_boot_is_void(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_was_written_down_in_another_boot_is_void(pair: InstalledPair, state: Path) -> None:
     pair.does(pair.standby, silence.begin)
     pair.standby.power_off()
     pair.boots(pair.standby)
@@ -109,15 +102,13 @@ def test_what_was_written_down_in_another_boot_is_void(state: Path) -> None:
 
 
 @pytest.mark.parametrize("convergence", [TEST, ConvergeRequest("periodic", promote=False)], ids=["any", "periodic"])
-def test_every_convergence_restores_what_a_killed_one_left(state: Path, convergence: ConvergeRequest) -> None:
-    pair = installed_pair(state)
+def test_every_convergence_restores_what_a_killed_one_left(pair: InstalledPair, convergence: ConvergeRequest) -> None:
     pair.does(pair.active, silence.begin)
     assert pair.converges(pair.active, convergence) == (Result.IN_PLACE, 0, ())
     assert dropping(pair.active) == 0
 
 
-def test_under_maintenance_too(state: Path) -> None:
-    pair = installed_pair(state)
+def test_under_maintenance_too(pair: InstalledPair) -> None:
     pair.does(pair.active, silence.begin)
     maintenance.begin(pair.store(pair.active), pair.active.now, None, "new disk", "root")
     pair.converges(pair.active)

@@ -69,8 +69,7 @@ def damaged(name: str, text: str = "") -> Harm:
 
 
 @pytest.mark.parametrize("harm", [*HARMS, *map(damaged, REMEMBERED)], ids=lambda harm: harm.__name__)
-def test_a_node_that_must_not_serve_stops_whatever_its_state_directory_is_like(state: Path, harm: Harm) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_must_not_serve_stops_whatever_its_state_directory_is_like(pair: InstalledPair, harm: Harm) -> None:
     harm(pair, pair.active)
     pair.breaks("demote", pair.active.name, "240")
     assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
@@ -80,9 +79,8 @@ def test_a_node_that_must_not_serve_stops_whatever_its_state_directory_is_like(s
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
 def test_a_node_that_shuts_down_stops_and_loses_nothing_whatever_its_state_directory_is_like(
-    state: Path, harm: Harm
+    pair: InstalledPair, harm: Harm
 ) -> None:
-    pair = installed_pair(state)
     harm(pair, pair.active)
     pair.pair.clock.wait(pair.active.shut_down())
     pair.passes(30)
@@ -91,8 +89,7 @@ def test_a_node_that_shuts_down_stops_and_loses_nothing_whatever_its_state_direc
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-def test_nothing_is_promoted_where_nothing_can_be_written_down(state: Path, harm: Harm) -> None:
-    pair = installed_pair(state)
+def test_nothing_is_promoted_where_nothing_can_be_written_down(pair: InstalledPair, harm: Harm) -> None:
     harm(pair, pair.standby)
     pair.active.power_off()
     pair.passes(60)
@@ -102,8 +99,7 @@ def test_nothing_is_promoted_where_nothing_can_be_written_down(state: Path, harm
 
 
 @pytest.mark.parametrize("name", ["failures.json", "maintenance.json"])
-def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(state: Path, name: str) -> None:
-    pair = installed_pair(state)
+def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(pair: InstalledPair, name: str) -> None:
     damaged(name)(pair, pair.standby)
     pair.active.power_off()
     pair.passes(60)
@@ -115,8 +111,7 @@ def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(stat
 
 
 @pytest.mark.parametrize("harm", [read_only, full, damaged("hold.json")], ids=lambda harm: harm.__name__)
-def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Path, harm: Harm) -> None:
-    pair = installed_pair(state)
+def test_a_node_is_held_back_once_although_that_cannot_be_written_down(pair: InstalledPair, harm: Harm) -> None:
     harm(pair, pair.standby)
     for _ in range(3):
         pair.does(pair.standby, lambda context: carp_demotion.hold(context, "1", {Reason(Why.RECOVERY)}, 240))
@@ -125,9 +120,8 @@ def test_a_node_is_held_back_once_although_that_cannot_be_written_down(state: Pa
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
 def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_belongs(
-    state: Path, harm: Harm
+    pair: InstalledPair, harm: Harm
 ) -> None:
-    pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
     pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.NO_FAILBACK)}, 120))
     harm(pair, node)
@@ -140,9 +134,8 @@ def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
 @pytest.mark.parametrize("before", [(), (Reason(Why.MAINTENANCE),)], ids=["held back anew", "held back before"])
 def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
-    state: Path, harm: Harm, before: tuple[Reason, ...]
+    pair: InstalledPair, harm: Harm, before: tuple[Reason, ...]
 ) -> None:
-    pair = installed_pair(state)
     node, mark = pair.standby, pair.standby.boot_mark
     pair.does(node, lambda context: carp_demotion.hold(context, mark, before, 120))
     harm(pair, node)
@@ -157,8 +150,7 @@ def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
 
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
-def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(state: Path, harm: Harm) -> None:
-    pair = installed_pair(state)
+def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(pair: InstalledPair, harm: Harm) -> None:
     node, mark = pair.standby, pair.standby.boot_mark
     pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "240")
@@ -197,8 +189,7 @@ def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -
 
 
 @pytest.mark.parametrize("harm", [read_only, full, somebody_elses], ids=lambda harm: harm.__name__)
-def test_a_human_promotes_a_node_whose_state_directory_is_lost(state: Path, harm: Harm) -> None:
-    pair = installed_pair(state)
+def test_a_human_promotes_a_node_whose_state_directory_is_lost(pair: InstalledPair, harm: Harm) -> None:
     harm(pair, pair.standby)
     pair.active.power_off()
     pair.passes(60)
@@ -207,8 +198,7 @@ def test_a_human_promotes_a_node_whose_state_directory_is_lost(state: Path, harm
     assert pair.serves(pair.standby), pair.story()
 
 
-def test_a_synchronisation_mends_a_damaged_ledger(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_synchronisation_mends_a_damaged_ledger(pair: InstalledPair) -> None:
     damaged("home.ledger.json")(pair, pair.standby)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.INCOMPLETE
     pair.breaks("cut-replication")
@@ -221,8 +211,7 @@ def test_a_synchronisation_mends_a_damaged_ledger(state: Path) -> None:
     assert pair.serves(pair.standby)
 
 
-def test_a_losing_side_that_can_leave_no_marker_promotes_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_losing_side_that_can_leave_no_marker_promotes_nothing(pair: InstalledPair) -> None:
     pair.breaks("cut")
     pair.breaks("cut-management")
     pair.passes(90)
@@ -237,10 +226,9 @@ def test_a_losing_side_that_can_leave_no_marker_promotes_nothing(state: Path) ->
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
 def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_could_note_the_boot(
-    state: Path, harm: Harm
+    pair: InstalledPair, harm: Harm
 ) -> None:
     """The disk of the state fails until the node is up, and nobody can tell the node what it lacks."""
-    pair = installed_pair(state)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
     pair.standby.power_off()
     pair.passes(300)
@@ -258,8 +246,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()
 
 
-def test_what_was_damaged_is_a_store_again_after_the_first_note(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_was_damaged_is_a_store_again_after_the_first_note(pair: InstalledPair) -> None:
     for name in ("events.json", "hold.json"):
         damaged(name)(pair, pair.standby)
     pair.converges(pair.standby)

@@ -13,7 +13,7 @@ from remediate.failover.errors import StepFailed
 from remediate.state import ledger, refusals
 from remediate.state.ledger import Copy
 from remediate.state.store import Store
-from tests.failover.installed_pair import installed_pair, master
+from tests.failover.installed_pair import InstalledPair, master
 from tests.failover.test_ledger_in_failover import ALONE
 from tests.failover.test_state_lost import no_lock_at_all
 
@@ -23,9 +23,10 @@ PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 
 
 @pytest.mark.parametrize("fault", ["state-full", "state-read-only"])
-def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_works(state: Path, fault: str) -> None:
+def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_works(
+    pair: InstalledPair, fault: str
+) -> None:
     """Found by the campaign: cron promoted nothing, as nobody had been able to write down that it was refused."""
-    pair = installed_pair(state)
     pair.breaks(fault, pair.standby.name)
     pair.active.power_off()
     pair.passes(30)
@@ -36,10 +37,9 @@ def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_wo
 
 
 @pytest.mark.quick
-def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_all_the_same(state: Path) -> None:
+def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_all_the_same(pair: InstalledPair) -> None:
     """Found by the campaign: by its ledger it was primary for ever, so that it took no word of the other node for its
     copy, nor that its primary was gone: an incomplete copy would have been promoted."""
-    pair = installed_pair(state)
     before, after = pair.active, pair.standby
     pair.breaks("state-full", before.name)
     pair.breaks("demote", before.name, "240")
@@ -55,17 +55,15 @@ def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_al
     assert master(before) and not pair.holds(before), pair.story()
 
 
-def test_a_look_corrects_the_role_in_the_ledger(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_look_corrects_the_role_in_the_ledger(pair: InstalledPair) -> None:
     node = pair.standby
     ledger.record(pair.store(node), "home", ledger.Event.ROLE_PRIMARY, node.now, node.name)
     pair.converges(node)
     assert ledger.read(pair.store(node), "home").role == "secondary"
 
 
-def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(state: Path) -> None:
+def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(pair: InstalledPair) -> None:
     """Found by the campaign: 120 of a standby's demotion stayed for ever, and at the next join the other copy won."""
-    pair = installed_pair(state)
     node, before = pair.standby, pair.demotion(pair.standby)
     no_lock_at_all(pair, node)
     with pytest.raises(StepFailed, match="because it cannot be written down"):

@@ -53,8 +53,7 @@ def test_a_target_that_is_booted_again_meanwhile_is_not_given_the_service(state:
     assert pair.serves(pair.active) and len(pair.clients.outages()) == len(before) + 1  # that of a primary cut off
 
 
-def test_a_target_that_was_booted_long_ago_is_not_waited_for_though_its_clock_is_wrong(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_target_that_was_booted_long_ago_is_not_waited_for_though_its_clock_is_wrong(pair: InstalledPair) -> None:
     pair.breaks("clock-step", "nfs002", "-86400")
     task = pair.moves()
     assert pair.until(lambda: task.done, 30)
@@ -62,8 +61,9 @@ def test_a_target_that_was_booted_long_ago_is_not_waited_for_though_its_clock_is
 
 
 @pytest.mark.parametrize("demotion", ["230", "240", "480"])
-def test_a_target_that_others_demote_as_much_is_refused_before_anything_is_given_up(state: Path, demotion: str) -> None:
-    pair = installed_pair(state)
+def test_a_target_that_others_demote_as_much_is_refused_before_anything_is_given_up(
+    pair: InstalledPair, demotion: str
+) -> None:
     pair.breaks("demote", "nfs002", demotion)
     task = pair.moves()
     pair.passes(30)
@@ -72,17 +72,15 @@ def test_a_target_that_others_demote_as_much_is_refused_before_anything_is_given
     assert pair.serves(pair.active) and not pair.clients.outages()
 
 
-def test_what_is_asked_in_one_call_is_what_is_asked(state: Path) -> None:
+def test_what_is_asked_in_one_call_is_what_is_asked(pair: InstalledPair) -> None:
     """Over ssh one call answers all of it (`Node.ask_ahead`); here each question is asked by itself."""
-    pair = installed_pair(state)
     started: Started = []
     pair.does(pair.active, lambda context: switch(counted(context, started), "human", lambda step: None))
     assert pair.serves(pair.standby)
     assert {" ".join(question) for question in (*QUESTIONS, *UPTIME)} <= set(started)
 
 
-def test_a_node_without_hastwatch_is_refused_when_it_offers_no_session(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_without_hastwatch_is_refused_when_it_offers_no_session(pair: InstalledPair) -> None:
     pair.standby.session = None
     pair.breaks("hang-command", "nfs002", "hastwatch")
     with pytest.raises(StepFailed, match="nobody would promote it"):

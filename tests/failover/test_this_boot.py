@@ -43,8 +43,7 @@ def test_a_share_of_this_boot_is_neither_forgotten_nor_doubled_when_the_clock_is
 
 
 @pytest.mark.quick
-def test_ntpd_that_steps_the_clock_at_boot_leaves_no_demotion_behind(state: Path) -> None:
-    pair = installed_pair(state)
+def test_ntpd_that_steps_the_clock_at_boot_leaves_no_demotion_behind(pair: InstalledPair) -> None:
     pair.standby.power_off()
     pair.passes(30)
     booted = pair.standby.power_on()
@@ -57,8 +56,7 @@ def test_ntpd_that_steps_the_clock_at_boot_leaves_no_demotion_behind(state: Path
     assert pair.serves(pair.active) and pair.rests(pair.standby)
 
 
-def test_every_boot_has_a_mark_of_its_own_which_two_that_make_it_at_once_share(state: Path) -> None:
-    pair = installed_pair(state)
+def test_every_boot_has_a_mark_of_its_own_which_two_that_make_it_at_once_share(pair: InstalledPair) -> None:
     before = pair.standby.boot_mark
     pair.standby.power_off()
     pair.passes(5)
@@ -75,8 +73,7 @@ def without_mark(pair: InstalledPair) -> None:
     pair.standby.files.write(PATH, "no mark\n")
 
 
-def test_where_no_mark_can_be_had_a_node_is_held_back_once_and_not_let_go(state: Path) -> None:
-    pair = installed_pair(state)
+def test_where_no_mark_can_be_had_a_node_is_held_back_once_and_not_let_go(pair: InstalledPair) -> None:
     without_mark(pair)
     for _ in range(2):
         pair.does(pair.standby, boot.hold_back)
@@ -86,8 +83,7 @@ def test_where_no_mark_can_be_had_a_node_is_held_back_once_and_not_let_go(state:
     assert outcome.result is Result.REFUSED and "is left at 240" in outcome.said[0]
 
 
-def test_where_no_mark_can_be_had_the_service_is_taken_over_all_the_same(state: Path) -> None:
-    pair = installed_pair(state)
+def test_where_no_mark_can_be_had_the_service_is_taken_over_all_the_same(pair: InstalledPair) -> None:
     without_mark(pair)
     pair.active.power_off()
     assert pair.until(lambda: master(pair.standby) and pair.serves(pair.standby))

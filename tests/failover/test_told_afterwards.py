@@ -3,8 +3,6 @@ message for all that happened."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from checks.probes.carp_demotion import Reason, Why
@@ -18,7 +16,7 @@ from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import Copy
 from remediate.state.lock import Lock
 from simulator.dying import Fate, Killed
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +38,7 @@ def during(happened: list[tuple[float, str, str]], node: str, span: tuple[float,
 
 
 @pytest.mark.quick
-def test_a_promotion_notes_what_hastd_says_and_starts_no_process_for_it(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_promotion_notes_what_hastd_says_and_starts_no_process_for_it(pair: InstalledPair) -> None:
     pair.breaks("power-off", "nfs001")
     assert pair.until(lambda: pair.serves(pair.standby), LONG), pair.story()
     pair.passes(5)
@@ -54,8 +51,7 @@ def test_a_promotion_notes_what_hastd_says_and_starts_no_process_for_it(state: P
 
 
 @pytest.mark.parametrize("begun", ["switchover", "demotion"])
-def test_the_other_node_is_told_after_serving_and_once(state: Path, begun: str) -> None:
-    pair = installed_pair(state)
+def test_the_other_node_is_told_after_serving_and_once(pair: InstalledPair, begun: str) -> None:
     pair.passes(5)
     pair.installed.messages.clear()
     if begun == "switchover":
@@ -72,8 +68,7 @@ def test_the_other_node_is_told_after_serving_and_once(state: Path, begun: str) 
     assert noted.waiting(pair.store(pair.standby)) == []
 
 
-def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(pair: InstalledPair) -> None:
     at = pair.standby.now
     noted.note(pair.store(pair.standby), ["disconnect", "home"], at)
     with pytest.raises(Killed):
@@ -83,14 +78,12 @@ def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(sta
     assert noted.waiting(pair.store(pair.standby)) == []
 
 
-def test_nobody_heeds_events_when_no_convergence_runs(state: Path) -> None:
-    pair = installed_pair(state)
+def test_nobody_heeds_events_when_no_convergence_runs(pair: InstalledPair) -> None:
     pair.passes(30)
     assert not pair.does(pair.standby, lambda context: convergence_heeds(context, LOCK))
 
 
-def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_behind(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_behind(pair: InstalledPair) -> None:
     pair.passes(5)
     pair.active.run("sysctl net.inet.carp.demotion=200")
     assert pair.until(lambda: bool(pair.entries(pair.active, "plan")), 5), pair.story()
@@ -122,8 +115,7 @@ def tells_that_it_is_behind(pair: InstalledPair) -> bool:
     return len(pair.entries(pair.active, "told")) > before
 
 
-def test_a_node_that_gives_way_tells_a_copy_that_was_given_up_that_it_is_behind(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_node_that_gives_way_tells_a_copy_that_was_given_up_that_it_is_behind(pair: InstalledPair) -> None:
     gives_way(pair)
     pair.breaks("cut-replication")
     pair.passes(40)  # this node writes alone
@@ -133,9 +125,8 @@ def test_a_node_that_gives_way_tells_a_copy_that_was_given_up_that_it_is_behind(
 
 
 def test_a_node_that_gives_way_tells_nothing_while_the_other_one_is_primary_or_has_writes_of_its_own(
-    state: Path,
+    pair: InstalledPair,
 ) -> None:
-    pair = installed_pair(state)
     gives_way(pair)
     pair.breaks("cut-replication")
     pair.passes(40)
@@ -147,8 +138,7 @@ def test_a_node_that_gives_way_tells_nothing_while_the_other_one_is_primary_or_h
     assert not tells_that_it_is_behind(pair), pair.story()
 
 
-def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_behind(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_behind(pair: InstalledPair) -> None:
     pair.passes(5)
     maintenance.begin(pair.store(pair.active), pair.active.now, None, "of a test", "root")  # no session hands over
     gone = pair.active.shut_down()
@@ -161,9 +151,10 @@ def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_b
     assert not pair.serves(pair.standby) and pair.sound, pair.story()
 
 
-def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_connected_again(state: Path) -> None:
+def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_connected_again(
+    pair: InstalledPair,
+) -> None:
     """The primary cannot say what it knows: its way to the other node leads to itself."""
-    pair = installed_pair(state)
     pair.passes(5)
     pair.breaks("peer-lies", "nfs001", "oneself")
 
@@ -184,10 +175,9 @@ def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_
 
 
 def test_a_primary_that_had_written_nothing_when_it_gave_way_does_not_tell_that_the_other_copy_is_behind(
-    state: Path,
+    pair: InstalledPair,
 ) -> None:
     """The new primary loses its cable before it has mounted anything. The old one has to serve again."""
-    pair = installed_pair(state)
     pair.breaks("demote", "nfs001", "240")
     assert pair.until(lambda: pair.role(pair.standby) == "primary", 30), pair.story()
     pair.breaks("carrier-off", "nfs002")
@@ -195,10 +185,11 @@ def test_a_primary_that_had_written_nothing_when_it_gave_way_does_not_tell_that_
     assert pair.sound and pair.lost() == 0 and not pair.entries(pair.standby, "told"), pair.story()
 
 
-def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_alone_is_ahead(state: Path) -> None:
+def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_alone_is_ahead(
+    pair: InstalledPair,
+) -> None:
     """It has served alone since; the other node has the address, and knows that it is behind: both held back fully, and
     nobody served."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
     pair.passes(60)
     store = pair.store(pair.active)
@@ -214,10 +205,9 @@ def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_a
 
 
 def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_something_is_dirty_for_ever(
-    state: Path,
+    pair: InstalledPair,
 ) -> None:
     """Writes that failed on every side count as dirty until the worker ends, so no look shows that it is through."""
-    pair = installed_pair(state)
     pair.breaks("cut-replication")
     pair.passes(30)
     pair.breaks("disk-fails-writes", "nfs001")
@@ -238,10 +228,9 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
 
 @pytest.mark.parametrize(("ago", "counts"), [(1.0, True), (119.0, True), (121.0, False), (-60.0, False)])
 def test_a_synchronisation_counts_for_two_minutes_and_not_when_it_is_of_later_than_now(
-    state: Path, ago: float, counts: bool
+    pair: InstalledPair, ago: float, counts: bool
 ) -> None:
     """What has come since a clock was set back would be taken for older."""
-    pair = installed_pair(state)
     noted.note(pair.store(pair.active), ["syncdone", "home"], pair.active.now - ago)
     pair.converges(pair.active)
     assert (ledger.read(pair.store(pair.active), "home").copy is Copy.COMPLETE) is counts

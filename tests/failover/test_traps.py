@@ -24,7 +24,15 @@ from simulator.costs import Costs
 from simulator.host.documented_hook import DEVICE_WAIT, STOPPED, documented_hook
 from simulator.nfs.client import Answer
 from simulator.node import Node
-from tests.failover.installed_pair import PERIOD, Watched, documented_pair, installed_pair, master, policy
+from tests.failover.installed_pair import (
+    PERIOD,
+    InstalledPair,
+    Watched,
+    documented_pair,
+    installed_pair,
+    master,
+    policy,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -235,9 +243,8 @@ def test_7_master_at_boot_is_not_believed(state: Path) -> None:
     assert pair.serves(pair.active) and pair.rests(pair.standby)
 
 
-def test_7_master_at_boot_is_not_believed_where_the_other_node_cannot_be_asked(state: Path) -> None:
+def test_7_master_at_boot_is_not_believed_where_the_other_node_cannot_be_asked(pair: InstalledPair) -> None:
     """Only the settle time helps then."""
-    pair = installed_pair(state)
     pair.standby.power_off()
     pair.passes(30)
     pair.breaks("cut-management")

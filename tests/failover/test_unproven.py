@@ -86,8 +86,9 @@ def quiet(pair: InstalledPair) -> None:
 
 
 @pytest.mark.quick
-def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_nodes_are_connected(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_nodes_are_connected(
+    pair: InstalledPair,
+) -> None:
     quiet(pair)
     loses_the_connection(pair, during=None)
     known = doubt(pair, pair.active)
@@ -99,9 +100,8 @@ def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_no
     assert "equal" in pair.entries(pair.active, "unproven")[-1].result
 
 
-def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(state: Path) -> None:
+def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(pair: InstalledPair) -> None:
     """`complete`, dirty 0 is what HAST says; until the primary has compared the copies it is not believed."""
-    pair = installed_pair(state)
     quiet(pair)
     writes(pair.active, EXTENT, 7777)
     pair.passes(3)
@@ -117,8 +117,7 @@ def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(state: Pa
     assert (False, Copy.COMPLETE) not in seen and (True, Copy.COMPLETE) in seen, pair.story()
 
 
-def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(pair: InstalledPair) -> None:
     quiet(pair)
     pair.breaks("kill", pair.active.name, "worker")
     pair.passes(30)
@@ -126,9 +125,8 @@ def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(state: Path) 
     assert doubt(pair, pair.active) is None
 
 
-def test_a_switchover_leaves_nothing_to_prove_on_either_node(state: Path) -> None:
+def test_a_switchover_leaves_nothing_to_prove_on_either_node(pair: InstalledPair) -> None:
     """The standby's worker loses its primary, which is told when the node is primary itself."""
-    pair = installed_pair(state)
     pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
     pair.passes(60)
     assert pair.serves(pair.standby)
@@ -226,8 +224,7 @@ def test_a_primary_whose_state_directory_takes_no_file_does_not_call_the_other_c
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
 
 
-def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_differs(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_differs(pair: InstalledPair) -> None:
     quiet(pair)
     loses_the_connection(pair)
     pair.breaks("cut-management")
@@ -239,8 +236,7 @@ def test_a_switchover_waits_for_the_comparison_and_is_refused_where_something_di
     assert pair.serves(pair.active)
 
 
-def test_a_switchover_goes_on_once_the_copies_are_found_equal(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_switchover_goes_on_once_the_copies_are_found_equal(pair: InstalledPair) -> None:
     quiet(pair)
     loses_the_connection(pair, during=None)
     pair.breaks("cut-management")
@@ -293,8 +289,7 @@ def test_a_copy_that_cannot_be_compared_as_a_write_failed_on_both_disks_is_said_
     assert EXTENT not in disk_of(pair.standby, "home").damaged
 
 
-def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(pair: InstalledPair) -> None:
     quiet(pair)
     loses_the_connection(pair)
     pair.breaks("cut-management")
@@ -322,8 +317,7 @@ def test_what_differed_is_compared_again_when_the_other_node_connects_again(stat
     assert not disk_of(pair.standby, "home").damaged and doubt(pair, pair.active) is None, pair.story()
 
 
-def test_verify_proves_a_copy_if_it_began_after_the_connection_was_lost(state: Path) -> None:
-    pair = installed_pair(state)
+def test_verify_proves_a_copy_if_it_began_after_the_connection_was_lost(pair: InstalledPair) -> None:
     quiet(pair)
     store = pair.store(pair.active)
     wall = pair.does(pair.active, lambda context: context.timing.wall())
@@ -350,10 +344,9 @@ def test_where_the_map_cannot_be_read_every_extent_is_compared(state: Path) -> N
 
 @pytest.mark.parametrize(("late", "every"), [(2.0, False), (100.0, True)])
 def test_a_full_map_that_is_read_long_after_the_loss_leaves_every_extent_to_compare(
-    state: Path, late: float, every: bool
+    pair: InstalledPair, late: float, every: bool
 ) -> None:
     """The event has waited for a convergence that took long, and 64 others may have been written since."""
-    pair = installed_pair(state)
     quiet(pair)
     for number in range(KEEPDIRTY):
         writes(pair.active, 30 + number, 8000 + number)
@@ -373,9 +366,8 @@ def test_what_is_written_down_and_cannot_be_read_is_the_worst_and_ends_by_a_comp
     assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is Copy.COMPLETE
 
 
-def test_without_a_way_to_the_other_node_nothing_is_written_down(state: Path) -> None:
+def test_without_a_way_to_the_other_node_nothing_is_written_down(pair: InstalledPair) -> None:
     """It could be neither compared nor told."""
-    pair = installed_pair(state)
 
     def lost(context: Context) -> None:
         primary.lost(context._replace(peer=None), "home", context.timing.wall())

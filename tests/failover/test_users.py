@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from checks.probes.processes import Process
 from remediate.context import Context
 from remediate.failover import users
 from simulator.host.processes import SIGKILL
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +22,10 @@ DAEMONS = ("devd", "hastd", "sshd", "syslogd", "rpcbind", "rpc.statd", "rpc.lock
 
 
 @pytest.fixture
-def pair(state: Path) -> InstalledPair:
+def pair(pair: InstalledPair) -> InstalledPair:
     """In service; NFS of the active node has stopped, as before an unmount."""
-    made = installed_pair(state)
-    made.pair.must(made.active, "service nfsd onestop; service mountd onestop")
-    return made
+    pair.pair.must(pair.active, "service nfsd onestop; service mountd onestop")
+    return pair
 
 
 def there(context: Context) -> Mount:
@@ -99,9 +97,8 @@ def test_a_forced_unmount_while_users_are_looked_for_ends_nobody(pair: Installed
 
 
 @pytest.mark.parametrize("command", ["fuser", "ps", "umount", "kill"])
-def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(state: Path, command: str) -> None:
+def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(pair: InstalledPair, command: str) -> None:
     """The kernel unmounts by force, in the middle of the demotion."""
-    pair = installed_pair(state)
     pair.breaks("busy-stubborn", "nfs001", "home")
     pair.passes(1)
     kept = [each.pid for name in DAEMONS if name != "hastd" for each in pair.active.processes.named(name)]

@@ -20,7 +20,7 @@ from remediate.state.clients import Client, Clients
 from remediate.state.store import Store
 from simulator.clock import Process
 from simulator.nfs.client import Operation
-from tests.failover.installed_pair import InstalledPair, installed_pair, master
+from tests.failover.installed_pair import InstalledPair, master
 
 pytestmark = pytest.mark.slow
 
@@ -62,14 +62,12 @@ def goes_on_late(pair: InstalledPair, call: Process[Operation]) -> float:
 
 
 @pytest.mark.quick
-def test_a_client_that_nobody_wakes_waits_for_its_own_time_out(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_nobody_wakes_waits_for_its_own_time_out(pair: InstalledPair) -> None:
     pair.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
     assert goes_on_late(pair, waiting_for_a_dead_node(pair)) > 200
 
 
-def test_a_client_that_a_message_told_of_is_woken(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_a_message_told_of_is_woken(pair: InstalledPair) -> None:
     pair.pair.client().write_now("connects")
     pair.converges(pair.active, PERIODIC)
     assert [each.address for each in known(pair, "nfs002")] == [pair.pair.layout.client_address]
@@ -77,8 +75,7 @@ def test_a_client_that_a_message_told_of_is_woken(state: Path) -> None:
     assert goes_on_late(pair, waiting_for_a_dead_node(pair)) < LATE, pair.story()
 
 
-def test_a_client_that_only_the_replicated_file_system_has_is_woken(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_only_the_replicated_file_system_has_is_woken(pair: InstalledPair, state: Path) -> None:
     pair.pair.client().write_now("connects")
     pair.converges(pair.active, PERIODIC)
     Store(str(state / "nfs002")).remove(remembered.NAME)
@@ -86,8 +83,7 @@ def test_a_client_that_only_the_replicated_file_system_has_is_woken(state: Path)
     assert goes_on_late(pair, waiting_for_a_dead_node(pair)) < LATE, pair.story()
 
 
-def test_a_client_with_another_port_than_the_known_one_is_woken_too(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_with_another_port_than_the_known_one_is_woken_too(pair: InstalledPair) -> None:
     pair.converges(pair.active, PERIODIC)  # the client of the test connects afterwards, from the same address
     assert goes_on_late(pair, waiting_for_a_dead_node(pair)) < LATE, pair.story()
 
@@ -99,8 +95,7 @@ def dies_while_it_has_a_call(pair: InstalledPair) -> None:
     pair.active.power_off()
 
 
-def test_a_client_that_no_tickle_has_reached_is_woken_at_the_next_look(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_no_tickle_has_reached_is_woken_at_the_next_look(pair: InstalledPair) -> None:
     pair.converges(pair.active, PERIODIC)
     tickle = pair.pair.sockets.tickle
     pair.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
@@ -117,8 +112,7 @@ def test_a_client_that_no_tickle_has_reached_is_woken_at_the_next_look(state: Pa
     pair.told_once(pair.standby, "that have not come back yet", "clients")
 
 
-def test_a_client_that_the_other_master_had_is_woken_when_that_gives_way(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_the_other_master_had_is_woken_when_that_gives_way(pair: InstalledPair) -> None:
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
     pair.standby.power_off()
@@ -132,8 +126,7 @@ def test_a_client_that_the_other_master_had_is_woken_when_that_gives_way(state: 
     assert pair.until(lambda: pair.clients.unanswered_for() < LATE, 62), pair.story()
 
 
-def test_a_client_that_does_not_come_back_is_woken_as_long_as_it_may_wait(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_client_that_does_not_come_back_is_woken_as_long_as_it_may_wait(pair: InstalledPair) -> None:
     pair.converges(pair.active, PERIODIC)
     sent: list[float] = []
     pair.pair.sockets.tickle = lambda *words: sent.append(pair.now)  # type: ignore[method-assign]
@@ -146,8 +139,7 @@ def test_a_client_that_does_not_come_back_is_woken_as_long_as_it_may_wait(state:
     assert remembered.TIME_OUT - 60 < max(sent) - began < remembered.TIME_OUT + 60, pair.story()
 
 
-def test_what_was_sent_is_in_the_journal(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_was_sent_is_in_the_journal(pair: InstalledPair) -> None:
     pair.converges(pair.active, PERIODIC)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby))
@@ -156,15 +148,13 @@ def test_what_was_sent_is_in_the_journal(state: Path) -> None:
     assert step.result.startswith("1 segments to known connections, then 1023 to all ports of 1 clients")
 
 
-def test_clients_are_noted_before_a_planned_move(state: Path) -> None:
-    pair = installed_pair(state)
+def test_clients_are_noted_before_a_planned_move(pair: InstalledPair) -> None:
     pair.pair.client().write_now("connects")
     pair.pair.clock.wait(pair.moves())
     assert known(pair, "nfs002"), pair.story()
 
 
-def test_a_list_that_cannot_be_had_keeps_nobody_from_serving(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_list_that_cannot_be_had_keeps_nobody_from_serving(pair: InstalledPair) -> None:
     pair.active.hung_commands.add("netstat")
     pair.converges(pair.active, PERIODIC)
     assert "not noted" in pair.entries(pair.active, "clients")[-1].result
@@ -173,8 +163,7 @@ def test_a_list_that_cannot_be_had_keeps_nobody_from_serving(state: Path) -> Non
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
 
 
-def test_the_other_node_hears_of_clients_only_when_they_change(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_other_node_hears_of_clients_only_when_they_change(pair: InstalledPair, state: Path) -> None:
     pair.converges(pair.active, PERIODIC)
     before = (state / "nfs002" / remembered.NAME).read_text()
     pair.passes(10)
@@ -182,8 +171,7 @@ def test_the_other_node_hears_of_clients_only_when_they_change(state: Path) -> N
     assert (state / "nfs002" / remembered.NAME).read_text() == before
 
 
-def test_that_the_other_node_cannot_be_told_is_said_once(state: Path) -> None:
-    pair = installed_pair(state)
+def test_that_the_other_node_cannot_be_told_is_said_once(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
     for _ in range(3):
         pair.converges(pair.active, PERIODIC)

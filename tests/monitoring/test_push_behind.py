@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,11 @@ from remediate.failover.converge import LOCK
 from remediate.monitoring.push import BEGINS, SERVES, await_service
 from remediate.state.lock import Lock
 from remediate.timing import Timing
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.installed_pair import InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow
 
 A_LITTLE = 0.3
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as made:
-        yield made
 
 
 def waited(pair: InstalledPair) -> float:
@@ -32,8 +25,7 @@ def waited(pair: InstalledPair) -> float:
 
 
 @pytest.mark.quick
-def test_no_check_runs_while_clients_wait(state: Path) -> None:
-    pair = installed_pair(state)
+def test_no_check_runs_while_clients_wait(pair: InstalledPair) -> None:
     pair.active.power_off()
     lock = Lock(pair.store(pair.standby), LOCK, "", Timing())
     assert pair.until(lambda: lock.holder() is not None)
@@ -46,8 +38,7 @@ def test_an_event_without_a_convergence_is_told_after_a_second(state: Path) -> N
     assert waited(installed_pair(state)) <= BEGINS + A_LITTLE
 
 
-def test_a_convergence_that_hangs_keeps_nothing_from_monitoring(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_convergence_that_hangs_keeps_nothing_from_monitoring(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs002", "fsck")
     pair.active.power_off()
     assert pair.until(lambda: pair.role(pair.standby) == "primary")

@@ -44,18 +44,6 @@ def kept() -> Iterator[InstalledPair]:
         yield installed_pair(directory)
 
 
-@pytest.fixture
-def pair(state: Path) -> InstalledPair:
-    """A pair for a test of its own."""
-    return installed_pair(state)
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    with state_directory() as directory:
-        yield directory
-
-
 def pair_status(pair: InstalledPair) -> PairStatus:
     """What is seen from the node that was active at first."""
     return pair.does(pair.active, look)

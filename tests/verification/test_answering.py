@@ -54,8 +54,7 @@ COMPARE = Message(Say.COMPARE, by="nfs001", resources=(HOME,))
 
 
 @pytest.mark.quick
-def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked_for(state: Path) -> None:
-    pair = installed_pair(state)
+def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked_for(pair: InstalledPair) -> None:
     ready, hashes, again = says(
         pair, [COMPARE, Message(Say.READ, extents=(127, 0, 127)), Message(Say.READ, extents=(0,))]
     )
@@ -68,8 +67,7 @@ def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked
 @pytest.mark.parametrize(
     "extents", [(), (128,), (0, 1 << 40), tuple(range(MOST + 1))], ids=["none", "behind", "far", "too many"]
 )
-def test_what_lies_outside_the_data_is_not_read(state: Path, extents: tuple[int, ...]) -> None:
-    pair = installed_pair(state)
+def test_what_lies_outside_the_data_is_not_read(pair: InstalledPair, extents: tuple[int, ...]) -> None:
     assert says(pair, [COMPARE, Message(Say.READ, extents=extents)])[1:] == ["ended"]
 
 
@@ -85,16 +83,14 @@ def test_a_resource_that_hast_conf_does_not_have_is_refused(state: Path) -> None
     assert isinstance(refused, Message) and refused.say is Say.REFUSED and "no resource vtbd0" in refused.words
 
 
-def test_only_a_connected_standby_is_read(state: Path) -> None:
-    pair = installed_pair(state)
+def test_only_a_connected_standby_is_read(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.passes(60)
     (refused,) = says(pair, [COMPARE])
     assert isinstance(refused, Message) and refused.say is Say.REFUSED and "not connected" in refused.words
 
 
-def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(pair: InstalledPair) -> None:
     assert says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT)])[1] == Message(Say.KEPT)
     (run,) = verifications.runs(pair.store(pair.standby), HOME)
     assert run.equal and run.by == "nfs001"
@@ -108,8 +104,7 @@ def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(stat
     assert len(verifications.runs(pair.store(pair.standby), HOME)) == 1
 
 
-def test_half_a_year_is_kept_and_no_more(state: Path) -> None:
-    pair = installed_pair(state)
+def test_half_a_year_is_kept_and_no_more(pair: InstalledPair) -> None:
     for number in range(40):
         says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT | {"extents": number})])
     kept = [run.extents for run in verifications.runs(pair.store(pair.standby), HOME)]
@@ -127,8 +122,7 @@ def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
         says(installed_pair(state), [COMPARE], "../home")
 
 
-def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(pair: InstalledPair) -> None:
     lacking = Message(Say.LACKING, words="it lacks\x1b[31m what was underway")
     _, kept, hashes = says(pair, [COMPARE, lacking, Message(Say.READ, extents=(0,))])
     assert isinstance(kept, Message) and kept.say is Say.KEPT and isinstance(hashes, Message)
@@ -136,8 +130,7 @@ def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(state:
     assert damage is not None and "it lacks" in damage.says and damage.says.isprintable()
 
 
-def test_a_comparison_of_some_extents_that_found_nothing_leaves_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_comparison_of_some_extents_that_found_nothing_leaves_nothing(pair: InstalledPair) -> None:
     before = pair.store(pair.standby).names()
     says(pair, [COMPARE, Message(Say.DONE)])
     assert pair.store(pair.standby).names() == before and not pair.entries(pair.standby, "extents")

@@ -27,7 +27,7 @@ from remediate.verification.asking import There
 from remediate.verification.comparing import Compared, Comparison
 from remediate.verification.extents import LocalExtents, Provider
 from simulator.account.accounting import disk_of
-from tests.failover.installed_pair import InstalledPair, installed_pair
+from tests.failover.installed_pair import InstalledPair
 from tests.state.child import ROOT
 from tests.verification.test_verify import HOME, flip
 
@@ -41,8 +41,7 @@ def one(pair: InstalledPair, signals: Callable[[], str] = NO_SIGNAL, *words: str
     return pair.does(pair.active, lambda context: command._one(context, HOME, options, made))
 
 
-def test_the_exit_status_tells_what_came_out(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_exit_status_tells_what_came_out(pair: InstalledPair) -> None:
     assert one(pair)[0] == 0
     status, said = one(pair, lambda: "interrupted by SIGTERM")
     assert status == exits.BUSY and "run again it goes on" in str(said["says"])
@@ -55,8 +54,9 @@ def test_the_exit_status_tells_what_came_out(state: Path) -> None:
     assert status == 1 and "not connected" in str(said["says"])
 
 
-def test_how_far_it_is_is_shown_in_lines_where_no_terminal_is(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pair = installed_pair(state)
+def test_how_far_it_is_is_shown_in_lines_where_no_terminal_is(
+    pair: InstalledPair, capsys: pytest.CaptureFixture[str]
+) -> None:
     one(pair, NO_SIGNAL, "--rate", "4M")
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 4 and " MiB of 256 MiB, 4 MiB/s, " in lines[1] and lines[1].endswith(" left")

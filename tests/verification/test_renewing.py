@@ -32,12 +32,11 @@ WHY = "nfs002 has counted 5 failed writes: its copy is the wrong one"
 
 
 @pytest.fixture
-def pair(state: Path) -> InstalledPair:
+def pair(pair: InstalledPair) -> InstalledPair:
     """A pair in service whose standby holds something else in two extents, which is known."""
-    made = installed_pair(state)
-    flip(disk_of(made.standby, HOME), 40, 100)
-    compares(made)
-    return made
+    flip(disk_of(pair.standby, HOME), 40, 100)
+    compares(pair)
+    return pair
 
 
 def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: Fate = NEVER) -> str:

@@ -76,16 +76,14 @@ def differing(pair: InstalledPair) -> tuple[int, ...]:
 
 
 @pytest.mark.quick
-def test_copies_that_are_equal_are_found_equal_while_clients_write(state: Path) -> None:
-    pair = installed_pair(state)
+def test_copies_that_are_equal_are_found_equal_while_clients_write(pair: InstalledPair) -> None:
     run = compares(pair, rate=RATE)
     assert run.equal and run.extents == EXTENTS and run.differ == 0
     assert run.ended - run.began > 3 and pair.sound
     assert said(run) == "128 extents compared, all equal"
 
 
-def test_an_extent_that_differs_is_found_and_both_nodes_know(state: Path) -> None:
-    pair = installed_pair(state)
+def test_an_extent_that_differs_is_found_and_both_nodes_know(pair: InstalledPair) -> None:
     flip(disk_of(pair.standby, HOME), 7, 90)
     run = compares(pair)
     assert run.numbers == (7, 90) and run.differ == 2 and not run.wrong
@@ -127,16 +125,14 @@ def test_an_extent_that_is_written_all_the_time_is_no_difference(state: Path) ->
     assert run.undecided == 0 or "1 extent not compared" in said(run)
 
 
-def test_extents_that_a_disk_cannot_read_are_told_with_their_node(state: Path) -> None:
-    pair = installed_pair(state)
+def test_extents_that_a_disk_cannot_read_are_told_with_their_node(pair: InstalledPair) -> None:
     disk_of(pair.standby, HOME).bad_reads[60] = 1
     disk_of(pair.active, HOME).bad_reads[61] = 1
     run = compares(pair)
     assert run.numbers == (60, 61) and run.unread == (("nfs001", 1), ("nfs002", 1))
 
 
-def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(state: Path) -> None:
-    pair = installed_pair(state)
+def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(pair: InstalledPair) -> None:
     disk = disk_of(pair.standby, HOME)
     for number in range(EXTENTS):
         disk.bad_writes[number] = 1
@@ -149,8 +145,7 @@ def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(state
     assert run.wrong_node == "nfs002"
 
 
-def test_a_failed_write_that_no_worker_counts_any_more_is_known_by_the_ledger(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_failed_write_that_no_worker_counts_any_more_is_known_by_the_ledger(pair: InstalledPair) -> None:
     pair.looks_every_minute(pair.standby)
     pair.breaks("disk-fails-writes", "nfs002")
     pair.passes(130)
@@ -207,23 +202,22 @@ def other_disk(pair: InstalledPair) -> None:
         (other_extents, "other extents"), (other_disk, "resource IDs differ"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_compared_is_refused(state: Path, breaks: Callable[[InstalledPair], None], says: str) -> None:
-    pair = installed_pair(state)
+def test_what_cannot_be_compared_is_refused(
+    pair: InstalledPair, breaks: Callable[[InstalledPair], None], says: str
+) -> None:
     breaks(pair)
     with pytest.raises(Refused, match=says):
         compares(pair)
     assert not verifications.runs(pair.store(pair.active), HOME)
 
 
-def test_a_peer_that_cannot_be_asked_is_an_error_and_no_result(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_peer_that_cannot_be_asked_is_an_error_and_no_result(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
     with pytest.raises(ProbeError):
         compares(pair)
 
 
-def test_only_the_primary_compares(state: Path) -> None:
-    pair = installed_pair(state)
+def test_only_the_primary_compares(pair: InstalledPair) -> None:
     with pytest.raises(Refused, match="secondary on nfs002, not primary"):
         compares(pair, pair.standby)
 
@@ -237,8 +231,7 @@ def stops_after(pair: InstalledPair, seconds: float) -> Callable[[], str]:
     return lambda: "interrupted by SIGTERM" if pair.pair.clock.now > ends else ""
 
 
-def test_a_run_that_is_interrupted_goes_on_where_it_was(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_run_that_is_interrupted_goes_on_where_it_was(pair: InstalledPair) -> None:
     flip(disk_of(pair.standby, HOME), 2, 120)
     with pytest.raises(Stopped) as stopped:
         compares(pair, rate=RATE, stopped=stops_after(pair, 2))
@@ -250,8 +243,7 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(state: Path) -> None:
     assert verifications.begun(pair.store(pair.active), HOME, (), pair.active.now) is None
 
 
-def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(pair: InstalledPair) -> None:
     task = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
     pair.passes(2)
     pair.standby.power_off()
@@ -263,8 +255,7 @@ def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(stat
     assert shown[0].done > task.error.done and run.equal and pair.sound
 
 
-def test_a_primary_that_is_no_primary_any_more_stops(state: Path) -> None:
-    pair = installed_pair(state)
+def test_a_primary_that_is_no_primary_any_more_stops(pair: InstalledPair) -> None:
     task = pair.begins(pair.active, lambda context: verify(context, HOME, "test", 8 << 20))
     pair.passes(2)
     move = pair.moves()
@@ -273,8 +264,7 @@ def test_a_primary_that_is_no_primary_any_more_stops(state: Path) -> None:
     assert task.done and isinstance(task.error, Stopped) and pair.serves(pair.standby)
 
 
-def test_what_was_compared_of_another_copy_counts_for_nothing(state: Path) -> None:
-    pair = installed_pair(state)
+def test_what_was_compared_of_another_copy_counts_for_nothing(pair: InstalledPair) -> None:
     with pytest.raises(Stopped):
         compares(pair, rate=RATE, stopped=stops_after(pair, 2))
     for node in pair.pair.nodes.values():
@@ -286,8 +276,7 @@ def test_what_was_compared_of_another_copy_counts_for_nothing(state: Path) -> No
     assert shown[0].done == 16
 
 
-def test_two_at_a_time_are_refused(state: Path) -> None:
-    pair = installed_pair(state)
+def test_two_at_a_time_are_refused(pair: InstalledPair) -> None:
     first = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
     pair.passes(1)
     with pytest.raises(Refused, match="being verified already"):
@@ -296,8 +285,9 @@ def test_two_at_a_time_are_refused(state: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again(state: Path, number: int) -> None:
-    pair = installed_pair(state)
+def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again(
+    pair: InstalledPair, number: int
+) -> None:
     flip(disk_of(pair.standby, HOME), 9)
     with pytest.raises(Killed):
         pair.does(pair.active, lambda context: verify(context, HOME, "test"), Fate(during_command=number))
@@ -305,8 +295,7 @@ def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again
     assert compares(pair).numbers == (9,)
 
 
-def test_status_shows_what_came_out_on_both_nodes(state: Path) -> None:
-    pair = installed_pair(state)
+def test_status_shows_what_came_out_on_both_nodes(pair: InstalledPair) -> None:
     before = pair.does(pair.active, look)
     assert not any("verified" in line for line in page(before, verdict(before), 120, False))
     compares(pair)
