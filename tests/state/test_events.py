@@ -19,11 +19,6 @@ from tests.state import child
 NOW = 1795337195.25
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def test_an_event_is_counted_and_its_state_kept(store: Store) -> None:
     assert events.read(store) == Seen(0, {})
     assert events.note(store, "2@em0", "MASTER", NOW, "1000") == 1

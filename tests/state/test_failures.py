@@ -14,11 +14,6 @@ NOW = 1795337195.25  # 2026-11-22T08:46:35.25Z
 HOUR = 3600.0
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def fail(store: Store, *times: float) -> None:
     for at in times:
         failures.note(store, "home", at, "fsck failed")

@@ -304,11 +304,6 @@ def test_the_first_failure_of_a_copy_is_the_one_that_counts_and_the_latest_is_to
     assert twice.damage == Damage(T, "write 2") and twice.since == T
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 @given(LEDGER)
 def test_a_ledger_survives_its_file(ledger: Ledger) -> None:
     assert ledgers.from_values(ledgers.as_values(ledger), "home") == ledger

@@ -82,11 +82,6 @@ class Counted(Timing):
         self.meanwhile()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def lock(store: Store, purpose: str = "a test", timing: Timing | None = None) -> Lock:
     return Lock(store, "converge", purpose, timing or Counted())
 

@@ -22,11 +22,6 @@ from remediate.state.store import StateNotKept, Store
 NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def node_with(store: Store, tmp_path: Path) -> Node:
     """A node whose /var/db/hastwatch is the store's directory."""
     way = tmp_path / "way"

@@ -15,11 +15,6 @@ from remediate.state.store import Store
 NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def record(store: Store, now: float, losing: bool | None = None, boot_id: str = "b1") -> MarkerState:
     return marker.record(store, "home", "nfs001", boot_id, now, losing)
 

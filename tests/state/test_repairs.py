@@ -28,11 +28,6 @@ def begun_at(wall: float, remedy: str = "devd", result: str = "") -> Tried:
     return Tried(remedy, wall, wall - NOW + UP, result)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "state"))
-
-
 def test_nothing_was_tried_at_first_and_asking_leaves_no_file(store: Store) -> None:
     assert repairs.tried(store, at(NOW)) == ()
     assert store.names() == []
