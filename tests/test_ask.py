@@ -15,7 +15,7 @@ from checks.probes import node as probes_node
 from checks.probes import process
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import ENV_C, TOOLS, quoted
-from tests.asked import Asked, everything
+from tests.command_lines import Asked, everything
 
 SAMPLES = {
     "address": "10.1.101.3",

@@ -34,15 +34,15 @@ from typing import Any
 from remediate.config import Config
 from remediate.policy import Repair
 from simulator.node import Node
-from tests.campaign.flipped import BITS_FLIP, compared
-from tests.campaign.ground import GIVEN_UP, Ground, Missing
+from tests.campaign.bit_flips import BITS_FLIP, compared
+from tests.campaign.campaign_pair import GIVEN_UP, Ground, Missing
+from tests.campaign.disturbances import HASTD_DIES, ILL, INSIDE, ORDINARY
 from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, checks_in_full, held_back
-from tests.campaign.played import NOTHING, Played, report
-from tests.campaign.putting_right import give_up_a_copy, make_anew, put_right, renew_unproven
+from tests.campaign.operator_repairs import give_up_a_copy, make_anew, put_right, renew_unproven
+from tests.campaign.results import NOTHING, Played, report
 from tests.campaign.schedule import Round, drawn
 from tests.campaign.shrink import shrunk
-from tests.campaign.troubles import HASTD_DIES, ILL, INSIDE, ORDINARY
 
 KINDS = (*ORDINARY, *CAUSES)
 DISTURBANCES = (*INSIDE, *OUTSIDE)

@@ -1,6 +1,6 @@
 """Disturbances that come from outside of a failover: foreign demotions, a dead state disk, a peer that is none, users.
 
-Each has its end in the table, and `putting_right.py` ends what is left. None of them takes anything away that a node
+Each has its end in the table, and `operator_repairs.py` ends what is left. None of them takes anything away that a node
 needs to serve, so whatever else holds must hold under them: a planned handover loses nothing, never two nodes serve,
 and the pair comes back to health when they are over.
 """
@@ -15,10 +15,10 @@ from remediate.state.store import Store
 from simulator.faults.lying_peer import Lie
 from simulator.hastd.listening import PENDING
 from simulator.node import Node
-from tests.campaign.ground import Ground
+from tests.campaign.campaign_pair import Ground
+from tests.campaign.disturbances import broken, resume, shut_down
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind
-from tests.campaign.troubles import broken, resume, shut_down
 
 FOREIGN = (1, 100, 240, 480)
 """What others add to net.inet.carp.demotion: something, less than hastwatch does, as much, more."""

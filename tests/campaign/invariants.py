@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from simulator.host.processes import Running
     from simulator.node import Node
     from simulator.storage.mounts import Mount
-    from tests.campaign.ground import Ground
+    from tests.campaign.campaign_pair import Ground
 
 HEARS = 2.5
 """Seconds after a network is whole again until CARP on both nodes has heard of the other: until then a node that was

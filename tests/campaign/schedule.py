@@ -1,6 +1,6 @@
 """A round of a campaign as it is drawn: the cause of a failover, disturbances about that time, requests of monitoring.
 
-What there is to draw from is data: `troubles.py` and `hostile.py`. Everything in a round is fixed when it is drawn, so
+What there is to draw from is data: `disturbances.py` and `hostile.py`. Everything in a round is fixed when it is drawn, so
 that it can be played again, and again with a part of it left out (`shrink.py`).
 """
 
@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.campaign.asking import Ask, asked_after, asked_wrongly
+from tests.campaign.repair_requests import Ask, asked_after, asked_wrongly
 
 if TYPE_CHECKING:
     from simulator.node import Node
-    from tests.campaign.ground import Ground
+    from tests.campaign.campaign_pair import Ground
 
 Happens = Callable[["Ground", "Node"], None]
 

@@ -14,12 +14,12 @@ from simulator.clock import Completion
 from simulator.faults.faults import inflict
 from simulator.hastd.component import DeviceWrite
 from tests.campaign import failovers
-from tests.campaign.asking import Ask
+from tests.campaign.bit_flips import BITS_FLIP
+from tests.campaign.campaign_pair import Ground, Missing
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
-from tests.campaign.flipped import BITS_FLIP
-from tests.campaign.ground import Ground, Missing
 from tests.campaign.invariants import Violation, held_back, serves
-from tests.campaign.putting_right import put_right, renew_unproven
+from tests.campaign.operator_repairs import put_right, renew_unproven
+from tests.campaign.repair_requests import Ask
 from tests.campaign.schedule import Event, Kind, Round
 from tests.simulator.test_data import is_busy
 

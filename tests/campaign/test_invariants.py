@@ -15,9 +15,9 @@ from remediate.state.store import Store
 from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of
 from simulator.faults.faults import inflict
+from tests.campaign.bit_flips import BITS_FLIP, compared
+from tests.campaign.campaign_pair import GIVEN_UP, Ground
 from tests.campaign.failovers import BY_NAME, play, recovered, row
-from tests.campaign.flipped import BITS_FLIP, compared
-from tests.campaign.ground import GIVEN_UP, Ground
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
 from tests.campaign.invariants import (
@@ -218,7 +218,7 @@ def test_bits_that_flip_are_no_fault_of_who_serves_them_and_a_comparison_finds_t
 def test_a_comparison_that_overlooks_what_differs_is_caught(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     standby = disk_of(ground.pair.peer(ground.active), "home")
     standby.flip(min(standby.extents), 1)
-    monkeypatch.setattr("tests.campaign.flipped.verify", lambda *asked: verify(*asked)._replace(numbers=()))
+    monkeypatch.setattr("tests.campaign.bit_flips.verify", lambda *asked: verify(*asked)._replace(numbers=()))
     with pytest.raises(Violation, match="verify finds that"):
         compared(ground)
     ground.close()

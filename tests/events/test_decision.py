@@ -12,7 +12,7 @@ from checks.registry import REGISTRY
 from remediate.events.decision import Event, decide
 from remediate.events.repair_request import Held, Remedy, Request
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Row, Since
-from tests.plugin.thing import report
+from tests.plugin.sample_check import report
 
 COMMANDS = {each.name: each.load() for each in REGISTRY}
 STATES = [Severity.WARNING, Severity.CRITICAL]

@@ -12,7 +12,7 @@ import pytest
 
 from remediate.events.repair_request import Remedy
 from remediate.failover.converge import ConvergeRequest
-from tests.events.repairing import EAGER, repairs
+from tests.events.repair_command import EAGER, repairs
 from tests.failover.installed_pair import installed_pair
 
 pytestmark = pytest.mark.slow

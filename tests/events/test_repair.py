@@ -12,7 +12,7 @@ from remediate.events.repair_request import Remedy, Request
 from remediate.state import marker, noted
 from simulator.layout import ResourceLayout
 from simulator.node import Node
-from tests.events.repairing import ALL, EAGER, repairs, steps_done, well
+from tests.events.repair_command import ALL, EAGER, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow

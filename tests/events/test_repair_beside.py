@@ -12,7 +12,7 @@ from remediate.failover import carp_demotion
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from simulator.node import Node
-from tests.events.repairing import held_back, repairs, steps_done, well
+from tests.events.repair_command import held_back, repairs, steps_done, well
 from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow

@@ -22,8 +22,8 @@ from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
 from simulator.node import Node
-from tests.events.repairing import ALL, EAGER, held_back
-from tests.events.repairing import repairs as repaired
+from tests.events.repair_command import ALL, EAGER, held_back
+from tests.events.repair_command import repairs as repaired
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.state.child import ROOT
 

@@ -17,7 +17,7 @@ from remediate.events.repair_request import Remedy, Request
 from remediate.rehearsal.context import context_of
 from simulator.dying import Fate, Killed, Life
 from simulator.node import Node
-from tests.events.repairing import EAGER, repairs, well
+from tests.events.repair_command import EAGER, repairs, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 from tests.failover.test_killed import fates
 

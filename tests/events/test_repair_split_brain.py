@@ -10,7 +10,7 @@ from remediate.events.repair import Ending, repair
 from remediate.events.repair_request import Remedy, Request
 from simulator.dying import Life
 from simulator.pair import HAST_HOOK
-from tests.events.repairing import repairs, steps_done
+from tests.events.repair_command import repairs, steps_done
 from tests.recovery.split_pair import HOME, SIDES, SplitPair, cut_off
 
 pytestmark = pytest.mark.slow

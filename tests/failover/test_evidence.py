@@ -11,7 +11,7 @@ from remediate.failover.converge import ConvergeRequest, Result, converge
 from simulator.account.writes import Cause
 from simulator.host.log import MESSAGES
 from simulator.node import Node
-from tests.events.repairing import repairs
+from tests.events.repair_command import repairs
 from tests.failover.installed_pair import TEST, InstalledPair, master
 
 pytestmark = pytest.mark.slow

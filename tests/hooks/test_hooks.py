@@ -13,7 +13,7 @@ import pytest
 from checks import VERSION
 from remediate.state import events
 from remediate.state.store import Store
-from tests.hooks.called import Place, awaited, place_in
+from tests.hooks.hook_runner import Place, awaited, place_in
 from tests.state.child import ROOT
 
 HOOKS = ("carp_hast_switch", "hast_event")

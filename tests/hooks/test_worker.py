@@ -24,7 +24,7 @@ from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
 from remediate.worker import Hook
 from simulator.pair import Pair
-from tests.hooks.called import awaited
+from tests.hooks.hook_runner import awaited
 from tests.state import child
 
 

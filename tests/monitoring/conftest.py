@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.engines.icinga_daemon import IcingaDaemon, why_not
-from tests.monitoring.heard import MARKER
-from tests.monitoring.place import PASSWORD, USER
+from tests.monitoring.event_stream import MARKER
+from tests.monitoring.submitter import PASSWORD, USER
 
 SERVICES = ("check_thing", "another", MARKER, "check_devd", "check_hast")
 OBJECTS = """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-from tests.monitoring.place import TOKEN
+from tests.monitoring.submitter import TOKEN
 
 
 class NrdpDouble(ThreadingHTTPServer):

@@ -9,8 +9,8 @@ from remediate.monitoring.answer import Answer, Fate
 from remediate.monitoring.delivery import Delivered, deliver
 from remediate.monitoring.result import CheckResult
 from remediate.monitoring.spool import Bounds, Spool
-from tests.monitoring.place import a_result
 from tests.monitoring.receivers import AWAY, BUSY, LOCKED, LOST, WRONG, Scripted, Skipping
+from tests.monitoring.submitter import a_result
 
 
 class Spooled:

@@ -12,9 +12,9 @@ from remediate.monitoring.icinga import Icinga
 from remediate.monitoring.result import CheckResult
 from remediate.monitoring.submission import Icinga as Settings
 from tests.engines.icinga_daemon import IcingaDaemon
-from tests.monitoring.heard import Heard, taken
-from tests.monitoring.place import PASSWORD, USER, Place, a_result
+from tests.monitoring.event_stream import Heard, taken
 from tests.monitoring.relay import LARGE, LosingRelay
+from tests.monitoring.submitter import PASSWORD, USER, Place, a_result
 from tests.state.child import ROOT
 
 

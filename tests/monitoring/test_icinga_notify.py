@@ -16,7 +16,7 @@ from remediate.state.journal_reading import read
 from remediate.timing import Timing
 from simulator.pair import Pair
 from tests.engines.icinga_daemon import IcingaDaemon
-from tests.monitoring.place import PASSWORD, USER, Place
+from tests.monitoring.submitter import PASSWORD, USER, Place
 
 ALL = 'on_repair = ["comment", "acknowledge", "downtime"]\n'
 

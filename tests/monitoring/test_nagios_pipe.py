@@ -16,7 +16,7 @@ from remediate.monitoring.answer import Fate
 from remediate.monitoring.nagios_pipe import LONGEST_LINE, NagiosPipe, line
 from remediate.monitoring.submission import Nagios
 from tests.engines.nagios import NagiosDaemon, why_not
-from tests.monitoring.place import Place, a_result
+from tests.monitoring.submitter import Place, a_result
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=6000)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.monitoring.nrdp_double import NrdpDouble, nrdp_double
-from tests.monitoring.place import TOKEN, Place
+from tests.monitoring.submitter import TOKEN, Place
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.called import Place as HookPlace
-from tests.hooks.called import awaited, place_in
-from tests.monitoring.place import Place
+from tests.hooks.hook_runner import Place as HookPlace
+from tests.hooks.hook_runner import awaited, place_in
+from tests.monitoring.submitter import Place
 from tests.state.child import ROOT
 
 

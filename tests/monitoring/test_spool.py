@@ -9,8 +9,8 @@ import pytest
 
 from remediate.monitoring.result import CheckResult, parsed
 from remediate.monitoring.spool import MOST_REFUSED, Bounds, Spool, SpoolError
-from tests.monitoring.place import a_result
 from tests.monitoring.receivers import Skipping
+from tests.monitoring.submitter import a_result
 from tests.state import child
 
 
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     program = """
 import resource, sys
 from remediate.monitoring.spool import SpoolError
-from tests.monitoring.place import a_result
+from tests.monitoring.submitter import a_result
 from tests.monitoring.test_spool import spool_in
 from pathlib import Path
 spool = spool_in(Path(sys.argv[1]))
@@ -175,7 +175,7 @@ except SpoolError as error:
 def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     program = """
 import sys
-from tests.monitoring.place import a_result
+from tests.monitoring.submitter import a_result
 from tests.monitoring.test_spool import spool_in
 from pathlib import Path
 for number in range(20):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.subcommands import submit
-from tests.monitoring.place import Place
+from tests.monitoring.submitter import Place
 
 
 @pytest.fixture

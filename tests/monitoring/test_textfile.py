@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from remediate.monitoring.result import CheckResult, measured, parsed
 from remediate.monitoring.textfile import exposition, write
-from tests.monitoring.place import Place, a_result
+from tests.monitoring.submitter import Place, a_result
 
 BAD = a_result(
     status=2,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from checks.plugin.finding import CRITICAL, Finding, Row, Table
 from checks.plugin.nagios import Metric
 from checks.plugin.output import LINE, LONG_LINES, Report, as_json, long_lines, status_line
-from tests.plugin.thing import number, report
+from tests.plugin.sample_check import number, report
 
 NAGIOS = 8192
 """Bytes that Nagios reads of a plugin (MAX_PLUGIN_OUTPUT_LENGTH)."""

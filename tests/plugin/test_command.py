@@ -20,7 +20,7 @@ from checks.plugin.judging import Threshold
 from checks.plugin.nagios import Context, Metric, Resource
 from checks.plugin.session import Session
 from checks.probes.errors import NotUnderstood
-from tests.plugin.thing import TABLE, command, number, seen
+from tests.plugin.sample_check import TABLE, command, number, seen
 
 ENDS = 30.0
 

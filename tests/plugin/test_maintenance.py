@@ -17,7 +17,7 @@ from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
 from checks.probes.timestamps import utc
 from checks.registry import ON_NODE
-from tests.plugin.thing import command, seen
+from tests.plugin.sample_check import command, seen
 from tests.test_rows import PLAYER, check_of, node_folder
 
 MODULES = [each.module.rpartition(".")[2] for each in ON_NODE]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from checks.probes.carp import STATES, CarpState, CarpSysctl, Vhid, asked, matched, parse_sysctl
 from checks.probes.errors import NotUnderstood
 from checks.probes.ifconfig import parse
-from tests.probes.recorded import outputs
+from tests.probes.recorded_outputs import outputs
 
 IFCONFIGS = outputs("ifconfig -a")
 SYSCTLS = outputs("sysctl net.inet.carp")

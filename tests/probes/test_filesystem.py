@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
 from checks.probes.filesystem import Mount, Usage, belongs, mounted_at, parse_df, parse_mount
-from tests.probes.recorded import outputs
+from tests.probes.recorded_outputs import outputs
 
 MOUNTS, DFS = outputs("mount"), outputs("df -k")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
 from checks.probes.hast import Errors, HastdError, Metadata, Resource, Role, Status, parse_dump, parse_list
-from tests.probes.recorded import outputs
+from tests.probes.recorded_outputs import outputs
 
 LISTS = outputs("hastctl list")
 DUMPS = outputs("hastctl dump home")

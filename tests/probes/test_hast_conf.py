@@ -12,7 +12,7 @@ from checks.probes.hast_conf import ConfiguredResource, names_of, parse
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
-from tests.probes.recorded import RECORDINGS
+from tests.probes.recorded_outputs import RECORDINGS
 
 RECORDED = (RECORDINGS / "files" / "nfs001" / "etc" / "hast.conf").read_text()
 

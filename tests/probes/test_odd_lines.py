@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checks.probes import filesystem, hast, ifconfig, processes
 from checks.probes.carp import CarpState, NotReady, Vhid, asked, parse_sysctl
 from checks.probes.errors import NotUnderstood
-from tests.probes.recorded import outputs
+from tests.probes.recorded_outputs import outputs
 
 IFCONFIGS = [text for text in outputs("ifconfig -a") if "vhid" in text]
 SYSCTLS = [text for text in outputs("sysctl net.inet.carp") if "allow" in text]

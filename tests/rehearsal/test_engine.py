@@ -6,7 +6,7 @@ import pytest
 
 from remediate.rehearsal.engine import Service
 from remediate.rehearsal.story import Acted, Noticed
-from tests.rehearsal.played import played
+from tests.rehearsal.play import played
 
 LETTERS = {"O": "OK", "W": "WARNING", "C": "CRITICAL", "U": "UNKNOWN"}
 

@@ -23,7 +23,7 @@ from remediate.rehearsal.observer import Observer, Said
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.server import Server
-from tests.rehearsal.played import BY_NAME, spared
+from tests.rehearsal.play import BY_NAME, spared
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.story import Acted, Noticed, Typed
 from simulator.account.writes import Cause, Fate
-from tests.rehearsal.played import BY_NAME, looks, played, played_as, said, spared, stage_of
+from tests.rehearsal.play import BY_NAME, looks, played, played_as, said, spared, stage_of
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from simulator.dying import Fate
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.node import Node
-from tests.campaign.ground import Ground
+from tests.campaign.campaign_pair import Ground
 from tests.campaign.schedule import Disturbance, Kind
 
 HELD_BACK = 240

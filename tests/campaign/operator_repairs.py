@@ -16,10 +16,10 @@ from remediate.state.store import Store
 from simulator.hastd.metadata import Role
 from simulator.network.carp import State
 from simulator.node import Node
-from tests.campaign.ground import Ground
+from tests.campaign.campaign_pair import Ground
+from tests.campaign.disturbances import HELD_BACK, broken, resume
 from tests.campaign.hostile import log_out, resume_work, takes_back
 from tests.campaign.invariants import serves
-from tests.campaign.troubles import HELD_BACK, broken, resume
 
 PAUSES, LONGEST = 2, 90.0
 """How often somebody takes his time between two steps, and how many seconds at most."""

@@ -1,6 +1,6 @@
 """How soon monitoring knows of a failover: the hooks submit at once, against a look once a minute.
 
-    python -m tests.bench.told_time [COUNT]
+    python -m tests.bench.notification_time [COUNT]
 
 A real Icinga 2 with an API, a simulated pair in real time whose devd calls the real hooks, `[submit] on_event` with
 check_carp_hast. The address is moved by hand, COUNT times (default 5); the clock runs from the command that moves it

@@ -17,11 +17,11 @@ from remediate.verification.asking import Refused
 from remediate.verification.verify import Stopped, verify
 from simulator.account.accounting import disk_of
 from simulator.node import Node
-from tests.campaign.ground import Ground
+from tests.campaign.campaign_pair import Ground
+from tests.campaign.disturbances import broken
 from tests.campaign.invariants import Violation
-from tests.campaign.putting_right import renew
+from tests.campaign.operator_repairs import renew
 from tests.campaign.schedule import Disturbance
-from tests.campaign.troubles import broken
 
 TRIES, PAUSE = 25, 20.0
 """How often a human runs a comparison that stopped, and the seconds between. A primary that has failed a write on every
