@@ -17,7 +17,7 @@ from remediate.verification.asking import Refused
 from remediate.verification.verify import Stopped, verify
 from simulator.account.accounting import disk_of
 from simulator.node import Node
-from tests.campaign.campaign_pair import Ground
+from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.disturbances import broken
 from tests.campaign.invariants import Violation
 from tests.campaign.operator_repairs import renew
@@ -28,52 +28,52 @@ TRIES, PAUSE = 25, 20.0
 side has dirty extents until it hands over, which it does not before the other node was up for `boot_window`."""
 
 
-def _flips(ground: Ground, node: Node, chance: random.Random) -> None:
+def _flips(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     """In an extent that something was written to: of the others nobody would ever miss anything."""
-    for resource in ground.pair.layout.resources:
+    for resource in campaign.pair.layout.resources:
         if written := sorted(disk_of(node, resource.name).extents):
-            broken(ground, "bits-flip", node.name, resource.name, str(chance.choice(written)))
+            broken(campaign, "bits-flip", node.name, resource.name, str(chance.choice(written)))
 
 
 BITS_FLIP = Disturbance("bits flip", _flips)
 
 
-def compared(ground: Ground) -> bool:
+def compared(campaign: CampaignPair) -> bool:
     """Where bits have flipped: compare the copies of a healthy pair, and make that of the standby anew, where they
     differ. Whether that was to be done. Raises Violation where not exactly what differs is found."""
     found = False
-    for resource in ground.pair.layout.resources if ground.installed is not None else ():
-        here, there = (disk_of(node, resource.name) for node in ground.pair.nodes.values())
+    for resource in campaign.pair.layout.resources if campaign.installed is not None else ():
+        here, there = (disk_of(node, resource.name) for node in campaign.pair.nodes.values())
         if here.flips == there.flips:
             continue
-        before, run = _verified(ground, resource.name)
-        after = _differ(ground, resource.name)  # clients have written meanwhile
+        before, run = _verified(campaign, resource.name)
+        after = _differ(campaign, resource.name)  # clients have written meanwhile
         if not before & after <= set(run.numbers) <= before | after:
             raise Violation(f"verify finds that {run.numbers} differ, and {sorted(after)} do")
         if run.numbers:
-            renew(ground, ground.pair.peer(ground.active), resource.name)
+            renew(campaign, campaign.pair.peer(campaign.active), resource.name)
             found = True
     return found
 
 
-def _verified(ground: Ground, name: str) -> tuple[set[int], Verification]:
+def _verified(campaign: CampaignPair, name: str) -> tuple[set[int], Verification]:
     """What differs when the comparison begins, and what it finds."""
-    assert ground.installed is not None
+    assert campaign.installed is not None
     why = ""
     for _ in range(TRIES):
-        before, context = _differ(ground, name), ground.installed.context(ground.active)
-        task = ground.clock.run_task(partial(verify, context, name, "campaign"))
-        ground.clock.wait(task)
+        before, context = _differ(campaign, name), campaign.installed.context(campaign.active)
+        task = campaign.clock.run_task(partial(verify, context, name, "campaign"))
+        campaign.clock.wait(task)
         if task.value is not None:
             return before, task.value
         if not isinstance(task.error, Refused | Stopped | ProbeError | StateError):
             raise Violation(f"verify ended with {task.error!r}")
         why = str(task.error)
-        ground.clock.advance(PAUSE)
+        campaign.clock.advance(PAUSE)
     raise Violation(f"the copies of {name} cannot be compared although all is well: {why}")
 
 
-def _differ(ground: Ground, name: str) -> set[int]:
-    here, there = (disk_of(node, name) for node in ground.pair.nodes.values())
+def _differ(campaign: CampaignPair, name: str) -> set[int]:
+    here, there = (disk_of(node, name) for node in campaign.pair.nodes.values())
     return {number for number in here.extents.keys() | there.extents.keys() | here.flips.keys() | there.flips.keys()
             if here.differs(there, number)}  # fmt: skip

@@ -79,7 +79,7 @@ class Missing(NamedTuple):
     cause: Cause
 
 
-class Ground:
+class CampaignPair:
     """A healthy pair in service. `state` is an empty directory for what hastwatch remembers; without it the documented
     hook acts, and hastwatch is not there."""
 

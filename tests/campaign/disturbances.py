@@ -17,7 +17,7 @@ from simulator.dying import Fate
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.node import Node
-from tests.campaign.campaign_pair import Ground
+from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.schedule import Disturbance, Kind
 
 HELD_BACK = 240
@@ -27,10 +27,10 @@ DAEMONS = ("devd", "mountd", "nfsd", "rpcbind")
 """Whatever becomes of these, nothing may be lost."""
 
 
-def broken(ground: Ground, *words: str) -> None:
+def broken(campaign: CampaignPair, *words: str) -> None:
     """A fault, where there is something that it can break."""
     try:
-        inflict(ground.pair, *words)
+        inflict(campaign.pair, *words)
     except FaultError:
         return
 
@@ -38,11 +38,11 @@ def broken(ground: Ground, *words: str) -> None:
 # --- causes of a failover ----------------------------------------------------------------------------------------
 
 
-def switched_over(ground: Ground, node: Node) -> None:
+def switched_over(campaign: CampaignPair, node: Node) -> None:
     """`hastwatch switchover`; without hastwatch the address is moved by hand."""
-    if ground.installed is None:
-        return demoted(ground, node)
-    context = ground.installed.context(node)
+    if campaign.installed is None:
+        return demoted(campaign, node)
+    context = campaign.installed.context(node)
 
     def call() -> None:
         try:
@@ -50,33 +50,33 @@ def switched_over(ground: Ground, node: Node) -> None:
         except StepFailed:
             return
 
-    ground.clock.run_task(call)
+    campaign.clock.run_task(call)
 
 
-def demoted(ground: Ground, node: Node) -> None:
+def demoted(campaign: CampaignPair, node: Node) -> None:
     """A human adds to the demotion."""
-    if node.name not in ground.by_hand:
-        ground.by_hand[node.name] = node.kernel
+    if node.name not in campaign.by_hand:
+        campaign.by_hand[node.name] = node.kernel
         node.start_command(f"sysctl net.inet.carp.demotion={HELD_BACK}")
 
 
-def shut_down(ground: Ground, node: Node) -> None:
+def shut_down(campaign: CampaignPair, node: Node) -> None:
     """shutdown -p now."""
-    ground.shutdowns.append(node.shut_down())
+    campaign.shutdowns.append(node.shut_down())
 
 
-def shut_down_alone(ground: Ground, node: Node) -> None:
+def shut_down_alone(campaign: CampaignPair, node: Node) -> None:
     """The same, on the only node that is left."""
-    broken(ground, "power-off", ground.pair.peer(node).name)
-    ground.clock.after(ALONE, lambda: shut_down(ground, node))
+    broken(campaign, "power-off", campaign.pair.peer(node).name)
+    campaign.clock.after(ALONE, lambda: shut_down(campaign, node))
 
 
-def _fault(name: str, *more: str) -> Callable[[Ground, Node], None]:
-    return lambda ground, node: broken(ground, name, node.name, *more)
+def _fault(name: str, *more: str) -> Callable[[CampaignPair, Node], None]:
+    return lambda campaign, node: broken(campaign, name, node.name, *more)
 
 
-def _fault_of_the_pair(name: str) -> Callable[[Ground, Node], None]:
-    return lambda ground, node: broken(ground, name)
+def _fault_of_the_pair(name: str) -> Callable[[CampaignPair, Node], None]:
+    return lambda campaign, node: broken(campaign, name)
 
 
 CUT_OFF = frozenset({"management cut", "peer answers: old"})
@@ -102,74 +102,74 @@ ORDINARY = (
 # --- disturbances ------------------------------------------------------------------------------------------------
 
 
-def _words(name: str, *more: str) -> Callable[[Ground, Node, random.Random], None]:
-    return lambda ground, node, _: broken(ground, name, node.name, *more)
+def _words(name: str, *more: str) -> Callable[[CampaignPair, Node, random.Random], None]:
+    return lambda campaign, node, _: broken(campaign, name, node.name, *more)
 
 
-def _network(name: str) -> Callable[[Ground, Node, random.Random], None]:
-    return lambda ground, node, _: broken(ground, name)
+def _network(name: str) -> Callable[[CampaignPair, Node, random.Random], None]:
+    return lambda campaign, node, _: broken(campaign, name)
 
 
-def _heal(ground: Ground, node: Node) -> None:
-    ground.pair.link.heal()
+def _heal(campaign: CampaignPair, node: Node) -> None:
+    campaign.pair.link.heal()
 
 
-def _kill(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, "kill", node.name, chance.choice(WORKERS))
+def _kill(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    broken(campaign, "kill", node.name, chance.choice(WORKERS))
 
 
-def _ill(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, chance.choice(("kill", "hang")), node.name, chance.choice(DAEMONS))
+def _ill(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    broken(campaign, chance.choice(("kill", "hang")), node.name, chance.choice(DAEMONS))
 
 
-def _drop_event(ground: Ground, node: Node, chance: random.Random) -> None:
+def _drop_event(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     """Nobody but monitoring makes up for it: cron(8) promotes nothing that was not asked for (periodic_promotion)."""
-    broken(ground, "drop-devd-event", node.name)
-    ground.misled.add(node.name)
+    broken(campaign, "drop-devd-event", node.name)
+    campaign.misled.add(node.name)
 
 
-def _forget_exports(ground: Ground, node: Node, chance: random.Random) -> None:
+def _forget_exports(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     for mount in node.filesystems.mounts.values():
         mount.exported = False
 
 
-def _hang(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, "hang", node.name, chance.choice(WORKERS))
+def _hang(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    broken(campaign, "hang", node.name, chance.choice(WORKERS))
 
 
-def resume(ground: Ground, node: Node) -> None:
+def resume(campaign: CampaignPair, node: Node) -> None:
     """Nothing on the node is stopped any more."""
     for name in (*WORKERS, "rpcbind"):
-        broken(ground, "resume", node.name, name)
+        broken(campaign, "resume", node.name, name)
 
 
-def _killed_worker(ground: Ground, node: Node, chance: random.Random) -> None:
+def _killed_worker(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     """kill -9 of the next convergence, at any of its steps."""
-    if ground.installed is not None:
+    if campaign.installed is not None:
         moment = chance.randrange(1, 60)
         fates = (Fate(before_command=moment), Fate(during_command=moment), Fate(before_write=moment % 12 + 1))
-        ground.installed.fates[node.name] = chance.choice(fates)
-        ground.misled.add(node.name)
+        campaign.installed.fates[node.name] = chance.choice(fates)
+        campaign.misled.add(node.name)
 
 
-def _busy(ground: Ground, node: Node, chance: random.Random) -> None:
+def _busy(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     fault = chance.choice(("busy", "busy-stubborn"))
-    broken(ground, fault, node.name, "home", *chance.choice(((), (str(chance.randrange(1, 20)),))))
+    broken(campaign, fault, node.name, "home", *chance.choice(((), (str(chance.randrange(1, 20)),))))
 
 
-def _reboot(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, "power-off", node.name)
+def _reboot(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    broken(campaign, "power-off", node.name)
     if chance.random() < 0.5:
-        broken(ground, "boot-flap", node.name, str(chance.randrange(1, 25)))
-    ground.clock.after(chance.uniform(0.5, 10), lambda: broken(ground, "power-on", node.name))
+        broken(campaign, "boot-flap", node.name, str(chance.randrange(1, 25)))
+    campaign.clock.after(chance.uniform(0.5, 10), lambda: broken(campaign, "power-on", node.name))
 
 
-def _skew(ground: Ground, node: Node, chance: random.Random) -> None:
-    broken(ground, "clock-skew", node.name, str(round(chance.uniform(-400, 400), 1)))
+def _skew(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    broken(campaign, "clock-skew", node.name, str(round(chance.uniform(-400, 400), 1)))
 
 
-def _ended(name: str, *more: str) -> Callable[[Ground, Node], None]:
-    return lambda ground, node: broken(ground, name, node.name, *more)
+def _ended(name: str, *more: str) -> Callable[[CampaignPair, Node], None]:
+    return lambda campaign, node: broken(campaign, name, node.name, *more)
 
 
 ILL = Disturbance("daemon dies or hangs", _ill, resume, harmless=True)

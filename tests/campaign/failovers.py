@@ -35,7 +35,7 @@ from remediate.config import Config
 from remediate.policy import Repair
 from simulator.node import Node
 from tests.campaign.bit_flips import BITS_FLIP, compared
-from tests.campaign.campaign_pair import GIVEN_UP, Ground, Missing
+from tests.campaign.campaign_pair import GIVEN_UP, CampaignPair, Missing
 from tests.campaign.disturbances import HASTD_DIES, ILL, INSIDE, ORDINARY
 from tests.campaign.hostile import CAUSES, OUTSIDE
 from tests.campaign.invariants import Violation, checks_in_full, held_back
@@ -85,17 +85,17 @@ def series(seed: int, count: int = IN_A_ROW) -> Played:
 def row(seed: int, made: Sequence[Round]) -> Played:
     """The same for rounds that are given."""
     with TemporaryDirectory(dir=fast_directory()) as state:
-        ground = Ground(seed, Path(state), CONFIG)
+        campaign = CampaignPair(seed, Path(state), CONFIG)
         played, known = NOTHING, set[Missing]()
         for number, one in enumerate(made):
-            began = ground.clock.now
+            began = campaign.clock.now
             try:
-                play(ground, one)
-                help_was_needed = recovered(ground, one.order)
-                now = ground.missing()
-                refuse(one, now - known, ground.given_up_at >= began)
+                play(campaign, one)
+                help_was_needed = recovered(campaign, one.order)
+                now = campaign.missing()
+                refuse(one, now - known, campaign.given_up_at >= began)
             except Violation as error:
-                story = f"{error}\nfailover {number} of series {seed}: {one}\n{ground.story(began)}"
+                story = f"{error}\nfailover {number} of series {seed}: {one}\n{campaign.story(began)}"
                 played = played._replace(violation=story)
                 break
             played = played._replace(
@@ -106,8 +106,8 @@ def row(seed: int, made: Sequence[Round]) -> Played:
                 lossless=played.lossless + one.lossless,
             )
             known = now
-        played = played._replace(acknowledged=ground.acknowledged, errors=ground.errors(), repairs=ground.repairs)
-        ground.close()
+        played = played._replace(acknowledged=campaign.acknowledged, errors=campaign.errors(), repairs=campaign.repairs)
+        campaign.close()
     return played
 
 
@@ -116,46 +116,48 @@ def documented(seed: int, count: int = DOCUMENTED) -> Played:
     played = NOTHING
     for number in range(count):
         chance = random.Random(seed * 1000 + number)
-        ground = Ground(seed * 1000 + number, None)
+        campaign = CampaignPair(seed * 1000 + number, None)
         kind = chance.choice(PLANNED)
-        play(ground, Round(kind, (), chance.uniform(5, 40), 60.0))
-        missing = Counter((kind.name, each.cause.name) for each in ground.missing())
+        play(campaign, Round(kind, (), chance.uniform(5, 40), 60.0))
+        missing = Counter((kind.name, each.cause.name) for each in campaign.missing())
         account = NOTHING._replace(
-            kinds=Counter([kind.name]), acknowledged=ground.acknowledged, missing=missing, errors=ground.errors(),
+            kinds=Counter([kind.name]), acknowledged=campaign.acknowledged, missing=missing, errors=campaign.errors(),
             lossless=1,
         )  # fmt: skip
         played = played.plus(account)
-        ground.close()
+        campaign.close()
     return played
 
 
-def play(ground: Ground, made: Round) -> None:
+def play(campaign: CampaignPair, made: Round) -> None:
     """One failover, up to the moment before it is put right. Raises Violation."""
-    clock = ground.clock
+    clock = campaign.clock
     clock.advance(made.pause)
-    nodes = ground.active, ground.pair.peer(ground.active)
+    nodes = campaign.active, campaign.pair.peer(campaign.active)
     cause = clock.now + 3.0
     happenings: list[tuple[float, str, Callable[[], None]]]
-    happenings = [(cause, f"{made.kind.name}: {nodes[0].name}", partial(made.kind.happens, ground, nodes[0]))]
+    happenings = [(cause, f"{made.kind.name}: {nodes[0].name}", partial(made.kind.happens, campaign, nodes[0]))]
     for event in made.events:
         node, disturbance = nodes[event.node], event.disturbance
         name, begins = f"{disturbance.name}: {node.name}", cause + event.at
-        happenings.append((begins, name, partial(disturbance.begins, ground, node, random.Random(event.seed))))
+        happenings.append((begins, name, partial(disturbance.begins, campaign, node, random.Random(event.seed))))
         if disturbance.ends is not None:
-            happenings.append((begins + event.seconds, f"{name} ends", partial(ended, ground, disturbance.ends, node)))
+            happenings.append(
+                (begins + event.seconds, f"{name} ends", partial(ended, campaign, disturbance.ends, node))
+            )
     for ask in made.asks:  # some of them come only when everything is put right
-        clock.after(cause + ask.at - clock.now, partial(ground.ask, nodes[ask.node], ask.request))
+        clock.after(cause + ask.at - clock.now, partial(campaign.ask, nodes[ask.node], ask.request))
     for at, name, happens in sorted(happenings, key=lambda happening: happening[0]):
         clock.advance(max(0.0, at - clock.now))
-        ground.pair.note("fault", f"fault: {name}")
+        campaign.pair.note("fault", f"fault: {name}")
         happens()
     clock.advance(max(0.0, cause + made.watched - clock.now))
 
 
-def ended(ground: Ground, ends: Callable[[Ground, Node], None], node: Node) -> None:
+def ended(campaign: CampaignPair, ends: Callable[[CampaignPair, Node], None], node: Node) -> None:
     """A disturbance ends."""
-    ends(ground, node)
-    ground.came_back.append(ground.clock.now)
+    ends(campaign, node)
+    campaign.came_back.append(campaign.clock.now)
 
 
 def refuse(made: Round, lost: set[Missing], given_up: bool = False) -> None:
@@ -168,53 +170,53 @@ def refuse(made: Round, lost: set[Missing], given_up: bool = False) -> None:
         raise Violation(f"{len(lost)} acknowledged writes are missing after a planned handover: {sorted(lost)[0]}")
 
 
-def recovered(ground: Ground, seed: int = 0) -> str:
+def recovered(campaign: CampaignPair, seed: int = 0) -> str:
     """Put everything right, in an order that `seed` gives, and wait for health; what a human had to decide, or nothing.
     Raises Violation where there is none and nobody could say why, and where a node is held back when all is well."""
-    put_right(ground, random.Random(seed))
+    put_right(campaign, random.Random(seed))
     help_was_needed = ""
-    if not _comes_to_health(ground) and not (make_anew(ground) and _comes_to_health(ground)):
-        if not ground.is_split():
+    if not _comes_to_health(campaign) and not (make_anew(campaign) and _comes_to_health(campaign)):
+        if not campaign.is_split():
             raise Violation(f"not healthy {HEALTH:g} s after everything was put right")
-        ground.clock.advance(ALARM)
-        give_up_a_copy(ground)
+        campaign.clock.advance(ALARM)
+        give_up_a_copy(campaign)
         help_was_needed = "split-brain"
-        _must_come_to_health(ground, "a human has decided on a split-brain")
-    ground.misled.clear()
-    ground.clock.advance(HANDS_OVER)
-    if make_anew(ground):
-        _must_come_to_health(ground, "a damaged copy was made anew")
-    if compared(ground):
-        _must_come_to_health(ground, "a copy that differs was made anew")
-    left = _still_held_back(ground)
-    if left and renew_unproven(ground):
-        _must_come_to_health(ground, "a copy that could not be proven was made anew")
-        left = _still_held_back(ground)
+        _must_come_to_health(campaign, "a human has decided on a split-brain")
+    campaign.misled.clear()
+    campaign.clock.advance(HANDS_OVER)
+    if make_anew(campaign):
+        _must_come_to_health(campaign, "a damaged copy was made anew")
+    if compared(campaign):
+        _must_come_to_health(campaign, "a copy that differs was made anew")
+    left = _still_held_back(campaign)
+    if left and renew_unproven(campaign):
+        _must_come_to_health(campaign, "a copy that could not be proven was made anew")
+        left = _still_held_back(campaign)
     if left:
         raise Violation(f"{RELEASED:g} s after all is well again {left}")
     return help_was_needed
 
 
-def _still_held_back(ground: Ground) -> str:
+def _still_held_back(campaign: CampaignPair) -> str:
     """What is left of it after RELEASED seconds, empty as soon as nothing is."""
-    ends = ground.clock.now + RELEASED
-    while (left := held_back(ground)) and ground.clock.now < ends:
-        ground.clock.advance(LOOKS)
+    ends = campaign.clock.now + RELEASED
+    while (left := held_back(campaign)) and campaign.clock.now < ends:
+        campaign.clock.advance(LOOKS)
     return left
 
 
-def _must_come_to_health(ground: Ground, after: str) -> None:
-    if not _comes_to_health(ground):
+def _must_come_to_health(campaign: CampaignPair, after: str) -> None:
+    if not _comes_to_health(campaign):
         raise Violation(f"not healthy {HEALTH:g} s after {after}")
 
 
-def _comes_to_health(ground: Ground) -> bool:
+def _comes_to_health(campaign: CampaignPair) -> bool:
     left = HEALTH
-    while not ground.is_healthy():
-        if left <= 0 or ground.is_settled_split():
+    while not campaign.is_healthy():
+        if left <= 0 or campaign.is_settled_split():
             return False
-        left -= 0 if checks_in_full(ground) else LOOKS
-        ground.clock.advance(LOOKS)
+        left -= 0 if checks_in_full(campaign) else LOOKS
+        campaign.clock.advance(LOOKS)
     return True
 
 

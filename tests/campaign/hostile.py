@@ -15,7 +15,7 @@ from remediate.state.store import Store
 from simulator.faults.lying_peer import Lie
 from simulator.hastd.listening import PENDING
 from simulator.node import Node
-from tests.campaign.campaign_pair import Ground
+from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.disturbances import broken, resume, shut_down
 from tests.campaign.intruder import AGAIN, Intruder
 from tests.campaign.schedule import Disturbance, Kind
@@ -40,147 +40,147 @@ OFF = 10.0
 # --- causes ------------------------------------------------------------------------------------------------------
 
 
-def rebooted_alone(ground: Ground, node: Node) -> None:
+def rebooted_alone(campaign: CampaignPair, node: Node) -> None:
     """The other node dies; a while later this one, the only one, is rebooted in order."""
-    broken(ground, "power-off", ground.pair.peer(node).name)
-    served = random.Random(ground.pair.random.getrandbits(32)).uniform(*ALONE)
-    ground.clock.after(served, lambda: _reboot(ground, node))
+    broken(campaign, "power-off", campaign.pair.peer(node).name)
+    served = random.Random(campaign.pair.random.getrandbits(32)).uniform(*ALONE)
+    campaign.clock.after(served, lambda: _reboot(campaign, node))
 
 
-def _reboot(ground: Ground, node: Node) -> None:
+def _reboot(campaign: CampaignPair, node: Node) -> None:
     if not node.on:
         return
 
     def is_off() -> None:
-        ground.clock.after(OFF, lambda: broken(ground, "power-on", node.name))
+        campaign.clock.after(OFF, lambda: broken(campaign, "power-on", node.name))
 
     gone = node.shut_down()
-    ground.shutdowns.append(gone)
+    campaign.shutdowns.append(gone)
     gone.then(is_off)
 
 
-def shut_down_in_maintenance(ground: Ground, node: Node) -> None:
+def shut_down_in_maintenance(campaign: CampaignPair, node: Node) -> None:
     """`hastwatch maintenance on`, then shutdown -p now."""
-    suspend(ground, node, random.Random(0))
-    shut_down(ground, node)
+    suspend(campaign, node, random.Random(0))
+    shut_down(campaign, node)
 
 
-def shut_down_while_blocked(ground: Ground, node: Node) -> None:
+def shut_down_while_blocked(campaign: CampaignPair, node: Node) -> None:
     """Promotions have failed here, nothing is done by itself any more; then shutdown -p now."""
-    store = _store(ground, node)
+    store = _store(campaign, node)
     if store is not None:
         for _ in range(failures.MOST):
             failures.note(store, "home", node.now, "of the campaign")
-    shut_down(ground, node)
+    shut_down(campaign, node)
 
 
 # --- disturbances ------------------------------------------------------------------------------------------------
 
 
-def _store(ground: Ground, node: Node) -> Store | None:
-    return Store(str(ground.state / node.name)) if ground.state is not None else None
+def _store(campaign: CampaignPair, node: Node) -> Store | None:
+    return Store(str(campaign.state / node.name)) if campaign.state is not None else None
 
 
-def _demotes(ground: Ground, node: Node, chance: random.Random) -> None:
+def _demotes(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     amount = chance.choice(FOREIGN)
-    if node.on and "carp" in node.kernel.modules and node.name not in ground.foreign:
-        ground.foreign[node.name] = node.kernel, amount
-        broken(ground, "demote", node.name, str(amount))
+    if node.on and "carp" in node.kernel.modules and node.name not in campaign.foreign:
+        campaign.foreign[node.name] = node.kernel, amount
+        broken(campaign, "demote", node.name, str(amount))
 
 
-def takes_back(ground: Ground, node: Node) -> None:
+def takes_back(campaign: CampaignPair, node: Node) -> None:
     """What others added to the demotion goes, where the node was not booted since."""
-    kernel, amount = ground.foreign.pop(node.name, (None, 0))
+    kernel, amount = campaign.foreign.pop(node.name, (None, 0))
     if node.on and kernel is node.kernel:
-        broken(ground, "demote", node.name, str(-amount))
+        broken(campaign, "demote", node.name, str(-amount))
 
 
-def suspend(ground: Ground, node: Node, _: random.Random) -> None:
+def suspend(campaign: CampaignPair, node: Node, _: random.Random) -> None:
     """`hastwatch maintenance on`."""
-    store = _store(ground, node)
+    store = _store(campaign, node)
     if store is not None:
         maintenance.begin(store, node.now, None, "of the campaign", "root")
 
 
-def resume_work(ground: Ground, node: Node) -> None:
+def resume_work(campaign: CampaignPair, node: Node) -> None:
     """`hastwatch maintenance off`."""
-    store = _store(ground, node)
+    store = _store(campaign, node)
     if store is not None:
         maintenance.end(store)
 
 
-def _holds_up(ground: Ground, node: Node, _: random.Random) -> None:
-    if ground.state is None or node.name in ground.intruders:
+def _holds_up(campaign: CampaignPair, node: Node, _: random.Random) -> None:
+    if campaign.state is None or node.name in campaign.intruders:
         return
-    intruder = ground.intruders[node.name] = Intruder(ground.state / node.name, ground.state / f"{node.name}.run")
+    intruder = campaign.intruders[node.name] = Intruder(campaign.state / node.name, campaign.state / f"{node.name}.run")
 
     def again() -> None:
-        if ground.intruders.get(node.name) is intruder:
+        if campaign.intruders.get(node.name) is intruder:
             intruder.tries()
-            ground.clock.after(AGAIN, again)
+            campaign.clock.after(AGAIN, again)
 
     again()
 
 
-def log_out(ground: Ground, node: Node) -> None:
+def log_out(campaign: CampaignPair, node: Node) -> None:
     """The local user goes, with all that he holds."""
-    intruder = ground.intruders.pop(node.name, None)
+    intruder = campaign.intruders.pop(node.name, None)
     if intruder is not None:
         intruder.end()
 
 
-def _pretends(ground: Ground, node: Node, chance: random.Random) -> None:
+def _pretends(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     """A user's processes, and a jail's, with the names of daemons; one of them in the mounted file system."""
     for command in chance.sample(PRETENDERS, 3):
-        broken(ground, "user-process", node.name, command)
-    broken(ground, "jail-daemon", node.name, chance.choice(("rpcbind", "mountd", "nfsd", "hastd")))
+        broken(campaign, "user-process", node.name, command)
+    broken(campaign, "jail-daemon", node.name, chance.choice(("rpcbind", "mountd", "nfsd", "hastd")))
     if chance.random() < 0.5:
-        broken(ground, "busy-as", node.name, "home", chance.choice(PRETENDERS))
+        broken(campaign, "busy-as", node.name, "home", chance.choice(PRETENDERS))
 
 
-def _devd_dies(ground: Ground, node: Node, _: random.Random) -> None:
-    broken(ground, "kill", node.name, "devd")
+def _devd_dies(campaign: CampaignPair, node: Node, _: random.Random) -> None:
+    broken(campaign, "kill", node.name, "devd")
 
 
-def _devd_comes(ground: Ground, node: Node) -> None:
+def _devd_comes(campaign: CampaignPair, node: Node) -> None:
     """It gets told all that happened meanwhile, as if it happened now."""
     node.start_command("service devd onestart")
 
 
-def _refuses(ground: Ground, node: Node, _: random.Random) -> None:
+def _refuses(campaign: CampaignPair, node: Node, _: random.Random) -> None:
     """hastd is stuck, and so many calls and connections wait for it that it takes no more (freebsd-facts:
     refused-is-not-dead)."""
-    broken(ground, "hang", node.name, "hastd")
+    broken(campaign, "hang", node.name, "hastd")
     knocking = f"nc -z -w 1 {node.layout.address} 8457"
     calls = [node.start_command(words) for words in ("hastctl status", knocking) for _ in range(PENDING + 2)]
     for call in calls:
         call.kill()
 
 
-def _boots_with_a_wrong_clock(ground: Ground, node: Node, chance: random.Random) -> None:
+def _boots_with_a_wrong_clock(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     """The battery of its clock is empty; ntpd(8) -g steps the clock while the boot goes on, or after it."""
-    broken(ground, "power-off", node.name)
-    broken(ground, "clock-skew", node.name, str(chance.choice((-1e6, -3600.0, 600.0, 1e6))))
-    broken(ground, "power-on", node.name)
-    ground.clock.after(chance.uniform(10, 45), lambda: broken(ground, "clock-skew", node.name, "0"))
+    broken(campaign, "power-off", node.name)
+    broken(campaign, "clock-skew", node.name, str(chance.choice((-1e6, -3600.0, 600.0, 1e6))))
+    broken(campaign, "power-on", node.name)
+    campaign.clock.after(chance.uniform(10, 45), lambda: broken(campaign, "clock-skew", node.name, "0"))
 
 
 def _lies(lie: Lie) -> Disturbance:
-    def begins(ground: Ground, node: Node, _: random.Random) -> None:
-        broken(ground, "peer-lies", node.name, lie.name.lower())
+    def begins(campaign: CampaignPair, node: Node, _: random.Random) -> None:
+        broken(campaign, "peer-lies", node.name, lie.name.lower())
         if lie is Lie.OLD:
-            ground.misled.add(node.name)
+            campaign.misled.add(node.name)
 
     return Disturbance(f"peer answers: {lie.name.lower()}", begins, _words("peer-tells-the-truth"), harmless=True)
 
 
-def _words(name: str) -> Callable[[Ground, Node], None]:
-    return lambda ground, node: broken(ground, name, node.name)
+def _words(name: str) -> Callable[[CampaignPair, Node], None]:
+    return lambda campaign, node: broken(campaign, name, node.name)
 
 
 def _state(name: str, fault: str) -> Disturbance:
-    def begins(ground: Ground, node: Node, _: random.Random) -> None:
-        broken(ground, fault, node.name)
+    def begins(campaign: CampaignPair, node: Node, _: random.Random) -> None:
+        broken(campaign, fault, node.name)
 
     return Disturbance(name, begins, _words("state-ok"), harmless=True)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from simulator.host.processes import Running
     from simulator.node import Node
     from simulator.storage.mounts import Mount
-    from tests.campaign.campaign_pair import Ground
+    from tests.campaign.campaign_pair import CampaignPair
 
 HEARS = 2.5
 """Seconds after a network is whole again until CARP on both nodes has heard of the other: until then a node that was
@@ -71,8 +71,8 @@ class Lacking(NamedTuple):
 class Watch:
     """Looks at the pair of a campaign after every event of its clock."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, campaign: CampaignPair) -> None:
+        self._ground = campaign
         self._mounted: dict[str, Mount] = {}
         """By name of the node: what was mounted there when it was last looked."""
         self._wrote_in: dict[str, Kernel] = {}
@@ -93,7 +93,7 @@ class Watch:
         """Until then a human has accepted the loss of what a copy lacks."""
         self._victim = ""
         """A process that was sent a signal, and is none of those that may be."""
-        ground.pair.on_kill.append(self._at_a_kill)
+        campaign.pair.on_kill.append(self._at_a_kill)
 
     def look(self) -> None:
         """Raises Violation."""
@@ -105,28 +105,28 @@ class Watch:
 
     def look_for_service(self) -> None:
         """The same for what takes longer to look at; once a second is enough. Raises Violation."""
-        ground, now = self._ground, self._ground.clock.now
+        campaign, now = self._ground, self._ground.clock.now
         since_then, self._looked = now - self._looked, now
-        served = any(serves(node) for node in ground.pair.nodes.values())
+        served = any(serves(node) for node in campaign.pair.nodes.values())
         self._at_clients_that_hang()
-        good = [] if served else [node for node in ground.pair.nodes.values() if could_serve(ground, node)]
+        good = [] if served else [node for node in campaign.pair.nodes.values() if could_serve(campaign, node)]
         if not good:
             self._unserved_since = None
         elif self._unserved_since is None:
             self._unserved_since = now
-        elif checks_in_full(ground):
+        elif checks_in_full(campaign):
             self._unserved_since += since_then
         elif now - self._unserved_since > BOUND:
             raise Violation(f"nobody has served for {BOUND:g} s although {good[0].name} could, with all the data")
 
     def _at_clients_that_hang(self) -> None:
-        ground, now = self._ground, self._ground.clock.now
-        reached = [client.server() for client in ground.clients.clients.values()]
-        well = [node.name for node in ground.pair.nodes.values()
-                if serves(node) and could_serve(ground, node) and all(each is node for each in reached)]  # fmt: skip
+        campaign, now = self._ground, self._ground.clock.now
+        reached = [client.server() for client in campaign.clients.clients.values()]
+        well = [node.name for node in campaign.pair.nodes.values()
+                if serves(node) and could_serve(campaign, node) and all(each is node for each in reached)]  # fmt: skip
         if well[:1] != [self._steady[0]]:
             self._steady = (well[0] if well else "", now)
-        waited = min(ground.clients.unanswered_for(), now - self._steady[1])
+        waited = min(campaign.clients.unanswered_for(), now - self._steady[1])
         if well and waited > HANGS:
             raise Violation(f"a client has waited for {waited:.0f} s although {well[0]} serves")
 
@@ -152,9 +152,9 @@ class Watch:
         return (node.name, resource) in self._alone
 
     def _at_two_that_serve(self) -> None:
-        ground = self._ground
-        answering = [node for node in ground.pair.nodes.values() if node.nfs.answers("nfsd")]
-        if len(answering) < 2 or ground.clock.now - ground.came_back[-1] <= HEARS:
+        campaign = self._ground
+        answering = [node for node in campaign.pair.nodes.values() if node.nfs.answers("nfsd")]
+        if len(answering) < 2 or campaign.clock.now - campaign.came_back[-1] <= HEARS:
             return
         if all(serves(node) for node in answering):
             raise Violation("two nodes serve")
@@ -177,23 +177,25 @@ class Watch:
                 self._refuse_damaged(node, mount)
 
     def _refuse_damaged(self, node: Node, mount: Mount) -> None:
-        ground = self._ground
-        if ground.installed is None or ground.clock.now < self.accepted_until:
+        campaign = self._ground
+        if campaign.installed is None or campaign.clock.now < self.accepted_until:
             return
         flipped = disk_of(node, mount.resource.name).flipped
-        old = [write for write in served_old(ground.pair, node, mount.resource.name) if write.pieces[0] not in flipped]
+        old = [
+            write for write in served_old(campaign.pair, node, mount.resource.name) if write.pieces[0] not in flipped
+        ]
         if old:
             raise Violation(f"{node.name} mounts a copy on which {len(old)} acknowledged writes have failed")
 
     def _refuse_stale(self, node: Node, mount: Mount) -> None:
         lacking = self._lacking(node, mount)
-        ground = self._ground
-        if ground.installed is None or not lacking.writes or ground.clock.now < self.accepted_until:
+        campaign = self._ground
+        if campaign.installed is None or not lacking.writes or campaign.clock.now < self.accepted_until:
             return
-        if ground.clock.now - ground.came_back[-1] <= HEARS:
+        if campaign.clock.now - campaign.came_back[-1] <= HEARS:
             return
-        peer = ground.pair.peer(node)
-        asked = ground.pair.manageable(node, peer) and node.trouble.peer_lies is None
+        peer = campaign.pair.peer(node)
+        asked = campaign.pair.manageable(node, peer) and node.trouble.peer_lies is None
         if asked or (lacking.seconds > UNNOTICED and not hears_nobody(node)):
             raise Violation(
                 f"{lacking.node} mounts a copy of {lacking.resource} that lacks {lacking.writes} acknowledged "
@@ -202,16 +204,16 @@ class Watch:
             )
 
     def _lacking(self, node: Node, mount: Mount) -> Lacking:
-        ground, name = self._ground, mount.resource.name
+        campaign, name = self._ground, mount.resource.name
         here = disk_of(node, name).pieces() | disk_of(node, name).flipped
-        there = disk_of(ground.pair.peer(node), name).pieces()
+        there = disk_of(campaign.pair.peer(node), name).pieces()
         missing = [  # by what HAST replicates: names come late on every disk
-            write for write in ground.pair.ledger.of(name) if write.pieces[0] not in here and write.pieces[0] in there
+            write for write in campaign.pair.ledger.of(name) if write.pieces[0] not in here and write.pieces[0] in there
         ]
         missing = [write for write in missing if write.number not in self._given_up]
         self._given_up |= {write.number for write in missing}
-        oldest = min((ground.pair.ledger.acknowledged[write.number] for write in missing), default=ground.clock.now)
-        peer = ground.pair.peer(node)
+        oldest = min((campaign.pair.ledger.acknowledged[write.number] for write in missing), default=campaign.clock.now)
+        peer = campaign.pair.peer(node)
         return Lacking(node.name, name, len(missing), self._last_on.get(peer.name, 0.0) - oldest)
 
 
@@ -230,10 +232,10 @@ def serves(node: Node) -> bool:
     return node.on and node.nfs.answers("nfsd") and primary and bool(node.filesystems.mounts) and holds_address(node)
 
 
-def checks_in_full(ground: Ground) -> bool:
+def checks_in_full(campaign: CampaignPair) -> bool:
     """A node that holds the address checks its file system in full (fsck_ffs(8), -y), as it has to where replaying the
     journal fails: it takes as long as the disk is large (`failover.fsck`), and nobody else may have the device."""
-    return any(node.checked_in_full and holds_address(node) for node in ground.pair.nodes.values())
+    return any(node.checked_in_full and holds_address(node) for node in campaign.pair.nodes.values())
 
 
 def hears_nobody(node: Node) -> bool:
@@ -243,41 +245,41 @@ def hears_nobody(node: Node) -> bool:
     return not any(pair.link.both_ways(other, node.name, traffic) for other in others for traffic in Traffic)
 
 
-def could_serve(ground: Ground, node: Node) -> bool:
+def could_serve(campaign: CampaignPair, node: Node) -> bool:
     """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere. Where each
     copy has writes that the other lacks, acknowledged or not, and neither is served, a human has to choose one."""
-    pair, trouble, store = ground.pair, node.trouble, ground.state
-    if store is None or ground.is_split():
+    pair, trouble, store = campaign.pair, node.trouble, campaign.state
+    if store is None or campaign.is_split():
         return False
     if not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
         return False
-    if any(each.stopped for each in node.processes.by_pid.values()) or ground.is_hindered(node):
+    if any(each.stopped for each in node.processes.by_pid.values()) or campaign.is_hindered(node):
         return False
     if trouble.failing_mounts or trouble.failing_services or trouble.hopeless or trouble.absent_devices:
         return False
-    if trouble.peer_lies or trouble.state_error or not _can_know(ground, node):
+    if trouble.peer_lies or trouble.state_error or not _can_know(campaign, node):
         return False
     if not pair.link.both_ways(pair.layout.client, node.name, Traffic.CLIENT):
         return False
     if not all(node.network.usable(vhid.interface) for vhid in pair.layout.vhids):
         return False
     return all(
-        _has_all(ground, node, resource.name) and not disk_of(node, resource.name).damaged
+        _has_all(campaign, node, resource.name) and not disk_of(node, resource.name).damaged
         and ledger.read(Store(str(store / node.name)), resource.name).damage is None
         for resource in pair.layout.resources
     )  # fmt: skip
 
 
-def _can_know(ground: Ground, node: Node) -> bool:
+def _can_know(campaign: CampaignPair, node: Node) -> bool:
     """Whether the node can tell its copy from one that lacks writes: it has been connected since its boot and to the
     other one's end, or can ask that now, its disk is not behind by the counters, and no synchronisation of it was cut
     short, which may have brought everything or not. What a mount or fsck wrote alone counts as much as what a client
     wrote."""
-    pair, peer = ground.pair, ground.pair.peer(node)
+    pair, peer = campaign.pair, campaign.pair.peer(node)
     for resource in pair.layout.resources:
-        kept = ledger.read(Store(str(ground.state / node.name)), resource.name) if ground.state else None
+        kept = ledger.read(Store(str(campaign.state / node.name)), resource.name) if campaign.state else None
         unheard = kept is not None and kept.unheard_since is not None
-        alone = ground.watch.may_have_written_alone(peer, resource.name)
+        alone = campaign.watch.may_have_written_alone(peer, resource.name)
         if (unheard or alone) and not (peer.on and pair.manageable(node, peer)):
             return False
         if disk_of(node, resource.name).half_synchronised:
@@ -288,27 +290,27 @@ def _can_know(ground: Ground, node: Node) -> bool:
     return True
 
 
-def _has_all(ground: Ground, node: Node, resource: str) -> bool:
+def _has_all(campaign: CampaignPair, node: Node, resource: str) -> bool:
     here = disk_of(node, resource).pieces()
-    there = disk_of(ground.pair.peer(node), resource).pieces()
+    there = disk_of(campaign.pair.peer(node), resource).pieces()
     lacks = there - here
     return not lacks or not any(
         there.issuperset(write.pieces) and not lacks.isdisjoint(write.pieces)
-        for write in ground.pair.ledger.of(resource)
+        for write in campaign.pair.ledger.of(resource)
     )
 
 
-def held_back(ground: Ground) -> str:
+def held_back(campaign: CampaignPair) -> str:
     """What of the demotion, and of what a transition sets, is left on nodes of a healthy pair, and should not be; empty
     where nothing is."""
     said = []
-    for name, node in ground.pair.nodes.items():
+    for name, node in campaign.pair.nodes.items():
         if dropped := node.kernel.integer(OID):
             said.append(f"{name} has {OID}={dropped}")
         demotion = node.kernel.integer("net.inet.carp.demotion")
-        values = Store(str(ground.state / name)).read(NAME) if ground.state is not None else {}
+        values = Store(str(campaign.state / name)).read(NAME) if campaign.state is not None else {}
         held = from_values(values) if values else Held()
-        kept_back = held.reasons == (Reason(Why.NO_FAILBACK),) and node is not ground.active
+        kept_back = held.reasons == (Reason(Why.NO_FAILBACK),) and node is not campaign.active
         if demotion != (held.amount if kept_back else 0):
             said.append(f"{name} is demoted by {demotion} ({held.says or 'no reason'})")
     return "; ".join(said)

@@ -16,7 +16,7 @@ from remediate.state.store import Store
 from simulator.hastd.metadata import Role
 from simulator.network.carp import State
 from simulator.node import Node
-from tests.campaign.campaign_pair import Ground
+from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.disturbances import HELD_BACK, broken, resume
 from tests.campaign.hostile import log_out, resume_work, takes_back
 from tests.campaign.invariants import serves
@@ -29,167 +29,169 @@ ACCEPTED = 120.0
 """Seconds for which a promotion may be the one whose loss a human has accepted."""
 
 
-def put_right(ground: Ground, chance: random.Random) -> None:
+def put_right(campaign: CampaignPair, chance: random.Random) -> None:
     """Everything works again, and who had died is started: in an order by chance, and not at once, as humans and
     machines do it. What hastwatch has to do meanwhile and afterwards is its own business."""
-    nodes = list(ground.pair.nodes.values())
-    todo = [partial(_heal, ground), *(partial(each, ground, node) for each in STEPS for node in nodes)]
+    nodes = list(campaign.pair.nodes.values())
+    todo = [partial(_heal, campaign), *(partial(each, campaign, node) for each in STEPS for node in nodes)]
     chance.shuffle(todo)
     pauses = [chance.uniform(0, LONGEST) if number in chance.sample(range(len(todo)), PAUSES) else 0.0
               for number in range(len(todo))]  # fmt: skip
     for step, pause in zip(todo, pauses, strict=True):
         step()
-        ground.clock.advance(pause)
+        campaign.clock.advance(pause)
     for node in nodes:  # what an earlier step had to wait for, as a daemon that could not be started yet
         for each in STEPS:
-            each(ground, node)
-    ground.clock.advance(1)
+            each(campaign, node)
+    campaign.clock.advance(1)
     for node in nodes:
-        if node.name in ground.misled:  # for it the checks ask for that (events/table.py), and cron(8) promotes nothing
-            ground.ask(node, Request(Remedy.CONVERGE))
-    if ground.installed is not None:
+        if (
+            node.name in campaign.misled
+        ):  # for it the checks ask for that (events/table.py), and cron(8) promotes nothing
+            campaign.ask(node, Request(Remedy.CONVERGE))
+    if campaign.installed is not None:
         for node in nodes:
-            cleared = failures.clear(Store(str(ground.installed.state / node.name)), "campaign")
+            cleared = failures.clear(Store(str(campaign.installed.state / node.name)), "campaign")
             if cleared:
-                ground.installed.start_worker(node, ConvergeRequest("human clear"))
+                campaign.installed.start_worker(node, ConvergeRequest("human clear"))
 
 
-def give_up_a_copy(ground: Ground) -> None:
+def give_up_a_copy(campaign: CampaignPair) -> None:
     """The documented recovery of a split-brain, step A: the copy of the node that does not serve is given up.
     Where neither does, the other one is promoted."""
-    losing = ground.pair.peer(ground.active)
-    for resource in ground.pair.layout.resources:
-        if ground.state is not None:
-            marker.clear(Store(str(ground.state / losing.name)), resource.name)
+    losing = campaign.pair.peer(campaign.active)
+    for resource in campaign.pair.layout.resources:
+        if campaign.state is not None:
+            marker.clear(Store(str(campaign.state / losing.name)), resource.name)
         losing.run(f"hastctl role init {resource.name}")
         losing.run(f"hastctl create {resource.name}")
         losing.run(f"hastctl role secondary {resource.name}")
-    _promote(ground, ground.pair.peer(losing))
+    _promote(campaign, campaign.pair.peer(losing))
 
 
-def _promote(ground: Ground, keeping: Node) -> None:
+def _promote(campaign: CampaignPair, keeping: Node) -> None:
     """`hastwatch promote --accept-data-loss`, unless the node serves; where the address is not here, it is forced first
     as that command says."""
-    ground.watch.accepted_until = ground.clock.now + ACCEPTED
-    if ground.installed is None or serves(keeping):
+    campaign.watch.accepted_until = campaign.clock.now + ACCEPTED
+    if campaign.installed is None or serves(keeping):
         return
     for vhid in keeping.network.vhids():
         if vhid.state is not State.MASTER:
             keeping.run(f"ifconfig {vhid.layout.interface} vhid {vhid.layout.vhid} state master")
-    ground.installed.start_worker(keeping, ConvergeRequest("human campaign", accept_loss=True))
+    campaign.installed.start_worker(keeping, ConvergeRequest("human campaign", accept_loss=True))
 
 
-def make_anew(ground: Ground) -> bool:
+def make_anew(campaign: CampaignPair) -> bool:
     """What `check_hast` asks for where it says `hast-copy-damaged`: the copy of a standby is made anew; where nobody
     serves, the damaged one, which may be ahead by its counters alone, and what it has and the other copy lacks is given
     up (docs/failover.md). Where the node that serves keeps a damaged copy, or both copies are damaged, a human takes
     the one at the address for the one that counts. Whether there was anything to do."""
-    active, standby = ground.active, ground.pair.peer(ground.active)
+    active, standby = campaign.active, campaign.pair.peer(campaign.active)
     found = False
-    for resource in ground.pair.layout.resources if ground.state is not None else ():
-        here, there = (_is_damaged(ground, node, resource.name) for node in (active, standby))
+    for resource in campaign.pair.layout.resources if campaign.state is not None else ():
+        here, there = (_is_damaged(campaign, node, resource.name) for node in (active, standby))
         anew = [standby] if there and (serves(active) or not here) else []
         anew += [active] if here and not there and not serves(active) else []
         for node in anew:
             found = True
-            renew(ground, node, resource.name)
+            renew(campaign, node, resource.name)
             if not serves(active):
-                ground.given_up_at = ground.clock.now
-                _promote(ground, ground.pair.peer(node))
+                campaign.given_up_at = campaign.clock.now
+                _promote(campaign, campaign.pair.peer(node))
         if here and (there or serves(active)):
             found = True
-            ground.watch.accepted_until = ground.clock.now + ACCEPTED
-            _declare(ground, active, resource.name)
+            campaign.watch.accepted_until = campaign.clock.now + ACCEPTED
+            _declare(campaign, active, resource.name)
     return found
 
 
-def renew_unproven(ground: Ground) -> bool:
+def renew_unproven(campaign: CampaignPair) -> bool:
     """What `check_hast` asks for on the primary where it says `hast-copies-differ`, or of `hast-copy-unproven` that the
     copies cannot be compared: the copy of the standby is made anew. Whether there was anything to do."""
     found = False
-    for resource in ground.pair.layout.resources if ground.state is not None else ():
-        doubt = unproven.known(Store(f"{ground.state}/{ground.active.name}"), resource.name)
+    for resource in campaign.pair.layout.resources if campaign.state is not None else ():
+        doubt = unproven.known(Store(f"{campaign.state}/{campaign.active.name}"), resource.name)
         if doubt is not None and (doubt.differ or doubt.restless):
             found = True
-            renew(ground, ground.pair.peer(ground.active), resource.name)
+            renew(campaign, campaign.pair.peer(campaign.active), resource.name)
     return found
 
 
-def renew(ground: Ground, node: Node, name: str) -> None:
+def renew(campaign: CampaignPair, node: Node, name: str) -> None:
     """As documented: hastctl role init, hastctl create, hastwatch converge; and wait until the primary has noticed. It
     calls the other copy complete until then."""
     for line in ("role init", "create"):
         node.run(f"hastctl {line} {name}")
-    if ground.installed is not None:
-        ground.installed.start_worker(node, ConvergeRequest("human converge"))
-    ground.clock.advance(NOTICED)
+    if campaign.installed is not None:
+        campaign.installed.start_worker(node, ConvergeRequest("human converge"))
+    campaign.clock.advance(NOTICED)
 
 
-def _is_damaged(ground: Ground, node: Node, name: str) -> bool:
-    return ledger.read(Store(f"{ground.state}/{node.name}"), name).damage is not None
+def _is_damaged(campaign: CampaignPair, node: Node, name: str) -> bool:
+    return ledger.read(Store(f"{campaign.state}/{node.name}"), name).damage is not None
 
 
-def _declare(ground: Ground, node: Node, name: str) -> None:
+def _declare(campaign: CampaignPair, node: Node, name: str) -> None:
     def call(context: Context) -> None:
         with suppress(StepFailed):
             damaged.declare_sound(context, name, "campaign")
 
-    if ground.installed is not None:
-        ground.installed.work(node, call)
+    if campaign.installed is not None:
+        campaign.installed.work(node, call)
 
 
-def _heal(ground: Ground) -> None:
-    ground.pair.link.heal()
+def _heal(campaign: CampaignPair) -> None:
+    campaign.pair.link.heal()
 
 
-def _works(ground: Ground, node: Node) -> None:
+def _works(campaign: CampaignPair, node: Node) -> None:
     node.trouble.__init__()  # type: ignore[misc]  # as on the first day
     node.fsck_slowness, node.skew, node.boot_deafness = 1.0, 0.0, 0.0
     node.devd.drop_next = 0
 
 
-def _plugs_in(ground: Ground, node: Node) -> None:
-    broken(ground, "carrier-on", node.name)
+def _plugs_in(campaign: CampaignPair, node: Node) -> None:
+    broken(campaign, "carrier-on", node.name)
 
 
-def _powers_on(ground: Ground, node: Node) -> None:
-    for shutdown in ground.shutdowns:
-        ground.clock.wait(shutdown)
-    ground.clock.wait(node.power_on())
+def _powers_on(campaign: CampaignPair, node: Node) -> None:
+    for shutdown in campaign.shutdowns:
+        campaign.clock.wait(shutdown)
+    campaign.clock.wait(node.power_on())
 
 
-def _ends_left_device(ground: Ground, node: Node) -> None:
+def _ends_left_device(campaign: CampaignPair, node: Node) -> None:
     """What docs/compatibility.md has a human do with the device of a killed worker: umount(8) hangs on it for ever."""
-    for unit, resource in enumerate(ground.pair.layout.resources):
+    for unit, resource in enumerate(campaign.pair.layout.resources):
         known = node.hastd.resources.get(resource.name)
         is_free = known is None or (known.role is not Role.PRIMARY and known.worker is None)
         if node.on and node.sshd_runs and resource.name in node.left and is_free:
             node.run(f"ggatel destroy -f -u {unit}")
 
 
-def _users_leave(ground: Ground, node: Node) -> None:
-    broken(ground, "users-leave", node.name)
+def _users_leave(campaign: CampaignPair, node: Node) -> None:
+    broken(campaign, "users-leave", node.name)
 
 
-def _ends_users(ground: Ground, node: Node) -> None:
+def _ends_users(campaign: CampaignPair, node: Node) -> None:
     for mount in node.filesystems.mounts.values():
         for process in list(mount.users):
             node.processes.signal(process, 9)
 
 
-def _start_again(ground: Ground, node: Node) -> None:
+def _start_again(campaign: CampaignPair, node: Node) -> None:
     """Who starts hastd again runs `hastwatch converge` afterwards: the daemon begins in role init and calls nobody. A
     node that still boots starts its daemons itself, and nobody can log in there yet."""
     for name in ("devd", "hastd"):
         if node.on and node.sshd_runs and node.run(f"service {name} onestatus").status:
             node.run(f"service {name} onestart")
-            if ground.installed is not None:
-                ground.installed.start_worker(node, ConvergeRequest("human converge"))
+            if campaign.installed is not None:
+                campaign.installed.start_worker(node, ConvergeRequest("human converge"))
 
 
-def _give_back(ground: Ground, node: Node) -> None:
+def _give_back(campaign: CampaignPair, node: Node) -> None:
     """Take back what a human added to the demotion, where the node was not booted since."""
-    if ground.by_hand.pop(node.name, None) is node.kernel:
+    if campaign.by_hand.pop(node.name, None) is node.kernel:
         node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
 
 

@@ -1,7 +1,7 @@
 """A round of a campaign as it is drawn: the cause of a failover, disturbances about that time, requests of monitoring.
 
-What there is to draw from is data: `disturbances.py` and `hostile.py`. Everything in a round is fixed when it is drawn, so
-that it can be played again, and again with a part of it left out (`shrink.py`).
+What there is to draw from is data: `disturbances.py` and `hostile.py`. Everything in a round is fixed when it is drawn,
+so that it can be played again, and again with a part of it left out (`shrink.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tests.campaign.repair_requests import Ask, asked_after, asked_wrongly
 
 if TYPE_CHECKING:
     from simulator.node import Node
-    from tests.campaign.campaign_pair import Ground
+    from tests.campaign.campaign_pair import CampaignPair
 
-Happens = Callable[["Ground", "Node"], None]
+Happens = Callable[["CampaignPair", "Node"], None]
 
 
 class Kind(NamedTuple):
@@ -36,7 +36,7 @@ class Disturbance(NamedTuple):
     or only a human does. `harmless`: a planned handover must lose nothing all the same."""
 
     name: str
-    begins: Callable[[Ground, Node, random.Random], None]
+    begins: Callable[[CampaignPair, Node, random.Random], None]
     ends: Happens | None = None
     harmless: bool = False
 

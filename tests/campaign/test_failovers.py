@@ -15,7 +15,7 @@ from simulator.faults.faults import inflict
 from simulator.hastd.component import DeviceWrite
 from tests.campaign import failovers
 from tests.campaign.bit_flips import BITS_FLIP
-from tests.campaign.campaign_pair import Ground, Missing
+from tests.campaign.campaign_pair import CampaignPair, Missing
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
 from tests.campaign.invariants import Violation, held_back, serves
 from tests.campaign.operator_repairs import put_right, renew_unproven
@@ -43,47 +43,47 @@ def test_the_same_seed_gives_the_same_failovers() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.planned], ids=lambda kind: kind.name)
 def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path: Path, kind: Kind) -> None:
-    ground = Ground(1, tmp_path)
-    before = ground.active
-    play(ground, PLANNED._replace(kind=kind))
-    assert (ground.active is before) is (kind.name == "reboot of the only node")
-    assert recovered(ground) == ""
-    assert ground.missing() == set()
-    ground.close()
+    campaign = CampaignPair(1, tmp_path)
+    before = campaign.active
+    play(campaign, PLANNED._replace(kind=kind))
+    assert (campaign.active is before) is (kind.name == "reboot of the only node")
+    assert recovered(campaign) == ""
+    assert campaign.missing() == set()
+    campaign.close()
 
 
 def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and_is_caught() -> None:
-    ground = Ground(1, None)
+    campaign = CampaignPair(1, None)
     made = PLANNED._replace(kind=BY_NAME["demotion by hand"])
-    play(ground, made)
-    lost = ground.missing()
+    play(campaign, made)
+    lost = campaign.missing()
     assert {each.cause for each in lost} == {Cause.STEPS}
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, lost)
     assert sum(documented(seed=1, count=2).missing.values()) > 20
-    ground.close()
+    campaign.close()
 
 
 def test_the_last_node_shuts_down_and_loses_nothing(tmp_path: Path) -> None:
-    ground = Ground(1, tmp_path)
-    play(ground, PLANNED._replace(kind=BY_NAME["last node shuts down"]))
-    assert recovered(ground) == ""
-    assert ground.missing() == set()
-    ground.close()
+    campaign = CampaignPair(1, tmp_path)
+    play(campaign, PLANNED._replace(kind=BY_NAME["last node shuts down"]))
+    assert recovered(campaign) == ""
+    assert campaign.missing() == set()
+    campaign.close()
 
 
 def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_what_it_loses() -> None:
     """Without hastwatch rc(8) stops hastd under the mount. No delay of UFS hides that any more."""
-    ground = Ground(1, None)
+    campaign = CampaignPair(1, None)
     made = PLANNED._replace(kind=BY_NAME["last node shuts down"])
-    play(ground, made)
-    put_right(ground, random.Random(1))
-    ground.clock.advance(60)
-    lost = ground.missing()
+    play(campaign, made)
+    put_right(campaign, random.Random(1))
+    campaign.clock.advance(60)
+    lost = campaign.missing()
     assert Cause.STEPS in {each.cause for each in lost}
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, {each for each in lost if each.cause is Cause.STEPS})
-    ground.close()
+    campaign.close()
 
 
 @pytest.mark.parametrize(("seconds", "cause"), [(1.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
@@ -91,36 +91,36 @@ def test_a_cable_that_was_back_too_late_to_be_known_is_measured_by_the_order_for
     seconds: float, cause: Cause
 ) -> None:
     """Not by the end of the worker, which takes longer on a busy node."""
-    ground = Ground(1, None)
-    active = ground.active
-    for node in ground.pair.nodes.values():
+    campaign = CampaignPair(1, None)
+    active = campaign.active
+    for node in campaign.pair.nodes.values():
         node.programs.clear()
-    inflict(ground.pair, "carrier-off", active.name)
-    ground.clock.advance(3)
-    inflict(ground.pair, "carrier-on", active.name)
-    ground.came_back.append(ground.clock.now)
-    ground.clock.advance(seconds)
-    ground.clock.after(0.1, lambda: is_busy(active))
+    inflict(campaign.pair, "carrier-off", active.name)
+    campaign.clock.advance(3)
+    inflict(campaign.pair, "carrier-on", active.name)
+    campaign.came_back.append(campaign.clock.now)
+    campaign.clock.advance(seconds)
+    campaign.clock.after(0.1, lambda: is_busy(active))
     active.run("hastctl role secondary home")
     on_one_disk = Cause.REPLICATION  # nobody serves it now, and nothing of it is lost
-    assert {each.cause for each in ground.missing()} - {on_one_disk} == {cause}
-    ground.close()
+    assert {each.cause for each in campaign.missing()} - {on_one_disk} == {cause}
+    campaign.close()
 
 
 def test_two_nodes_that_serve_are_caught_at_the_moment_when_the_second_begins(tmp_path: Path) -> None:
-    ground = Ground(1, tmp_path)
-    standby = ground.pair.peer(ground.active)
-    ground.installed = None
-    for node in ground.pair.nodes.values():
+    campaign = CampaignPair(1, tmp_path)
+    standby = campaign.pair.peer(campaign.active)
+    campaign.installed = None
+    for node in campaign.pair.nodes.values():
         node.programs.clear()  # no hook interferes
-    inflict(ground.pair, "cut")
-    ground.clock.advance(5)
+    inflict(campaign.pair, "cut")
+    campaign.clock.advance(5)
     standby.run("route -n add -host 10.1.101.3 127.0.0.1 -reject; hastctl role primary home")  # else the device waits
-    ground.clock.advance(1)
+    campaign.clock.advance(1)
     standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
     with pytest.raises(Violation, match="two nodes serve"):
         standby.run("service nfsd onestart")
-    ground.close()
+    campaign.close()
 
 
 def test_a_write_that_is_missing_after_an_undisturbed_handover_is_a_violation_whatever_its_cause() -> None:
@@ -133,18 +133,18 @@ def test_a_write_that_is_missing_after_an_undisturbed_handover_is_a_violation_wh
 
 
 def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> None:
-    ground = Ground(1, tmp_path)
-    standby = ground.pair.peer(ground.active)
-    inflict(ground.pair, "clock-skew", standby.name, "300")
-    play(ground, PLANNED)
-    assert ground.active is standby
-    inflict(ground.pair, "clock-skew", standby.name, "0")
-    assert ground.installed is not None
-    context = ground.installed.context(standby)
-    task = ground.clock.run_task(lambda: converge(context, ConvergeRequest("human root")))
-    ground.clock.advance(5)
+    campaign = CampaignPair(1, tmp_path)
+    standby = campaign.pair.peer(campaign.active)
+    inflict(campaign.pair, "clock-skew", standby.name, "300")
+    play(campaign, PLANNED)
+    assert campaign.active is standby
+    inflict(campaign.pair, "clock-skew", standby.name, "0")
+    assert campaign.installed is not None
+    context = campaign.installed.context(standby)
+    task = campaign.clock.run_task(lambda: converge(context, ConvergeRequest("human root")))
+    campaign.clock.advance(5)
     assert task.value is not None and task.value.result is Result.IN_PLACE
-    ground.close()
+    campaign.close()
 
 
 def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clients_reach_both_nodes() -> None:
@@ -162,58 +162,58 @@ def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:
 
 
 def test_what_monitoring_asks_for_is_done_while_a_failover_goes_on(tmp_path: Path) -> None:
-    ground = Ground(1, tmp_path)
+    campaign = CampaignPair(1, tmp_path)
     asks = (Ask(Request(Remedy.DEVD), 1.0, 1), Ask(Request(Remedy.DEVD, Held.DOWNTIME), 1.0, 0))
-    inflict(ground.pair, "kill", ground.pair.peer(ground.active).name, "devd")
-    play(ground, PLANNED._replace(asks=asks))
-    assert ground.repairs == {"devd: helped": 1, "devd: downtime": 1}
-    assert recovered(ground) == "" and ground.missing() == set()
-    ground.close()
+    inflict(campaign.pair, "kill", campaign.pair.peer(campaign.active).name, "devd")
+    play(campaign, PLANNED._replace(asks=asks))
+    assert campaign.repairs == {"devd: helped": 1, "devd: downtime": 1}
+    assert recovered(campaign) == "" and campaign.missing() == set()
+    campaign.close()
 
 
 def test_monitoring_has_a_promotion_made_up_for_whose_event_was_lost(tmp_path: Path) -> None:
     """The node that had served cannot take the address back: a write has failed on its disk."""
-    ground = Ground(1, tmp_path)
+    campaign = CampaignPair(1, tmp_path)
     events = (Event(DISTURBED["event dropped"], -0.4, 1, 5.0), Event(DISTURBED["disk fails writes"], -0.3, 0, 50.0))
-    play(ground, PLANNED._replace(kind=BY_NAME["demotion by hand"], events=events))
-    assert recovered(ground) == ""
-    assert ground.repairs == {"converge: helped": 1}
-    ground.close()
+    play(campaign, PLANNED._replace(kind=BY_NAME["demotion by hand"], events=events))
+    assert recovered(campaign) == ""
+    assert campaign.repairs == {"converge: helped": 1}
+    campaign.close()
 
 
 def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_path: Path) -> None:
     """Clients' writes have failed on both disks, and one was underway when the connection was lost."""
-    ground = Ground(1, tmp_path)
-    inflict(ground.pair, "cut-replication")
+    campaign = CampaignPair(1, tmp_path)
+    inflict(campaign.pair, "cut-replication")
     underway = DeviceWrite(20, frozenset({Piece(7777, Part.CONTENT)}))
-    ground.active.hastd.device_write("home", underway, Completion())
-    ground.clock.advance(25)
-    inflict(ground.pair, "disk-fails-writes", ground.active.name)
-    ground.clock.advance(30)
-    inflict(ground.pair, "disk-ok", ground.active.name)
-    inflict(ground.pair, "heal")
-    ground.clock.advance(200)
-    assert held_back(ground).endswith("(home: incomplete copy)")
-    assert renew_unproven(ground) and not _renewed_again(ground)
-    assert recovered(ground) == ""
-    ground.close()
+    campaign.active.hastd.device_write("home", underway, Completion())
+    campaign.clock.advance(25)
+    inflict(campaign.pair, "disk-fails-writes", campaign.active.name)
+    campaign.clock.advance(30)
+    inflict(campaign.pair, "disk-ok", campaign.active.name)
+    inflict(campaign.pair, "heal")
+    campaign.clock.advance(200)
+    assert held_back(campaign).endswith("(home: incomplete copy)")
+    assert renew_unproven(campaign) and not _renewed_again(campaign)
+    assert recovered(campaign) == ""
+    campaign.close()
 
 
-def _renewed_again(ground: Ground) -> bool:
-    ground.clock.advance(120)
-    return renew_unproven(ground)
+def _renewed_again(campaign: CampaignPair) -> bool:
+    campaign.clock.advance(120)
+    return renew_unproven(campaign)
 
 
 def test_a_human_ends_the_device_of_a_killed_worker_under_a_hanging_unmount(tmp_path: Path) -> None:
-    ground = Ground(1, tmp_path)
-    active = ground.active
+    campaign = CampaignPair(1, tmp_path)
+    active = campaign.active
     for process in ("worker", "hastd"):
-        inflict(ground.pair, "kill", active.name, process)
-    ground.clock.advance(200)
-    assert serves(ground.pair.peer(active)) and active.left and active.filesystems.mounts
-    assert recovered(ground) == ""
+        inflict(campaign.pair, "kill", active.name, process)
+    campaign.clock.advance(200)
+    assert serves(campaign.pair.peer(active)) and active.left and active.filesystems.mounts
+    assert recovered(campaign) == ""
     assert not active.left
-    ground.close()
+    campaign.close()
 
 
 def test_a_campaign_prints_its_seed_its_figures_and_what_the_documented_hook_loses(

@@ -16,7 +16,7 @@ from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of
 from simulator.faults.faults import inflict
 from tests.campaign.bit_flips import BITS_FLIP, compared
-from tests.campaign.campaign_pair import GIVEN_UP, Ground
+from tests.campaign.campaign_pair import GIVEN_UP, CampaignPair
 from tests.campaign.failovers import BY_NAME, play, recovered, row
 from tests.campaign.hostile import OUTSIDE
 from tests.campaign.intruder import Intruder
@@ -38,190 +38,194 @@ SWITCHOVER = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground(1, tmp_path)
+def campaign(tmp_path: Path) -> CampaignPair:
+    return CampaignPair(1, tmp_path)
 
 
-def nobody_acts_on(ground: Ground) -> None:
+def nobody_acts_on(campaign: CampaignPair) -> None:
     """No hook, no cron(8), no monitoring from now on."""
-    for node in ground.pair.nodes.values():
+    for node in campaign.pair.nodes.values():
         node.hastwatch = None
         node.programs.clear()
-    assert ground.installed is not None
-    ground.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]
+    assert campaign.installed is not None
+    campaign.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]
 
 
-def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(ground: Ground) -> None:
-    active, standby = ground.active, ground.pair.peer(ground.active)
-    inflict(ground.pair, "cut-replication")
-    ground.clock.advance(40)
-    for node in ground.pair.nodes.values():
+def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(campaign: CampaignPair) -> None:
+    active, standby = campaign.active, campaign.pair.peer(campaign.active)
+    inflict(campaign.pair, "cut-replication")
+    campaign.clock.advance(40)
+    for node in campaign.pair.nodes.values():
         node.programs.clear()  # no hook interferes
     active.run("service nfsd onestop; umount /hast/home; hastctl role secondary home")
     standby.run("hastctl role primary home")
-    ground.clock.advance(11)
+    campaign.clock.advance(11)
     with pytest.raises(Violation, match=r"lacks \d+ acknowledged writes of nfs001, .* \(it could ask\)"):
         standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
-    ground.close()
+    campaign.close()
 
 
 @pytest.mark.parametrize(("alone", "caught"), [(1.0, False), (UNNOTICED + 30, True)])
 def test_a_node_that_cannot_ask_has_to_know_that_it_lacks_writes_unless_the_other_one_died_soon_after_them(
-    ground: Ground, alone: float, caught: bool
+    campaign: CampaignPair, alone: float, caught: bool
 ) -> None:
     """The dead one boots again, and can be asked nothing: what it boots for has no part in what there was to notice."""
-    active, standby = ground.active, ground.pair.peer(ground.active)
-    nobody_acts_on(ground)
-    inflict(ground.pair, "kill", standby.name, "hastd")
-    ground.clock.advance(1 + alone)
+    active, standby = campaign.active, campaign.pair.peer(campaign.active)
+    nobody_acts_on(campaign)
+    inflict(campaign.pair, "kill", standby.name, "hastd")
+    campaign.clock.advance(1 + alone)
     active.power_off()
-    inflict(ground.pair, "cut-management")
-    ground.clock.advance(UNNOTICED)
-    ground.clock.wait(active.power_on())
-    ground.clock.advance(UNNOTICED)
+    inflict(campaign.pair, "cut-management")
+    campaign.clock.advance(UNNOTICED)
+    campaign.clock.wait(active.power_on())
+    campaign.clock.advance(UNNOTICED)
     standby.run("service hastd onestart; hastctl role primary home")
-    ground.clock.advance(11)
+    campaign.clock.advance(11)
     with pytest.raises(Violation, match=r"lacks \d+ acknowledged .* s old$") if caught else nullcontext():
         standby.run("fsck -t ufs -p /dev/hast/home; chflags noschg /hast/home; mount /dev/hast/home /hast/home")
     assert disk_of(active, "home").pieces() - disk_of(standby, "home").pieces()
-    ground.close()
+    campaign.close()
 
 
-def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(ground: Ground) -> None:
-    active = ground.active
-    nobody_acts_on(ground)
-    ground.pair.peer(active).power_off()
+def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(campaign: CampaignPair) -> None:
+    active = campaign.active
+    nobody_acts_on(campaign)
+    campaign.pair.peer(active).power_off()
     active.run("service nfsd onestop")
-    assert could_serve(ground, active)
+    assert could_serve(campaign, active)
     with pytest.raises(Violation, match="nobody has served for 150 s although nfs001 could"):
-        ground.clock.advance(BOUND + 20)
-    ground.close()
+        campaign.clock.advance(BOUND + 20)
+    campaign.close()
 
 
-def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(ground: Ground) -> None:
-    assert ground.state is not None
-    active, store = ground.active, Store(str(ground.state / ground.active.name))
-    nobody_acts_on(ground)
+def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(campaign: CampaignPair) -> None:
+    assert campaign.state is not None
+    active, store = campaign.active, Store(str(campaign.state / campaign.active.name))
+    nobody_acts_on(campaign)
     failures.note(store, "home", active.now, "of a test")
-    assert could_serve(ground, active)
+    assert could_serve(campaign, active)
     failures.note(store, "home", active.now, "of a test")
-    assert not could_serve(ground, active)  # a human has to look
-    ground.close()
+    assert not could_serve(campaign, active)  # a human has to look
+    campaign.close()
 
 
-def test_a_node_is_not_expected_to_hear_of_the_address_while_its_devd_is_dead(ground: Ground) -> None:
-    standby = ground.pair.peer(ground.active)
-    inflict(ground.pair, "kill", standby.name, "devd")
-    assert could_serve(ground, standby)  # nothing has happened that it would have to hear of
-    ground.active.power_off()
-    ground.clock.advance(BOUND + 20)
-    assert holds_address(standby) and not could_serve(ground, standby)
+def test_a_node_is_not_expected_to_hear_of_the_address_while_its_devd_is_dead(campaign: CampaignPair) -> None:
+    standby = campaign.pair.peer(campaign.active)
+    inflict(campaign.pair, "kill", standby.name, "devd")
+    assert could_serve(campaign, standby)  # nothing has happened that it would have to hear of
+    campaign.active.power_off()
+    campaign.clock.advance(BOUND + 20)
+    assert holds_address(standby) and not could_serve(campaign, standby)
     standby.run("service devd onestart")
-    assert could_serve(ground, standby)
-    ground.clock.advance(30)
+    assert could_serve(campaign, standby)
+    campaign.clock.advance(30)
     assert serves(standby)
-    ground.close()
+    campaign.close()
 
 
-def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(ground: Ground) -> None:
-    active, standby = ground.active, ground.pair.peer(ground.active)
-    inflict(ground.pair, "fsck-fails", standby.name, "home", "1")
-    inflict(ground.pair, "slow-fsck", standby.name, "300")
+def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(campaign: CampaignPair) -> None:
+    active, standby = campaign.active, campaign.pair.peer(campaign.active)
+    inflict(campaign.pair, "fsck-fails", standby.name, "home", "1")
+    inflict(campaign.pair, "slow-fsck", standby.name, "300")
     active.power_off()
-    ground.clock.advance(60)
-    ground.clock.wait(active.power_on())
-    ground.clock.advance(BOUND + 20)
-    assert could_serve(ground, active) and checks_in_full(ground)
-    while checks_in_full(ground):
-        ground.clock.advance(1)
-    ground.clock.advance(10)
+    campaign.clock.advance(60)
+    campaign.clock.wait(active.power_on())
+    campaign.clock.advance(BOUND + 20)
+    assert could_serve(campaign, active) and checks_in_full(campaign)
+    while checks_in_full(campaign):
+        campaign.clock.advance(1)
+    campaign.clock.advance(10)
     assert serves(standby)
-    nobody_acts_on(ground)
+    nobody_acts_on(campaign)
     standby.run("service nfsd onestop")
     with pytest.raises(Violation, match="nobody has served for 150 s although"):
-        ground.clock.advance(BOUND + 20)
-    ground.close()
+        campaign.clock.advance(BOUND + 20)
+    campaign.close()
 
 
 def test_clients_whose_address_the_other_master_has_taken_while_carp_is_cut_are_no_clients_that_hang(
-    ground: Ground,
+    campaign: CampaignPair,
 ) -> None:
-    inflict(ground.pair, "cut-carp")
-    ground.clock.advance(HANGS + 60)
-    assert ground.clients.unanswered_for() > HANGS and serves(ground.active)
-    ground.close()
+    inflict(campaign.pair, "cut-carp")
+    campaign.clock.advance(HANGS + 60)
+    assert campaign.clients.unanswered_for() > HANGS and serves(campaign.active)
+    campaign.close()
 
 
-def test_a_signal_to_a_process_that_is_none_of_ours_is_caught(ground: Ground) -> None:
-    node = ground.active
-    inflict(ground.pair, "user-process", node.name, "/usr/sbin/mountd")
+def test_a_signal_to_a_process_that_is_none_of_ours_is_caught(campaign: CampaignPair) -> None:
+    node = campaign.active
+    inflict(campaign.pair, "user-process", node.name, "/usr/sbin/mountd")
     theirs = max(node.processes.by_pid)
-    inflict(ground.pair, "busy", node.name, "home")
+    inflict(campaign.pair, "busy", node.name, "home")
     node.run(f"kill {max(node.processes.by_pid)}; kill -HUP {node.processes.named('mountd')[0].pid}")
-    ground.clock.advance(1)
+    campaign.clock.advance(1)
     with pytest.raises(Violation, match="a signal is sent to '/usr/sbin/mountd' of jane"):
         node.run(f"kill {theirs}; sleep 1")
-    ground.close()
+    campaign.close()
 
 
-def test_a_node_that_is_held_back_though_all_is_well_is_caught(ground: Ground) -> None:
-    assert held_back(ground) == ""
-    inflict(ground.pair, "demote", ground.pair.peer(ground.active).name, "7")
-    assert held_back(ground) == "nfs002 is demoted by 7 (no reason)"
+def test_a_node_that_is_held_back_though_all_is_well_is_caught(campaign: CampaignPair) -> None:
+    assert held_back(campaign) == ""
+    inflict(campaign.pair, "demote", campaign.pair.peer(campaign.active).name, "7")
+    assert held_back(campaign) == "nfs002 is demoted by 7 (no reason)"
     with pytest.raises(Violation, match="130 s after all is well again nfs002 is demoted by 7"):
-        recovered(ground)
-    ground.close()
+        recovered(campaign)
+    campaign.close()
 
 
-def test_a_setting_that_a_transition_left_is_caught(ground: Ground) -> None:
-    ground.pair.nodes["nfs002"].run("sysctl net.inet.tcp.blackhole=2")
-    assert held_back(ground) == "nfs002 has net.inet.tcp.blackhole=2"
-    ground.close()
+def test_a_setting_that_a_transition_left_is_caught(campaign: CampaignPair) -> None:
+    campaign.pair.nodes["nfs002"].run("sysctl net.inet.tcp.blackhole=2")
+    assert held_back(campaign) == "nfs002 has net.inet.tcp.blackhole=2"
+    campaign.close()
 
 
-def test_a_client_that_nobody_wakes_is_caught(ground: Ground) -> None:
-    ground.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
-    ground.clock.advance(RHYTHM + 0.02 - ground.clients.unanswered_for())  # the next call has arrived at the server
-    ground.active.power_off()
+def test_a_client_that_nobody_wakes_is_caught(campaign: CampaignPair) -> None:
+    campaign.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
+    campaign.clock.advance(RHYTHM + 0.02 - campaign.clients.unanswered_for())  # the next call has arrived at the server
+    campaign.active.power_off()
     with pytest.raises(Violation, match=r"a client has waited for 9. s although nfs002 serves"):
-        ground.clock.advance(200)
-    ground.close()
+        campaign.clock.advance(200)
+    campaign.close()
 
 
 HARMLESS = [each for each in OUTSIDE if each.harmless]
 
 
 @pytest.mark.parametrize("disturbance", HARMLESS, ids=lambda disturbance: disturbance.name)
-def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(ground: Ground, disturbance: Disturbance) -> None:
+def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(
+    campaign: CampaignPair, disturbance: Disturbance
+) -> None:
     events = tuple(Event(disturbance, -2.0, node, 20.0, 1) for node in (0, 1))
-    play(ground, SWITCHOVER._replace(events=events))
-    assert recovered(ground) == ""
-    assert ground.missing() == set()
-    ground.close()
+    play(campaign, SWITCHOVER._replace(events=events))
+    assert recovered(campaign) == ""
+    assert campaign.missing() == set()
+    campaign.close()
 
 
 @pytest.mark.parametrize(("number", "at"), [(1, -2.0), (0, 20.0), (1, 20.0)])
 def test_bits_that_flip_are_no_fault_of_who_serves_them_and_a_comparison_finds_them_all(
-    ground: Ground, number: int, at: float
+    campaign: CampaignPair, number: int, at: float
 ) -> None:
     """On the standby that takes over, and after that on either node."""
     flip = Event(BITS_FLIP, at, number, 0.0)
-    before = ground.active, ground.pair.peer(ground.active)
-    play(ground, SWITCHOVER._replace(events=(flip,)))
-    assert ground.active is before[1] and disk_of(before[number], "home").flips
-    recovered(ground)
+    before = campaign.active, campaign.pair.peer(campaign.active)
+    play(campaign, SWITCHOVER._replace(events=(flip,)))
+    assert campaign.active is before[1] and disk_of(before[number], "home").flips
+    recovered(campaign)
     assert disk_of(before[0], "home").flips == disk_of(before[1], "home").flips, "the copies are the same again"
-    assert all(each.cause in GIVEN_UP for each in ground.missing())
-    ground.close()
+    assert all(each.cause in GIVEN_UP for each in campaign.missing())
+    campaign.close()
 
 
-def test_a_comparison_that_overlooks_what_differs_is_caught(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    standby = disk_of(ground.pair.peer(ground.active), "home")
+def test_a_comparison_that_overlooks_what_differs_is_caught(
+    campaign: CampaignPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standby = disk_of(campaign.pair.peer(campaign.active), "home")
     standby.flip(min(standby.extents), 1)
     monkeypatch.setattr("tests.campaign.bit_flips.verify", lambda *asked: verify(*asked)._replace(numbers=()))
     with pytest.raises(Violation, match="verify finds that"):
-        compared(ground)
-    ground.close()
+        compared(campaign)
+    campaign.close()
 
 
 def test_an_intruder_locks_what_everybody_may_read_and_nothing_else(tmp_path: Path) -> None:
@@ -243,7 +247,7 @@ def test_an_intruder_locks_what_everybody_may_read_and_nothing_else(tmp_path: Pa
 
 
 def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
-    bad = Kind("bad", lambda ground, node: None)
+    bad = Kind("bad", lambda campaign, node: None)
     events = tuple(Event(each, 0.0, 0, 1.0) for each in OUTSIDE[:3])
     made = (*[SWITCHOVER] * 5, SWITCHOVER._replace(kind=bad, events=events), SWITCHOVER)
     played = 0

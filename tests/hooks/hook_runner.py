@@ -32,8 +32,8 @@ esac
 """
 
 
-class Place:
-    """A directory with a node, a state directory and a syslog."""
+class HookRunner:
+    """Runs hooks: a directory with a node, a state directory and a syslog."""
 
     def __init__(self, directory: Path, syslog: socket.socket) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Place:
         self._syslog = syslog
 
     def hook(self, module: str, *words: str, largest_file: int = -1) -> subprocess.CompletedProcess[str]:
-        """A hook with its own words, and options for this place in front."""
+        """A hook with its own words, and options for this node in front."""
         options = ["--state-dir", str(self.state), "--via", str(self.via)]
         return self.bare(module, *options, *words, largest_file=largest_file)
 
@@ -99,12 +99,12 @@ def awaited(condition: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def place_in(directory: Path) -> Iterator[Place]:
-    """A place whose syslog is heard as long as it lasts."""
+def hook_runner_in(directory: Path) -> Iterator[HookRunner]:
+    """One whose syslog is heard as long as it lasts."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
         syslog.bind(str(directory / "log"))
         syslog.settimeout(LIMIT)
-        yield Place(directory, syslog)
+        yield HookRunner(directory, syslog)
 
 
 def _limit(largest_file: int) -> None:

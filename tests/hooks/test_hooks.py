@@ -13,7 +13,7 @@ import pytest
 from checks import VERSION
 from remediate.state import events
 from remediate.state.store import Store
-from tests.hooks.hook_runner import Place, awaited, place_in
+from tests.hooks.hook_runner import HookRunner, awaited, hook_runner_in
 from tests.state.child import ROOT
 
 HOOKS = ("carp_hast_switch", "hast_event")
@@ -21,15 +21,15 @@ NAMES = {"carp_hast_switch": "carp-hast-switch", "hast_event": "hastwatch-hast-e
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with place_in(tmp_path) as made:
+def place(tmp_path: Path) -> Iterator[HookRunner]:
+    with hook_runner_in(tmp_path) as made:
         yield made
 
 
 # --- what is noted -------------------------------------------------------------------------------------------
 
 
-def test_a_carp_event_is_noted_and_a_worker_converges(place: Place) -> None:
+def test_a_carp_event_is_noted_and_a_worker_converges(place: HookRunner) -> None:
     called = place.hook("carp_hast_switch", "2@vlan0.100", "MASTER")
     assert (called.returncode, called.stdout, called.stderr) == (0, "", "")
     seen = events.read(Store(str(place.state)))
@@ -41,7 +41,7 @@ def test_a_carp_event_is_noted_and_a_worker_converges(place: Place) -> None:
     assert (entry.event, entry.why, entry.node) == ("refused", "devd 2@vlan0.100 MASTER", "nfs001")
 
 
-def test_the_hook_returns_while_its_worker_is_still_at_work(place: Place) -> None:
+def test_the_hook_returns_while_its_worker_is_still_at_work(place: HookRunner) -> None:
     os.mkfifo(place.directory / "hold")
     assert place.hook("carp_hast_switch", "2@em0", "BACKUP").returncode == 0
     assert awaited(lambda: len(place.asked()) > 3)
@@ -52,7 +52,7 @@ def test_the_hook_returns_while_its_worker_is_still_at_work(place: Place) -> Non
     assert "could not be looked at" in place.said(1)[0]
 
 
-def test_hooks_at_once_are_all_noted(place: Place) -> None:
+def test_hooks_at_once_are_all_noted(place: HookRunner) -> None:
     command = [sys.executable, "-m", "hooks.carp_hast_switch", "--state-dir", str(place.state), "--via", str(place.via)]
     started = [
         subprocess.Popen([*command, f"{vhid}@em0", "BACKUP"], cwd=ROOT, env=place.environment()) for vhid in range(1, 5)
@@ -64,7 +64,7 @@ def test_hooks_at_once_are_all_noted(place: Place) -> None:
     assert {entry.event for entry in place.journal()} == {"refused"}
 
 
-def test_the_event_of_the_self_test_is_noted_and_nothing_is_started(place: Place) -> None:
+def test_the_event_of_the_self_test_is_noted_and_nothing_is_started(place: HookRunner) -> None:
     assert place.hook("carp_hast_switch", "lo9123", "self-test").returncode == 0
     seen = events.read(Store(str(place.state)))
     assert (seen.seq, [test.token for test in seen.self_tests]) == (0, ["lo9123"])
@@ -72,7 +72,7 @@ def test_the_event_of_the_self_test_is_noted_and_nothing_is_started(place: Place
     assert len(place.asked()) == 1  # its name
 
 
-def test_an_event_of_hastd_is_the_workers_work(place: Place) -> None:
+def test_an_event_of_hastd_is_the_workers_work(place: HookRunner) -> None:
     called = place.hook("hast_event", "syncdone", "home")
     assert (called.returncode, called.stdout, called.stderr) == (0, "", "")
     (line,) = place.said(1)
@@ -105,7 +105,7 @@ def test_an_event_of_hastd_is_the_workers_work(place: Place) -> None:
         ("hast_event", ["split-brain"]),
     ],
 )
-def test_wrong_arguments_are_2_one_entry_and_one_line_of_syslog(place: Place, hook: str, words: list[str]) -> None:
+def test_wrong_arguments_are_2_one_entry_and_one_line_of_syslog(place: HookRunner, hook: str, words: list[str]) -> None:
     called = place.hook(hook, *words)
     assert (called.returncode, called.stdout) == (2, "")
     assert called.stderr.startswith(f"{NAMES[hook]}: ")
@@ -117,7 +117,7 @@ def test_wrong_arguments_are_2_one_entry_and_one_line_of_syslog(place: Place, ho
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_without_arguments_the_usage_is_said_and_nothing_done(place: Place, hook: str) -> None:
+def test_without_arguments_the_usage_is_said_and_nothing_done(place: HookRunner, hook: str) -> None:
     called = place.bare(hook)
     assert (called.returncode, called.stdout) == (2, "")
     assert called.stderr.startswith(f"usage: {NAMES[hook]} [options] ")
@@ -126,7 +126,7 @@ def test_without_arguments_the_usage_is_said_and_nothing_done(place: Place, hook
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_help_and_version_are_answered(place: Place, hook: str) -> None:
+def test_help_and_version_are_answered(place: HookRunner, hook: str) -> None:
     helped = place.bare(hook, "--help")
     assert (helped.returncode, helped.stderr, helped.stdout.partition("[")[0]) == (0, "", f"usage: {NAMES[hook]} ")
     assert "exit status: 0 noted" in helped.stdout
@@ -144,7 +144,7 @@ BROKEN = {
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_configuration_is_78_one_line_of_syslog_and_touches_nothing(
-    place: Place, hook: str, what: str
+    place: HookRunner, hook: str, what: str
 ) -> None:
     text, mode = BROKEN[what]
     config = place.directory / "hastwatch.toml"
@@ -159,7 +159,7 @@ def test_a_broken_configuration_is_78_one_line_of_syslog_and_touches_nothing(
     assert set(os.listdir(place.state)) == {"journal.jsonl", ".journal.jsonl.lock"}
 
 
-def test_a_configuration_that_cannot_be_read_is_refused(place: Place) -> None:
+def test_a_configuration_that_cannot_be_read_is_refused(place: HookRunner) -> None:
     called = place.hook("carp_hast_switch", "--config", str(place.directory), "2@em0", "MASTER")
     assert (called.returncode, place.asked()) == (78, [])
     assert "nothing is done" in place.said(1)[0]
@@ -168,7 +168,7 @@ def test_a_configuration_that_cannot_be_read_is_refused(place: Place) -> None:
 # --- a state directory that fails ----------------------------------------------------------------------------
 
 
-def test_with_an_unusable_state_directory_the_worker_looks_all_the_same_and_says_so(place: Place) -> None:
+def test_with_an_unusable_state_directory_the_worker_looks_all_the_same_and_says_so(place: HookRunner) -> None:
     place.state.write_text("")
     assert place.hook("carp_hast_switch", "2@em0", "MASTER").returncode == 73
     noted, silent, looked, refused = place.said(4)
@@ -179,7 +179,7 @@ def test_with_an_unusable_state_directory_the_worker_looks_all_the_same_and_says
     assert all(line.endswith("not a directory)") for line in (noted, silent, looked, refused))
 
 
-def test_a_full_state_directory_is_said_and_the_worker_looks_all_the_same(place: Place) -> None:
+def test_a_full_state_directory_is_said_and_the_worker_looks_all_the_same(place: HookRunner) -> None:
     called = place.hook("carp_hast_switch", "2@em0", "MASTER", largest_file=0)
     assert called.returncode == 73
     noted, refused = place.said(2)
@@ -189,7 +189,7 @@ def test_a_full_state_directory_is_said_and_the_worker_looks_all_the_same(place:
     assert events.read(Store(str(place.state))).vhids == {}
 
 
-def test_a_self_test_that_cannot_be_noted_is_said_and_starts_nothing(place: Place) -> None:
+def test_a_self_test_that_cannot_be_noted_is_said_and_starts_nothing(place: HookRunner) -> None:
     place.state.write_text("")
     assert place.hook("carp_hast_switch", "lo9123", "self-test").returncode == 73
     assert "could not be noted" in place.said(1)[0]
@@ -199,7 +199,7 @@ def test_a_self_test_that_cannot_be_noted_is_said_and_starts_nothing(place: Plac
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hook_needs_the_standard_library_only(place: Place, hook: str) -> None:
+def test_a_hook_needs_the_standard_library_only(place: HookRunner, hook: str) -> None:
     words = {"carp_hast_switch": ["lo9123", "self-test"], "hast_event": ["connect", "home"]}[hook]
     unwanted = ["psutil", "requests", "nagiosplugin", "argparse", "dataclasses", "logging", "tomllib"]
     program = (

@@ -26,7 +26,7 @@ def taken(icinga: IcingaDaemon, service: str = "check_thing") -> int:
     return attempt - 1
 
 
-class Heard:
+class EventStream:
     """Listens as long as it lasts. Results of active checks and of the marker are left out."""
 
     def __init__(self, icinga: IcingaDaemon) -> None:
@@ -37,7 +37,7 @@ class Heard:
         self._response: requests.Response | None = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
-    def __enter__(self) -> Heard:
+    def __enter__(self) -> EventStream:
         self._thread.start()
         self._marked()
         return self

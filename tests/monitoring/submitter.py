@@ -30,8 +30,8 @@ def a_result(service: str = "check_thing", number: int = 0, **other: object) -> 
     return made._replace(**other)  # type: ignore[arg-type]  # what a test wants otherwise
 
 
-class Place:
-    """What one test works with."""
+class Submitter:
+    """Runs `hastwatch submit`: a plugin, a configuration, credentials and a spool."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -12,15 +12,15 @@ from remediate.monitoring.icinga import Icinga
 from remediate.monitoring.result import CheckResult
 from remediate.monitoring.submission import Icinga as Settings
 from tests.engines.icinga_daemon import IcingaDaemon
-from tests.monitoring.event_stream import Heard, taken
+from tests.monitoring.event_stream import EventStream, taken
 from tests.monitoring.relay import LARGE, LosingRelay
-from tests.monitoring.submitter import PASSWORD, USER, Place, a_result
+from tests.monitoring.submitter import PASSWORD, USER, Submitter, a_result
 from tests.state.child import ROOT
 
 
 @pytest.fixture
-def place(tmp_path: Path, icinga: IcingaDaemon) -> Place:
-    made = Place(tmp_path)
+def place(tmp_path: Path, icinga: IcingaDaemon) -> Submitter:
+    made = Submitter(tmp_path)
     made.credentials_say(icinga.PASSWORD)
     made.configure_icinga(icinga.url, icinga.ca)
     made.plugin_says("THING CRITICAL - bad\n", 2)
@@ -31,7 +31,7 @@ def bad(service: str = "check_thing", number: int = 0) -> CheckResult:
     return a_result(service, number, status=2, output=f"THING CRITICAL - {number}")
 
 
-def api(place: Place, icinga: IcingaDaemon) -> Icinga:
+def api(place: Submitter, icinga: IcingaDaemon) -> Icinga:
     return Icinga(Settings(url=icinga.url, ca=str(icinga.ca), credentials=str(place.credentials)))
 
 
@@ -44,7 +44,7 @@ def last(icinga: IcingaDaemon, service: str = "check_thing") -> dict[str, object
 # --- what arrives --------------------------------------------------------------------------------------------
 
 
-def test_a_result_arrives_with_all_that_the_check_said(place: Place, icinga: IcingaDaemon) -> None:
+def test_a_result_arrives_with_all_that_the_check_said(place: Submitter, icinga: IcingaDaemon) -> None:
     place.plugin_says("THING CRITICAL - bad ✗ | n=1;2;3 'm m'=4s\nmore\nand more\n", 2)
     done = place.submit("--ttl", "600")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -56,7 +56,7 @@ def test_a_result_arrives_with_all_that_the_check_said(place: Place, icinga: Ici
     assert place.waiting("icinga") == []
 
 
-def test_names_come_from_the_options_or_the_configuration(place: Place, icinga: IcingaDaemon) -> None:
+def test_names_come_from_the_options_or_the_configuration(place: Submitter, icinga: IcingaDaemon) -> None:
     assert place.submit("--service", "another").returncode == 0
     assert last(icinga, "another")["output"] == "THING CRITICAL - bad"
     place.configure_icinga(icinga.url, icinga.ca, more='services = { check_thing = "check_hast" }')
@@ -64,13 +64,13 @@ def test_names_come_from_the_options_or_the_configuration(place: Place, icinga: 
     assert last(icinga, "check_hast")["output"] == "THING CRITICAL - bad"
 
 
-def test_a_plugin_that_is_killed_arrives_as_unknown(place: Place, icinga: IcingaDaemon) -> None:
+def test_a_plugin_that_is_killed_arrives_as_unknown(place: Submitter, icinga: IcingaDaemon) -> None:
     place.plugin.write_text("#!/bin/sh\nkill -9 $$\n")
     assert place.submit().returncode == 0
     assert last(icinga)["state"] == 3
 
 
-def test_the_one_permission_to_submit_is_enough(place: Place, icinga: IcingaDaemon) -> None:
+def test_the_one_permission_to_submit_is_enough(place: Submitter, icinga: IcingaDaemon) -> None:
     place.credentials.write_text(f'user = "{USER}-little"\npassword = "{PASSWORD}"\n')
     place.spool("icinga").put(bad(number=1))
     assert place.submit().returncode == 0
@@ -80,7 +80,9 @@ def test_the_one_permission_to_submit_is_enough(place: Place, icinga: IcingaDaem
 # --- what is refused -----------------------------------------------------------------------------------------
 
 
-def test_a_wrong_password_is_said_and_the_result_goes_out_when_it_is_mended(place: Place, icinga: IcingaDaemon) -> None:
+def test_a_wrong_password_is_said_and_the_result_goes_out_when_it_is_mended(
+    place: Submitter, icinga: IcingaDaemon
+) -> None:
     place.credentials_say("not the password")
     done = place.submit()
     assert done.returncode == 75
@@ -93,7 +95,7 @@ def test_a_wrong_password_is_said_and_the_result_goes_out_when_it_is_mended(plac
     assert (taken(icinga), place.waiting("icinga")) == (1, [])
 
 
-def test_an_unknown_service_is_said_and_set_aside_and_stops_no_other(place: Place, icinga: IcingaDaemon) -> None:
+def test_an_unknown_service_is_said_and_set_aside_and_stops_no_other(place: Submitter, icinga: IcingaDaemon) -> None:
     place.spool("icinga").put(bad("nothing", 1))
     place.spool("icinga").put(bad("another", 2))
     done = place.submit("--service", "nowhere")
@@ -109,7 +111,7 @@ def test_an_unknown_service_is_said_and_set_aside_and_stops_no_other(place: Plac
 # --- whom it is told to --------------------------------------------------------------------------------------
 
 
-def test_a_certificate_of_another_ca_is_refused(place: Place, icinga: IcingaDaemon, other_ca: Path) -> None:
+def test_a_certificate_of_another_ca_is_refused(place: Submitter, icinga: IcingaDaemon, other_ca: Path) -> None:
     place.configure_icinga(icinga.url, other_ca)
     done = place.submit()
     assert (done.returncode, taken(icinga)) == (75, 0)
@@ -119,14 +121,14 @@ def test_a_certificate_of_another_ca_is_refused(place: Place, icinga: IcingaDaem
     assert done.stderr.count("\n") == 1
 
 
-def test_a_certificate_for_another_name_is_refused(place: Place, icinga: IcingaDaemon) -> None:
+def test_a_certificate_for_another_name_is_refused(place: Submitter, icinga: IcingaDaemon) -> None:
     place.configure_icinga(f"https://127.0.0.1:{icinga.port}", icinga.ca)
     done = place.submit()
     assert done.returncode == 75
     assert "the certificate of https://127.0.0.1" in done.stderr
 
 
-def test_the_environment_decides_nothing(place: Place, icinga: IcingaDaemon, other_ca: Path) -> None:
+def test_the_environment_decides_nothing(place: Submitter, icinga: IcingaDaemon, other_ca: Path) -> None:
     proxy = {"https_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
     wrong = {"REQUESTS_CA_BUNDLE": str(other_ca), "CURL_CA_BUNDLE": str(other_ca), **proxy}
     assert place.submit(environment=wrong).returncode == 0
@@ -134,7 +136,7 @@ def test_the_environment_decides_nothing(place: Place, icinga: IcingaDaemon, oth
     assert place.submit(environment={"REQUESTS_CA_BUNDLE": str(icinga.ca)}).returncode == 75
 
 
-def test_an_address_that_is_not_icingas_is_a_humans_to_mend(place: Place, icinga: IcingaDaemon) -> None:
+def test_an_address_that_is_not_icingas_is_a_humans_to_mend(place: Submitter, icinga: IcingaDaemon) -> None:
     place.configure_icinga(f"{icinga.url}/elsewhere", icinga.ca)
     done = place.submit()
     assert (done.returncode, taken(icinga)) == (75, 0)
@@ -144,7 +146,9 @@ def test_an_address_that_is_not_icingas_is_a_humans_to_mend(place: Place, icinga
 # --- away and back -------------------------------------------------------------------------------------------
 
 
-def test_while_icinga_is_away_results_wait_and_all_come_once_and_in_order(place: Place, icinga: IcingaDaemon) -> None:
+def test_while_icinga_is_away_results_wait_and_all_come_once_and_in_order(
+    place: Submitter, icinga: IcingaDaemon
+) -> None:
     icinga.stop()
     place.plugin_says("THING CRITICAL - 1\n", 2)
     done = place.submit()
@@ -153,7 +157,7 @@ def test_while_icinga_is_away_results_wait_and_all_come_once_and_in_order(place:
     for number in (2, 3):
         place.spool("icinga").put(a_result(number=number, started=4e9 + number, ended=4e9 + number))
     icinga.start()
-    with Heard(icinga) as heard:
+    with EventStream(icinga) as heard:
         place.spool("icinga").put(a_result("another", 4))
         assert place.submit("--flush", check=False).returncode == 0
         assert place.submit("--flush", check=False).returncode == 0
@@ -167,7 +171,7 @@ def test_while_icinga_is_away_results_wait_and_all_come_once_and_in_order(place:
 
 
 def test_a_process_that_was_killed_after_sending_does_not_make_it_come_twice(
-    place: Place, icinga: IcingaDaemon
+    place: Submitter, icinga: IcingaDaemon
 ) -> None:
     result = bad(number=1)
     place.spool("icinga").put(result)
@@ -176,7 +180,7 @@ def test_a_process_that_was_killed_after_sending_does_not_make_it_come_twice(
     assert (taken(icinga), place.waiting("icinga")) == (1, [])
 
 
-def test_a_result_whose_answer_is_lost_comes_once(place: Place, icinga: IcingaDaemon) -> None:
+def test_a_result_whose_answer_is_lost_comes_once(place: Submitter, icinga: IcingaDaemon) -> None:
     place.plugin_says(f"THING CRITICAL - large\n{('x' * 900 + chr(10)) * (LARGE // 900 + 2)}", 2)
     relay = LosingRelay(icinga.port, lambda: taken(icinga) == 1)
     place.configure_icinga(f"https://localhost:{relay.port}", icinga.ca)
@@ -185,14 +189,14 @@ def test_a_result_whose_answer_is_lost_comes_once(place: Place, icinga: IcingaDa
     assert (done.returncode, done.stderr, relay.lost, taken(icinga)) == (0, "", 1, 1)
 
 
-def test_an_older_result_does_not_replace_a_newer_one(place: Place, icinga: IcingaDaemon) -> None:
+def test_an_older_result_does_not_replace_a_newer_one(place: Submitter, icinga: IcingaDaemon) -> None:
     place.spool("icinga").put(bad(number=1))
     assert api(place, icinga).send(bad(number=2)).fate is Fate.TAKEN
     assert place.submit("--flush", check=False).returncode == 0
     assert (last(icinga)["output"], taken(icinga)) == ("THING CRITICAL - 2", 1)
 
 
-def test_processes_at_once_send_every_result_once(place: Place, icinga: IcingaDaemon) -> None:
+def test_processes_at_once_send_every_result_once(place: Submitter, icinga: IcingaDaemon) -> None:
     for number in range(30):
         place.spool("icinga").put(bad(number=number))
     command = place.command("--flush", check=False)
@@ -204,20 +208,20 @@ def test_processes_at_once_send_every_result_once(place: Place, icinga: IcingaDa
 # --- a full disk ---------------------------------------------------------------------------------------------
 
 
-def test_with_a_full_disk_a_result_is_sent_at_once_and_that_is_said(place: Place, icinga: IcingaDaemon) -> None:
+def test_with_a_full_disk_a_result_is_sent_at_once_and_that_is_said(place: Submitter, icinga: IcingaDaemon) -> None:
     done = place.submit(largest_file=0)
     assert (done.returncode, taken(icinga)) == (0, 1)
     assert done.stderr == f"hastwatch submit: {place.root}/icinga: File too large\n"
 
 
-def test_with_a_full_disk_and_icinga_away_the_loss_is_73(place: Place, icinga: IcingaDaemon) -> None:
+def test_with_a_full_disk_and_icinga_away_the_loss_is_73(place: Submitter, icinga: IcingaDaemon) -> None:
     icinga.stop()
     done = place.submit(largest_file=0)
     assert (done.returncode, done.stderr.count("\n")) == (73, 1)
     assert "File too large" in done.stderr and "Connection refused" in done.stderr
 
 
-def test_no_secret_is_ever_said(place: Place, icinga: IcingaDaemon, other_ca: Path) -> None:
+def test_no_secret_is_ever_said(place: Submitter, icinga: IcingaDaemon, other_ca: Path) -> None:
     said = place.submit().stderr
     place.configure_icinga(icinga.url, other_ca)
     said += place.submit().stderr

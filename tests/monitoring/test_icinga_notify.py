@@ -16,7 +16,7 @@ from remediate.state.journal_reading import read
 from remediate.timing import Timing
 from simulator.pair import Pair
 from tests.engines.icinga_daemon import IcingaDaemon
-from tests.monitoring.submitter import PASSWORD, USER, Place
+from tests.monitoring.submitter import PASSWORD, USER, Submitter
 
 ALL = 'on_repair = ["comment", "acknowledge", "downtime"]\n'
 
@@ -26,7 +26,7 @@ def pair() -> Pair:
     return healthy_pair(layout_of(load(None), 1), hooked=False)
 
 
-def context(pair: Pair, place: Place, icinga: IcingaDaemon, more: str = ALL) -> Context:
+def context(pair: Pair, place: Submitter, icinga: IcingaDaemon, more: str = ALL) -> Context:
     place.configure_icinga(icinga.url, icinga.ca, more=more)
     place.credentials_say(icinga.PASSWORD)
     made = context_of(pair.nodes["nfs001"], place.directory / "state", load(str(place.config)))
@@ -54,11 +54,11 @@ def said(made: Context) -> list[str]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> Submitter:
+    return Submitter(tmp_path)
 
 
-def test_all_three_are_told(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_all_three_are_told(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     make_bad(icinga, "check_devd")
     made = context(pair, place, icinga)
     told = tell(made, Remedy.DEVD, "devd restarted; home serves", True)
@@ -70,7 +70,9 @@ def test_all_three_are_told(pair: Pair, place: Place, icinga: IcingaDaemon) -> N
     assert said(made) == []
 
 
-def test_where_a_repair_did_not_help_there_is_only_the_comment(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_where_a_repair_did_not_help_there_is_only_the_comment(
+    pair: Pair, place: Submitter, icinga: IcingaDaemon
+) -> None:
     make_bad(icinga, "check_devd")
     assert (
         tell(context(pair, place, icinga), Remedy.DEVD, "no", False) == "Icinga was told: comment on nfs001!check_devd"
@@ -79,7 +81,7 @@ def test_where_a_repair_did_not_help_there_is_only_the_comment(pair: Pair, place
     assert (service["acknowledgement"], service["downtime_depth"]) == (0, 0)
 
 
-def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     icinga.post(
         "actions/process-check-result",
         {"type": "Service", "service": "nfs001!check_hast", "exit_status": 0, "plugin_output": "well"},
@@ -88,18 +90,18 @@ def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Pla
     assert (tell(made, Remedy.HASTD, "hastd started", True), said(made)) == ("", [])
 
 
-def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     assert tell(made, Remedy.NFS, "mountd reloaded", None) == "Icinga was told: comment on nfs001"
     assert comments(icinga) == [("", "hastwatch", "mountd reloaded")]
 
 
-def test_what_is_told_cannot_break_a_line(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_what_is_told_cannot_break_a_line(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     tell(context(pair, place, icinga, 'on_repair = ["comment"]\n'), Remedy.DEVD, "a\nb\x1b[31m", True)
     assert comments(icinga) == [("check_devd", "hastwatch", "a\\x0ab\\x1b[31m")]
 
 
-def test_without_permission_there_is_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_without_permission_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga)
     place.credentials.write_text(f'user = "{USER}-little"\npassword = "{PASSWORD}"\n')
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
@@ -107,7 +109,7 @@ def test_without_permission_there_is_one_entry(pair: Pair, place: Place, icinga:
     assert entry.startswith("telling: repair devd - comment: no nfs001!check_devd and no host nfs001, or the user ")
 
 
-def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     icinga.stop()
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
@@ -115,14 +117,14 @@ def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Place, icing
     assert f"comment: no connection to {icinga.url} (Connection refused)" in entry
 
 
-def test_credentials_that_others_can_read_are_one_entry(pair: Pair, place: Place, icinga: IcingaDaemon) -> None:
+def test_credentials_that_others_can_read_are_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga)
     place.credentials.chmod(0o644)
     assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
     assert "others than its owner may use it" in said(made)[0]
 
 
-def test_where_nothing_is_configured_nothing_is_told(pair: Pair, place: Place) -> None:
+def test_where_nothing_is_configured_nothing_is_told(pair: Pair, place: Submitter) -> None:
     made = context_of(pair.nodes["nfs001"], place.directory / "state", load(None))
     assert (tell(made, Remedy.DEVD, "devd restarted", True), said(made)) == ("", [])
 

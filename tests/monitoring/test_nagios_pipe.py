@@ -16,7 +16,7 @@ from remediate.monitoring.answer import Fate
 from remediate.monitoring.nagios_pipe import LONGEST_LINE, NagiosPipe, line
 from remediate.monitoring.submission import Nagios
 from tests.engines.nagios import NagiosDaemon, why_not
-from tests.monitoring.submitter import Place, a_result
+from tests.monitoring.submitter import Submitter, a_result
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=6000)
 
@@ -104,7 +104,7 @@ def as_nagios_reads(text: str) -> str:
 
 
 def test_results_wait_for_nagios_and_come_in_order(tmp_path: Path, pipe: Path) -> None:
-    place = Place(tmp_path)
+    place = Submitter(tmp_path)
     place.configure("nagios-pipe", f'[nagios]\npipe = "{pipe}"\nhost = "nfs001"')
     place.plugin_says("THING CRITICAL - bad\n", 2)
     done = place.submit()
@@ -152,7 +152,7 @@ define service {
 def test_a_real_nagios_takes_it_as_it_was_said(tmp_path: Path) -> None:
     objects = tmp_path / "objects.cfg"
     objects.write_text(OBJECTS)
-    place = Place(tmp_path)
+    place = Submitter(tmp_path)
     with NagiosDaemon(tmp_path / "nagios", [objects], tmp_path) as nagios:
         pipe = nagios.directory / "nagios.cmd"
         nagios.wait_for("the command file", pipe.exists)

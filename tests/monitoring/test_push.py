@@ -10,26 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.hook_runner import Place as HookPlace
-from tests.hooks.hook_runner import awaited, place_in
-from tests.monitoring.submitter import Place
+from tests.hooks.hook_runner import HookRunner, awaited, hook_runner_in
+from tests.monitoring.submitter import Submitter
 from tests.state.child import ROOT
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Submitter:
     (tmp_path / "monitoring").mkdir()
-    return Place(tmp_path / "monitoring")
+    return Submitter(tmp_path / "monitoring")
 
 
 @pytest.fixture
-def hooks(tmp_path: Path) -> Iterator[HookPlace]:
-    with place_in(tmp_path) as made:
+def hooks(tmp_path: Path) -> Iterator[HookRunner]:
+    with hook_runner_in(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def nagios(place: Place) -> Iterator[int]:
+def nagios(place: Submitter) -> Iterator[int]:
     """The reading end of Nagios's command file, and pushes configured to go there."""
     pipe = place.directory / "nagios.cmd"
     os.mkfifo(pipe)
@@ -58,13 +57,15 @@ def heard(nagios: int, number: int) -> list[str]:
     return found
 
 
-def call(hooks: HookPlace, place: Place, hook: str = "carp_hast_switch") -> subprocess.CompletedProcess[str]:
+def call(hooks: HookRunner, place: Submitter, hook: str = "carp_hast_switch") -> subprocess.CompletedProcess[str]:
     words = {"carp_hast_switch": ["2@em0", "MASTER"], "hast_event": ["syncdone", "home"]}[hook]
     return hooks.hook(hook, "--config", str(place.config), *words)
 
 
 @pytest.mark.parametrize("hook", ["carp_hast_switch", "hast_event"])
-def test_an_event_is_told_and_told_again_at_its_end(hooks: HookPlace, place: Place, nagios: int, hook: str) -> None:
+def test_an_event_is_told_and_told_again_at_its_end(
+    hooks: HookRunner, place: Submitter, nagios: int, hook: str
+) -> None:
     ran = place.directory / "ran"
     place.plugin.write_text(f"#!/bin/sh\necho x >> {ran}\necho THING OK\n")
     assert call(hooks, place, hook).returncode == 0
@@ -76,7 +77,7 @@ def test_an_event_is_told_and_told_again_at_its_end(hooks: HookPlace, place: Pla
     ]  # that of the convergence itself: this node cannot be looked at
 
 
-def test_the_first_push_does_not_wait_for_the_convergence(hooks: HookPlace, place: Place, nagios: int) -> None:
+def test_the_first_push_does_not_wait_for_the_convergence(hooks: HookRunner, place: Submitter, nagios: int) -> None:
     os.mkfifo(hooks.directory / "hold")
     assert call(hooks, place).returncode == 0
     assert len(heard(nagios, 1)) == 1
@@ -87,7 +88,9 @@ def test_the_first_push_does_not_wait_for_the_convergence(hooks: HookPlace, plac
     assert len(heard(nagios, 1)) == 1
 
 
-def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(hooks: HookPlace, place: Place, nagios: int) -> None:
+def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(
+    hooks: HookRunner, place: Submitter, nagios: int
+) -> None:
     os.mkfifo(place.directory / "never")
     place.plugin.write_text(f"#!/bin/sh\nread word < {place.directory}/never\necho THING OK\n")
     assert call(hooks, place).returncode == 0
@@ -99,7 +102,7 @@ def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(hooks: HookPlace,
         assert len(heard(nagios, 1)) == 1
 
 
-def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookPlace, place: Place) -> None:
+def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookRunner, place: Submitter) -> None:
     place.configure("nagios-pipe", '[nagios]\npipe = "/nowhere/nagios.cmd"', f'on_event = ["{place.plugin}"]')
     assert call(hooks, place).returncode == 0
     assert awaited(lambda: len(hooks.journal()) == 3)
@@ -109,7 +112,7 @@ def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookPlac
     assert len(place.waiting("nagios-pipe")) == 2
 
 
-def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookPlace, place: Place) -> None:
+def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookRunner, place: Submitter) -> None:
     place.configure("icinga", "", f'on_event = ["{place.plugin}"]')
     assert call(hooks, place).returncode == 0
     assert awaited(lambda: len(hooks.journal()) == 3)
@@ -117,14 +120,14 @@ def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookPla
     assert results == {"`icinga.url` and `icinga.credentials` are needed in the configuration"}
 
 
-def test_without_on_event_nothing_is_pushed(hooks: HookPlace, place: Place, nagios: int) -> None:
+def test_without_on_event_nothing_is_pushed(hooks: HookRunner, place: Submitter, nagios: int) -> None:
     place.configure("nagios-pipe", f'[nagios]\npipe = "{place.directory}/nagios.cmd"')
     assert call(hooks, place).returncode == 0
     assert awaited(lambda: len(hooks.journal()) == 1)
     assert (lines(nagios), place.root.exists()) == ([], False)
 
 
-def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Place, nagios: int) -> None:
+def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Submitter, nagios: int) -> None:
     os.mkfifo(place.directory / "go")
     ran = place.directory / "ran"
     place.plugin.write_text(f"#!/bin/sh\necho x >> {ran}\nread word < {place.directory}/go\necho THING OK\n")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from remediate.subcommands import submit
-from tests.monitoring.submitter import Place
+from tests.monitoring.submitter import Submitter
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    made = Place(tmp_path)
+def place(tmp_path: Path) -> Submitter:
+    made = Submitter(tmp_path)
     made.configure("nagios-pipe", f'[nagios]\npipe = "{tmp_path}/nagios.cmd"\nhost = "nfs001"')
     return made
 
@@ -58,7 +58,7 @@ def test_a_wrong_option_is_2_and_one_line(words: list[str], capsys: pytest.Captu
         ),
     ],
 )
-def test_a_configuration_that_is_refused_is_78_and_no_check_is_run(place: Place, config: str, says: str) -> None:
+def test_a_configuration_that_is_refused_is_78_and_no_check_is_run(place: Submitter, config: str, says: str) -> None:
     place.config.write_text(config)
     place.plugin.write_text(f"#!/bin/sh\ntouch {place.directory}/ran\n")
     done = place.submit()
@@ -68,7 +68,7 @@ def test_a_configuration_that_is_refused_is_78_and_no_check_is_run(place: Place,
 
 
 @pytest.mark.parametrize(("ca", "says"), [("", "No such file"), ("no certificate", "no certificate")])
-def test_a_file_that_is_no_certificate_is_78(place: Place, ca: str, says: str) -> None:
+def test_a_file_that_is_no_certificate_is_78(place: Submitter, ca: str, says: str) -> None:
     path = place.directory / "ca.crt"
     if ca:
         path.write_text(ca)
@@ -77,18 +77,18 @@ def test_a_file_that_is_no_certificate_is_78(place: Place, ca: str, says: str) -
     assert (done.returncode, says in done.stderr) == (78, True)
 
 
-def test_nothing_to_flush_is_well(place: Place) -> None:
+def test_nothing_to_flush_is_well(place: Submitter) -> None:
     done = place.submit("--flush", check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_still_waits_after_a_flush_is_75(place: Place) -> None:
+def test_what_still_waits_after_a_flush_is_75(place: Submitter) -> None:
     place.submit()
     done = place.submit("--flush", check=False)
     assert (done.returncode, done.stderr.count("\n")) == (75, 1)
 
 
-def test_what_is_dropped_is_said(place: Place) -> None:
+def test_what_is_dropped_is_said(place: Submitter) -> None:
     place.configure("nagios-pipe", f'[nagios]\npipe = "{place.directory}/nagios.cmd"', "most = 2")
     for number in range(2):
         place.plugin_says(f"THING OK - {number}\n")
@@ -99,7 +99,7 @@ def test_what_is_dropped_is_said(place: Place) -> None:
     assert place.waiting("nagios-pipe") == ["THING OK - 0", "THING OK - 2"]
 
 
-def test_a_name_of_a_check_that_is_no_name_of_a_service_is_refused(place: Place) -> None:
+def test_a_name_of_a_check_that_is_no_name_of_a_service_is_refused(place: Submitter) -> None:
     odd = place.directory / "check;thing"
     place.plugin.rename(odd)
     place.plugin = odd

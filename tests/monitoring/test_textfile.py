@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from remediate.monitoring.result import CheckResult, measured, parsed
 from remediate.monitoring.textfile import exposition, write
-from tests.monitoring.submitter import Place, a_result
+from tests.monitoring.submitter import Submitter, a_result
 
 BAD = a_result(
     status=2,
@@ -91,7 +91,7 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_without_a_server_the_file_is_all_that_is_written(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = Submitter(tmp_path)
     place.config.write_text("")
     place.plugin_says("THING WARNING - hm [thing-odd] | n=3\n", 1)
     done = place.submit("--textfile", str(tmp_path / "thing.prom"), "--host", "nfs001", "--service", "the thing")
@@ -105,7 +105,7 @@ def test_without_a_server_the_file_is_all_that_is_written(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+    place = Submitter(tmp_path)
     place.config.write_text("")
     (tmp_path / "thing.prom").write_text("old\n")
     done = place.submit("--textfile", str(tmp_path / "thing.prom"), largest_file=0)
