@@ -29,7 +29,6 @@ DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BI
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
 
-@pytest.mark.quick
 def test_a_few_failovers_violate_nothing() -> None:
     played = series(seed=1, count=6)
     assert played.violation == ""
@@ -64,6 +63,7 @@ def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and
     campaign.close()
 
 
+@pytest.mark.quick
 def test_the_last_node_shuts_down_and_loses_nothing(tmp_path: Path) -> None:
     campaign = CampaignPair(1, tmp_path)
     play(campaign, PLANNED._replace(kind=BY_NAME["last node shuts down"]))
@@ -147,6 +147,7 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
     campaign.close()
 
 
+@pytest.mark.quick
 def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clients_reach_both_nodes() -> None:
     drawn = [one for seed in range(200) for one in rounds(seed)]
     assert {made.kind.name for made in drawn} == BY_NAME.keys()

@@ -191,6 +191,7 @@ def test_a_client_that_nobody_wakes_is_caught(campaign: CampaignPair) -> None:
 HARMLESS = [each for each in OUTSIDE if each.harmless]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disturbance", HARMLESS, ids=lambda disturbance: disturbance.name)
 def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(
     campaign: CampaignPair, disturbance: Disturbance
@@ -202,6 +203,7 @@ def test_a_planned_handover_loses_nothing_whatever_comes_from_outside(
     campaign.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "at"), [(1, -2.0), (0, 20.0), (1, 20.0)])
 def test_bits_that_flip_are_no_fault_of_who_serves_them_and_a_comparison_finds_them_all(
     campaign: CampaignPair, number: int, at: float
@@ -265,6 +267,7 @@ def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_series_goes_wrong_again_with_a_part_left_out() -> None:
     rng = random.Random(3)
     made = [SWITCHOVER._replace(pause=rng.uniform(5, 20)) for _ in range(3)]

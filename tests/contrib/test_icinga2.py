@@ -72,6 +72,7 @@ def block(name: str) -> str:
 # --- what Icinga's verifier says -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_icinga
 def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_has_its_services(tmp_path: Path) -> None:
     master = IcingaDaemon(tmp_path, "", cn="master1.example.org")
@@ -89,6 +90,7 @@ def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_h
     assert "Instantiated 2 EventCommands." in said
 
 
+@pytest.mark.slow
 @needs_icinga
 @pytest.mark.parametrize(
     ("name", "sample"),
@@ -251,6 +253,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("definition", CHECKS)
 def test_what_icinga_runs_is_what_the_check_understands(recorded: Recorded, definition: Definition) -> None:
     recorded.look("Service", f"n!{definition.name}")

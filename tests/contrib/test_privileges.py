@@ -29,6 +29,8 @@ from tests.contrib.private_machine import LIMIT, NODE, Machine, Reached, why_not
 from tests.expected import expected_file, read, same_everywhere, script
 from tests.state.child import ROOT
 
+pytestmark = pytest.mark.slow
+
 BYS = ("sudo -n", "doas -n")
 OTHERS = [
     ("hastwatch",),
@@ -90,11 +92,13 @@ def reached(machine: Machine) -> Iterator[Reached]:
 # --- the texts -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("what", ["sudoers", "doas", "authorized-keys"])
 def test_the_file_in_contrib_is_what_is_generated(what: str) -> None:
     assert (ROOT / "contrib" / GENERATED[what][0]).read_text() == text(what)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("placement", [Placement(), Placement("/opt/hast-watch_2/bin", "icinga.2")])
 def test_visudo_accepts_the_rules(placement: Placement, tmp_path: Path) -> None:
     if reason := why_not("visudo"):
@@ -105,6 +109,7 @@ def test_visudo_accepts_the_rules(placement: Placement, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.quick
 def test_doas_judges_each_line_by_the_rules(place: Path) -> None:
     if reason := why_not("doas"):
         pytest.skip(reason)
@@ -117,6 +122,7 @@ def test_doas_judges_each_line_by_the_rules(place: Path) -> None:
         assert done.stdout == ("deny\n" if words in others else "permit nopass\n"), words
 
 
+@pytest.mark.quick
 def test_a_user_who_is_root_is_offered_the_gate_and_no_repair() -> None:
     found = authorized_keys.text(Placement(user="root", by=""))
     lines = [each for each in found.splitlines() if each and not each.startswith("#")]
@@ -142,6 +148,7 @@ def test_nothing_else_may_be_done(words: tuple[str, ...], machine: Machine) -> N
     assert (done.returncode, done.stdout) == (1, "")
 
 
+@pytest.mark.quick
 def test_the_gate_answers_and_refuses(machine: Machine) -> None:
     done = machine.root_for_user("hastwatch-ask", line("/sbin/hastctl", "dump", "home"))
     assert done.returncode == 0, done.stderr
@@ -158,6 +165,7 @@ def test_nothing_of_the_callers_environment_gets_through(machine: Machine) -> No
     assert "evil" not in done.stdout.lower()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("check", ["check_hast", "check_carp"])
 def test_a_check_of_the_monitoring_user_says_what_root_would_see(check: str, machine: Machine, tmp_path: Path) -> None:
     via = shlex.join(machine.as_user(*machine.placement.by.split(), machine.placement.command("hastwatch-ask")))

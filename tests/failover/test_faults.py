@@ -67,7 +67,6 @@ def broken(request: pytest.FixtureRequest) -> Broken:
 # --- promotions ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick
 def test_a_promotion_that_fails_in_a_planned_move_is_undone_and_the_service_comes_back(
     state: Path, broken: Broken
 ) -> None:
@@ -119,6 +118,7 @@ def test_the_address_is_given_away_at_most_once(state: Path) -> None:
     assert changes == [] and pair.sound
 
 
+@pytest.mark.quick
 def test_a_preen_that_fails_is_followed_by_a_full_check(pair: InstalledPair) -> None:
     pair.breaks("fsck-fails", "nfs002", "home")
     pair.active.power_off()

@@ -17,6 +17,8 @@ from tests.monitoring.relay import LARGE, LosingRelay
 from tests.monitoring.submitter import PASSWORD, USER, Submitter, a_result
 from tests.state.child import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path: Path, icinga: IcingaDaemon) -> Submitter:
@@ -44,6 +46,7 @@ def last(icinga: IcingaDaemon, service: str = "check_thing") -> dict[str, object
 # --- what arrives --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick
 def test_a_result_arrives_with_all_that_the_check_said(place: Submitter, icinga: IcingaDaemon) -> None:
     place.plugin_says("THING CRITICAL - bad ✗ | n=1;2;3 'm m'=4s\nmore\nand more\n", 2)
     done = place.submit("--ttl", "600")

@@ -66,6 +66,7 @@ def checked(command: str, via: str, peer: str, directory: Path) -> tuple[int, st
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check_hast_splitbrain", "check_carp", "check_carp_hast"])
 @pytest.mark.parametrize("state", ["made-healthy-pair", "split-brain", "hastd-not-running"])
 @pytest.mark.parametrize("gate", ["present", "none", "other version"])

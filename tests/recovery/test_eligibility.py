@@ -117,6 +117,7 @@ def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
         yield "created before anything was kept"
 
 
+@pytest.mark.slow
 def test_new_metadata_are_never_made_on_the_only_copy() -> None:
     allowed = 0
     for seen in all_evidence():
@@ -175,6 +176,7 @@ def test_counters_that_agree_above_zero_do_not_tell_that_nothing_is_lost(mine: M
     assert may_create(seen, True) == (Kind.UNKNOWN.value,)
 
 
+@pytest.mark.slow
 def test_every_refusal_refuses_some_evidence_alone() -> None:
     alone = set()
     for seen in all_evidence():

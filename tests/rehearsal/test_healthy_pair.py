@@ -95,7 +95,6 @@ def test_a_check_is_not_ok_after_its_fault(directory: Path, check: str, node: st
     assert f"[{reason}]" in output
 
 
-@pytest.mark.quick
 def test_the_pair_as_recorded_is_one_that_the_checks_object_to(tmp_path: Path) -> None:
     with running(tmp_path / "d", "--as-recorded") as directory:
         assert "[carp-backup-nfs-running]" in ask("check_carp_hast", directory, "nfs001")[1]

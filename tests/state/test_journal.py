@@ -328,6 +328,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's proc(5) to see the memory used")
 @pytest.mark.parametrize(
     ("words", "shown"),
@@ -349,6 +350,7 @@ def test_where_less_was_read_than_was_asked_for_it_is_said(large: Path) -> None:
     assert out == "" and f"{large}/journal.jsonl: all but the last 16 MB of it" in err and err.split()[-2] == "1"
 
 
+@pytest.mark.slow
 def test_an_archive_that_unpacks_without_an_end_is_read_no_further_than_the_others(path: Path) -> None:
     line = journal(path).entry("step").line() + "\n"
     path.with_name("journal.jsonl.0.bz2").write_bytes(bz2.compress(line.encode() * 100_000))

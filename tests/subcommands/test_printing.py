@@ -53,6 +53,7 @@ def full_device() -> Iterator[int]:
         yield full.fileno()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_the_help_of_every_subcommand_meets_a_full_device_with_one_line(name: str) -> None:
     with full_device() as full:

@@ -101,7 +101,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
         yield made
 
 
-@pytest.mark.quick
 def test_the_engines_word_is_only_written_down(kept: RunningPair) -> None:
     done = kept.hastwatch("nfs001", "repair", "devd", "--held", "downtime")
     assert words_of(done) == (0, "held back: the monitoring engine has a downtime\n", "")
