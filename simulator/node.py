@@ -26,7 +26,8 @@ from simulator.layout import KEY_FILE, NodeLayout, configuration_files
 from simulator.network.network import Network
 from simulator.nfs.nfs import Nfs
 from simulator.rc.boot import booting, shutting_down
-from simulator.shell.calls import Environment, Output, Result
+from simulator.shell.calls import Environment
+from simulator.shell.output import Output, Result
 from simulator.shell.shell import execute
 from simulator.storage import layers
 from simulator.storage.filesystems import FileSystems

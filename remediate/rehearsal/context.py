@@ -36,11 +36,12 @@ from remediate.subcommands import answer
 from remediate.timing import Timing
 from simulator.clock import Process, Steps, Task, first_of
 from simulator.dying import Killed, Life
-from simulator.faults.lying_peer import Endless, Lie, answered, transport_of
+from simulator.faults.lying_peer import Endless, answered, transport_of
+from simulator.faults.trouble import Lie
 from simulator.host.log import MESSAGES
 from simulator.network.link import Traffic
 from simulator.network.sessions import SessionEnd, opened
-from simulator.shell.calls import Output, Result
+from simulator.shell.output import Output, Result
 
 if TYPE_CHECKING:
     from remediate.verification.extents import Provider

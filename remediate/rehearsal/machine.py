@@ -22,7 +22,7 @@ from remediate.machine import CarpNow, Machine
 from remediate.rehearsal.own_commands import facts
 from remediate.rehearsal.scratch import SimulatedScratch
 from simulator.clock import Process, first_of
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 if TYPE_CHECKING:
     from remediate.timing import Timing

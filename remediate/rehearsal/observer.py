@@ -34,7 +34,7 @@ from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
 from remediate.config import Config
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 if TYPE_CHECKING:
     from simulator.clock import Completion, Process

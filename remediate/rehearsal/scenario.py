@@ -28,7 +28,7 @@ from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Tol
 from simulator.account.accounting import Event, at_risk
 from simulator.account.writes import Cause
 from simulator.faults.faults import inflict
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 if TYPE_CHECKING:
     from remediate.rehearsal.installed import Installed

@@ -30,7 +30,7 @@ from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.node import Node
 from simulator.pair import HAST_HOOK, Pair
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 LONGEST_SLEEP = 0.2
 """Real seconds after which the loop looks again at the latest."""

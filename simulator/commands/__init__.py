@@ -3,6 +3,7 @@
 from simulator.commands import (
     checking,
     flags,
+    geom,
     hast,
     listing,
     network,
@@ -23,6 +24,7 @@ from simulator.commands import (
 __all__ = [
     "checking",
     "flags",
+    "geom",
     "hast",
     "listing",
     "network",

@@ -103,7 +103,7 @@ def hastctl(call: Call) -> Steps[int]:
         call.err(f"[ERROR] Unable to open configuration file {arguments.config}: {error.strerror}.\n")
         return EX_OSFILE
     if conf.control != CONTROL:
-        return (yield from call.node.scratch.order(call, arguments.verb, arguments.role, conf))
+        return (yield from call.node.scratch.order(call.err, arguments.verb, arguments.role, conf))
     if arguments.verb == "create":
         return _create(call, arguments, conf)
     if arguments.verb == "dump":

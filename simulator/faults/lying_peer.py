@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from simulator.shell.calls import Result
+from simulator.faults.trouble import Lie
+from simulator.shell.output import Result
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -24,17 +24,6 @@ STRANGERS_UUID = "5f2b1d7e-0c3a-11f1-9a55-525400aa0103"
 RESUID = r"(?m)^(\s*resuid: )\d+.*$"
 STRANGERS_RESUID = r"\g<1>1311768467294899695"
 ROLE = r"(?m)^(\s*(?:prev)?role: )primary$"
-
-
-class Lie(Enum):
-    """What arrives instead of an answer."""
-
-    ONESELF = "this node's own answers: the way leads back"
-    STRANGER = "those of a host of another pair, where the other node is the primary"
-    OLD = "what was answered to the same question before"
-    NONSENSE = "control characters, huge numbers, half a file"
-    EMPTY = "nothing, with exit status 0"
-    ENDLESS = "text that never ends"
 
 
 WRONG_WAYS = frozenset({Lie.ONESELF, Lie.STRANGER})

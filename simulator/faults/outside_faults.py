@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulator.faults.fault_registry import fault
 from simulator.faults.fault_words import FARTHEST, FaultError, node_named, number
-from simulator.faults.lying_peer import Lie
+from simulator.faults.trouble import Lie
 
 if TYPE_CHECKING:
     from simulator.pair import Pair

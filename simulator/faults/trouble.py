@@ -8,14 +8,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.faults.lying_peer import Lie
-    from simulator.shell.calls import Result
+    from simulator.shell.output import Result
 
 ENDLESS = math.inf
 """A preen that fails until a full check has repaired the file system."""
+
+
+class Lie(Enum):
+    """What arrives instead of an answer."""
+
+    ONESELF = "this node's own answers: the way leads back"
+    STRANGER = "those of a host of another pair, where the other node is the primary"
+    OLD = "what was answered to the same question before"
+    NONSENSE = "control characters, huge numbers, half a file"
+    EMPTY = "nothing, with exit status 0"
+    ENDLESS = "text that never ends"
 
 
 @dataclass(slots=True)

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Cause
 from simulator.clock import Completion
 from simulator.hastd.component import DeviceWrite
-from simulator.shell.calls import Call, command
 
 if TYPE_CHECKING:
     from simulator.hastd.replication import PrimaryWorker
@@ -34,13 +32,6 @@ def leave(node: Node, worker: PrimaryWorker) -> None:
     node.left[worker.resource.conf.name] = LeftDevice(worker.reads_directly)
 
 
-def is_open(node: Node, name: str) -> bool:
-    """Whether somebody has the device of a resource open: a mount, a pool, or who waits for an answer."""
-    held = [each.resource.name for each in node.filesystems.mounts.values()]
-    held += [each.resource.name for each in node.filesystems.pools.values()]
-    return name in held or bool(name in node.left and node.left[name].waiting)
-
-
 def take_over(node: Node, worker: PrimaryWorker) -> bool:
     """The next worker: it is given what waits. Whether there is a device to take over."""
     name = worker.resource.conf.name
@@ -58,19 +49,3 @@ def destroy(node: Node, name: str) -> None:
     left = node.left.pop(name, None)
     for _, outcome in left.waiting if left is not None else ():
         outcome.finish(False)
-
-
-@command("ggatel")
-def ggatel(call: Call) -> int:
-    """ggatel(8) destroy [-f] -u UNIT of a device that was left; the words of shared/ggate.c, g_gate_ioctl()."""
-    words, node = call.argv[1:], call.node
-    unit = words[words.index("-u") + 1] if "-u" in words[:-1] else ""
-    name = next((each.name for at, each in enumerate(node.pair.layout.resources) if str(at) == unit), "")
-    if words[:1] != ["destroy"] or name not in node.left:
-        call.out("error: ggatel: ioctl(/dev/ggctl): Device not configured.\nerror: Exiting.\n")
-        return 1
-    if is_open(node, name) and "-f" not in words:
-        call.out("error: ggatel: ioctl(/dev/ggctl): Device busy.\nerror: Exiting.\n")
-        return 1
-    node.hastd.destroy_device(name, Cause.UFS_DELAY)
-    return 0

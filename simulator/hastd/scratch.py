@@ -17,7 +17,6 @@ from simulator.host.processes import SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
     from simulator.node import Node
-    from simulator.shell.calls import Call
 
 METADATA = "HAST metadata"
 UNANSWERED = 1.0
@@ -57,17 +56,17 @@ class ScratchHastd:
         self.node.files.write(self.pidfile, f"{self.process.pid}\n", self.node.now, mode="rw-------")
         return 0
 
-    def order(self, call: Call, verb: str, role: Role | None, conf: HastConf) -> Steps[int]:
+    def order(self, complain: Callable[[str], None], verb: str, role: Role | None, conf: HastConf) -> Steps[int]:
         """hastctl create -c CONF, and role."""
         resource = next(iter(conf.resources.values()))
         if verb == "create":
             if not self.node.files.exists(resource.local):
-                call.err(f"[ERROR] [{resource.name}] Unable to open {resource.local}: No such file or directory.\n")
+                complain(f"[ERROR] [{resource.name}] Unable to open {resource.local}: No such file or directory.\n")
                 return EX_NOINPUT
             self.node.files.write(resource.local, METADATA, self.node.now)
             return 0
         if self.process is None:
-            call.err(f"[ERROR] Unable to connect to hastd via {conf.control}: Connection refused.\n")
+            complain(f"[ERROR] Unable to connect to hastd via {conf.control}: Connection refused.\n")
             return EX_OSERR
         yield self.node.processor.use(self.node.pair.layout.costs.worker_stop)
         if role is not None and role is not self.role:

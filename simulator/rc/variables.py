@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simulator.shell.calls import Call, Environment, Output
+from simulator.shell.calls import Call, Environment
+from simulator.shell.output import Output
 from simulator.shell.shell import execute
 
 if TYPE_CHECKING:

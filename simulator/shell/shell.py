@@ -10,7 +10,8 @@ from typing import Any
 
 from simulator.clock import FOREVER, Steps
 from simulator.rc.base_packages import lacks_program
-from simulator.shell.calls import COMMANDS, Call, Command, Environment, Output
+from simulator.shell.calls import COMMANDS, Call, Command, Environment
+from simulator.shell.output import Output
 from simulator.shell.shell_syntax import Chain, If, Loop, Pipeline, Simple, Subshell, Syntax, parse
 from simulator.shell.words import Segment, Word
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.clock import Steps
-from simulator.hastd.left_device import is_open
 from simulator.host.files import File
-from simulator.shell.calls import Call, command
 from simulator.storage.geom import Geom, confxml, disk
 
 if TYPE_CHECKING:
@@ -74,6 +72,13 @@ def hides(node: Node, resource: ResourceLayout, device: str) -> str:
     return "busy" if kind(resource.layer) == "JOURNAL" and node.files.exists(resource.filesystem_device) else ""
 
 
+def is_open(node: Node, name: str) -> bool:
+    """Whether somebody has the device of a resource open: a mount, a pool, or who waits for an answer."""
+    held = [each.resource.name for each in node.filesystems.mounts.values()]
+    held += [each.resource.name for each in node.filesystems.pools.values()]
+    return name in held or bool(name in node.left and node.left[name].waiting)
+
+
 def graph(node: Node) -> Steps[str]:
     """`kern.geom.confxml`: the kernel answers when everything that is there has been tasted (`geom_kern.c`)."""
     while node.tasting:
@@ -90,40 +95,3 @@ def graph(node: Node) -> Steps[str]:
                 above = resource.filesystem_device.removeprefix("/dev/")
                 geoms.append(Geom(kind(resource.layer), above, (name,), (above,)))
     return confxml(geoms)
-
-
-@command("geom")
-def geom(call: Call) -> Steps[int]:
-    """geom(8) gate list: the names of what there is, as soon as GEOM answers (recorded: it never did, 42)."""
-    yield from graph(call.node)
-    for unit, resource in enumerate(call.node.pair.layout.resources):
-        if call.argv[1:] == ["gate", "list"] and call.node.files.exists(resource.device):
-            call.out(f"Geom name: {resource.device[5:]}\nunit: {unit}\nread_provider: {resource.local[5:]}\n\n")
-    return 0
-
-
-@command("geli")
-def geli(call: Call) -> int:
-    """geli(8): attach -p -k KEYFILE PROVIDER, detach PROVIDER; the words of geom_eli.c and g_eli_ctl.c."""
-    words, node = call.argv[1:], call.node
-    verb, name = (words[0], words[-1].removeprefix("/dev/")) if len(words) > 1 else ("", "")
-    mine = next((each for each in node.pair.layout.resources if each.layer == ENCRYPTED
-                 and name in (each.device[5:], each.filesystem_device[5:])), None)  # fmt: skip
-    if mine is None or not node.files.exists(mine.device):
-        call.err(f"geli: Cannot access {name} (error=1).\n" if verb == "attach" else f"geli: No such device: {name}.\n")
-        return 1
-    if verb == "attach":
-        key = words[words.index("-k") + 1] if "-k" in words else ""
-        if not node.files.exists(key):
-            call.err(f"geli: Cannot open keyfile {key}: No such file or directory.\n")
-            return 1
-        if node.files.read(key) != mine.key:
-            call.err(f"geli: Wrong key for {name}.\n")
-            return 1
-        make(node, mine)
-        return 0
-    if any(each.resource.name == mine.name for each in node.filesystems.mounts.values()):
-        call.err(f"geli: Cannot destroy device {mine.filesystem_device[5:]} (error=16).\n")
-        return 1
-    goes(node, mine)
-    return 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from remediate.state import failures, maintenance
 from remediate.state.store import Store
-from simulator.faults.lying_peer import Lie
+from simulator.faults.trouble import Lie
 from simulator.hastd.listening import PENDING
 from simulator.node import Node
 from tests.campaign.campaign_pair import CampaignPair

@@ -15,7 +15,7 @@ from simulator.host.log import MESSAGES
 from simulator.nfs.client import Answer
 from simulator.node import Node
 from simulator.pair import Pair
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 ALL_JAILS = 'svcj_all_enable="YES"\n'
 WORKING_15 = "15.1+D57511"

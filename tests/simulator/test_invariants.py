@@ -20,7 +20,7 @@ from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.secondary import SecondaryWorker
 from simulator.layout import PairLayout, ResourceLayout
 from simulator.pair import Pair
-from simulator.shell.calls import Result
+from simulator.shell.output import Result
 from tests.simulator.any_pair import NODES, PairWithClients
 
 pytestmark = pytest.mark.slow

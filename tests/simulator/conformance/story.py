@@ -17,7 +17,7 @@ from pathlib import Path
 from simulator.network.link import Traffic
 from simulator.node import Node
 from simulator.pair import Pair
-from simulator.shell.calls import Output
+from simulator.shell.output import Output
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE / "recordings"
