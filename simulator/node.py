@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from simulator.account.writes import Cause, Piece
     from simulator.dying import Life
     from simulator.hastd.left_device import LeftDevice
-    from simulator.network.sessions import Session
+    from simulator.network.sessions import SessionEnd
     from simulator.pair import Pair
 
 TIMED_OUT = 124
@@ -50,6 +50,10 @@ STATE_DIRECTORY = "/var/db/hastwatch"
 
 BOOT_MARK = "/var/run/hastwatch.boot"
 """Its mark of a boot."""
+
+
+Session = Callable[["Node", list[str], "Callable[[Life], SessionEnd]"], None]
+"""A program that is talked to: gets the node, argv, and its end of the session, once it has a life."""
 
 
 class Node:
@@ -79,7 +83,7 @@ class Node:
         """Resources whose file system a full fsck(8) is reading now."""
         """How many times as long fsck takes (a fault)."""
         self.trouble = Trouble()
-        self.hastwatch: Program | None = None
+        self.hastwatch: Program[Node] | None = None
         """The command hastwatch, where it is installed."""
         self.session: Session | None = None
         """The same for the subcommands that are talked to; an older hastwatch has none."""
@@ -87,7 +91,7 @@ class Node:
         """How many processes have been started on it; who counts sets it back."""
         self.hung_commands: set[str] = set()
         """Base names of commands that hang while they are in here (a fault)."""
-        self.programs: dict[str, Program] = dict(RECORDED)
+        self.programs: dict[str, Program[Node]] = {**RECORDED}
         self.disks = {each.local: Disk(each.local, each.size) for each in pair.layout.resources}
         self.files = FileTree()
         for path, text in configuration_files(pair.layout, layout).items():
@@ -127,6 +131,11 @@ class Node:
     def now(self) -> float:
         """The node's own idea of the time."""
         return self.clock.now + self.skew
+
+    @property
+    def peer(self) -> Node:
+        """The other node."""
+        return self.pair.peer(self)
 
     @property
     def boot_mark(self) -> str:
@@ -255,6 +264,13 @@ class Node:
         if program is not None:
             program.start(self, [path, *words])
 
+    def answer_session(self, argv: list[str], end: Callable[[Life], SessionEnd]) -> bool:
+        """Start the program that is talked to, with its end of a session; False where there is none."""
+        if self.session is None:
+            return False
+        self.session(self, argv, end)
+        return True
+
     def begins(self, seconds: float) -> Completion[None]:
         """A process is started; happens when it has had so much of the processor."""
         self.started += 1
@@ -313,7 +329,7 @@ class Node:
             held = pieces.union(disk.pieces(), *(mount.buffered for mount in mounts))
             self.pair.ledger.discard(pieces, held, cause, self.clock.now, self.name)
 
-    def install(self, path: str, program: Program) -> None:
+    def install(self, path: str, program: Program[Node]) -> None:
         """Put a program on the node."""
         self.programs[path] = program
         self.files.write(path, "#!/bin/sh\n", self.now, mode="rwxr-xr-x")

@@ -25,6 +25,7 @@ from simulator.host.processes import Running
 from simulator.host.programs import Hook, PythonHook
 from simulator.layout import KEY_FILE, PairLayout, ResourceLayout
 from simulator.network.link import Link, Traffic
+from simulator.network.network import reachable
 from simulator.network.sessions import SessionEnd
 from simulator.network.tcp import ClientSockets
 from simulator.nfs.client import Client
@@ -87,12 +88,7 @@ class Pair:
 
     def reachable(self, one: Node, other: Node, traffic: Traffic) -> bool:
         """A connection from one node to the other's address works, the management one's for that traffic."""
-        management = traffic is Traffic.MANAGEMENT
-        ends = [(each, each.layout.management if management else each.layout.address) for each in (one, other)]
-        up = all(node.on and node.network.address_up(address) for node, address in ends)
-        (one, mine), (other, theirs) = ends
-        rejected = one.network.rejects(theirs) or other.network.rejects(mine)
-        return up and not rejected and self.link.both_ways(one.name, other.name, traffic)
+        return reachable(one, other, traffic)
 
     def replicates(self, sender: Node, receiver: Node) -> bool:
         """What the hastd of one node sends to that of the other now arrives there."""
@@ -160,12 +156,12 @@ class Pair:
 
     # --- hooks ---------------------------------------------------------------------------------------------------
 
-    def on_carp_event(self, hook: Hook) -> None:
+    def on_carp_event(self, hook: Hook[Node]) -> None:
         """Let devd on both nodes run a Python hook with `VHID@IFACE TYPE`."""
         for node in self.nodes.values():
             node.install(self.layout.devd_hook, PythonHook(hook))
 
-    def on_hast_event(self, hook: Hook) -> None:
+    def on_hast_event(self, hook: Hook[Node]) -> None:
         """Let hastd on both nodes run a Python hook with its events; effective after a (re)start or reload of hastd."""
         for node in self.nodes.values():
             node.install(HAST_HOOK, PythonHook(hook))

@@ -29,7 +29,7 @@ OF_THE_SAME_STANDING = [
     {"remediate.failover.reach", "remediate.machine", "remediate.context"},
     {"remediate.recovery.remote_target", "remediate.recovery.targets"},
     {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},
-    {"simulator.account.blame", "simulator.hastd.left_device", "simulator.storage.layers"}
+    {"simulator.account.blame", "simulator.hastd.left_device"}
     | {f"simulator.hastd.{each}" for each in ("bug_292322", "handshake", "hastd", "reloading", "replication")}
     | {f"simulator.hastd.{each}" for each in ("secondary", "synchronisation")},
 ]

@@ -9,14 +9,15 @@ from __future__ import annotations
 import getopt
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.host.devd_rules import Configuration, Unparsable
+from simulator.host.host import Host
 from simulator.host.log import MESSAGES
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.clock import Completion
 
 PIDFILE = "/var/run/devd.pid"
 PIPES = ("/var/run/devd.pipe", "/var/run/devd.seqpacket.pipe")
@@ -41,10 +42,22 @@ def main_file(command: str) -> str:
     return dict(options).get("-f", MAIN_FILE)
 
 
+class DevdHost(Host, Protocol):
+    """What devd needs of its node."""
+
+    def place_sockets(self, paths: tuple[str, ...]) -> None:
+        """Sockets of a daemon that everybody may use."""
+        ...
+
+    def start_command(self, line: str) -> Completion[int]:
+        """Run a command line; finished with its exit status."""
+        ...
+
+
 class Devd:
     """The daemon of one node and the kernel's queue in front of it."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: DevdHost) -> None:
         self.node = node
         self.process: Running | None = None
         self.queue: deque[str] = deque(maxlen=QUEUE)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.host.host import Host
 
 CARP = "net.inet.carp"
 
@@ -56,12 +57,14 @@ def timeval(instant: float) -> str:
 class Kernel:
     """sysctl and kldstat of one node, from boot to power off."""
 
-    def __init__(self, node: Node, carp: bool) -> None:
+    def __init__(self, node: Host, carp: bool) -> None:
         self.node = node
         layout = node.layout
         self.modules: list[str] = []
         self.release = node.installed
         """What was booted; what is installed may be another one by now."""
+        self.handlers: dict[str, Callable[[str], None]] = {}
+        """By oid: what takes a value that is written (sysctl(9), SYSCTL_PROC)."""
         self.values: dict[str, str] = dict(OTHER_VALUES)
         self.values |= {"kern.osrelease": self.release.osrelease, "kern.osreldate": str(self.release.osreldate)}
         for entry in NFSD_VALUES.strip().replace("\n", "|").split("|"):
@@ -118,13 +121,9 @@ class Kernel:
         return [each for each in self.values if each.startswith(name + ".")] or None
 
     def set(self, name: str, value: str) -> str:
-        """Write a value and let it take effect; gives the new one. A number written to the demotion is added."""
-        network = self.node.network
-        if name == f"{CARP}.demotion":
-            network.demote(int(value), "sysctl")
-            return self.values[name]
-        self.values[name] = value
-        if name == f"{CARP}.allow":
-            for vhid in network.vhids():
-                vhid.update()
-        return value
+        """Write a value and let it take effect; gives the new one."""
+        if name in self.handlers:
+            self.handlers[name](value)
+        else:
+            self.values[name] = value
+        return self.values[name]

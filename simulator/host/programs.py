@@ -9,36 +9,53 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from simulator.clock import Completion, Task, finished
 from simulator.dying import SIGKILLED, Killed
+from simulator.host.host import Host, HostPair
 
-if TYPE_CHECKING:
-    from simulator.node import Node
 
-Hook = Callable[["Node", list[str]], "int | None"]
+class HookPair(HostPair, Protocol):
+    """What is kept of the hooks of both nodes."""
+
+    hook_errors: list[BaseException]
+
+
+class HookHost(Host, Protocol):
+    """What a program needs of its node."""
+
+    @property
+    def pair(self) -> HookPair:
+        """What it shares with the other node."""
+        ...
+
+
+AnyHost = TypeVar("AnyHost", bound=HookHost)
+AnyHost_contra = TypeVar("AnyHost_contra", bound=HookHost, contravariant=True)
+
+Hook = Callable[[AnyHost, list[str]], "int | None"]
 """Gets the node and argv, gives the exit status (None is 0)."""
 
 
-class Program(Protocol):
+class Program(Protocol[AnyHost_contra]):
     """Something a node can run."""
 
-    def start(self, node: Node, argv: list[str]) -> Completion[int]:
+    def start(self, node: AnyHost_contra, argv: list[str]) -> Completion[int]:
         """Run it; finished with the exit status."""
         ...
 
 
-class PythonHook:
+class PythonHook(Generic[AnyHost]):
     """A callable of the test or of the product. An exception ends it with status 1 and is kept by the pair.
 
     Where its life has ended (`dying.py`) the status is that of SIGKILL, and there is nothing to keep.
     """
 
-    def __init__(self, hook: Hook) -> None:
+    def __init__(self, hook: Hook[AnyHost]) -> None:
         self._hook = hook
 
-    def start(self, node: Node, argv: list[str]) -> Completion[int]:
+    def start(self, node: AnyHost, argv: list[str]) -> Completion[int]:
         """As a task, so that it can wait while the pair goes on."""
         outcome: Completion[int] = Completion()
         task: Task[int | None] = node.clock.run_task(lambda: self._hook(node, argv))
@@ -56,35 +73,35 @@ class PythonHook:
         return outcome
 
 
-class Immediate:
+class Immediate(Generic[AnyHost]):
     """A small program that takes no time."""
 
-    def __init__(self, action: Callable[[Node, list[str]], None]) -> None:
+    def __init__(self, action: Callable[[AnyHost, list[str]], None]) -> None:
         self._action = action
 
-    def start(self, node: Node, argv: list[str]) -> Completion[int]:
+    def start(self, node: AnyHost, argv: list[str]) -> Completion[int]:
         """Done when this returns."""
         self._action(node, argv)
         return finished(0)
 
 
-def _clock_time(node: Node) -> str:
+def _clock_time(node: HookHost) -> str:
     return time.strftime("%H:%M:%S", time.gmtime(node.now))
 
 
-def carp_log(node: Node, argv: list[str]) -> None:
+def carp_log(node: HookHost, argv: list[str]) -> None:
     """The recordings' devd action: one line per CARP event."""
     node.files.write("/var/log/carp-events.log", f"{_clock_time(node)} {' '.join(argv[1:])}\n", node.now, append=True)
 
 
-def hast_hook(node: Node, argv: list[str]) -> None:
+def hast_hook(node: HookHost, argv: list[str]) -> None:
     """The recordings' `exec` of hast.conf: its arguments."""
     words = " ".join(f"[{word}]" for word in argv[1:])
     line = f"{_clock_time(node)} argc={len(argv) - 1} {words}\n"
     node.files.write("/var/log/hast-hook.log", line, node.now, append=True)
 
 
-RECORDED: dict[str, Program] = {
+RECORDED: dict[str, Program[HookHost]] = {
     "/usr/local/sbin/carp-log": Immediate(carp_log),
     "/usr/local/sbin/hast-hook": Immediate(hast_hook),
 }

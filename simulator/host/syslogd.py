@@ -13,7 +13,7 @@ from simulator.host.log import MESSAGES, stamp
 from simulator.host.processes import SIGCONT, SIGINT, SIGKILL, SIGTERM
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.host.host import Host
 
 PIDFILE = "/var/run/syslog.pid"
 
@@ -21,7 +21,7 @@ PIDFILE = "/var/run/syslog.pid"
 class Syslogd:
     """The daemon of one node, and what waits to be read by it; all of it is memory."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Host) -> None:
         self.node = node
         self._unread: list[tuple[str, str]] = []
         """The file that a line belongs to, and the line."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.clock import Timer
+from simulator.host.host import Host
 from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
+    from simulator.host.devd import Devd
+    from simulator.host.kernel import Kernel
     from simulator.layout import VhidLayout
-    from simulator.node import Node
 
 MAX_SKEW = 240
 """The largest advskew that a demotion can lead to (CARP_MAXSKEW)."""
@@ -43,10 +45,43 @@ class Advertisement:
     address: str
 
 
+class Interfaces(Protocol):
+    """What a vhid needs of the interfaces of a node (`network.py`)."""
+
+    def usable(self, name: str) -> bool:
+        """Up and with a carrier."""
+        ...
+
+    def demote(self, by: int, reason: str) -> None:
+        """All vhids of the node, at once."""
+        ...
+
+    def hear(self, interface: str, advertisement: Advertisement) -> None:
+        """An advertisement arrived."""
+        ...
+
+
+class CarpHost(Host, Protocol):
+    """What a vhid needs of its node."""
+
+    kernel: Kernel
+    devd: Devd
+
+    @property
+    def network(self) -> Interfaces:
+        """Its interfaces."""
+        ...
+
+    @property
+    def peer(self) -> CarpHost:
+        """The other node."""
+        ...
+
+
 class Vhid:
     """One vhid on one interface. It begins in INIT; `update` looks at interface and sysctl and starts or stops it."""
 
-    def __init__(self, node: Node, layout: VhidLayout, advskew: int) -> None:
+    def __init__(self, node: CarpHost, layout: VhidLayout, advskew: int) -> None:
         self.node, self.layout = node, layout
         self.advskew = advskew
         self.password = layout.password
@@ -144,7 +179,7 @@ class Vhid:
     def _advertise(self) -> None:
         self._stop_timer()
         self._timer = self.node.clock.after(self.interval, self._advertise)
-        peer, link = self.node.pair.peer(self.node), self.node.pair.link
+        peer, link = self.node.peer, self.node.pair.link
         if not (peer.on and link.passes(self.node.name, peer.name, Traffic.CARP)):
             return
         advertisement = Advertisement(self.layout.vhid, self.interval, self.password, self.node.layout.address)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from simulator.network.carp import Advertisement, State, Vhid
+from simulator.host.kernel import CARP
+from simulator.network.carp import Advertisement, CarpHost, State, Vhid
+from simulator.network.link import Traffic
 from simulator.network.routes import HostRoute
 
 if TYPE_CHECKING:
     from simulator.layout import VhidLayout
-    from simulator.node import Node
     from simulator.release import Ifconfig
 
 LOWER_UP = 0x1000000
@@ -32,10 +33,27 @@ class Interface:
     """Further lines that ifconfig(8) prints of it: of other addresses, or of a later release."""
 
 
+class NetworkHost(CarpHost, Protocol):
+    """What the interfaces need of their node."""
+
+    boot_deafness: float
+    """Seconds during which CARP hears nothing after the next boot."""
+
+    @property
+    def network(self) -> Network:
+        """Its interfaces."""
+        ...
+
+    @property
+    def peer(self) -> NetworkHost:
+        """The other node."""
+        ...
+
+
 class Network:
     """All interfaces of one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NetworkHost) -> None:
         self.node = node
         number = node.layout.number
         self.configured = False
@@ -48,6 +66,7 @@ class Network:
         for index, name in enumerate(dict.fromkeys(vhid.interface for vhid in node.pair.layout.vhids)):
             ether = f"52:54:00:0a:{0x65 + index:02x}:{number:02x}"
             self.interfaces[name] = Interface(name, ether, node.layout.address)
+        node.kernel.handlers |= {f"{CARP}.demotion": self._demotion_written, f"{CARP}.allow": self._allow_written}
 
     def configure(self) -> None:
         """rc.d/netif: all addresses of the layout; CARP begins, where the kernel has it."""
@@ -115,6 +134,16 @@ class Network:
         for vhid in self.vhids():
             vhid.announce()
 
+    def _demotion_written(self, value: str) -> None:
+        """What is written is added (ip_carp.c, carp_demote_adj_sysctl())."""
+        self.demote(int(value), "sysctl")
+
+    def _allow_written(self, value: str) -> None:
+        """carp_allow_sysctl()"""
+        self.node.kernel.values[f"{CARP}.allow"] = value
+        for vhid in self.vhids():
+            vhid.update()
+
     def set_up(self, name: str, up: bool) -> None:
         """`ifconfig IFACE up|down`"""
         self.interfaces[name].up = up
@@ -146,6 +175,16 @@ class Network:
             vhid.update()
         if self.usable(name):
             self.node.pair.retransmit()
+
+
+def reachable(one: NetworkHost, other: NetworkHost, traffic: Traffic) -> bool:
+    """A connection from one node to the other's address works, the management one's for that traffic."""
+    management = traffic is Traffic.MANAGEMENT
+    ends = [(each, each.layout.management if management else each.layout.address) for each in (one, other)]
+    up = all(node.on and node.network.address_up(address) for node, address in ends)
+    (one, mine), (other, theirs) = ends
+    rejected = one.network.rejects(theirs) or other.network.rejects(mine)
+    return up and not rejected and one.pair.link.both_ways(one.name, other.name, traffic)
 
 
 def describe(interface: Interface, of: Ifconfig) -> str:

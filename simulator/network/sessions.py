@@ -9,24 +9,39 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from simulator.clock import Completion, first_of
 from simulator.dying import Life
+from simulator.host.host import HostPair
 from simulator.network.link import Traffic
-
-if TYPE_CHECKING:
-    from simulator.node import Node
+from simulator.network.network import NetworkHost, reachable
 
 ALIVE = 15.0
 """Seconds after which ssh takes a connection for dead on which nothing arrives: three times 5 s, as recommended."""
 
-Session = Callable[["Node", list[str], Callable[[Life], "SessionEnd"]], None]
-"""A program that is talked to: gets the node, argv, and its end of the session, once it has a life."""
-
 
 class SessionOver(Exception):
     """The other end is gone."""
+
+
+class SessionPair(HostPair, Protocol):
+    """What is kept of the sessions between both nodes."""
+
+    sessions: list[SessionEnd]
+
+
+class SessionHost(NetworkHost, Protocol):
+    """What a session needs of the nodes at its ends."""
+
+    @property
+    def pair(self) -> SessionPair:
+        """What it shares with the other node."""
+        ...
+
+    def answer_session(self, argv: list[str], end: Callable[[Life], SessionEnd]) -> bool:
+        """Start the program that is talked to, which takes its end once it has a life; False where there is none."""
+        ...
 
 
 class Inbox:
@@ -50,7 +65,7 @@ class Inbox:
 class SessionEnd:
     """One end, on a node, of a program with this life."""
 
-    def __init__(self, node: Node, life: Life, inbox: Inbox, others: Inbox) -> None:
+    def __init__(self, node: SessionHost, life: Life, inbox: Inbox, others: Inbox) -> None:
         self._node, self._life, self._inbox, self._others = node, life, inbox, others
         life.ended.then(self._died)
 
@@ -87,7 +102,7 @@ class SessionEnd:
         node = self._node
         if self._others.over:
             return
-        if node.pair.reachable(node, node.pair.peer(node), Traffic.MANAGEMENT):
+        if reachable(node, node.peer, Traffic.MANAGEMENT):
             self._others.arrives(line)
         else:
             node.clock.after(ALIVE, lambda: self._inbox.arrives(""))
@@ -95,7 +110,7 @@ class SessionEnd:
     def _end(self) -> None:
         """The other end reads the end of input, unless nothing arrives there."""
         node, others = self._node, self._others
-        if node.pair.reachable(node, node.pair.peer(node), Traffic.MANAGEMENT):
+        if reachable(node, node.peer, Traffic.MANAGEMENT):
             others.arrives("")
         else:
             node.clock.after(ALIVE, lambda: others.arrives(""))
@@ -105,14 +120,12 @@ class SessionEnd:
             self._end()
 
 
-def opened(asking: Node, asked: Node, life: Life, argv: list[str]) -> SessionEnd:
+def opened(asking: SessionHost, asked: SessionHost, life: Life, argv: list[str]) -> SessionEnd:
     """The end of the asking program; the other one belongs to the program that is started on the other node, which
     finds the end of input at once where there is none."""
     here, there = Inbox(), Inbox()
     end = SessionEnd(asking, life, here, there)
     asking.pair.sessions.append(end)
-    if asked.session is None:
+    if not asked.answer_session(argv, lambda own: SessionEnd(asked, own, there, here)):
         end.break_off()
-    else:
-        asked.session(asked, argv, lambda own: SessionEnd(asked, own, there, here))
     return end
