@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import simulator.commands  # noqa: F401  (registers the commands)
 from simulator import release
+from simulator.account import blame
 from simulator.clock import Clock, Completion, Process, Steps, finished
 from simulator.faults.trouble import Trouble
 from simulator.hastd.disk import Disk
 from simulator.hastd.hastd import Hastd
+from simulator.hastd.roles import DeviceEvents
 from simulator.hastd.scratch import ScratchHastd
 from simulator.host.devd import Devd
 from simulator.host.files import File, FileTree
@@ -122,10 +124,20 @@ class Node:
         self.network = Network(self)
         self.filesystems = FileSystems(self)
         self.nfs = Nfs(self)
-        self.hastd = Hastd(self)
+        self.hastd = Hastd(self, self._device_events())
         self.scratch = ScratchHastd(self)
         self.devd = Devd(self)
         self.syslogd = Syslogd(self)
+
+    def _device_events(self) -> DeviceEvents:
+        """What becomes of the devices of hastd is known to GEOM and to the file systems."""
+        layout = self.pair.resource_layout
+        return DeviceEvents(
+            appears=lambda name: layers.appears(self, layout(name)),
+            goes=lambda name: layers.goes(self, layout(name)),
+            gone=lambda name, cause: self.filesystems.device_gone(name, cause),
+            cause=lambda worker, linked: blame.of_the_steps(self, worker, linked),
+        )
 
     @property
     def now(self) -> float:

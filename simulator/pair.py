@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from simulator.account.writes import Ledger
 from simulator.clock import Clock
+from simulator.hastd import daemon
 from simulator.hastd.reloading import reload
 from simulator.hastd.replication import PrimaryWorker
 from simulator.host.processes import Running
@@ -92,8 +93,7 @@ class Pair:
 
     def replicates(self, sender: Node, receiver: Node) -> bool:
         """What the hastd of one node sends to that of the other now arrives there."""
-        up = receiver.on and receiver.network.address_up(receiver.layout.address)
-        return sender.hastd.reachable and up and self.link.passes(sender.name, receiver.name, Traffic.HAST)
+        return daemon.replicates(sender, receiver)
 
     def replicates_both_ways(self, one: Node, other: Node) -> bool:
         """The same for answers too."""
@@ -102,16 +102,6 @@ class Pair:
     def manageable(self, one: Node, other: Node) -> bool:
         """Commands of one node reach the other by ssh(1), over the management network."""
         return self.reachable(one, other, Traffic.MANAGEMENT) and other.sshd_runs
-
-    def node_at(self, address: str) -> Node | None:
-        """The node that listens at an address of hast.conf (tcp4://10.1.101.4:8457), None when nobody does."""
-        host = address.split("://")[-1]
-        host, _, port = host.partition(":")
-        for node in self.nodes.values():
-            listens = any(listen.endswith(f":{port or '8457'}") for listen in node.hastd.conf.listen)
-            if node.layout.address == host and listens:
-                return node
-        return None
 
     def client(self, resource: str = "", address: str = "") -> Client:
         """A client of a resource, the first one when not named, by a service address or the resource's own."""

@@ -29,12 +29,8 @@ OF_THE_SAME_STANDING = [
     {"remediate.failover.reach", "remediate.machine", "remediate.context"},
     {"remediate.recovery.remote_target", "remediate.recovery.targets"},
     {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},
-    {"simulator.account.blame", "simulator.hastd.left_device"}
-    | {f"simulator.hastd.{each}" for each in ("bug_292322", "handshake", "hastd", "reloading", "replication")}
-    | {f"simulator.hastd.{each}" for each in ("secondary", "synchronisation")},
 ]
-"""Modules that name each other: one loads the other when it is called, or only a type checker does. The last one is
-hastd, whose workers and daemon answer each other, with the device that a worker has, and whose doing its loss is."""
+"""Modules that name each other: one loads the other when it is called, or only a type checker does."""
 WHOLE = {"simulator.node", "simulator.pair"}
 """What a part of a node belongs to. Each part knows its node, and its node each part: for a type checker alone."""
 

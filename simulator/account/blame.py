@@ -17,8 +17,8 @@ from simulator.hastd.metadata import Role
 from simulator.network.carp import State
 
 if TYPE_CHECKING:
-    from simulator.hastd.replication import PrimaryWorker
-    from simulator.node import Node
+    from simulator.hastd.daemon import HastdHost
+    from simulator.hastd.primary import Primary
 
 ANSWERED = 1.2
 """Seconds between the moment that the other node's answer is of, over ssh(1), and the one when the role is given up."""
@@ -26,7 +26,7 @@ LOOKED = 0.5
 """The same for what hastctl(8) and CARP say on this node, which are looked at last."""
 
 
-def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Cause:
+def of_the_steps(node: HastdHost, worker: Primary | None, linked: bool) -> Cause:
     """The cause of a loss by a role that was given up, or a hastd that was stopped, under a mount."""
     if worker is None:  # it was killed, and hastd starts another one, for which an unmount would have waited
         return Cause.STEPS
@@ -35,9 +35,9 @@ def of_the_steps(node: Node, worker: PrimaryWorker | None, linked: bool) -> Caus
     return Cause.ONE_HISTORY if not linked and saves_a_split_brain(node, worker) else Cause.STEPS
 
 
-def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
+def saves_a_split_brain(node: HastdHost, worker: Primary) -> bool:
     """Whether a clean unmount on this node, whose peer is not connected, would make a second history."""
-    peer = node.pair.peer(node)
+    peer = node.peer
     looked = min(node.clock.now, worker.told_to_end_at) - LOOKED
     has_written_alone = worker.metadata.localcnt != worker.remote_remotecnt
     if has_written_alone and worker.wrote_alone_at <= looked:
@@ -53,6 +53,6 @@ def saves_a_split_brain(node: Node, worker: PrimaryWorker) -> bool:
     )
 
 
-def _could_answer(node: Node) -> bool:
+def _could_answer(node: HastdHost) -> bool:
     """Whether its hastd runs, or did at the moment of its last answer."""
     return (node.on and node.hastd.running) or node.clock.now - node.hastd_ended < ANSWERED

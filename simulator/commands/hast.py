@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.clock import Steps
+from simulator.hastd.daemon import CONF, Resource
 from simulator.hastd.hastconf import CONTROL, HastConf, HastConfError
-from simulator.hastd.hastd import CONF, Resource
 from simulator.hastd.metadata import EXTENTSIZE, KEEPDIRTY, Role, humanize
 from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.statistics import Statistics

@@ -18,26 +18,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.clock import Completion, Steps
-from simulator.hastd.metadata import Role
+from simulator.hastd.daemon import replicates
 from simulator.host.log import Level
 
 if TYPE_CHECKING:
-    from simulator.hastd.hastd import Hastd, Resource
-    from simulator.hastd.replication import PrimaryWorker
+    from simulator.hastd.daemon import Daemon
+    from simulator.hastd.primary import Primary
 
 HEADER_TIMEOUT = 20.0
 """HAST_TIMEOUT, hastd's hast.h: recorded between the two lines of the log."""
 STEP = 0.5
 
 
-def waits_for_ever(worker: PrimaryWorker) -> bool:
+def waits_for_ever(worker: Primary) -> bool:
     """Whether an attempt of this worker to connect now would be its last."""
     daemon = worker.hastd
     works = daemon.program.works_on(daemon.node.kernel.release)
     return not works and daemon.reachable and worker.resource.conf.remote != "none"
 
 
-def begin(worker: PrimaryWorker) -> None:
+def begin(worker: Primary) -> None:
     """The attempt: the other node's hastd has a connection on which nothing comes."""
     there = worker.listening()
     if there is None:
@@ -48,7 +48,7 @@ def begin(worker: PrimaryWorker) -> None:
         worker.hastd.clock.start(_accept(there.hastd, worker))
 
 
-def _accept(hastd: Hastd, worker: PrimaryWorker) -> Steps[None]:
+def _accept(hastd: Daemon, worker: Primary) -> Steps[None]:
     """hastd.c, listen_accept(), one connection after the other."""
     process, source = hastd.process, worker.hastd.node.layout.address
     while hastd.reading is not None and not hastd.reading.done:
@@ -71,17 +71,6 @@ def _accept(hastd: Hastd, worker: PrimaryWorker) -> Steps[None]:
     reading.finish()
 
 
-def _closed(hastd: Hastd, worker: PrimaryWorker) -> bool:
+def _closed(hastd: Daemon, worker: Primary) -> bool:
     """The worker has ended, and its kernel says so."""
-    return not worker.alive and worker.hastd.node.pair.replicates(worker.hastd.node, hastd.node)
-
-
-def bury(hastd: Hastd, resource: Resource, role: Role) -> Steps[None]:
-    """Another role for a worker that no SIGTERM ends: hastd waits for it, whoever asked and whether he still does."""
-    worker, process = resource.worker, hastd.process
-    hastd.awaited = worker
-    while worker is not None and worker.alive and hastd.process is process:
-        yield STEP
-    if hastd.process is process and hastd.running:
-        hastd.change(resource, role)
-    hastd.awaited = None
+    return not worker.alive and replicates(worker.hastd.node, hastd.node)

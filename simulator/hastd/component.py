@@ -15,7 +15,7 @@ from simulator.account.writes import Piece
 if TYPE_CHECKING:
     from simulator.hastd.disk import Disk, OnDisk
     from simulator.hastd.statistics import Statistics
-    from simulator.node import Node
+    from simulator.host.host import Host
 
 
 class Command(Enum):
@@ -37,7 +37,7 @@ class DeviceWrite:
     command: Command = Command.WRITE
 
 
-def perform(node: Node, disk: Disk, request: DeviceWrite) -> bool:
+def perform(node: Host, disk: Disk, request: DeviceWrite) -> bool:
     """Do it on a local disk; whether that succeeded. The kernel logs an error of the device (subr_disk.c, disk_err())
     and not that it does not know a request (EOPNOTSUPP)."""
     if request.command is Command.DELETE and not disk.takes_deletes:
@@ -57,7 +57,7 @@ def perform(node: Node, disk: Disk, request: DeviceWrite) -> bool:
     return True
 
 
-def write_fails(node: Node, disk: Disk, extent: int, command: Command = Command.WRITE) -> bool:
+def write_fails(node: Host, disk: Disk, extent: int, command: Command = Command.WRITE) -> bool:
     """Whether the disk refuses to change this extent, which the kernel then logs."""
     sector = disk.write_error(extent)
     if sector is not None:
@@ -65,7 +65,7 @@ def write_fails(node: Node, disk: Disk, extent: int, command: Command = Command.
     return sector is not None
 
 
-def read_fails(node: Node, disk: Disk, extent: int) -> bool:
+def read_fails(node: Host, disk: Disk, extent: int) -> bool:
     """Whether this extent cannot be read, which the kernel then logs."""
     sector = disk.read_error(extent)
     if sector is not None:

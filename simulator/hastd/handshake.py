@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.hastd.metadata import Role, Verdict, decide
-from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.secondary import EX_CONFIG, EX_NOINPUT, SecondaryWorker
 from simulator.host.log import Level
 from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
-    from simulator.hastd.hastd import Hastd, Resource
+    from simulator.hastd.daemon import Daemon, Resource
+    from simulator.hastd.primary import Primary
 
 
-def connect(worker: PrimaryWorker) -> Role | None:
+def connect(worker: Primary) -> Role | None:
     """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
     there = worker.listening()
     if there is None:
@@ -30,12 +30,12 @@ def connect(worker: PrimaryWorker) -> Role | None:
     return _accept(there.hastd, worker)
 
 
-def is_silent(worker: PrimaryWorker) -> bool:
+def is_silent(worker: Primary) -> bool:
     """Whether an attempt to connect gets neither an answer nor an error: then the worker waits `timeout` seconds for it
     (primary.c, primary_connect(); for a stopped hastd init_remote(), hast_proto_recv_hdr()). A kernel that runs refuses
     at once where nothing listens; an interface that is down and a route that rejects are errors at once."""
     here = worker.hastd.node
-    there = here.pair.peer(here)
+    there = here.peer
     if not worker.hastd.reachable:
         return False
     if not there.hastd.reachable or f"{there.layout.address}:" not in worker.resource.conf.remote:
@@ -43,7 +43,7 @@ def is_silent(worker: PrimaryWorker) -> bool:
     return there.hastd.busy or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
 
 
-def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:
+def _accept(hastd: Daemon, primary: Primary) -> Role | None:
     """hastd.c, listen_accept(): who may connect, as what."""
     name, source = primary.resource.conf.name, primary.hastd.node.layout.address
     resource = hastd.resources.get(name)
@@ -69,12 +69,12 @@ def _accept(hastd: Hastd, primary: PrimaryWorker) -> Role | None:
     return None
 
 
-def _log_connection(hastd: Hastd, source: str, port: int) -> None:
+def _log_connection(hastd: Daemon, source: str, port: int) -> None:
     to = f"tcp://{hastd.node.layout.address}:8457"
     hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to {to}.")
 
 
-def _start_secondary(hastd: Hastd, resource: Resource, primary: PrimaryWorker) -> None:
+def _start_secondary(hastd: Daemon, resource: Resource, primary: Primary) -> None:
     """secondary.c, hastd_secondary() and init_remote()."""
     process = hastd.spawn_worker(resource, Role.SECONDARY)
     disk = hastd.node.disks.get(resource.conf.local)

@@ -9,14 +9,8 @@ G_GATE_CMD_CANCEL). Reads are answered by the kernel from the local disk, where 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from simulator.clock import Completion
 from simulator.hastd.component import DeviceWrite
-
-if TYPE_CHECKING:
-    from simulator.hastd.replication import PrimaryWorker
-    from simulator.node import Node
 
 
 class LeftDevice:
@@ -26,26 +20,7 @@ class LeftDevice:
         self.reads_directly = reads_directly
         self.waiting: list[tuple[DeviceWrite, Completion[bool]]] = []
 
-
-def leave(node: Node, worker: PrimaryWorker) -> None:
-    """A worker is about to be killed."""
-    node.left[worker.resource.conf.name] = LeftDevice(worker.reads_directly)
-
-
-def take_over(node: Node, worker: PrimaryWorker) -> bool:
-    """The next worker: it is given what waits. Whether there is a device to take over."""
-    name = worker.resource.conf.name
-    left = node.left.pop(name, None)
-    if left is None:
-        return False
-    worker.reads_directly = left.reads_directly
-    for write, outcome in left.waiting:
-        worker.write(write, outcome)
-    return True
-
-
-def destroy(node: Node, name: str) -> None:
-    """Its worker has destroyed it (g_gate_destroy()): who waits gets ENXIO."""
-    left = node.left.pop(name, None)
-    for _, outcome in left.waiting if left is not None else ():
-        outcome.finish(False)
+    def destroy(self) -> None:
+        """A worker has destroyed it (g_gate_destroy()): who waits gets ENXIO."""
+        for _, outcome in self.waiting:
+            outcome.finish(False)

@@ -11,10 +11,11 @@ from simulator.hastd.metadata import Role
 from simulator.host.log import Level
 
 if TYPE_CHECKING:
-    from simulator.hastd.hastd import Hastd, Resource
+    from simulator.hastd.daemon import Resource
+    from simulator.hastd.roles import Roles
 
 
-def reload(hastd: Hastd) -> None:
+def reload(hastd: Roles) -> None:
     """Read the configuration again; new resources begin in init, changed ones go through init (freebsd-facts:
     reload-restarts-a-secondary)."""
     if hastd.process is None or hastd.process.stopped:
@@ -39,7 +40,7 @@ def reload(hastd: Hastd) -> None:
     hastd.log(Level.INFO, "Configuration reloaded successfully.")
 
 
-def _take_over(hastd: Hastd, resource: Resource, new: ResourceConf) -> None:
+def _take_over(hastd: Roles, resource: Resource, new: ResourceConf) -> None:
     """A changed resource: a primary only takes what it can on the fly, the others are restarted."""
     name, old, role = resource.conf.name, resource.conf, resource.role
     restart = replace(new, timeout=0, exec="") != replace(old, timeout=0, exec="")

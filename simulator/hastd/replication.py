@@ -8,26 +8,25 @@ seconds for an answer to a write, and keeps in `dirty` the extents that the peer
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.clock import FOREVER, Completion, Process, Timer
 from simulator.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
 from simulator.hastd import bug_292322
 from simulator.hastd.component import Command, DeviceWrite, count, count_error, perform, read_fails
+from simulator.hastd.daemon import replicates, replicates_both_ways
+from simulator.hastd.handshake import connect, is_silent
 from simulator.hastd.metadata import Role
-from simulator.hastd.secondary import SecondaryWorker
-from simulator.hastd.statistics import Statistics
+from simulator.hastd.primary import Primary
+from simulator.hastd.secondary import EX_TEMPFAIL, SecondaryWorker
 from simulator.hastd.synchronisation import synchronise
 
 if TYPE_CHECKING:
     from simulator.account.writes import Piece
     from simulator.clock import Steps
-    from simulator.hastd.hastd import Hastd, Resource
+    from simulator.hastd.daemon import Daemon, Resource
     from simulator.host.processes import Running
-    from simulator.node import Node
 
 
 class Request(NamedTuple):
@@ -38,81 +37,22 @@ class Request(NamedTuple):
     outcome: Completion[bool]
 
 
-class PrimaryWorker:
+class PrimaryWorker(Primary):
     """`hastd: NAME (primary)`: serves the device, replicates, and remembers what the peer misses."""
 
-    role = Role.PRIMARY
-
-    def __init__(self, hastd: Hastd, resource: Resource, process: Running) -> None:
-        self.hastd, self.resource, self.process = hastd, resource, process
-        self.disk = hastd.node.disks[resource.conf.local]
-        assert self.disk.metadata is not None, "checked by hastd before it forks"
-        self.metadata = self.disk.metadata
-        """The worker's own copy: `hastctl create` on the running primary changes the disk only
-        (freebsd-facts: create-asks-nobody)."""
-        self.statistics = Statistics()
-        self.alive = True
-        self.started = False
-        """False while it waits for a peer that is primary too: the device exists and serves nothing (freebsd-facts:
-        primary-beside-a-primary)."""
-        self.deaf = False
-        """Its guard thread waits for a connection for ever, and sees no signal (`bug_292322.py`)."""
-        self.secondary: SecondaryWorker | None = None
-        self.dirty: set[int] = set()
-        self.inflight: dict[int, int] = {}
-        """Extents of writes that the peer has not confirmed yet, with how many."""
-        self.forgotten: set[int] = set()
-        """Extents of writes that the peer was sent and has not answered when the connection was lost: clean in memory
-        (`disconnect`), though its copy may not have them."""
-        self.stuck: set[int] = set()
-        """Extents of writes that failed on every side there was: activemap_write_complete() is not called for them, so
-        that they count as dirty until the worker ends, and are not copied before (activemap.c, am_memtab)."""
-        self.remote_remotecnt = 0
-        self.wrote_alone_at = -math.inf
-        """When the first write was completed without the peer, if one was since they were connected last."""
-        self.told_to_end_at = math.inf
-        """When the order for another role came, which takes a moment (control.c, control_set_role_common())."""
-        self.reads_remotely = False
-        """A synchronisation from the secondary has begun and is not through (`hr_syncsrc`): no read is answered. All of
-        them are meant for the remote component, but the loop over the send queues at the end of ggate_recv_thread()
-        begins at 1 and ends before 1, so they get into none, and the unit of ggate(4) has no timeout."""
-        self.reads_directly = False
-        """The kernel reads from the local disk by itself (enable_direct_reads()), from the first connection or copy on
-        after which that has everything."""
+    def __init__(self, hastd: Daemon, resource: Resource, process: Running) -> None:
+        super().__init__(hastd, resource, process)
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
         self._sent: dict[int, Request] = {}
         """By id(): what was sent and is not answered yet (hio_recv_list), for memsync not finally."""
         self._unanswered: list[Request] = []
         """Those of them for whose answer `timeout` runs."""
-        self._answer_deadline: Timer | None = None
-        """`timeout` after a request that the peer has not answered."""
         self._silence: Timer | None = None
         """When TCP gives up keepalives that nobody acknowledges."""
         self._reset_seen = False
         self._sync: Process[None] | None = None
         self._guard = hastd.clock.start(self._guarding())
-
-    @property
-    def stopped(self) -> bool:
-        """SIGSTOP: all I/O on the device waits."""
-        return self.process.stopped
-
-    @property
-    def connected(self) -> bool:
-        """What this worker believes; the truth is up to `timeout` seconds ahead of it (freebsd-facts:
-        complete-lags-behind)."""
-        return self.secondary is not None
-
-    @property
-    def dirty_bytes(self) -> int:
-        """What `hastctl list` prints as dirty."""
-        return len(self.behind) * self.metadata.extentsize
-
-    @property
-    def behind(self) -> set[int]:
-        """Extents that count as dirty: not copied yet, underway, or failed on every side."""
-        return self.dirty | self.inflight.keys() | self.stuck
 
     @property
     def synchronising(self) -> bool:
@@ -146,7 +86,7 @@ class PrimaryWorker:
         if not (self.hastd.node.pair.layout.file_after_taste or self.resource.conf.name in absent):
             self.hastd.device_created(self.resource)
         gives_up = self.hastd.clock.now + self.resource.conf.timeout
-        while self.hastd.connects_slowly(self) and self.hastd.clock.now < gives_up:
+        while is_silent(self) and self.hastd.clock.now < gives_up:
             yield min(SYN_AGAIN, gives_up - self.hastd.clock.now)
         while self.alive and self.resource.conf.name in absent:
             yield PEER_WAIT_STEP
@@ -154,7 +94,7 @@ class PrimaryWorker:
             return
         self.hastd.device_created(self.resource)
         busy_until = self.hastd.clock.now + self.resource.conf.timeout
-        while self.hastd.connect_worker(self) is Role.PRIMARY and self.hastd.clock.now <= busy_until:
+        while connect(self) is Role.PRIMARY and self.hastd.clock.now <= busy_until:
             yield PEER_WAIT_STEP
             while self.stopped:
                 yield PEER_WAIT_STEP
@@ -171,13 +111,13 @@ class PrimaryWorker:
                 bug_292322.begin(self)
                 yield FOREVER
             else:
-                self.hastd.connect_worker(self)
+                connect(self)
 
     def _keepalive(self, secondary: SecondaryWorker) -> None:
-        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
-        if pair.replicates(here, there) and secondary.alive:
+        here, there = self.hastd.node, secondary.hastd.node
+        if replicates(here, there) and secondary.alive:
             secondary.hear()
-        if not pair.replicates_both_ways(here, there):
+        if not replicates_both_ways(here, there):
             if self._silence is None:
                 self._silence = self.hastd.clock.after(IDLE_LOSS - KEEPALIVE, self.disconnect)
             return
@@ -205,14 +145,6 @@ class PrimaryWorker:
         self.hastd.event(self.resource, "connect")
         self._sync = self.hastd.clock.start(synchronise(self, secondary, from_secondary))
 
-    def listening(self) -> Node | None:
-        """The node at its remote address, where hastd runs and both hear each other; None where that is not so."""
-        here = self.hastd.node
-        there = here.pair.node_at(self.resource.conf.remote)
-        if there is None or there is here or not (there.hastd.running and here.pair.replicates_both_ways(here, there)):
-            return None
-        return there
-
     def disconnect(self) -> None:
         """The connection is lost: what waited for the peer is done locally. A write that was not sent yet is dirty. One
         that was sent and not answered gets an error of the remote side, no activemap_need_sync(), and is acknowledged
@@ -232,7 +164,7 @@ class PrimaryWorker:
             self._sync.kill()
             self.hastd.event(self.resource, "syncintr")
         self.hastd.event(self.resource, "disconnect")
-        self.hastd.tell_closed(secondary)
+        self._tell_closed(secondary)
         sent, self._sent, self._unanswered = list(self._sent.values()), {}, []
         writes = [request for request in sent if request.write.command is Command.WRITE]
         for request in writes:
@@ -270,7 +202,14 @@ class PrimaryWorker:
         for begin in waiting:
             begin()
         if secondary is not None:
-            self.hastd.tell_closed(secondary)
+            self._tell_closed(secondary)
+
+    def _tell_closed(self, secondary: SecondaryWorker) -> None:
+        """The own end of a connection is closed: the secondary learns it at once, or not at all
+        (freebsd-facts: complete-lags-behind)."""
+        here, there = self.hastd.node, secondary.hastd.node
+        if replicates(here, there):
+            secondary.exit(EX_TEMPFAIL)
 
     def resumed(self) -> None:
         """SIGCONT, or the peer is no primary any more: what waited goes on."""
@@ -279,11 +218,6 @@ class PrimaryWorker:
             begin()
 
     # --- writes ---------------------------------------------------------------------------------------------
-
-    def update(self, **changes: int) -> None:
-        """Change and write the metadata; every write of it stores the role (metadata.c, metadata_write())."""
-        self.metadata = replace(self.metadata, prevrole=Role.PRIMARY, **changes)
-        self.disk.metadata = self.metadata
 
     def _raise_localcnt(self) -> None:
         if self.metadata.localcnt == self.remote_remotecnt:
@@ -323,10 +257,6 @@ class PrimaryWorker:
             self.dirty.add(write.extent)
         self._complete(request, there=False)
 
-    def settle_map(self) -> None:
-        """The map on the disk: what is dirty, and what is kept."""
-        self.disk.settle(self.behind)
-
     def _complete(self, request: Request, there: bool) -> None:
         """Both sides have answered, or there is one only (ggate_send_thread()): one that succeeded is enough. Errors
         of the own disk are counted; those of the other one are the other one's."""
@@ -340,7 +270,7 @@ class PrimaryWorker:
     def _peer_closed(self, secondary: SecondaryWorker) -> bool:
         """Its worker is gone and its machine says so (a reset) instead of keeping silent."""
         here, there = self.hastd.node, secondary.hastd.node
-        return not secondary.alive and here.pair.replicates_both_ways(here, there)
+        return not secondary.alive and replicates_both_ways(here, there)
 
     def _replicate(self, secondary: SecondaryWorker, request: Request) -> None:
         """An asynchronous write is good as soon as it is on the own disk; where that fails, when the peer has it."""
@@ -372,8 +302,8 @@ class PrimaryWorker:
         if not self.alive or self.secondary is not secondary:
             return
         self._sent[id(request)] = request
-        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
-        arrives = secondary.alive and not secondary.stopped and pair.replicates(here, there)
+        here, there = self.hastd.node, secondary.hastd.node
+        arrives = secondary.alive and not secondary.stopped and replicates(here, there)
         good = False
         if arrives:
             secondary.hear()
@@ -381,7 +311,7 @@ class PrimaryWorker:
                 self._in_memory(secondary, request)
                 return
             good = secondary.apply(request.write)
-        if arrives and pair.replicates(there, here):
+        if arrives and replicates(there, here):
             self._answered(request, good)
         else:
             self._waits(request)
@@ -395,13 +325,13 @@ class PrimaryWorker:
         """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk. The
         client is told so also where the own disk has failed (local_send_thread() calls write_complete() whatever its
         own result was, when it is the second to come), and then again where the peer's disk fails too."""
-        here, there, pair = self.hastd.node, secondary.hastd.node, self.hastd.node.pair
-        if pair.replicates(there, here):
+        here, there = self.hastd.node, secondary.hastd.node
+        if replicates(there, here):
             request.outcome.finish(True)
 
         def to_disk() -> None:
             good = secondary.apply(request.write)
-            answers = secondary.alive and pair.replicates(there, here)
+            answers = secondary.alive and replicates(there, here)
             if answers and self.alive and self.secondary is secondary:
                 self._answered(request, good)
             elif self.alive and self.secondary is secondary:
@@ -420,12 +350,6 @@ class PrimaryWorker:
         for request in unanswered:
             if self.secondary is not None:
                 self._send(self.secondary, request)
-
-    def no_answer(self) -> None:
-        """A request to the peer stays unanswered: `timeout` seconds from now the connection is given up."""
-        if self._answer_deadline is not None:
-            self._answer_deadline.cancel()
-        self._answer_deadline = self.hastd.clock.after(self.resource.conf.timeout, self.disconnect)
 
     def read_fails(self, extent: int = 0) -> bool:
         """Read from the device: a failing local disk is counted, and the peer's copy is read where there is one."""

@@ -16,7 +16,7 @@ from simulator.host.files import File
 from simulator.host.processes import SIGKILL, SIGTERM, Running
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.hastd.daemon import HastdHost
 
 METADATA = "HAST metadata"
 UNANSWERED = 1.0
@@ -27,7 +27,7 @@ EX_OSERR, EX_NOINPUT = 71, 66
 class ScratchHastd:
     """The daemon; `process` is None while it does not run."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: HastdHost) -> None:
         self.node = node
         self.process: Running | None = None
         self.worker: Running | None = None

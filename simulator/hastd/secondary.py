@@ -7,39 +7,28 @@ from typing import TYPE_CHECKING
 from simulator.clock import Timer
 from simulator.costs import KEEPALIVE
 from simulator.hastd.component import DeviceWrite, count, count_error, perform, read_fails, write_fails
+from simulator.hastd.daemon import Worker
 from simulator.hastd.metadata import Role
-from simulator.hastd.statistics import Statistics
 
 if TYPE_CHECKING:
-    from simulator.hastd.hastd import Hastd, Resource
-    from simulator.hastd.replication import PrimaryWorker
+    from simulator.hastd.daemon import Daemon, Resource
     from simulator.host.processes import Running
 
 EX_NOINPUT, EX_TEMPFAIL, EX_CONFIG = 66, 75, 78
 """sysexits(3): no metadata, lost connection, split-brain or resuid mismatch."""
 
 
-class SecondaryWorker:
+class SecondaryWorker(Worker):
     """`hastd: NAME (secondary)`: exists only while a primary is connected, or seems to be."""
 
     role = Role.SECONDARY
 
-    def __init__(self, hastd: Hastd, resource: Resource, process: Running, primary: PrimaryWorker) -> None:
-        self.hastd, self.resource, self.process, self.primary = hastd, resource, process, primary
-        self.disk = hastd.node.disks[resource.conf.local]
-        self.statistics = Statistics()
-        self.alive = True
+    def __init__(self, hastd: Daemon, resource: Resource, process: Running, primary: Worker) -> None:
+        super().__init__(hastd, resource, process)
+        self.primary = primary
         self._map_cleared = False
         self._deadline: Timer | None = None
         self.hear()
-
-    deaf = False
-    """No secondary is: it ends at a signal."""
-
-    @property
-    def stopped(self) -> bool:
-        """SIGSTOP: it neither answers nor notices anything."""
-        return self.process.stopped
 
     def hear(self) -> None:
         """Something came from the primary: the silence that ends this worker begins anew (2 x keepalive, 3)."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from simulator.account.writes import Cause
 from simulator.hastd.component import read_fails, write_fails
+from simulator.hastd.daemon import replicates_both_ways
 
 if TYPE_CHECKING:
     from simulator.clock import Steps
-    from simulator.hastd.replication import PrimaryWorker
+    from simulator.hastd.primary import Primary
     from simulator.hastd.secondary import SecondaryWorker
 
 
@@ -23,7 +24,7 @@ RANGE_LOCKED = 0.05
 """Seconds until a synchronisation looks again at extents with writes underway (range_sync and range_regular)."""
 
 
-def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
+def synchronise(primary: Primary, secondary: SecondaryWorker, from_secondary: bool) -> Steps[None]:
     """Copy every dirty extent, one after another, then settle the counters. Ends with the connection."""
     announced = bool(primary.dirty)
     target = primary if from_secondary else secondary
@@ -60,7 +61,7 @@ def synchronise(primary: PrimaryWorker, secondary: SecondaryWorker, from_seconda
     primary.update(localcnt=peer.remotecnt, remotecnt=peer.localcnt)
 
 
-def _forget(primary: PrimaryWorker, secondary: SecondaryWorker) -> None:
+def _forget(primary: Primary, secondary: SecondaryWorker) -> None:
     """Both call the copies the same now. What the peer had not answered when the connection was lost, and nobody has
     copied since, is on one of them only: for the account it is a write that failed there."""
     for extent in primary.forgotten - primary.behind:
@@ -69,7 +70,7 @@ def _forget(primary: PrimaryWorker, secondary: SecondaryWorker) -> None:
     primary.forgotten &= primary.behind
 
 
-def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_secondary: bool) -> None:
+def _copy(primary: Primary, secondary: SecondaryWorker, extent: int, from_secondary: bool) -> None:
     """Copy one extent. One that cannot be read, or not be written, is marked clean all the same (sync_thread(),
     free_queue), and the primary counts neither: only what passes ggate_send_thread() is counted there."""
     source, target = (secondary, primary) if from_secondary else (primary, secondary)
@@ -82,12 +83,7 @@ def _copy(primary: PrimaryWorker, secondary: SecondaryWorker, extent: int, from_
     target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
 
 
-def _working(primary: PrimaryWorker, secondary: SecondaryWorker) -> bool:
+def _working(primary: Primary, secondary: SecondaryWorker) -> bool:
     """Both workers run and hear each other."""
     here, there = primary.hastd.node, secondary.hastd.node
-    return (
-        secondary.alive
-        and not secondary.stopped
-        and not primary.stopped
-        and here.pair.replicates_both_ways(here, there)
-    )
+    return secondary.alive and not secondary.stopped and not primary.stopped and replicates_both_ways(here, there)
