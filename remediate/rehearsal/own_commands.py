@@ -77,7 +77,9 @@ def hastwatch(call: Call) -> Steps[int]:
             yield REACH_PATIENCE
             call.err(f"{daemon}: no answer\n")
             return 1
-    if refusing := nfs_ports.refuses(server.node, call.node.layout.address, call.user == "root"):
+    if refusing := nfs_ports.refuses(
+        server.node, server.daemons["mountd"].process, call.node.layout.address, call.user == "root"
+    ):
         call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
         return 1
     identity = server.mount_request(path, call.node.layout.address, call.node.name)

@@ -42,16 +42,16 @@ def mounted(call: Call, pool: Pool) -> Steps[int]:
         call.err(f"cannot mount '{point}': mountpoint or dataset is busy\n")
         return 1
     yield from pool.attach()
-    share(pool, True)
+    share(call, pool, True)
     return 0
 
 
-def share(pool: Pool, shared: bool) -> None:
+def share(call: Call, pool: Pool, shared: bool) -> None:
     """What zfs(8) does for the property sharenfs: a line in /etc/zfs/exports, and SIGHUP to mountd (libshare,
     os/freebsd/nfs.c)."""
     if pool.label.sharenfs == "off":
         return
-    node, point = pool.node, pool.label.mountpoint
+    node, point = call.node, pool.label.mountpoint
     old = (
         node.files.read(ZFS_EXPORTS)
         if node.files.exists(ZFS_EXPORTS)

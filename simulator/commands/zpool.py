@@ -202,7 +202,7 @@ def _export(call: Call, options: Options, words: list[str]) -> Steps[int]:
             call.err(f"cannot unmount '{pool.label.mountpoint}': pool or dataset is busy\n")
             status = 1
         else:
-            share(pool, False)
+            share(call, pool, False)
     return status
 
 

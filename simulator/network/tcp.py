@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.clock import Completion, Steps
+from simulator.host.host import HostPair
 from simulator.network.link import Traffic
+from simulator.network.network import NetworkHost
 
 if TYPE_CHECKING:
-    from simulator.node import Node
-    from simulator.pair import Pair
+    from collections.abc import Mapping
+
+    from simulator.clock import Clock
 
 BLACKHOLE = "net.inet.tcp.blackhole"
 SYN_ONLY, EVERY_SEGMENT = 1, 2
@@ -38,6 +41,37 @@ class Arrival(Enum):
     SILENT = "nothing comes back"
 
 
+class NfsPort(Protocol):
+    """The port of nfsd on a node (`nfs.py`)."""
+
+    connections: list[Connection]
+
+    @property
+    def listens(self) -> bool:
+        """It accepts connections."""
+        ...
+
+
+class TcpHost(NetworkHost, Protocol):
+    """What TCP needs of a node."""
+
+    @property
+    def nfs(self) -> NfsPort:
+        """Its server."""
+        ...
+
+
+class TcpPair(HostPair, Protocol):
+    """What TCP needs of the pair."""
+
+    clock: Clock
+
+    @property
+    def nodes(self) -> Mapping[str, TcpHost]:
+        """Both, by name."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """One connection to nfsd: the service address, the client's address and port, and the node that accepted it."""
@@ -45,7 +79,7 @@ class Connection:
     service: str
     address: str
     port: int
-    node: Node
+    node: TcpHost
     ended: Completion[None] = field(default_factory=Completion)
     """At the client: a FIN or a reset has arrived, or it has given the connection up."""
 
@@ -63,14 +97,14 @@ def retransmissions() -> list[float]:
 class ClientSockets:
     """The TCP connections of the client's host."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: TcpPair) -> None:
         self.pair = pair
         self.open: list[Connection] = []
         self._port = FIRST_PORT
 
-    def holder(self, service: str) -> Node | None:
+    def holder(self, service: str) -> TcpHost | None:
         """The node that segments to a service address reach; with two masters the one that took it last."""
-        found: list[tuple[float, str, Node]] = []
+        found: list[tuple[float, str, TcpHost]] = []
         for node in self.pair.nodes.values():
             vhid = node.network.masters(service) if node.on else None
             if vhid is not None and self.pair.link.both_ways(self.pair.layout.client, node.name, Traffic.CLIENT):
@@ -121,12 +155,12 @@ class ClientSockets:
                 return
             yield pause
 
-    def hears(self, node: Node) -> bool:
+    def hears(self, node: TcpHost) -> bool:
         """What the node sends to the client now arrives, whoever holds the service address."""
         on_the_net = node.on and node.network.address_up(node.layout.address)
         return on_the_net and self.pair.link.passes(node.name, self.pair.layout.client, Traffic.CLIENT)
 
-    def tickle(self, node: Node, service: str, address: str, port: int) -> None:
+    def tickle(self, node: TcpHost, service: str, address: str, port: int) -> None:
         """The node sends an ACK with wrong numbers from the service address to a port of the client, which answers with
         its own numbers to whoever holds the address. Raises OSError where the address is not here."""
         if not node.network.masters(service):

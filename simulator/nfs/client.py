@@ -19,8 +19,7 @@ from simulator.network.tcp import Arrival, Connection, retransmissions
 from simulator.nfs import nfs_ports
 
 if TYPE_CHECKING:
-    from simulator.node import Node
-    from simulator.pair import Pair
+    from simulator.nfs.nfs import NfsHost, NfsPair
 
 CALL_TIMEOUT = 300.0
 """Seconds after which a call that was sent is given up, and its connection (NFS_TCPTIMEO, sys/fs/nfs/nfs.h)."""
@@ -61,16 +60,17 @@ class Operation:
 class Client:
     """A host with one NFS mount of one resource by its service address."""
 
-    def __init__(self, pair: Pair, resource: str, address: str) -> None:
+    def __init__(self, pair: NfsPair, resource: str, address: str) -> None:
         self.pair, self.resource, self.address = pair, resource, address
         self.privileged = True
         """It calls from a port below 1024, as clients do by default (mount_nfs(8) resvport, nfs(5))."""
         self.operations: list[Operation] = []
         self.connection: Connection | None = None
 
-    def server(self) -> Node | None:
+    def server(self) -> NfsHost | None:
         """The node that answers under the service address; with two masters the one that took it last."""
-        return self.pair.sockets.holder(self.address)
+        holder = self.pair.sockets.holder(self.address)
+        return None if holder is None else self.pair.nodes[holder.name]
 
     def mount(self) -> str | None:
         """A fresh MNT of the export: the words of mount_nfs on failure, None when it succeeded."""
@@ -83,7 +83,7 @@ class Client:
         if not node.nfs.answers("mountd"):
             return f"{where}: RPCMNT: clnt_create: RPC: Program not registered"
         address = self.pair.layout.client_address
-        if refusing := nfs_ports.refuses(node, address, self.privileged):
+        if refusing := nfs_ports.refuses(node, node.nfs.daemons["mountd"].process, address, self.privileged):
             return f"{where}: {'RPCMNT' if refusing == 'mountd' else 'RPCPROG_NFS'}: RPC: Authentication error"
         identity = node.nfs.mount_request(path, address, self.pair.layout.client)
         if identity is None:
@@ -158,7 +158,7 @@ class Client:
         """What nfsd does with a call that has arrived, up to the arrival of the answer."""
         if not (yield from self._nfsd_goes_on(connection)):
             return
-        answer, write = yield from self._performing(connection.node, file, text, append)
+        answer, write = yield from self._performing(self.pair.nodes[connection.node.name], file, text, append)
         yield self.pair.layout.costs.nfs_call
         for pause in retransmissions():
             if not (yield from self._nfsd_goes_on(connection)) or connection.ended.done:
@@ -174,11 +174,11 @@ class Client:
 
     def _nfsd_goes_on(self, connection: Connection) -> Steps[bool]:
         """Wait as long as nfsd is stopped; False where the connection is not known there any more."""
-        while connection.known_there and not connection.node.nfs.answers("nfsd"):
+        while connection.known_there and not self.pair.nodes[connection.node.name].nfs.answers("nfsd"):
             yield LOOK_AGAIN
         return connection.known_there
 
-    def _performing(self, node: Node, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
+    def _performing(self, node: NfsHost, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
         """The write itself, by the file system that the client's handle means there."""
         if not self.privileged and node.kernel.integer(nfs_ports.SYSCTL):
             return Answer.REFUSED, None

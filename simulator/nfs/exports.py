@@ -9,13 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from simulator.nfs import exports_file
 from simulator.nfs.exports_file import ExportLine
-
-if TYPE_CHECKING:
-    from simulator.node import Node
+from simulator.storage.filesystems import StorageHost
 
 DECODES = 15
 """The release whose mountd decodes the escapes of vis(3) in a path (mountd.c, strnunvis())."""
@@ -43,7 +41,15 @@ class Export:
         )
 
 
-def warnings(node: Node, found: list[Export]) -> list[str]:
+class ExportsHost(StorageHost, Protocol):
+    """What mountd sees on a node."""
+
+    def is_directory(self, path: str) -> bool:
+        """On the root file system or a mounted one."""
+        ...
+
+
+def warnings(node: ExportsHost, found: list[Export]) -> list[str]:
     """What mountd says of directories that are no mount points, once for a file system (mountd.c, get_exportlist_one(),
     EX_ADMINWARN)."""
     said: dict[str, str] = {}
@@ -55,7 +61,7 @@ def warnings(node: Node, found: list[Export]) -> list[str]:
     return list(said.values())
 
 
-def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
+def read_exports(node: ExportsHost, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
     """The good lines of a node's exports, and the complaints about the bad ones, in order."""
     found: list[Export] = []
     complaints: list[str] = []
@@ -70,7 +76,7 @@ def read_exports(node: Node, files: tuple[str, ...]) -> tuple[list[Export], list
     return found, complaints
 
 
-def _taken(node: Node, line: ExportLine, complaints: list[str]) -> list[Export]:
+def _taken(node: ExportsHost, line: ExportLine, complaints: list[str]) -> list[Export]:
     """The directories of a line that mountd takes."""
     said = f"bad exports list line '{line.text}'"
     if line.refused:
@@ -89,7 +95,7 @@ def _taken(node: Node, line: ExportLine, complaints: list[str]) -> list[Export]:
     return [Export(path, clients, re.sub(r"\s+", " ", line.text), line.alldirs) for path in paths]
 
 
-def _address(node: Node, host: str) -> str:
+def _address(node: ExportsHost, host: str) -> str:
     """The address of a host of the pair, empty for a name that nobody knows."""
     try:
         return str(ipaddress.ip_address(host))

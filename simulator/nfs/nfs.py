@@ -13,16 +13,19 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from simulator.hastd.daemon import HastdPair
 from simulator.host.log import DAEMON_LOG, MESSAGES
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
-from simulator.network.tcp import Connection
+from simulator.network.tcp import Connection, TcpHost, TcpPair
 from simulator.nfs import exports_file, nfs_ports
-from simulator.nfs.exports import Export, read_exports, warnings
+from simulator.nfs.exports import Export, ExportsHost, read_exports, warnings
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from collections.abc import Mapping
+
+    from simulator.network.tcp import ClientSockets
 
 VERSION_3, VERSION_4 = 3, 4
 ROOT = "/"
@@ -75,10 +78,38 @@ def daemons() -> dict[str, Daemon]:
     }
 
 
+class NfsPair(HastdPair, TcpPair, Protocol):
+    """What NFS needs of the pair."""
+
+    sockets: ClientSockets
+
+    @property
+    def nodes(self) -> Mapping[str, NfsHost]:
+        """Both, by name."""
+        ...
+
+
+class NfsHost(ExportsHost, TcpHost, Protocol):
+    """What the NFS daemons need of their node."""
+
+    service_jails: dict[str, int]
+    """Script of rc.d: the number of the jail that it runs its program in."""
+
+    @property
+    def pair(self) -> NfsPair:
+        """What it shares with the other node."""
+        ...
+
+    @property
+    def nfs(self) -> Nfs:
+        """Its daemons."""
+        ...
+
+
 class Nfs:
     """All NFS daemons of one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NfsHost) -> None:
         self.node = node
         self.daemons = daemons()
         self.server: Running | None = None

@@ -13,7 +13,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.host.processes import Running
+    from simulator.network.network import NetworkHost
 
 SYSCTL = "vfs.nfsd.nfs_privport"
 REFUSED = "AUTH_TOOWEAK"
@@ -30,18 +31,18 @@ def takes_all(command: str) -> bool:
     return any(re.fullmatch(r"-[2AadelnRrS]*n[2AadelnRrS]*", word) for word in words)
 
 
-def mountd_starts(node: Node, command: str) -> None:
+def mountd_starts(node: NetworkHost, command: str) -> None:
     """mountd.c, main()."""
     if takes_all(command):
         node.kernel.set(SYSCTL, "0")
 
 
-def refuses(node: Node, address: str, privileged: bool) -> str:
-    """Which daemon of a node refuses a mount and a look at it from such a port: `mountd`, `nfsd`, or none."""
-    process = node.nfs.daemons["mountd"].process
+def refuses(node: NetworkHost, mountd: Running | None, address: str, privileged: bool) -> str:
+    """Which daemon of a node with this mountd refuses a mount and a look at it from such a port: `mountd`, `nfsd`, or
+    none."""
     if privileged:
         return ""
-    if process is not None and not takes_all(process.title):
+    if mountd is not None and not takes_all(mountd.title):
         return "mountd"
     if not node.kernel.integer(SYSCTL):
         return ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.account.writes import Cause
 from simulator.clock import Completion, Steps
@@ -12,10 +13,10 @@ from simulator.hastd.disk import Superblock
 from simulator.hastd.metadata import EXTENTSIZE
 from simulator.storage.mounts import SUPERBLOCK_EXTENT, Mount, write_device
 from simulator.storage.ufs import UfsMount
+from simulator.storage.zfs import PoolHost
 
 if TYPE_CHECKING:
     from simulator.layout import ResourceLayout
-    from simulator.node import Node
     from simulator.storage.views import Provider
     from simulator.storage.zfs import Pool
 
@@ -24,8 +25,8 @@ class FileSystems:
     """All mounts and imported pools of one node, and whether the root file system is exported (freebsd-facts:
     root-is-exported-instead)."""
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
+    def __init__(self, node: PoolHost, on_mount: Callable[[], None]) -> None:
+        self.node, self._on_mount = node, on_mount
         self.mounts: dict[str, Mount] = {}
         self.pools: dict[str, Pool] = {}
         """ZFS pools by name; one may be imported and not mounted."""
@@ -65,7 +66,7 @@ class FileSystems:
     def attach(self, mount: Mount) -> None:
         """It is mounted now, and mountd is told (mount(8), and libshare where ZFS mounts)."""
         self.mounts[mount.resource.mountpoint] = mount
-        self.node.nfs.mountd_hangup()
+        self._on_mount()
 
     def device_gone(self, resource: str, cause: Cause) -> None:
         """The device of a resource went away."""
@@ -92,3 +93,12 @@ class FileSystems:
         block = Superblock(clean=True, made=self.node.clock.now)
         writes = [DeviceWrite(extent, superblock=block if extent == 0 else None) for extent in groups]
         return write_device(self.node, resource.name, writes)
+
+
+class StorageHost(PoolHost, Protocol):
+    """What is above the file systems has them too."""
+
+    @property
+    def filesystems(self) -> FileSystems:
+        """All that is mounted and imported."""
+        ...

@@ -18,7 +18,7 @@ from simulator.storage.geom import Geom, confxml, disk
 
 if TYPE_CHECKING:
     from simulator.layout import ResourceLayout
-    from simulator.node import Node
+    from simulator.storage.filesystems import StorageHost
 
 TASTES = 0.5
 """Seconds from the device of HAST to what a class makes of it; a journal with something in it takes longer."""
@@ -35,34 +35,34 @@ def kind(layer: str) -> str:
     return CLASSES.get(layer, "PART")
 
 
-def appears(node: Node, resource: ResourceLayout) -> None:
+def appears(node: StorageHost, resource: ResourceLayout) -> None:
     """The device of HAST is there: what lies on it comes later, by itself unless it is encrypted."""
     if resource.layer and resource.layer != ENCRYPTED:
         node.tasting.add(resource.name)
         node.clock.after(TASTES, lambda: _tasted(node, resource))
 
 
-def _tasted(node: Node, resource: ResourceLayout) -> None:
+def _tasted(node: StorageHost, resource: ResourceLayout) -> None:
     node.tasting.discard(resource.name)
     if node.on and node.files.exists(resource.device):
         make(node, resource)
 
 
-def make(node: Node, resource: ResourceLayout) -> None:
+def make(node: StorageHost, resource: ResourceLayout) -> None:
     """The device node of the layer."""
     file = File(kind="c", mode="rw-r-----", group="operator", changed=node.now, device="0x70")
     node.files.make_directory(resource.filesystem_device.rpartition("/")[0], node.now)
     node.files.place(resource.filesystem_device, file)
 
 
-def goes(node: Node, resource: ResourceLayout) -> None:
+def goes(node: StorageHost, resource: ResourceLayout) -> None:
     """The device of HAST is gone, and what lies on it too."""
     node.tasting.discard(resource.name)
     if resource.layer and node.files.exists(resource.filesystem_device):
         node.files.remove(resource.filesystem_device)
 
 
-def hides(node: Node, resource: ResourceLayout, device: str) -> str:
+def hides(node: StorageHost, resource: ResourceLayout, device: str) -> str:
     """Why the file system is not to be had on HAST's own device: `unknown` where it does not begin there, `busy` where
     a layer has it open for itself; empty where it can be had. A label is as long as its content, but for a sector."""
     if device.removeprefix("/dev/") != resource.device.removeprefix("/dev/") or not resource.layer:
@@ -72,14 +72,14 @@ def hides(node: Node, resource: ResourceLayout, device: str) -> str:
     return "busy" if kind(resource.layer) == "JOURNAL" and node.files.exists(resource.filesystem_device) else ""
 
 
-def is_open(node: Node, name: str) -> bool:
+def is_open(node: StorageHost, name: str) -> bool:
     """Whether somebody has the device of a resource open: a mount, a pool, or who waits for an answer."""
     held = [each.resource.name for each in node.filesystems.mounts.values()]
     held += [each.resource.name for each in node.filesystems.pools.values()]
     return name in held or bool(name in node.left and node.left[name].waiting)
 
 
-def graph(node: Node) -> Steps[str]:
+def graph(node: StorageHost) -> Steps[str]:
     """`kern.geom.confxml`: the kernel answers when everything that is there has been tasted (`geom_kern.c`)."""
     while node.tasting:
         yield EVERY

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from simulator.account.writes import Cause, Part, Piece, Write
 from simulator.clock import Completion, Steps, finished
 from simulator.hastd.component import DeviceWrite
+from simulator.hastd.daemon import HastdHost
 from simulator.hastd.disk import Disk
 from simulator.hastd.metadata import EXTENTSIZE
 from simulator.hastd.replication import PrimaryWorker
@@ -22,7 +23,6 @@ from simulator.host.files import File
 if TYPE_CHECKING:
     from simulator.host.processes import Running
     from simulator.layout import ResourceLayout
-    from simulator.node import Node
 
 SUPERBLOCK_EXTENT, NAMES_EXTENT, FIRST_DATA_EXTENT = 0, 1, 2
 """Where the simulation puts things: superblock and journal (of ZFS the label), directories and inodes, contents."""
@@ -57,6 +57,21 @@ class Usage(NamedTuple):
     where: str
 
 
+class MountTable(Protocol):
+    """What a mount needs of the file systems of its node (`filesystems.py`)."""
+
+    mounts: dict[str, Mount]
+
+
+class MountHost(HastdHost, Protocol):
+    """What a mount needs of its node."""
+
+    @property
+    def filesystems(self) -> MountTable:
+        """Where it is entered."""
+        ...
+
+
 class Mount(ABC):
     """One mounted HAST file system with its buffers."""
 
@@ -65,7 +80,7 @@ class Mount(ABC):
     options: tuple[str, ...]
     """What mount(8) shows behind the kind and `NFS exported`."""
 
-    def __init__(self, node: Node, resource: ResourceLayout, disk: Disk) -> None:
+    def __init__(self, node: MountHost, resource: ResourceLayout, disk: Disk) -> None:
         self.node, self.resource, self.disk = node, resource, disk
         self.exported = False
         self.full = False
@@ -291,7 +306,7 @@ def span(extent: int, size: int, disk: Disk) -> tuple[int, ...]:
     return tuple(range(extent, min(last, extent + count - 1) + 1))
 
 
-def write_device(node: Node, resource: str, writes: list[DeviceWrite]) -> Completion[bool]:
+def write_device(node: MountHost, resource: str, writes: list[DeviceWrite]) -> Completion[bool]:
     """Write to /dev/hast/NAME; the completion is True when all of it succeeded."""
     outcome: Completion[bool] = Completion()
     left, good = len(writes), True

@@ -18,7 +18,7 @@ from simulator.storage.ufs import UfsMount
 from simulator.storage.zfs import Pool, ZfsMount
 
 if TYPE_CHECKING:
-    from simulator.node import Node
+    from simulator.storage.zfs import PoolHost
 
 SUFFIX = ".nop"
 
@@ -45,7 +45,7 @@ class Provider:
         return replace(self.resource, name=self.device.removeprefix("/dev/"), mountpoint=point, layer="")
 
 
-def in_use(node: Node, provider: Provider) -> bool:
+def in_use(node: PoolHost, provider: Provider) -> bool:
     """hastd has the disk open: a primary, or a secondary that a primary is connected to."""
     resource = node.hastd.resources.get(provider.resource.name)
     return resource is not None and resource.worker is not None
@@ -56,7 +56,7 @@ class UfsView(UfsMount):
 
     options = ("local", "noatime", "noexec", "nosuid", "read-only")
 
-    def __init__(self, node: Node, provider: Provider, point: str) -> None:
+    def __init__(self, node: PoolHost, provider: Provider, point: str) -> None:
         self.provider = provider
         super().__init__(node, provider.seen_at(point), provider.disk)
 
@@ -99,7 +99,7 @@ class PoolView(Pool):
 
     readonly = True
 
-    def __init__(self, node: Node, provider: Provider, label: PoolLabel, root: str) -> None:
+    def __init__(self, node: PoolHost, provider: Provider, label: PoolLabel, root: str) -> None:
         self.provider = provider
         there = replace(label, mountpoint=f"{root}{label.mountpoint}")
         super().__init__(node, provider.seen_at(there.mountpoint), there, "none")

@@ -13,7 +13,7 @@ No recording of a pair has ZFS: this follows zpool(8), zpool-import(8), zpool-ex
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.account.writes import Cause, Write
 from simulator.clock import FOREVER, Completion, Steps, Timer, finished
@@ -21,11 +21,19 @@ from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Disk, PoolLabel
 from simulator.hastd.metadata import EXTENTSIZE
 from simulator.host.files import File
-from simulator.storage.mounts import FRAGMENT, SUPERBLOCK_EXTENT, Mount, Usage, span, write_device
+from simulator.storage.mounts import (
+    FRAGMENT,
+    SUPERBLOCK_EXTENT,
+    Mount,
+    MountHost,
+    MountTable,
+    Usage,
+    span,
+    write_device,
+)
 
 if TYPE_CHECKING:
     from simulator.layout import ResourceLayout
-    from simulator.node import Node
 
 TXG_TIMEOUT = 5.0
 """Seconds from the first change to the transaction group that writes it (vfs.zfs.txg.timeout)."""
@@ -43,13 +51,32 @@ UNMOUNTED = ("none", "legacy")
 """Mount points with which an import mounts nothing (zfsprops(7))."""
 
 
+class PoolTable(MountTable, Protocol):
+    """What a pool needs of the file systems of its node (`filesystems.py`)."""
+
+    pools: dict[str, Pool]
+
+    def attach(self, mount: Mount) -> None:
+        """It is mounted now."""
+        ...
+
+
+class PoolHost(MountHost, Protocol):
+    """What a pool needs of its node."""
+
+    @property
+    def filesystems(self) -> PoolTable:
+        """Where it is entered."""
+        ...
+
+
 class Pool:
     """One imported pool. It has one device, one dataset, and a label on the device that says who has it."""
 
     altroot, readonly = "-", False
     """Two properties of zpool(8)."""
 
-    def __init__(self, node: Node, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> None:
+    def __init__(self, node: PoolHost, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> None:
         self.node, self.resource, self.label, self.cachefile = node, resource, label, cachefile
         self.suspended = False
         self._exporting: Completion[bool] | None = None
@@ -289,31 +316,31 @@ class ZfsMount(Mount):
         self.pool.suspend()
 
 
-def disk_of(node: Node, resource: ResourceLayout) -> Disk:
+def disk_of(node: PoolHost, resource: ResourceLayout) -> Disk:
     """The local provider below the device of a resource."""
     return node.disks[node.hastd.resources[resource.name].conf.local]
 
 
-def claimed(node: Node, label: PoolLabel) -> PoolLabel:
+def claimed(node: PoolHost, label: PoolLabel) -> PoolLabel:
     """The label as this host writes it when it takes the pool (spa_config_generate())."""
     hostid = node.kernel.integer("kern.hostid")
     return replace(label, hostname=node.name, hostid=hostid, exported=False, txg=label.txg + 1, at=node.now)
 
 
-def create(node: Node, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> Steps[Pool | None]:
+def create(node: PoolHost, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> Steps[Pool | None]:
     """zpool create, without the mount: labels at both ends of the device. None when it can't be written."""
     last = -(-disk_of(node, resource).datasize // EXTENTSIZE) - 1
     return (yield from _take_over(node, resource, label, cachefile, [DeviceWrite(last)]))
 
 
-def take(node: Node, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> Steps[Pool | None]:
+def take(node: PoolHost, resource: ResourceLayout, label: PoolLabel, cachefile: str) -> Steps[Pool | None]:
     """zpool import, without the mount: this host in the label. None when the device went away."""
     yield node.pair.layout.costs.pool_import
     return (yield from _take_over(node, resource, label, cachefile, []))
 
 
 def _take_over(
-    node: Node, resource: ResourceLayout, label: PoolLabel, cachefile: str, writes: list[DeviceWrite]
+    node: PoolHost, resource: ResourceLayout, label: PoolLabel, cachefile: str, writes: list[DeviceWrite]
 ) -> Steps[Pool | None]:
     ours = claimed(node, label)
     good = yield write_device(node, resource.name, [*writes, DeviceWrite(SUPERBLOCK_EXTENT, superblock=ours)])
