@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import simulator.commands  # noqa: F401  (registers the commands)
 from simulator import release
 from simulator.account import blame
 from simulator.clock import Clock, Completion, Process, Steps, finished
@@ -22,15 +21,13 @@ from simulator.host.files import File, FileTree
 from simulator.host.kernel import Kernel
 from simulator.host.processes import ProcessTable
 from simulator.host.processor import Processor
-from simulator.host.programs import RECORDED, Program
+from simulator.host.programs import RECORDED, HookPair, Program
 from simulator.host.syslogd import Syslogd
 from simulator.layout import KEY_FILE, NodeLayout, configuration_files
 from simulator.network.network import Network
-from simulator.nfs.nfs import Nfs
-from simulator.rc.boot import booting, shutting_down
-from simulator.shell.calls import Environment
+from simulator.network.sessions import SessionPair
+from simulator.nfs.nfs import Nfs, NfsPair
 from simulator.shell.output import Output, Result
-from simulator.shell.shell import execute
 from simulator.storage import layers
 from simulator.storage.filesystems import FileSystems
 
@@ -38,8 +35,9 @@ if TYPE_CHECKING:
     from simulator.account.writes import Cause, Piece
     from simulator.dying import Life
     from simulator.hastd.left_device import LeftDevice
+    from simulator.host.processes import Running
+    from simulator.network.link import Traffic
     from simulator.network.sessions import SessionEnd
-    from simulator.pair import Pair
 
 TIMED_OUT = 124
 """Exit status of a command that was killed at its deadline (timeout(1)); the recordings have it for what hung."""
@@ -58,11 +56,52 @@ Session = Callable[["Node", list[str], "Callable[[Life], SessionEnd]"], None]
 """A program that is talked to: gets the node, argv, and its end of the session, once it has a life."""
 
 
+class NodePair(NfsPair, SessionPair, HookPair, Protocol):
+    """What a node and the programs on it need of the pair."""
+
+    on_kill: list[Callable[[Node, Running], None]]
+    """Told of each process that kill(1) sends a signal to, before it does."""
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Both, by name."""
+        ...
+
+    def peer(self, node: Node) -> Node:
+        """The other node."""
+        ...
+
+    def reachable(self, one: Node, other: Node, traffic: Traffic) -> bool:
+        """A connection from one node to the other's address works, the management one's for that traffic."""
+        ...
+
+    def manageable(self, one: Node, other: Node) -> bool:
+        """Commands of one node reach the other by ssh(1), over the management network."""
+        ...
+
+
+class Userland(Protocol):
+    """The programs of a node (`userland.py`)."""
+
+    def booting(self, node: Node) -> Steps[None]:
+        """rc(8), from the kernel on."""
+        ...
+
+    def shutting_down(self, node: Node) -> Steps[None]:
+        """rc.shutdown, and the end of every process."""
+        ...
+
+    def execute(self, node: Node, line: str, output: Output, *, user: str, stdin: str, processes: bool) -> Steps[int]:
+        """Run a command line. `processes`: each command of it is one, which costs its start."""
+        ...
+
+
 class Node:
     """A FreeBSD host of the pair."""
 
-    def __init__(self, pair: Pair, layout: NodeLayout) -> None:
+    def __init__(self, pair: NodePair, layout: NodeLayout, userland: Userland) -> None:
         self.pair, self.layout, self.name = pair, layout, layout.name
+        self._userland = userland
         self.clock: Clock = pair.clock
         self.on = False
         self.without_packages: set[str] = set()
@@ -181,7 +220,7 @@ class Node:
     def _booting(self) -> Steps[None]:
         self._cold()
         self.files.remove("/dev/hast")
-        yield from booting(self)
+        yield from self._userland.booting(self)
 
     def shut_down(self) -> Completion[None]:
         """An orderly shutdown, and power off (shutdown(8) -p); finished when the power is gone. Once at a time."""
@@ -190,7 +229,7 @@ class Node:
         if self._shutdown is None or self._shutdown.done:
             if self._boot is not None:
                 self._boot.kill()
-            self._shutdown = self.clock.start(shutting_down(self))
+            self._shutdown = self.clock.start(self._userland.shutting_down(self))
         gone: Completion[None] = Completion()
 
         def off() -> None:
@@ -238,10 +277,13 @@ class Node:
         self, line: str, output: Output | None = None, *, user: str = "root", stdin: str = ""
     ) -> Process[int]:
         """Run a command line; finished with its exit status (None when it was killed)."""
-        return self._begin(Environment(self, output or Output(), user=user, stdin=stdin), line)
+        return self._begin(line, output or Output(), user=user, stdin=stdin)
 
-    def _begin(self, environment: Environment, line: str) -> Process[int]:
-        process = self.clock.start(self._guarded(environment, line))
+    def _begin(
+        self, line: str, output: Output, *, user: str = "root", stdin: str = "", processes: bool = True
+    ) -> Process[int]:
+        steps = self._userland.execute(self, line, output, user=user, stdin=stdin, processes=processes)
+        process = self.clock.start(self._guarded(steps, output))
         if not process.done:
             self._commands.add(process)
             process.then(lambda: self._commands.discard(process))
@@ -250,15 +292,15 @@ class Node:
     def system_call(self, line: str, output: Output) -> Process[int]:
         """What a program does by itself, said as the command line that does the same: there is no process."""
         pid = self.processes.next_pid
-        process = self._begin(Environment(self, output, processes=False), line)
+        process = self._begin(line, output, processes=False)
         self.processes.next_pid = pid
         return process
 
-    def _guarded(self, environment: Environment, line: str) -> Steps[int]:
+    def _guarded(self, steps: Steps[int], output: Output) -> Steps[int]:
         if not self.on:
-            environment.output.write("err", f"ssh: connect to host {self.name} port 22: Operation timed out\n")
+            output.write("err", f"ssh: connect to host {self.name} port 22: Operation timed out\n")
             return 255
-        return (yield from execute(environment, line))
+        return (yield from steps)
 
     def run(self, line: str, *, timeout: float = DEADLINE, user: str = "root") -> Result:
         """Run a command line to its end, or for `timeout` seconds, while the pair goes on."""

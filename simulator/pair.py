@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from simulator.account.writes import Ledger
 from simulator.clock import Clock
-from simulator.hastd import daemon
 from simulator.hastd.reloading import reload
 from simulator.hastd.replication import PrimaryWorker
 from simulator.host.processes import Running
@@ -33,6 +32,7 @@ from simulator.nfs.client import Client
 from simulator.node import Node
 from simulator.storage.layers import ENCRYPTED
 from simulator.storage.mounts import Mount
+from simulator.userland import FreeBSD
 
 HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
 
@@ -79,7 +79,7 @@ class Pair:
         """The sessions between the nodes that were begun, each by the end of the node that began it."""
         self.nodes: dict[str, Node] = {}
         for each in self.layout.nodes:
-            self.nodes[each.name] = Node(self, each)
+            self.nodes[each.name] = Node(self, each, FreeBSD())
 
     # --- who is who --------------------------------------------------------------------------------------------
 
@@ -90,14 +90,6 @@ class Pair:
     def reachable(self, one: Node, other: Node, traffic: Traffic) -> bool:
         """A connection from one node to the other's address works, the management one's for that traffic."""
         return reachable(one, other, traffic)
-
-    def replicates(self, sender: Node, receiver: Node) -> bool:
-        """What the hastd of one node sends to that of the other now arrives there."""
-        return daemon.replicates(sender, receiver)
-
-    def replicates_both_ways(self, one: Node, other: Node) -> bool:
-        """The same for answers too."""
-        return self.replicates(one, other) and self.replicates(other, one)
 
     def manageable(self, one: Node, other: Node) -> bool:
         """Commands of one node reach the other by ssh(1), over the management network."""

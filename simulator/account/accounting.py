@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from simulator.account.blame import of_the_steps
 from simulator.account.writes import Cause, Fate, Piece, Write
+from simulator.hastd.daemon import replicates_both_ways
 from simulator.hastd.disk import Disk
 from simulator.hastd.replication import PrimaryWorker
 
@@ -155,7 +156,7 @@ def primary_worker(node: Node, resource: str) -> PrimaryWorker | None:
 def _replicating(node: Node, peer: Node, resource: str) -> bool:
     """What is written on `node` now gets to `peer` before a handover is through."""
     worker = primary_worker(node, resource)
-    return worker is not None and worker.connected and node.pair.replicates_both_ways(node, peer)
+    return worker is not None and worker.connected and replicates_both_ways(node, peer)
 
 
 def unexplained(pair: Pair, resource: str) -> set[int]:

@@ -16,17 +16,15 @@ PEER = "10.1.101.3"
 
 
 @pytest.fixture
-def second() -> Node:
+def second(pair: Pair) -> Node:
     """The standby of a healthy pair whose other node has just lost power."""
-    pair = Pair()
-    pair.bring_up()
     inflict(pair, "power-off", "nfs001")
     return pair.nodes["nfs002"]
 
 
 def seconds_to_device(node: Node) -> float:
     began = node.clock.now
-    node.pair.must(node, "hastctl role primary home")
+    assert node.run("hastctl role primary home").status == 0
     while node.run("ls /dev/hast/home").status:
         node.clock.advance(0.05)
     return node.clock.now - began
@@ -48,19 +46,17 @@ def test_with_a_rejecting_route_the_device_does_not_wait(second: Node) -> None:
     assert seconds_to_device(second) < 0.54
 
 
-def test_the_device_does_not_wait_for_a_peer_that_refuses() -> None:
-    pair = Pair()
-    pair.bring_up()
+def test_the_device_does_not_wait_for_a_peer_that_refuses(pair: Pair) -> None:
     pair.must(pair.nodes["nfs001"], "service hastd onestop")
     assert seconds_to_device(pair.nodes["nfs002"]) < 0.54
 
 
-def test_a_rejected_peer_is_never_connected_until_the_route_is_gone(second: Node) -> None:
+def test_a_rejected_peer_is_never_connected_until_the_route_is_gone(pair: Pair, second: Node) -> None:
     second.run(f"route add -host {PEER} 127.0.0.1 -reject")
     seconds_to_device(second)
-    inflict(second.pair, "power-on", "nfs001")
+    inflict(pair, "power-on", "nfs001")
     second.clock.advance(60)
-    second.pair.must(second.pair.nodes["nfs001"], "hastctl role secondary home")
+    pair.must(pair.nodes["nfs001"], "hastctl role secondary home")
     second.clock.advance(60)
     assert "degraded" in second.run("hastctl status").out
     assert second.run(f"route delete -host {PEER} 127.0.0.1").status == 0
