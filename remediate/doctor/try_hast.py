@@ -30,7 +30,6 @@ from remediate.machine import Machine
 from remediate.state import events
 from remediate.state.journal import CRIT, ERR, INFO, Level
 from remediate.state.lock import Lock
-from remediate.state.store import Untouched
 
 HASTD = "/sbin/hastd"
 COMES = 20.0
@@ -107,7 +106,7 @@ def try_hast(context: Context, watch: Callable[[str], None]) -> Found:
 
 def refuse(context: Context) -> None:
     """Raise StepFailed with the reason where nothing is tried now; ProbeError. Changes nothing."""
-    _ready(context._replace(store=Untouched(context.store.directory, context.store.run)))
+    _ready(context)
 
 
 def _machine(context: Context) -> Machine:

@@ -111,6 +111,14 @@ def refuse_leaving(context: Context) -> None:
         raise HeldBack(LEAVING, carp_demotion.SHUTDOWN)
 
 
+def refuse_unrecorded(context: Context) -> None:
+    """Write down when earlier repairs were tried, by the clock as it is now. Raises HeldBack where that cannot be."""
+    try:
+        repairs.redate(context.store, repairs.now(context.timing))
+    except StateError as error:
+        raise HeldBack(NO_RECORD, str(error)) from None
+
+
 def refuse_too_often(context: Context, remedy: Remedy) -> None:
     """Whether it was tried too short a while ago, or too much was. Raises HeldBack."""
     now, policy = repairs.now(context.timing), context.config.repair

@@ -32,7 +32,7 @@ from remediate.state.journal import ERR, INFO, NOTICE, WARNING, Level
 from remediate.state.lock import Lock
 from remediate.state.noted import HASTD
 from remediate.state.repairs import Tried
-from remediate.state.store import StateError, Untouched
+from remediate.state.store import StateError
 
 EVERY = 1.0
 """Seconds between two looks whether it has helped."""
@@ -103,17 +103,17 @@ def repair(
 
 def dry_run(context: Context, request: Request) -> Shown:
     """What `repair` would do now; changes nothing."""
-    looking, remedy = context._replace(store=Untouched(context.store.directory, context.store.run)), request.remedy
-    guarded = _guarded(looking, request)
+    remedy = request.remedy
+    guarded = _guarded(context, request)
     held = () if guarded is None else (guarded,)
     try:
-        wrong = _look(looking, remedy)
+        wrong = _look(context, remedy)
         if not wrong:
             return Shown("", held, (), ())
-        planned = _plan(looking, remedy)
+        planned = _plan(context, remedy)
     except HeldBack as error:
         return Shown("", (*held, error), (), ())
-    seen, made = converge_dry_run(looking, converge_request(remedy))
+    seen, made = converge_dry_run(context, converge_request(remedy))
     return Shown(wrong, held, planned, tuple(executor.show(made, seen.places)))
 
 
@@ -168,6 +168,7 @@ class _Run:
                 return self._nothing()
             self._journal("repair", why="the one before it was not ended", result="goes on with the convergence")
             return self._end(left)
+        guards.refuse_unrecorded(self.context)
         guards.refuse_too_often(self.context, self.remedy)
         alone = Lock(
             self.context.store,

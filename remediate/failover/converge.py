@@ -47,13 +47,14 @@ from remediate.failover.observe import Seen, observe
 from remediate.failover.patience import patiently
 from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.plan import Plan, arranged, plan
+from remediate.failover.record import record
 from remediate.failover.steps import Do
 from remediate.failover.this_boot import this_boot
 from remediate.state import events, failures, marker, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
-from remediate.state.store import StateError, Untouched
+from remediate.state.store import StateError
 
 LOCK = "converge"
 PART_LASTS = 120.0
@@ -168,9 +169,8 @@ def _without_lock(
 
 def dry_run(context: Context, request: ConvergeRequest) -> tuple[Seen, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
-    looking = context._replace(store=Untouched(context.store.directory, context.store.run))
-    seen = observe(looking, request.leaving)
-    return seen, Run(looking, request, silent).plan(seen)
+    seen = observe(context, request.leaving)
+    return seen, Run(context, request, silent).plan(seen)
 
 
 class Run:
@@ -202,6 +202,7 @@ class Run:
             except ProbeError as error:
                 return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
+            seen = record(self.context, seen)
             replicas.note(self.context, seen, telling, again=self.request.again)
             newest.note(self.context, seen.facts.resources, seen.resources)
             known_bug.note_works(self.context, seen.resources.values())
@@ -337,6 +338,8 @@ class Run:
         try:
             failures.note(store, ", ".join(names), now, why)
             blocked = failures.blocked(store, now, self.context.config.failover.window)
+            if blocked:
+                blocked = failures.block(store, blocked)
             able = not failures.given_away(store) and any(self._peer_could_take(seen, name) for name in names)
             if able:
                 failures.note_given_away(store, now)
@@ -350,7 +353,7 @@ class Run:
     def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
-            seen = observe(self.context, self.request.leaving)
+            seen = record(self.context, observe(self.context, self.request.leaving))
         except ProbeError as error:
             return (f"the node could not be looked at: {error}",)
         facts = seen.facts

@@ -8,6 +8,7 @@ other copy has answered it (primary.c, local_send_thread()).
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import NamedTuple
 
 from checks.probes import damage, hast, log_time
 from checks.probes.damage import FailedWrite
@@ -18,6 +19,7 @@ from checks.probes.node import Node
 from remediate.context import Context
 from remediate.failover import devices, log_lines, own_copy
 from remediate.failover.errors import StepFailed
+from remediate.failover.log_lines import Logs
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import Event, Ledger
 from remediate.state.store import StateError
@@ -26,28 +28,29 @@ WITHIN = 1.0
 """Seconds of a time in a log, which has none below."""
 
 
-def look(context: Context, node: Node, found: Resource, kept: Ledger) -> str:
-    """What proves now that a write failed on this copy, and is not in its ledger yet; empty where nothing does. Raises
-    nothing: a log that cannot be read proves nothing, and the counters are looked at all the same."""
+class Look(NamedTuple):
+    """What proves now that a write failed on this copy, and is not in its ledger yet, empty where nothing does; and the
+    logs that were read and prove nothing new."""
+
+    failed: str = ""
+    done_with: Logs | None = None
+
+
+def look(context: Context, node: Node, found: Resource, kept: Ledger) -> Look:
+    """Look at the counters and the logs. Raises nothing: a log that cannot be read proves nothing, and the counters are
+    looked at all the same."""
     if kept.damage is not None and kept.damage.anew is Anew.NO:
-        return ""
+        return Look()
     counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
-    logged = _logged(context, node, found, kept)
-    return "; ".join(filter(None, (counted, logged)))
+    logs = log_lines.read(context, node, found.name)
+    new = _new(context, node, found, kept, logs.lines)
+    return Look("; ".join(filter(None, (counted, damage.summary(new)))), None if new else logs)
 
 
 def _are_of_this_copy(kept: Ledger) -> bool:
     """Whether the worker that counts has begun after the copy was made anew: one that runs while the copy is created
     goes on (freebsd-facts: create-asks-nobody), until the next connection."""
     return kept.damage is None or kept.damage.anew is not Anew.BLANK
-
-
-def _logged(context: Context, node: Node, found: Resource, kept: Ledger) -> str:
-    logs = log_lines.read(context, node, found.name)
-    new = _new(context, node, found, kept, logs.lines)
-    if not new:
-        log_lines.note(context, found.name, logs)
-    return damage.summary(new)
 
 
 def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: list[str]) -> list[FailedWrite]:
@@ -72,12 +75,14 @@ def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: lis
 
 def at_an_event(context: Context, found: Resource) -> str:
     """Look and write down, for an event of hastd: what has become known now. Raises nothing."""
-    said = look(context, context.here.node(), found, own_copy.known(context, found.name))
+    failed, done_with = look(context, context.here.node(), found, own_copy.known(context, found.name))
+    if done_with is not None:
+        log_lines.note(context, found.name, done_with)
     try:
-        note(context, found.name, found.role, said)
+        note(context, found.name, found.role, failed)
     except StateError as error:
         context.journal.entry("ledger", resource=found.name, result=f"not written: {error}", severity=WARNING)
-    return said
+    return failed
 
 
 def declare_sound(context: Context, name: str, who: str) -> None:

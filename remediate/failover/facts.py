@@ -78,6 +78,12 @@ class ResourceState(NamedTuple):
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
     @property
+    def waits(self) -> bool:
+        """The service address is here, and the resource is not in service: it is to be promoted, or why not is said."""
+        in_service = self.role is HastRole.PRIMARY and self.mounted is Mounted.WRITABLE
+        return self.carp is CarpState.MASTER and not in_service
+
+    @property
     def active(self) -> bool:
         """The data are here and clients can be given them."""
         mounted = self.mounted is Mounted.WRITABLE and self.pool is Pool.WELL

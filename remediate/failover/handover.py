@@ -23,6 +23,7 @@ from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.observe import Seen, observe
 from remediate.failover.own_node import vhids
+from remediate.failover.record import record
 from remediate.failover.steps import Do, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Ended, Line, Message, Reason, Say
@@ -138,7 +139,7 @@ class _Giving:
     def done(self, seconds: float) -> Handed:
         """Raises StepFailed, ProbeError."""
         run = Run(self.context, self.request, self.watch)
-        seen = observe(self.context, self.request.leaving)
+        seen = record(self.context, observe(self.context, self.request.leaving))
         self._refuse_other(seen)
         made = run.plan(seen)
         before, after = made.without(Do.PROTECT), made.without(*(do for do in Do if do is not Do.PROTECT))

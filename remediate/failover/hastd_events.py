@@ -13,15 +13,26 @@ from checks.probes.carp_demotion import PARTED, Reason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from remediate.context import Context
-from remediate.failover import alone, carp_demotion, damaged, newest, own_copy, peer, replicas, unproven, waking
+from remediate.failover import (
+    alone,
+    carp_demotion,
+    damaged,
+    mastership,
+    newest,
+    own_copy,
+    peer,
+    replicas,
+    unproven,
+    waking,
+)
 from remediate.failover.devd_events import Refused as Refused
 from remediate.failover.devd_events import carp_event as carp_event
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer
 from remediate.failover.hook_arguments import EVENTS, ROLES, refuse_wrong
-from remediate.failover.mastership import look
 from remediate.failover.observe import observe
 from remediate.failover.peer_notice import PeerNotice, of_peer
+from remediate.failover.record import record
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.state import ledger, marker
@@ -162,7 +173,7 @@ def _fit_again(context: Context, trigger: str) -> str:
 def _split_brain(context: Context, name: str) -> str:
     """Write it down; the side that does not serve when it is found is the losing one, and steps down at once. Which
     side that is, is told once: hastd repeats the event, and a winner may stop to serve meanwhile."""
-    seen = observe(context)
+    seen = record(context, observe(context))
     state = seen.facts.resources[name]
     serving = state.active and state.carp is CarpState.MASTER
     before = marker.present(context.store, name)
@@ -188,7 +199,7 @@ def _look_at_carp(context: Context, name: str) -> None:
     """See whether another node is MASTER while this one has no primary: if it stays so, it writes alone."""
     node = context.here.node()
     try:
-        look(context, carp.vhids(node), boot_mark(node))
+        mastership.record(context.store, mastership.look(context, carp.vhids(node), boot_mark(node)))
     except (ProbeError, StateError) as error:
         context.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
                               result=f"CARP was not looked at: {error}")  # fmt: skip

@@ -14,8 +14,8 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.state import events
-from remediate.state.events import ROUNDED, Heard, Seen
-from remediate.state.store import StateNotKept, Untouched
+from remediate.state.events import ROUNDED, Heard, Look, Seen
+from remediate.state.store import StateNotKept, Store
 
 
 class Mastership(NamedTuple):
@@ -26,31 +26,36 @@ class Mastership(NamedTuple):
     heard: Heard | None
 
 
-def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> Seen:
-    """Write down what this look at CARP saw; all that is known then. Raises StateNotKept where a vhid is newly MASTER:
-    where that cannot be written down, what the other node told of this copy was not either, and nothing is promoted.
-    Otherwise what cannot be written down is not known later, and nothing here depends on it. In a boot that has no
-    mark nothing is written: no look would ever find the note of the one before."""
+def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> Look:
+    """A look at CARP that saw these vhids now, in the boot with this mark. Raises nothing."""
     now = context.timing.wall()
-    clock = now - context.timing.now()
     states = {vhid.name: vhid.state.value for vhid in vhids if vhid.is_read}
+    return Look(events.read(context.store), states, now, boot, now - context.timing.now())
+
+
+def record(store: Store, seen: Look) -> None:
+    """Write down what a look at CARP saw. Raises StateNotKept where a vhid is newly MASTER: where that cannot be
+    written down, what the other node told of this copy was not either, and nothing is promoted. Otherwise what cannot
+    be written down is not known later, and nothing here depends on it. In a boot that has no mark nothing is written:
+    no look would ever find the note of the one before."""
+    if not seen.boot_id:
+        return
     try:
-        store = context.store if boot else Untouched(context.store.directory)
-        return events.looked(store, states, now, boot, clock)
+        events.record(store, seen)
     except StateNotKept:
-        known = events.read(context.store)
-        if any(vhid.state is CarpState.MASTER and not _is_known(known, vhid, boot, now, clock) for vhid in vhids):
+        known = events.read(store)
+        masters = [name for name, state in seen.states.items() if state == CarpState.MASTER.value]
+        if not all(_is_known(known, name, seen) for name in masters):
             raise
-        return known
 
 
-def _is_known(known: Seen, vhid: Vhid, boot: str, now: float, clock: float) -> bool:
-    seen = known.vhids.get(vhid.name)
+def _is_known(known: Seen, name: str, seen: Look) -> bool:
+    vhid = known.vhids.get(name)
     return (
-        seen is not None
-        and seen.state == vhid.state.value
-        and same_boot(seen.boot_id, boot)
-        and seen.since_by(clock) <= now + ROUNDED
+        vhid is not None
+        and vhid.state == seen.states[name]
+        and same_boot(vhid.boot_id, seen.boot_id)
+        and vhid.since_by(seen.clock) <= seen.at + ROUNDED
     )
 
 

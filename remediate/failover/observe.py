@@ -1,5 +1,6 @@
 """What there is now, on this node and as far as it matters on the other one: `Facts`, read anew every time.
 
+Nothing is written here: what has become known is part of what is seen, and `record` writes it down.
 The other node is asked only where the answer decides something, because it may be dead, and a dead node answers late.
 """
 
@@ -36,6 +37,7 @@ from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, P
 from remediate.failover.filesystems import mounted_now, takes_no_files
 from remediate.failover.given_up import given_up
 from remediate.failover.hearing import Heard
+from remediate.failover.log_lines import Logs
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.own_node import demotion, uptime
 from remediate.failover.peer import Standing
@@ -43,7 +45,6 @@ from remediate.failover.remembered import Remembered
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons, running_services
 from remediate.state import events, marker, unprotected
-from remediate.state.store import StateNotKept, Untouched
 
 NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 
@@ -61,6 +62,10 @@ class Seen(NamedTuple):
     """When it was seen (`Timing.now`)."""
     settles: dict[str, float]
     """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
+    carp: events.Look
+    """The look at CARP, which is yet to be written down."""
+    logs: dict[str, Logs]
+    """For each resource the logs that were read and prove nothing new, which is yet to be written down."""
 
 
 class _Reading(NamedTuple):
@@ -84,8 +89,8 @@ class _Reading(NamedTuple):
 def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
     """Everything a decision depends on. `leaving`: whether this node gives its service away. Raises ProbeError.
 
-    What is remembered and cannot be read, or a state directory that cannot be written, makes a promotion one of a copy
-    that may be stale, and keeps nobody from stopping to serve.
+    What is remembered and cannot be read, or a state directory that is read-only, makes a promotion one of a copy that
+    may be stale, and keeps nobody from stopping to serve.
     """
     now, at, policy = context.timing.wall(), context.timing.now(), context.config.failover
     arrived = events.read(context.store)
@@ -95,18 +100,13 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
     if leaving is Leaving.NO and shutting_down(context.store, boot):
         leaving = Leaving.GOES_DOWN
     vhids = carp.vhids(node)
-    try:
-        known = look(context, vhids, boot)
-    except StateNotKept as error:
-        remembered.doubt(error)
-        known = look(context._replace(store=Untouched(context.store.directory)), vhids, boot)
-    clock = context.timing.wall() - context.timing.now()
+    carp_now = look(context, vhids, boot)
     up = uptime(context)
     young = up < policy.boot_window or not boot
     reading = _Reading(
-        context, node, vhids, mounted_now(context), known, boot,
+        context, node, vhids, mounted_now(context), carp_now.known, boot,
         young, leaving,
-        remembered, clock,
+        remembered, carp_now.clock,
     )  # fmt: skip
     found = places(node, context.config, only)
     found = {name: with_address(place, vhids) for name, place in found.items()}
@@ -115,10 +115,13 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
     resources: dict[str, Resource] = {}
     looked = context.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
     settles: dict[str, float] = {}
-    for name, (state, sentences, believed_at) in zip(found, looked, strict=True):
+    logs: dict[str, Logs] = {}
+    for name, (state, sentences, believed_at, done_with) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
         if believed_at is not None and not state.settled:
             settles[name] = believed_at
+        if done_with is not None:
+            logs[name] = done_with
     states, said = together(found, states, said)
     suspended, stopped = remembered.maintenance, remembered.blocked
     fails = known_bug.seen_to_fail(context)
@@ -146,7 +149,7 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
         cannot_be_primary=fails.why if fails else "",
         odd=tuple(map(str, node.not_understood)),
     )
-    return Seen(facts, found, resources, vhids, arrived.seq, at, settles)
+    return Seen(facts, found, resources, vhids, arrived.seq, at, settles, carp_now, logs)
 
 
 def together(
@@ -218,9 +221,9 @@ def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
 
 def _resource(
     reading: _Reading, place: Place, resources: dict[str, Resource]
-) -> tuple[ResourceState, Said, float | None]:
-    """One resource, and when CARP has been MASTER for it long enough to be believed (`Timing.now`); None where it is
-    not MASTER."""
+) -> tuple[ResourceState, Said, float | None, Logs | None]:
+    """One resource; when CARP has been MASTER for it long enough to be believed (`Timing.now`), None where it is not
+    MASTER; and the logs that prove nothing new of its copy."""
     context, name = reading.context, place.name
     wanted = place.asks(reading.vhids)
     role, worker, role_said = HastRole.NOT_KNOWN, False, ""
@@ -266,7 +269,9 @@ def _resource(
         role_first = not worker and parting.role_first(context, resources[name], wanted.state)
     locked = devices.unopenable(context, place)
     kept = own_copy.known(context, name)
-    failed = damaged.look(context, reading.node, resources[name], kept) if name in resources else ""
+    failed, done_with = (
+        damaged.look(context, reading.node, resources[name], kept) if name in resources else damaged.Look()
+    )
     damage = kept.damage.sentence if kept.damage is not None else failed
     pool, pool_said = Pool.WELL, ""
     if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
@@ -297,7 +302,7 @@ def _resource(
         wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
         failed, pool_said, lacks,
     )  # fmt: skip
-    return state, said, believed_at
+    return state, said, believed_at, done_with
 
 
 def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Mounted:

@@ -1,4 +1,4 @@
-"""Whether what this node should remember can be read, and what becomes known can be written down.
+"""Whether what this node should remember can be read, and as far as can be seen without writing, be written down.
 
 Where not, nothing is promoted: what speaks against it may be just what is missing. Nothing else waits for it: a node
 that must not serve stops, whatever its state directory is like.
@@ -30,7 +30,7 @@ class Remembered:
         try:
             self.maintenance = maintenance.begun(context.store, now)
         except StateUnreadable as error:
-            self.doubt(error)
+            self._troubles.append(str(error))
         if not self._troubles:
             self.blocked = failures.blocked(context.store, now, context.config.failover.window)
 
@@ -39,16 +39,11 @@ class Remembered:
         """What is wrong, in a sentence; empty where nothing is known to be."""
         return "; ".join(dict.fromkeys(self._troubles))
 
-    def doubt(self, error: StateNotKept | StateUnreadable) -> None:
-        """Something could not be read, or written down."""
-        self._troubles.append(str(error))
-
     def against_a_promotion(self) -> str:
-        """Why nothing may be promoted, whatever is known of the copy; empty where nothing speaks against it. Looks
-        whether something can be written down now."""
+        """Why nothing may be promoted, whatever is known of the copy; empty where nothing speaks against it."""
         if not self._troubles:
             try:
-                self._store.refuse_unwritable()
+                self._store.refuse_read_only()
             except StateNotKept as error:
-                self.doubt(error)
+                self._troubles.append(str(error))
         return self.trouble

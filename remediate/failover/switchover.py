@@ -29,6 +29,7 @@ from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.peer import ASK, EVERY
 from remediate.failover.peer_notice import of_peer
+from remediate.failover.record import record
 from remediate.failover.resource import Place
 from remediate.hurry import within
 from remediate.state.journal import CRIT, NOTICE, WARNING
@@ -92,7 +93,7 @@ def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> Non
     """Move everything that is active here to a node that is ready to take it, where there is one; otherwise nothing is
     done, and the shutdown goes on by itself. Raises nothing."""
     try:
-        seen = observe(within(context, context.timing.now() + AT_SHUTDOWN))
+        seen = record(context, observe(within(context, context.timing.now() + AT_SHUTDOWN)))
         moving = _active(seen)
         if context.peer is None or seen.facts.node.maintenance or not moving:
             return
@@ -129,7 +130,7 @@ def _done(context: Context, trigger: str, moving: list[str], steps: int, watch: 
 
 def _ready(context: Context) -> tuple[Seen, list[str], Transport]:
     """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
-    seen = observe(context)
+    seen = record(context, observe(context))
     moving = _active(seen)
     return seen, moving, _refuse_unready(context, seen, moving)
 

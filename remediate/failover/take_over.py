@@ -25,7 +25,7 @@ from remediate.failover.facts import BASE, SERVING, Peer, Split
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.observe import Seen, observe
 from remediate.failover.plan import Plan, arranged
-from remediate.failover.remembered import Remembered
+from remediate.failover.record import record, unwritable
 from remediate.failover.steps import Do, Step
 from remediate.session import Ended, Line, Message, Reason, Say
 from remediate.state import events
@@ -142,7 +142,7 @@ class _Taking:
     def _ready(self) -> tuple[Seen, Plan]:
         """What there will be when the address has come, and the plan for that. Raises Refusal."""
         try:
-            seen = observe(self.context)
+            seen = record(self.context, observe(self.context))
             self._refuse_no_standby(seen)
             seen = self._as_master(seen)
             return self._warm(seen)
@@ -161,7 +161,7 @@ class _Taking:
 
     def _as_master(self, seen: Seen) -> Seen:
         """The same node when the address is here and the other one has let go."""
-        doubt = Remembered(self.context, self.context.timing.wall()).against_a_promotion()
+        doubt = seen.facts.unsure or unwritable(self.context)
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
         for name in self.names:
             stale, split, compared, no_copy, _ = behind(self.context, name, None, asked=False)

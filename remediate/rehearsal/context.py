@@ -334,6 +334,10 @@ class MortalDiskStore(MortalStore):
         """In a file system in memory: the disk's troubles are none of its."""
         return MortalStore(self.run, self._life) if self.run else None
 
+    def refuse_read_only(self) -> None:
+        """As Store does, of the simulated disk. Raises StateNotKept."""
+        refuse_write(self._simulated, self.directory, (errno.EROFS,))
+
     def ready(self) -> None:
         """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
         refuse_write(self._simulated, self.directory, (errno.EROFS,))

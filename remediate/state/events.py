@@ -82,6 +82,22 @@ class Seen(NamedTuple):
     unreadable: str = ""
 
 
+class Look(NamedTuple):
+    """A look at CARP: what was known before, which vhids were in which state, when (seconds since 1970), and in which
+    boot; `clock` as in `Heard`."""
+
+    before: Seen
+    states: Mapping[str, str]
+    at: float
+    boot_id: str
+    clock: float
+
+    @property
+    def known(self) -> Seen:
+        """All that is known with it. A change that devd has not told of counts as an event."""
+        return _looked(self.before, self.states, self.at, self.boot_id, self.clock)
+
+
 def valid(subsystem: str, type: str) -> bool:
     """Whether these are the words of a CARP event: `2@vlan0.100`, `MASTER`."""
     found = re.fullmatch(SUBSYSTEM, subsystem)
@@ -106,23 +122,21 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock
     return numbers[0]
 
 
-def looked(store: Store, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:
-    """A look at CARP saw these vhids in these states; `clock` as in `Heard`. A change that devd has not told of counts
-    as an event. All that is known then. Raises ValueError for what is no state of a vhid, and StateNotKept."""
-    for subsystem, state in states.items():
+def record(store: Store, look: Look) -> None:
+    """Write down what a look has shown; of a vhid of which something newer has become known since, nothing. Raises
+    ValueError for what is no state of a vhid, and StateNotKept."""
+    for subsystem, state in look.states.items():
         if not valid(subsystem, state):
             raise ValueError(f"{subsystem!r} {state!r} is no state of CARP")
-    before = read(store)
-    found = [_looked(before, states, at, boot_id, clock)]
-    if found[0] == before:
-        return before
+    if look.known == look.before:
+        return
 
     def noted(values: Values) -> Values:
-        found[:] = [_looked(_seen(values), states, at, boot_id, clock)]
-        return _values(found[0])
+        now, before = _seen(values), look.before.vhids
+        states = {name: state for name, state in look.states.items() if now.vhids.get(name) == before.get(name)}
+        return _values(_looked(now, states, look.at, look.boot_id, look.clock))
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
-    return found[0]
 
 
 def _looked(seen: Seen, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:

@@ -61,8 +61,8 @@ def unreadable(store: Store) -> str:
 
 
 def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
-    """Why no promotion may be tried, empty where one may: `most` failed within `window` seconds. Once that was seen
-    it is written down, and holds until `clear`."""
+    """Why no promotion may be tried, empty where one may: `most` failed within `window` seconds, or `block` was
+    called."""
     kept = _read(store)
     if kept.blocked:
         return kept.blocked
@@ -70,12 +70,24 @@ def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
     if len(failed) < most:
         return ""
     last = failed[-1]
-    why = (
+    return (
         f"{len(failed)} promotions failed within {say_duration(window)}, the last one at {utc(last.at)} "
         f"({plain(last.resource)}: {plain(last.why, 160)}); nothing is tried again until a human has cleared it"
     )
+
+
+def block(store: Store, why: str) -> str:
+    """Write down why no promotion may be tried, as `blocked` says: it then holds until `clear`, also after the window.
+    Not where a human has cleared it meanwhile. `why`, and what has kept it from being written down."""
+    if _read(store).blocked:
+        return why
+
+    def noted(values: Values) -> Values:
+        kept = _kept(values)
+        return values if kept.blocked or not kept.failures else _values(kept._replace(blocked=why))
+
     try:
-        store.update(NAME, lambda values: _values(_kept(values)._replace(blocked=why)), instead=_as_blocked)
+        store.update(NAME, noted, instead=_as_blocked)
     except StateNotKept as error:
         return f"{why} ({error})"
     return why

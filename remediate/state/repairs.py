@@ -46,8 +46,13 @@ def now(timing: Timing) -> Now:
 
 def tried(store: Store, now: Now) -> tuple[Tried, ...]:
     """All that is known, oldest first, each at a time as if the clock had never been stepped; or, where the node was
-    booted since, at the latest now. It is written down so: nothing is held back for longer than a repair of this moment
-    would hold it back. Raises StateError."""
+    booted since, at the latest now. Raises StateUnreadable."""
+    return _dated(_kept(store.read(NAME)), now)
+
+
+def redate(store: Store, now: Now) -> tuple[Tried, ...]:
+    """The same, written down so: nothing is held back for longer than a repair of this moment would hold it back.
+    Raises StateError."""
     return _kept(store.update(NAME, lambda values: _values(_dated(_kept(values), now))))
 
 

@@ -103,6 +103,11 @@ class Store:
         """See that something can be kept now: there is room, and the file system takes writes. Raises StateNotKept."""
         self.write(ROOM, {"version": 1})
 
+    def refuse_read_only(self) -> None:
+        """The same as far as can be seen without writing. Raises StateNotKept."""
+        if os.path.exists(self.directory) and not os.access(self.directory, os.W_OK):
+            raise StateNotKept(os.strerror(errno.EROFS), self.directory)
+
     def second(self) -> Store | None:
         """The same in the directory that can be used while this one cannot, and that is emptied with every boot; None
         where there is none."""
@@ -232,45 +237,6 @@ class Store:
 
     def _not_kept(self, name: str, error: OSError) -> StateNotKept:
         return StateNotKept(error.strerror or str(error), self._path(name))
-
-
-class Untouched(Store):
-    """A state directory that is only read, whoever asks for more: for showing what would be done."""
-
-    def second(self) -> Store | None:
-        """The other directory is only read too."""
-        return Untouched(self.run) if self.run else None
-
-    def write(self, name: str, values: Mapping[str, object]) -> None:
-        """Nothing is written."""
-
-    def refuse_unwritable(self) -> None:
-        """As far as can be seen without writing. Raises StateNotKept."""
-        if os.path.exists(self.directory) and not os.access(self.directory, os.W_OK):
-            raise StateNotKept(os.strerror(errno.EROFS), self.directory)
-
-    def keep_aside(self, name: str) -> None:
-        """Nothing is kept aside."""
-
-    def remove(self, name: str) -> bool:
-        """Nothing is removed."""
-        return False
-
-    def append(self, name: str, line: str) -> None:
-        """Nothing is written."""
-
-    def update(
-        self,
-        name: str,
-        change: Callable[[Values], Values | None],
-        instead: Callable[[StateUnreadable], Values] = _not_instead,
-    ) -> Values:
-        """What would be kept, without keeping it. Raises StateUnreadable."""
-        try:
-            before = self.read(name)
-        except StateUnreadable as error:
-            before = instead(error)
-        return change(before) or {}
 
 
 def _append(file: int, raw: bytes) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.probes import ifconfig
 from remediate.state import events
-from remediate.state.events import SELF_TESTS_KEPT, Heard, Seen, SelfTest, VhidSeen
+from remediate.state.events import SELF_TESTS_KEPT, Heard, Look, Seen, SelfTest, VhidSeen
 from remediate.state.store import Store
 from tests.state import child
 
@@ -152,7 +152,7 @@ def heard(store: Store) -> Heard | None:
 
 
 def look(store: Store, state: str, at: float, boot: str = "1000", clock: float = 5.0) -> None:
-    events.looked(store, {"2@em0": state}, at, boot, clock)
+    events.record(store, Look(events.read(store), {"2@em0": state}, at, boot, clock))
 
 
 def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(store: Store) -> None:
@@ -195,6 +195,25 @@ def test_a_state_that_an_older_hastwatch_noted_is_since_the_time_that_it_noted(s
     text = Path(store.directory, "events.json").read_text()
     Path(store.directory, "events.json").write_text(text.replace(', "clock": null', ""))
     assert events.read(store).vhids["2@em0"].since_by(5.0) == NOW
+
+
+def test_a_look_that_is_written_down_late_leaves_what_came_meanwhile(store: Store) -> None:
+    look(store, "BACKUP", NOW)
+    late = Look(events.read(store), {"2@em0": "BACKUP", "3@em0": "BACKUP"}, NOW + 1, "1000", 5.0)
+    events.note(store, "2@em0", "MASTER", NOW + 2, "1000", 5.0)
+    events.record(store, late)
+    seen = events.read(store)
+    assert (seen.vhids["2@em0"].state, seen.vhids["2@em0"].since, seen.seq) == ("MASTER", NOW + 2, 3)
+    assert seen.vhids["3@em0"] == late.known.vhids["3@em0"]
+
+
+def test_what_is_known_with_a_look_is_what_is_known_when_it_is_written_down(store: Store) -> None:
+    events.note(store, "2@em0", "BACKUP", NOW, "1000", 5.0)
+    for state in ("BACKUP", "MASTER"):
+        now = Look(events.read(store), {"2@em0": state}, NOW + 60, "1000", 5.0)
+        assert events.read(store) == now.before
+        events.record(store, now)
+        assert events.read(store) == now.known
 
 
 def test_a_look_counts_as_an_event_only_where_it_finds_a_change(store: Store) -> None:

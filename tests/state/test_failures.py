@@ -44,6 +44,8 @@ def test_failures_further_apart_than_the_window_do_not_block(store: Store) -> No
 def test_what_is_blocked_stays_blocked_when_the_window_is_over(store: Store) -> None:
     fail(store, NOW - 10, NOW)
     said = failures.blocked(store, NOW, HOUR)
+    assert failures.blocked(store, NOW + 100 * HOUR, HOUR) == ""  # to ask writes nothing
+    assert failures.block(store, said) == said
     assert failures.blocked(store, NOW + 100 * HOUR, HOUR) == said
     fail(store, NOW + 200 * HOUR)
     assert failures.blocked(store, NOW + 200 * HOUR, HOUR) == said
@@ -120,11 +122,20 @@ def test_what_cannot_be_read_counts_as_blocked_and_given_away_until_cleared(stor
     assert (failures.blocked(store, NOW, HOUR), failures.given_away(store)) == ("", False)
 
 
+def test_a_block_that_was_cleared_meanwhile_does_not_come_back(store: Store) -> None:
+    fail(store, NOW - 10, NOW)
+    why = failures.blocked(store, NOW, HOUR)
+    failures.clear(store, "root")
+    failures.block(store, why)
+    assert failures.blocked(store, NOW, HOUR) == ""
+
+
 def test_a_block_that_cannot_be_written_down_holds_all_the_same(store: Store) -> None:
     fail(store, NOW - 10, NOW)
     lock = Path(store.directory, ".failures.json.lock")
     lock.unlink()
     lock.mkdir()
-    assert "(cannot keep " in failures.blocked(store, NOW, HOUR)
+    why = failures.blocked(store, NOW, HOUR)
+    assert why and failures.block(store, why).startswith(f"{why} (cannot keep ")
     with pytest.raises(StateNotKept):
         fail(store, NOW)

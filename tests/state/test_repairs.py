@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from remediate.policy import MOST_REPAIRS
 from remediate.state import repairs
 from remediate.state.repairs import HOUR, MOST_KEPT, NAME, STEP, Now, Tried
-from remediate.state.store import StateUnreadable, Store, Untouched
+from remediate.state.store import StateUnreadable, Store
 from tests.failover.installed_pair import state_directory
 
 NOW = 1795337195.25
@@ -29,15 +29,15 @@ def begun_at(wall: float, remedy: str = "devd", result: str = "") -> Tried:
 
 
 def test_nothing_was_tried_at_first_and_asking_leaves_no_file(store: Store) -> None:
-    assert repairs.tried(store, at(NOW)) == ()
+    assert repairs.redate(store, at(NOW)) == ()
     assert store.names() == []
 
 
 def test_a_repair_is_there_before_it_has_a_result(store: Store) -> None:
     begun = repairs.begin(store, "devd", at(NOW))
-    assert repairs.tried(store, at(NOW)) == (begun_at(NOW),) == (begun,)
+    assert repairs.redate(store, at(NOW)) == (begun_at(NOW),) == (begun,)
     repairs.end(store, begun, "helped")
-    assert repairs.tried(store, at(NOW)) == (begun_at(NOW, result="helped"),)
+    assert repairs.redate(store, at(NOW)) == (begun_at(NOW, result="helped"),)
 
 
 def test_a_result_belongs_to_the_last_repair_of_its_kind(store: Store) -> None:
@@ -45,13 +45,13 @@ def test_a_result_belongs_to_the_last_repair_of_its_kind(store: Store) -> None:
     begun = repairs.begin(store, "nfs", at(NOW))
     repairs.begin(store, "devd", at(NOW))
     repairs.end(store, begun, "helped")
-    assert [one.result for one in repairs.tried(store, at(NOW))] == ["", "helped", ""]
+    assert [one.result for one in repairs.redate(store, at(NOW))] == ["", "helped", ""]
 
 
 def test_the_last_one_of_a_kind_and_those_of_an_hour_are_counted(store: Store) -> None:
     for wall, remedy in ((NOW - HOUR, "devd"), (NOW - HOUR + 1, "nfs"), (NOW - 20, "devd"), (NOW - 10, "converge")):
         repairs.begin(store, remedy, at(wall))
-    found = repairs.tried(store, at(NOW))
+    found = repairs.redate(store, at(NOW))
     assert repairs.last(found, "devd") == begun_at(NOW - 20)
     assert repairs.last(found, "hastd") is None
     assert repairs.within_an_hour(found, NOW) == 3
@@ -61,40 +61,39 @@ def test_the_last_one_of_a_kind_and_those_of_an_hour_are_counted(store: Store) -
 def test_a_clock_that_was_stepped_changes_nothing_about_how_long_ago_it_was(store: Store, step: float) -> None:
     repairs.begin(store, "devd", at(NOW))
     later = at(NOW + step + 200, UP + 200)
-    assert repairs.tried(store, later) == (Tried("devd", NOW + step, UP),)
-    assert repairs.tried(store, at(NOW + 300, UP + 300))[0].at == pytest.approx(NOW)  # and stepped to where it was
+    assert repairs.redate(store, later) == (Tried("devd", NOW + step, UP),)
+    assert repairs.redate(store, at(NOW + 300, UP + 300))[0].at == pytest.approx(NOW)  # and stepped to where it was
 
 
 def test_a_clock_that_is_only_slewed_is_written_down_by_nobody(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW))
     path = Path(store.directory) / NAME
     before = path.stat().st_ino
-    assert repairs.tried(store, at(NOW + HOUR, UP + HOUR - STEP + 0.1)) == (begun_at(NOW),)
+    assert repairs.redate(store, at(NOW + HOUR, UP + HOUR - STEP + 0.1)) == (begun_at(NOW),)
     assert path.stat().st_ino == before
 
 
 def test_in_a_new_boot_the_clock_on_the_wall_counts_and_the_future_is_now(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW))
-    assert repairs.tried(store, at(NOW + 300, 100.0)) == (begun_at(NOW),)
-    assert repairs.tried(store, at(NOW - 300, 100.0)) == (Tried("devd", NOW - 300, UP),)
+    assert repairs.redate(store, at(NOW + 300, 100.0)) == (begun_at(NOW),)
+    assert repairs.redate(store, at(NOW - 300, 100.0)) == (Tried("devd", NOW - 300, UP),)
 
 
 def test_what_a_new_boot_takes_for_its_own_is_held_back_too_long_and_never_too_short(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW, 50.0))
-    assert repairs.tried(store, at(NOW + 2 * HOUR, 70.0)) == (Tried("devd", NOW + 2 * HOUR - 20, 50.0),)
+    assert repairs.redate(store, at(NOW + 2 * HOUR, 70.0)) == (Tried("devd", NOW + 2 * HOUR - 20, 50.0),)
 
 
-def test_showing_what_would_be_done_writes_nothing(store: Store) -> None:
+def test_looking_at_what_was_tried_writes_nothing(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW))
-    looking = Untouched(store.directory)
-    assert repairs.tried(looking, at(NOW - 600, UP)) == (Tried("devd", NOW - 600, UP),)
+    assert repairs.tried(store, at(NOW - 600, UP)) == (Tried("devd", NOW - 600, UP),)
     assert repairs.tried(store, at(NOW)) == (begun_at(NOW),)
 
 
 def test_the_file_does_not_grow_for_ever_and_still_holds_the_most_that_may_be_counted(store: Store) -> None:
     for second in range(MOST_KEPT + 5):
         repairs.begin(store, "devd", at(NOW + second))
-    found = repairs.tried(store, at(NOW + MOST_KEPT + 5))
+    found = repairs.redate(store, at(NOW + MOST_KEPT + 5))
     assert (len(found), found[0].at) == (MOST_KEPT, NOW + 5)
     assert MOST_KEPT >= MOST_REPAIRS
 
@@ -108,7 +107,7 @@ def test_what_cannot_be_read_is_no_permission_and_is_left_as_it_is(store: Store,
     path = Path(store.directory) / NAME
     path.write_text(text)
     with pytest.raises(StateUnreadable):
-        repairs.tried(store, at(NOW))
+        repairs.redate(store, at(NOW))
     with pytest.raises(StateUnreadable):
         repairs.begin(store, "devd", at(NOW))
     assert path.read_text() == text
@@ -125,6 +124,6 @@ def test_however_the_clock_is_stepped_each_repair_is_as_long_ago_as_it_is(
             now = Now(now.wall + passes + step, now.steady + passes)
             if tries:
                 begun.append(repairs.begin(store, "devd", now).steady)
-            found = [now.wall - one.at for one in repairs.tried(store, now)]
+            found = [now.wall - one.at for one in repairs.redate(store, now)]
             assert found == pytest.approx([now.steady - steady for steady in begun], abs=STEP + 0.01)
             assert min(found, default=0) > -0.01

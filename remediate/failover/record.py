@@ -1,0 +1,59 @@
+"""What a look at the node has shown is written down, before anything is done about it.
+
+Nothing that makes the system safer waits for that: what cannot be written down only keeps this node from promoting.
+"""
+
+from __future__ import annotations
+
+from remediate.context import Context
+from remediate.failover import log_lines, mastership
+from remediate.failover.facts import Facts
+from remediate.failover.observe import Seen
+from remediate.state import failures
+from remediate.state.store import StateNotKept
+
+
+def record(context: Context, seen: Seen) -> Seen:
+    """Write down what was seen; what counts then. It is another one only where something cannot be written down. Raises
+    nothing."""
+    for name, logs in seen.logs.items():
+        log_lines.note(context, name, logs)
+    facts = seen.facts
+    if facts.blocked:
+        facts = facts._replace(blocked=failures.block(context.store, facts.blocked))
+    if why := _not_kept(context, seen):
+        facts = _unsure(facts, seen, why)
+    return seen._replace(facts=facts)
+
+
+def unwritable(context: Context) -> str:
+    """Why nothing can be written down now; empty where it can. Raises nothing."""
+    try:
+        context.store.refuse_unwritable()
+    except StateNotKept as error:
+        return str(error)
+    return ""
+
+
+def _not_kept(context: Context, seen: Seen) -> str:
+    """Why what speaks against a promotion may be missing: where one waits that nothing else speaks against, it is tried
+    whether something can be written down."""
+    try:
+        mastership.record(context.store, seen.carp)
+    except StateNotKept as error:
+        return str(error)
+    promotes = any(state.waits and not state.stale for state in seen.facts.resources.values())
+    return unwritable(context) if promotes else ""
+
+
+def _unsure(facts: Facts, seen: Seen, why: str) -> Facts:
+    """The same where nothing may be promoted: each resource that waits, and those that have a pool with it, count as
+    stale."""
+    states, said = dict(facts.resources), dict(facts.said)
+    waiting = {name for name, state in states.items() if state.waits}
+    for name, state in states.items():
+        mine = waiting.intersection([name, *seen.places[name].pooled])
+        if mine and not state.stale:
+            states[name], said[name] = state._replace(stale=True), said[name]._replace(stale=why)
+    unsure = "; ".join(dict.fromkeys(filter(None, (facts.unsure, why))))
+    return facts._replace(resources=states, said=said, unsure=unsure)

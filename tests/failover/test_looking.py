@@ -1,0 +1,172 @@
+"""Looking writes nothing, and what would be done is what is done: over states with much to write down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from checks.probes.errors import ProbeError
+from remediate.config import Config
+from remediate.context import Context
+from remediate.doctor import try_hast
+from remediate.events import repair
+from remediate.events.diagnosis import trouble
+from remediate.events.repair_request import Remedy, Request
+from remediate.failover import pair_status
+from remediate.failover.converge import dry_run
+from remediate.failover.errors import StepFailed
+from remediate.failover.observe import observe
+from remediate.failover.plan import Plan
+from remediate.failover.record import record
+from remediate.policy import Repair
+from remediate.state import events, failures
+from remediate.state.journal import Entry, Journal
+from remediate.state.store import StateError, Store
+from simulator.node import Node
+from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
+
+pytestmark = pytest.mark.slow
+
+REPAIRS = Config(repair=Repair()._replace(actions=tuple(remedy.value for remedy in Remedy)))
+DEVD_IS_DEAD = ("kill nfs001 devd", "kill nfs002 devd")
+"""So nobody acts on what happens then, and a look is the first to find it."""
+STATES = {
+    "healthy": ((), 1.0),
+    "an address that moved": ((*DEVD_IS_DEAD, "demote nfs001"), 20.0),
+    "a dead node": ((*DEVD_IS_DEAD, "power-off nfs001"), 30.0),
+    "a dead node, and a read-only state": (("state-read-only nfs002", *DEVD_IS_DEAD, "power-off nfs001"), 30.0),
+    "a dead node, and a full disk": (("state-full nfs002", *DEVD_IS_DEAD, "power-off nfs001"), 30.0),
+    "no replication": (("cut-replication",), 30.0),
+    "two masters": ((*DEVD_IS_DEAD, "cut"), 60.0),
+    "no hastd": (("kill nfs001 hastd", "kill nfs002 hastd"), 5.0),
+    "a hastd that hangs": (("hang nfs002 hastd",), 5.0),
+    "a write that failed": (("disk-fails-writes nfs001",), 10.0),
+    "no NFS": (("kill nfs001 nfsd",), 5.0),
+}  # fmt: skip
+FULL = "a dead node, and a full disk"
+"""Whether there is room cannot be seen without writing."""
+
+
+class Shut(Store):
+    """A state directory that nobody may write."""
+
+    def __init__(self, store: Store, tried: list[str]) -> None:
+        super().__init__(store.directory, store.run)
+        self.tried = tried
+
+    def second(self) -> Store | None:
+        return Shut(Store(self.run), self.tried) if self.run else None
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        self.tried.append(name)
+        yield from ()
+        raise AssertionError(f"{name} is written")
+
+    def keep_aside(self, name: str) -> None:
+        self.tried.append(name)
+
+
+class Silent(Journal):
+    """A journal that nobody may write."""
+
+    def __init__(self, journal: Journal, tried: list[str]) -> None:
+        self.node_name, self.tried = journal.node_name, tried
+
+    def entry(self, event: str, **more: object) -> Entry:
+        self.tried.append(event)
+        raise AssertionError(f"{event} is journalled")
+
+
+def looks() -> dict[str, Callable[[Context], object]]:
+    found: dict[str, Callable[[Context], object]] = {
+        "observe": observe,
+        "dry-run": lambda context: dry_run(context, TEST),
+        "status": pair_status.look,
+        "doctor": try_hast.refuse,
+    }
+    for remedy in Remedy:
+        found[f"diagnosis {remedy.value}"] = lambda context, asked=remedy: trouble(context, asked)  # type: ignore[misc]
+        request = Request(remedy)
+        found[f"repair {remedy.value}"] = lambda context, asked=request: repair.dry_run(context, asked)  # type: ignore[misc]
+    return found
+
+
+def broken(state: Path, name: str) -> InstalledPair:
+    faults, seconds = STATES[name]
+    pair = installed_pair(state, REPAIRS)
+    pair.breaks_all(faults)
+    pair.passes(seconds)
+    return pair
+
+
+def running(pair: InstalledPair) -> list[Node]:
+    return [node for node in (pair.active, pair.standby) if node.on]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_nothing_that_only_looks_writes_anything(state: Path, name: str) -> None:
+    pair = broken(state, name)
+    for node in running(pair):
+        for _ in range(2):
+            failures.note(pair.store(node), "home", node.now, "a test")
+        for what, look in looks().items():
+            tried: list[str] = []
+
+            def shut(context: Context, tried: list[str] = tried, look: Callable[[Context], object] = look) -> None:
+                journal = Silent(context.journal, tried)
+                with suppress(StepFailed, ProbeError, StateError):
+                    look(context._replace(store=Shut(context.store, tried), journal=journal))
+
+            pair.does(node, shut)
+            assert (what, tried) == (what, [])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("damaged", [events.NAME, failures.NAME, "home.ledger.json", "hold.json", "repairs.json"])
+def test_a_look_leaves_what_it_cannot_read_as_it_is(state: Path, damaged: str) -> None:
+    pair = installed_pair(state, REPAIRS)
+    directory = Path(pair.store(pair.standby).directory)
+    (directory / damaged).write_text("no JSON")
+    before = {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+    for look in looks().values():
+
+        def suppressed(context: Context, look: Callable[[Context], object] = look) -> None:
+            with suppress(StepFailed, ProbeError, StateError):
+                look(context)
+
+        pair.does(pair.standby, suppressed)
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()} == before
+
+
+def says(made: Plan) -> list[tuple[str, str]]:
+    steps = ", ".join(map(str, made.steps)) or "nothing to do"
+    return [(name, f"to be {decision.target.value}: {steps}") for name, decision in made.decisions.items()]
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if name != FULL])
+def test_what_would_be_done_is_what_a_convergence_begins_with(state: Path, name: str) -> None:
+    pair = broken(state, name)
+    for node in running(pair):
+        _, made = pair.does(node, lambda context: dry_run(context, TEST))
+        known = len(pair.entries(node, "plan"))
+        outcome = pair.converges(node)
+        begun = [(entry.resource, entry.result) for entry in pair.entries(node, "plan")[known:]]
+        assert begun[: len(made.decisions)] == (says(made) if made.steps else []), pair.story()
+        assert bool(outcome.steps) <= bool(made.steps)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_was_seen_stays_as_it_is_where_it_can_be_written_down(state: Path, name: str) -> None:
+    pair = broken(state, name)
+    for node in running(pair):
+        seen = pair.does(node, observe)
+        kept = pair.does(node, lambda context, seen=seen: record(context, seen))  # type: ignore[misc]
+        if name != FULL:
+            assert kept == seen
+        else:
+            assert kept.facts.resources["home"].stale and "No space left" in kept.facts.unsure
+        assert pair.does(node, observe).carp.before.vhids.keys() >= ({} if name == FULL else seen.carp.states).keys()
