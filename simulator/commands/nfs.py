@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from simulator.clock import Steps
-from simulator.nfs.nfs import Nfs, Registration
+from simulator.nfs.daemons import Registration
+from simulator.nfs.nfs import Nfs
 from simulator.shell.calls import Call, command
 
 PROGRAMS = {"rpcbind": 100000, "portmapper": 100000, "nfs": 100003, "mountd": 100005, "nlockmgr": 100021}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.hastd.daemon import HastdPair
@@ -20,6 +19,7 @@ from simulator.host.log import DAEMON_LOG, MESSAGES
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
 from simulator.network.tcp import Connection, TcpHost, TcpPair
 from simulator.nfs import exports_file, nfs_ports
+from simulator.nfs.daemons import RPCBIND, Daemon, Registration, daemons
 from simulator.nfs.exports import Export, ExportsHost, read_exports, warnings
 
 if TYPE_CHECKING:
@@ -30,52 +30,6 @@ if TYPE_CHECKING:
 VERSION_3, VERSION_4 = 3, 4
 ROOT = "/"
 """The identity of the root file system; that of a HAST file system is its resource's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """One line of `rpcinfo`."""
-
-    program: int
-    version: int
-    netid: str
-    address: str
-    service: str
-
-    @property
-    def port(self) -> int:
-        """From the universal address; rpcbind's local socket shows its usual port."""
-        high, _, low = self.address.rpartition(".")
-        return 111 if not low.isdigit() else int(high.rsplit(".", 1)[-1]) * 256 + int(low)
-
-
-@dataclass(slots=True)
-class Daemon:
-    """One of the five: what it registers with rpcbind, as (program, service, versions by netid order)."""
-
-    name: str
-    title: str
-    comm: str
-    program: int
-    versions: tuple[int, ...]
-    netids: tuple[str, ...]
-    by_version: bool
-    """rpcinfo's order: versions outside and netids inside, or the other way round."""
-    process: Running | None = None
-    command: str = ""
-    """The command line that it was started with last."""
-
-
-def daemons() -> dict[str, Daemon]:
-    """The five, not running, in the order of rc(8)."""
-    usual = ("udp6", "tcp6", "udp", "tcp")
-    return {
-        "rpcbind": Daemon("rpcbind", "/usr/sbin/rpcbind", "rpcbind", 100000, (4, 3, 2), (), False),
-        "statd": Daemon("status", "/usr/sbin/rpc.statd", "rpc.statd", 100024, (1,), usual, True),
-        "lockd": Daemon("nlockmgr", "/usr/sbin/rpc.lockd", "rpc.lockd", 100021, (0, 1, 3, 4), usual, True),
-        "mountd": Daemon("mountd", "/usr/sbin/mountd -r", "mountd", 100005, (1, 3), usual, False),
-        "nfsd": Daemon("nfs", "nfsd: master", "nfsd", 100003, (3,), ("udp", "udp6", "tcp", "tcp6"), False),
-    }
 
 
 class NfsPair(HastdPair, TcpPair, Protocol):
@@ -377,17 +331,3 @@ class Nfs:
             if mount.resource.name == identity:
                 return "ok" if mount.exported else "eio"
         return "stale"
-
-
-RPCBIND = tuple(
-    Registration(100000, version, netid, "/var/run/rpcbind.sock" if netid == "local" else f"{host}.0.111", "rpcbind")
-    for netid, host, versions in (
-        ("tcp", "0.0.0.0", (4, 3, 2)),
-        ("udp", "0.0.0.0", (4, 3, 2)),
-        ("tcp6", "::", (4, 3)),
-        ("udp6", "::", (4, 3)),
-        ("local", "", (4, 3, 2)),
-    )
-    for version in versions
-)
-"""What rpcbind itself registers, in its order."""
