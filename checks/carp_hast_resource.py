@@ -17,7 +17,8 @@ from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Metadata
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted, NodeFacts, ResourceFacts, read_node, read_resource
+from checks.probes.node_state import HastRole, Mounted
+from checks.probes.read_node import NodeFacts, ResourceFacts, read_node, read_resource
 from checks.probes.silence import Silence
 from checks.probes.timestamps import utc
 from checks.standby import hastd_of

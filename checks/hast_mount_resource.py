@@ -15,8 +15,9 @@ from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTi
 from checks.probes.filesystem import Mount, Usage
 from checks.probes.hast import Role
 from checks.probes.hast_conf import ConfiguredResource
-from checks.probes.node_state import Look, Mounted, look_at_mount
+from checks.probes.node_state import Look, Mounted
 from checks.probes.process import Completed
+from checks.probes.read_node import look_at_mount
 
 
 class Place(NamedTuple):

@@ -14,6 +14,7 @@ from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
 from checks.probes.node import Node
 from checks.probes.node_state import Mounted
+from checks.probes.read_node import mounted_as
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
 from remediate.failover import converge, reach
@@ -21,7 +22,7 @@ from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import SERVING
 from remediate.failover.guards import Target
-from remediate.failover.observe import Seen, mounted_as, with_address
+from remediate.failover.observe import Seen, with_address
 from remediate.failover.plan import Plan
 from remediate.failover.pools import LOOKS, ZPOOL
 from remediate.failover.resource import Place, places
@@ -123,7 +124,7 @@ def served_here(context: Context) -> tuple[Place, ...]:
     for place in places(node, context.config).values():
         if place.asks(vhids).state is not CarpState.MASTER:
             continue
-        if mounted_as(node, filesystem.mounted_at(mounts, place.point), place) is not Mounted.WRITABLE:
+        if mounted_as(node, filesystem.mounted_at(mounts, place.point), place.wanted) is not Mounted.WRITABLE:
             return ()
         _refuse_without_role(node, place)
         found.append(with_address(place, vhids))

@@ -15,7 +15,8 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted, look_at_mount
+from checks.probes.node_state import HastRole, Mounted
+from checks.probes.read_node import mounted_as
 from remediate.context import Context
 from remediate.failover import (
     boot_alone,
@@ -236,7 +237,7 @@ def _resource(
     except (hast.NoState, ProbeError) as error:
         role_said = str(error)
     there = filesystem.mounted_at(reading.mounts, place.point)
-    mounted = mounted_as(reading.node, there, place)
+    mounted = mounted_as(reading.node, there, place.wanted)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
     mine = list(place.speaking(reading.vhids))
     wall = reading.clock + context.timing.now()
@@ -303,14 +304,6 @@ def _resource(
         failed, pool_said, lacks,
     )  # fmt: skip
     return state, said, believed_at, done_with
-
-
-def mounted_as(node: Node, there: filesystem.Mount | None, place: Place) -> Mounted:
-    """What is mounted at the mount point of a resource, as far as the resource goes. Its own device and its own pool
-    are known by name: nothing is asked on the way of the clients, nor of a pool that may be suspended."""
-    if there is not None and filesystem.belongs(there, place.filesystem or place.device, place.pool):
-        return Mounted.READ_ONLY if there.read_only else Mounted.WRITABLE
-    return look_at_mount(node, there, place.wanted)[0]
 
 
 def _marked(context: Context, name: str) -> Split:

@@ -23,6 +23,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
+from checks.probes.read_node import mounted_as
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.config import Config
@@ -30,7 +31,6 @@ from remediate.context import Context, Transport
 from remediate.failover import silence
 from remediate.failover.carp_demotion import kept
 from remediate.failover.filesystems import takes_no_files_on
-from remediate.failover.observe import mounted_as
 from remediate.failover.remote_state import StateThere
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_services
@@ -268,7 +268,7 @@ class _Look:
         wanted = None if self.vhids is None else place.asks(self.vhids)
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
-        mounted = None if self.mounts is None else mounted_as(self.node, there, place)
+        mounted = None if self.mounts is None else mounted_as(self.node, there, place.wanted)
         empty = mounted is Mounted.NOTHING
         return ResourceStatus(
             place=place,

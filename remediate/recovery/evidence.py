@@ -15,10 +15,10 @@ from checks.probes.hast import Metadata, Status
 from checks.probes.marker import read as read_marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
+from checks.probes.read_node import mounted_as
 from remediate.context import Context
 from remediate.failover import reach
 from remediate.failover.facts import SERVING
-from remediate.failover.observe import mounted_as
 from remediate.failover.reach import Answer, Served
 from remediate.failover.resource import Place, places
 from remediate.failover.services import running_daemons
@@ -154,7 +154,7 @@ def _side(context: Context, node: Node, place: Place, own: str) -> Side:
             carp=own_place.asks(carp.vhids(node)).state,
             role=role,
             status=status,
-            mounted=mounted_as(node, there, own_place),
+            mounted=mounted_as(node, there, own_place.wanted),
             exported=there is not None and (there.exported or not (own_place.exported or place.exported)),
             export=own_place.exported,
             daemons=running_daemons(node),

@@ -25,11 +25,11 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role
 from checks.probes.node_state import Mounted
+from checks.probes.read_node import mounted_as
 from remediate import exits
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.observe import mounted_as
 from remediate.failover.resource import Place, places
 from remediate.local import add_options, context, where
 from remediate.printing import NotPrinted
@@ -105,7 +105,7 @@ def active(here: Context, name: str) -> Place:
     there = mounted_at(mounts(node), place.point)
     if role is not Role.PRIMARY:
         raise NotActive(f"{name} is {role.value} on this node: do it where it is primary")
-    if there is None or mounted_as(node, there, place) not in (Mounted.WRITABLE, Mounted.READ_ONLY):
+    if there is None or mounted_as(node, there, place.wanted) not in (Mounted.WRITABLE, Mounted.READ_ONLY):
         raise NotActive(f"{name} is not mounted at {place.point}")
     if there.read_only:
         raise NotActive(f"{place.point} is mounted read-only")
