@@ -10,7 +10,7 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
-from checks.probes import filesystem, hast, silence
+from checks.probes import filesystem, silence
 from checks.probes.as_primary import Known
 from checks.probes.carp import Vhid
 from checks.probes.errors import NotFound, ProbeError
@@ -18,7 +18,7 @@ from checks.probes.hast import Metadata
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from checks.probes.read_node import NodeFacts, ResourceFacts, read_node, read_resource
+from checks.probes.read_node import NodeReader, ResourceFacts, Unread, needed, read_resource
 from checks.probes.silence import Silence
 from checks.probes.timestamps import utc
 from checks.standby import hastd_of
@@ -64,6 +64,7 @@ class ServiceOfNode(ProbedResource):
         here: ServiceOfNode | None = None,
     ) -> None:
         self.session, self.node, self.resources, self.here = session, node, resources, here
+        self.reader = NodeReader(node)
         self.vhids: tuple[Vhid, ...] = ()
         self.standings: dict[str, Standing] = {}
 
@@ -73,15 +74,16 @@ class ServiceOfNode(ProbedResource):
 
     def read(self) -> Iterator[Metric]:
         """The node, and each resource for itself. Raises ProbeError."""
-        facts = read_node(self.node)
-        self.vhids = facts.vhids
+        daemons = needed(self.reader.daemons())
+        self.vhids = needed(self.reader.vhids())
+        mounts = needed(self.reader.mounts())
         yield from self.guarded(self._silent())
         for resource in self.resources.values():
             subject = f"{resource.name} on {self.subject}"
-            yield from self.guarded(self._resource(facts, resource, subject), subject)
-        if "nfsd" in facts.daemons:
+            yield from self.guarded(self._resource(resource, daemons, subject), subject)
+        if "nfsd" in daemons:
             points = [self._point(name) for name in self.resources]
-            exported = [mount.point for mount in facts.mounts if mount.exported]
+            exported = [mount.point for mount in mounts if mount.exported]
             yield self.metric("outside", [point for point in exported if not _below(point, points)])
 
     def _point(self, name: str) -> str:
@@ -100,13 +102,14 @@ class ServiceOfNode(ProbedResource):
             seen = now
         yield self.metric("silence", Silent(record, now - seen))
 
-    def _resource(self, facts: NodeFacts, resource: ConfiguredResource, subject: str) -> Iterator[Metric]:
+    def _resource(self, resource: ConfiguredResource, daemons: frozenset[str], subject: str) -> Iterator[Metric]:
         session, name = self.session, resource.name
         settings = session.config.for_resource(name)
-        found = read_resource(facts, session.wanted(resource), settings.mount_point, settings.vhid, self._address(name))
+        wanted, address = session.wanted(resource), self._address(name)
+        found = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
         kept_as = f"check_carp_hast-{self.node.name}-{name}"
         since = seen_since(session.memory, kept_as, found.state.carp, session.clock())
-        standing = self._as_standby(Standing(found, facts.daemons, since), name)
+        standing = self._as_standby(Standing(found, daemons, since), name)
         self.standings[name] = standing
         yield Metric(subject, standing, context="standing")
         yield Metric(f"{name}_{self.subject}_well", standing, min=0, max=1, context="well")
@@ -117,12 +120,11 @@ class ServiceOfNode(ProbedResource):
         """With what is asked only of a node that is not primary."""
         role = standing.found.state.role
         if role is HastRole.SECONDARY:
-            try:
-                standing = standing._replace(metadata=hast.metadata(self.node, name))
-            except hast.MetadataUnreadable as error:
-                standing = standing._replace(metadata_lost=str(error))
-            except ProbeError as error:
-                standing = standing._replace(metadata_unread=error)
+            dump = self.reader.dump(name)
+            if isinstance(dump, Unread):
+                standing = standing._replace(metadata_unread=dump.error)
+            else:
+                standing = standing._replace(metadata=dump.metadata, metadata_lost=dump.lost)
         if role in (HastRole.SECONDARY, HastRole.INIT):
             standing = standing._replace(hastd=hastd_of(self.session, self.node))
         return standing

@@ -1,15 +1,27 @@
-"""The one reader of a node: a resource on it as CARP, HAST, mount(8) and the NFS daemons have it (`node_state`)."""
+"""The one reader of a node: hastd, CARP, mount(8), its processes and hastd's marker.
+
+Each part is read once, when it is first asked for: nobody starts a process for what it does not use. A part that cannot
+be read is `Unread`, and the others are read all the same.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
-from checks.probes import carp, filesystem, hast, processes
+from checks.probes import boot_time, carp, filesystem, hast, marker, processes
 from checks.probes.beneath import Lies, Wanted, ground
 from checks.probes.carp import Lacking, Vhid, asked
+from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
+from checks.probes.hast import Metadata, NoState, Resource
+from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Look, Mounted, Nfs, State
+from checks.probes.processes import Process
+
+T = TypeVar("T")
 
 NOT_THE_RESOURCE = {
     Lies.ELSEWHERE: Mounted.WRONG,
@@ -18,13 +30,136 @@ NOT_THE_RESOURCE = {
 }
 
 
-class NodeFacts(NamedTuple):
-    """What is read of a node once, for all its resources."""
+class Unread:
+    """Why a part of a node could not be read."""
 
-    node: Node
-    vhids: tuple[Vhid, ...]
-    mounts: tuple[Mount, ...]
-    daemons: frozenset[str]
+    __slots__ = ("error",)
+
+    def __init__(self, error: ProbeError) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+def needed(part: T | Unread) -> T:
+    """A part without which the user cannot go on. Raises the ProbeError for which it could not be read."""
+    if isinstance(part, Unread):
+        raise part.error
+    return part
+
+
+class HastState(NamedTuple):
+    """What hastd says of a resource; `silence` is why it gives no state, and then there is no `resource`."""
+
+    role: HastRole
+    resource: Resource | None = None
+    silence: NoState | None = None
+
+    @property
+    def says(self) -> str:
+        """hastd's own words where it gives no state, else empty."""
+        return str(self.silence or "")
+
+
+class Dump(NamedTuple):
+    """What is on the disk below a resource; `lost` is why there is no metadata, or empty."""
+
+    metadata: Metadata | None
+    lost: str = ""
+    blank: bool = False
+    """The disk can be opened, and has no HAST metadata."""
+
+
+class NodeReader:
+    """A node, read part by part."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._parts: dict[object, Any] = {}
+
+    def vhids(self) -> tuple[Vhid, ...] | Unread:
+        """Its virtual hosts, by ifconfig(8)."""
+        return self._part("vhids", carp.vhids)
+
+    def demotion(self) -> int | Unread | None:
+        """What CARP adds to every advskew; None where the kernel has no CARP."""
+        return self._part("demotion", _demotion)
+
+    def mounts(self) -> tuple[Mount, ...] | Unread:
+        """What mount(8) lists."""
+        return self._part("mounts", filesystem.mounts)
+
+    def processes(self) -> tuple[Process, ...] | Unread:
+        """Its process table."""
+        return self._part("processes", processes.processes)
+
+    def daemons(self) -> frozenset[str] | Unread:
+        """The daemons of NFS that run."""
+        found = self.processes()
+        return found if isinstance(found, Unread) else processes.running(found)
+
+    def titles(self) -> dict[int, str] | Unread:
+        """The titles of its processes by number, in which a worker of hastd has its role."""
+        return self._part("titles", processes.titles)
+
+    def boot_time(self) -> int | Unread:
+        """When it was booted, seconds since 1970."""
+        return self._part("boot_time", boot_time.boot_time)
+
+    def boot_mark(self) -> str | Unread:
+        """The mark of this boot, empty where there is none."""
+        return self._part("boot_mark", boot_time.boot_mark)
+
+    def hast(self, name: str) -> HastState | Unread:
+        """What hastd says of a resource."""
+        return self._part(("hast", name), partial(hast_state, name=name))
+
+    def dump(self, name: str) -> Dump | Unread:
+        """What is on the disk below a resource."""
+        return self._part(("dump", name), partial(_dump, name=name))
+
+    def marker(self, name: str) -> Marker | Unread | None:
+        """The marker of a split-brain, None where there is none."""
+        return self._part(("marker", name), partial(marker.read, resource=name))
+
+    def _part(self, part: object, read: Callable[[Node], T]) -> T | Unread:
+        if part not in self._parts:
+            self._parts.setdefault(part, _attempted(read, self.node))  # the first one stays, of two threads
+        found: T | Unread = self._parts[part]
+        return found
+
+
+def _attempted(read: Callable[[Node], T], node: Node) -> T | Unread:
+    try:
+        return read(node)
+    except ProbeError as error:
+        return Unread(error)
+
+
+def hast_state(node: Node, name: str) -> HastState:
+    """What hastd says of a resource now. Raises ProbeError where nothing can be said about hastd."""
+    try:
+        found = hast.resource(node, name)
+    except hast.HastdDown as error:
+        return HastState(HastRole.DOWN, silence=error)
+    except hast.NoState as error:
+        return HastState(HastRole.NOT_KNOWN, silence=error)
+    return HastState(HastRole(found.role.value), found)
+
+
+def _dump(node: Node, name: str) -> Dump:
+    try:
+        return Dump(hast.metadata(node, name))
+    except hast.MetadataUnreadable as error:
+        return Dump(None, str(error), error.blank)
+
+
+def _demotion(node: Node) -> int | None:
+    try:
+        return carp.settings(node).demotion
+    except carp.CarpNotLoaded:
+        return None
 
 
 class ResourceFacts(NamedTuple):
@@ -39,38 +174,22 @@ class ResourceFacts(NamedTuple):
     """False: a vhid may speak for the resource, and which one it is, or what it says, cannot be told."""
 
 
-def read_node(node: Node) -> NodeFacts:
-    """What the node has, whatever its resources. Raises ProbeError."""
-    running = processes.running(processes.processes(node))
-    return NodeFacts(node, carp.vhids(node), filesystem.mounts(node), running)
-
-
-def read_resource(facts: NodeFacts, wanted: Wanted, mount_point: str, vhid: str, address: str = "") -> ResourceFacts:
+def read_resource(reader: NodeReader, wanted: Wanted, mount_point: str, vhid: str, address: str = "") -> ResourceFacts:
     """The state of one resource on the node; `vhid` and the service `address` as configured, or empty. Raises
     ProbeError."""
-    role, hast_says = _role(facts.node, wanted.name)
-    mount = filesystem.mounted_at(facts.mounts, mount_point)
-    look = look_at_mount(facts.node, mount, wanted)
-    carp_asks = asked(facts.vhids, vhid, address)
+    hastd = needed(reader.hast(wanted.name))
+    mount = filesystem.mounted_at(needed(reader.mounts()), mount_point)
+    look = look_at_mount(reader.node, mount, wanted)
+    carp_asks = asked(needed(reader.vhids()), vhid, address)
     state = State(
         carp=carp_asks.state,
-        role=role,
+        role=hastd.role,
         mounted=look.mounted,
-        nfs=_nfs(facts.daemons),
+        nfs=_nfs(needed(reader.daemons())),
         exported=mount is not None and mount.exported,
     )
     told = carp_asks.lacking not in (Lacking.NOT_UNIQUE, Lacking.NOT_UNDERSTOOD)
-    return ResourceFacts(state, hast_says, carp_asks.why, look, told)
-
-
-def _role(node: Node, name: str) -> tuple[HastRole, str]:
-    """The role, and hastd's own words where it gives none."""
-    try:
-        return HastRole(hast.resource(node, name).role.value), ""
-    except hast.HastdDown as error:
-        return HastRole.DOWN, str(error)
-    except hast.NoState as error:
-        return HastRole.NOT_KNOWN, str(error)
+    return ResourceFacts(state, hastd.says, carp_asks.why, look, told)
 
 
 def look_at_mount(node: Node, mount: Mount | None, wanted: Wanted) -> Look:
