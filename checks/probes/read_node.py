@@ -68,7 +68,7 @@ class Dump(NamedTuple):
     metadata: Metadata | None
     lost: str = ""
     blank: bool = False
-    """The disk can be opened, and has no HAST metadata."""
+    """The disk can be opened, and has no HAST metadata (freebsd-facts: no-metadata-exits-255)."""
 
 
 class NodeReader:

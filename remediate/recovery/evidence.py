@@ -7,26 +7,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes import carp, filesystem, hast, hast_log
+from checks.probes import filesystem, hast_log
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
-from checks.probes.marker import read as read_marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from checks.probes.read_node import mounted_as
+from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.failover import reach
 from remediate.failover.facts import SERVING
 from remediate.failover.reach import Answer, Served
 from remediate.failover.resource import Place, places
-from remediate.failover.services import running_daemons
 from remediate.state import ledger, marker
 from remediate.state.ledger import Copy
-
-"""hastctl(8), dump, of a disk that can be read and has none (freebsd-facts: no-metadata-exits-255); one that cannot be
-read is not blank."""
 
 
 class Side(NamedTuple):
@@ -127,46 +122,38 @@ def collect(context: Context, place: Place) -> Evidence:
 
 def _side(context: Context, node: Node, place: Place, own: str) -> Side:
     """One node; `own` is its name where it is this one, whose state directory can be read."""
-    name = place.name
+    name, reader = place.name, NodeReader(node)
     try:
-        resource, role, status = None, HastRole.NOT_KNOWN, Status.ABSENT
-        try:
-            resource = hast.resource(node, name)
-            role, status = HastRole(resource.role.value), resource.status
-        except hast.HastdDown:
-            role = HastRole.DOWN
-        metadata, blank = None, False
-        try:
-            metadata = hast.metadata(node, name)
-        except hast.MetadataUnreadable as error:
-            blank = error.blank
-            if not blank:
-                return Side(own or node.name, role=role, unread=str(error))
-        mounts = filesystem.mounts(node)
-        there = filesystem.mounted_at(mounts, place.point)
+        hastd = needed(reader.hast(name))
+        if hastd.role is HastRole.NOT_KNOWN:
+            return Side(own, unread=hastd.says)
+        dump = needed(reader.dump(name))
+        if dump.lost and not dump.blank:
+            return Side(own or node.name, role=hastd.role, unread=dump.lost)
+        there = filesystem.mounted_at(needed(reader.mounts()), place.point)
         own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
         found = marker.present(context.store, name) if own else None
-        told = read_marker(node, name) if not own else None
+        told = needed(reader.marker(name)) if not own else None
         kept = ledger.read(context.store, name) if own else _peer_ledger(node, name)
         return Side(
             name=node.name,
-            carp=own_place.asks(carp.vhids(node)).state,
-            role=role,
-            status=status,
+            carp=own_place.asks(needed(reader.vhids())).state,
+            role=hastd.role,
+            status=hastd.resource.status if hastd.resource else Status.ABSENT,
             mounted=mounted_as(node, there, own_place.wanted),
             exported=there is not None and (there.exported or not (own_place.exported or place.exported)),
             export=own_place.exported,
-            daemons=running_daemons(node),
+            daemons=needed(reader.daemons()),
             device=node.run("ls", place.device).status == 0,
-            metadata=metadata,
-            blank=blank,
+            metadata=dump.metadata,
+            blank=dump.blank,
             marked=found.losing if found else None,
             has_marker=found is not None or told is not None,
             incomplete=kept.why if kept.copy is Copy.INCOMPLETE else "",
             signs=_signs(node, name),
         )
-    except (ProbeError, hast.NoState) as error:
+    except ProbeError as error:
         return Side(own, unread=str(error))
 
 
