@@ -13,8 +13,8 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
-from checks.probes.read_node import mounted_as
+from checks.probes.node_state import HastRole, Mounted
+from checks.probes.read_node import NodeReader, hast_state, mounted_as, needed
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
 from remediate.failover import converge, reach
@@ -26,7 +26,6 @@ from remediate.failover.observe import Seen, with_address
 from remediate.failover.plan import Plan
 from remediate.failover.pools import LOOKS, ZPOOL
 from remediate.failover.resource import Place, places
-from remediate.failover.services import running_daemons
 from remediate.recovery import automatic, evidence
 from remediate.state import marker
 
@@ -99,12 +98,12 @@ def nfs_trouble(context: Context) -> str:
     served = served_here(context)
     if not served:
         return ""
-    node = context.here.node()
-    running = running_daemons(node)
+    reader = NodeReader(context.here.node())
+    running = needed(reader.daemons())
     absent = [name for name in NEEDED if name not in running]
     if absent:
         return f"{name_list(absent)} {'does' if len(absent) == 1 else 'do'} not run"
-    mounts = filesystem.mounts(node)
+    mounts = needed(reader.mounts())  # after the daemons: mountd has exported before nfsd is started
     for place in (place for place in served if place.exported):
         there = filesystem.mounted_at(mounts, place.point)
         if there is None or not there.exported:
@@ -119,25 +118,25 @@ def served_here(context: Context) -> tuple[Place, ...]:
     started there by a promotion and by nothing else. Raises Unsafe where hastd does not say that it has the data, and
     ProbeError."""
     node = context.here.node()
-    vhids, mounts = carp.vhids(node), filesystem.mounts(node)
+    reader = NodeReader(node)
+    vhids, mounts = needed(reader.vhids()), needed(reader.mounts())
     found = []
     for place in places(node, context.config).values():
         if place.asks(vhids).state is not CarpState.MASTER:
             continue
         if mounted_as(node, filesystem.mounted_at(mounts, place.point), place.wanted) is not Mounted.WRITABLE:
             return ()
-        _refuse_without_role(node, place)
+        _refuse_without_role(reader, place)
         found.append(with_address(place, vhids))
     return tuple(found)
 
 
-def _refuse_without_role(node: Node, place: Place) -> None:
-    try:
-        role = hast.resource(node, place.name).role
-    except hast.NoState as error:
-        raise Unsafe(f"{place.name} is mounted, and hastd does not say that it is primary: {error}") from None
-    if role is not hast.Role.PRIMARY:
-        raise Unsafe(f"{place.name} is mounted, and hastd says that it is {role.value}")
+def _refuse_without_role(reader: NodeReader, place: Place) -> None:
+    hastd = needed(reader.hast(place.name))
+    if hastd.silence:
+        raise Unsafe(f"{place.name} is mounted, and hastd does not say that it is primary: {hastd.says}")
+    if hastd.role is not HastRole.PRIMARY:
+        raise Unsafe(f"{place.name} is mounted, and hastd says that it is {hastd.role.value}")
 
 
 # --- hastd ---------------------------------------------------------------------------------------------------------
@@ -160,15 +159,10 @@ def hastd_trouble(context: Context) -> str:
 def silent(node: Node, name: str) -> str:
     """That hastd answers nobody, asked for a resource; one that hangs, refuses or answers badly is there. Raises Unsafe
     where only a worker of it is, and ProbeError."""
-    try:
-        hast.resource(node, name)
-    except hast.HastdDown as error:
-        return str(error)
-    except hast.WorkerLeft as error:
-        raise Unsafe(f"{error}: hastd is not started beside it") from None
-    except hast.NoState:
-        pass
-    return ""
+    hastd = hast_state(node, name)
+    if isinstance(hastd.silence, hast.WorkerLeft):
+        raise Unsafe(f"{hastd.says}: hastd is not started beside it")
+    return hastd.says if hastd.role is HastRole.DOWN else ""
 
 
 def in_use(context: Context, node: Node, found: dict[str, Place]) -> str:
