@@ -14,6 +14,8 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Role, Status
+from checks.probes.node_state import HastRole
+from checks.probes.read_node import hast_state
 from remediate.context import Context
 from remediate.failover import hearing
 from remediate.failover.facts import Peer
@@ -138,14 +140,14 @@ def _answer(context: Context, place: Place) -> Standing | None:
     if context.peer is None:
         return None
     node = context.peer.node(ASK)
-    try:
-        role = hast.resource(node, place.name).role
-    except hast.HastdDown as error:
-        return Standing(Peer.LET_GO, f"the other node says: {error}", True)
-    except hast.HastctlFailed as error:
-        return Standing(Peer.LINGERS, f"the other node cannot say what it is: {error}", False)
-    except hast.NoState:
+    hastd = hast_state(node, place.name)
+    if hastd.role is HastRole.DOWN:
+        return Standing(Peer.LET_GO, f"the other node says: {hastd.says}", True)
+    if isinstance(hastd.silence, hast.HastctlFailed):
+        return Standing(Peer.LINGERS, f"the other node cannot say what it is: {hastd.says}", False)
+    if hastd.resource is None:
         return None
+    role = hastd.resource.role
     if role is Role.PRIMARY:
         return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True, role=role, node=node.label)
     return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)

@@ -34,9 +34,9 @@ import sys
 from types import FrameType
 
 from checks.plugin.text import plain, say_duration, say_size, size
-from checks.probes import hast
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role
+from checks.probes.node_state import HastRole
+from checks.probes.read_node import hast_state
 from checks.probes.verified import Verification, as_values
 from checks.verified import said
 from remediate import exits, local
@@ -158,12 +158,10 @@ class Signals:
 
 
 def _is_primary(context: Context, name: str) -> bool:
-    try:
-        return hast.resource(context.here.node(), name).role is Role.PRIMARY
-    except hast.HastdDown:
-        return False
-    except hast.NoState as error:
-        raise StepFailed(str(error)) from None
+    hastd = hast_state(context.here.node(), name)
+    if hastd.role is HastRole.NOT_KNOWN:
+        raise StepFailed(hastd.says)
+    return hastd.role is HastRole.PRIMARY
 
 
 def _one(context: Context, name: str, options: argparse.Namespace, signals: Signals) -> tuple[int, dict[str, object]]:
