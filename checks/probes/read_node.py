@@ -125,14 +125,15 @@ class NodeReader:
 
     def _part(self, part: object, read: Callable[[Node], T]) -> T | Unread:
         if part not in self._parts:
-            self._parts.setdefault(part, _attempted(read, self.node))  # the first one stays, of two threads
+            self._parts.setdefault(part, attempted(partial(read, self.node)))  # the first one stays, of two threads
         found: T | Unread = self._parts[part]
         return found
 
 
-def _attempted(read: Callable[[Node], T], node: Node) -> T | Unread:
+def attempted(read: Callable[[], T]) -> T | Unread:
+    """What a call reads, or why that could not be read."""
     try:
-        return read(node)
+        return read()
     except ProbeError as error:
         return Unread(error)
 

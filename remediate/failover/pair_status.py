@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from checks.probes import carp, carp_demotion, filesystem, hast, route, zpool
-from checks.probes.boot_time import boot_mark, boot_time
+from checks.probes import carp_demotion, route, zpool
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import Held
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -22,8 +21,8 @@ from checks.probes.hast import Resource, Status
 from checks.probes.maintenance import Maintenance
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
-from checks.probes.processes import Process, hastd, hastd_workers, processes, running, titles
-from checks.probes.read_node import mounted_as
+from checks.probes.processes import Process, hastd, hastd_workers, running
+from checks.probes.read_node import NodeReader, Unread, attempted, mounted_as
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.config import Config
@@ -150,6 +149,7 @@ class _Look:
 
     def __init__(self, context: Context, way: Transport, node: Node, store: Store, only: tuple[str, ...]) -> None:
         self.context, self.way, self.node, self.store, self.only = context, way, node, store, only
+        self.reader = NodeReader(node)
         self.unread: list[str] = []
         self.vhids: tuple[Vhid, ...] | None = None
         self.demotion: int | None = None
@@ -193,30 +193,29 @@ class _Look:
             silent=self.silent,
         )
 
-    def _read(self, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except ProbeError as error:
-            self.unread.append(str(error))
+    def _known(self, part: T | Unread) -> T | None:
+        if isinstance(part, Unread):
+            self.unread.append(str(part))
             return None
+        return part
+
+    def _read(self, read: Callable[[], T]) -> T | None:
+        return self._known(attempted(read))
 
     def _carp(self) -> None:
-        self.vhids = self._read(partial(carp.vhids, self.node))
-        try:
-            settings = self._read(partial(carp.settings, self.node))
-            self.demotion = settings.demotion if settings else None
-        except carp.CarpNotLoaded:
-            self.carp_loaded = False
+        self.vhids = self._known(self.reader.vhids())
+        demotion = self.reader.demotion()
+        self.demotion, self.carp_loaded = self._known(demotion), demotion is not None
 
     def _system(self) -> None:
-        self.booted = self._read(partial(boot_time, self.node))
-        self.boot = self._read(partial(boot_mark, self.node)) or ""
-        self.running = self._read(partial(processes, self.node))
+        self.booted = self._known(self.reader.boot_time())
+        self.boot = self._known(self.reader.boot_mark()) or ""
+        self.running = self._known(self.reader.processes())
         services = self.context.config.failover.services
         self.services = self._read(partial(running_services, self.node, services)) if services else None
 
     def _storage(self) -> None:
-        self.mounts = self._read(partial(filesystem.mounts, self.node))
+        self.mounts = self._known(self.reader.mounts())
         config = self.context.config
         found = self._read(partial(places, self.node, config, self.only))
         self.places = {name: assumed(name, config) for name in self.only or config.resource} if found is None else found
@@ -304,15 +303,13 @@ class _Look:
 
     def _role(self, name: str) -> tuple[HastRole, Resource | None]:
         """The role as hastd says it, else as the title of a worker does."""
-        try:
-            resource = hast.resource(self.node, name)
-            return HastRole(resource.role.value), resource
-        except hast.HastdDown:
-            return HastRole.DOWN, None
-        except (hast.NoState, ProbeError) as error:
-            self.unread.append(str(error))
+        state = self._known(self.reader.hast(name))
+        if state is not None and state.role is not HastRole.NOT_KNOWN:
+            return state.role, state.resource
+        if state is not None:
+            self.unread.append(state.says)
         workers = hastd_workers(self.running or ())
-        called = (self._read(partial(titles, self.node)) or {}) if workers else {}
+        called = (self._known(self.reader.titles()) or {}) if workers else {}
         for process in workers:
             title = re.match(WORKER, called.get(process.pid, ""))
             if title and title["name"] == name:
