@@ -9,7 +9,6 @@ import shlex
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from remediate.contrib import authorized_keys, doas, sudoers
 from remediate.contrib.placement import Placement
 from tests.expected import PLAYER, PYTHON, RECORDINGS
 from tests.state.child import ROOT
+from tests.waiting import awaited
 
 USER = "nobody"
 TOOLS = ("hastctl", "ifconfig", "sysctl", "mount")
@@ -191,10 +191,9 @@ def _passwd(text: str, home: Path) -> str:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + LIMIT
-    while process.poll() is None and time.monotonic() < until:
+    def listens() -> bool:
         with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise RuntimeError("sshd did not start")
+            return tried.connect_ex(("127.0.0.1", port)) == 0
+
+    if not (awaited(lambda: process.poll() is not None or listens(), LIMIT) and process.poll() is None):
+        raise RuntimeError("sshd did not start")

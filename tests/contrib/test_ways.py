@@ -21,7 +21,8 @@ from tests.engines import nrpe
 from tests.engines.node_programs import install
 from tests.engines.nrpe import NrpeDaemon, own_address
 from tests.state.child import ROOT
-from tests.subcommands.running_pair import RunningPair, awaited, running
+from tests.subcommands.running_pair import RunningPair, running
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.waiting import awaited
+
 STARTS = 60.0
 """Seconds in which one starts or ends."""
 LIMIT = 90.0
@@ -53,12 +55,16 @@ class Daemon(ABC):
     def wait_for(self, what: str, is_there: Callable[[], object], seconds: float = LIMIT) -> float:
         """Wait until the condition holds; the seconds that it took."""
         began = time.monotonic()
-        while not is_there():
+
+        def come() -> bool:
+            if is_there():
+                return True
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"{self.name} has ended: {self.last_words()}")
-            if time.monotonic() > began + seconds:
-                raise RuntimeError(f"{what}: not there within {seconds:g} s: {self.last_words()}")
-            time.sleep(0.02)
+            return False
+
+        if not awaited(come, seconds):
+            raise RuntimeError(f"{what}: not there within {seconds:g} s: {self.last_words()}")
         return time.monotonic() - began
 
     def last_words(self) -> str:

@@ -21,6 +21,7 @@ from tests.engines.node_programs import install
 from tests.engines.phases import Phases, journal
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import RunningPair, running
+from tests.waiting import awaited
 
 CONTRIB = ROOT / "contrib" / "icinga2"
 COMMANDS, SERVICES = "hastwatch-commands", "hastwatch-services"
@@ -180,11 +181,8 @@ class IcingaPair:
 
     def await_(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait for it."""
-        ends = time.monotonic() + LIMIT
-        while not condition():
-            if time.monotonic() > ends:
-                raise RuntimeError(f"{what}: not within {LIMIT:g} s\n{self._said()}")
-            time.sleep(LOOKS)
+        if not awaited(condition, LIMIT, LOOKS):
+            raise RuntimeError(f"{what}: not within {LIMIT:g} s\n{self._said()}")
 
     def _said(self) -> str:
         said = [str(self.journal(node)[-6:]) for node in NODES]

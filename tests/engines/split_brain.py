@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from checks.probes import marker
-from tests.subcommands.running_pair import RunningPair, awaited
+from tests.subcommands.running_pair import RunningPair
+from tests.waiting import awaited
 
 WROTE = "localcnt: 1"
 """What `hastctl dump` says of a node that has written while it was alone."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
+
+from tests.waiting import awaited
 
 NETWORKS = {"inet": ("192.0.2.5", "192.0.2.20", 24), "inet6": ("2001:db8::5", "2001:db8::20", 64)}
 PORT, FROM = 2049, 700
@@ -92,10 +93,9 @@ def give(name: str, address: str, bits: int, mac: str) -> None:
 
 def answers(name: str, address: str) -> None:
     """Wait until an address can be reached."""
-    ends = time.monotonic() + 10
-    while subprocess.run(["ip", "netns", "exec", name, "ping", "-c1", "-W1", address], capture_output=True).returncode:
-        if time.monotonic() > ends:
-            raise RuntimeError(f"{address} cannot be reached from {name}")
+    ping = ["ip", "netns", "exec", name, "ping", "-c1", "-W1", address]
+    if not awaited(lambda: subprocess.run(ping, capture_output=True).returncode == 0, 10):
+        raise RuntimeError(f"{address} cannot be reached from {name}")
 
 
 def main() -> int:

@@ -7,8 +7,7 @@ import resource
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,16 +85,6 @@ class HookRunner:
         """What the node was asked."""
         path = self.directory / "asked"
         return path.read_text().splitlines() if path.exists() else []
-
-
-def awaited(condition: Callable[[], bool]) -> bool:
-    """Whether it comes to hold."""
-    ends = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import pytest
 from checks import VERSION
 from remediate.state import events
 from remediate.state.store import Store
-from tests.hooks.hook_runner import HookRunner, awaited, hook_runner_in
+from tests.hooks.hook_runner import HookRunner, hook_runner_in
 from tests.state.child import ROOT
+from tests.waiting import awaited
 
 HOOKS = ("carp_hast_switch", "hast_event")
 NAMES = {"carp_hast_switch": "carp-hast-switch", "hast_event": "hastwatch-hast-event"}

@@ -11,7 +11,8 @@ import pytest
 
 from remediate.state.journal_reading import read
 from tests.state.child import ROOT
-from tests.subcommands.running_pair import RunningPair, awaited, running
+from tests.subcommands.running_pair import RunningPair, running
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 

@@ -24,8 +24,8 @@ from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
 from remediate.worker import Hook
 from simulator.pair import Pair
-from tests.hooks.hook_runner import awaited
 from tests.state import child
+from tests.waiting import awaited
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
+from functools import partial
 from types import TracebackType
 
 import requests
 
 from tests.engines.icinga_daemon import IcingaDaemon
+from tests.waiting import awaited
 
 MARKER = "marker"
 """A service of nfs001 whose results show that the stream runs, and that all before them were told."""
@@ -54,18 +55,15 @@ class EventStream:
 
     def _marked(self) -> None:
         """Submit a marker until it is heard."""
-        ends = time.monotonic() + 30
-        while time.monotonic() < ends:
+        for _ in range(5):
             self._number += 1
             output = f"{id(self)} {self._number}"
             self._icinga.post(
                 "actions/process-check-result",
                 {"type": "Service", "service": f"nfs001!{MARKER}", "exit_status": 0, "plugin_output": output},
             )
-            for _ in range(600):
-                if output in self._markers:
-                    return
-                time.sleep(0.01)
+            if awaited(partial(self._markers.__contains__, output), 6):
+                return
         raise RuntimeError("the event stream is silent")
 
     def _listen(self) -> None:

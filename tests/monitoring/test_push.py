@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.hook_runner import HookRunner, awaited, hook_runner_in
+from tests.hooks.hook_runner import HookRunner, hook_runner_in
 from tests.monitoring.submitter import Submitter
 from tests.state.child import ROOT
+from tests.waiting import awaited
 
 
 @pytest.fixture

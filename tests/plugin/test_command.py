@@ -21,6 +21,7 @@ from checks.plugin.nagios import Context, Metric, Resource
 from checks.plugin.session import Session
 from checks.probes.errors import NotUnderstood
 from tests.plugin.sample_check import TABLE, command, number, seen
+from tests.waiting import awaited
 
 ENDS = 30.0
 
@@ -260,9 +261,7 @@ def test_a_check_that_is_ended_ends_what_it_runs(signal_number: int, tmp_path: P
     via = f"{sys.executable} -I -S {tmp_path / 'way'}"
     check = [str(Path(sys.executable).with_name("check_carp")), "-t", "60", "--via", via, "--state-dir", str(tmp_path)]
     with subprocess.Popen(check, stdout=subprocess.PIPE, text=True) as process:
-        waited_until = time.monotonic() + ENDS
-        while not (note.exists() and note.read_text()) and time.monotonic() < waited_until:
-            time.sleep(0.01)
+        assert awaited(lambda: note.exists() and note.read_text())
         process.send_signal(signal_number)
         output = process.communicate(timeout=ENDS)[0]
     assert process.returncode == 3 and "interrupted" in output

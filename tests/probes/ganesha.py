@@ -28,6 +28,7 @@ from types import TracebackType
 
 from checks.probes import nfs, rpc_errors
 from checks.probes.rpc import Address, Endpoint, Protocol
+from tests.waiting import awaited
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 TOOLS = ("unshare", "nsenter", "ip", "mount", "rpcbind", "ganesha.nfsd")
@@ -215,18 +216,17 @@ class Ganesha:
     def wait_for(self, what: str, is_there: Callable[[float], bool], seconds: float = 20.0) -> None:
         """Waits until the condition, called with a deadline inside the network, holds; no answer counts as no."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+
+        def come() -> bool:
             for server, process in self._servers.items():
                 if process.poll() is not None:
                     raise RuntimeError(f"{server} ended with status {process.returncode}")
-            with self.network():
-                try:
-                    if is_there(min(end, time.monotonic() + 2)):
-                        return
-                except rpc_errors.RpcError:
-                    pass
-            time.sleep(0.02)
-        raise RuntimeError(f"{what}: not there within {seconds} s")
+            with self.network(), suppress(rpc_errors.RpcError):
+                return is_there(min(end, time.monotonic() + 2))
+            return False
+
+        if not awaited(come, seconds):
+            raise RuntimeError(f"{what}: not there within {seconds} s")
 
     def _serves(self, deadline: float) -> bool:
         nfs.null(self.nfsd(), nfs.NFS, 3, deadline=deadline)
@@ -272,11 +272,8 @@ def _child(parent: subprocess.Popen[bytes]) -> int:
 
 def _wait_until_stopped(process: int) -> None:
     """Until the last thread stands still: until then it may answer."""
-    end = time.monotonic() + 10
-    while any(stat.rpartition(") ")[2][0] not in "Tt" for stat in _thread_stats(process)):
-        if time.monotonic() > end:
-            raise RuntimeError(f"process {process} does not stop")
-        time.sleep(0.001)
+    if not awaited(lambda: all(stat.rpartition(") ")[2][0] in "Tt" for stat in _thread_stats(process)), 10):
+        raise RuntimeError(f"process {process} does not stop")
 
 
 def _thread_stats(process: int) -> list[str]:

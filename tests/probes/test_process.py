@@ -13,6 +13,7 @@ import pytest
 
 from checks.probes.errors import Hangs, NotPermitted, NotUnderstood, ToolMissing
 from checks.probes.process import Completed, run
+from tests.waiting import awaited
 
 SOON = 30.0
 """Seconds that end what hangs by mistake; no test waits for it."""
@@ -140,12 +141,12 @@ def test_a_command_that_cannot_be_killed_is_given_up_and_not_started_again(tmp_p
 
 def _ends(pid: int) -> bool:
     """Whether a killed process goes away; its new parent may take a moment to bury it."""
-    for _ in range(200):
+
+    def gone() -> bool:
         try:
             with open(f"/proc/{pid}/stat") as file:
-                if file.read().split()[2] == "Z":
-                    return True
+                return file.read().split()[2] == "Z"
         except FileNotFoundError:
             return True
-        time.sleep(0.01)
-    return False
+
+    return awaited(gone, 2)

@@ -42,6 +42,7 @@ from tests.recovery.copies import (
     remote,
     ssh,
 )
+from tests.waiting import awaited
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -112,8 +113,7 @@ def test_a_file_whose_times_a_client_has_set_back_is_found_by_its_ctime(context:
         for name in "ab":
             os.utime(tmp_path / copy / name, ns=(10**18, 10**18))
     latest = max(os.stat(tmp_path / "losing" / name).st_ctime_ns for name in "ab")
-    while time.time_ns() <= latest + 20_000_000:
-        pass
+    assert awaited(lambda: time.time_ns() > latest + 20_000_000)
     (tmp_path / "losing" / "a").write_bytes(b"two")
     os.utime(tmp_path / "losing" / "a", ns=(10**18, 10**18))
     made = keep(context, tmp_path, (latest + 10_000_000) / 1e9)
@@ -126,8 +126,7 @@ def test_a_file_that_the_winner_rewrote_with_old_times_is_read_and_kept(context:
     for copy in ("losing", "winner"):
         os.utime(tmp_path / copy / "a", ns=(10**18, 10**18))
     between = os.stat(tmp_path / "losing" / "a").st_ctime_ns
-    while time.time_ns() <= between + 20_000_000:
-        pass
+    assert awaited(lambda: time.time_ns() > between + 20_000_000)
     os.utime(tmp_path / "winner" / "a", ns=(10**18, 10**18))
     assert why(keep(context, tmp_path, (between + 10_000_000) / 1e9)) == {b"a": (differences.ANOTHER_CONTENT,)}
 
@@ -220,8 +219,7 @@ def test_a_copy_of_which_no_inode_was_changed_is_unchanged_and_anything_else_is_
 def test_no_change_of_a_client_escapes_the_proof(act: str, tmp_path: Path) -> None:
     tree = make(tmp_path / "losing", {b"d/a": b"one", b"d/b": b"one"})
     since = max(item.ctime_ns for item in tree.walk()) + 10_000_000
-    while time.time_ns() <= since + 10_000_000:
-        pass
+    assert awaited(lambda: time.time_ns() > since + 10_000_000)
     one, other = tmp_path / "losing" / "d" / "a", tmp_path / "losing" / "d" / "b"
     assert unchanged_since(tree, since / 1e9, 0) == ""
     acts: dict[str, Callable[[], object]] = {

@@ -17,6 +17,7 @@ import pytest
 
 from remediate import exits
 from simulator.faults.faults import FAULTS
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 
@@ -210,9 +211,7 @@ def test_a_pair_that_was_killed_is_told_as_gone_and_is_no_obstacle_to_the_next(t
     place = str(tmp_path / "d")
     words = [*COMMAND, "up", "--dir", place, "--foreground"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and pair("state", "--dir", place).returncode:
-            time.sleep(0.05)
+        assert awaited(lambda: pair("state", "--dir", place).returncode == 0)
         child.kill()
     for words in (["state", "--dir", place], ["down", "--dir", place], ["exec", "--dir", place, "nfs001", "true"]):
         assert line_of(pair(*words), 255) == f"no pair answers in {place}: Connection refused"
@@ -262,9 +261,7 @@ def test_devd_runs_a_command_of_this_machine_that_can_reach_the_pair(tmp_path: P
     assert pair("up", "--dir", place, "--speed", "20", "--carp-hook", str(hook)).returncode == 0
     try:
         pair("fault", "--dir", place, "power-off", "nfs001")
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and not (log.exists() and "MASTER nfs002" in log.read_text()):
-            time.sleep(0.05)
+        assert awaited(lambda: log.exists() and "MASTER nfs002" in log.read_text())
     finally:
         pair("down", "--dir", place)
     assert "2@vtnet1 MASTER nfs002" in log.read_text()

@@ -27,6 +27,7 @@ from remediate.state.journal import (
 from remediate.state.journal_reading import LONGEST, MOST_ARCHIVES, Reading, archives, read
 from remediate.timing import Timing
 from tests.state import child
+from tests.waiting import awaited
 
 FULL = """
 import resource, sys
@@ -41,6 +42,7 @@ journal.entry("step", why="z")
 DYING = """
 import sys
 from remediate.state.journal import Journal
+from tests.waiting import awaited
 from remediate.timing import Timing
 journal = Journal(sys.argv[1], "nfs001", Timing(), lambda level, line: None)
 print("begins", flush=True)
@@ -272,8 +274,8 @@ def test_a_torn_line_in_the_middle_costs_only_itself(path: Path) -> None:
 def test_a_writer_that_is_killed_leaves_whole_entries(path: Path) -> None:
     with child.start(DYING, path) as writer:
         assert writer.stdout and writer.stdout.readline() == "begins\n"
-        while not path.exists() or path.stat().st_size < 20000:
-            assert writer.poll() is None
+        assert awaited(lambda: writer.poll() is not None or (path.exists() and path.stat().st_size >= 20000))
+        assert writer.poll() is None
         writer.kill()
     journal(path).entry("step", why="after it")
     reading = read(str(path))

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from checks.probes import marker
 from checks.probes.maintenance import PATH as MAINTENANCE
 from remediate.state.store import LARGEST, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store
 from tests.state import child
+from tests.waiting import awaited
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -59,6 +61,7 @@ while True:
 """
 REFUSED = """
 import sys
+from tests.waiting import awaited
 from remediate.state.store import StateNotKept, Store
 try:
     Store(sys.argv[1]).write("x", {"a": 2})
@@ -248,8 +251,7 @@ def test_a_writer_that_dies_within_the_write_leaves_the_old_values_and_is_no_obs
 def test_whenever_a_writer_is_killed_what_is_read_is_whole(store: Store) -> None:
     for _ in range(5):
         with child.start(WRITING, store.directory) as writer:
-            while not os.path.exists(f"{store.directory}/x"):
-                assert writer.poll() is None
+            assert awaited(partial(os.path.exists, f"{store.directory}/x"))
             for _ in range(20):
                 values = store.read("x")
                 assert values["size"] == len(str(values["text"]))

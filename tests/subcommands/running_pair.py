@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.state.child import ROOT
+from tests.waiting import LIMIT
 
 COMMAND = [sys.executable, "-m", "remediate.command"]
 OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
-LIMIT = 180.0
-"""Seconds after which a test gives up on what has to come."""
 
 
 class RunningPair:
@@ -57,16 +55,6 @@ def running(directory: Path, *options: str) -> Iterator[RunningPair]:
         yield pair
     finally:
         assert pair.command("down").returncode == 0
-
-
-def awaited(condition: Callable[[], bool]) -> bool:
-    """Whether it comes to hold."""
-    ends = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

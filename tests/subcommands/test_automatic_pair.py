@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from remediate.state.journal_reading import read
-from tests.subcommands.running_pair import RunningPair, awaited, running
+from tests.subcommands.running_pair import RunningPair, running
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 

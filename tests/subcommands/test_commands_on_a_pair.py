@@ -16,7 +16,8 @@ from remediate.state.journal_reading import read
 from remediate.state.store import Store
 from tests.state import child
 from tests.state.child import ROOT
-from tests.subcommands.running_pair import COMMAND, OTHER, RunningPair, awaited, running
+from tests.subcommands.running_pair import COMMAND, OTHER, RunningPair, running
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 

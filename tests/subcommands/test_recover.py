@@ -28,7 +28,8 @@ from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 from tests.state import child
 from tests.state.child import ROOT
-from tests.subcommands.running_pair import COMMAND, RunningPair, awaited, running
+from tests.subcommands.running_pair import COMMAND, RunningPair, running
+from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 

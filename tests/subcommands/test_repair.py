@@ -13,7 +13,8 @@ import pytest
 from remediate.state.journal_reading import read
 from tests.engines.node_programs import install
 from tests.state.child import ROOT
-from tests.subcommands.running_pair import COMMAND, LIMIT, OTHER, RunningPair, awaited, running
+from tests.subcommands.running_pair import COMMAND, OTHER, RunningPair, running
+from tests.waiting import LIMIT, awaited
 
 pytestmark = pytest.mark.slow
 
