@@ -106,15 +106,18 @@ def as_the_documentation_says(line: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_every_command_line_of_every_check_is_admitted(asked: Asked) -> None:
     assert {line for line in asked if not is_admitted(line)} == OWN_FILES
 
 
+@pytest.mark.slow
 def test_what_is_admitted_is_run_word_for_word(asked: Asked) -> None:
     for line in asked.keys() - OWN_FILES:
         assert quoted((*ENV_C, *ask.admitted(line, lambda: WRITING))) == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ask.READS + ask.WRITES, ids=" ".join)
 def test_no_privilege_is_dead(row: tuple[str, str, str], asked: Asked) -> None:
     points = ask.Points(Config)

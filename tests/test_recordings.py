@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,18 @@ def named(node: Path) -> str:
     return f"{node.parent.name}/{node.name}"
 
 
-BLOCKS = [
-    pytest.param(node, block, id=f"{named(node)}: {block.command}")
-    for node in NODES
-    if expected_file(node).exists()
-    for block in read(expected_file(node))
-]
+def blocks() -> Iterator[object]:
+    """What is expected of all recordings; the first block of each check and status is quick."""
+    seen = set()
+    for node in NODES:
+        for block in read(expected_file(node)) if expected_file(node).exists() else ():
+            kind = (block.command.split()[0], block.status)
+            marks = [pytest.mark.slow] if kind in seen else []
+            yield pytest.param(node, block, id=f"{named(node)}: {block.command}", marks=marks)
+            seen.add(kind)
 
 
-@pytest.mark.parametrize(("node", "block"), BLOCKS)
+@pytest.mark.parametrize(("node", "block"), list(blocks()))
 def test_a_check_says_of_a_recording_what_is_expected(node: Path, block: Block) -> None:
     assert run(node, block.command) == block, f"if this is what it has to say: python tests/expected.py {named(node)}"
 
