@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from checks.plugin.text import plain
+from remediate.console import Console
 from remediate.exits import USAGE
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
     """argparse with an error of one line, and without guesses at abbreviated options. `exits` says the exit statuses
     (`exits.said`), and stands at the end of the description."""
 
+    _console = Console()
+
     def __init__(self, exits: str = "", **settings: object) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
         if exits:
             settings["description"] = f"{str(settings['description']).rstrip()}\n\n{exits}\n"
         super().__init__(**{"formatter_class": formatter, "allow_abbrev": False, **settings})  # type: ignore[arg-type]
+
+    def parse(self, words: list[str] | None, console: Console) -> argparse.Namespace:
+        """The options. What is wrong with them, and a help, is said on the console."""
+        self._console = console
+        return self.parse_args(words)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        super().print_help(file or self._console.out)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:
+            self._console.err.write(message)
+        sys.exit(status)
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")

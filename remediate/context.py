@@ -17,6 +17,7 @@ from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
 from remediate.config import Config
+from remediate.console import Console
 from remediate.machine import Machine, this_machine
 from remediate.state.journal import Journal
 from remediate.state.store import Store
@@ -118,3 +119,4 @@ class Context(NamedTuple):
     store: Store
     journal: Journal
     timing: Timing
+    console: Console = Console()

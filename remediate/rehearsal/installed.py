@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from checks.probes.errors import ProbeError
 from remediate import exits, worker
 from remediate.config import Config
+from remediate.console import Console
 from remediate.failover import afterwards, boot, clients, disk_errors, hastd_events, proofs
 from remediate.failover.converge import LOCK, ConvergeRequest, converge, silent
 from remediate.failover.errors import StepFailed
@@ -202,7 +203,7 @@ class Installed:
             return self._recover(node, words[1])
         if words[:1] == ["ledger"] and words[2:3] == ["--told"] and len(words) == 6:
             self.messages.append((node.clock.now, node.name, " ".join(words)))
-            return self._acts(node, ledger.act, ledger.parsed(words[1:]))
+            return self._acts(node, ledger.act, ledger.parsed(words[1:], Console()))
         if words[:1] == ["verify"] and words[2:] == ["--afresh", "--quiet"]:
             return self._verify(node, words[1])
         if words[:2] == ["clients", "--told"]:

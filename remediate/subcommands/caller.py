@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from collections.abc import Callable
 
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import detached, exits, local
+from remediate import exits, local
+from remediate.console import Console
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place, places
+from remediate.invocation import OWN, Invocation
 from remediate.printing import NotPrinted
-from remediate.state.journal import CRIT
 from remediate.state.store import StateError
-from remediate.subcommands import sanitize_process
-from remediate.subcommands.who import who as who
 
 REFUSED = 1
 """Done nothing, with the reason."""
@@ -29,54 +25,43 @@ class NotConfirmed(Exception):
     """Nobody said that it is to be done."""
 
 
-def run(prog: str, options: argparse.Namespace, act: Callable[[Context], int], acts: bool = True) -> int:
+def run(
+    prog: str,
+    options: argparse.Namespace,
+    act: Callable[[Context], int],
+    acts: bool = True,
+    invocation: Invocation = OWN,
+) -> int:
     """Do what a subcommand does in the context of its options; the exit status. `acts`: it changes the node, which only
     root may do unless the options name another way to it."""
-    if acts and os.geteuid() != 0 and not (options.via or options.state_dir):
-        return refuse(prog, "only root may do this (or name a way to the node, --via, and a --state-dir of your own)",
-                      exits.NOT_PERMITTED)  # fmt: skip
+    console = invocation.console
+    if acts and not console.is_root and not (options.via or options.state_dir):
+        why = "only root may do this (or name a way to the node, --via, and a --state-dir of your own)"
+        return refuse(console, prog, why, exits.NOT_PERMITTED)
     try:
-        context = local.context(local.where(options))
+        context = invocation.context(local.where(options))
         if acts:
-            _see_it_through(context)
+            invocation.see_it_through(context)
         return act(context)
     except ConfigError as error:
-        return refuse(prog, str(error), exits.CONFIG)
+        return refuse(console, prog, str(error), exits.CONFIG)
     except StateError as error:
-        return refuse(prog, str(error), exits.CANNOT_KEEP)
+        return refuse(console, prog, str(error), exits.CANNOT_KEEP)
     except ProbeError as error:
-        return refuse(prog, str(error), exits.UNAVAILABLE)
+        return refuse(console, prog, str(error), exits.UNAVAILABLE)
     except (StepFailed, NotConfirmed) as error:
-        return refuse(prog, str(error), REFUSED)
+        return refuse(console, prog, str(error), REFUSED)
     except NotPrinted:
         raise
     except OSError as error:
-        return refuse(prog, error.strerror or str(error), exits.NO_PROCESS)
+        return refuse(console, prog, error.strerror or str(error), exits.NO_PROCESS)
     except Exception as error:
-        return refuse(prog, _internal(prog, options, error), exits.INTERNAL)
+        return refuse(console, prog, invocation.fault(prog, options.state_dir, error), exits.INTERNAL)
 
 
-def _internal(prog: str, options: argparse.Namespace, error: Exception) -> str:
-    """A fault of our own, written down: cron(8) has nobody who reads what is printed."""
-    why = detached.internal(error)
-    local.own_journal(options.state_dir).entry("command", why=prog, result=why, severity=CRIT)
-    return why
-
-
-def _see_it_through(context: Context) -> None:
-    """What is begun must not end half way because the terminal goes, nor stop there with its locks (^Z), nor keep a
-    file system busy whose mount point its caller works in. A handler instead of SIG_IGN, which the daemons that are
-    started would inherit (execve(2))."""
-    sanitize_process.signals()
-    for number in (signal.SIGHUP, signal.SIGTSTP):
-        signal.signal(number, lambda number, frame: None)
-    if not context.here.via:
-        os.chdir("/")
-
-
-def refuse(prog: str, why: str, status: int) -> int:
+def refuse(console: Console, prog: str, why: str, status: int) -> int:
     """One line on standard error; the exit status."""
-    sys.stderr.write(f"{prog}: {plain(why, 1000)}\n")
+    console.err.write(f"{prog}: {plain(why, 1000)}\n")
     return status
 
 
@@ -90,15 +75,16 @@ def named(context: Context, names: list[str]) -> dict[str, Place]:
     return {name: place for name, place in found.items() if not names or name in names}
 
 
-def confirm(options: argparse.Namespace, question: str, answer: str) -> None:
+def confirm(console: Console, options: argparse.Namespace, question: str, answer: str) -> None:
     """Have a human type `answer`, unless --yes was given. Raises NotConfirmed."""
     if options.yes:
         return
-    if not sys.stdin.isatty():
+    asked = console.asked
+    if asked is None:
         raise NotConfirmed("there is no terminal to ask on: nothing is done without --yes")
-    sys.stderr.write(f"{question}\nType {answer} to go on: ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() != answer:
+    console.err.write(f"{question}\nType {answer} to go on: ")
+    console.err.flush()
+    if asked.readline().strip() != answer:
         raise NotConfirmed("not confirmed, nothing was done")
 
 

@@ -16,11 +16,11 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover import known_bug
 from remediate.failover.converge import ConvergeRequest, converge
+from remediate.invocation import OWN, Invocation
 from remediate.state import failures
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end, on_a_terminal
-from remediate.subcommands.who import who
+from remediate.subcommands.progress import Progress, end
 
 PROG = "hastwatch clear"
 EXITS = {
@@ -30,9 +30,9 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    return caller.run(PROG, parser().parse_args(words), act)
+    return caller.run(PROG, parser().parse(words, invocation.console), act, invocation=invocation)
 
 
 def parser() -> Parser:
@@ -44,15 +44,15 @@ def parser() -> Parser:
 
 def act(context: Context) -> int:
     """Clear, and converge; the exit status. Raises what `caller.run` tells of."""
-    human = who()
+    human = context.console.user
     why = failures.blocked(context.store, context.timing.wall(), context.config.failover.window)
     was_seen, failed = known_bug.forget(context), failures.clear(context.store, human)
     if not (was_seen or failed):
-        sys.stdout.write("nothing to clear: no promotion has failed\n")
+        context.console.out.write("nothing to clear: no promotion has failed\n")
         return 0
     why = why or ("failed promotions" if failed else "hastd was seen not to work as primary")
     context.journal.entry("clear", why=why, result=f"cleared by {human}", severity=NOTICE)
-    progress = Progress(context.timing, on_a_terminal())
+    progress = Progress(context)
     return end(PROG, converge(context, ConvergeRequest(f"human {human}"), progress), progress)
 
 

@@ -19,6 +19,7 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover import clients
 from remediate.failover.errors import StepFailed
+from remediate.invocation import OWN, Invocation
 from remediate.state import clients as remembered
 from remediate.subcommands import caller
 
@@ -29,10 +30,16 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options), acts=bool(options.told or options.keep))
+    options = parser().parse(words, invocation.console)
+    return caller.run(
+        PROG,
+        options,
+        lambda context: act(context, options),
+        acts=bool(options.told or options.keep),
+        invocation=invocation,
+    )
 
 
 def parser() -> Parser:
@@ -63,10 +70,10 @@ def act(context: Context, options: argparse.Namespace) -> int:
         except OSError as error:
             raise StepFailed(f"{options.keep}: {error.strerror or error}") from None
     elif options.json:
-        sys.stdout.write(json.dumps(remembered.as_values(known), indent=2) + "\n")
+        context.console.out.write(json.dumps(remembered.as_values(known), indent=2) + "\n")
     else:
         lines = [f"{each.address} of {each.service}: {_ports(each)}, seen {utc(each.at)}" for each in known]
-        sys.stdout.write("".join(f"{plain(line)}\n" for line in lines or ["no client is known"]))
+        context.console.out.write("".join(f"{plain(line)}\n" for line in lines or ["no client is known"]))
     return 0
 
 

@@ -31,9 +31,9 @@ from remediate.failover.facts import Leaving
 from remediate.failover.observe import Seen
 from remediate.failover.plan import Plan
 from remediate.hurry import within
+from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, as_json, end, on_a_terminal
-from remediate.subcommands.who import who
+from remediate.subcommands.progress import Progress, as_json, end
 
 PROG = "hastwatch converge"
 
@@ -45,24 +45,26 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     made = parser()
-    options = made.parse_args(words)
+    options = made.parse(words, invocation.console)
     if options.dry_run and options.detach:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if options.resource and (options.boot or options.shutdown):
         made.error("--boot and --shutdown are about the whole node, not about a --resource")
-    status = caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
+    status = caller.run(
+        PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
+    )
     if options.shutdown and not options.dry_run and status not in (0, Result.REFUSED.value, exits.NOT_PERMITTED):
-        _shut_down_all_the_same(options)
+        _shut_down_all_the_same(invocation, options)
     return status
 
 
-def _shut_down_all_the_same(options: argparse.Namespace) -> None:
+def _shut_down_all_the_same(invocation: Invocation, options: argparse.Namespace) -> None:
     """With a configuration that is refused, or after a fault of ours: hastd's stop comes next."""
     with suppress(ConfigError, ProbeError):  # the options are wrong, which was said
-        context = local.bare(local.where(options))
+        context = invocation.bare(local.where(options))
         worker.leave_nothing_mounted(within(context, context.timing.now() + worker.SHUTDOWN - worker.GIVING_UP))
 
 
@@ -92,9 +94,9 @@ def act(context: Context, options: argparse.Namespace) -> int:
     request = requested(context, options, only)
     if options.dry_run:
         seen, plan = dry_run(context, request)
-        sys.stdout.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
+        context.console.out.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
         return 0
-    progress = Progress(context.timing, not options.json and (options.verbose or on_a_terminal()))
+    progress = Progress(context, options.verbose, quiet=options.json)
     if options.detach:
         detached.detach(context, request.trigger, lambda own: outcome_of(own, options, request, lambda step: None))
         return 0
@@ -104,7 +106,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
         worker.recover_losing(context)
         proofs.try_to(context, proofs.compared_whole(context), request.trigger)
     if options.json:
-        sys.stdout.write(as_json(outcome, progress))
+        context.console.out.write(as_json(outcome, progress))
         return outcome.result.value
     if options.periodic and not options.verbose and outcome.result in (Result.IN_PLACE, Result.BUSY):
         return int(outcome.result.value)
@@ -117,7 +119,7 @@ def requested(context: Context, options: argparse.Namespace, only: tuple[str, ..
         return ConvergeRequest("periodic", promote=context.config.failover.periodic_promotion, only=only, again=True)
     if options.shutdown:
         return ConvergeRequest(SHUTDOWN, leaving=Leaving.GOES_DOWN)
-    return ConvergeRequest("boot" if options.boot else f"human {who()}", only=only)
+    return ConvergeRequest("boot" if options.boot else f"human {context.console.user}", only=only)
 
 
 def outcome_of(context: Context, options: argparse.Namespace, request: ConvergeRequest, watch: Watch) -> Outcome:

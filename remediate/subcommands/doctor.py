@@ -24,8 +24,9 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.doctor import try_hast
 from remediate.failover import known_bug
+from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, on_a_terminal
+from remediate.subcommands.progress import Progress
 
 PROG = "hastwatch doctor"
 EXITS = {
@@ -34,11 +35,11 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    options = parser().parse(words, invocation.console)
     acts = options.try_hast and not options.dry_run
-    return caller.run(PROG, options, lambda context: act(context, options), acts=acts)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=acts, invocation=invocation)
 
 
 def parser() -> Parser:
@@ -60,12 +61,12 @@ def act(context: Context, options: argparse.Namespace) -> int:
 def _known(context: Context) -> int:
     """What is known without a try."""
     known = known_bug.known(context)
-    return _say(known.as_primary, known.why)
+    return _say(context, known.as_primary, known.why)
 
 
 def _show(context: Context) -> int:
     try_hast.refuse(context)
-    sys.stdout.write("".join(f"{line}\n" for line in try_hast.show()))
+    context.console.out.write("".join(f"{line}\n" for line in try_hast.show()))
     return 0
 
 
@@ -73,18 +74,18 @@ def _try_hast(context: Context) -> int:
     """Nothing is tried of what is known to work."""
     known = known_bug.known(context)
     if known.as_primary is AsPrimary.WORKS and not context.config.failover.hastd_repaired:
-        return _say(known.as_primary, known.why)
-    found = try_hast.try_hast(context, Progress(context.timing, on_a_terminal()))
-    return _say(found.as_primary, found.why)
+        return _say(context, known.as_primary, known.why)
+    found = try_hast.try_hast(context, Progress(context))
+    return _say(context, found.as_primary, found.why)
 
 
-def _say(found: AsPrimary, why: str) -> int:
+def _say(context: Context, found: AsPrimary, why: str) -> int:
     words = {
         AsPrimary.WORKS: "hastd works as primary",
         AsPrimary.FAILS: "hastd does not work as primary",
         AsPrimary.NOT_KNOWN: "whether hastd works as primary is not known",
     }
-    sys.stdout.write(f"{words[found]}: {plain(why, 1000)}\n")
+    context.console.out.write(f"{words[found]}: {plain(why, 1000)}\n")
     return 0 if found is AsPrimary.WORKS else caller.REFUSED
 
 

@@ -10,13 +10,12 @@ JSON, a message a line. What came out at the end is written down on this node to
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from contextlib import suppress
 
 from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
+from remediate.invocation import OWN, Invocation
 from remediate.session import PipeLine
 from remediate.subcommands import caller
 from remediate.verification.answering import answer
@@ -28,10 +27,10 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options))
+    options = parser().parse(words, invocation.console)
+    return caller.run(PROG, options, lambda context: act(context, options), invocation=invocation)
 
 
 def parser() -> Parser:
@@ -44,14 +43,8 @@ def parser() -> Parser:
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Answer; the exit status. Raises what `caller.run` tells of."""
-    be_gentle()
+    context.console.be_gentle()
     return 0 if answer(context, options.resource, PipeLine(0, 1)) else 1
-
-
-def be_gentle() -> None:
-    """Everybody else first. Not by idprio(1): a process that gets no time keeps what it has locked in the kernel."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, 20)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from remediate.failover import boot, carp_demotion
 from remediate.failover.errors import StepFailed
 from remediate.failover.own_node import DEMOTION
 from remediate.failover.this_boot import this_boot
+from remediate.invocation import OWN, Invocation
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
-from remediate.subcommands.who import who
 
 PROG = "hastwatch hold"
 EXITS = {
@@ -34,10 +34,16 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options), acts=options.boot or options.release)
+    options = parser().parse(words, invocation.console)
+    return caller.run(
+        PROG,
+        options,
+        lambda context: act(context, options),
+        acts=options.boot or options.release,
+        invocation=invocation,
+    )
 
 
 def parser() -> Parser:
@@ -58,12 +64,12 @@ def act(context: Context, options: argparse.Namespace) -> int:
         held = carp_demotion.reasons(context.store)
         carp_demotion.hold(context, this_boot(context), (), 0)
         if held:
-            why = f"human {who()}"
+            why = f"human {context.console.user}"
             context.journal.entry(
                 "hold", why=why, result=f"released in spite of: {', '.join(map(str, held))}", severity=NOTICE
             )
     if not options.boot:
-        sys.stdout.write(f"{plain(shown(context))}\n")
+        context.console.out.write(f"{plain(shown(context))}\n")
     return 0
 
 

@@ -79,7 +79,7 @@ def incident_of(context: Context, options: argparse.Namespace) -> int:
     try:
         found = gather(context, reading, options.incident)
     except NoIncident as error:
-        return caller.refuse("hastwatch journal", str(error), 1)
+        return caller.refuse(context.console, "hastwatch journal", str(error), 1)
     found = found._replace(missing=(*found.missing, *reading.unread, *reading.left_out))
     sys.stdout.write(as_json(found) if options.json else as_markdown(found))
     return 0

@@ -26,13 +26,14 @@ from checks.probes.node import HOST_NAME
 from checks.probes.timestamps import utc
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.context import Context
 from remediate.failover import damaged, own_copy
 from remediate.failover.converge import ConvergeRequest, converge
 from remediate.failover.hastd_events import told
+from remediate.invocation import OWN, Invocation
 from remediate.state.ledger import Copy, Ledger, as_values, resources
 from remediate.subcommands import caller
-from remediate.subcommands.who import who
 
 PROG = "hastwatch ledger"
 COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
@@ -42,17 +43,17 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parsed(words)
+    options = parsed(words, invocation.console)
     acts = bool(options.told or options.sound)
-    return caller.run(PROG, options, lambda context: act(context, options), acts=acts)
+    return caller.run(PROG, options, lambda context: act(context, options), acts=acts, invocation=invocation)
 
 
-def parsed(words: list[str] | None) -> argparse.Namespace:
+def parsed(words: list[str] | None, console: Console) -> argparse.Namespace:
     """The command line, of which each part fits the others."""
     made = parser()
-    options = made.parse_args(words)
+    options = made.parse(words, console)
     if (options.told is None) is not (options.by is None):
         made.error("--told goes with RES and --by")
     if options.told and len(options.told) != len(options.resource):
@@ -93,16 +94,16 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.sound:
         caller.named(context, options.resource)
         for name in options.resource:
-            damaged.declare_sound(context, name, who())
+            damaged.declare_sound(context, name, context.console.user)
         return 0
     found = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
     if options.json:
-        sys.stdout.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
+        context.console.out.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
         return 0
     for name, each in found.items():
-        sys.stdout.write("".join(f"{plain(line, 1000)}\n" for line in shown(name, each)))
+        context.console.out.write("".join(f"{plain(line, 1000)}\n" for line in shown(name, each)))
     if not found:
-        sys.stdout.write("nothing has been heard of any copy yet\n")
+        context.console.out.write("nothing has been heard of any copy yet\n")
     return 0
 
 

@@ -18,10 +18,10 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.timestamps import utc
 from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.state import maintenance
 from remediate.state.journal import NOTICE, Journal
 from remediate.state.store import STATE_DIRECTORY, StateNotKept, Store
-from remediate.subcommands.who import who
 from remediate.timing import Timing
 
 CANNOT_KEEP, NOT_PERMITTED = exits.CANNOT_KEEP, exits.NOT_PERMITTED
@@ -74,7 +74,7 @@ def say(found: Maintenance, now: float) -> str:
 
 
 def _on(options: argparse.Namespace, store: Store, journal: Journal, timing: Timing) -> int:
-    found = maintenance.begin(store, timing.wall(), options.seconds, options.reason, who())
+    found = maintenance.begin(store, timing.wall(), options.seconds, options.reason, Console().user)
     until = "until it is ended" if found.until is None else f"until {utc(found.until)}"
     journal.entry("maintenance-on", why=found.reason, result=f"{until}, by {found.who}", severity=NOTICE)
     sys.stdout.write(f"{say(found, found.since)}\n")
@@ -87,7 +87,7 @@ def _off(store: Store, journal: Journal, timing: Timing) -> int:
         sys.stdout.write("no maintenance\n")
         return 0
     why = before.reason if before else "it was over already"
-    journal.entry("maintenance-off", why=why, result=f"ended by {who()}", severity=NOTICE)
+    journal.entry("maintenance-off", why=why, result=f"ended by {Console().user}", severity=NOTICE)
     sys.stdout.write("maintenance ended\n")
     return 0
 

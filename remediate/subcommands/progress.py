@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import suppress
 
 from checks.plugin.text import plain, say_count
+from remediate.context import Context
 from remediate.failover.converge import Outcome, Result
 from remediate.subcommands.caller import refuse
-from remediate.timing import Timing
 
 
 class Progress:
@@ -18,14 +17,17 @@ class Progress:
     Steps of several resources go on at the same time: so there is a line for each, and none is written over.
     """
 
-    def __init__(self, timing: Timing, shown: bool) -> None:
-        self._timing, self._shown, self._began = timing, shown, timing.now()
+    def __init__(self, context: Context, verbose: bool = False, quiet: bool = False) -> None:
+        """Shown to a human who watches; `verbose`: to anybody, `quiet`: to nobody."""
+        self.console, self._timing = context.console, context.timing
+        self._shown = not quiet and (verbose or self.console.is_watched)
+        self._began = self._timing.now()
 
     def __call__(self, step: str) -> None:
         if self._shown:
             with suppress(OSError, ValueError):  # nobody watches any more: no reason to stop half way
-                sys.stderr.write(f"{self.seconds:7.1f} s  {plain(step)}\n")
-                sys.stderr.flush()
+                self.console.err.write(f"{self.seconds:7.1f} s  {plain(step)}\n")
+                self.console.err.flush()
 
     @property
     def seconds(self) -> float:
@@ -33,20 +35,17 @@ class Progress:
         return self._timing.now() - self._began
 
 
-def on_a_terminal() -> bool:
-    """Whether a human watches."""
-    return sys.stderr.isatty()
-
-
 def end(prog: str, outcome: Outcome, progress: Progress) -> int:
     """Say how it ended; the exit status."""
     status: int = outcome.result.value
     if outcome.result is not Result.IN_PLACE:
         for said in outcome.said or ("not in place",):
-            refuse(prog, said, status)
+            refuse(progress.console, prog, said, status)
         return status
     done = f"in place after {say_count(outcome.steps, 'step')}, {progress.seconds:.1f} s" if outcome.steps else ""
-    sys.stdout.write(f"{plain(': '.join(filter(None, [done or 'in place', '; '.join(outcome.said)])), 1000)}\n")
+    progress.console.out.write(
+        f"{plain(': '.join(filter(None, [done or 'in place', '; '.join(outcome.said)])), 1000)}\n"
+    )
     return status
 
 

@@ -24,9 +24,9 @@ from remediate.failover.converge import ConvergeRequest, converge
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer, Split
 from remediate.failover.observe import Seen, observe
+from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end, on_a_terminal
-from remediate.subcommands.who import who
+from remediate.subcommands.progress import Progress, end
 
 PROG = "hastwatch promote"
 EXITS = {
@@ -36,10 +36,10 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options))
+    options = parser().parse(words, invocation.console)
+    return caller.run(PROG, options, lambda context: act(context, options), invocation=invocation)
 
 
 def parser() -> Parser:
@@ -59,17 +59,17 @@ def act(context: Context, options: argparse.Namespace) -> int:
     seen = observe(context)
     going_up = [name for name in only if not seen.facts.resources[name].active]
     if not going_up:
-        sys.stdout.write("in place: served from this node already\n")
+        context.console.out.write("in place: served from this node already\n")
         return 0
     costs = {name: said for name in going_up if (said := cost(context, seen, name))}
     refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
     question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
     asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
     if known := known_bug.here(context):
-        sys.stdout.write(f"{known}\n")
-    caller.confirm(options, asked, " ".join(costs) if costs else "yes")
-    progress = Progress(context.timing, on_a_terminal())
-    request = ConvergeRequest(f"human {who()}", accept_loss=bool(costs), only=tuple(going_up))
+        context.console.out.write(f"{known}\n")
+    caller.confirm(context.console, options, asked, " ".join(costs) if costs else "yes")
+    progress = Progress(context)
+    request = ConvergeRequest(f"human {context.console.user}", accept_loss=bool(costs), only=tuple(going_up))
     return end(PROG, converge(context, request, progress), progress)
 
 

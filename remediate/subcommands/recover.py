@@ -26,6 +26,7 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
+from remediate.invocation import OWN, Invocation
 from remediate.recovery.eligibility import Kind, Verdict
 from remediate.recovery.evidence import Evidence
 from remediate.recovery.preservation import Keeper, Mode
@@ -34,7 +35,7 @@ from remediate.recovery.progress import Step
 from remediate.recovery.recover import Recovery, Refused, sentences
 from remediate.recovery.resync import Resync
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, on_a_terminal
+from remediate.subcommands.progress import Progress
 
 PROG = "hastwatch recover"
 EXITS = {
@@ -43,10 +44,12 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
+    options = parser().parse(words, invocation.console)
+    return caller.run(
+        PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
+    )
 
 
 def parser() -> Parser:
@@ -78,34 +81,34 @@ def parser() -> Parser:
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Show, have it confirmed, recover, wait; the exit status. Raises what `caller.run` tells of."""
-    progress = Progress(context.timing, on_a_terminal())
+    progress = Progress(context)
     recovery = Recovery(context, options.resource, Keeper(Mode.SALVAGE), progress)
     seen, verdict = recovery.look()
     begun = recovery.begun(seen, verdict)
     recovery.keeper = keeper = _keeper(context, options, begun)
     if options.dry_run and options.json:
-        sys.stdout.write(as_json(seen, verdict))
+        context.console.out.write(as_json(seen, verdict))
         return int(bool(reasons(seen, verdict)))
-    sys.stdout.write(screen(options.resource, seen, verdict, begun.step.name.lower() if begun else ""))
-    sys.stdout.flush()
+    context.console.out.write(screen(options.resource, seen, verdict, begun.step.name.lower() if begun else ""))
+    context.console.out.flush()
     refused = reasons(seen, verdict)
     if options.dry_run:
         return int(bool(refused))
     if begun is None and refused:
         raise Refused(refused)
     if options.mode == "step-down":
-        recovery.step_down(f"human {caller.who()}")
-        sys.stdout.write(f"{options.resource}: address and role are given up on this node\n")
+        recovery.step_down(f"human {context.console.user}")
+        context.console.out.write(f"{options.resource}: address and role are given up on this node\n")
         return 0
     _refuse_without_target(keeper, verdict, begun)
     if begun is None:
-        caller.confirm(options, _question(options.resource, keeper, verdict, seen), options.resource)
-    kept = recovery.run(f"human {caller.who()}")
-    sys.stdout.write(f"{plain(kept, 1000)}\n")
+        caller.confirm(context.console, options, _question(options.resource, keeper, verdict, seen), options.resource)
+    kept = recovery.run(f"human {context.console.user}")
+    context.console.out.write(f"{plain(kept, 1000)}\n")
     if options.no_wait:
         return 0
-    copied = Resync(context, sys.stdout).wait(recovery)
-    sys.stdout.write(f"{options.resource}: {copied}\n")
+    copied = Resync(context, context.console.out).wait(recovery)
+    context.console.out.write(f"{options.resource}: {copied}\n")
     return 0
 
 

@@ -20,18 +20,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 
 from checks.plugin.text import plain
 from remediate import detached, exits, local
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.context import Context
 from remediate.events import guards, repair
 from remediate.events.repair import Outcome, Shown
 from remediate.events.repair_request import Held, Remedy, Request
-from remediate.subcommands import caller, sanitize_process
-from remediate.subcommands.progress import Progress, on_a_terminal
+from remediate.invocation import OWN, Invocation
+from remediate.subcommands import caller
+from remediate.subcommands.progress import Progress
 
 PROG = "hastwatch repair"
 PATIENCE = 120
@@ -46,21 +47,20 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     made = parser()
-    options = made.parse_args(words)
+    options = made.parse(words, invocation.console)
     if options.dry_run and options.detach:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if not options.dry_run:
-        sanitize_process.resources()
+        invocation.take_resources()
     if options.dry_run or not (options.detach or options.held):
-        return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
-    signal.alarm(PATIENCE)
-    try:
-        return caller.run(PROG, options, lambda context: act(context, options))
-    finally:
-        signal.alarm(0)
+        return caller.run(
+            PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
+        )
+    with invocation.within(PATIENCE):
+        return caller.run(PROG, options, lambda context: act(context, options), invocation=invocation)
 
 
 def parser() -> Parser:
@@ -85,27 +85,27 @@ def act(context: Context, options: argparse.Namespace) -> int:
     request = Request(Remedy(options.remedy), Held(options.held) if options.held else None)
     if options.dry_run:
         shown = repair.dry_run(context, request)
-        sys.stdout.write(shown_as_json(shown) if options.json else shown_as_text(shown))
+        context.console.out.write(shown_as_json(shown) if options.json else shown_as_text(shown))
         return 0
     if options.detach:
         detached.detach(context, f"repair {options.remedy}", lambda own: repair.repair(own, request))
-        sys.stdout.write(DETACHED.format(options.remedy))
-        sys.stdout.flush()
+        context.console.out.write(DETACHED.format(options.remedy))
+        context.console.out.flush()
         return 0
-    progress = Progress(context.timing, not options.json and (options.verbose or on_a_terminal()))
+    progress = Progress(context, options.verbose, quiet=options.json)
     outcome = repair.repair(context, request, progress)
     if options.json:
-        sys.stdout.write(as_json(outcome, progress))
+        context.console.out.write(as_json(outcome, progress))
         return outcome.status
-    return end(outcome)
+    return end(context.console, outcome)
 
 
-def end(outcome: Outcome) -> int:
+def end(console: Console, outcome: Outcome) -> int:
     """Say how it ended; the exit status."""
     if outcome.status != 0:
-        return caller.refuse(PROG, outcome.said, outcome.status)
-    sys.stdout.write(f"{plain(outcome.said, 1000)}\n")
-    sys.stdout.flush()
+        return caller.refuse(console, PROG, outcome.said, outcome.status)
+    console.out.write(f"{plain(outcome.said, 1000)}\n")
+    console.out.flush()
     return outcome.status
 
 

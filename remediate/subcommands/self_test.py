@@ -22,9 +22,9 @@ from remediate import exits, local, terminal, wiring
 from remediate.arguments import Parser, seconds
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
+from remediate.invocation import OWN, Invocation
 from remediate.state.journal import INFO, WARNING
 from remediate.subcommands import caller
-from remediate.subcommands.who import who
 from remediate.terminal import GREEN, RED, Paint
 from remediate.wiring import Chain, Link
 
@@ -35,10 +35,10 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options))
+    options = parser().parse(words, invocation.console)
+    return caller.run(PROG, options, lambda context: act(context, options), invocation=invocation)
 
 
 def parser() -> Parser:
@@ -61,13 +61,15 @@ def act(context: Context, options: argparse.Namespace) -> int:
     for link in _links(context, options):
         seen.append(link)
         if not options.json:
-            sys.stdout.write(f"{line(link, paint)}\n")
-            sys.stdout.flush()
+            context.console.out.write(f"{line(link, paint)}\n")
+            context.console.out.flush()
     broken = [link for link in seen if not link.holds]
     if options.json:
-        sys.stdout.write(json.dumps([link._asdict() for link in seen], indent=2) + "\n")
+        context.console.out.write(json.dumps([link._asdict() for link in seen], indent=2) + "\n")
     result = "; ".join(f"{link.name}: {link.says}" for link in broken) or "all of it holds"
-    context.journal.entry("self-test", why=f"human {who()}", result=result, severity=WARNING if broken else INFO)
+    context.journal.entry(
+        "self-test", why=f"human {context.console.user}", result=result, severity=WARNING if broken else INFO
+    )
     return 1 if broken else 0
 
 

@@ -19,9 +19,9 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.switchover import switch
+from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end, on_a_terminal
-from remediate.subcommands.who import who
+from remediate.subcommands.progress import Progress, end
 
 PROG = "hastwatch switchover"
 EXITS = {
@@ -30,10 +30,10 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    return caller.run(PROG, options, lambda context: act(context, options))
+    options = parser().parse(words, invocation.console)
+    return caller.run(PROG, options, lambda context: act(context, options), invocation=invocation)
 
 
 def parser() -> Parser:
@@ -47,9 +47,9 @@ def parser() -> Parser:
 def act(context: Context, options: argparse.Namespace) -> int:
     """Ask, and do it; the exit status. Raises what `caller.run` tells of."""
     there = context.peer.node().label if context.peer else "the other node"
-    caller.confirm(options, f"Move what {context.here.node().label} serves to {there}.", "yes")
-    progress = Progress(context.timing, on_a_terminal())
-    return end(PROG, switch(context, f"human {who()}", progress), progress)
+    caller.confirm(context.console, options, f"Move what {context.here.node().label} serves to {there}.", "yes")
+    progress = Progress(context)
+    return end(PROG, switch(context, f"human {context.console.user}", progress), progress)
 
 
 if __name__ == "__main__":

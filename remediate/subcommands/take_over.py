@@ -17,6 +17,7 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.take_over import take_over
+from remediate.invocation import OWN, Invocation
 from remediate.session import PipeLine
 from remediate.subcommands import caller
 
@@ -27,9 +28,9 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    return caller.run(PROG, parser().parse_args(words), act)
+    return caller.run(PROG, parser().parse(words, invocation.console), act, invocation=invocation)
 
 
 def parser() -> Parser:

@@ -29,9 +29,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import sys
-from types import FrameType
+from collections.abc import Callable
 
 from checks.plugin.text import plain, say_duration, say_size, size
 from checks.probes.errors import ProbeError
@@ -43,9 +41,9 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
+from remediate.invocation import OWN, Invocation
 from remediate.progress_bar import ProgressBar
 from remediate.subcommands import caller
-from remediate.subcommands.extents import be_gentle
 from remediate.verification.verify import Done, Stopped, verify
 
 PROG = "hastwatch verify"
@@ -59,18 +57,19 @@ EXITS = {
 }
 LINES = 30.0
 """Seconds between two lines where no terminal is."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     made = parser()
-    options = made.parse_args(words)
+    options = made.parse(words, invocation.console)
     if not options.repair and (options.to or options.image or options.dry_run):
         made.error("--to, --image and --dry-run are of --repair")
     if options.repair and len(options.resource) != 1:
         made.error("--repair is of one resource, which is named")
-    return caller.run(PROG, options, lambda context: act(context, options), acts=not options.dry_run)
+    return caller.run(
+        PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
+    )
 
 
 def parser() -> Parser:
@@ -119,8 +118,8 @@ def act(context: Context, options: argparse.Namespace) -> int:
     names = list(caller.named(context, options.resource))
     if options.if_primary:
         names = [name for name in names if _is_primary(context, name)]
-    be_gentle()
-    signals = Signals()
+    context.console.be_gentle()
+    signals = context.console.interruptions()
     found: dict[str, dict[str, object]] = {}
     worst = 0
     for name in names:
@@ -128,33 +127,17 @@ def act(context: Context, options: argparse.Namespace) -> int:
         found[name] = said
         worst = max(worst, status, key=RANK.index)
         if not options.json:
-            sys.stdout.write(f"{name}: {plain(str(said['says']), 1000)}\n")
-            sys.stdout.flush()
+            context.console.out.write(f"{name}: {plain(str(said['says']), 1000)}\n")
+            context.console.out.flush()
         if signals():
             break
     if options.json:
-        sys.stdout.write(json.dumps({"resources": found}, indent=2) + "\n")
+        context.console.out.write(json.dumps({"resources": found}, indent=2) + "\n")
     return worst
 
 
 RANK = (0, UNDECIDED, exits.BUSY, 1, DIFFER)
 """Exit statuses, the worst last."""
-
-
-class Signals:
-    """Says by which signal it is to stop. A second one of the same kind does what it does by default."""
-
-    def __init__(self) -> None:
-        self._name = ""
-        for number in SIGNALS:
-            signal.signal(number, self._caught)
-
-    def __call__(self) -> str:
-        return self._name
-
-    def _caught(self, number: int, frame: FrameType | None) -> None:
-        self._name = f"interrupted by {signal.Signals(number).name}"
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _is_primary(context: Context, name: str) -> bool:
@@ -164,16 +147,18 @@ def _is_primary(context: Context, name: str) -> bool:
     return hastd.role is HastRole.PRIMARY
 
 
-def _one(context: Context, name: str, options: argparse.Namespace, signals: Signals) -> tuple[int, dict[str, object]]:
+def _one(
+    context: Context, name: str, options: argparse.Namespace, signals: Callable[[], str]
+) -> tuple[int, dict[str, object]]:
     """Compare one resource; the exit status, and what came out. Raises StateError."""
-    bar = ProgressBar(sys.stderr, context.timing, LINES)
+    bar = ProgressBar(context.console.err, context.timing, LINES)
 
     def show(done: Done) -> None:
         if not options.quiet:
             bar.show(done.done, done.extents, f"{name}: {_words(done)}")
 
     try:
-        run = verify(context, name, f"human {caller.who()}", options.rate, show, signals, options.afresh)
+        run = verify(context, name, f"human {context.console.user}", options.rate, show, signals, options.afresh)
     except Stopped as stopped:
         percent = 100 * stopped.done // max(stopped.extents, 1)
         says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
@@ -15,7 +14,7 @@ from remediate.recovery.progress import Step
 from remediate.recovery.recover import Refused, sentences
 from remediate.recovery.resync import Resync
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, on_a_terminal
+from remediate.subcommands.progress import Progress
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
 
 COMPARES = 14 * 86400.0
@@ -35,7 +34,7 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     (name,) = caller.named(context, options.resource)
     last = last_differing(context, name)
     keeper = _keeper(context, options, last.wrong)
-    renewal = Renewal(context, name, keeper, Progress(context.timing, on_a_terminal()), last)
+    renewal = Renewal(context, name, keeper, Progress(context), last)
     seen, verdict = renewal.look()
     begun = renewal.begun(seen, verdict)
     over = begun is not None and begun.step >= Step.CREATED
@@ -47,8 +46,8 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     words = {"name": name, "there": seen.there.name, "keeps": keeps}
     lines += ["", *[f"  {number}. {step.format(**words)}" for number, step in enumerate(STEPS, 1)]]
     lines += ["", *[f"refused: {why}" for why in refused]] if refused else []
-    sys.stdout.write("".join(f"{plain(line, 300)}\n" for line in lines))
-    sys.stdout.flush()
+    context.console.out.write("".join(f"{plain(line, 300)}\n" for line in lines))
+    context.console.out.flush()
     if options.dry_run:
         return int(bool(refused))
     if refused:
@@ -57,10 +56,10 @@ def repair(context: Context, options: argparse.Namespace) -> int:
         raise StepFailed("where it is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
     if begun is None:
         question = f"The copy of {name} on {seen.here.name} is destroyed, and copied anew from {seen.there.name}."
-        caller.confirm(options, question, name)
-    kept = renewal.run(f"human {caller.who()}")
-    sys.stdout.write(f"{plain(kept, 1000)}\n")
-    sys.stdout.write(f"{name}: {Resync(context, sys.stdout).wait(renewal)}\n")
+        caller.confirm(context.console, options, question, name)
+    kept = renewal.run(f"human {context.console.user}")
+    context.console.out.write(f"{plain(kept, 1000)}\n")
+    context.console.out.write(f"{name}: {Resync(context, context.console.out).wait(renewal)}\n")
     return _again(context, name)
 
 
@@ -77,8 +76,8 @@ def _again(context: Context, name: str) -> int:
 
     if context.peer is None:
         raise StepFailed("the copies were not compared again: the way to the other node is not known")
-    sys.stdout.write(f"{name}: compared again by the primary ...\n")
-    sys.stdout.flush()
+    context.console.out.write(f"{name}: compared again by the primary ...\n")
+    context.console.out.flush()
     try:
         done = context.peer.act(
             (context.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet"), COMPARES
@@ -87,5 +86,5 @@ def _again(context: Context, name: str) -> int:
         raise StepFailed(f"the copy is new, and was not compared again: {error}") from None
     if done.status not in (0, DIFFER, UNDECIDED):
         raise StepFailed(f"the copy is new, and was not compared again: {done.words}")
-    sys.stdout.write(f"{plain(done.stdout.strip(), 1000)}\n")
+    context.console.out.write(f"{plain(done.stdout.strip(), 1000)}\n")
     return done.status

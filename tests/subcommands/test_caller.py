@@ -19,11 +19,11 @@ print(caller.run("hastwatch test", options, act))
 UNWATCHED = """
 import os
 from remediate.subcommands.progress import Progress
-from remediate.timing import Timing
+from remediate import local
 ours, theirs = os.pipe()
 os.dup2(theirs, 2)
 os.close(ours)
-progress = Progress(Timing(), True)
+progress = Progress(local.context(local.Where()), verbose=True)
 progress("unmount home")
 progress("become-secondary home")
 print("goes on")

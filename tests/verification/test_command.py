@@ -17,6 +17,7 @@ from typing import cast
 import pytest
 
 from remediate import exits
+from remediate.console import SIGNALS
 from remediate.context import Context
 from remediate.session import Ended, PipeLine
 from remediate.state.store import Store
@@ -31,14 +32,16 @@ from tests.failover.installed_pair import InstalledPair
 from tests.state.child import ROOT
 from tests.verification.test_verify import HOME, flip
 
-NO_SIGNAL = cast("command.Signals", lambda: "")
+
+def no_signal() -> str:
+    """Nobody stops it."""
+    return ""
 
 
-def one(pair: InstalledPair, signals: Callable[[], str] = NO_SIGNAL, *words: str) -> tuple[int, dict[str, object]]:
+def one(pair: InstalledPair, signals: Callable[[], str] = no_signal, *words: str) -> tuple[int, dict[str, object]]:
     """The exit status for a resource, and what is said of it."""
     options = command.parser().parse_args([*words])
-    made = cast("command.Signals", signals)
-    return pair.does(pair.active, lambda context: command._one(context, HOME, options, made))
+    return pair.does(pair.active, lambda context: command._one(context, HOME, options, signals))
 
 
 def test_the_exit_status_tells_what_came_out(pair: InstalledPair) -> None:
@@ -57,17 +60,17 @@ def test_the_exit_status_tells_what_came_out(pair: InstalledPair) -> None:
 def test_how_far_it_is_is_shown_in_lines_where_no_terminal_is(
     pair: InstalledPair, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one(pair, NO_SIGNAL, "--rate", "4M")
+    one(pair, no_signal, "--rate", "4M")
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 4 and " MiB of 256 MiB, 4 MiB/s, " in lines[1] and lines[1].endswith(" left")
-    one(pair, NO_SIGNAL, "--quiet")
+    one(pair, no_signal, "--quiet")
     assert not capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", command.SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_is_heeded_and_the_second_ends_it(number: signal.Signals) -> None:
     script = (
-        "import os, sys\nfrom remediate.subcommands.verify import Signals\nsignals = Signals()\n"
+        "import os, sys\nfrom remediate.console import Signals\nsignals = Signals()\n"
         f"assert not signals()\nos.kill(os.getpid(), {int(number)})\nprint(signals(), flush=True)\n"
         f"os.kill(os.getpid(), {int(number)})\n"
     )

@@ -1,0 +1,82 @@
+"""Where a command says something, who called it, and how they stop it: the standard streams, the user and the signals
+of its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import TextIO
+
+from checks.plugin.text import plain
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Console:
+    """That of this process. A simulated node has its own for each command (`rehearsal.invocation`)."""
+
+    @property
+    def out(self) -> TextIO:
+        """Standard output."""
+        return sys.stdout
+
+    @property
+    def err(self) -> TextIO:
+        """Standard error."""
+        return sys.stderr
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a human watches standard error."""
+        return self.err.isatty()
+
+    @property
+    def asked(self) -> TextIO | None:
+        """Where a human answers, None without a terminal."""
+        return sys.stdin if sys.stdin.isatty() else None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether root has called it."""
+        return os.geteuid() == 0
+
+    @property
+    def user(self) -> str:
+        """The human who called it, also behind sudo(8) and doas(1): for the journal and for everybody who asks them."""
+        import pwd
+
+        try:
+            us = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            us = f"user {os.getuid()}"
+        human = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or us
+        return plain(human, 64) if human == us else f"{plain(human, 64)} as {us}"
+
+    def be_gentle(self) -> None:
+        """Everybody else first. Not by idprio(1): a process that gets no time keeps its locks in the kernel."""
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, 20)
+
+    def interruptions(self) -> Callable[[], str]:
+        """From now on: by which signal the caller stops it, empty as long as none has come."""
+        return Signals()
+
+
+class Signals:
+    """Says by which signal it is to stop. A second one of the same kind does what it does by default."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        for number in SIGNALS:
+            signal.signal(number, self._caught)
+
+    def __call__(self) -> str:
+        return self._name
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self._name = f"interrupted by {signal.Signals(number).name}"
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

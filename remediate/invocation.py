@@ -1,0 +1,72 @@
+"""How a command was invoked: its console, and the context that it acts in.
+
+One value goes through a command line to whatever it runs, so that a simulated node (`rehearsal.invocation`) runs the
+same command and no other code knows.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from remediate import local
+from remediate.console import Console
+from remediate.detached import internal
+from remediate.state.journal import CRIT
+
+if TYPE_CHECKING:
+    from remediate.context import Context
+    from remediate.local import Where
+
+
+class Invocation:
+    """That of this process."""
+
+    console = Console()
+
+    def context(self, where: Where) -> Context:
+        """The context. Raises ConfigError, ProbeError."""
+        return local.context(where)
+
+    def bare(self, where: Where) -> Context:
+        """The context without a configuration. Raises ConfigError, ProbeError."""
+        return local.bare(where)
+
+    def take_resources(self) -> None:
+        """No limit and no priority of the caller's."""
+        from remediate.subcommands import sanitize_process
+
+        sanitize_process.resources()
+
+    @contextmanager
+    def within(self, seconds: int) -> Iterator[None]:
+        """The kernel ends the process where this lasts longer (alarm(3))."""
+        signal.alarm(seconds)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+
+    def see_it_through(self, context: Context) -> None:
+        """What is begun must not end half way because the terminal goes, nor stop there with its locks (^Z), nor keep a
+        file system busy whose mount point its caller works in. A handler instead of SIG_IGN, which the daemons that are
+        started would inherit (execve(2))."""
+        from remediate.subcommands import sanitize_process
+
+        sanitize_process.signals()
+        for number in (signal.SIGHUP, signal.SIGTSTP):
+            signal.signal(number, lambda number, frame: None)
+        if not context.here.via:
+            os.chdir("/")
+
+    def fault(self, why: str, state_dir: str | None, error: Exception) -> str:
+        """A fault of our own, written down: cron(8) has nobody who reads what is printed. What it was, in one line."""
+        said = internal(error)
+        local.own_journal(state_dir).entry("command", why=why, result=said, severity=CRIT)
+        return said
+
+
+OWN = Invocation()
