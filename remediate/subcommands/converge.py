@@ -53,19 +53,25 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         made.error("--dry-run shows what would be done: it cannot be detached")
     if options.resource and (options.boot or options.shutdown):
         made.error("--boot and --shutdown are about the whole node, not about a --resource")
-    status = caller.run(
-        PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
-    )
+    began: list[float] = []
+
+    def begin(context: Context) -> int:
+        began.append(context.timing.now())
+        return act(context, options)
+
+    status = caller.run(PROG, options, begin, acts=not options.dry_run, invocation=invocation)
     if options.shutdown and not options.dry_run and status not in (0, Result.REFUSED.value, exits.NOT_PERMITTED):
-        _shut_down_all_the_same(invocation, options)
+        _shut_down_all_the_same(invocation, options, began)
     return status
 
 
-def _shut_down_all_the_same(invocation: Invocation, options: argparse.Namespace) -> None:
-    """With a configuration that is refused, or after a fault of ours: hastd's stop comes next."""
+def _shut_down_all_the_same(invocation: Invocation, options: argparse.Namespace, began: list[float]) -> None:
+    """With a configuration that is refused, or after a fault of ours: hastd's stop comes next. `began`: when the
+    shutdown has, if it has; all of it has SHUTDOWN seconds."""
     with suppress(ConfigError, ProbeError):  # the options are wrong, which was said
         context = invocation.bare(local.where(options))
-        worker.leave_nothing_mounted(within(context, context.timing.now() + worker.SHUTDOWN - worker.GIVING_UP))
+        ends = context.timing.now() + worker.SHUTDOWN - worker.GIVING_UP
+        worker.leave_nothing_mounted(within(context, min([ends, *(at + worker.SHUTDOWN for at in began)])))
 
 
 def parser() -> Parser:
