@@ -9,6 +9,10 @@ import sys
 
 from remediate.subcommands.registry import SUBCOMMANDS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from remediate.invocation import Invocation
+
 INTERRUPTED = 130
 
 
@@ -21,28 +25,32 @@ def main(words: list[str] | None = None) -> int:
         return exec_client.main(words[2:])
     from remediate.printing import printed
 
-    return printed(lambda: _called(words))
+    return printed(lambda: called(words))
 
 
-def _called(words: list[str]) -> int:
+def called(words: list[str], invocation: "Invocation | None" = None) -> int:
+    """The same, as it is invoked on a node of the simulated pair where `invocation` is given; without a look at whether
+    standard output takes what is printed. Raises SystemExit too."""
+    out, err = (sys.stdout, sys.stderr) if invocation is None else (invocation.console.out, invocation.console.err)
     if words[:1] in (["-h"], ["--help"]):
-        sys.stdout.write(help_text())
+        out.write(help_text())
         return 0
     if words[:1] in (["-V"], ["--version"]):
         from checks import VERSION
 
-        sys.stdout.write(f"hastwatch {VERSION}\n")
+        out.write(f"hastwatch {VERSION}\n")
         return 0
     if not words or words[0] not in SUBCOMMANDS:
         from remediate.exits import USAGE
 
         said = f"no subcommand {words[0]!r}" if words else "a subcommand is needed"
-        sys.stderr.write(f"hastwatch: {said}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
+        err.write(f"hastwatch: {said}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
         return USAGE
     from importlib import import_module
 
     try:
-        status: int = import_module(SUBCOMMANDS[words[0]][0]).main(words[1:])
+        module = import_module(SUBCOMMANDS[words[0]][0])
+        status: int = module.main(words[1:]) if invocation is None else module.main(words[1:], invocation)
     except KeyboardInterrupt:
         return INTERRUPTED
     return status

@@ -9,10 +9,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from checks.plugin.text import plain
 
+if TYPE_CHECKING:
+    from remediate.session import Line
+
+DEEPEST = 6
+"""Places of a program that an internal error is told with."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -35,6 +40,13 @@ class Console:
         return self.err.isatty()
 
     @property
+    def is_coloured(self) -> bool:
+        """Whether colours are wanted on standard output."""
+        from remediate import terminal
+
+        return terminal.is_coloured()
+
+    @property
     def asked(self) -> TextIO | None:
         """Where a human answers, None without a terminal."""
         return sys.stdin if sys.stdin.isatty() else None
@@ -55,6 +67,22 @@ class Console:
             us = f"user {os.getuid()}"
         human = os.environ.get("SUDO_USER") or os.environ.get("DOAS_USER") or us
         return plain(human, 64) if human == us else f"{plain(human, 64)} as {us}"
+
+    def internal(self, error: BaseException) -> str:
+        """A fault of our own in one line: what, and where in the program, the innermost place first."""
+        places = []
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        return f"internal error: {type(error).__name__}: {error} (at {', '.join(places[: -DEEPEST - 1 : -1])})"
+
+    def line(self) -> Line:
+        """The session that the other node has begun, over standard input and output."""
+        from remediate.session import PipeLine
+
+        return PipeLine(0, 1)
 
     def be_gentle(self) -> None:
         """Everybody else first. Not by idprio(1): a process that gets no time keeps its locks in the kernel."""

@@ -24,6 +24,7 @@ from remediate.state.store import Store
 from remediate.timing import Timing
 
 if TYPE_CHECKING:
+    from remediate.recovery.items import Tree
     from remediate.session import Line
     from remediate.verification.extents import Extents, Provider
 
@@ -73,6 +74,23 @@ class Transport:
         if self.via:
             raise Failed("a copy is read by this process: run it on the node itself, without --via")
         return LocalExtents(where)
+
+    def tree(self, point: str) -> Tree:
+        """The files below a directory of the node; this process reads them, so it has to run there. Raises Failed."""
+        from remediate.recovery.trees import DirectoryTree
+
+        if self.via:
+            raise Failed("the files of a copy are read by this process: run it on the node itself, without --via")
+        return DirectoryTree(point)
+
+    def write_mounted(self, point: str, name: str, new: str, content: bytes) -> None:
+        """Write a file of root's into what is mounted at a point of the node; this process does. Raises OSError, Failed
+        (`mounted_file.write`)."""
+        from remediate import mounted_file
+
+        if self.via:
+            raise Failed("a file is written by this process: run it on the node itself, without --via")
+        mounted_file.write(point, name, new, content)
 
 
 class PeerTransport(Transport):

@@ -17,14 +17,11 @@ from remediate.failover.errors import StepFailed
 from remediate.state.journal import CRIT, ERR
 from remediate.state.store import StateError
 
-DEEPEST = 6
-"""Places of a program that an internal error is told with."""
-
 
 def detach(context: Context, why: str, call: Callable[[Context], object]) -> None:
     """Make the call, in the context of its process, in one of its own and return at once. Raises OSError where there is
     none to be had."""
-    if context.here.begins(call):
+    if context.here.begins(lambda own: work(own, why, lambda: call(own))):
         return
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
@@ -57,20 +54,9 @@ def work(context: Context, why: str, call: Callable[[], object]) -> int:
     except (StateError, ProbeError, StepFailed) as error:
         result, status, severity = f"nothing is done: {error}", CANNOT_KEEP, CRIT
     except BaseException as error:
-        result, status, severity = internal(error), INTERNAL, CRIT
+        result, status, severity = context.console.internal(error), INTERNAL, CRIT
     context.journal.entry("worker", why=why, result=result, severity=severity)
     return status
-
-
-def internal(error: BaseException) -> str:
-    """A fault of our own in one line: what, and where in the program, the innermost place first."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return f"internal error: {type(error).__name__}: {error} (at {', '.join(places[: -DEEPEST - 1 : -1])})"
 
 
 def _stand_alone() -> None:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 from remediate import local
 from remediate.console import Console
-from remediate.detached import internal
-from remediate.state.journal import CRIT
 
 if TYPE_CHECKING:
     from remediate.context import Context
     from remediate.local import Where
+    from remediate.recovery.items import Paged
 
 
 class Invocation:
@@ -62,11 +61,11 @@ class Invocation:
         if not context.here.via:
             os.chdir("/")
 
-    def fault(self, why: str, state_dir: str | None, error: Exception) -> str:
-        """A fault of our own, written down: cron(8) has nobody who reads what is printed. What it was, in one line."""
-        said = internal(error)
-        local.own_journal(state_dir).entry("command", why=why, result=said, severity=CRIT)
-        return said
+    def tree(self, point: str) -> Paged:
+        """The files below a directory."""
+        from remediate.recovery.trees import DirectoryTree
+
+        return DirectoryTree(point)
 
 
 OWN = Invocation()

@@ -72,13 +72,8 @@ def bare(said: Where) -> Context:
     timing, memory = Timing(), Memory(None)
     store = Store(said.state_dir or STATE_DIRECTORY)
     here = Transport(prefix_words(said.via or ""), memory)
-    return Context(here, None, Config(), store, own_journal(said.state_dir), timing)
-
-
-def own_journal(state_dir: str | None) -> Journal:
-    """The journal where there is no context to take it from."""
-    path = os.path.join(state_dir or STATE_DIRECTORY, NAME)
-    return Journal(path, this_machine(), Timing(), system_syslog)
+    journal = Journal(os.path.join(store.directory, NAME), this_machine(), timing, system_syslog)
+    return Context(here, None, Config(), store, journal, timing)
 
 
 class _Boot:

@@ -6,7 +6,6 @@ a hook that is older than a minute.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import local
+from remediate.console import Console
 from remediate.context import Context
-from remediate.detached import detach, internal
+from remediate.detached import detach
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
 from remediate.failover.devd_events import Refused, carp_event
 from remediate.failover.patience import patiently as patiently
+from remediate.invocation import OWN, Invocation
 from remediate.local import Where
 from remediate.state.journal import CRIT, ERR, Level
 from remediate.state.store import StateError
@@ -42,14 +42,14 @@ class Hook(NamedTuple):
     act: Callable[[Context, list[str]], int]
 
 
-def carp(words: list[str]) -> int:
+def carp(words: list[str], invocation: Invocation = OWN) -> int:
     """The hook of devd(8); the exit status."""
-    return run(Hook("carp-hast-switch", CARP_USAGE, carp_on), words)
+    return run(Hook("carp-hast-switch", CARP_USAGE, carp_on), words, invocation)
 
 
-def hast(words: list[str]) -> int:
+def hast(words: list[str], invocation: Invocation = OWN) -> int:
     """The hook of hastd(8); the exit status."""
-    return run(Hook("hastwatch-hast-event", HAST_USAGE, hast_on), words)
+    return run(Hook("hastwatch-hast-event", HAST_USAGE, hast_on), words, invocation)
 
 
 CARP_USAGE = """VHID@IFACE MASTER|BACKUP|INIT
@@ -71,31 +71,31 @@ nothing was done
 """
 
 
-def run(hook: Hook, words: list[str]) -> int:
+def run(hook: Hook, words: list[str], invocation: Invocation = OWN) -> int:
     """A hook with the words after its name; the exit status."""
     if not words:
         first = hook.usage.splitlines()[0]
-        return _say(f"usage: {hook.name} [options] {first} (see {hook.name} --help)\n", USAGE)
+        return _say(invocation.console, f"usage: {hook.name} [options] {first} (see {hook.name} --help)\n", USAGE)
     if words[0] in ("-h", "--help"):
-        return _say(f"usage: {hook.name} [options] {hook.usage}\n{MORE}", 0)
+        return _say(invocation.console, f"usage: {hook.name} [options] {hook.usage}\n{MORE}", 0)
     if words[0] in ("-V", "--version"):
         from checks import VERSION
 
-        return _say(f"{hook.name} {VERSION}\n", 0)
+        return _say(invocation.console, f"{hook.name} {VERSION}\n", 0)
     where = Where()
     try:
         where, words, wrong = parse(words)
         if wrong:
             raise Refused(wrong)
-        return hook.act(local.context(where), words)
+        return hook.act(invocation.context(where), words)
     except Refused as error:
-        return _refuse(hook, where, str(error), USAGE)
+        return _refuse(invocation, hook, where, str(error), USAGE)
     except (ConfigError, ProbeError) as error:
-        return _refuse(hook, where, f"the configuration is refused, nothing is done: {error}", CONFIG)
+        return _refuse(invocation, hook, where, f"the configuration is refused, nothing is done: {error}", CONFIG)
     except OSError as error:
-        return _refuse(hook, where, f"no process could be started: {error.strerror or error}", NO_PROCESS)
+        return _refuse(invocation, hook, where, f"no process could be started: {error.strerror or error}", NO_PROCESS)
     except Exception as error:
-        return _refuse(hook, where, internal(error), INTERNAL)
+        return _refuse(invocation, hook, where, invocation.console.internal(error), INTERNAL)
 
 
 def parse(words: list[str]) -> tuple[Where, list[str], str]:
@@ -249,16 +249,18 @@ def leave_nothing_mounted(context: Context) -> None:
         context.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
 
 
-def _refuse(hook: Hook, where: Where, why: str, status: int) -> int:
+def _refuse(invocation: Invocation, hook: Hook, where: Where, why: str, status: int) -> int:
     """One entry of the journal, one line of syslog, one on standard error; nothing is run for it."""
     severity: Level = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
-    local.own_journal(where.state_dir).entry("hook", why=hook.name, result=why, severity=severity)
-    return _say(f"{hook.name}: {plain(why)}\n", status)
+    invocation.bare(Where(state_dir=where.state_dir)).journal.entry(
+        "hook", why=hook.name, result=why, severity=severity
+    )
+    return _say(invocation.console, f"{hook.name}: {plain(why)}\n", status)
 
 
-def _say(text: str, status: int) -> int:
+def _say(console: Console, text: str, status: int) -> int:
     """To whoever called by hand; devd(8) and hastd(8) have nobody who reads it, perhaps not even a descriptor."""
-    stream = sys.stderr if status else sys.stdout
+    stream = console.err if status else console.out
     with suppress(OSError, AttributeError, ValueError):
         stream.write(text)
         stream.flush()

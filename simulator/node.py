@@ -48,6 +48,9 @@ DEADLINE = 60.0
 STATE_DIRECTORY = "/var/db/hastwatch"
 """Where hastwatch keeps what it remembers."""
 
+Called = Callable[["Node", list[str], Callable[[str, str], None], str], Completion[int]]
+"""A command that is given its node, argv, what takes its output (`out` or `err`, and the text), and its user."""
+
 BOOT_MARK = "/var/run/hastwatch.boot"
 """Its mark of a boot."""
 
@@ -124,7 +127,7 @@ class Node:
         """Resources whose file system a full fsck(8) is reading now."""
         """How many times as long fsck takes (a fault)."""
         self.trouble = Trouble()
-        self.hastwatch: Program[Node] | None = None
+        self.hastwatch: Called | None = None
         """The command hastwatch, where it is installed."""
         self.session: Session | None = None
         """The same for the subcommands that are talked to; an older hastwatch has none."""

@@ -72,17 +72,13 @@ class Shown(NamedTuple):
     converge: tuple[str, ...]
 
 
-Recover = Callable[[Context], object]
-
-
 def repair(
     context: Context,
     request: Request,
     watch: Callable[[str], None] = silent,
-    recover: Recover = worker.recover_losing,
 ) -> Outcome:
-    """Do what is asked for, where it is called for and nothing holds it back. `recover` does what the policy does by
-    itself about a losing copy. Raises StateNotKept where no lock can be had."""
+    """Do what is asked for, where it is called for and nothing holds it back. Raises StateNotKept where no lock can be
+    had."""
     purpose = f"repair {request.remedy.value}"
     own = Lock(context.store, guards.lock_of(request.remedy), purpose, context.timing)
     lock = Lock(context.store, guards.LOCK, purpose, context.timing)
@@ -90,7 +86,7 @@ def repair(
         guards.refuse_unwanted(context, request)
         guards.take(context, own, guards.REPAIR_RUNS, patience=0)
         guards.take(context, lock, guards.REPAIR_RUNS)
-        return _Run(context, request, watch, recover).run()
+        return _Run(context, request, watch).run()
     except HeldBack as held:
         level = NOTICE if held.guard.status == DONE else WARNING
         context.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
@@ -149,8 +145,8 @@ def _plan(context: Context, remedy: Remedy) -> tuple[Step, ...]:
 class _Run:
     """One repair, under the lock of all."""
 
-    def __init__(self, context: Context, request: Request, watch: Callable[[str], None], recover: Recover) -> None:
-        self.context, self.request, self.watch, self.recover = context, request, watch, recover
+    def __init__(self, context: Context, request: Request, watch: Callable[[str], None]) -> None:
+        self.context, self.request, self.watch = context, request, watch
         self.remedy = request.remedy
         self.id = os.urandom(4).hex()
         self.done: list[str] = []
@@ -253,7 +249,7 @@ class _Run:
         found = worker.patiently(self.context, asked.trigger, lambda: converge(self.context, asked, self.watch))
         if self.remedy is Remedy.SPLIT_BRAIN:
             try:
-                self.recover(self.context)
+                worker.recover_losing(self.context)
             except (StepFailed, ProbeError, StateError) as error:
                 self._journal("recovery-refused", why="event split-brain", result=str(error), severity=ERR)
         return found

@@ -9,11 +9,8 @@ here is said and harms nothing.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from checks.probes import tcp
 from checks.probes.carp import CarpState
@@ -26,7 +23,6 @@ from remediate.failover.resource import Place, addresses
 from remediate.failover.tickle import NFS_PORT
 from remediate.state import clients
 from remediate.state.clients import Client, Clients
-from remediate.state.directory import FILE_MODE
 from remediate.state.journal import INFO, WARNING
 from remediate.state.store import LARGEST, StateError
 
@@ -171,23 +167,9 @@ def reading(place: Place) -> tuple[str, ...]:
     return (FIND, f"{place.point}/{FILE}", *test, "-exec", "/bin/cat", "{}", ";")
 
 
-def keep(point: str, known: Clients) -> None:
-    """Write the file of a file system that is mounted at `point`, on this machine: never through a link, whatever
-    others put there. Raises OSError."""
-    directory = os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        if os.fstat(directory).st_dev == os.stat("..", dir_fd=directory).st_dev:
-            raise OSError(errno.ENXIO, "nothing is mounted there")
-        with suppress(FileNotFoundError):
-            os.unlink(NEW, dir_fd=directory)
-        file = os.open(NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE, dir_fd=directory)
-        with open(file, "wb") as new:
-            new.write(text(known))
-            new.flush()
-            os.fsync(file)
-        os.rename(NEW, FILE, src_dir_fd=directory, dst_dir_fd=directory)
-    finally:
-        os.close(directory)
+def keep(context: Context, point: str, known: Clients) -> None:
+    """Write the file of a file system that is mounted at `point` of this node. Raises OSError, ProbeError."""
+    context.here.write_mounted(point, FILE, NEW, text(known))
 
 
 def text(known: Clients) -> bytes:

@@ -7,7 +7,6 @@ human's command, and stop where a proof or a verified salvage is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -31,26 +30,24 @@ RETRY = 3600.0
 MODES = {"discard-zero-changes": Mode.RESYNC, "salvage-then-discard": Mode.SALVAGE}
 """The policies that recover by themselves, and how. `none` and `step-down` do not."""
 
-Keeping = Callable[[Mode, str], Keeper]
-
 
 def recovers(context: Context) -> bool:
     """Whether the policy recovers by itself."""
     return context.config.split_brain.policy in MODES
 
 
-def recover_losing(context: Context, keeping: Keeping = Keeper) -> None:
+def recover_losing(context: Context) -> None:
     """Recover every copy of this node that a marker says loses, as the policy allows; and end what was begun so for one
     that is complete again. Raises ProbeError, StateError."""
     for name in places(context.here.node(), context.config) if recovers(context) else ():
         found = marker.present(context.store, name)
         if found is not None and found.losing and not found.unreadable:
-            recover(context, name, keeping)
+            recover(context, name)
         elif found is None and own_copy.known(context, name).copy is Copy.COMPLETE:
             progress.end(context, name)
 
 
-def recover(context: Context, name: str, keeping: Keeping = Keeper) -> str:
+def recover(context: Context, name: str) -> str:
     """Recover this node's losing copy of a resource as the policy allows; what came of it. A refusal is an entry of the
     journal, once until it says something else. What was refused by the evidence is tried again at every call; where the
     proof or the salvage failed, which may have read everything on both nodes, not before RETRY. Raises StateError."""
@@ -60,7 +57,7 @@ def recover(context: Context, name: str, keeping: Keeping = Keeper) -> str:
     last = _last(context, name)
     if last.incident == incident and now < last.again:
         return last.said
-    keeper = keeping(MODES[policy], context.config.split_brain.salvage_to)
+    keeper = Keeper(MODES[policy], context.config.split_brain.salvage_to)
     try:
         kept = Recovery(context, name, keeper, lambda step: None).run(f"policy {policy}")
     except (StepFailed, ProbeError, StateError) as error:

@@ -62,6 +62,14 @@ class Tree(Listed, Protocol):
         ...
 
 
+class Paged(Tree, Protocol):
+    """A tree that is listed in parts."""
+
+    def after(self, last: bytes | None) -> Iterator[Item]:
+        """The items behind this path, which itself need not be there any more; all for None. Raises StepFailed."""
+        ...
+
+
 def shown(path: bytes) -> str:
     """A path as one printable line."""
     return plain(path.decode("utf-8", "backslashreplace")) or "the root directory"

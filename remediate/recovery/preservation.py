@@ -16,7 +16,8 @@ from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place
 from remediate.recovery import readonly, salvage
-from remediate.recovery.trees import DirectoryTree, Listed, RemoteTree, Tree
+from remediate.recovery.items import Tree
+from remediate.recovery.remote_tree import RemoteTree
 
 MARGIN = 60.0
 """Seconds before the connection was lost from which on a change counts as one that the other copy may lack: a primary
@@ -33,16 +34,12 @@ class Mode(enum.Enum):
 
 
 class Keeper:
-    """Keeps a losing copy at a target. A simulated pair has other trees."""
+    """Keeps a losing copy at a target."""
 
     def __init__(self, mode: Mode, target: str = "") -> None:
         self.mode, self.target = mode, target
 
-    def losing(self, context: Context, point: str) -> Tree:
-        """The losing copy, mounted read-only at `point` on this node."""
-        return DirectoryTree(point)
-
-    def winner(self, context: Context, place: Place) -> Listed:
+    def winner(self, context: Context, place: Place) -> RemoteTree:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
         if context.peer is None:
             raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
@@ -63,7 +60,7 @@ class Keeper:
         if self.mode is Mode.IMAGE:
             return salvage.image(context, place, metadata, self.target, incident, watch)
         with readonly.opened(context, place, metadata) as point:
-            losing = self.losing(context, point)
+            losing = context.here.tree(point)
             if self.mode is Mode.RESYNC:
                 return self.prove(context, place, losing, since, readonly.unclean(context, place))
             apart = math.inf if since is None else since - MARGIN

@@ -8,13 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from remediate.failover.errors import StepFailed
-from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item, Listed, Tree, digest, shown
-from remediate.recovery.remote_tree import RemoteTree
-
-__all__ = [
-    "CHUNK", "DIRECTORY", "FILE", "OTHER", "SYMLINK", "DirectoryTree", "Item", "Listed", "RemoteTree", "Tree", "digest",
-    "open_directory", "shown",
-]  # fmt: skip
+from remediate.recovery.items import CHUNK, DIRECTORY, FILE, OTHER, SYMLINK, Item, digest, shown
 
 LEVELS = 512
 """Directories within directories that are entered: no path that FreeBSD takes (PATH_MAX, 1024) has more, and each one

@@ -2,7 +2,8 @@
 
 * the pair as a user has it: `own_pair`, `setting`, `service` (clients that write), `cron`, `engine` (monitoring);
 * hastwatch as a program of its nodes: `installed`, `own_commands`, `context` (`remediate.context` on a node),
-  `machine`, `sessions`, `scratch`, `contents`, `keeper`, `mount_tree`, `observer` (the checks);
+  `invocation` (what a command of a node prints to and acts in), `machine`, `sessions`, `scratch`, `contents`,
+  `mount_tree`, `observer` (the checks);
 * scenarios: `scenario`, `scenarios`, `automatic`, `upgrade`, `procedures`, `story`, `report`, `deeds`, `rehearse`;
 * the pair as commands: `pair_command`, `pair_up`, `server`, `exec_client`, `arguments`, `state`.
 """

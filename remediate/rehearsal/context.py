@@ -26,6 +26,7 @@ from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.machine import SimulatedMachine
+from remediate.rehearsal.mount_tree import MountTree
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.sessions import SimulatedLine
 from remediate.session import Line
@@ -258,6 +259,18 @@ class PairTransport(Transport):
     def extents(self, where: Provider) -> SimulatedExtents:
         """A copy on a disk of the node. Raises NotFound, Killed."""
         return SimulatedExtents(self.simulated, self._life, where)
+
+    def tree(self, point: str) -> MountTree:
+        """What is mounted at a point of the node."""
+        return MountTree(self.simulated, point)
+
+    def write_mounted(self, point: str, name: str, new: str, content: bytes) -> None:
+        """In simulated time. Raises OSError, Killed."""
+        self._life.check()
+        node = self.simulated
+        if point not in node.filesystems.mounts:
+            raise OSError(errno.ENXIO, "nothing is mounted there")
+        node.clock.wait(node.clock.start(node.write_file(f"{point}/{name}", content.decode())))
 
 
 class PairPeerTransport(PairTransport):

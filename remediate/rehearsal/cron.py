@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from remediate.failover import disk_errors, proofs
-from remediate.failover.converge import ConvergeRequest, converge
-
 if TYPE_CHECKING:
-    from remediate.context import Context
     from remediate.rehearsal.installed import Installed
     from simulator.clock import Steps
     from simulator.node import Node
@@ -30,13 +25,5 @@ def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:
     yield first
     while True:
         if node.on and node.sshd_runs:
-            installed.work(node, partial(periodic, installed, node))
+            installed.runs(node, "converge", "--periodic")
         yield EVERY
-
-
-def periodic(installed: Installed, node: Node, context: Context) -> None:
-    """`hastwatch converge --periodic`."""
-    converge(context, ConvergeRequest("periodic", promote=context.config.failover.periodic_promotion, again=True))
-    disk_errors.try_to(context, "periodic")
-    installed.recover_losing(node, context)
-    proofs.try_to(context, proofs.compared_whole(context), "periodic")

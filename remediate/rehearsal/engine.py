@@ -7,21 +7,15 @@ by `hastwatch repair`'s own function on the node; of a check of the pair both no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.finding import Severity
 from remediate.events.decision import Event, decide
-from remediate.events.repair import repair
 from remediate.rehearsal.observer import BOTH, Observer, Said
 
 if TYPE_CHECKING:
-    from remediate.context import Context
-    from remediate.events.repair_request import Request
     from remediate.rehearsal.installed import Installed
     from simulator.clock import Steps
-    from simulator.node import Node
 
 EVERY, RETRY = 60.0, 30.0
 """Seconds between two looks, and while something is wrong."""
@@ -84,10 +78,4 @@ class Engine:
         for node in self.pair.nodes.values():
             if node.on and said.node in (BOTH, node.name):
                 self.pair.note(node.name, f"monitoring: {said.check} {now.state} {kind}, asks for {what}")
-                self.installed.work(node, self._repair(node, decision.request))
-
-    def _repair(self, node: Node, request: Request) -> Callable[[Context], object]:
-        def work(context: Context) -> object:
-            return repair(context, request, recover=partial(self.installed.recover_losing, node))
-
-        return work
+                self.installed.runs(node, *decision.request.words)

@@ -26,6 +26,13 @@ class MountTree:
 
     def walk(self) -> Iterator[Item]:
         """See Tree."""
+        return self.after(None)
+
+    def after(self, last: bytes | None) -> Iterator[Item]:
+        """See Paged."""
+        return (item for item in self._items() if last is None or item.path > last)
+
+    def _items(self) -> Iterator[Item]:
         files = self._files()
         yield Item(b"", DIRECTORY, 0, 0, 0, 0o755, 0, 0, 2)
         for name in sorted(files, key=str.encode):

@@ -52,7 +52,7 @@ def hastwatch(call: Call) -> Steps[int]:
         return _tickle(call)
     if len(call.argv) != 4 or call.argv[1] != "reach":
         if call.node.hastwatch is not None:
-            status = yield call.node.hastwatch.start(call.node, call.argv)
+            status = yield call.node.hastwatch(call.node, call.argv, call.write, call.user)
             return int(status or 0)
         call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
         return 2

@@ -150,8 +150,9 @@ class Server:
             if command:
                 for node in self.pair.nodes.values():
                     node.install(path, ExternalHook(command, self.directory, self.speed))
+        own = ExternalHook(hastwatch, self.directory, self.speed)
         for node in self.pair.nodes.values() if hastwatch else ():
-            node.hastwatch = ExternalHook(hastwatch, self.directory, self.speed)
+            node.hastwatch = lambda node, argv, write, user: own.start(node, argv)
 
     def serve(self) -> None:
         """Until `down` is asked for."""

@@ -57,7 +57,7 @@ def with_hastwatch(stage: Stage) -> None:
     _upgrade(stage, new, NEW, f"{new.name} boots {NEW}, and follows by itself")
     steps.synchronised(stage, old)
     stage.looks("the warning", CANNOT)
-    stage.types(old, "hastwatch switchover", status=1)
+    stage.types(old, "hastwatch switchover --yes", status=1)
     stage.looks("the service has not moved", CANNOT, "carp-hast-active")
     stage.ends(CANNOT, "carp-demoted")
 

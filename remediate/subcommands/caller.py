@@ -14,7 +14,9 @@ from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import Place, places
 from remediate.invocation import OWN, Invocation
+from remediate.local import Where
 from remediate.printing import NotPrinted
+from remediate.state.journal import CRIT
 from remediate.state.store import StateError
 
 REFUSED = 1
@@ -56,7 +58,14 @@ def run(
     except OSError as error:
         return refuse(console, prog, error.strerror or str(error), exits.NO_PROCESS)
     except Exception as error:
-        return refuse(console, prog, invocation.fault(prog, options.state_dir, error), exits.INTERNAL)
+        return refuse(console, prog, _internal(invocation, prog, options, error), exits.INTERNAL)
+
+
+def _internal(invocation: Invocation, prog: str, options: argparse.Namespace, error: Exception) -> str:
+    """A fault of our own, written down: cron(8) has nobody who reads what is printed."""
+    why = invocation.console.internal(error)
+    invocation.bare(Where(state_dir=options.state_dir)).journal.entry("command", why=prog, result=why, severity=CRIT)
+    return why
 
 
 def refuse(console: Console, prog: str, why: str, status: int) -> int:

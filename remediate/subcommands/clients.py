@@ -66,7 +66,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
             raise StepFailed(str(error)) from None
     elif options.keep:
         try:
-            clients.keep(options.keep, known)
+            clients.keep(context, options.keep, known)
         except OSError as error:
             raise StepFailed(f"{options.keep}: {error.strerror or error}") from None
     elif options.json:

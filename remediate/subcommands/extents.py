@@ -16,7 +16,6 @@ from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.invocation import OWN, Invocation
-from remediate.session import PipeLine
 from remediate.subcommands import caller
 from remediate.verification.answering import answer
 
@@ -44,7 +43,7 @@ def parser() -> Parser:
 def act(context: Context, options: argparse.Namespace) -> int:
     """Answer; the exit status. Raises what `caller.run` tells of."""
     context.console.be_gentle()
-    return 0 if answer(context, options.resource, PipeLine(0, 1)) else 1
+    return 0 if answer(context, options.resource, context.console.line()) else 1
 
 
 if __name__ == "__main__":

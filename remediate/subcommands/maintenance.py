@@ -10,48 +10,48 @@ Maintenance survives reboots and shows in every check. Without --for it lasts un
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from checks.plugin.text import plain, say_duration
 from checks.probes.maintenance import Maintenance
 from checks.probes.timestamps import utc
-from remediate import exits, local
+from remediate import exits
 from remediate.arguments import Parser
-from remediate.console import Console
+from remediate.context import Context
+from remediate.invocation import OWN, Invocation
+from remediate.local import Where
 from remediate.state import maintenance
-from remediate.state.journal import NOTICE, Journal
-from remediate.state.store import STATE_DIRECTORY, StateNotKept, Store
-from remediate.timing import Timing
+from remediate.state.journal import NOTICE
+from remediate.state.store import STATE_DIRECTORY, StateNotKept
+from remediate.subcommands import caller
 
-CANNOT_KEEP, NOT_PERMITTED = exits.CANNOT_KEEP, exits.NOT_PERMITTED
-"""sysexits(3): EX_CANTCREAT, EX_NOPERM."""
+PROG = "hastwatch maintenance"
 COMMON = (*exits.OF_EVERY_SUBCOMMAND, exits.CANNOT_KEEP, exits.NOT_PERMITTED)
 EXITS = {
     0: "done",
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
-    timing = Timing()
-    store = Store(options.state_dir or STATE_DIRECTORY)
+    console = invocation.console
+    options = parser().parse(words, console)
+    context = invocation.bare(Where(state_dir=options.state_dir or None))
     if options.command == "status":
-        return _status(store, timing.wall())
-    if not options.state_dir and os.geteuid() != 0:
-        return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
-    journal = local.own_journal(options.state_dir)
+        return _status(context)
+    if not options.state_dir and not console.is_root:
+        why = "only root may do this (or name a --state-dir of your own)"
+        return caller.refuse(console, PROG, why, exits.NOT_PERMITTED)
     try:
-        return _on(options, store, journal, timing) if options.command == "on" else _off(store, journal, timing)
+        return _on(context, options) if options.command == "on" else _off(context)
     except StateNotKept as error:
-        return _refuse(str(error), CANNOT_KEEP)
+        return caller.refuse(console, PROG, str(error), exits.CANNOT_KEEP)
 
 
 def parser() -> Parser:
     """The command line."""
     made = Parser(
-        prog="hastwatch maintenance",
+        prog=PROG,
         description=__doc__,
         exits=exits.said(EXITS, COMMON),
     )
@@ -73,34 +73,33 @@ def say(found: Maintenance, now: float) -> str:
     return f"maintenance since {utc(found.since)} {until}{left}, by {plain(found.who)}: {plain(found.reason)}"
 
 
-def _on(options: argparse.Namespace, store: Store, journal: Journal, timing: Timing) -> int:
-    found = maintenance.begin(store, timing.wall(), options.seconds, options.reason, Console().user)
-    until = "until it is ended" if found.until is None else f"until {utc(found.until)}"
-    journal.entry("maintenance-on", why=found.reason, result=f"{until}, by {found.who}", severity=NOTICE)
-    sys.stdout.write(f"{say(found, found.since)}\n")
+def _on(context: Context, options: argparse.Namespace) -> int:
+    begun = maintenance.begin(
+        context.store, context.timing.wall(), options.seconds, options.reason, context.console.user
+    )
+    until = "until it is ended" if begun.until is None else f"until {utc(begun.until)}"
+    result = f"{until}, by {begun.who}"
+    context.journal.entry("maintenance-on", why=begun.reason, result=result, severity=NOTICE)
+    context.console.out.write(f"{say(begun, begun.since)}\n")
     return 0
 
 
-def _off(store: Store, journal: Journal, timing: Timing) -> int:
-    before = maintenance.current(store, timing.wall())
-    if not maintenance.end(store):
-        sys.stdout.write("no maintenance\n")
+def _off(context: Context) -> int:
+    before = maintenance.current(context.store, context.timing.wall())
+    if not maintenance.end(context.store):
+        context.console.out.write("no maintenance\n")
         return 0
     why = before.reason if before else "it was over already"
-    journal.entry("maintenance-off", why=why, result=f"ended by {Console().user}", severity=NOTICE)
-    sys.stdout.write("maintenance ended\n")
+    context.journal.entry("maintenance-off", why=why, result=f"ended by {context.console.user}", severity=NOTICE)
+    context.console.out.write("maintenance ended\n")
     return 0
 
 
-def _status(store: Store, now: float) -> int:
-    found = maintenance.current(store, now)
-    sys.stdout.write(f"{say(found, now) if found else 'no maintenance'}\n")
+def _status(context: Context) -> int:
+    now = context.timing.wall()
+    current = maintenance.current(context.store, now)
+    context.console.out.write(f"{say(current, now) if current else 'no maintenance'}\n")
     return 0
-
-
-def _refuse(why: str, status: int) -> int:
-    sys.stderr.write(f"hastwatch maintenance: {plain(why)}\n")
-    return status
 
 
 def _reason(text: str) -> str:

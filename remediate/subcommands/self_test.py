@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from checks.devd import HOOK
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import exits, local, terminal, wiring
+from remediate import exits, local, wiring
 from remediate.arguments import Parser, seconds
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
@@ -57,7 +57,7 @@ def parser() -> Parser:
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Look at every link and say it; the exit status. Raises what `caller.run` tells of."""
-    seen, paint = [], Paint(terminal.is_coloured())
+    seen, paint = [], Paint(context.console.is_coloured)
     for link in _links(context, options):
         seen.append(link)
         if not options.json:

@@ -26,9 +26,10 @@ from checks.plugin.config import PATH, ConfigError
 from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from remediate import detached, exits, local
+from remediate import exits, local
 from remediate.arguments import Parser, like, seconds
 from remediate.config import load
+from remediate.console import Console
 from remediate.exits import USAGE
 from remediate.monitoring import textfile
 from remediate.monitoring.answer import Fate
@@ -65,7 +66,7 @@ def main(words: list[str] | None = None) -> int:
     except (ConfigError, ProbeError) as error:
         return _say(str(error), CONFIG)
     except Exception as error:
-        return _say(detached.internal(error), exits.INTERNAL)
+        return _say(Console().internal(error), exits.INTERNAL)
 
 
 def parser() -> Parser:

@@ -18,7 +18,6 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.take_over import take_over
 from remediate.invocation import OWN, Invocation
-from remediate.session import PipeLine
 from remediate.subcommands import caller
 
 PROG = "hastwatch take-over"
@@ -42,7 +41,7 @@ def parser() -> Parser:
 
 def act(context: Context) -> int:
     """Take over; the exit status. Raises what `caller.run` tells of."""
-    return 0 if take_over(context, PipeLine(0, 1)) else 1
+    return 0 if take_over(context, context.console.line()) else 1
 
 
 if __name__ == "__main__":

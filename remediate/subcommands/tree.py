@@ -18,8 +18,9 @@ from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.errors import StepFailed
+from remediate.invocation import OWN, Invocation
+from remediate.recovery.items import Paged, digest
 from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, ending, row
-from remediate.recovery.trees import DirectoryTree, digest
 
 UNREADABLE = 1
 EXITS = {
@@ -28,16 +29,17 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    console = invocation.console
+    options = parser().parse(words, console)
     answers = {"list": _list, "sha256": _sha256}
     try:
-        for line in answers[options.command](DirectoryTree(options.point), options):
-            sys.stdout.write(line)
-        sys.stdout.flush()
+        for line in answers[options.command](invocation.tree(options.point), options):
+            console.out.write(line)
+        console.out.flush()
     except StepFailed as error:
-        sys.stderr.write(f"hastwatch tree: {plain(str(error))}\n")
+        console.err.write(f"hastwatch tree: {plain(str(error))}\n")
         return UNREADABLE
     return 0
 
@@ -56,7 +58,7 @@ def parser() -> Parser:
     return made
 
 
-def _list(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
+def _list(tree: Paged, options: argparse.Namespace) -> Iterator[str]:
     count = length = 0
     for item in tree.after(options.after):
         if count >= max(options.limit, 1) or length >= PAGE_BYTES:
@@ -68,7 +70,7 @@ def _list(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
     yield _line(ending(False, tree.vanished))
 
 
-def _sha256(tree: DirectoryTree, options: argparse.Namespace) -> Iterator[str]:
+def _sha256(tree: Paged, options: argparse.Namespace) -> Iterator[str]:
     for path in options.paths:
         yield _line([digest(tree, path)])
 

@@ -11,7 +11,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,10 +129,9 @@ class CampaignPair:
         """Monitoring asks a node for a repair, if it reaches it: `hastwatch repair NAME --detach`."""
         if self.installed is None or not (node.on and node.sshd_runs):
             return
-        recover = partial(self.installed.recover_losing, node)
 
         def call(context: Context) -> None:
-            outcome = repair(context, request, recover=recover)
+            outcome = repair(context, request)
             became = outcome.guard.name if outcome.guard else outcome.ending.value
             self.repairs[f"{request.remedy.value}: {became}"] += 1
 

@@ -49,6 +49,7 @@ def nobody_acts_on(campaign: CampaignPair) -> None:
         node.programs.clear()
     assert campaign.installed is not None
     campaign.installed.work = lambda node, call: None  # type: ignore[method-assign, assignment, return-value]
+    campaign.installed.runs = lambda node, *words: None  # type: ignore[method-assign, assignment]
 
 
 def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(campaign: CampaignPair) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from remediate.config import Config
 from remediate.events.repair import Outcome, repair
 from remediate.events.repair_request import Held, Remedy, Request
@@ -19,8 +17,7 @@ ALL = tuple(Remedy)
 
 def repairs(pair: InstalledPair, node: Node, remedy: Remedy, held: Held | None = None, fate: Fate = NEVER) -> Outcome:
     """The command on a node, waited for. Raises what it raises."""
-    recover = partial(pair.installed.recover_losing, node)
-    return pair.does(node, lambda context: repair(context, Request(remedy, held), recover=recover), fate)
+    return pair.does(node, lambda context: repair(context, Request(remedy, held)), fate)
 
 
 def steps_done(pair: InstalledPair, node: Node) -> list[str]:

@@ -13,7 +13,6 @@ import pytest
 from checks.probes.carp_demotion import Reason, Why
 from remediate.failover import carp_demotion
 from remediate.failover.converge import ConvergeRequest, Result
-from remediate.rehearsal.cron import periodic
 from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
 from remediate.state.ledger import Copy
@@ -240,7 +239,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.UNKNOWN
     assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
     pair.breaks("heal")
-    pair.does(pair.active, lambda context: periodic(pair.installed, pair.active, context))
+    pair.installed.runs(pair.active, "converge", "--periodic")
     pair.passes(10)
     assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate import mounted_file
 from remediate.failover import clients
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.resource import Place
@@ -234,10 +235,12 @@ def test_what_is_no_record_has_no_clients(values: dict[str, object]) -> None:
 
 KEEP = """
 import os, sys
+from remediate import mounted_file
 from remediate.failover import clients
 from remediate.state.clients import Client
 try:
-    clients.keep(sys.argv[1], (Client("10.1.101.5", "10.1.101.20", (876,), 1000.0),))
+    known = (Client("10.1.101.5", "10.1.101.20", (876,), 1000.0),)
+    mounted_file.write(sys.argv[1], clients.FILE, clients.NEW, clients.text(known))
 except OSError as error:
     print("refused", error.strerror)
 """
@@ -293,5 +296,5 @@ def read_from(point: Path) -> str:
 
 def test_nothing_is_written_where_nothing_is_mounted(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nothing is mounted"):
-        clients.keep(str(tmp_path), (client(1),))
+        mounted_file.write(str(tmp_path), clients.FILE, clients.NEW, clients.text((client(1),)))
     assert not list(tmp_path.iterdir())

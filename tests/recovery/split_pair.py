@@ -18,14 +18,13 @@ from checks.probes.errors import ProbeError
 from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.clients import FILE
-from remediate.failover.converge import ConvergeRequest, Result, converge
+from remediate.failover.converge import ConvergeRequest, Result
 from remediate.failover.errors import StepFailed
 from remediate.policy import Failover, SplitBrain
-from remediate.recovery.preservation import Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Recovery
 from remediate.rehearsal.context import context_of
 from remediate.rehearsal.cron import EVERY, FIRST
-from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.account.accounting import disk_of, places
 from simulator.account.writes import Fate as WriteFate
@@ -120,7 +119,7 @@ class SplitPair(InstalledPair):
     def recovery(self, context: Context, mode: Mode, to: str | None = None) -> Recovery:
         """A recovery on the losing node."""
         target = str(self.salvage) if to is None else to
-        return Recovery(context, HOME, SimulatedKeeper(self.losing, mode, target), lambda step: None)
+        return Recovery(context, HOME, Keeper(mode, target), lambda step: None)
 
     def recovers(self, mode: Mode = Mode.SALVAGE, fate: Fate = NEVER) -> str:
         """`hastwatch recover` on the losing node; what was kept, or why it was refused."""
@@ -225,15 +224,10 @@ class SplitPair(InstalledPair):
 
     def _cron(self, node: Node) -> Steps[None]:
         """`hastwatch converge --periodic` on a node, once a minute."""
-
-        def periodic(context: Context) -> None:
-            converge(context, ConvergeRequest("periodic", promote=False, again=True))
-            self.installed.recover_losing(node, context)
-
         yield FIRST
         while True:
             if node.on and node.sshd_runs and node is not self.bare:
-                self.installed.work(node, periodic)
+                self.installed.runs(node, "converge", "--periodic")
             yield EVERY
 
     def _counting(self, since: float, node: Node) -> Steps[None]:

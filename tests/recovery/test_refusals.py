@@ -14,9 +14,8 @@ from remediate.context import Context
 from remediate.failover.converge import LOCK
 from remediate.failover.errors import StepFailed
 from remediate.recovery.eligibility import Kind
-from remediate.recovery.preservation import Mode
+from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Recovery, Refused
-from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.state import ledger, marker
 from remediate.state.ledger import Event
 from remediate.state.lock import Lock
@@ -53,7 +52,7 @@ def reasons(pair: SplitPair, node: Node | None = None, mode: Mode = Mode.SALVAGE
     """Why a recovery on the losing node, or another one, is refused; nothing was destroyed by it."""
 
     def run(context: Context) -> str:
-        keeper = SimulatedKeeper(node or pair.losing, mode, str(pair.salvage))
+        keeper = Keeper(mode, str(pair.salvage))
         return Recovery(context, HOME, keeper, lambda step: None).run("human")
 
     with pytest.raises(Refused) as refused:
@@ -209,7 +208,7 @@ def test_another_convergence_or_recovery_is_not_run_beside(pair: SplitPair) -> N
 
 def test_a_resource_that_hast_conf_does_not_have_is_no_resource(pair: SplitPair) -> None:
     def ask(context: Context) -> Recovery:
-        return Recovery(context, "../mail", SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), lambda step: None)
+        return Recovery(context, "../mail", Keeper(Mode.SALVAGE, ""), lambda step: None)
 
     with pytest.raises(Refused, match=r"hast\.conf has no resource \.\./mail"):
         pair.does(pair.losing, ask)
@@ -245,7 +244,7 @@ def test_where_nothing_can_be_kept_is_said_before_any_work(pair: SplitPair, targ
     begun: list[str] = []
 
     def run(context: Context) -> str:
-        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, target), begun.append).run("human")
+        return Recovery(context, HOME, Keeper(Mode.SALVAGE, target), begun.append).run("human")
 
     with pytest.raises(StepFailed) as refused:
         pair.does(pair.losing, run)
@@ -277,7 +276,7 @@ def test_nothing_that_changes_between_the_salvage_and_the_guard_is_destroyed(pai
     """The guard looks once more, on the node itself, right before the one command that destroys."""
 
     def run(context: Context) -> str:
-        keeper = SimulatedKeeper(pair.losing, Mode.SALVAGE, str(pair.salvage))
+        keeper = Keeper(Mode.SALVAGE, str(pair.salvage))
 
         def at(step: str) -> None:
             if step == "create":
@@ -300,7 +299,7 @@ def test_a_disk_that_was_blank_and_is_not_any_more_is_not_created_anew(pair: Spl
             if step == "create":
                 disk.metadata = metadata
 
-        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, ""), at).run("human")
+        return Recovery(context, HOME, Keeper(Mode.SALVAGE, ""), at).run("human")
 
     with pytest.raises(Refused, match="the metadata of this copy have changed since it was looked at"):
         pair.does(pair.losing, run)
@@ -380,7 +379,7 @@ def test_what_was_kept_before_the_copy_was_written_to_again_is_kept_anew(pair: S
             if step == "create":
                 pair.pair.must(pair.winner, "service nfsd onestop")
 
-        return Recovery(context, HOME, SimulatedKeeper(pair.losing, Mode.SALVAGE, str(pair.salvage)), at).run("human")
+        return Recovery(context, HOME, Keeper(Mode.SALVAGE, str(pair.salvage)), at).run("human")
 
     with pytest.raises(Refused):
         pair.does(pair.losing, stopped)

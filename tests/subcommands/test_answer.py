@@ -20,7 +20,9 @@ from checks.probes.process import Completed
 from remediate.config import Config
 from remediate.failover import exported
 from remediate.policy import Failover
-from remediate.recovery.trees import FILE, DirectoryTree, RemoteTree
+from remediate.recovery.items import FILE
+from remediate.recovery.remote_tree import RemoteTree
+from remediate.recovery.trees import DirectoryTree
 from remediate.subcommands import answer
 from tests.expected import PYTHON
 from tests.recovery.copies import OwnProgram, make

@@ -15,7 +15,6 @@ from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Refused
 from remediate.recovery.resync import Resync
-from remediate.rehearsal.keeper import SimulatedKeeper
 from remediate.state import marker, verifications
 from remediate.subcommands import verify_repair
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
@@ -54,7 +53,7 @@ def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: 
 
 def keeps(pair: InstalledPair, state: Path) -> Keeper:
     """What only the standby has is kept in a directory."""
-    return SimulatedKeeper(pair.standby, Mode.SALVAGE, str(state / "salvage"))
+    return Keeper(Mode.SALVAGE, str(state / "salvage"))
 
 
 @pytest.mark.quick

@@ -1,0 +1,122 @@
+"""`remediate.invocation` on a simulated node: a command acts there, and what it prints is that node's output."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO, cast
+
+from checks.plugin.config import ConfigError
+from remediate.config import Config
+from remediate.console import Console
+from remediate.invocation import Invocation
+from remediate.local import Where
+from remediate.rehearsal.mount_tree import MountTree
+from simulator.shell.output import Output
+
+if TYPE_CHECKING:
+    from remediate.context import Context
+    from remediate.session import Line
+    from simulator.node import Node
+
+Write = Callable[[str, str], None]
+"""Takes what is printed: `out` or `err`, and the text."""
+
+
+class _Stream(io.TextIOBase):
+    def __init__(self, name: str, write: Write) -> None:
+        self._name, self._write = name, write
+
+    def write(self, text: str) -> int:
+        self._write(self._name, text)
+        return len(text)
+
+
+class NodeConsole(Console):
+    """The console of a process of a node, which has no terminal. Without `write` nobody reads what it prints."""
+
+    def __init__(self, node: Node, write: Write | None = None, user: str = "root", line: Line | None = None) -> None:
+        write = write or Output().write
+        self._node, self._user, self._line = node, user, line
+        self._out, self._err = (cast(TextIO, _Stream(name, write)) for name in ("out", "err"))
+
+    @property
+    def out(self) -> TextIO:
+        """Standard output."""
+        return self._out
+
+    @property
+    def err(self) -> TextIO:
+        """Standard error."""
+        return self._err
+
+    @property
+    def is_coloured(self) -> bool:
+        """It is no terminal."""
+        return False
+
+    @property
+    def asked(self) -> TextIO | None:
+        """Nobody."""
+        return None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the command is root's."""
+        return self._user == "root"
+
+    @property
+    def user(self) -> str:
+        """The user of the node."""
+        return self._user
+
+    def internal(self, error: BaseException) -> str:
+        """The pair keeps it too: a fault of ours ends the rehearsal."""
+        if isinstance(error, Exception):
+            self._node.pair.hook_errors.append(error)
+        return super().internal(error)
+
+    def line(self) -> Line:
+        """The session with the other node."""
+        assert self._line is not None, "nobody talks to this command"
+        return self._line
+
+    def be_gentle(self) -> None:
+        """Its priority is not simulated."""
+
+    def interruptions(self) -> Callable[[], str]:
+        """Nobody sends it a signal."""
+        return str
+
+
+class NodeInvocation(Invocation):
+    """A command line on a node; `begun` gives the context of its process."""
+
+    def __init__(self, node: Node, console: Console, begun: Callable[[], Context]) -> None:
+        self.console, self._node, self._begun = console, node, begun
+
+    def context(self, where: Where) -> Context:
+        """Raises ConfigError for an option that names another node, state or configuration; and Killed."""
+        if where != Where():
+            raise ConfigError("a simulated node has one configuration, one state directory and one way to each node")
+        return self._begun()
+
+    def bare(self, where: Where) -> Context:
+        """Raises Killed."""
+        return self._begun()._replace(config=Config(), peer=None)
+
+    def take_resources(self) -> None:
+        """Limits are not simulated."""
+
+    @contextmanager
+    def within(self, seconds: int) -> Iterator[None]:
+        """Nobody ends it: whoever began it reads what it prints."""
+        yield
+
+    def see_it_through(self, context: Context) -> None:
+        """Nothing of its caller can end it."""
+
+    def tree(self, point: str) -> MountTree:
+        """What is mounted there."""
+        return MountTree(self._node, point)
