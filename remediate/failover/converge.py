@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from remediate.failover import (
     demotion_reasons,
     hearing,
     known_bug,
+    mastership,
     newest,
     own_copy,
     peer,
@@ -200,6 +202,8 @@ class Run:
                 if not seen.facts.boot_id and this_boot(self.context):  # the first look in this boot
                     seen = observe(looking, self.request.leaving)
             except ProbeError as error:
+                with suppress(ProbeError, StateError):
+                    mastership.note(self.context)  # how long the other node was MASTER is known by looks alone
                 return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
             self.seq = seen.seq
             seen = record(self.context, seen)

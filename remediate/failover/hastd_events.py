@@ -6,8 +6,7 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 
 from __future__ import annotations
 
-from checks.probes import carp, hast
-from checks.probes.boot_time import boot_mark
+from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import PARTED, Reason
 from checks.probes.errors import ProbeError
@@ -197,9 +196,8 @@ def _split_brain(context: Context, name: str) -> str:
 
 def _look_at_carp(context: Context, name: str) -> None:
     """See whether another node is MASTER while this one has no primary: if it stays so, it writes alone."""
-    node = context.here.node()
     try:
-        mastership.record(context.store, mastership.look(context, carp.vhids(node), boot_mark(node)))
+        mastership.note(context)
     except (ProbeError, StateError) as error:
         context.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
                               result=f"CARP was not looked at: {error}")  # fmt: skip

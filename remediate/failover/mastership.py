@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes import carp_log
-from checks.probes.boot_time import same_boot
+from checks.probes import carp, carp_log
+from checks.probes.boot_time import boot_mark, same_boot
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.context import Context
@@ -47,6 +47,12 @@ def record(store: Store, seen: Look) -> None:
         masters = [name for name, state in seen.states.items() if state == CarpState.MASTER.value]
         if not all(_is_known(known, name, seen) for name in masters):
             raise
+
+
+def note(context: Context) -> None:
+    """Look at CARP alone, and write it down. Raises ProbeError, StateNotKept."""
+    node = context.here.node()
+    record(context.store, look(context, carp.vhids(node), boot_mark(node)))
 
 
 def _is_known(known: Seen, name: str, seen: Look) -> bool:

@@ -16,12 +16,14 @@ from remediate.events import repair
 from remediate.events.diagnosis import trouble
 from remediate.events.repair_request import Remedy, Request
 from remediate.failover import pair_status
-from remediate.failover.converge import dry_run
+from remediate.failover.converge import Result, dry_run, silent
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import observe
 from remediate.failover.plan import Plan
 from remediate.failover.record import record
 from remediate.policy import Repair
+from remediate.recovery.preservation import Keeper, Mode
+from remediate.recovery.recover import Recovery
 from remediate.state import events, failures
 from remediate.state.journal import Entry, Journal
 from remediate.state.store import StateError, Store
@@ -87,6 +89,7 @@ def looks() -> dict[str, Callable[[Context], object]]:
         "dry-run": lambda context: dry_run(context, TEST),
         "status": pair_status.look,
         "doctor": try_hast.refuse,
+        "recovery": lambda context: Recovery(context, "home", Keeper(Mode.SALVAGE), silent).look(),
     }
     for remedy in Remedy:
         found[f"diagnosis {remedy.value}"] = lambda context, asked=remedy: trouble(context, asked)  # type: ignore[misc]
@@ -140,6 +143,21 @@ def test_a_look_leaves_what_it_cannot_read_as_it_is(state: Path, damaged: str) -
 
         pair.does(pair.standby, suppressed)
     assert {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()} == before
+
+
+def test_a_look_that_fails_leaves_what_it_saw_of_carp(state: Path) -> None:
+    """It proves for how long the other node was MASTER, and may have written alone."""
+    pair = installed_pair(state, REPAIRS)
+    pair.converges(pair.standby)
+    before = events.read(pair.store(pair.standby)).vhids
+    pair.breaks("hang-command", "nfs002", "ps")
+    pair.passes(60)
+    assert pair.converges(pair.standby).result is Result.NOT_SEEN
+    after = events.read(pair.store(pair.standby)).vhids
+    for name, vhid in after.items():
+        was = before[name].heard
+        assert was is not None and vhid.heard is not None
+        assert (vhid.heard.first, vhid.heard.last > was.last + 60) == (was.first, True)
 
 
 def says(made: Plan) -> list[tuple[str, str]]:
