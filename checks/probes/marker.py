@@ -35,6 +35,8 @@ class Marker(NamedTuple):
     events: int
     losing: bool | None = None
     """Whether it is that node whose copy is given up; None where that is not known, or not said."""
+    unreadable: str = ""
+    """Why nothing is known but that there is a marker, or empty (`remediate.state.marker`; `parse` raises instead)."""
 
     def is_fresh(self, now: float) -> bool:
         """Whether hastd's event came again just now."""

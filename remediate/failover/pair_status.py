@@ -19,6 +19,7 @@ from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
 from checks.probes.hast import Resource, Status
 from checks.probes.maintenance import Maintenance
+from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, running
@@ -37,7 +38,6 @@ from remediate.state import failures, ledger, maintenance, marker, unproven, ver
 from remediate.state.journal import NAME as JOURNAL
 from remediate.state.journal import Entry, parse
 from remediate.state.ledger import Ledger
-from remediate.state.marker import MarkerState
 from remediate.state.store import StateUnreadable, Store
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class ResourceStatus(NamedTuple):
     protected: bool | None
     """The empty mount point takes no files."""
     copy: Ledger
-    split: MarkerState | None
+    split: Marker | None
     rejects: bool | None = None
     """A route rejects the other node's address in the replication; looked for where no connection is there."""
     verified: Verification | None = None

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from checks.probes.errors import NotUnderstood
 from checks.probes.marker import NAME, Marker, from_values, to_values
 from remediate.state.store import StateUnreadable, StateUntrusted, Store, Values
 
 
-class MarkerState(NamedTuple):
-    """A split-brain of a resource. Times in seconds since 1970; `events` hastd's events so far; `unreadable` says why
-    nothing is known but that there is a marker, and is empty otherwise."""
-
-    id: str
-    resource: str
-    node: str
-    boot_id: str
-    first: float
-    last: float
-    events: int
-    losing: bool | None
-    unreadable: str = ""
-
-
-def record(store: Store, resource: str, node: str, boot_id: str, now: float, losing: bool | None) -> MarkerState:
+def record(store: Store, resource: str, node: str, boot_id: str, now: float, losing: bool | None) -> Marker:
     """Note one more event: `last`, `events` and, where it is known, `losing`. Makes the marker where there is none, and
     anew where it can't be read (then this node is the losing one until something else is known). Raises StateNotKept.
     """
@@ -44,7 +28,7 @@ def record(store: Store, resource: str, node: str, boot_id: str, now: float, los
     )
 
 
-def present(store: Store, resource: str) -> MarkerState | None:
+def present(store: Store, resource: str) -> Marker | None:
     """The marker of a resource, None where there is none. One that can't be read says that this node is the losing
     one: then it isn't promoted. Where the whole directory is not believed, there is none to be read: then nothing is
     promoted either (`failover.remembered`), and a standby goes on to be one."""
@@ -62,13 +46,13 @@ def clear(store: Store, resource: str) -> bool:
     return store.remove(NAME.format(name=resource))
 
 
-def _state(values: Values, resource: str) -> MarkerState:
+def _state(values: Values, resource: str) -> Marker:
     """What the file says; where that isn't a marker of the resource, one that is unreadable."""
     try:
-        return MarkerState(*from_values(values, resource))
+        return from_values(values, resource)
     except NotUnderstood:
         return _unreadable(resource, f"{NAME.format(name=resource)} is no marker of version 1")
 
 
-def _unreadable(resource: str, why: str) -> MarkerState:
-    return MarkerState("", resource, "", "", 0.0, 0.0, 0, True, why)
+def _unreadable(resource: str, why: str) -> Marker:
+    return Marker("", resource, "", "", 0.0, 0.0, 0, True, why)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from checks.probes.carp_demotion import from_values
+from checks.probes.marker import Marker
 from remediate.config import Config
 from remediate.context import Context
 from remediate.failover.converge import ConvergeRequest, Outcome, converge
@@ -245,7 +246,7 @@ class InstalledPair(Watched):
         """Why nothing is promoted on the node any more."""
         return failures.blocked(self.store(node), node.now, self.config.failover.window)
 
-    def split_brain(self, node: Node, resource: str = "home") -> marker.MarkerState | None:
+    def split_brain(self, node: Node, resource: str = "home") -> Marker | None:
         """The marker on a node."""
         return marker.present(self.store(node), resource)
 

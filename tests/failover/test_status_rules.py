@@ -8,6 +8,7 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import Held, Reason, Why
 from checks.probes.hast import Status
 from checks.probes.maintenance import Maintenance
+from checks.probes.marker import Marker
 from checks.probes.node_state import HastRole, Mounted
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
@@ -15,7 +16,6 @@ from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatu
 from remediate.failover.resource import Place
 from remediate.failover.status_rules import NODE_RULES, RESOURCE_RULES, Verdict, could_take_over, serves, verdict
 from remediate.state.ledger import NOTHING, Copy
-from remediate.state.marker import MarkerState
 
 PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "10.1.101.5", "/hast/home", ())
 ALL = frozenset({"rpcbind", "statd", "lockd", "mountd", "nfsd"})
@@ -27,7 +27,7 @@ STANDBY = ResourceStatus(
 )
 BASE = frozenset({"rpcbind", "statd", "lockd"})
 DIFFER = Verification(0.0, 60.0, "nfs001", 128, 2097152, differ=1, undecided=0, numbers=(7,))
-BROKEN = MarkerState("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
+BROKEN = Marker("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
 
 
 def node(name: str, resource: ResourceStatus, daemons: frozenset[str]) -> NodeStatus:

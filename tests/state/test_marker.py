@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.marker import parse
+from checks.probes.marker import Marker, parse
 from remediate.state import marker
-from remediate.state.marker import MarkerState
 from remediate.state.store import Store
 
 NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
 
 
-def record(store: Store, now: float, losing: bool | None = None, boot_id: str = "b1") -> MarkerState:
+def record(store: Store, now: float, losing: bool | None = None, boot_id: str = "b1") -> Marker:
     return marker.record(store, "home", "nfs001", boot_id, now, losing)
 
 
