@@ -41,7 +41,7 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/as_primary.json", "whether one was seen to work"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
     ("/bin/date", "+%z", "how far that is from UTC"),
-    ("/bin/cat", "/var/run/hastwatch.boot", "whether what was written down is of this boot"),
+    ("/bin/cat", "/var/run/hastwatch.boot", "whether what was recorded is of this boot"),
     ("/sbin/sysctl", "-n kern.hostuuid kern.hostid", "by which of its names hast.conf means it"),
     ("/sbin/sysctl", "net.inet.carp", "demotion, preempt, allow"),
     ("/sbin/ifconfig", "-a", "the state of every vhid"),
@@ -77,13 +77,13 @@ READS: Rows = (
     ("/bin/ls", "-lL /sbin/<name>", "or there"),
     ("/bin/cat", "/usr/local/hastwatch/pyvenv.cfg", "for which Python it was made"),
     ("/bin/cat", "/etc/hast.conf", "the resources"),
-    ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether a human works on the node"),
+    ("/bin/cat", "/var/db/hastwatch/maintenance.json", "whether an operator works on the node"),
     ("/bin/cat", "/var/db/hastwatch/hold.json", "how far hastwatch holds it back in CARP"),
     ("/bin/cat", "/var/run/hastwatch/hold.json", "the same, while it cannot be written there"),
     ("/bin/cat", "/var/db/hastwatch/silence.json", "whether it drops segments to closed ports for a failover"),
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/bin/cat", "/var/db/hastwatch/<name>.ledger.json", "whether a write has failed on its copy"),
-    ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "what came out when the copies were compared"),
+    ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "the result of the last comparison of the copies"),
     ("/bin/cat", "/var/db/hastwatch/<name>.unproven.json", "whether the other copy may lack what was underway"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
     ("/usr/bin/grep", "-h -A 60 hastd /var/log/<log>", "how often syslogd counted it again"),
@@ -102,7 +102,7 @@ which would mount it to look (df.c); for check_devd a --rules outside of the dir
 """
 WRITES: Rows = (
     ("/usr/bin/mktemp", "<point>/.hastwatch.XXXXXXXX", "whether a file can be made (check_hast_mount --depth write)"),
-    ("/usr/bin/fsync", "<made>", "and brought to the disk"),
+    ("/usr/bin/fsync", "<made>", "and synced to the disk"),
     ("/bin/rm", "<made>", "and removed"),
 )
 """What is admitted besides where the node's configuration has `ask_write`: it can fill a file system with empty files.

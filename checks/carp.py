@@ -47,14 +47,14 @@ TABLE = Table(
     Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
         "the node holds back, or lost an interface"),
     Row("carp-address-tentative", WARNING, "an IPv6 address of a vhid is marked `tentative`",
-        "what clients send to it is dropped until the search for a duplicate ends: for ever where the interface has"
+        "what clients send to it is dropped until the search for a duplicate ends: forever where the interface has"
         " IFDISABLED"),
     Row("carp-address-detached", WARNING, "an IPv6 address of a vhid is marked `detached`",
         "no answer is sent from it: its router is not reachable"),
     Row("carp-preempt-off", WARNING, "net.inet.carp.preempt is 0",
         "after a failure the vhids of a node do not move together"),
     Row("carp-not-preferred", WARNING, "not the state of --preferred", "a failover has happened; the service runs"),
-    Row("carp-held-standby", OK, "all of the demotion is from hastwatch, for a standby that is well",
+    Row("carp-held-standby", OK, "all of the demotion is from hastwatch, for a healthy standby",
         "the address does not move back by itself; this node takes it when the other one is silent"),
     Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back", "the address can move when it must"),
 )  # fmt: skip

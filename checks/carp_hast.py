@@ -49,9 +49,9 @@ class Rule(NamedTuple):
 
 SERVING = (
     Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
-             "whether it has to serve cannot be told, and it cannot take the address"), carp=(None,)),
+             "whether it has to serve is unknown, and it cannot take the address"), carp=(None,)),
     Rule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
-             "whether the data is where the address is cannot be told"), role=(NOT_KNOWN,)),
+             "whether the data is on the node that has the address is unknown"), role=(NOT_KNOWN,)),
     Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
              "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
     Rule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
@@ -109,9 +109,9 @@ IMPLIED = ("carp-hast-active", "carp-backup-mounted", "carp-backup-nfs-running",
 
 TABLE = Table(
     *(rule.row for rule in SERVING),
-    Row("pool-suspended", CRITICAL, "the ZFS pool that is mounted is suspended, or `zpool status` does not end",
+    Row("pool-suspended", CRITICAL, "the ZFS pool that is mounted is suspended, or `zpool status` hangs",
         "clients hang: the other node has to serve, and only a reboot brings this one back"),
-    Row("hast-both-primary", CRITICAL, "both nodes have role primary", "each write makes the copies go different ways"),
+    Row("hast-both-primary", CRITICAL, "both nodes have role primary", "every write makes the copies diverge"),
     Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service"),
     Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
         "written by a local process while nothing was mounted: lost mail, hidden by the next mount"),
@@ -123,7 +123,7 @@ TABLE = Table(
     *(rule.row for rule in STANDING_BY),
     Row("carp-not-told", UNKNOWN, "a line of the vhid is not understood, or it is not unique on this node",
         "whether this node has to serve is not known, and nothing is promoted here"),
-    Row("failover-in-progress", WARNING, "a state on the way of a failover, within --grace of a change of CARP",
+    Row("failover-in-progress", WARNING, "a transitional state of a failover, within --grace of a change of CARP",
         "clients wait; critical when it has not passed by then"),
     NOT_TRIED,
     Row("export-outside", WARNING, "nfsd runs, and a file system that is no resource's is NFS exported",
@@ -143,14 +143,14 @@ NAME`) and whether its hastd could be primary (`uname -r`, and for 15.0 and late
 `as_primary.json`), and, where nothing is mounted, at the names under the mount point (`ls -A`); and whether a failover
 has left its setting behind (`silence.json`). The first row below that fits a node's state of CARP, role, mount and NFS
 is its verdict; the others are judged besides. With --peer both nodes are judged, and the pair. Right after CARP has
-changed, the states on the way of a failover are WARNING for --grace seconds; the change is known from the run before,
+changed, the transitional states of a failover are WARNING for --grace seconds; the change is known from the run before,
 so the first run of all judges without grace."""
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options of this check."""
     made.add_argument("--grace", type=_grace, default=60, metavar="SECONDS", help=(
-        "how long a failover may be on its way after CARP has changed (default: 60)"
+        "how long a failover may take after CARP has changed (default: 60)"
     ))  # fmt: skip
 
 

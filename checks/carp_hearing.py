@@ -22,7 +22,10 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[s
             continue
         sides = ((here, ours, there, theirs), (there, theirs, here, ours))
         wrong = [
-            ("carp-peer-wrong", f"{label} sends to {family} {peer}, which is no address of {to} on {heard.interface}")
+            (
+                "carp-peer-wrong",
+                f"{label} sends to {family} {peer}, which is not an address of {to} on {heard.interface}",
+            )
             for label, vhid, to, heard in sides
             if (peer := getattr(vhid, family)) not in GROUPS and heard.own and not heard.has_own(peer)
         ]

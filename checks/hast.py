@@ -33,9 +33,9 @@ TABLE = Table(
     Row("hast-degraded", CRITICAL, "primary, degraded", "no second copy is kept: the next failure loses data"),
     Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
-        "a disk is dying under a mirror that hides it"),
-    Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not made anew since",
-        "HAST calls it complete and it holds old data: while the other node serves, make it anew here (hastctl role "
+        "a disk is failing, and the mirror hides it"),
+    Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not recreated since",
+        "HAST calls it complete and it holds old data: while the other node serves, recreate it here (hastctl role "
         "init, hastctl create, hastwatch converge)"),
     verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy"),
@@ -44,14 +44,14 @@ TABLE = Table(
     CANNOT,
     Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
         "until it is done the other copy cannot take over without loss"),
-    Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy grows old"),
+    Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy goes stale"),
     Row("hast-copy-unproven", WARNING, "primary; a connection was lost with writes underway, the copies not compared "
         "since", "HAST calls the other copy complete, and it may lack what clients were told is safe: no failover goes "
-        "to it before hastwatch, which compares them by itself, or hastwatch verify has found them equal"),
+        "to it before hastwatch, which compares them automatically, or hastwatch verify has found them equal"),
     NOT_TRIED,
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before"),
     Row("hast-role-changing", WARNING, "not the role that CARP asks for, within a minute of a change of CARP",
-        "a failover is on its way; critical when it has not passed by then"),
+        "a failover is in progress; critical when it has not passed by then"),
     Row("hast-replication", WARNING, "not the mode of --replication; async where none is given",
         "a failover may lose what clients were told is safe"),
     *verified.ROWS[1:],
@@ -75,9 +75,9 @@ inside the thresholds. A busy healthy primary always has some dirty extents, up 
 for -w is keepdirty x extentsize of the resource itself (64 x 2 MiB as FreeBSD creates them). With `--role auto` the
 role is compared with what CARP asks for (`ifconfig -a`): MASTER a primary, BACKUP a secondary. A write that failed on
 this node's disk damages its copy for good though HAST says `complete`: the counters of hastd's worker tell, and, when
-that worker is gone, what hastwatch's failover has written down (/var/db/hastwatch/NAME.ledger.json). Nor does HAST
+that worker is gone, what hastwatch's failover has recorded (/var/db/hastwatch/NAME.ledger.json). Nor does HAST
 know of a write that was underway when the connection was lost: that the other copy may lack one, and has not been
-compared since, the failover writes down too (/var/db/hastwatch/NAME.unproven.json, which root may read). Where no
+compared since, the failover records too (/var/db/hastwatch/NAME.unproven.json, which root may read). Where no
 connection is there, it looks whether a route of this node (`route -n get`) rejects the other node's address: hastwatch
 adds such a route for a moment when it takes over from a node that is gone. Of a primary of 15.0 and later that stays
 degraded it looks whether FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node

@@ -28,7 +28,7 @@ TABLE = Table(
     Row("mount-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
         "part of it is missing on the other node: a failover cannot bring it back"),
     Row("mount-read-only", CRITICAL, "mounted read-only", "clients cannot write"),
-    Row("pool-suspended", CRITICAL, "its ZFS pool is suspended, or `zpool status` does not end",
+    Row("pool-suspended", CRITICAL, "its ZFS pool is suspended, or `zpool status` hangs",
         "clients hang: the other node has to serve, and only a reboot brings this one back"),
     Row("mount-hangs", CRITICAL, "the file system does not answer in time", "clients hang: the disk may be dead"),
     Row("mount-broken", CRITICAL, "df, or reading or writing (--depth), fails", "clients get errors"),
@@ -113,7 +113,7 @@ def judge_trouble(error: ProbeError) -> Judgement:
 def judge_fsid(fsid: Fsid) -> Judgement:
     """Whether clients' file handles still hold."""
     if isinstance(fsid.recorded, str) and fsid.found != fsid.recorded:
-        again = f"if the file system was made anew, give --fsid {fsid.found} once"
+        again = f"if the file system was recreated, give --fsid {fsid.found} once"
         yield "mount-fsid-changed", f"fsid {fsid.found}, recorded {fsid.recorded}; {again}"
 
 

@@ -44,7 +44,7 @@ class Errors(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """What was written down of writes that failed on a copy, which outlives the worker that counts."""
+    """What was recorded of writes that failed on a copy, which outlives the worker that counts."""
 
     found: Resource
     written_down: str

@@ -24,11 +24,11 @@ TABLE = Table(
     Row("splitbrain-marker-unread", CRITICAL, "a marker of a split-brain is there and cannot be understood; the dumps "
         "could not be compared", "it counts as a split-brain: promotions stay blocked; compare both dumps"),
     Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
-        "hastd refuses the connection: one disk belongs to another pair or was created anew"),
+        "hastd refuses the connection: one disk belongs to another pair or was recreated"),
     Row("splitbrain-growing", CRITICAL, "the counters say split-brain, and no node is known to have stopped: both are "
         "primary, or of one it is not known", "every minute adds writes that only one copy has: stop one side now"),
     Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary",
-        "every write makes the copies go different ways"),
+        "every write makes the copies diverge"),
     Row("primary-behind", CRITICAL, "the node that is primary lacks writes the other has",
         "clients are served an older copy, and their writes to it make a split-brain"),
     Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
@@ -140,7 +140,7 @@ def _losing(sides: tuple[Side, Side]) -> str:
     if len(secondary) == 1 and len(primary) == 1:
         return f"{secondary[0]} may be the losing one: it is secondary, {primary[0]} is primary"
     shown = name_list([f"{side.label} {side.role.value if side.role else 'of unknown role'}" for side in sides])
-    return f"the losing one cannot be told ({shown})"
+    return f"the losing copy is unknown ({shown})"
 
 
 def _before(last: LastCompared | None) -> str:

@@ -26,21 +26,21 @@ TABLE = Table(
     Row("nfs-mount-refused", CRITICAL, "MNT of an export is refused",
         "clients cannot mount: not exported, or nothing is mounted there"),
     Row("nfs-stale", CRITICAL, "GETATTR or FSSTAT on the mounted handle gives an error",
-        "clients get this error for every file: restart mountd if the file system was mounted anew"),
+        "clients get this error for every file: restart mountd if the file system was remounted"),
     Row("nfs-v4-missing", CRITICAL, "--nfs4, but no NFSv4 root", "NFSv4 clients cannot mount"),
-    Row("nfs-slow-critical", CRITICAL, "an answer's time outside -c", "clients wait"),
-    Row("nfs-host-unknown", UNKNOWN, "the name of the host has no address", "nothing was asked"),
+    Row("nfs-slow-critical", CRITICAL, "a response time outside -c", "clients wait"),
+    Row("nfs-host-unknown", UNKNOWN, "the host name does not resolve", "nothing was asked"),
     Row("nfs-reserved-port", UNKNOWN, "the server wants a reserved source port, which only root may use",
         "no more than NULL calls is known: run it as root or with CAP_NET_BIND_SERVICE, or set both mountd -n and "
         "nfs_reserved_port_only=\"NO\" on the nodes"),
-    Row("nfs-slow", WARNING, "an answer's time outside -w", "clients wait"),
+    Row("nfs-slow", WARNING, "a response time outside -w", "clients wait"),
     Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer",
         "UDP clients cannot mount; if it is not wanted: --no-udp"),
     Row("nfs-udp-unbound", WARNING, "NFS v3 over UDP is answered from another address than was asked",
         "UDP clients hang: bind nfsd to the service address, nfs_server_flags=\"-u -t -h ADDRESS\", or TCP only and "
         "--no-udp"),
     Row("nfs-locking", WARNING, "lockd or statd is not registered or does not answer", "clients cannot lock files"),
-    Row("nfs-v2", WARNING, "NFS v2 is answered", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited"),
+    Row("nfs-v2", WARNING, "NFS v2 is served", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited"),
     Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it"),
     Row("nfs-export-outside", WARNING, "the export list has something outside --below", "it is not replicated"),
     Row("nfs-well", OK, "every export is listed, mounts and answers", "clients are served"),
@@ -105,7 +105,7 @@ def judge_udp(udp: NoUdp) -> Judgement:
 def judge_v2(answers: bool) -> Judgement:
     """NFS v2 has to be refused."""
     if answers:
-        yield "nfs-v2", "NFS v2 is answered"
+        yield "nfs-v2", "NFS v2 is served"
 
 
 def judge_v4(root: Refused) -> Judgement:

@@ -38,13 +38,13 @@ class Registered(NamedTuple):
 
 
 REGISTRY = (
-    Registered("check_carp_hast", "the heart: CARP, HAST, mount and NFS in one table, on both nodes"),
+    Registered("check_carp_hast", "the central check: CARP, HAST, mount and NFS in one table, on both nodes"),
     Registered("check_carp", "every vhid, demotion, preempt; with the peer: two masters, none, addresses that differ"),
     Registered("check_hast", (
-        "each resource: role, worker, connection, dirty bytes, a disk that dies under the mirror"
+        "each resource: role, worker, connection, dirty bytes, a disk that fails under the mirror"
     )),
     Registered("check_hast_splitbrain", (
-        "the counters of both nodes, the marker of hastd's hook, the log: whether the copies went different ways, or"
+        "the counters of both nodes, the marker of hastd's hook, the log: whether the copies have diverged, or"
         " will be found to have"
     )),
     Registered("check_hast_mount", "the right file system, writable, roomy, answering, and only on the primary"),

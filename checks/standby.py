@@ -13,7 +13,7 @@ from checks.probes.node import Node
 
 CANNOT = Row("hast-cannot-be-primary", CRITICAL,
              "not primary, and hastd does not work as primary (FreeBSD bug 292322)",
-             "it can never take over: it needs a repaired hastd (docs/compatibility.md)")  # fmt: skip
+             "it can never take over: it needs a patched hastd (docs/compatibility.md)")  # fmt: skip
 NOT_TRIED = Row("hast-primary-not-tried", WARNING,
                 "not primary, 15 or later, and not known whether hastd works as primary (FreeBSD bug 292322)",
                 "whether it could take over is not known: hastwatch doctor --try-hast finds out")  # fmt: skip

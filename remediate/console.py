@@ -36,7 +36,7 @@ class Console:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a human watches standard error."""
+        """Whether an operator watches standard error."""
         return self.err.isatty()
 
     @property
@@ -48,7 +48,7 @@ class Console:
 
     @property
     def asked(self) -> TextIO | None:
-        """Where a human answers, None without a terminal."""
+        """Where an operator answers, None without a terminal."""
         return sys.stdin if sys.stdin.isatty() else None
 
     @property

@@ -96,7 +96,7 @@ class Transport:
 class PeerTransport(Transport):
     """The way to the other node. Nothing is asked of what it leads to before that is known to be the other node of
     hast.conf: with one configuration file on both nodes the way of one of them leads back, and a node that takes its
-    own answers, or a stranger's, for the other's gives way for ever, or believes that it may be promoted."""
+    own answers, or a stranger's, for the other's gives way forever, or believes that it may be promoted."""
 
     def __init__(self, way: Transport, here: Transport) -> None:
         self.via = way.via

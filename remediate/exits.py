@@ -11,8 +11,8 @@ USAGE, UNAVAILABLE, INTERNAL, NO_PROCESS, CANNOT_KEEP, NOT_PRINTED, BUSY, NOT_PE
 EX_CONFIG."""
 MEANS = {
     USAGE: "wrong usage",
-    UNAVAILABLE: "the node cannot be looked at",
-    INTERNAL: "a fault of hastwatch",
+    UNAVAILABLE: "the node cannot be read",
+    INTERNAL: "an internal error of hastwatch",
     NO_PROCESS: "no process could be started",
     CANNOT_KEEP: "the state directory can't be read or written",
     NOT_PRINTED: "standard output is full or closed",

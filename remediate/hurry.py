@@ -44,7 +44,7 @@ class _HurriedTransport(Transport):
     def _left(self, seconds: float) -> float:
         left = self._ends - self._timing.now()
         if left <= 0:
-            raise OutOfTime("the time for all of it is over")
+            raise OutOfTime("the deadline for all of it has passed")
         return min(seconds, left)
 
 

@@ -35,7 +35,7 @@ class Where(NamedTuple):
 def add_options(made: argparse.ArgumentParser) -> None:
     """The options that say which node is meant and where its state is kept."""
     made.add_argument("--via", metavar="PREFIX", help=(
-        "the words before a command line that bring it to this node (default: run directly); then name a --state-dir"
+        "the command prefix that reaches this node (default: run directly); then name a --state-dir"
     ))  # fmt: skip
     made.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
     made.add_argument("--state-dir", metavar="DIR", help=f"what is remembered of the node (default: {STATE_DIRECTORY})")

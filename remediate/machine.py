@@ -137,7 +137,7 @@ class Machine:
         asking.start()
         asking.join(seconds)
         if not said:
-            raise Hangs(f"sysctl {name} did not end in {seconds:g} s")
+            raise Hangs(f"sysctl {name} timed out after {seconds:g} s")
         if isinstance(said[0], ProbeError):
             raise said[0]
         return said[0]
@@ -280,7 +280,7 @@ def _sysctl(name: str, new: int | None) -> int:
         trouble = {errno.ENOENT: NotFound, errno.EPERM: NotPermitted}.get(number, Failed)
         raise trouble(f"sysctl {name}: {os.strerror(number)}")
     if size.value != INTEGER:
-        raise Failed(f"sysctl {name} is no int")
+        raise Failed(f"sysctl {name} is not an int")
     return old.value
 
 

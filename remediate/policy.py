@@ -30,7 +30,7 @@ class Failover(NamedTuple):
     master-first-at-boot)."""
     boot_window: float = 300.0
     let_go: float = 45.0
-    """How long a promotion waits for the other node to let go of the resource: two keepalives and a timeout of hastd
+    """How long a promotion waits for the other node to release the resource: two keepalives and a timeout of hastd
     (freebsd-facts: complete-lags-behind), and a demotion there."""
     services: tuple[str, ...] = ()
     """rc(8) services beside NFS that belong to the active node, such as ctld: started after it, stopped before it."""
@@ -85,7 +85,7 @@ class Repair(NamedTuple):
     """`[repair]`: what `hastwatch repair` may do when monitoring asks for it. Times in seconds."""
 
     actions: tuple[str, ...] = REPAIRS
-    """Those that may be done; what is not named is only written down."""
+    """Those that may be done; what is not named is only recorded."""
     cool_down: float = 600.0
     """How long after a repair the same one is not tried again."""
     hourly_limit: int = 6

@@ -73,25 +73,25 @@ class Say(enum.Enum):
     HASHES = "hashes"
     """Their hashes, in the same order."""
     VERIFIED = "verified"
-    """Write down what came out."""
+    """Record what came out."""
     LACKING = "lacking"
-    """Write down that this copy lacks what clients were told is safe."""
+    """Record that this copy lacks what clients were told is safe."""
     DONE = "done"
-    """Some extents were compared, and there is nothing to write down."""
+    """Some extents were compared, and there is nothing to record."""
     KEPT = "kept"
-    """That was written down."""
+    """That was recorded."""
 
 
 class Reason(enum.Enum):
     """Why a node does not take over."""
 
     BUSY = "another convergence runs"
-    NOT_KNOWN = "the node could not be looked at"
+    NOT_KNOWN = "the node could not be read"
     NOT_STANDBY = "the resource is not a connected standby here"
     UNFIT = "the rules of the failover forbid a promotion"
     NOT_GIVEN = "the service was not given away in time"
     NOT_MASTER = "the service address did not come"
-    SUPERSEDED = "CARP or a human said something else meanwhile"
+    SUPERSEDED = "CARP or an operator said something else meanwhile"
     STEP = "a step failed"
 
 

@@ -1,6 +1,6 @@
 """Whose time passes: the machine's, or a simulated pair's. Everything in `remediate` that waits, waits through here.
 
-`now` is for deadlines and never jumps, `wall` is what a human reads and may be stepped (ntpd(8)).
+`now` is for deadlines and never jumps, `wall` is what an operator reads and may be stepped (ntpd(8)).
 """
 
 from __future__ import annotations

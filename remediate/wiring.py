@@ -164,7 +164,7 @@ def _make(context: Context) -> None:
         _unmake(context)  # it may have been made all the same
         raise
     if done.status != 0:
-        raise StepFailed(f"`ifconfig {INTERFACE} create` ends with {done.status}: {done.words}")
+        raise StepFailed(f"`ifconfig {INTERFACE} create` exits with {done.status}: {done.words}")
 
 
 def _unmake(context: Context) -> None:
@@ -256,7 +256,7 @@ def _is_enabled(context: Context, name: str) -> bool:
     ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
     status = context.here.act((SERVICE, name, "enabled"), _limit(context)).status
     if status not in (0, 1):
-        raise Failed(f"`service {name} enabled` ends with {status}")
+        raise Failed(f"`service {name} enabled` exits with {status}")
     return status == 0
 
 
@@ -275,5 +275,5 @@ def _peer(context: Context) -> Link:
         done = context.peer.act((command, "--version"), _limit(context))
     except ProbeError as error:
         return Link("peer", False, str(error))
-    says = f"{command} there ends with {done.status}: {done.words}"
+    says = f"{command} there exits with {done.status}: {done.words}"
     return Link("peer", done.status == 0, f"{command} there answers" if done.status == 0 else says)

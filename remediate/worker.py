@@ -1,6 +1,6 @@
 """What the hooks do: note what arrived, return at once, and leave the work to a process of its own.
 
-devd(8) waits for its hook, so that one imports little and only writes down; hastd(8) does not wait, but complains about
+devd(8) waits for its hook, so that one imports little and only records; hastd(8) does not wait, but complains about
 a hook that is older than a minute.
 """
 
@@ -65,8 +65,8 @@ What hastd(8) runs on its events (hast.conf(5), exec): keeps account of which co
 split-brain where this node does not serve."""
 MORE = f"""
 options: --config FILE, --state-dir DIR, --via PREFIX, --peer PREFIX, as hastwatch converge has them
-exit status: 0 noted; {USAGE} wrong arguments; {INTERNAL} a fault of hastwatch; {NO_PROCESS} no process could be
-started; {CANNOT_KEEP} not written down, the convergence is started all the same; {CONFIG} the configuration is refused,
+exit status: 0 noted; {USAGE} wrong arguments; {INTERNAL} an internal error of hastwatch; {NO_PROCESS} no process could
+be started; {CANNOT_KEEP} not recorded, the convergence is started all the same; {CONFIG} the configuration is refused,
 nothing was done
 """
 
@@ -105,7 +105,7 @@ def parse(words: list[str]) -> tuple[Where, list[str], str]:
     while rest and rest[0].startswith("-"):
         name, equals, value = rest.pop(0).partition("=")
         if name not in OPTIONS or not (equals or rest):
-            return Where(**said), rest, f"{plain(name, 120)!r} is no option, or lacks its value"
+            return Where(**said), rest, f"{plain(name, 120)!r} is not an option, or lacks its value"
         said[OPTIONS[name]] = value if equals else rest.pop(0)
     return Where(**said), rest, ""
 

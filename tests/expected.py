@@ -34,7 +34,7 @@ PYTHON = os.path.abspath(sys.executable)
 WORKERS = 2
 PATIENCE = 60
 VARYING = (
-    (re.compile(r"did not end in \d+\.\d s"), "did not end in N s"),
+    (re.compile(r"timed out after \d+\.\d s"), "timed out after N s"),
     (re.compile(r"_answer=\d+(\.\d+)?s"), "_answer=Ns"),
 )
 """What differs from run to run, and what stands for it."""

@@ -99,7 +99,7 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         help="a HAST resource; may be repeated (default: every resource in hast.conf)",
     )  # fmt: skip
     made.add_argument("--via", metavar="PREFIX", help=(
-        "the words before a command line that bring it to this node, such as 'sudo -n hastwatch-ask' or 'ssh nfs001'"
+        "the command prefix that reaches this node, such as 'sudo -n hastwatch-ask' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
     used = "default: not asked" if check.uses_peer else "asked only for maintenance, and to explain a finding"
@@ -108,7 +108,7 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         "judge a row of the table below as ok, warning or critical instead; may be repeated"
     ))  # fmt: skip
     made.add_argument(
-        "-t", "--timeout", type=_seconds, metavar="SECONDS", help="the time of the whole check (default: 8)"
+        "-t", "--timeout", type=_seconds, metavar="SECONDS", help="seconds for the whole check (default: 8)"
     )
     made.add_argument("--state-dir", metavar="DIR", help=(
         "where to keep what is remembered between runs (default: /var/tmp/hastwatch-UID)"

@@ -128,7 +128,7 @@ def prefix_words(prefix: str) -> tuple[str, ...]:
     except ValueError as error:
         raise ConfigError(f"{prefix!r} cannot be split into words: {error}") from None
     if not words:
-        raise ConfigError(f"{prefix!r} is no command")
+        raise ConfigError(f"{prefix!r} is not a command")
     return words
 
 
@@ -189,7 +189,7 @@ def _resource(given: dict[str, object], name: str) -> ResourceConfig:
     if settings.device and not re.fullmatch(DEVICE, settings.device):
         raise TableError(f"`resource.{name}.device` must be a device in /dev that lies on HAST: {settings.device!r}")
     if settings.pool and not re.fullmatch(POOL, settings.pool):
-        raise TableError(f"`resource.{name}.pool` is no name of a pool: {settings.pool!r}")
+        raise TableError(f"`resource.{name}.pool` is not the name of a pool: {settings.pool!r}")
     if settings.geli_key and os.path.normpath(settings.geli_key) != settings.geli_key:
         raise TableError(f"`resource.{name}.geli_key` must be a path as short as it can be")
     if settings.geli_key and not settings.geli_key.startswith("/"):

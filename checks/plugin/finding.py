@@ -63,19 +63,24 @@ class Row(NamedTuple):
 
 
 COULD_NOT_LOOK = (
-    Row(ToolMissing.reason, UNKNOWN, "a program is not on the node", "run the check on a node, or give --via"),
-    Row(NotPermitted.reason, UNKNOWN, "this user may not ask", "run as root, or through hastwatch-ask (--via)"),
+    Row(ToolMissing.reason, UNKNOWN, "a program is missing on the node", "run the check on a node, or give --via"),
+    Row(
+        NotPermitted.reason, UNKNOWN, "this user lacks the permission", "run as root, or through hastwatch-ask (--via)"
+    ),
     Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it"),
     Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at"),
     Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged"),
-    Row(Hangs.reason, UNKNOWN, "a command did not end in its time", "what it would have said is not known"),
-    Row(StillHangs.reason, UNKNOWN, "a command given up earlier still hangs", "it is not started a second time"),
+    Row(Hangs.reason, UNKNOWN, "a command timed out", "its result is unknown"),
+    Row(StillHangs.reason, UNKNOWN, "a command abandoned earlier still hangs", "it is not started a second time"),
     Row(Failed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known"),
     Row(NotUnderstood.reason, UNKNOWN, "output that is not what the tool prints", "nothing is guessed from it"),
     Row(
-        Unreachable.reason, UNKNOWN, "the way to the node (--via, --peer) fails", "the node itself may be well or dead"
+        Unreachable.reason,
+        UNKNOWN,
+        "the way to the node (--via, --peer) fails",
+        "the node itself may be healthy or down",
     ),
-    Row("check-timeout", UNKNOWN, "the time of --timeout is over", "what was not read yet is not known"),
+    Row("check-timeout", UNKNOWN, "--timeout has expired", "what was not read yet is not known"),
     Row("check-failed", UNKNOWN, "an error of the check itself", "please report it; the system was not judged"),
 )
 """Rows that every check has. They can be made warning or critical, never ok: not having looked is not good news."""

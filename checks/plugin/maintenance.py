@@ -1,6 +1,6 @@
 """Maintenance of the nodes that a check has read, as its output shows it. The verdict stays what it is.
 
-A human who works on a node wants its alarms to say so, and whoever gets one wants to know that nothing is done
+An operator who works on a node wants its alarms to say so, and whoever gets one wants to know that nothing is done
 automatically. Asked after the check's own look, in the time that is left; a node that does not answer says nothing.
 """
 
@@ -52,7 +52,7 @@ class Suspended(NamedTuple):
 
 
 def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError]]) -> list[Suspended]:
-    """The nodes under maintenance, of those that were read. `unknown` gets those of which it cannot be told: the file
+    """The nodes under maintenance, of those that were read. `unknown` gets those of which it is unknown: the file
     is damaged, and nothing is promoted there, or whoever asks may not read it."""
     found = []
     for node in nodes:

@@ -175,7 +175,7 @@ def _metric(metric: Metric, number: Performance) -> dict[str, object]:
 
 def _ran(entry: Completed | tuple[str, str]) -> str:
     if isinstance(entry, Completed):
-        return f"`{' '.join(entry.argv)}` ended with {entry.status} after {entry.seconds:.2f} s"
+        return f"`{' '.join(entry.argv)}` exited with {entry.status} after {entry.seconds:.2f} s"
     return f"`{entry[0]}`: {entry[1]}"
 
 

@@ -117,7 +117,7 @@ class Run:
         """End the process from a thread of its own: the main thread may sit in a call that nothing interrupts."""
         if self.speak.acquire(blocking=False):
             end_running()
-            self.add("check-timeout", self.command.name, f"not done after {self.session.options.timeout:g} s")
+            self.add("check-timeout", self.command.name, f"timed out after {self.session.options.timeout:g} s")
             os._exit(self.say([]))  # without the nodes, whose names may not be known yet and cost a command
 
     def report(self, nodes: list[Node]) -> Report:

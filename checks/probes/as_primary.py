@@ -195,7 +195,7 @@ def is_older(release: str) -> bool:
 def judge(release: str, repaired: bool, found: Facts | None, was: Seen | None) -> Known:
     """What is known of a hastd, from its release, what the configuration says, the facts, and what was seen of it."""
     if repaired:
-        return Known(AsPrimary.WORKS, False, "the configuration says that it is repaired (hastd_repaired)")
+        return Known(AsPrimary.WORKS, False, "the configuration says that it is patched (hastd_repaired)")
     if is_older(release):
         return Known(AsPrimary.WORKS, False, f"{release} is not affected")
     if found is not None and found.ends:

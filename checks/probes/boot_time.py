@@ -1,4 +1,4 @@
-"""Which boot of a node this is: the mark by which what was written down in another boot is told from this one's.
+"""Which boot of a node this is: the mark by which what was recorded in another boot is told from this one's.
 
 kern.boottime is no such mark: every step of the clock moves it (kern_tc.c, tc_setclock() adds the step to
 boottimebin), and ntpd(8) -g steps the clock at boot. The mark is a random id in a plain file in /var/run, which

@@ -48,8 +48,8 @@ try again, so there may be only one."""
 class AsPrimary(enum.Enum):
     """Whether this node's hastd works as primary, as far as that is known before it is tried."""
 
-    WORKS = "this release is not affected, or its hastd was repaired"
-    FAILS = "no primary of this release gets its device, unless its hastd was repaired"
+    WORKS = "this release is not affected, or its hastd was patched"
+    FAILS = "no primary of this release gets its device, unless its hastd was patched"
     NOT_KNOWN = "whether this release is affected is not known"
 
 
@@ -75,7 +75,7 @@ def warning(name: str) -> str:
     """What to say of a node whose hastd does not work as primary."""
     return (
         f"hastd of {name} does not work as primary ({NAME}): its device never appears, and there is no service then;"
-        " where it was repaired, say so with `hastd_repaired = true` in [failover]"
+        " where it was patched, say so with `hastd_repaired = true` in [failover]"
     )
 
 
@@ -112,7 +112,7 @@ def _has_device(node: Node, name: str) -> bool | None:
 
 
 def _answers(node: Node, remoteaddr: str) -> bool | None:
-    """Whether the other node takes connections where its hastd listens; None where that cannot be told."""
+    """Whether the other node takes connections where its hastd listens; None where that is unknown."""
     address = route.address_of(remoteaddr)
     fields = re.fullmatch(route.REMOTE, remoteaddr)
     if not address or not fields or (fields["port"] or PORT) != PORT:

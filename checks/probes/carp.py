@@ -43,7 +43,7 @@ def vhids(node: Node) -> tuple[Vhid, ...]:
     """The virtual hosts of all interfaces; a line that is not understood is noted on the node. Raises ProbeError."""
     completed = node.run("ifconfig", "-a")
     if completed.status != 0:
-        raise Failed(f"`ifconfig -a` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`ifconfig -a` exits with {completed.status}: {completed.words}")
     found = ifconfig.parse(completed.stdout)
     node.note_odd("ifconfig", found.odd)
     return found.vhids
@@ -55,7 +55,7 @@ def settings(node: Node) -> CarpSysctl:
     if "unknown oid" in completed.stderr:
         raise CarpNotLoaded("net.inet.carp: unknown oid, the carp module is not loaded")
     if completed.status != 0:
-        raise Failed(f"`sysctl net.inet.carp` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`sysctl net.inet.carp` exits with {completed.status}: {completed.words}")
     found, odd = parse_sysctl(completed.stdout)
     node.note_odd("sysctl net.inet.carp", odd)
     return found

@@ -1,4 +1,4 @@
-"""How far a node holds itself back in CARP, and why: what hastwatch wrote down of its share in net.inet.carp.demotion.
+"""How far a node holds itself back in CARP, and why: what hastwatch recorded of its share in net.inet.carp.demotion.
 
 `remediate.failover.carp_demotion` leaves a file in the state directory, one JSON object
 
@@ -60,7 +60,7 @@ class Why(enum.Enum):
     """Its ZFS pool cannot be read, written or exported: only a reboot ends that."""
     INCOMPLETE = "incomplete copy"
     DAMAGED = "damaged copy"
-    """A write failed on it, and it has not been made anew since."""
+    """A write failed on it, and it has not been recreated since."""
     NO_FAILBACK = "no failback"
     """A healthy standby that would take the address back, and is not to (`failback`)."""
     NOT_CONNECTED = "not connected"
@@ -96,7 +96,7 @@ class Reason(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What is written down: our share in the counter is `amount`, or on the way from there to `target`, which began
+    """What is recorded: our share in the counter is `amount`, or on the way from there to `target`, which began
     when the counter stood at `before`. `boot`: the mark of the boot that it is of (`boot_time`). `number` rises with
     every record: of two, the higher one is the newer."""
 
@@ -120,7 +120,7 @@ class Held(NamedTuple):
 
 
 def read(node: Node) -> Held:
-    """The newest that a node has written down, nothing where there is no file. Raises ProbeError."""
+    """The newest that a node has recorded, nothing where there is no file. Raises ProbeError."""
     return max((_read(node, path) for path in (PATH, STAND_IN)), key=lambda held: held.number)
 
 
@@ -184,7 +184,7 @@ def share(kept: Held, boot: str, demotion: int) -> Held:
     """What of ours is in the counter, which stands at `demotion` in the boot `boot`: the record, held against it.
 
     A crash between writing down and doing leaves a share on the way; the counter then tells on which side it is. Where
-    it is neither, others have changed it meanwhile, and what cannot be told counts as not ours.
+    it is neither, others have changed it meanwhile, and what is unknown counts as not ours.
     """
     if not same_boot(kept.boot, boot):
         return Held(boot=boot)

@@ -35,7 +35,7 @@ Pair = Callable[[], tuple[socket.socket, socket.socket]]
 
 
 def read_ends(pair: Pair = socket.socketpair) -> bool | None:
-    """Whether the read ends at the control message; None where that cannot be told. Waits for LONGEST at most. Raises
+    """Whether the read ends at the control message; None where that is unknown. Waits for LONGEST at most. Raises
     nothing."""
     try:
         sender, receiver = pair()

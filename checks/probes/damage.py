@@ -86,8 +86,8 @@ def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool
 
 
 def written_down(node: Node, name: str) -> str:
-    """What hastwatch has written down of writes that failed on this copy, and that it was not recreated since; empty
-    where it has written down nothing, or nothing of the kind. Raises ProbeError."""
+    """What hastwatch has recorded of writes that failed on this copy, and that it was not recreated since; empty
+    where it has recorded nothing, or nothing of the kind. Raises ProbeError."""
     known = damage_record.read(node, name)
     return "" if known is None else f"{known.says} (since {utc_milliseconds(known.at)}, {known.anew.sentence})"
 

@@ -49,7 +49,7 @@ def has_socket(node: Node) -> bool:
     and the kernel takes connections for a devd that hangs too, until its queue is full. Raises ProbeError."""
     asked = node.run(*SOCKETS)
     if asked.status != 0:
-        raise Failed(f"`{' '.join(SOCKETS)}` ends with {asked.status}: {asked.words}")
+        raise Failed(f"`{' '.join(SOCKETS)}` exits with {asked.status}: {asked.words}")
     return SOCKET in parse_sockets(asked.stdout)
 
 
@@ -120,5 +120,5 @@ def _files(node: Node, directory: str) -> tuple[str, ...]:
     except NotFound:
         return ()
     if completed.status != 0:
-        raise Failed(f"`ls {directory}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`ls {directory}` exits with {completed.status}: {completed.words}")
     return tuple(f"{directory}/{name}" for name in completed.stdout.splitlines() if name.endswith(".conf"))

@@ -62,7 +62,7 @@ class Match(NamedTuple):
     def holds(self, variables: Event) -> bool:
         """match::do_match(). Raises NotUnderstood."""
         if self.variable in OF_THE_MOMENT and self.variable not in variables:
-            raise NotUnderstood("a rule of devd that hangs on a variable of the moment", self.variable)
+            raise NotUnderstood("a rule of devd that depends on a variable of the moment", self.variable)
         expression = compiled(self.pattern)
         found = expression is not None and expression.found_in(variables.get(self.variable, ""))
         return found is not self.inverted

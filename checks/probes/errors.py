@@ -1,4 +1,4 @@
-"""Why a probe could not say what it was asked. Each error is one sentence for a human; a check turns it into UNKNOWN.
+"""Why a probe could not say what it was asked. Each error is one sentence for people; a check turns it into UNKNOWN.
 
 `reason` is the name under which the check reports it, part of the interface like the reasons of the checks' own tables.
 """

@@ -220,7 +220,7 @@ class _Reading:
         elif NETS.get(name) == "mask":
             mask = _address(value)
             if not PLAIN_NAME.fullmatch(value) or (mask is not None and not _is_mask(mask)):
-                raise _Refused(f"{value[:40]!r} is no mask")
+                raise _Refused(f"{value[:40]!r} is not a mask")
             if mask is None:
                 self.doubts.append(f"the mask {value} has to be in networks(5)")
             self.mask = value
@@ -238,7 +238,7 @@ class _Reading:
         bits = 32 if found is None else found.max_prefixlen
         number = re.match(r"\s*([+-]?\d+)", length)  # strtol(3): 0 where there is none
         if not PLAIN_NAME.fullmatch(address) or (number and not 0 <= int(number[1]) <= bits):
-            raise _Refused(f"-network {value[:40]!r} is no network")
+            raise _Refused(f"-network {value[:40]!r} is not a network")
         if found is None:
             self.doubts.append(f"the network {address} has to be in networks(5)")
 

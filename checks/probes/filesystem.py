@@ -52,7 +52,7 @@ def mounts(node: Node, with_fsid: bool = False) -> tuple[Mount, ...]:
     """What is mounted now. Raises ProbeError."""
     completed = node.run("mount", *(["-v"] if with_fsid else []))
     if completed.status != 0:
-        raise Failed(f"`mount` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`mount` exits with {completed.status}: {completed.words}")
     node.note_odd("mount", [line for line in completed.stdout.splitlines() if _is_none(line)])
     return parse_mount(completed.stdout)
 
@@ -101,7 +101,7 @@ def usage(node: Node, point: str) -> Usage:
     """
     completed = node.run("df", "-ik", point)
     if completed.status != 0:
-        raise Failed(f"`df -ik {point}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`df -ik {point}` exits with {completed.status}: {completed.words}")
     return parse_df(completed.stdout, point)
 
 
@@ -132,7 +132,7 @@ def names_under(node: Node, directory: str) -> tuple[str, ...]:
     completed = node.run("ls", "-A", directory)
     refuse_missing(completed, directory)
     if completed.status != 0:
-        raise Failed(f"`ls -A {directory}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`ls -A {directory}` exits with {completed.status}: {completed.words}")
     return tuple(line for line in completed.stdout.splitlines() if line)
 
 
@@ -145,7 +145,7 @@ def write_and_remove(node: Node, directory: str) -> None:
     for tool in ("fsync", "rm"):
         completed = node.run(tool, path)
         if completed.status != 0:
-            raise Failed(f"`{tool} {path}` ends with {completed.status}: {completed.words}")
+            raise Failed(f"`{tool} {path}` exits with {completed.status}: {completed.words}")
 
 
 def refuse_missing(completed: Completed, path: str) -> None:

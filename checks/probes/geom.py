@@ -45,7 +45,7 @@ def graph(node: Node) -> Graph:
     """What there is now. Raises ProbeError."""
     completed = node.run(*QUESTION)
     if completed.status != 0:
-        raise Failed(f"`{' '.join(QUESTION)}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`{' '.join(QUESTION)}` exits with {completed.status}: {completed.words}")
     return parse(completed.stdout)
 
 

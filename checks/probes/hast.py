@@ -181,7 +181,7 @@ def metadata(node: Node, name: str) -> Metadata:
         blank = no_metadata["what"] != "open" and why == NO_DISK[0]
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}", blank)
     if completed.status != 0:
-        raise Failed(f"`hastctl dump {name}` ends with {completed.status}: {_plain(completed)}")
+        raise Failed(f"`hastctl dump {name}` exits with {completed.status}: {_plain(completed)}")
     node.note_odd("hastctl dump", odd_lines(completed.stdout, DUMP_HEADING))
     return parse_dump(completed.stdout, name)
 
@@ -196,11 +196,11 @@ def _refuse_failure(completed: Completed) -> None:
             raise NotUnderstood("hastctl list", completed.words)
         raise _Refused(why)
     if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
-        raise HastctlFailed(f"hastctl ends with {completed.status}: {_plain(completed)}")
+        raise HastctlFailed(f"hastctl exits with {completed.status}: {_plain(completed)}")
     if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed
         raise Failed(f"hast.conf: {_plain(completed)}")
     if completed.status > 4:  # 1 to 4 are EHAST numbers, which `list` prints with the resource
-        raise Failed(f"`{' '.join(completed.argv)}` ends with {completed.status}: {_plain(completed)}")
+        raise Failed(f"`{' '.join(completed.argv)}` exits with {completed.status}: {_plain(completed)}")
 
 
 def _plain(completed: Completed) -> str:

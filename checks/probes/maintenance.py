@@ -1,4 +1,4 @@
-"""Maintenance: a human works on the node, and automatic action is suspended until it is over.
+"""Maintenance: an operator works on the node, and automatic action is suspended until it is over.
 
 `hastwatch maintenance on` leaves a file in the state directory, one JSON object
 

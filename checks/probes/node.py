@@ -89,7 +89,7 @@ class Deadline:
         OutOfTime where hardly any time is left."""
         now, share = self.now(), self.seconds * SHARE
         if self.ends - now < min(LEAST, share):
-            raise OutOfTime("the time of the check is over")
+            raise OutOfTime("the check's deadline has passed")
         return min(self.ends, now + share), self.ends - now >= share
 
     def for_one_answer(self) -> float:
@@ -174,7 +174,7 @@ class Node:
         except ProbeError as error:
             self.log.append((shown, str(error)))
             if isinstance(error, Hangs) and not isinstance(error, StillHangs) and not whole_share:
-                raise OutOfTime(f"`{shown}` was cut off when the time of the check was over") from None
+                raise OutOfTime(f"`{shown}` was cut off at the check's deadline") from None
             if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):
                 self._lost = error  # hostname(1) asks nobody: where it hangs, the way to the node does
             raise
@@ -206,7 +206,7 @@ class Node:
                     self._ahead[question] = Completed(question, *answer, completed.seconds)
                 elif answer is not None:
                     self._ahead[question] = Hangs(
-                        f"`{' '.join(question)}` did not end in {seconds:.1f} s and was killed"
+                        f"`{' '.join(question)}` timed out after {seconds:.1f} s and was killed"
                     )
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:

@@ -83,8 +83,8 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
     if output.overflowed:
         raise NotUnderstood(f"more than {limit} bytes of output of {shown}", output.text("stdout")[:80])
     if alive:
-        raise GivenUp(f"`{shown}` did not end in {seconds:.1f} s and cannot be killed", process.pid)
-    raise Hangs(f"`{shown}` did not end in {seconds:.1f} s and was killed")
+        raise GivenUp(f"`{shown}` timed out after {seconds:.1f} s and cannot be killed", process.pid)
+    raise Hangs(f"`{shown}` timed out after {seconds:.1f} s and was killed")
 
 
 def start(argv: tuple[str, ...], talking: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

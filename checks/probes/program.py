@@ -52,7 +52,7 @@ def look(node: Node, path: str) -> File:
     refuse_missing(completed, path)
     listed = LISTED.match(completed.stdout)
     if completed.status != 0 or not listed:
-        raise Failed(f"`ls -lL {path}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`ls -lL {path}` exits with {completed.status}: {completed.words}")
     return File(listed["mode"], listed["owner"], listed["group"], int(listed["size"]))
 
 
@@ -89,7 +89,7 @@ def _no_exec(node: Node, path: str) -> str:
     """The mount point above `path` where it is mounted noexec. Raises ProbeError."""
     completed = node.run("mount")
     if completed.status != 0:
-        raise Failed(f"`mount` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`mount` exits with {completed.status}: {completed.words}")
     above = [
         each for each in MOUNTED.finditer(completed.stdout) if f"{path}/".startswith(each["point"].rstrip("/") + "/")
     ]

@@ -125,7 +125,7 @@ def read(node: Node, asked: Asked) -> RcConf:
     except ProbeError as error:
         return read_files(asked, files, str(error))
     found = answer(done.stdout, asked)
-    return found if not found.unknown else read_files(asked, files, f"sh ends with {done.status}")
+    return found if not found.unknown else read_files(asked, files, f"sh exits with {done.status}")
 
 
 def arguments(asked: Asked) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def answer(text: str, asked: Asked) -> RcConf:
 
 
 def read_files(asked: Asked, files: Files, why: str) -> RcConf:
-    """The same without a shell; `why` it has not answered is said of what cannot be told."""
+    """The same without a shell; `why` it has not answered is said of what is unknown."""
     values: dict[tuple[str, str], str] = {}
     unknown = {}
     for script, names in asked.items():

@@ -172,7 +172,7 @@ class ResourceFacts(NamedTuple):
     look: Look
     """What is mounted, and on what it lies."""
     carp_told: bool = True
-    """False: a vhid may speak for the resource, and which one it is, or what it says, cannot be told."""
+    """False: a vhid may speak for the resource, and which one it is, or what it says, is unknown."""
 
 
 def read_resource(reader: NodeReader, wanted: Wanted, mount_point: str, vhid: str, address: str = "") -> ResourceFacts:

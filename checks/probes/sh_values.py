@@ -32,7 +32,7 @@ from checks.probes.sh_syntax import (
 Value = str | None
 """What a variable holds, or that this is not known."""
 Read = Callable[[str], str | None]
-"""The text of a file, None where there is none. Raises Unreadable where that cannot be told."""
+"""The text of a file, None where there is none. Raises Unreadable where that is unknown."""
 
 TRUE, FALSE = 0, 1
 HARMLESS = frozenset({"echo", "printf", "logger", "warn", "info", "debug"})

@@ -165,7 +165,7 @@ class _Follower:
             if status is not wanted and status is not Status.EITHER:
                 continue
             if operator != ";" and status is Status.EITHER:
-                after = self.maybe(pipeline, shell, "it hangs on whether another command succeeds")
+                after = self.maybe(pipeline, shell, "it depends on whether another command succeeds")
                 status = after if after is status_without(operator) else Status.EITHER
             elif background:
                 self.pipeline(pipeline, shell.copy())
@@ -228,7 +228,7 @@ class _Follower:
             if status is Status.SUCCESS:
                 return self.lines(body, shell)
             if status is Status.EITHER:
-                why = "it hangs on a condition that is not known"
+                why = "it depends on a condition that is not known"
                 rest = If(command.branches[number + 1 :], command.otherwise)
                 one, other = self.maybe(body, shell, why), self.maybe(rest, shell, why)
                 return one if one is other else Status.EITHER
@@ -241,7 +241,7 @@ class _Follower:
             self.lines(command.body, shell)
             shell.goes_on("round", "loop")
         elif status is Status.EITHER:
-            self.maybe(command.body, shell, "it hangs on a condition that is not known")
+            self.maybe(command.body, shell, "it depends on a condition that is not known")
         shell.loops -= 1
         return Status.EITHER
 
@@ -550,7 +550,7 @@ def _joined(
 
 
 def _command_of(wrapper: Wrapper, words: list[Text], inner: Shell) -> list[Text] | None:
-    """The words of the command that a wrapper runs; None where they cannot be told. Assignments go to `inner`."""
+    """The words of the command that a wrapper runs; None where they are unknown. Assignments go to `inner`."""
     rest = list(words)
     while rest and rest[0] is not None and rest[0].startswith("-") and rest[0] != "-":
         option = str(rest.pop(0))

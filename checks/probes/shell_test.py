@@ -18,7 +18,7 @@ OF_A_FILE = ("-e", "-f", "-r", "-s", "-x")
 
 
 def holds(words: list[Text], is_program: Callable[[str], bool]) -> bool | None:
-    """Whether `test WORDS` succeeds; None where that cannot be told. `is_program` knows the file that is there."""
+    """Whether `test WORDS` succeeds; None where that is unknown. `is_program` knows the file that is there."""
     for operator, decided in (("-o", True), ("-a", False)):
         if len(words) > 4 and operator in words:
             at = words.index(operator)

@@ -5,7 +5,7 @@
     {"version": 1, "before": 0, "boot": "9f86d081884c7d659a2feaa0c55ad015", "since": "2026-11-22T08:46:35Z"}
 
 written before net.inet.tcp.blackhole is set and removed after that has its value back. sysctl(8) values don't outlive a
-boot, so what was written down in another boot is void.
+boot, so what was recorded in another boot is void.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Silence(NamedTuple):
 
 
 def read(node: Node) -> Silence | None:
-    """What a node has written down; None where there is no file. Raises ProbeError."""
+    """What a node has recorded; None where there is no file. Raises ProbeError."""
     try:
         return parse(node.read(PATH))
     except NotFound:

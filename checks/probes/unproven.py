@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = "/var/db/hastwatch"
 MOST = 2000
-"""Extents that are written down; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
+"""Extents that are recorded; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
 FAILED_ON_BOTH = "a write that has failed on both disks counts as dirty until hastd's worker ends"
 """primary.c, ggate_send_thread(): activemap_write_complete() is not called for it."""
 LONGEST = 1000
@@ -46,7 +46,7 @@ class Unproven(NamedTuple):
     differ: tuple[int, ...] = ()
     """What was found to differ since."""
     through: bool = False
-    """hastd has told since that a synchronisation is through: what is dirty is none, though it may be for ever."""
+    """hastd has told since that a synchronisation is through: what is dirty is none, though it may be forever."""
     said: str = ""
     """Why they have not been compared yet, as far as that was tried."""
     restless: bool = False
@@ -60,7 +60,7 @@ class Unproven(NamedTuple):
         if self.differ:
             return f"{lost}, and the copies differ"
         said = f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
-        return f"{said} ({FAILED_ON_BOTH}): make the other copy anew" if self.restless else said
+        return f"{said} ({FAILED_ON_BOTH}): recreate the other copy" if self.restless else said
 
 
 def path(resource: str) -> str:

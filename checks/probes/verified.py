@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = "/var/db/hastwatch"
 MOST_NUMBERS = 100
-"""Numbers of extents that are written down of one run."""
+"""Numbers of extents that are recorded of one run."""
 MOST_RUNS = 30
 """Runs that are kept: half a year of one a week, and a few by hand."""
 LONGEST = 300

@@ -43,7 +43,7 @@ def status(node: Node, pool: str) -> str:
     """What `zpool status -P` prints of an imported pool. Raises ProbeError."""
     completed = node.run("zpool", "status", "-P", pool)
     if completed.status != 0:
-        raise Failed(f"`zpool status -P {pool}` ends with {completed.status}: {completed.words}")
+        raise Failed(f"`zpool status -P {pool}` exits with {completed.status}: {completed.words}")
     return completed.stdout
 
 

@@ -125,8 +125,8 @@ def _ready(context: Context) -> Machine:
 
 
 def _why_not(seen: Seen, name: str) -> str:
-    """Why a node is left alone because of a resource; empty where it is not. Under maintenance a human answers for what
-    is not in service."""
+    """Why a node is left alone because of a resource; empty where it is not. Under maintenance an operator answers for
+    what is not in service."""
     state, facts = seen.facts.resources[name], seen.facts
     if state.role is HastRole.PRIMARY or state.mounted is not Mounted.NOTHING:
         return f"{name} is in service on this node, or was a moment ago"
@@ -220,7 +220,7 @@ class Trial:
     def _order(self, do: Do) -> None:
         done = self.context.here.act(ORDERS[do], TAKES)
         if done.status != 0:
-            raise StepFailed(f"`{' '.join(ORDERS[do])}` ends with {done.status}: {done.words}")
+            raise StepFailed(f"`{' '.join(ORDERS[do])}` exits with {done.status}: {done.words}")
 
     def _await(self) -> str:
         """Until it is known, or another node's event asks for this one."""

@@ -55,7 +55,7 @@ def decide(event: Event) -> Decision:
         return Decision(Request(due[0].remedy, held), first.reason, why if held else first.why)
     if calling:
         return Decision(None, calling[0].reason, f"not before the service is {_said(calling[0].since)}")
-    return Decision(None, named[0].reason, f"left to a human: {named[0].why}")
+    return Decision(None, named[0].reason, f"left to an operator: {named[0].why}")
 
 
 def reasons(event: Event) -> list[Row]:

@@ -1,6 +1,6 @@
 """What holds a repair back although it was asked for: a row for each reason, and the look whether it is so.
 
-Whatever cannot be known holds it back: a repair too few is a call to a human.
+Whatever cannot be known holds it back: a repair too few is a call to an operator.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class Guard(NamedTuple):
 DOWNTIME = Guard("downtime", "the monitoring engine has a downtime", DONE)
 FLAPPING = Guard("flapping", "the monitoring engine sees the state flap", DONE)
 NOT_ALLOWED = Guard("not-allowed", "`repair.actions` does not name it")
-NO_POLICY = Guard("no-policy", "`split_brain.policy` is none: a split-brain is left to a human")
+NO_POLICY = Guard("no-policy", "`split_brain.policy` is none: a split-brain is left to an operator")
 MAINTENANCE = Guard("maintenance", "maintenance: automatic action is suspended")
 REPAIR_RUNS = Guard("repair-runs", "the same repair runs, or another one for too long", BUSY)
 CONVERGENCE_RUNS = Guard("convergence-runs", "a convergence or a recovery runs for too long", BUSY)
 LEAVING = Guard("leaving", "this node shuts down")
-NOT_SEEN = Guard("not-seen", "the node cannot be looked at, so nothing is done to it")
+NOT_SEEN = Guard("not-seen", "the node cannot be read, so nothing is done to it")
 UNSAFE = Guard("unsafe", "it would be called for, and could do harm")
-COOL_DOWN = Guard("cool-down", "the same was tried a short while ago")
-HOURLY_LIMIT = Guard("hourly-limit", "too many repairs were tried in the last hour: a human has to look")
-NO_RECORD = Guard("no-record", "what was tried before is not known, or cannot be written down")
+COOL_DOWN = Guard("cool-down", "the same was tried recently")
+HOURLY_LIMIT = Guard("hourly-limit", "too many repairs were tried in the last hour: an operator has to look")
+NO_RECORD = Guard("no-record", "what was tried before is not known, or cannot be recorded")
 
 
 class HeldBack(Exception):
@@ -112,7 +112,7 @@ def refuse_leaving(context: Context) -> None:
 
 
 def refuse_unrecorded(context: Context) -> None:
-    """Write down when earlier repairs were tried, by the clock as it is now. Raises HeldBack where that cannot be."""
+    """Record when earlier repairs were tried, by the clock as it is now. Raises HeldBack where that cannot be."""
     try:
         repairs.redate(context.store, repairs.now(context.timing))
     except StateError as error:

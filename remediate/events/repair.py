@@ -48,7 +48,7 @@ class Ending(enum.Enum):
 
 
 class Outcome(NamedTuple):
-    """What became of it: a sentence for a human, what held it back, and the steps that were done."""
+    """What became of it: a sentence for an operator, what held it back, and the steps that were done."""
 
     ending: Ending
     said: str
@@ -266,7 +266,7 @@ class _Run:
         return self.context.timing.left(look, self.context.config.repair.looks, EVERY)
 
     def _end(self, begun: Tried) -> Outcome:
-        """Converge, and look whether it has helped: that is written down, and told to whom it is to be told. Raises
+        """Converge, and look whether it has helped: that is recorded, and told to whom it is to be told. Raises
         StateNotKept where no lock can be had."""
         converged, left = self._converge(), self._look_again()
         said = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
@@ -276,7 +276,7 @@ class _Run:
         try:
             repairs.end(self.context.store, begun, said)
         except StateError as error:
-            self._journal("repair", result=f"what came of it was not written down: {error}", severity=WARNING)
+            self._journal("repair", result=f"what came of it was not recorded: {error}", severity=WARNING)
         self._journal("repair", result=said, severity=ERR if left else NOTICE)
         icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
         return Outcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))

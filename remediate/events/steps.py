@@ -44,7 +44,7 @@ registrations-go-with-rpcbind)."""
 
 class Step(NamedTuple):
     """One step: its name, what for, what it runs, for people; `do` gives what was seen. It raises StepFailed,
-    ProbeError, StateError, and Superseded where it is not called for any more."""
+    ProbeError, StateError, and Superseded where it is no longer needed."""
 
     name: str
     why: str
@@ -63,7 +63,7 @@ def steps(context: Context, remedy: Remedy) -> tuple[Step, ...]:
     if remedy is Remedy.HASTD:
         return (Step("start-hastd", "start hastd, and wait until it answers", (f"{SERVICE} hastd onestart",), _hastd),)
     if remedy is Remedy.SPLIT_BRAIN:
-        why = "write down that this node loses, so that it steps down"
+        why = "record that this node loses, so that it steps down"
         return tuple(Step(f"mark {name}", why, (), partial(_mark, name=name)) for name in diagnosis.unmarked(context))
     return ()
 
@@ -77,7 +77,7 @@ def heed(context: Context, remedy: Remedy) -> None:
         if shutting_down(context.store, boot_mark(context.here.node())):
             raise Superseded("this node shuts down")
         if remedy is not Remedy.SPLIT_BRAIN and not diagnosis.trouble(context, remedy):  # each mark looks for itself
-            raise Superseded("it is not called for any more")
+            raise Superseded("it is no longer needed")
     except (StepFailed, ProbeError, StateError) as error:
         raise Superseded(f"it cannot be seen to be called for: {error}") from None
 
@@ -86,7 +86,7 @@ def heed(context: Context, remedy: Remedy) -> None:
 
 
 def _devd(context: Context) -> tuple[Step, ...]:
-    """One that is stopped takes no signal but SIGKILL, and rc(8) would wait for its end for ever. Nothing is lost with
+    """One that is stopped takes no signal but SIGKILL, and rc(8) would wait for its end forever. Nothing is lost with
     it: the kernel keeps its events, and a hook that it runs goes on."""
     start = Step("start-devd", "start devd, and wait until it answers", (f"{SERVICE} devd onestart",), _start_devd)
     if _pid(context) is None:
@@ -139,7 +139,7 @@ def _service(context: Context, name: str) -> str:
     """service(8), whatever rc.conf enables (freebsd-facts: status-of-a-disabled-service); what it says against it. It
     fails also where somebody else was faster, and then the daemon is there. Raises ProbeError."""
     done = context.here.act((SERVICE, name, "onestart"), STARTS)
-    return f"`service {name} onestart` ends with {done.status}: {done.words}" if done.status != 0 else ""
+    return f"`service {name} onestart` exits with {done.status}: {done.words}" if done.status != 0 else ""
 
 
 # --- NFS -----------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def _nfs(context: Context) -> tuple[Step, ...]:
     running = running_daemons(context.here.node())
     found: list[Step] = []
     if running.issuperset(diagnosis.NEEDED):
-        found.append(Step("reread-exports", "let mountd read its exports anew", (f"{KILL} -HUP `mountd`",), _reread))
+        found.append(Step("reread-exports", "let mountd reread its exports", (f"{KILL} -HUP `mountd`",), _reread))
     if "rpcbind" in running:
         found.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(found)))
     why = "restart all of NFS, in order"

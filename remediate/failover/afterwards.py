@@ -84,7 +84,7 @@ def settle(context: Context, telling: PeerNotice, converges: Converges) -> None:
     """Take up the events that wait, and tell the other node what has become known. One process at a time does; what
     another one notes meanwhile it takes up too. Raises nothing but what `converges` raises."""
     while telling or noted.waiting(context.store):
-        lock = _taken(context, telling, "takes up what has come meanwhile")
+        lock = _taken(context, telling, "handles what has arrived meanwhile")
         if lock is None:
             return
         with lock:
@@ -106,7 +106,7 @@ def settle(context: Context, telling: PeerNotice, converges: Converges) -> None:
 
 def tell(context: Context, telling: PeerNotice) -> None:
     """Tell the other node what has become known, after any message that is underway. Raises nothing."""
-    if telling and (lock := _taken(context, telling, "tells the other node")) is not None:
+    if telling and (lock := _taken(context, telling, "notifies the other node")) is not None:
         with lock:
             telling.send(context)
 
@@ -122,7 +122,7 @@ def _taken(context: Context, telling: PeerNotice, purpose: str) -> Lock | None:
     except StateError as error:
         why = str(error)
     if telling:
-        context.journal.entry("told", result=f"the other node is told at the next look: {why}", severity=WARNING)
+        context.journal.entry("told", result=f"the other node is notified at the next run: {why}", severity=WARNING)
     return None
 
 
@@ -161,7 +161,7 @@ def _role_changed(name: str, later: list[Noted]) -> bool:
 
 def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
     """Whether a later event says more of the same: the last change of a role counts, and a synchronisation was only
-    the end of it where the connection has not changed since. After a clock was set back that cannot be told of one that
+    the end of it where the connection has not changed since. After a clock was set back that is unknown of one that
     is of later than now."""
     kind, name = event.words[0], event.words[1]
     after = [each.words[0] for each in later if each.words[1] == name]

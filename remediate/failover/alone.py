@@ -4,7 +4,7 @@ Where both meet again as MASTER, the one gives way that nobody writes to, or els
 A node knows by itself whether anything has been written here (`state.quiet`), and where it can ask the other one, which
 of the two has written more; until that is known it goes on to give way. While nobody else is heard it stays MASTER all
 the same. All of it ends when the nodes are connected, or the other one says that it is no primary. Which resources were
-promoted alone is written down before the promotion begins, so that one that was killed ends the same.
+promoted alone is recorded before the promotion begins, so that one that was killed ends the same.
 """
 
 from __future__ import annotations
@@ -115,5 +115,5 @@ def _kept(context: Context, names: Collection[str], write: Callable[[], None]) -
     try:
         write()
     except StateError as error:
-        result = f"that it was promoted alone, or no longer is, is not written down: {error}"
+        result = f"that it was promoted alone, or no longer is, is not recorded: {error}"
         context.journal.entry("alone", resource=", ".join(names), result=result, severity=WARNING)

@@ -70,8 +70,8 @@ def lacks_nothing(context: Context, name: str, both: Dumps) -> bool:
 
 
 def _tells_nothing(context: Context, name: str, both: Dumps) -> bool:
-    """Whether the other copy was created anew, by whoever did so for whatever reason: that proves nothing of what it
-    held before, which this one may lack. But in a split-brain it can be a human's choice (`given_up`)."""
+    """Whether the other copy was recreated, by whoever did so for whatever reason: that proves nothing of what it
+    held before, which this one may lack. But in a split-brain it can be an operator's choice (`given_up`)."""
     return both.relation is Relation.SECOND_BLANK and given_up(context, name) != ""
 
 

@@ -32,7 +32,7 @@ STOPS = 10.0
 
 
 def hold_back(context: Context) -> carp_demotion.Held:
-    """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be written down, and
+    """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be recorded, and
     ProbeError."""
     return carp_demotion.hold(context, this_boot(context), {Reason(Why.BOOT)}, int(context.config.failover.demotion))
 

@@ -3,7 +3,7 @@
 While a node was off the other one may have served, and may be off itself now. Then nothing here shows that this copy is
 behind, and to serve it makes a split-brain. So a booted node waits until it is connected, or has heard of the other
 copy (`ledger.HEARS`), as DRBD does (drbd.conf(5), `wfc-timeout` 0). It does not wait where it is known to have written
-last (`newest`): under this very rule the other node cannot have served after it, unless a human said so.
+last (`newest`): under this very rule the other node cannot have served after it, unless an operator said so.
 """
 
 from __future__ import annotations

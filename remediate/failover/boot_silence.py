@@ -1,4 +1,4 @@
-"""Whether silence means anything on a node that was booted a short while ago: its own ports may not forward yet.
+"""Whether silence means anything on a node that was booted recently: its own ports may not forward yet.
 
 CARP says MASTER when nothing is heard, so after a boot it is believed late (`boot_settle`). Some answer shows that the
 network works, and makes silence the other node's: that of the `witness`, which `peer` asks for, or where there is none,

@@ -1,8 +1,8 @@
 """The node's share in CARP's demotion: how a node that must not take the service address holds itself back.
 
-net.inet.carp.demotion is shared: interfaces that are down add to it too. So what was added by us is written down before
+net.inet.carp.demotion is shared: interfaces that are down add to it too. So what was added by us is recorded before
 it is added and looked at afterwards; it is there exactly once while there is a reason, and is taken back exactly once.
-The counter begins at 0 with every boot, and what was written down in another boot is void. Where the state directory
+The counter begins at 0 with every boot, and what was recorded in another boot is void. Where the state directory
 takes no record, because its disk is full or read-only, a second directory does (`Store.second`): without any record the
 share could neither be taken back nor be told from somebody else's, and would be added again.
 
@@ -41,7 +41,7 @@ SETS = 10.0
 def current(store: Store, boot: str, demotion: int) -> Held:
     """What of ours is in the counter now: the record, held against the counter (`share`). Raises StateUnreadable.
 
-    What cannot be told counts as not ours: the node is then held back for too long, which a human sees, but nobody
+    What is unknown counts as not ours: the node is then held back for too long, which an operator sees, but nobody
     else's share is ever taken away.
     """
     return share(kept(store), boot, demotion)
@@ -49,7 +49,7 @@ def current(store: Store, boot: str, demotion: int) -> Held:
 
 def hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
-    where it is so already. One at a time: what two add at once would be written down once. Where nothing can be written
+    where it is so already. One at a time: what two add at once would be recorded once. Where nothing can be written
     down the node is held back all the same, and not let go. Raises StepFailed, and ProbeError where the counter cannot
     be read or set."""
     lock = Lock(context.store, LOCK, _why(wanted := tuple(wanted)), context.timing)
@@ -78,7 +78,7 @@ def _hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) ->
             since = utc(context.timing.wall())
             return _change(context, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
         if reasons == held.reasons and not _is_settled(context.store, held):
-            with suppress(StateError):  # it is written down, if not where the checks look, or as one that was begun
+            with suppress(StateError):  # it is recorded, if not where the checks look, or as one that was begun
                 _write(context.store, held)
         if reasons != held.reasons:
             _write(context.store, held._replace(reasons=reasons))
@@ -90,30 +90,30 @@ def _hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) ->
 
 def _begun(context: Context, boot: str, demotion: int) -> Held:
     """What of ours is in the counter. A record that cannot be read is begun anew: nothing of what is there is ours.
-    Raises StateError where nothing can be written down."""
+    Raises StateError where nothing can be recorded."""
     try:
         return current(context.store, boot, demotion)
     except StateUnreadable as error:
         for store in _places(context.store):
             store.remove(NAME)
-        left = f"{OID} is {demotion}, and what of it is from hastwatch is not known; `sysctl {OID}=-N` takes N back"
+        left = f"{OID} is {demotion}, and how much of it hastwatch added is unknown; `sysctl {OID}=-N` takes N back"
         context.journal.entry("hold", why=str(error), result=left, severity=WARNING)
         return Held(boot=boot)
 
 
 def _hold_unrecorded(context: Context, reasons: tuple[Reason, ...], target: int, demotion: int, why: str) -> Held:
-    """Nobody can tell later what of the counter is ours, because it cannot be written down or the boot has no mark
+    """Nobody can tell later what of the counter is ours, because it cannot be recorded or the boot has no mark
     (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. A node that
     could serve is not held back for that price. Raises StepFailed, and ProbeError."""
     if not reasons:
         if demotion > 0:
-            raise StepFailed(f"{OID} is left at {demotion}: what of it is from hastwatch is not known: {why}")
+            raise StepFailed(f"{OID} is left at {demotion}: how much of it hastwatch added is unknown: {why}")
         return Held()
     if all(reason.why in MILD for reason in reasons):
-        raise StepFailed(f"{OID} is left at {demotion}, because it cannot be written down ({_why(reasons)}): {why}")
+        raise StepFailed(f"{OID} is left at {demotion}, because it cannot be recorded ({_why(reasons)}): {why}")
     if demotion < target:
         _add(context, target - demotion)
-        result = f"{OID} is {target}; that is not taken back by hastwatch: {why}"
+        result = f"{OID} is {target}; hastwatch does not subtract that again: {why}"
         context.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
     return Held(reasons, target, target)
 
@@ -128,7 +128,7 @@ def unreadable(store: Store) -> str:
 
 
 def reasons(store: Store) -> tuple[Reason, ...]:
-    """Why this node holds itself back, as last written down."""
+    """Why this node holds itself back, as last recorded."""
     try:
         return kept(store).reasons
     except StateUnreadable:
@@ -145,11 +145,11 @@ def shutting_down(store: Store, boot: str) -> bool:
 
 
 def _change(context: Context, way: Held, before: tuple[Reason, ...]) -> Held:
-    """Write down, do, look, write down."""
+    """Record, do, look, record."""
     _write(context.store, way)
     step = way.target - way.amount
     seen = _add(context, step)
-    with suppress(StateError):  # what was written down before tells it too, by what the counter is (`share`)
+    with suppress(StateError):  # what was recorded before tells it too, by what the counter is (`share`)
         _write(context.store, way._replace(amount=way.target))
     expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
     context.journal.entry(
@@ -170,7 +170,7 @@ def _add(context: Context, step: int) -> int:
         return machine.integer(OID)
     done = context.here.act((SYSCTL, f"{OID}={step}"), SETS)
     if done.status != 0:
-        raise StepFailed(f"`sysctl {OID}={step}` ends with {done.status}: {done.words}")
+        raise StepFailed(f"`sysctl {OID}={step}` exits with {done.status}: {done.words}")
     found = re.fullmatch(rf"{re.escape(OID)}: -?\d+ -> (-?\d+)", done.stdout.strip(), re.ASCII)
     return int(found[1]) if found else carp.settings(context.here.node()).demotion
 
@@ -194,7 +194,7 @@ def _record(store: Store) -> Held:
     try:
         return from_values(values) if values else Held()
     except NotUnderstood:
-        raise StateUnreadable(NAME, "it is no record of a known version") from None
+        raise StateUnreadable(NAME, "it is not a record of a known version") from None
 
 
 def _is_settled(store: Store, held: Held) -> bool:

@@ -38,7 +38,7 @@ TOLD = "clients_told.json"
 
 
 def note(context: Context, seen: Seen) -> Clients | None:
-    """Look, write down, tell the other node, and keep it on the file systems; who is known, None where it was not
+    """Look, record, tell the other node, and keep it on the file systems; who is known, None where it was not
     looked. Raises nothing."""
     known = note_leaving(context, seen)
     if not known:
@@ -58,7 +58,7 @@ def note_leaving(context: Context, seen: Seen) -> Clients | None:
 
 
 def note_here(context: Context, seen: Seen) -> Clients | None:
-    """Look and write down; who is known, None where it was not looked. Raises nothing."""
+    """Look and record; who is known, None where it was not looked. Raises nothing."""
     if not _served(seen) or "nfsd" not in seen.facts.node.serving:
         return None
     try:
@@ -126,7 +126,7 @@ def _journal_told(context: Context, trouble: str) -> None:
     except StateError:
         before = ""
     if bool(trouble) != bool(before):
-        result = f"the other node could not be told: {trouble}" if trouble else "the other node was told"
+        result = f"the other node could not be notified: {trouble}" if trouble else "the other node was notified"
         context.journal.entry("clients", why=WHY, result=result, severity=WARNING if trouble else INFO)
 
 

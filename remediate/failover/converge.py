@@ -1,4 +1,4 @@
-"""converge: bring this node to what CARP says. Always right to call, twice as well as once, by whomever.
+"""converge: bring this node to the state that CARP calls for. Always right to call, twice as well as once, by whomever.
 
 It reads what is there now, plans, carries out, looks again, until there is nothing left to do. Killed anywhere and run
 again it finishes, because it starts from what is there and not from what it remembers. One runs at a time; an event
@@ -62,7 +62,7 @@ LOCK = "converge"
 PART_LASTS = 120.0
 """Seconds that a call waits for such a one: a demotion in which commands hang (`filesystems`, `services`)."""
 ROUNDS = 12
-"""Plans that one call carries out at most: CARP that changes all the time is not run after for ever."""
+"""Plans that one call carries out at most: CARP that changes all the time is not run after forever."""
 
 
 class Result(enum.Enum):
@@ -71,17 +71,17 @@ class Result(enum.Enum):
     IN_PLACE = 0
     """Nothing was left to do."""
     REFUSED = 1
-    """The node is not where CARP wants it, and why is said."""
+    """The node is not where CARP wants it, and the reason is reported."""
     NOT_SEEN = exits.UNAVAILABLE
     """The node could not be looked at (EX_UNAVAILABLE of sysexits(3)); this and the next too say why."""
     NOT_KEPT = exits.CANNOT_KEEP
-    """What was seen could not be written down, or what is remembered not be read (EX_CANTCREAT)."""
+    """What was seen could not be recorded, or what is remembered not be read (EX_CANTCREAT)."""
     BUSY = exits.BUSY
     """Another one runs and takes it up (EX_TEMPFAIL of sysexits(3))."""
 
 
 class Outcome(NamedTuple):
-    """What became of it: how many steps were done, and sentences for a human."""
+    """What became of it: how many steps were done, and sentences for an operator."""
 
     result: Result
     steps: int
@@ -204,7 +204,7 @@ class Run:
             except ProbeError as error:
                 with suppress(ProbeError, StateError):
                     mastership.note(self.context)  # how long the other node was MASTER is known by looks alone
-                return self.ends(Result.NOT_SEEN, (f"the node could not be looked at: {error}",), CRIT)
+                return self.ends(Result.NOT_SEEN, (f"the node could not be read: {error}",), CRIT)
             self.seq = seen.seq
             seen = record(self.context, seen)
             replicas.note(self.context, seen, telling, again=self.request.again)
@@ -321,7 +321,7 @@ class Run:
         """A marker that says that this copy loses was void, or it would not have been promoted. Raises StateNotKept."""
         found = marker.present(self.context.store, name)
         if found is not None and found.losing is not False:
-            end_split_brain(self.context, name, "the other copy was created anew, and this one is served")
+            end_split_brain(self.context, name, "the other copy was recreated, and this one is served")
 
     def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
@@ -348,7 +348,7 @@ class Run:
             if able:
                 failures.note_given_away(store, now)
         except StateError as error:
-            return why, f"that the promotion failed could not be written down, so it is not tried again: {error}"
+            return why, f"that the promotion failed could not be recorded, so it is not tried again: {error}"
         if able:
             self._hold_back({Reason(Why.FAILED)}, seen)
             return (why, "the address was given away, the other node could take it")
@@ -359,7 +359,7 @@ class Run:
         try:
             seen = record(self.context, observe(self.context, self.request.leaving))
         except ProbeError as error:
-            return (f"the node could not be looked at: {error}",)
+            return (f"the node could not be read: {error}",)
         facts = seen.facts
         decisions = plan(facts.node, facts.resources, self.context.config.failover).decisions
         decisions |= dict.fromkeys(names, Decision(to, UNDONE))
@@ -412,7 +412,7 @@ class Run:
         return ()
 
     def begins(self, seen: Seen, made: Plan) -> None:
-        """Write down what is going to be done, and why."""
+        """Record what is going to be done, and why."""
         known_bug.note(self.context, self._going_up(seen, made), self.id)
         for number, (name, decision) in enumerate(made.decisions.items()):
             state, said = seen.facts.resources[name], seen.facts.said[name]
@@ -430,7 +430,7 @@ class Run:
             silence.end(self.context)
 
     def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
-        """Write down how it ended, where that is news."""
+        """Record how it ended, where that is news."""
         self._let_ports_answer()
         known = refusals.same(self.context.store, said)
         if not self.request.promote and known:
@@ -449,7 +449,7 @@ _LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, IN
 DRIFT = Rule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
              lambda state, node, policy: False, refuses=Why.DRIFT)  # fmt: skip
 NOT_ASKED = Rule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
-UNDONE = Rule("undone", "a promotion has failed and is taken back", Target.STANDBY, lambda state, node, policy: False)
+UNDONE = Rule("undone", "a promotion has failed and is rolled back", Target.STANDBY, lambda state, node, policy: False)
 
 
 def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
@@ -474,7 +474,7 @@ def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
 
 
 def _accepting(context: Context) -> Context:
-    """The same context under a policy that a human gave for this once."""
+    """The same context under a policy that an operator gave for this once."""
     policy = context.config.failover._replace(promote_stale=True)
     return context._replace(config=context.config._replace(failover=policy))
 

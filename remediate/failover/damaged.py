@@ -1,4 +1,4 @@
-"""Whether a write failed on this node's copy: looked for at every look at the node, and written down before a worker
+"""Whether a write failed on this node's copy: looked for at every look at the node, and recorded before a worker
 of hastd ends, whose counters end with it.
 
 `state.damage` says what ends it again, `probes.damage` what proves it. A read that failed damages nothing here: the
@@ -48,7 +48,7 @@ def look(context: Context, node: Node, found: Resource, kept: Ledger) -> Look:
 
 
 def _are_of_this_copy(kept: Ledger) -> bool:
-    """Whether the worker that counts has begun after the copy was made anew: one that runs while the copy is created
+    """Whether the worker that counts has begun after the copy was recreated: one that runs while the copy is created
     goes on (freebsd-facts: create-asks-nobody), until the next connection."""
     return kept.damage is None or kept.damage.anew is not Anew.BLANK
 
@@ -74,7 +74,7 @@ def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: lis
 
 
 def at_an_event(context: Context, found: Resource) -> str:
-    """Look and write down, for an event of hastd: what has become known now. Raises nothing."""
+    """Look and record, for an event of hastd: what has become known now. Raises nothing."""
     failed, done_with = look(context, context.here.node(), found, own_copy.known(context, found.name))
     if done_with is not None:
         log_lines.note(context, found.name, done_with)
@@ -86,7 +86,7 @@ def at_an_event(context: Context, found: Resource) -> str:
 
 
 def declare_sound(context: Context, name: str, who: str) -> None:
-    """A human says that this copy is sound. Raises StepFailed where the worker that runs still counts failed writes,
+    """An operator says that this copy is sound. Raises StepFailed where the running worker still counts failed writes,
     which would say the same again, and StateError, ProbeError."""
     with suppress(hast.NoState):
         found = hast.resource(context.here.node(), name)
@@ -99,12 +99,12 @@ def declare_sound(context: Context, name: str, who: str) -> None:
 
 
 def note(context: Context, name: str, role: Role, says: str) -> None:
-    """Write down that a write has failed, or how far a damaged copy has been made anew. Raises StateNotKept."""
+    """Record that a write has failed, or how far a damaged copy has been recreated. Raises StateNotKept."""
     now, by = context.timing.wall(), context.journal.node_name
     if says:
         before, _ = own_copy.record(context, name, Event.WRITE_FAILED, now, by, says)
         if before.damage is None or before.damage.anew is not Anew.NO:
-            result = "this copy is damaged until it is made anew: hastctl create, and a synchronisation"
+            result = "this copy is damaged until it is recreated: hastctl create, and a synchronisation"
             context.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
     known = own_copy.known(context, name).damage
     if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:

@@ -1,4 +1,4 @@
-"""A CARP event as devd(8) tells of it: written down at once, by a hook that devd waits for.
+"""A CARP event as devd(8) tells of it: recorded at once, by a hook that devd waits for.
 
 So it stands apart from what arrives from hastd (`arrival`), and imports little: most of such a hook's time is Python's
 start.

@@ -21,7 +21,7 @@ FSTYP, FSCK, GELI = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/geli"
 ATTACHES = 30.0
 """Seconds for geli(8): with a key file and no passphrase nothing is computed that takes longer."""
 ENDS_LEFT = "`geom gate list` says its unit, `ggatel destroy -f -u UNIT`"
-"""How a human ends the device that a killed worker has left (docs/compatibility.md)."""
+"""How an operator ends the device that a killed worker has left (docs/compatibility.md)."""
 EVERY = 0.05
 """Seconds between two looks whether a device is there."""
 ELI = ".eli"

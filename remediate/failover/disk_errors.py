@@ -2,7 +2,7 @@
 
 It reads the old block back itself (freebsd-facts: one-good-write-is-enough), and what it still writes lands on one disk
 only. So it is a planned move like any other, with a clean unmount, to a copy that is connected, complete and not
-damaged; where there is none, nothing moves and a human is told why. Then the damaged copy waits to be made anew
+damaged; where there is none, nothing moves and an operator is told why. Then the damaged copy waits to be recreated
 (`state.damage`), and no failback goes to it. A move that has begun and failed is not begun again for the same damage.
 """
 

@@ -14,4 +14,4 @@ class NotYet(StepFailed):
 
 
 class Superseded(Exception):
-    """What was planned is not wanted any more: CARP, or a human, has said something else meanwhile."""
+    """What was planned is not wanted any more: CARP, or an operator, has said something else meanwhile."""

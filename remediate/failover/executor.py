@@ -1,7 +1,7 @@
 """A plan, carried out: the tracks of a stage together, each step looked at for its effect, and all of it journalled.
 
-Before each step the node is looked at again: where CARP or a human has said something else meanwhile, what is left of
-the plan is dropped (Superseded), and `converge` plans anew from what is there then.
+Before each step the node is looked at again: where CARP or an operator has said something else meanwhile, what is left
+of the plan is dropped (Superseded), and `converge` plans anew from what is there then.
 """
 
 from __future__ import annotations
@@ -382,7 +382,8 @@ class Executor:
         return self.seen.facts.resources[name].carp is CarpState.MASTER
 
     def _await_peer(self, place: Place) -> str:
-        """Wait until the other node has let go; give up when CARP changes meanwhile, or hastd dies here."""
+        """Wait until the other node has released the resource; give up when CARP changes meanwhile, or hastd dies
+        here."""
         step = Step(Do.AWAIT_PEER, place.name)
         longest = self.context.config.failover.let_go
         ends = self.context.timing.now() + longest
@@ -394,7 +395,7 @@ class Executor:
             if last.peer in (Peer.LET_GO, Peer.GONE):
                 return last.says
             if self.context.timing.now() >= ends:
-                raise NotYet(f"the other node has not let go within {longest:g} s: {last.says}")
+                raise NotYet(f"the other node has not released the resource within {longest:g} s: {last.says}")
             peer.await_news(self.context, place)
 
     def _settle(self, place: Place) -> str:
@@ -412,7 +413,7 @@ class Executor:
         if seconds > LONG:
             self._await_peer(place)  # it may have been promoted meanwhile
         young = self.seen.facts.uptime < self.context.config.failover.boot_window
-        return f"{seconds:.1f} s more" + (", as the node was booted a short while ago" if young else "")
+        return f"{seconds:.1f} s more" + (", as the node was booted recently" if young else "")
 
 
 def show(plan: Plan, places: dict[str, Place]) -> list[str]:

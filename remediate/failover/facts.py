@@ -70,9 +70,9 @@ class ResourceState(NamedTuple):
     unopenable: bool = False
     """It could not be opened on this node."""
     no_copy: bool = False
-    """The disk of this node has no metadata: whatever a human accepts, there is nothing that hastd could serve."""
+    """The disk of this node has no metadata: whatever an operator accepts, there is nothing that hastd could serve."""
     damaged: bool = False
-    """A write failed on this copy, and it was not made anew since; and nobody has accepted that."""
+    """A write failed on this copy, and it was not recreated since; and nobody has accepted that."""
     pool: Pool = Pool.WELL
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
@@ -109,10 +109,10 @@ class NodeState(NamedTuple):
     """Which of the configured other services run."""
     maintenance: bool
     blocked: bool
-    """Two promotions have failed: nothing is done until a human says so."""
+    """Two promotions have failed: nothing is done until an operator says so."""
     leaving: Leaving
     rejected: frozenset[str] = frozenset()
-    """Addresses of the other node that a route of ours may reject; one that is left keeps the nodes apart for ever."""
+    """Addresses of the other node that a route of ours may reject; one that is left keeps the nodes apart forever."""
     cannot_be_primary: bool = False
     """hastd was seen not to work as primary, and is still the same one (`known_bug`)."""
 

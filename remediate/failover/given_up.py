@@ -3,8 +3,8 @@
 `hastctl create` leaves metadata without a resource ID (sbin/hastctl/hastctl.c, create_one()), and only a primary gives
 one (sbin/hastd/primary.c, init_resuid()): so a dump shows it. A copy that was given up itself holds nothing, and only
 has to follow. Where it was the other one, and that is marked as the losing side too, neither node had the clients when
-the split-brain was found, and a human has chosen (docs/recovery.md). Otherwise the other one may have had them, and may
-have been wiped by mistake: then this one is served on a human's word only.
+the split-brain was found, and an operator has chosen (docs/recovery.md). Otherwise the other one may have had them, and
+may have been wiped by mistake: then this one is served on an operator's word only.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from remediate.state import marker
 
 LATELY = 20.0
 """Seconds: hastd finds a split-brain anew every 10 s (primary.c, HAST_KEEPALIVE)."""
-ONLY = "this copy is or may be the losing one of a split-brain, and the other one was created anew since"
+ONLY = "this copy is or may be the losing one of a split-brain, and the other one was recreated since"
 
 
 def given_up(context: Context, name: str) -> str | None:
-    """None where neither copy is known to have been given up. Otherwise why a human has to say that this one is to be
-    served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and is
-    not looked at. Raises nothing."""
+    """None where neither copy is known to have been given up. Otherwise why an operator has to say that this one is to
+    be served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and
+    is not looked at. Raises nothing."""
     found = marker.present(context.store, name)
     if found is not None and abs(context.timing.wall() - found.last) <= LATELY:
         return None

@@ -2,14 +2,14 @@
 
 Holding back does that wherever the other node is held back less. Where that is demoted by 240 itself, such as by
 another CARP interface that is down, both sums are at the clamp of ip_carp.c, and nobody preempts: the unfit node would
-stay MASTER for ever, and the good one had given up its service for nothing.
+stay MASTER forever, and the good one had given up its service for nothing.
 
 A MASTER whose hastd does not run is such a one too (`demotion_reasons.GIVES_BACK`).
 
 It is done once within `failover.window`, and not for a node that calls itself unfit too: so two nodes never throw the
 address at each other. Within it, it is done again only after the other node has served since, or was held back by
-failed promotions or by maintenance since, which has ended: by a human (`hastwatch clear`), or after a time of its own.
-"""
+failed promotions or by maintenance since, which has ended: by an operator (`hastwatch clear`), or after a time of its
+own."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _has_served_since(context: Context, name: str, at: float) -> bool:
 
 
 def _note_unfit(context: Context) -> None:
-    """The node that the address was given back to is held back until a human ends that. Raises StateError."""
+    """The node that the address was given back to is held back until an operator ends that. Raises StateError."""
     before = context.store.read(NAME)
     if before and before.get("was_unfit") is not True:
         context.store.write(NAME, {**before, "was_unfit": True})

@@ -35,7 +35,7 @@ class Rule(NamedTuple):
     target: Target
     fits: Callable[[ResourceState, NodeState, Failover], bool]
     refuses: Why | None = None
-    """The node is MASTER and is not promoted: clients have no service here, and a human wants to know. Why it holds
+    """The node is MASTER and is not promoted: clients have no service here, and an operator wants to know. Why it holds
     itself back in CARP."""
 
 
@@ -58,7 +58,7 @@ RULES = (
          lambda state, node, policy: node.leaving is Leaving.GOES_DOWN),
     Rule("maintenance", "maintenance: automatic action is suspended", Target.AS_IT_IS,
          lambda state, node, policy: node.maintenance),
-    Rule("blocked", "promotions have failed before: nothing is done until a human has looked", Target.AS_IT_IS,
+    Rule("blocked", "promotions have failed before: nothing is done until an operator has looked", Target.AS_IT_IS,
          lambda state, node, policy: node.blocked),
     CARP_UNKNOWN,
     Rule("wrong-mount", "what is mounted at the mount point is not the resource's, or not known to be", Target.AS_IT_IS,
@@ -71,7 +71,7 @@ RULES = (
          lambda state, node, policy: state.role is HastRole.DOWN, refuses=Why.DOWN),
     Rule("hastd-stuck", "hastd does not say which role the resource has", Target.AS_IT_IS,
          lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state), refuses=Why.ROLE_NOT_KNOWN),
-    Rule("read-only", "mounted read-only, by a human or after an error of the disk", Target.AS_IT_IS,
+    Rule("read-only", "mounted read-only, by an operator or after an error of the disk", Target.AS_IT_IS,
          lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=Why.READ_ONLY),
     Rule("leaving", "this node gives its service away", Target.STANDBY,
          lambda state, node, policy: node.leaving is Leaving.MOVES),

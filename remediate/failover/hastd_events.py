@@ -1,4 +1,4 @@
-"""What arrives from devd and hastd: written down at once, and what has to be done about it.
+"""What arrives from devd and hastd: recorded at once, and what has to be done about it.
 
 Both daemons call a program and the arguments only say "look now": devd(8) waits for it, hastd runs several at once in
 no order. So an arrival takes milliseconds, and says whether a convergence has to follow.
@@ -101,7 +101,7 @@ def _await_word(context: Context, name: str, at: float) -> None:
 
 def _role(context: Context, name: str, said: str, at: float) -> str:
     """A change of the role says "look now": by the time that this is done another one may have followed, and what was
-    written down of that must stay. What hastd said counts where it does not answer."""
+    recorded of that must stay. What hastd said counts where it does not answer."""
     try:
         resource = hast.resource(context.here.node(), name)
         now = resource.role.value
@@ -138,8 +138,8 @@ def told(context: Context, name: str, copy: Copy, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
     if own_copy.known(context, name).role == Role.PRIMARY.value and not _is_secondary(context, name):
-        context.journal.entry("ledger", resource=name, why=f"{by} told that this copy is {copy.value}",
-                              result="not written down: this node is primary itself", severity=WARNING)  # fmt: skip
+        context.journal.entry("ledger", resource=name, why=f"{by} reported that this copy is {copy.value}",
+                              result="not recorded: this node is primary itself", severity=WARNING)  # fmt: skip
         return ""
     event = Event.TOLD_COMPLETE if copy is Copy.COMPLETE else Event.TOLD_INCOMPLETE
     before, now = own_copy.record(context, name, event, context.timing.wall(), by)
@@ -200,7 +200,7 @@ def _look_at_carp(context: Context, name: str) -> None:
         mastership.note(context)
     except (ProbeError, StateError) as error:
         context.journal.entry("ledger", resource=name, why="no primary is connected", severity=WARNING,
-                              result=f"CARP was not looked at: {error}")  # fmt: skip
+                              result=f"CARP was not read: {error}")  # fmt: skip
 
 
 def _about_the_copies(context: Context, resource: hast.Resource, event: Event, at: float, telling: PeerNotice) -> None:

@@ -2,10 +2,10 @@
 
 A planned move is refused. A promotion that CARP asks for is tried once all the same, as there is nothing to lose, and
 says what is to be expected. Where its device does not come, while the worker lives and is connected to nobody, it is
-named, and written down with the kernel and the hastd that it was seen of (`checks.probes.as_primary`): it is not tried
-again until a human says so (`hastwatch clear`), or one of the two is another one. Where the other node is known to be
-gone it is tried all the same: connections to it are rejected then (`peer_route`), so hastd hands none over (`hastd.c
-connection_migrate()`), and the device comes. That a primary works is written down too: it has its device, and is
+named, and recorded with the kernel and the hastd that it was seen of (`checks.probes.as_primary`): it is not tried
+again until an operator says so (`hastwatch clear`), or one of the two is another one. Where the other node is known to
+be gone it is tried all the same: connections to it are rejected then (`peer_route`), so hastd hands none over (`hastd.c
+connection_migrate()`), and the device comes. That a primary works is recorded too: it has its device, and is
 connected, so it has received a connection.
 """
 
@@ -99,7 +99,7 @@ def refuse(context: Context, node: Node) -> None:
 
 
 def note(context: Context, names: list[str], run: str) -> None:
-    """Before a promotion: write down what is to be expected of it."""
+    """Before a promotion: record what is to be expected of it."""
     said = here(context) if names else ""
     if said:
         context.journal.entry("known-bug", resource=", ".join(names), result=said, run=run, severity=CRIT)
@@ -118,19 +118,19 @@ def is_why(context: Context, name: str) -> bool:
 
 
 def note_seen(context: Context, works: bool, how: str) -> str:
-    """Write down what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
+    """Record what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
     try:
         seen = Seen(works, how, context.timing.wall(), _facts(context).known_as)
         context.store.write(as_primary.NAME, as_primary.to_values(seen))
     except (ProbeError, StateError) as error:
-        context.journal.entry("as-primary", result=f"{how}; not written down: {error}", severity=WARNING)
+        context.journal.entry("as-primary", result=f"{how}; not recorded: {error}", severity=WARNING)
         return str(error)
     context.journal.entry("as-primary", result=how, severity=INFO if works else CRIT)
     return ""
 
 
 def note_works(context: Context, resources: Iterable[Resource]) -> None:
-    """Write down, once, that a primary of this node works, where its release is one of which that is to be known.
+    """Record, once, that a primary of this node works, where its release is one of which that is to be known.
     Raises nothing."""
     connected = [each for each in resources if each.role is Role.PRIMARY and each.status is Status.COMPLETE]
     machine = context.here.machine
@@ -154,7 +154,7 @@ def _facts(context: Context) -> Facts:
 
 
 def _kept(context: Context) -> Seen | None:
-    """What was seen and written down; nothing where that cannot be read."""
+    """What was seen and recorded; nothing where that cannot be read."""
     try:
         return as_primary.from_values(context.store.read(as_primary.NAME))
     except (StateUnreadable, NotUnderstood):

@@ -34,7 +34,7 @@ ASK = 15.0
 """Seconds for all that the other node is asked: a call of ssh(1) may take 1.15 (freebsd-facts: costs-of-ssh), and
 nobody is served meanwhile anyway."""
 ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reason(Why.CANNOT_BE_PRIMARY)})
-"""Reasons of a node that is unfit until a human ends it, or its time is over."""
+"""Reasons of a node that is unfit until an operator ends it, or its time is over."""
 
 
 def look(

@@ -34,9 +34,9 @@ def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> Look:
 
 
 def record(store: Store, seen: Look) -> None:
-    """Write down what a look at CARP saw. Raises StateNotKept where a vhid is newly MASTER: where that cannot be
-    written down, what the other node told of this copy was not either, and nothing is promoted. Otherwise what cannot
-    be written down is not known later, and nothing here depends on it. In a boot that has no mark nothing is written:
+    """Record what a look at CARP saw. Raises StateNotKept where a vhid is newly MASTER: where that cannot be
+    recorded, what the other node told of this copy was not either, and nothing is promoted. Otherwise what cannot
+    be recorded is not known later, and nothing here depends on it. In a boot that has no mark nothing is written:
     no look would ever find the note of the one before."""
     if not seen.boot_id:
         return

@@ -1,6 +1,6 @@
 """Whether this node's copy is proven to be the newest after a boot: this node was the last one that wrote.
 
-It is written down while it is so: this node is primary, the other one is not connected, and hastd has written what that
+It is recorded while it is so: this node is primary, the other one is not connected, and hastd has written what that
 one lacks. The note has the counters of this node's disk, because a synchronisation that is completed changes them
 (sbin/hastd/primary.c, sync_thread()) even where nobody heard of it. A connection that is seen in any other way voids
 it, and so does another node that is heard to be MASTER while this one is still primary.
@@ -23,7 +23,7 @@ NAME = "newest.json"
 
 
 def note(context: Context, states: Mapping[str, ResourceState], resources: Mapping[str, Resource]) -> None:
-    """Write down what a look at the node shows of its copies. Raises nothing: what cannot be written down is not known
+    """Record what a look at the node shows of its copies. Raises nothing: what cannot be recorded is not known
     after a boot."""
     for name, resource in resources.items():
         given_way = resource.role is Role.PRIMARY and states[name].carp is CarpState.BACKUP
@@ -34,7 +34,7 @@ def note(context: Context, states: Mapping[str, ResourceState], resources: Mappi
 
 
 def look(context: Context, name: str) -> None:
-    """The same, by a look at the resource; where hastd gives no answer nothing is written down. Raises nothing."""
+    """The same, by a look at the resource; where hastd gives no answer nothing is recorded. Raises nothing."""
     try:
         note_alone(context, hast.resource(context.here.node(), name))
     except (hast.NoState, ProbeError):
@@ -49,7 +49,7 @@ def note_alone(context: Context, resource: Resource) -> None:
 
 def void(context: Context, name: str) -> None:
     """The nodes are connected, or another one is MASTER: from now on the other copy may become the newest. Raises
-    nothing; where it cannot be written down, the counters tell of a synchronisation."""
+    nothing; where it cannot be recorded, the counters tell of a synchronisation."""
     _change(context, name, None)
 
 

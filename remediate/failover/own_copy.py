@@ -1,6 +1,6 @@
 """What is known in this boot of this node's own copy, and what becomes known of it.
 
-What was written down in another boot counts as after a start of hastd (`ledger.in_boot`), also where nobody could write
+What was recorded in another boot counts as after a start of hastd (`ledger.in_boot`), also where nobody could write
 down that it was started: the state directory may have been read-only then.
 """
 
@@ -23,5 +23,5 @@ def known(context: Context, name: str) -> Ledger:
 
 
 def record(context: Context, name: str, event: Event, at: float, by: str, says: str = "") -> tuple[Ledger, Ledger]:
-    """Write down what became known; what was known before and is after. Raises StateNotKept."""
+    """Record what became known; what was known before and is after. Raises StateNotKept."""
     return ledger.record(context.store, name, event, at, by, this_boot(context), says)

@@ -73,13 +73,13 @@ class PeerNotice:
             context.journal.entry("told", result=f"not written: {error}", severity=WARNING)
         for name in changed:
             result = f"the other node's copy is {copies[name].value}"
-            result += f"; it could not be told: {trouble}" if trouble else ""
+            result += f"; it could not be notified: {trouble}" if trouble else ""
             context.journal.entry("told", resource=name, result=result, severity=severity)
         return untold
 
 
 def told(context: Context) -> Values:
-    """What the other node was told last of each copy."""
+    """What the other node was notified last of each copy."""
     try:
         return context.store.read(TOLD)
     except StateError:

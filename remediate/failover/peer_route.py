@@ -7,7 +7,7 @@ host route of RTF_REJECT the kernel drops the first segment and connect(2) fails
 sys/net/if_loop.c, looutput(), in IPv6 from sys/netinet6/in6_src.c, in6_selectif(), which tcp_output() hands on in state
 SYN_SENT.
 
-As long as the route stands the nodes are never connected. So what is rejected is written down before the route is
+As long as the route stands the nodes are never connected. So what is rejected is recorded before the route is
 added, and whoever comes next removes what is left: every convergence looks at the note, and at the routes themselves
 where that cannot be read or the nodes are not connected. A route of ours has a flag of its own (`checks.probes.route`),
 and none of an administrator's is ever touched: the kernel refuses to add one where there is a host route
@@ -101,9 +101,9 @@ def _noted(store: Store) -> frozenset[str]:
         return frozenset()
     addresses = values.get("addresses")
     if values.get("version") != 1 or not isinstance(addresses, list):
-        raise StateUnreadable(NAME, "it is no note of version 1")
+        raise StateUnreadable(NAME, "it is not a record of version 1")
     if not all(route.address_of(str(each)) == each for each in addresses):
-        raise StateUnreadable(NAME, "it notes what is no address")
+        raise StateUnreadable(NAME, "it notes what is not an address")
     return frozenset(map(str, addresses))
 
 

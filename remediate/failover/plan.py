@@ -3,12 +3,12 @@
 Invariants, tested by enumerating all states (`tests/failover/test_plan.py`):
 
 * a file system is looked at only once the device is there, whoever has taken the role;
-* the role primary is taken only as CARP MASTER, believed, and after the other node has let go or is known to be gone;
-* NFS is started only when everything that is to be served here is mounted, and stopped before anything is unmounted;
-* a file system is unmounted cleanly before the role is given up: that loses nothing that was acknowledged. Only where
-  it is proven that the other order saves a split-brain (`parting`) the role goes first, so that localcnt does not rise;
-* a node that shuts down stops serving and unmounts everything, whatever else is so: hastd's stop would take the device
-  away under the mount;
+* the role primary is taken only as CARP MASTER, believed, and after the other node has released the resource or is
+known to be gone; * NFS is started only when everything that is to be served here is mounted, and stopped before
+anything is unmounted; * a file system is unmounted cleanly before the role is given up: that loses nothing that was
+  acknowledged. Only where it is proven that the other order saves a split-brain (`parting`) the role goes first, so
+that localcnt does not rise; * a node that shuts down stops serving and unmounts everything, whatever else is so:
+  hastd's stop would take the device away under the mount;
 * a suspended ZFS pool can neither be unmounted nor exported (zfs_vfsops.c, zfs_umount(), and spa.c,
   spa_export_common(), wait for the device), and what waits for it cannot be killed: of such a resource only the role is
   given up, before anything else that may hang;
@@ -119,7 +119,8 @@ def arranged(
 
 def _rejected(tracks: Mapping[str, Track], resources: Mapping[str, ResourceState]) -> frozenset[str]:
     """The other node's addresses that are to be rejected while roles are taken: where the other node is gone, or is
-    awaited and may turn out to be (`executor` looks). Not beside a resource of which it says that it has let go."""
+    awaited and may turn out to be (`executor` looks). Not beside a resource that it says it has
+    released."""
     taken = [resources[name] for name, track in tracks.items() if Step(Do.BECOME_PRIMARY, name) in track]
     if any(state.peer in (Peer.LET_GO, Peer.HOLDS) for state in taken):
         return frozenset()

@@ -1,6 +1,6 @@
-"""What a look at the node has shown is written down, before anything is done about it.
+"""What a look at the node has shown is recorded, before anything is done about it.
 
-Nothing that makes the system safer waits for that: what cannot be written down only keeps this node from promoting.
+Nothing that makes the system safer waits for that: what cannot be recorded only keeps this node from promoting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from remediate.state.store import StateNotKept
 
 
 def record(context: Context, seen: Seen) -> Seen:
-    """Write down what was seen; what counts then. It is another one only where something cannot be written down. Raises
+    """Record what was seen; what counts then. It is another one only where something cannot be recorded. Raises
     nothing."""
     for name, logs in seen.logs.items():
         log_lines.note(context, name, logs)
@@ -27,7 +27,7 @@ def record(context: Context, seen: Seen) -> Seen:
 
 
 def unwritable(context: Context) -> str:
-    """Why nothing can be written down now; empty where it can. Raises nothing."""
+    """Why nothing can be recorded now; empty where it can. Raises nothing."""
     try:
         context.store.refuse_unwritable()
     except StateNotKept as error:
@@ -37,7 +37,7 @@ def unwritable(context: Context) -> str:
 
 def _not_kept(context: Context, seen: Seen) -> str:
     """Why what speaks against a promotion may be missing: where one waits that nothing else speaks against, it is tried
-    whether something can be written down."""
+    whether something can be recorded."""
     try:
         mastership.record(context.store, seen.carp)
     except StateNotKept as error:

@@ -1,4 +1,4 @@
-"""Whether what this node should remember can be read, and as far as can be seen without writing, be written down.
+"""Whether what this node should remember can be read, and as far as can be seen without writing, be recorded.
 
 Where not, nothing is promoted: what speaks against it may be just what is missing. Nothing else waits for it: a node
 that must not serve stops, whatever its state directory is like.

@@ -21,7 +21,7 @@ class StateThere(Store):
     def read(self, name: str) -> Values:
         """As Store does. Raises StateUnreadable."""
         if not re.fullmatch(NAME, name):
-            raise StateUnreadable(repr(name), "it is no name of a file of ours")
+            raise StateUnreadable(repr(name), "it is not the name of a state file")
         import json
 
         try:
@@ -31,9 +31,9 @@ class StateThere(Store):
         except ProbeError as error:
             raise StateUnreadable(name, str(error)) from None
         except (ValueError, RecursionError):
-            raise StateUnreadable(name, "it is no JSON") from None
+            raise StateUnreadable(name, "it is invalid JSON") from None
         if not isinstance(values, dict) or not values:
-            raise StateUnreadable(name, "it is no JSON object, or an empty one")
+            raise StateUnreadable(name, "it is not a JSON object, or an empty one")
         return values
 
     def ready(self) -> None:

@@ -19,7 +19,7 @@ from remediate.state.store import StateError
 
 
 def note(context: Context, seen: Seen, telling: PeerNotice, again: bool = False) -> None:
-    """Write down what this look at the node showed, and what the other node is to be told of its copy; `again`: even
+    """Record what this look at the node showed, and what the other node is to be told of its copy; `again`: even
     where it was told the same before. Raises nothing: what cannot be kept is journalled."""
     for name, state in seen.facts.resources.items():
         if state.role is HastRole.DOWN:
@@ -64,8 +64,8 @@ def _note_behind(context: Context, name: str, by: str) -> None:
 
 
 def write_down(context: Context, name: str, event: Event, at: float, by: str) -> None:
-    """Write down what became known. Raises nothing: what has to be done about it does not wait for the note, and while
-    nothing can be written down nothing is promoted."""
+    """Record what became known. Raises nothing: what has to be done about it does not wait for the note, and while
+    nothing can be recorded nothing is promoted."""
     try:
         own_copy.record(context, name, event, at, by)
     except StateError as error:

@@ -124,7 +124,7 @@ def give(context: Context, place: Place, role: Role) -> None:
     """Order hastd to take a role. Raises StepFailed, ProbeError."""
     done = context.here.act(order(place, role), TAKES)
     if done.status != 0:
-        raise StepFailed(f"`{' '.join(done.argv[-4:])}` ends with {done.status}: {done.words}")
+        raise StepFailed(f"`{' '.join(done.argv[-4:])}` exits with {done.status}: {done.words}")
 
 
 def _role(context: Context, place: Place) -> Role:

@@ -191,7 +191,7 @@ def _service(context: Context, name: str, verb: str) -> None:
 
 
 def _failed(name: str, verb: str, done: Completed) -> str:
-    return f"`service {name} {verb}` ends with {done.status}: {done.words}"
+    return f"`service {name} {verb}` exits with {done.status}: {done.words}"
 
 
 def _is_so_already(context: Context, name: str, verb: str) -> bool:

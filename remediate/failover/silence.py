@@ -5,8 +5,8 @@ about 3, Linux 3 and doubling: XS_TCP_INIT_REEST_TO). One whose segment is dropp
 goes on as soon as nfsd is there, or is woken (`tickle`; freebsd-facts: closed-port-costs-seconds).
 
 The setting is net.inet.tcp.blackhole, which concerns every closed port of the node, so it holds for as long as a
-transition and no longer. The value to be restored is written down before, and every convergence ends with restoring it,
-whoever set it: one that is killed is made good by the next, every minute by cron(8). What is written down is of one
+transition and no longer. The value to be restored is recorded before, and every convergence ends with restoring it,
+whoever set it: one that is killed is made good by the next, every minute by cron(8). What is recorded is of one
 boot; a boot restores the value itself.
 
 What it does not keep from clients is the FIN of the connections that nfsd closes as it ends (sys/rpc/svc.c,
@@ -80,12 +80,12 @@ def lines() -> list[str]:
 
 
 def kept(store: Store) -> Silence | None:
-    """What is written down; None where nothing is to be restored. Raises StateUnreadable."""
+    """What is recorded; None where nothing is to be restored. Raises StateUnreadable."""
     values = store.read(NAME)
     try:
         return from_values(values) if values else None
     except NotUnderstood:
-        raise StateUnreadable(NAME, "it is no record of version 1") from None
+        raise StateUnreadable(NAME, "it is not a record of version 1") from None
 
 
 def _begun(kept: object, value: int, boot: str, now: float) -> Silence:
@@ -128,4 +128,4 @@ def _set(context: Context, value: int) -> None:
         return
     done = context.here.act((SYSCTL, f"{OID}={value}"), SETS)
     if done.status != 0 or not re.search(rf"-> {value}\s*$", done.stdout):
-        raise StepFailed(f"`sysctl {OID}={value}` ends with {done.status}: {done.words or done.stdout.strip()}")
+        raise StepFailed(f"`sysctl {OID}={value}` exits with {done.status}: {done.words or done.stdout.strip()}")

@@ -123,7 +123,7 @@ def _nothing_mounted(node: NodeStatus) -> bool:
 
 NODE_RULES = (
     NodeRule(Level.WRONG, "{node} does not answer", lambda node: bool(node.trouble)),
-    NodeRule(Level.WRONG, "{node} does nothing by itself any more: promotions have failed",
+    NodeRule(Level.WRONG, "{node} takes no automatic action any more: promotions have failed",
              lambda node: bool(node.blocked)),
     NodeRule(Level.WRONG, "hastd is down on {node}", lambda node: node.hastd is False),
     NodeRule(Level.WRONG, "CARP is not loaded on {node}", lambda node: not node.carp_loaded),

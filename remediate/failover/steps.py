@@ -14,7 +14,7 @@ class Do(enum.Enum):
 
     SILENCE = "drop segments to closed ports until it is over: clients wait instead of being refused, and backing off"
     STOP_SERVING = "stop the other services and NFS, in reverse order: clients wait instead of getting errors"
-    AWAIT_PEER = "wait until the other node has let go of the resource, or is known not to be there"
+    AWAIT_PEER = "wait until the other node has released the resource, or is known to be gone"
     SETTLE = "wait until CARP has been MASTER long enough to be believed"
     REJECT_PEER = "let connections to the other node, which is gone, fail at once: the device would wait for them"
     BECOME_PRIMARY = "take the role primary, look that it stays, and wait for the device"
@@ -25,7 +25,7 @@ class Do(enum.Enum):
     UNPROTECT = "let the mount point be mounted on"
     MOUNT = "mount the file system, or import the pool"
     START_BASE = "start what NFS stands on"
-    START_SERVING = "start NFS, mountd anew after the mount, then the other services"
+    START_SERVING = "start NFS, with mountd restarted after the mount, then the other services"
     VERIFY = "look that clients are served at the service address: MNT and GETATTR, not the export list"
     WAKE = "wake the clients that still wait for an answer of the other node"
     UNMOUNT = "unmount cleanly, so that what is in buffers reaches the disks"

@@ -2,8 +2,8 @@
 
 Nothing is lost: the file system is unmounted cleanly while both are connected. It goes over a session (`handover`,
 `take_over`). Where the other node offers none, as an older hastwatch does, the address is given away first, so that the
-other node looks, settles and waits while this one unmounts; it is promoted when this node says that it has let go.
-"""
+other node looks, settles and waits while this one unmounts; it is promoted when this node says that it has released the
+resource."""
 
 from __future__ import annotations
 
@@ -136,9 +136,9 @@ def _ready(context: Context) -> tuple[Seen, list[str], Transport]:
 
 
 def _await_settled(context: Context, peer: Transport, trigger: str, watch: Callable[[str], None]) -> bool:
-    """A node that was booted a short while ago believes CARP late (`boot_window`, `boot_settle`): that time is waited
+    """A node that was booted recently believes CARP late (`boot_window`, `boot_settle`): that time is waited
     here, while clients are still served. Whether there was anything to wait for. Raises StepFailed where it is not over
-    then, because the node was booted again, and where that is not known."""
+    then, because the node was rebooted, and where that is not known."""
     window = context.config.failover.boot_window
 
     def left() -> float:
@@ -150,7 +150,7 @@ def _await_settled(context: Context, peer: Transport, trigger: str, watch: Calla
         seconds = left()
         if seconds <= 0:
             return False
-        says = f"the other node was booted a short while ago, and would promote late for {seconds:.0f} s more"
+        says = f"the other node was booted recently, and would promote late for {seconds:.0f} s more"
         watch(f"await-settled {seconds:.0f} s")
         context.journal.entry("switchover", why=trigger, result=f"waits, serving: {says}", severity=NOTICE)
         context.timing.until(lambda: left() <= 0, seconds + 1, LOOK_AGAIN)
@@ -158,7 +158,7 @@ def _await_settled(context: Context, peer: Transport, trigger: str, watch: Calla
     except ProbeError as error:
         raise StepFailed(f"how long ago the other node was booted is not known: {error}") from None
     if seconds > 0:
-        raise StepFailed(f"the other node was booted again, and would promote late for {seconds:.0f} s more")
+        raise StepFailed(f"the other node was rebooted, and would promote late for {seconds:.0f} s more")
     return True
 
 
@@ -192,7 +192,7 @@ def _refuse_unready(context: Context, seen: Seen, moving: list[str]) -> Transpor
     if not moving:
         raise StepFailed("nothing is served from this node: there is nothing to move")
     if context.peer is None:
-        raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
+        raise StepFailed("how to reach the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = context.peer.node()
         ledgers = [("cat", damage_record.PATH.format(name=name)) for name in moving]

@@ -2,7 +2,7 @@
 
 Everything slow comes before `ready`: the node is read, the rules of the failover are asked, what NFS stands on is
 started. From then on this process holds the lock of a convergence, so that devd's event is only noted. Between "yours"
-and "served" nobody is asked anything: the other node has said itself that it has let go.
+and "served" nobody is asked anything: the other node has said itself that it has released the resource.
 
 However the session ends, the lock is released and an ordinary convergence follows, which decides by CARP alone.
 """
@@ -160,7 +160,7 @@ class _Taking:
                 raise Refusal(Reason.NOT_STANDBY, f"CARP is not BACKUP for {name} here")
 
     def _as_master(self, seen: Seen) -> Seen:
-        """The same node when the address is here and the other one has let go."""
+        """The same node when the address is here and the other one has released the resource."""
         doubt = seen.facts.unsure or unwritable(self.context)
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
         for name in self.names:
@@ -240,7 +240,7 @@ class _Taking:
         raise Refusal(Reason.NOT_GIVEN, f"the other node has not given the service away within {GIVEN:g} s")
 
     def _note_clients(self, message: Message) -> None:
-        """Who is to be woken. What is no client, or cannot be written down, keeps nothing up."""
+        """Who is to be woken. What is not a client, or cannot be recorded, keeps nothing up."""
         try:
             for service, *words in message.clients:
                 clients.told(self.context, service, words)
@@ -248,7 +248,7 @@ class _Taking:
             _journal(self.context, self.trigger, f"not all clients of the other node are noted: {error}")
 
     def _refuse_other_request(self, seen: Seen) -> None:
-        """Raise Refusal where a human, or a shutdown, wants something else of this node now."""
+        """Raise Refusal where an operator, or a shutdown, wants something else of this node now."""
         try:
             Executor(self.context, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Do.BECOME_PRIMARY))
         except Superseded as newer:

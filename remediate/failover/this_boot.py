@@ -1,6 +1,6 @@
 """The mark of this boot, made by the first of ours that acts in it (`checks.probes.boot_time`).
 
-Where it can neither be read nor made it is empty, and each user takes that for the worst: what was written down is not
+Where it can neither be read nor made it is empty, and each user takes that for the worst: what was recorded is not
 known to be of this boot. So a vhid has been in its state since now, CARP is believed as late as after a boot, and our
 share in the demotion is raised to what is wanted but never lowered (`carp_demotion`).
 """

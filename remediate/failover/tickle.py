@@ -114,7 +114,7 @@ def wake_all(service: str, woken: Iterable[Client | str], timing: Timing, second
 def wake(service: str, clients: Iterable[Client], timing: Timing, seconds: float, port: int = NFS_PORT) -> Sent:
     """Send a tickle from the service address to every client, within so many seconds. What cannot be sent to one client
     keeps nothing from the others. Raises OSError where there is no raw socket to be had, or the address is not this
-    node's; ValueError where `service` is no address."""
+    node's; ValueError where `service` is not an address."""
     ends = timing.now() + seconds
     count, trouble = 0, ""
     family = socket.AF_INET6 if ipaddress.ip_address(service).version == 6 else socket.AF_INET

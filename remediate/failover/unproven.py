@@ -5,7 +5,7 @@ the other copy counts as incomplete from the loss of the connection on, whatever
 both were compared (`verification.proving`). What may be missing is read here at once: hastd keeps the extents that were
 written last in the map on its disk, and drops the oldest when others are written.
 
-Without a way to the other node nothing can be compared, nor told: then nothing is written down.
+Without a way to the other node nothing can be compared, nor told: then nothing is recorded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LATE = 30.0
 
 def lost(context: Context, name: str, at: float) -> None:
     """A worker of this node has lost the connection at `at` (seconds since 1970); on a standby that says nothing of the
-    other copy. Raises nothing: what cannot be written down is journalled."""
+    other copy. Raises nothing: what cannot be recorded is journalled."""
     if context.peer is None:
         return
     extents: frozenset[int] | None = None
@@ -50,7 +50,7 @@ def lost(context: Context, name: str, at: float) -> None:
     try:
         now = unproven.lost(context.store, name, at, extents, full)
     except StateError as error:
-        result = f"not written down: what the other copy may lack is not looked for: {error}"
+        result = f"not recorded: what the other copy may lack is not looked for: {error}"
         context.journal.entry("unproven", resource=name, result=result, severity=CRIT)
         return
     count = "every extent" if now.extents is None else say_count(len(now.extents), "extent")
@@ -103,7 +103,7 @@ def compared(context: Context, name: str, run: Verification) -> None:
 
 
 def connected(context: Context, name: str) -> None:
-    """The other node has connected: what differed is compared again. Its copy may have been made anew, or a new worker
+    """The other node has connected: what differed is compared again. Its copy may have been recreated, or a new worker
     of this node copy it. Raises nothing."""
     seen = known(context, name)
     if seen is not None and seen.differ:

@@ -18,7 +18,7 @@ class Fate(enum.Enum):
     LATER = "later"
     """It may be taken if it is sent again; a few times at once, then when the next result is submitted."""
     LOCKED = "locked"
-    """Nothing will be taken until a human mends something: it stays, and nothing else is tried now."""
+    """Nothing will be taken until an operator mends something: it stays, and nothing else is tried now."""
 
 
 class Answer(NamedTuple):

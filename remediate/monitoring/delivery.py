@@ -33,7 +33,7 @@ LONGEST = 60.0
 
 class Delivered(NamedTuple):
     """What became of the results: those of this call by `fates` (in their order, TAKEN, REFUSED, or waiting), how many
-    results were taken in all, how many wait, and what a human should know."""
+    results were taken in all, how many wait, and what an operator should know."""
 
     fates: tuple[Fate, ...]
     taken: int

@@ -91,7 +91,7 @@ class Icinga:
 
 
 def meaning(reply: Reply, whose: str, user: str) -> Answer:
-    """The fate that an answer of the API means, by `MEANINGS`; what it doesn't have is a human's to look at."""
+    """The fate that an answer of the API means, by `MEANINGS`; what it doesn't have needs an operator to look at."""
     status, words = reply.status, plain(_words(reply), SHOWN)
     foreign = (status in (200, 404) and not reply.values) or (status == 404 and NO_SUCH_PATH in words)
     for known, fate, everyone, says in MEANINGS:

@@ -31,7 +31,7 @@ AUTHOR = "hastwatch"
 DOWNTIME = 300.0
 """Seconds: a repair, and the checks that see it."""
 ACKNOWLEDGED = 3600.0
-"""Seconds after which an acknowledgement ends: what is still bad then is a human's again."""
+"""Seconds after which an acknowledgement ends: what is still bad then needs an operator again."""
 LONGEST = 1000
 """Characters of a comment."""
 ACTIONS = {"comment": "add-comment", "acknowledge": "acknowledge-problem", "downtime": "schedule-downtime"}
@@ -64,7 +64,7 @@ def tell(context: Context, remedy: Remedy, sentence: str, helped: bool | None) -
         troubles.append(str(error))
     if troubles:
         context.journal.entry("telling", why=f"repair {remedy.value}", result="; ".join(troubles), severity=WARNING)
-    return f"Icinga was told: {', '.join(told)}" if told else ""
+    return f"sent to Icinga: {', '.join(told)}" if told else ""
 
 
 def _told(icinga: Icinga, action: str, names: Names, body: dict[str, object]) -> tuple[str, str]:

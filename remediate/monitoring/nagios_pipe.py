@@ -40,7 +40,7 @@ class NagiosPipe:
             return Answer(fate, f"{self.name}: {error.strerror}", everyone=True)
         try:
             if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
-                return Answer(Fate.LOCKED, f"{self.name} is no pipe", everyone=True)
+                return Answer(Fate.LOCKED, f"{self.name} is not a pipe", everyone=True)
             return self._written(pipe, line(result))
         except OSError as error:
             return Answer(Fate.LATER, f"{self.name}: {error.strerror}", everyone=True)

@@ -31,7 +31,7 @@ REFUSALS = (
         "it cannot hand results to Nagios",
     ),
 )
-"""The words of a refusal, the fate of the result, and what is said. A word that is not here is a human's to look at."""
+"""The words of a refusal, the fate of the result, and what is said. A word that is not here needs an operator."""
 
 
 class Nrdp:

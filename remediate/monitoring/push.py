@@ -81,7 +81,7 @@ def _start(context: Context, why: str, work: Callable[[], object]) -> None:
 
 
 def push_and_tell(context: Context, why: str) -> None:
-    """In the process of its own: what a human should know is an entry of the journal."""
+    """In the process of its own: what an operator should know is an entry of the journal."""
     from checks.plugin.config import ConfigError
 
     os.nice(NICE)

@@ -37,7 +37,7 @@ ITEM = re.compile(
 
 
 class CheckResult(NamedTuple):
-    """What a check said. Times in seconds since 1970, whole milliseconds; `ttl` in seconds, 0 is for ever; `status` 0
+    """What a check said. Times in seconds since 1970, whole milliseconds; `ttl` in seconds, 0 is forever; `status` 0
     to 3; `perfdata` single items; `command` is the plugin's name."""
 
     host: str

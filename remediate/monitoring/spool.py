@@ -3,7 +3,7 @@
 A result is put there before it is sent and removed after it was taken, so whatever ends a process loses none. It is
 bounded: of more than `most` results the oldest go that a later one of the same service supersedes, then the oldest;
 whatever waits for longer than `keep` goes too. What goes is said. What a server refused is set aside in `refused`, for
-a human to look at. Files are their owner's alone: a result may say more of a node than everybody has to know.
+an operator to look at. Files are their owner's alone: a result may say more of a node than everybody has to know.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def failed(error: requests.RequestException, url: str) -> Answer:
         why = f"the certificate of {url} is not accepted ({_innermost(error)}): is `ca` the file of its CA, and the "
         return Answer(Fate.LOCKED, f"{why}name in `url` the certificate's?", everyone=True)
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return Answer(Fate.LOCKED, f"{url} is no address", everyone=True)
+        return Answer(Fate.LOCKED, f"{url} is not an address", everyone=True)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Answer(Fate.LATER, f"{url} does not answer", everyone=True)
     if isinstance(error, requests.exceptions.Timeout):

@@ -61,14 +61,14 @@ def recover(context: Context, name: str) -> str:
     try:
         kept = Recovery(context, name, keeper, lambda step: None).run(f"policy {policy}")
     except (StepFailed, ProbeError, StateError) as error:
-        said = f"not recovered by itself: {error}"
+        said = f"not recovered automatically: {error}"
         if last.said != said or last.incident != incident:
             context.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=said,
                                   severity=ALERT, run=incident)  # fmt: skip
         _remember(context, name, Last(incident, said, now if isinstance(error, (Refused, ProbeError)) else now + RETRY))
         return said
     _remember(context, name, NOTHING)
-    return f"recovered by itself: {kept}"
+    return f"recovered automatically: {kept}"
 
 
 class Last(NamedTuple):
@@ -92,7 +92,7 @@ def _last(context: Context, name: str) -> Last:
 
 
 def _remember(context: Context, name: str, last: Last) -> None:
-    """What cannot be written down is said and tried again."""
+    """What cannot be recorded is said and tried again."""
     kept = {**last._asdict(), "again": utc(last.again)}
     with suppress(StateError):
         context.store.update(NAME, lambda values: {**values, name: kept}, instead=lambda error: {})

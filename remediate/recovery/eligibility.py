@@ -28,9 +28,9 @@ class Kind(enum.Enum):
     SPLIT_BRAIN = "each copy has writes that the other lacks"
     BLANK = "the disk of this node is new, or was just created"
     OTHER_DISK = "the two disks are not two copies of the same: their resource IDs differ"
-    BEHIND = "the other copy has writes that this one lacks: hastd synchronises it by itself"
+    BEHIND = "the other copy has writes that this one lacks: hastd synchronises it automatically"
     IN_STEP = "neither copy has writes that the other lacks"
-    UNKNOWN = "how the two copies stand to each other cannot be told"
+    UNKNOWN = "how the two copies stand to each other is unknown"
 
 
 class Refusal(NamedTuple):
@@ -66,7 +66,7 @@ REFUSALS = (
             lambda seen: seen.here.role is HastRole.NOT_KNOWN),
     Refusal("mounted", "something is mounted at the mount point on this node",
             lambda seen: seen.here.mounted is not Mounted.NOTHING),
-    Refusal("device", "the device of a primary is there on this node", lambda seen: seen.here.device),
+    Refusal("device", "this node has the device of a primary", lambda seen: seen.here.device),
     Refusal("serves", "NFS runs on this node", lambda seen: bool(seen.here.daemons.intersection(SERVING))),
     Refusal("marked-winning", "this node served the clients when the split-brain was found",
             lambda seen: seen.here.marked is False),

@@ -42,7 +42,7 @@ class Keeper:
     def winner(self, context: Context, place: Place) -> RemoteTree:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
         if context.peer is None:
-            raise StepFailed("the way to the other node is not known (`peer` in the configuration, or --peer)")
+            raise StepFailed("how to reach the other node is not known (`peer` in the configuration, or --peer)")
         return RemoteTree(context.peer, context.config.failover.peer_hastwatch, place.point)
 
     def make_ready(self, context: Context, name: str) -> None:

@@ -1,4 +1,4 @@
-"""How far a recovery has come: written down after each step, so that one that was interrupted goes on from there."""
+"""How far a recovery has come: recorded after each step, so that one that was interrupted goes on from there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Step(enum.IntEnum):
 
 
 class Progress(NamedTuple):
-    """What is written down of a recovery that has begun. `kept`: where what was kept is, or why nothing had to be."""
+    """What is recorded of a recovery that has begun. `kept`: where what was kept is, or why nothing had to be."""
 
     incident: str
     mode: str
@@ -41,7 +41,7 @@ def read(store: Store, resource: str) -> Progress | None:
         return Progress(str(values["incident"]), str(values["mode"]), str(values["target"]),
                         Step[str(values["step"])], str(values["kept"]))  # fmt: skip
     except (ValueError, KeyError):
-        raise StateUnreadable(_name(resource), "it is no record of version 1") from None
+        raise StateUnreadable(_name(resource), "it is not a record of version 1") from None
 
 
 def write(store: Store, resource: str, progress: Progress) -> None:

@@ -118,7 +118,7 @@ class Recovery:
 
     def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
         """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
-        was created anew is in no split-brain and has metadata, unless something has happened to it since; before that
+        was recreated is in no split-brain and has metadata, unless something has happened to it since; before that
         a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
         found = progress.read(self.context.store, self.name)
         if found is None:
@@ -218,7 +218,7 @@ class Recovery:
             raise Refused(reasons)
         done = self.context.here.act(command, roles.TAKES)
         if done.status != 0:
-            raise StepFailed(f"`{' '.join(command)}` ends with {done.status}: {done.words}")
+            raise StepFailed(f"`{' '.join(command)}` exits with {done.status}: {done.words}")
         if hast.metadata(self.context.here.node(), self.name).resuid != 0:
             raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
         node = self.context.journal.node_name
@@ -254,7 +254,7 @@ class Recovery:
 
 
 def sentences(seen: Evidence) -> tuple[str, ...]:
-    """The evidence for a journal and for a human, a sentence for each node and one for the pair."""
+    """The evidence for a journal and for an operator, a sentence for each node and one for the pair."""
     found = []
     for side in (seen.here, seen.there):
         if side.unread:

@@ -194,7 +194,7 @@ class _Connection:
             raise StepFailed(f"{self._whom} does not end") from None
         if status != 0:
             lines = self._words.decode("utf-8", "backslashreplace").strip().splitlines()
-            words = plain(lines[-1]) if lines else f"ssh ends with {status}"
+            words = plain(lines[-1]) if lines else f"ssh exits with {status}"
             raise StepFailed(f"{self._whom}: {words}")
 
     def _wait_for(self, deadline: float, reading: Sequence[IO[bytes]] = (), writing: Sequence[IO[bytes]] = ()) -> bool:

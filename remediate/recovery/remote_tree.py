@@ -134,4 +134,4 @@ def decoded(word: object) -> bytes:
     try:
         return b64decode(str(word), validate=True)
     except ValueError:
-        raise StepFailed(f"{plain(str(word), 40)!r} is no base64") from None
+        raise StepFailed(f"{plain(str(word), 40)!r} is not base64") from None

@@ -235,7 +235,7 @@ class _Live:
             below = os.open(name, ENTER, dir_fd=directory)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
-                raise _Refused(f"{shown(path)} is no directory there, and no link is followed") from None
+                raise _Refused(f"{shown(path)} is not a directory there, and no link is followed") from None
             raise
         if os.fstat(below).st_dev != self._device:
             os.close(below)

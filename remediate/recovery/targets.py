@@ -67,7 +67,7 @@ class Target(Protocol):
     """The place of one salvage."""
 
     where: str
-    """For a human, and for `targets.at`."""
+    """For an operator, and for `targets.at`."""
 
     def make_base(self) -> None:
         """Make the directory to put it in, where only that one is missing. Raises StepFailed, also where nothing can be

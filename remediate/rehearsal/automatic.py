@@ -116,7 +116,7 @@ def split_brain_recovered(stage: Stage) -> None:
 
 def disk_fails_writes_automatic(stage: Stage) -> None:
     """The active node's disk fails writes: its copy is known to be damaged, the service moves in order, and the copy is
-    made anew by hand."""
+    recreated by hand."""
     old, new = stage.active, stage.standby
     stage.looks("before")
     for resource in stage.resources:

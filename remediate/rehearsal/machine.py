@@ -83,7 +83,7 @@ class SimulatedMachine(Machine):
         self._life.check()
         if not ended or not process.done:
             process.kill()
-            raise Hangs(f"sysctl {name} did not end in {seconds:g} s")
+            raise Hangs(f"sysctl {name} timed out after {seconds:g} s")
         if process.value != 0:
             raise Failed(f"sysctl {name}: the node does not answer")
         return output.text("out")

@@ -82,7 +82,7 @@ class NodeOfThePair(Node):
         process = self.begin(line, output)
         if not self.ends(process, until - began):
             process.kill()
-            raise Hangs(f"`{shown}` did not end in {clock.now - began:.1f} s and was killed")
+            raise Hangs(f"`{shown}` timed out after {clock.now - began:.1f} s and was killed")
         status = process.value if process.value is not None else SSH_FAILED
         return Completed((line,), status, output.text("out"), output.text("err"), clock.now - began)
 

@@ -76,7 +76,7 @@ def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f"{command!r} is no command: {error}") from None
+        raise ConfigError(f"{command!r} is not a command: {error}") from None
 
 
 def _layout(arguments: argparse.Namespace) -> PairLayout:

@@ -1,4 +1,4 @@
-"""The documented procedures as a human types them, command by command: parts that several scenarios share."""
+"""The documented procedures as an operator types them, command by command: parts that several scenarios share."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def catalogue() -> list[dict[str, str]]:
     return [{"name": scenario.name, "about": scenario.line} for scenario in SCENARIOS]
 
 
-EXITS = {0: "every scenario ended as it must", 1: "one did not"}
+EXITS = {0: "every scenario passed", 1: "one did not"}
 
 
 def main(words: list[str] | None = None) -> int:

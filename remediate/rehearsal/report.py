@@ -108,7 +108,7 @@ def verdict(outcome: Outcome, paint: Paint) -> Iterator[str]:
             yield _row(None, "" if number else "expected", BOLD, line, paint)
     for text in outcome.trouble:
         yield _row(None, "but", BAD, plain(text), paint)
-    words = "ended as it must" if outcome.well else "did NOT end as it must"
+    words = "PASS" if outcome.well else "FAIL"
     yield _row(None, "verdict", BOLD, paint(words, GOOD if outcome.well else BAD), paint)
 
 
@@ -153,8 +153,8 @@ def summary(outcomes: list[Outcome], paint: Paint) -> str:
     """The last line."""
     wrong = [outcome.scenario.name for outcome in outcomes if not outcome.well]
     if wrong:
-        return paint(f"{len(wrong)} of {len(outcomes)} scenarios did NOT end as they must: {', '.join(wrong)}", BAD)
-    return paint(f"{say_count(len(outcomes), 'scenario')}, each ended as it must", GOOD)
+        return paint(f"{len(wrong)} of {len(outcomes)} scenarios FAILED: {', '.join(wrong)}", BAD)
+    return paint(f"{say_count(len(outcomes), 'scenario')}, all passed", GOOD)
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

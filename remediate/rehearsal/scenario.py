@@ -1,4 +1,4 @@
-"""What a scenario is: steps that a human types, faults, looks at the checks, and what is expected of them.
+"""What a scenario is: steps that an operator types, faults, looks at the checks, and what is expected of them.
 
 A scenario is a function that is given a `Stage` and acts on it:
 
@@ -11,7 +11,7 @@ A scenario is a function that is given a `Stage` and acts on it:
         stage.ends()
 
 Every step becomes an entry of the story, in simulated time. What was expected and did not come is trouble; a scenario
-without trouble has ended as it must. The story is the same at every speed: real time is only waited for.
+without trouble has passed. The story is the same at every speed: real time is only waited for.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Scenario(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a scenario ended. Without trouble it ended as it must."""
+    """How a scenario ended. Without trouble it passed."""
 
     scenario: Scenario
     seconds: float
@@ -84,7 +84,7 @@ class Outcome(NamedTuple):
 
     @property
     def well(self) -> bool:
-        """It ended as it must."""
+        """It passed."""
         return not self.trouble
 
 
@@ -135,7 +135,7 @@ class Stage:
         words = "" if ended == 0 else _first_words(output.text("err") or output.text("out"))
         self._add(Typed(at, node.name, line, ended, self.now - at, words))
         if ended != status:
-            self.trouble.append(f"{node.name}: `{line}` ended with {ended}, must be {status}: {words}")
+            self.trouble.append(f"{node.name}: `{line}` exited with {ended}, must be {status}: {words}")
 
     def watches(self, node: Node, line: str, shown: str, limit: float = 900.0) -> None:
         """The operator repeats a command until it prints a line that begins with `shown`, at most `limit` seconds."""

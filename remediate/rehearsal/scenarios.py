@@ -1,6 +1,6 @@
 """The scenarios, in the order of the tour.
 
-In those that are in this module a human operator repairs by the documented steps; where devd's hook has a part, it is
+In those that are in this module an operator repairs by the documented steps; where devd's hook has a part, it is
 the documented one (`documented_hook.py`). Those in which hastwatch is installed are in `automatic.py`. The first node
 is the active one of a healthy pair.
 """

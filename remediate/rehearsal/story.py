@@ -8,7 +8,7 @@ from remediate.rehearsal.observer import Said
 
 
 class Typed(NamedTuple):
-    """A command line that a human typed on a node, its exit status, and the first words where that is not 0."""
+    """A command line that an operator typed on a node, its exit status, and the first words where that is not 0."""
 
     at: float
     node: str

@@ -114,7 +114,7 @@ def as_values(clients: Clients) -> Values:
 
 
 def from_values(values: Mapping[str, object]) -> Clients:
-    """The clients out of that object; none out of another one, and what in it is no client is left out."""
+    """The clients out of that object; none out of another one, and what in it is not a client is left out."""
     listed = values.get("clients")
     if values.get("version") != 1 or not isinstance(listed, list):
         return ()
@@ -131,10 +131,10 @@ def of_word(service: str, word: str, at: float) -> Client:
     """The client of such a word. Raises ValueError."""
     address, *ports = word.split(",")
     if not all(port.isascii() and port.isdigit() and len(port) <= 5 for port in ports):
-        raise ValueError(f"{word[:80]!r} is no client")
+        raise ValueError(f"{word[:80]!r} is not a client")
     client = Client(service, address, tuple(map(int, ports)), at)
     if not _is_possible(client):
-        raise ValueError(f"{word[:80]!r} is no client")
+        raise ValueError(f"{word[:80]!r} is not a client")
     return client
 
 

@@ -109,7 +109,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock
     read the numbers go on from the time in milliseconds, above every earlier one. Raises ValueError for what is no CARP
     event, and StateNotKept."""
     if not valid(subsystem, type):
-        raise ValueError(f"{subsystem!r} {type!r} is no CARP event")
+        raise ValueError(f"{subsystem!r} {type!r} is not a CARP event")
     numbers: list[int] = []
 
     def noted(values: Values) -> Values:
@@ -123,11 +123,11 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock
 
 
 def record(store: Store, look: Look) -> None:
-    """Write down what a look has shown; of a vhid of which something newer has become known since, nothing. Raises
-    ValueError for what is no state of a vhid, and StateNotKept."""
+    """Record what a look has shown; of a vhid of which something newer has become known since, nothing. Raises
+    ValueError for what is not a state of a vhid, and StateNotKept."""
     for subsystem, state in look.states.items():
         if not valid(subsystem, state):
-            raise ValueError(f"{subsystem!r} {state!r} is no state of CARP")
+            raise ValueError(f"{subsystem!r} {state!r} is not a state of CARP")
     if look.known == look.before:
         return
 
@@ -162,9 +162,9 @@ def _after(last: VhidSeen | None, state: str, at: float, boot_id: str, clock: fl
 
 
 def note_self_test(store: Store, token: str, at: float) -> None:
-    """The event of a self-test arrived; `seq` stays. Raises ValueError for what is no token, and StateNotKept."""
+    """The event of a self-test arrived; `seq` stays. Raises ValueError for what is not a token, and StateNotKept."""
     if not re.fullmatch(TOKEN, token):
-        raise ValueError(f"{token!r} is no token of a self-test")
+        raise ValueError(f"{token!r} is not a token of a self-test")
 
     def noted(values: Values) -> Values:
         seen = _seen(values)
@@ -232,4 +232,4 @@ def _seen(values: Values) -> Seen:
             tuple(SelfTest(str(test["token"]), since_1970(test["at"])) for test in self_tests),
         )
     except (ValueError, KeyError, TypeError):
-        return Seen(0, {}, unreadable=f"{NAME} is no record of version 1")
+        return Seen(0, {}, unreadable=f"{NAME} is not a record of version 1")

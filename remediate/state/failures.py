@@ -1,7 +1,7 @@
-"""Failed promotions: after too many within a while, nothing is done automatically until a human says so.
+"""Failed promotions: after too many within a while, nothing is done automatically until an operator says so.
 
 One file for the node, as the address is one. What can't be read counts as blocked, and the address as given away: an
-automatic action too few is a call to a human, one too many is two nodes throwing the address at each other.
+automatic action too few is a call to an operator, one too many is two nodes throwing the address at each other.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
     last = failed[-1]
     return (
         f"{len(failed)} promotions failed within {say_duration(window)}, the last one at {utc(last.at)} "
-        f"({plain(last.resource)}: {plain(last.why, 160)}); nothing is tried again until a human has cleared it"
+        f"({plain(last.resource)}: {plain(last.why, 160)}); nothing is tried again until an operator has cleared it"
     )
 
 
 def block(store: Store, why: str) -> str:
-    """Write down why no promotion may be tried, as `blocked` says: it then holds until `clear`, also after the window.
-    Not where a human has cleared it meanwhile. `why`, and what has kept it from being written down."""
+    """Record why no promotion may be tried, as `blocked` says: it then holds until `clear`, also after the window.
+    Not where an operator has cleared it meanwhile. `why`, and what has kept it from being recorded."""
     if _read(store).blocked:
         return why
 
@@ -155,4 +155,4 @@ def _strictly(values: Values) -> _Kept:
             None if away is None else since_1970(away),
         )
     except (ValueError, KeyError, TypeError):
-        raise StateUnreadable(NAME, "it is no record of version 1") from None
+        raise StateUnreadable(NAME, "it is not a record of version 1") from None

@@ -1,7 +1,7 @@
 """What is known of this node's copy of a resource: whether it is complete, and since when its primary is gone.
 
 Nothing on a secondary itself says whether its copy is complete (`dirty` is always 0 there, hastctl(8)); so it is
-written down when it becomes known. hastd's hooks run concurrently and repeat: their order is not information, and no
+recorded when it becomes known. hastd's hooks run concurrently and repeat: their order is not information, and no
 rule here depends on it. Where two events of the connection contradict each other, the later time counts.
 """
 
@@ -71,9 +71,9 @@ class Ledger(NamedTuple):
     while it has one, is one itself, or nothing is known. `connected_at`: when a primary last connected; `role`: the
     one given last, empty where unknown. `parted_at`: since when the two copies have been apart, whichever of the nodes
     was primary; None while they are connected, and where it isn't known. `boot`: the mark of the boot in which this was
-    written down, empty where that isn't known. `unheard_since`: when this node was booted, while it has neither been
+    recorded, empty where that isn't known. `unheard_since`: when this node was booted, while it has neither been
     connected since nor heard anything of the other copy; else None. `damage`: a write failed on this copy, and it has
-    not been made anew since; such a copy is incomplete, whatever else is known of it. `sound_since`: when a damaged
+    not been recreated since; such a copy is incomplete, whatever else is known of it. `sound_since`: when a damaged
     copy was last known to be sound again; what tells of a failed write before that is of the past.
     """
 
@@ -177,8 +177,8 @@ TABLE = (
     Row(Event.STARTED, Copy.UNKNOWN, idle, "hastd of {by} was started, and what was written meanwhile is not known",
         "while a node was off, or without hastd, the other one may have written alone; what was known to be incomplete "
         "still is"),
-    Row(Event.TOLD_COMPLETE, Copy.COMPLETE, keep, "{by} told that this copy is complete", "the primary knows"),
-    Row(Event.TOLD_INCOMPLETE, Copy.INCOMPLETE, keep, "{by} told that this copy is behind", "the primary knows"),
+    Row(Event.TOLD_COMPLETE, Copy.COMPLETE, keep, "{by} reported that this copy is complete", "the primary knows"),
+    Row(Event.TOLD_INCOMPLETE, Copy.INCOMPLETE, keep, "{by} reported that this copy is behind", "the primary knows"),
     Row(Event.NOT_TOLD_YET, Copy.INCOMPLETE, keep,
         "the primary has connected again, and has not told yet whether anything is missing here",
         "it may be copying, and what was underway when the connection was lost is never copied"),
@@ -186,16 +186,16 @@ TABLE = (
     Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
     Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
     Row(Event.COMPARED_BEHIND, Copy.INCOMPLETE, keep, "the counters on both disks showed that this copy lacks writes",
-        "it lacks them as well when the disk that has them is gone, or was created anew"),
+        "it lacks them as well when the disk that has them is gone, or was recreated"),
     Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
-        "a human decided that this copy is what counts from now on"),
+        "an operator decided that this copy is what counts from now on"),
     Row(Event.WRITE_FAILED, Copy.INCOMPLETE, keep, "a write failed on this copy",
         "it holds an old block, and HAST calls it complete: one side that succeeds is enough for a write"),
     Row(Event.CREATED, None, keep, "", "a damaged copy with the metadata of hastctl create is filled by the next "
         "connection, whole"),
     Row(Event.FILLS, None, keep, "", "a created copy with the metadata of its primary has been connected since, and "
         "lacks nothing when that says so"),
-    Row(Event.TOLD_SOUND, Copy.UNKNOWN, keep, "a human on {by} told that no failed write has left anything here",
+    Row(Event.TOLD_SOUND, Copy.UNKNOWN, keep, "an operator on {by} reported that no failed write left anything here",
         "whether it is complete is for its primary to tell"),
 )  # fmt: skip
 """The rules, one for each event."""
@@ -203,7 +203,7 @@ TABLE = (
 ROWS = {row.event: row for row in TABLE}
 HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE,
                    Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED, Event.COMPARED_BEHIND})  # fmt: skip
-"""Events after which a node that was booted knows how its copy stands to the other one, or a human has decided it."""
+"""Events after which a node that was booted knows how its copy stands to the other one, or an operator has decided."""
 
 
 def after(ledger: Ledger, event: Event, at: float, by: str, says: str = "") -> Ledger:
@@ -221,7 +221,7 @@ def after(ledger: Ledger, event: Event, at: float, by: str, says: str = "") -> L
 
 ABOUT_DAMAGE = frozenset({Event.WRITE_FAILED, Event.CREATED, Event.FILLS})
 SOUND = frozenset({Event.LOSS_ACCEPTED, Event.TOLD_SOUND})
-"""What ends a damage by a human's word."""
+"""What ends a damage by an operator's word."""
 
 
 def _damage(known: Damage | None, event: Event, at: float, says: str) -> Damage | None:
@@ -262,7 +262,7 @@ def _heard(ledger: Ledger, event: Event, at: float) -> Ledger:
 
 def in_boot(ledger: Ledger, boot: str) -> Ledger:
     """What a ledger says in the boot with this mark. One of another boot says what it would if hastd's start had been
-    written down (Event.STARTED), right after what was known last. Where it isn't known which boot this is, no copy is
+    recorded (Event.STARTED), right after what was known last. Where it isn't known which boot this is, no copy is
     known to be complete, and the role is believed."""
     if same_boot(ledger.boot, boot):
         return ledger
@@ -333,14 +333,18 @@ def of_node(node: Node, resource: str) -> Ledger:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        return _unreadable(f"{_name(resource)} is no JSON")
-    return from_values(values, resource) if isinstance(values, dict) else _unreadable(f"{_name(resource)} is no object")
+        return _unreadable(f"{_name(resource)} is invalid JSON")
+    return (
+        from_values(values, resource)
+        if isinstance(values, dict)
+        else _unreadable(f"{_name(resource)} is not a JSON object")
+    )
 
 
 def record(
     store: Store, resource: str, event: Event, at: float, by: str, boot: str = "", says: str = ""
 ) -> tuple[Ledger, Ledger]:
-    """Write down what became known in this boot; the ledger before and after. One that can't be read is begun anew as
+    """Record what became known in this boot; the ledger before and after. One that can't be read is begun anew as
     that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
     seen: list[Ledger] = []
 
@@ -406,8 +410,8 @@ def from_values(values: Values, resource: str) -> Ledger:
             **{name: None if at is None else since_1970(at) for name, at in later.items()},
         )
     except (ValueError, KeyError, TypeError):
-        return _unreadable(f"{_name(resource)} is no ledger of version 1")
+        return _unreadable(f"{_name(resource)} is not a ledger of version 1")
 
 
 def _unreadable(why: str) -> Ledger:
-    return NOTHING._replace(copy=Copy.INCOMPLETE, why=f"whether this copy is complete cannot be told: {why}")
+    return NOTHING._replace(copy=Copy.INCOMPLETE, why=f"whether this copy is complete is unknown: {why}")

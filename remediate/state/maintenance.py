@@ -1,5 +1,5 @@
-"""Maintenance mode: begun and ended by a human, suspends every automatic action. `checks.probes.maintenance` has the
-file's format."""
+"""Maintenance mode: begun and ended by an operator, suspends every automatic action. `checks.probes.maintenance` has
+the file's format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ US = "hastwatch"
 
 def current(store: Store, now: float) -> Maintenance | None:
     """The maintenance in force; None where there is none or it is over. A file that can't be read counts as one
-    without an end, whose reason says so: nothing is repaired automatically until a human looks."""
+    without an end, whose reason says so: nothing is repaired automatically until an operator looks."""
     try:
         return begun(store, now)
     except StateUnreadable as error:
@@ -22,13 +22,13 @@ def current(store: Store, now: float) -> Maintenance | None:
 
 
 def begun(store: Store, now: float) -> Maintenance | None:
-    """The maintenance that a human has begun, None where there is none or it is over. Raises StateUnreadable: then
+    """The maintenance that an operator has begun, None where there is none or it is over. Raises StateUnreadable: then
     nothing may be promoted, but a node that must not serve still stops."""
     values = store.read(NAME)
     try:
         found = from_values(values) if values else None
     except NotUnderstood:
-        raise StateUnreadable(NAME, "it is no record of version 1") from None
+        raise StateUnreadable(NAME, "it is not a record of version 1") from None
     return None if found is None or found.is_over(now) else found
 
 

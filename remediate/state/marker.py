@@ -51,7 +51,7 @@ def _state(values: Values, resource: str) -> Marker:
     try:
         return from_values(values, resource)
     except NotUnderstood:
-        return _unreadable(resource, f"{NAME.format(name=resource)} is no marker of version 1")
+        return _unreadable(resource, f"{NAME.format(name=resource)} is not a marker of version 1")
 
 
 def _unreadable(resource: str, why: str) -> Marker:

@@ -40,7 +40,7 @@ def note(store: Store, words: list[str], at: float) -> None:
     name = SEPARATOR.join([HASTD, str(os.getpid()), *words])
     path = os.path.join(store.directory, name)
     if not re.fullmatch(NAME, name):
-        raise StateNotKept("it is no event of hastd", name)
+        raise StateNotKept("it is not an event of hastd", name)
     try:
         store.ready()
         with suppress(FileExistsError):  # the script that has become this process has noted it

@@ -1,7 +1,7 @@
 """What a convergence refused, in sentences: so that a periodic one says it once, and tries it again.
 
 A refused promotion gets no second event from devd(8): CARP is MASTER already. Whoever looks once a minute takes it up
-when what stood in its way is gone. That may be a state directory that takes nothing: then it is written down in the
+when what stood in its way is gone. That may be a state directory that takes nothing: then it is recorded in the
 second one, whose copy is the newer one as long as there is one.
 """
 
@@ -23,7 +23,7 @@ def same(store: Store, said: tuple[str, ...]) -> bool:
 
 
 def pending(store: Store) -> bool:
-    """Whether a convergence that was asked for by an event or a human ended with a refusal."""
+    """Whether a convergence that was asked for by an event or an operator ended with a refusal."""
     try:
         return bool(_kept(store).get("asked"))
     except StateUnreadable:
@@ -31,8 +31,8 @@ def pending(store: Store) -> bool:
 
 
 def keep(store: Store, said: tuple[str, ...], asked: bool) -> None:
-    """Write down what was refused, or that nothing is any more. `asked`: an event or a human wanted it. What cannot be
-    written down is said again the next time."""
+    """Record what was refused, or that nothing is any more. `asked`: an event or an operator wanted it. What cannot be
+    recorded is said again the next time."""
     second = store.second()
     values: Values = {"version": 1, "said": list(said), "asked": asked or pending(store)} if said else {}
     try:

@@ -1,7 +1,7 @@
 """The repairs that a monitoring event set off: what was tried, when, and with what result, one file for the node.
 
 An entry is made before anything is done, so that a repair whose process died counts as tried. What cannot be read, or
-cannot be written down, is no permission: StateError goes to the caller, who then does nothing.
+cannot be recorded, is no permission: StateError goes to the caller, who then does nothing.
 
 How long ago one was tried is told by the clock that is never stepped, too. That one begins anew with every boot: what
 then seems shorter ago than it is holds back for a few minutes too long, never too short.
@@ -51,7 +51,7 @@ def tried(store: Store, now: Now) -> tuple[Tried, ...]:
 
 
 def redate(store: Store, now: Now) -> tuple[Tried, ...]:
-    """The same, written down so: nothing is held back for longer than a repair of this moment would hold it back.
+    """The same, recorded so: nothing is held back for longer than a repair of this moment would hold it back.
     Raises StateError."""
     return _kept(store.update(NAME, lambda values: _values(_dated(_kept(values), now))))
 
@@ -113,7 +113,7 @@ def _kept(values: Values) -> tuple[Tried, ...]:
             raise ValueError("not version 1")
         return tuple(_tried(one) for one in kept)
     except (ValueError, KeyError, TypeError):
-        raise StateUnreadable(NAME, "it is no record of version 1") from None
+        raise StateUnreadable(NAME, "it is not a record of version 1") from None
 
 
 def _tried(one: Values) -> Tried:

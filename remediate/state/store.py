@@ -57,7 +57,7 @@ class Store:
         """The object kept under `name`, empty where there is no such file. Raises StateUnreadable, also for a file
         that holds an empty object: nothing here writes one."""
         if not re.fullmatch(NAME, name):
-            raise StateUnreadable(repr(name), "it is no name of a file of ours")
+            raise StateUnreadable(repr(name), "it is not the name of a state file")
         try:
             directories.refuse_untrusted(self.directory, {0, os.geteuid()})
             with open(self._path(name), "rb", opener=without_waiting) as file:
@@ -77,9 +77,9 @@ class Store:
         try:
             values = json.loads(raw, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            raise StateUnreadable(name, "it is no JSON") from None
+            raise StateUnreadable(name, "it is invalid JSON") from None
         if not isinstance(values, dict):
-            raise StateUnreadable(name, "it is no JSON object")
+            raise StateUnreadable(name, "it is not a JSON object")
         if not values:
             raise StateUnreadable(name, "it says nothing")
         return values
@@ -230,7 +230,7 @@ class Store:
 
     def _check(self, name: str) -> None:
         if not re.fullmatch(NAME, name):
-            raise StateNotKept("it is no name of a file of ours", repr(name))
+            raise StateNotKept("it is not the name of a state file", repr(name))
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
@@ -277,7 +277,7 @@ def without_waiting(path: str, flags: int) -> int:
 
 def _no_number(text: str) -> object:
     """JSON has neither NaN nor Infinity (RFC 8259), though Python's reader does."""
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is invalid JSON")
 
 
 def _text(values: Mapping[str, object]) -> bytes:

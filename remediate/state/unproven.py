@@ -14,7 +14,7 @@ from remediate.state.store import StateNotKept, StateUnreadable, StateUntrusted,
 
 MOMENT = 0.001
 """Seconds: the least that a file tells apart."""
-UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was written down of it cannot be read")
+UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was recorded of it cannot be read")
 
 
 def known(store: Store, resource: str) -> Unproven | None:

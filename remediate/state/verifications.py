@@ -1,6 +1,6 @@
 """What came out of comparisons of the two copies, the newest last; and how far one has come that was interrupted.
 
-A comparison goes on only where it was about the same two copies: their metadata are written down with it. `hastctl
+A comparison goes on only where it was about the same two copies: their metadata are recorded with it. `hastctl
 create` and a full synchronisation may bring back the same metadata; what was compared before is then of a copy that is
 not there any more, so that what is old is not gone on with either.
 """
@@ -36,7 +36,7 @@ class Begun(NamedTuple):
 
 
 def add(store: Store, resource: str, run: Verification) -> None:
-    """Write down what came out. A file that is none is begun anew. Raises StateNotKept."""
+    """Record what came out. A file that is none is begun anew. Raises StateNotKept."""
 
     def changed(values: Values) -> Values:
         try:

@@ -53,7 +53,7 @@ ORDERS: Rows = (
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
     ("hastwatch", "ledger <names> --told <copies> --by <node>", "to be told that copies here are complete, or behind"),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
-    ("hastwatch", "verify <name> --afresh --quiet", "to compare the copies, once that node's was made anew"),
+    ("hastwatch", "verify <name> --afresh --quiet", "to compare the copies, once that node's was recreated"),
     ("hastwatch", "extents <name>", "hashes of the extents of a copy, for hastwatch verify; to be told what came out"),
     (
         "hastwatch",
@@ -71,7 +71,7 @@ packets are sent when the service comes here. take-over: this node may become pr
 CARP MASTER and where the rules of the failover allow it; that the other node has released the resources is taken from
 that node, as the answer to a question is. extents: what came out of a comparison of the copies is what that node says,
 for the checks and for people; the hashes tell somebody who knows what a block may hold whether it does, who can read it
-on the own disk anyway. verify: as a human here compares the copies, with the lowest priority and once at a time."""
+on the own disk anyway. verify: as an operator here compares the copies, with the lowest priority and once at a time."""
 SESSIONS = ("take-over", "extents")
 """Those that are talked to: they keep their input, and have deadlines of their own."""
 PATIENCE = {"list": 330, "sha256": 6 * 3600}

@@ -62,7 +62,7 @@ def run(
 
 
 def _internal(invocation: Invocation, prog: str, options: argparse.Namespace, error: Exception) -> str:
-    """A fault of our own, written down: cron(8) has nobody who reads what is printed."""
+    """A fault of our own, recorded: cron(8) has nobody who reads what is printed."""
     why = invocation.console.internal(error)
     invocation.bare(Where(state_dir=options.state_dir)).journal.entry("command", why=prog, result=why, severity=CRIT)
     return why
@@ -85,7 +85,7 @@ def named(context: Context, names: list[str]) -> dict[str, Place]:
 
 
 def confirm(console: Console, options: argparse.Namespace, question: str, answer: str) -> None:
-    """Have a human type `answer`, unless --yes was given. Raises NotConfirmed."""
+    """Have an operator type `answer`, unless --yes was given. Raises NotConfirmed."""
     if options.yes:
         return
     asked = console.asked
@@ -98,5 +98,5 @@ def confirm(console: Console, options: argparse.Namespace, question: str, answer
 
 
 def add_yes(made: argparse.ArgumentParser) -> None:
-    """The option that stands for a human's confirmation."""
+    """The option that stands for an operator's confirmation."""
     made.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")

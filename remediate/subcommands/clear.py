@@ -1,4 +1,4 @@
-"""`hastwatch clear`: a human has looked why promotions failed; automatic action goes on.
+"""`hastwatch clear`: an operator has looked why promotions failed; automatic action goes on.
 
     hastwatch clear
 
@@ -25,7 +25,7 @@ from remediate.subcommands.progress import Progress, end
 PROG = "hastwatch clear"
 EXITS = {
     0: "cleared (or there was nothing) and in place",
-    1: "cleared, but not in place and the reason is said",
+    1: "cleared, but not in place and the reason is reported",
     75: "another convergence runs and goes on",
 }
 

@@ -26,7 +26,7 @@ from remediate.subcommands import caller
 PROG = "hastwatch clients"
 EXITS = {
     0: "shown, noted, or kept",
-    1: "refused and the reason is said",
+    1: "refused and the reason is reported",
 }
 
 

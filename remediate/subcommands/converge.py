@@ -1,12 +1,12 @@
-"""`hastwatch converge`: bring this node to what CARP says. Always right to call, and twice is as well as once.
+"""`hastwatch converge`: bring this node to the state that CARP calls for. It may be called at any time.
 
     hastwatch converge --dry-run
     hastwatch converge
     hastwatch converge -r home -v
 
 It reads CARP, HAST, mounts and services now, plans, carries out step by step, looks at the effect of each, until
-nothing is left to do. devd's hook, the rc.d script and cron call it; a human may at any time. --dry-run changes nothing
-and prints what would be done and why, with the command lines.
+nothing is left to do. devd's hook, the rc.d script and cron call it; an operator may at any time. --dry-run changes
+nothing and prints what would be done and why, with the command lines.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PROG = "hastwatch converge"
 Watch = Callable[[str], None]
 EXITS = {
     0: "in place (--dry-run: could be looked at, whatever there is to do)",
-    1: "refused and the reason is said",
+    1: "refused and the reason is reported",
     75: "another one runs and takes it up",
 }
 
@@ -89,7 +89,9 @@ def parser() -> Parser:
         "called by cron(8): finds what devd missed; promotes nothing unless failover.periodic_promotion says so"
     ))  # fmt: skip
     why.add_argument("--boot", action="store_true", help="called by rc(8), after hastd was started")
-    why.add_argument("--shutdown", action="store_true", help="called by rc.shutdown(8): the service goes to the peer")
+    why.add_argument(
+        "--shutdown", action="store_true", help="called by rc.shutdown(8): the service moves to the other node"
+    )
     local.add_options(made)
     return made
 

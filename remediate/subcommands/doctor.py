@@ -31,7 +31,7 @@ from remediate.subcommands.progress import Progress
 PROG = "hastwatch doctor"
 EXITS = {
     0: "nothing is wrong, as far as was looked or tried",
-    1: "something is, or nothing could be found out, or it was refused; the reason is said",
+    1: "something is, or nothing could be found out, or it was refused; the reason is reported",
 }
 
 

@@ -30,7 +30,7 @@ from remediate.subcommands import caller
 PROG = "hastwatch hold"
 EXITS = {
     0: "done",
-    1: "could not be done and the reason is said",
+    1: "could not be done and the reason is reported",
 }
 
 

@@ -9,8 +9,8 @@
 A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
 --told on the standby, through `peer` in its configuration, when that changes, for all resources at once.
 
-A copy on which a write failed counts as damaged until it was seen to be created, filled and complete. Where a human
-knows that it is sound, because it was made anew when nobody looked or was compared, --sound says so.
+A copy on which a write failed counts as damaged until it was seen to be created, filled and complete. Where an operator
+knows that it is sound, because it was recreated when nobody looked or was compared, --sound says so.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROG = "hastwatch ledger"
 COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
 EXITS = {
     0: "shown, or noted",
-    1: "refused and the reason is said",
+    1: "refused and the reason is reported",
 }
 
 
@@ -123,7 +123,7 @@ def shown(name: str, each: Ledger) -> list[str]:
 def _resources(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     if not all(re.fullmatch(RESOURCE_NAME, name) for name in names) or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a resource")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a resource")
     return names
 
 
@@ -136,7 +136,7 @@ def _copies(text: str) -> tuple[Copy, ...]:
 
 def _node(text: str) -> str:
     if not re.fullmatch(HOST_NAME, text) or len(text) > 255:
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a node")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a node")
     return text
 
 

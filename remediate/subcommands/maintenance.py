@@ -1,4 +1,4 @@
-"""`hastwatch maintenance on|off|status`: suspend every automatic action on this node while a human works on it.
+"""`hastwatch maintenance on|off|status`: suspend every automatic action on this node while an operator works on it.
 
     hastwatch maintenance on --reason 'new disk in bay 2' --for 2h
     hastwatch maintenance status
@@ -56,7 +56,7 @@ def parser() -> Parser:
         exits=exits.said(EXITS, COMMON),
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
-    lines = {"on": "suspend automatic action", "off": "allow it again", "status": "say whether it is suspended"}
+    lines = {"on": "suspend automatic action", "off": "allow it again", "status": "show whether it is suspended"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
         one.add_argument("--state-dir", default="", metavar="DIR", help=f"default: {STATE_DIRECTORY}")
@@ -104,7 +104,7 @@ def _status(context: Context) -> int:
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("say why, in a few words")
+        raise argparse.ArgumentTypeError("give the reason in a few words")
     return plain(text.strip())
 
 

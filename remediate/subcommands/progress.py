@@ -1,4 +1,4 @@
-"""What a human sees of a convergence: each step as it begins, and how it ended."""
+"""What an operator sees of a convergence: each step as it begins, and how it ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Progress:
     """
 
     def __init__(self, context: Context, verbose: bool = False, quiet: bool = False) -> None:
-        """Shown to a human who watches; `verbose`: to anybody, `quiet`: to nobody."""
+        """Shown to an operator who watches; `verbose`: to anybody, `quiet`: to nobody."""
         self.console, self._timing = context.console, context.timing
         self._shown = not quiet and (verbose or self.console.is_watched)
         self._began = self._timing.now()

@@ -1,4 +1,4 @@
-"""`hastwatch promote`: a human brings the service up here, also where hastwatch would not by itself.
+"""`hastwatch promote`: an operator brings the service up here, also where hastwatch would not by itself.
 
     hastwatch promote
     hastwatch promote -r home --accept-data-loss
@@ -6,7 +6,7 @@
 The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes, or that may
 lack those of the other node because this one was booted alone: what it lacks is lost as soon as it is written to, and
 is nowhere once the other copy follows this one. It asks for the resource's name first. The losing copy of a split-brain
-is promoted so only when the other one was created anew since. Nothing else is overridden: maintenance, a disk without
+is promoted so only when the other one was recreated since. Nothing else is overridden: maintenance, a disk without
 metadata, a peer that holds the resource and a hastd that was seen not to work as primary still count.
 """
 
@@ -31,7 +31,7 @@ from remediate.subcommands.progress import Progress, end
 PROG = "hastwatch promote"
 EXITS = {
     0: "in place",
-    1: "refused, not confirmed, or failed, and the reason is said",
+    1: "refused, not confirmed, or failed, and the reason is reported",
     75: "another convergence runs",
 }
 

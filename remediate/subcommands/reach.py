@@ -19,7 +19,7 @@ from remediate.timing import Timing
 
 EXITS = {
     0: "served",
-    1: "not, and why is said in one line",
+    1: "not, and the reason is reported in one line",
     DENIED: "the service answers, and does not admit this node",
 }
 

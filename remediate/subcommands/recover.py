@@ -5,7 +5,7 @@
     hastwatch recover home --to ssh://root@backup/var/salvage
     hastwatch recover home --resync
 
-Shows the evidence of both nodes and which copy loses, or that it cannot be told. Then, after it was confirmed: the
+Shows the evidence of both nodes and which copy loses, or that it is unknown. Then, after it was confirmed: the
 losing node gives up address and role; what only its copy has is kept at --to and read back; new metadata are made, and
 everything is copied from the other node. --resync keeps nothing, and is refused where it is not proven that there is
 nothing to keep; --image keeps the raw data of a copy that cannot be mounted; --step-down only gives up address and
@@ -40,7 +40,7 @@ from remediate.subcommands.progress import Progress
 PROG = "hastwatch recover"
 EXITS = {
     0: "recovered (--dry-run: may be)",
-    1: "refused or failed and the reason is said",
+    1: "refused or failed and the reason is reported",
 }
 
 
@@ -121,7 +121,7 @@ def reasons(seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
 
 
 def screen(resource: str, seen: Evidence, verdict: Verdict, begun: str) -> str:
-    """Everything that a human needs, on one screen."""
+    """Everything that an operator needs, on one screen."""
     lines = [f"{resource}: {verdict.kind.value}", *[f"  {line}" for line in sentences(seen)]]
     for side in (seen.here, seen.there):
         lines += [f"  log of {side.name}: {sign}" for sign in side.signs[:3]]
@@ -171,7 +171,7 @@ def _question(resource: str, keeper: Keeper, verdict: Verdict, seen: Evidence) -
         Mode.SALVAGE: f"what only it has is kept at {keeper.target} first",
         Mode.IMAGE: f"its raw data are kept at {keeper.target} first",
     }[keeper.mode]
-    return f"The copy of {resource} on {seen.here.name} is destroyed and copied anew; {what}."
+    return f"The copy of {resource} on {seen.here.name} is destroyed and copied again in full; {what}."
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@
 
     devd         restart devd, then converge
     converge     bring the node to what CARP says
-    nfs          let mountd read its exports anew; where clients still are not served, restart NFS in order
+    nfs          let mountd reread its exports; where clients still are not served, restart NFS in order
     hastd        start hastd where nothing of /dev/hast is in use, then converge
     split-brain  step down where this node loses, or recover, as `[split_brain]` says
 
 It believes nobody: it looks at the node, and what is not called for is not done. Maintenance, a repair or convergence
-that runs, the same repair a short while ago, too many of them in an hour, and a node that cannot be looked at hold it
-back; `hastwatch journal` has every call. --held only writes down that the monitoring engine holds it back itself.
+that runs, the same repair recently, too many of them in an hour, and a node that cannot be looked at hold it
+back; `hastwatch journal` has every call. --held only records that the monitoring engine holds it back itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DETACHED = "{}: looks in the background whether it is called for; hastwatch jour
 """NRPE takes a command that prints nothing for one that failed (status 3)."""
 EXITS = {
     0: "repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown)",
-    1: "held back, or did not help, and why is said",
+    1: "held back, or did not help, and the reason is reported",
     75: "another repair or a convergence runs",
 }
 
@@ -72,7 +72,7 @@ def parser() -> Parser:
     made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
     made.add_argument("--detach", action="store_true", help="return at once, repair in the background")
     made.add_argument("--held", choices=[held.value for held in Held], help=(
-        "do nothing: write down that the monitoring engine holds the repair back, and why"
+        "do nothing: record that the monitoring engine holds the repair back, and why"
     ))  # fmt: skip
     made.add_argument("--json", action="store_true", help="for programs")
     made.add_argument("-v", "--verbose", action="store_true", help="show the steps where no terminal is")

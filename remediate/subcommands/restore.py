@@ -144,7 +144,7 @@ def _restore(options: argparse.Namespace, salvage: Target, found: Manifest, want
 
 
 def _confirmed(found: Manifest, count: int) -> bool:
-    """A human has typed the name of the resource. Without a terminal there is nobody to ask."""
+    """An operator has typed the name of the resource. Without a terminal there is nobody to ask."""
     if not sys.stdin.isatty():
         sys.stderr.write("hastwatch restore: --to-live over needs a terminal to confirm on, or --yes\n")
         return False

@@ -1,4 +1,4 @@
-"""`hastwatch status [--watch]`: both nodes at a glance, and in words who serves what and what is wrong.
+"""`hastwatch status [--watch]`: the status of both nodes, and in words who serves what and what is wrong.
 
     hastwatch status
     hastwatch status --watch

@@ -83,7 +83,7 @@ def parser() -> Parser:
     made.add_argument("--service", type=name, metavar="NAME",
                       help="the check's name there (default: as configured, else the name of the command)")  # fmt: skip
     made.add_argument("--ttl", type=time, metavar="SECONDS",
-                      help="for how long the result is good (default: as configured, else for ever)")  # fmt: skip
+                      help="for how long the result is good (default: as configured, else forever)")  # fmt: skip
     made.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
                       help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
     made.add_argument("--textfile", metavar="FILE",
@@ -131,7 +131,7 @@ def _checked(
     names = named(argv, where.host if where else "", where.services if where else {})
     names = Names(options.host or names.host, options.service or names.service)
     if not all(re.fullmatch(NAME, name) and name.isprintable() for name in names):
-        raise ConfigError(f"{names.service!r} on {names.host!r} is no name of a service: give --host and --service")
+        raise ConfigError(f"{names.service!r} on {names.host!r} does not name a service: give --host and --service")
     return check(argv, names, options.timeout, said.submit.ttl if options.ttl is None else options.ttl, timing)
 
 
@@ -152,7 +152,7 @@ def _push(options: argparse.Namespace) -> int:
 
 
 def _told(done: Delivered) -> int:
-    """One line where a human should know something; the exit status."""
+    """One line where an operator should know something; the exit status."""
     status = 0
     if Fate.LATER in done.fates or Fate.LOCKED in done.fates or (not done.fates and done.waiting):
         status = WAITS

@@ -26,7 +26,7 @@ from remediate.subcommands.progress import Progress, end
 PROG = "hastwatch switchover"
 EXITS = {
     0: "served by the other node",
-    1: "refused, not confirmed, or taken back, and the reason is said",
+    1: "refused, not confirmed, or taken back, and the reason is reported",
 }
 
 

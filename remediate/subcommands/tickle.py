@@ -20,7 +20,7 @@ from remediate.timing import Timing
 
 EXITS = {
     0: "all were sent",
-    1: "not all were, and why is said in one line",
+    1: "not all were, and the reason is reported in one line",
 }
 SECONDS = 10.0
 """Within which all are sent: a sweep of one client took 0.55 s on an emulated machine."""

@@ -4,10 +4,10 @@
     hastwatch verify --if-primary --quiet
     hastwatch verify home --json
 
-A write that fails on one disk and succeeds on the other leaves the copies different for ever, and HAST says neither
+A write that fails on one disk and succeeds on the other leaves the copies different forever, and HAST says neither
 then nor later; nor does it see a bit that flips. So both disks are read behind HAST's metadata and compared by hashes.
 It runs on the primary, whose `peer` reads the other copy. What differs is read again until it is equal, or has differed
-three times with nothing in flight. Nothing is changed; both nodes write down what came out, which `hastwatch status`
+three times with nothing in flight. Nothing is changed; both nodes record what came out, which `hastwatch status`
 shows and `check_hast` judges.
 
 Interrupted (^C, SIGTERM, a peer that is gone) it says where it stands, and goes on there when it is run again. It runs
@@ -50,7 +50,7 @@ PROG = "hastwatch verify"
 DIFFER, UNDECIDED = 3, 4
 EXITS = {
     0: "both copies are equal",
-    1: "refused or failed and the reason is said",
+    1: "refused or failed and the reason is reported",
     DIFFER: "the copies differ, or a disk could not read an extent",
     UNDECIDED: "equal, but for extents that were written all the time",
     exits.BUSY: "stopped before the end; run again it goes on",
@@ -79,12 +79,12 @@ def parser() -> Parser:
     made.add_argument("--rate", type=_rate, metavar="SIZE", help=(
         "bytes a second that each disk is read at most, such as 20M (default: as fast as the disks, or the processor)"
     ))  # fmt: skip
-    made.add_argument("--afresh", action="store_true", help="begin anew where an earlier run was interrupted")
+    made.add_argument("--afresh", action="store_true", help="start over where an earlier run was interrupted")
     made.add_argument("--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))")
     made.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
     made.add_argument("--json", action="store_true", help="the results for programs, one object")
     made.add_argument("--repair", action="store_true", help=(
-        "on the standby: make this node's copy anew, of one resource that was found to differ"
+        "on the standby: recreate this node's copy, of one resource that was found to differ"
     ))  # fmt: skip
     made.add_argument("--to", default="", metavar="TARGET", help=(
         "with --repair: where what only this copy has is kept, a directory or ssh://[USER@]HOST/PATH (default: "

@@ -29,7 +29,7 @@ STEPS = (
 
 
 def repair(context: Context, options: argparse.Namespace) -> int:
-    """Show, have it confirmed, make the copy anew, wait, compare again; the exit status. Raises what `caller.run` tells
+    """Show, have it confirmed, recreate the copy, wait, compare again; the exit status. Raises what `caller.run` tells
     of."""
     (name,) = caller.named(context, options.resource)
     last = last_differing(context, name)
@@ -55,7 +55,9 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     if not over and not keeper.target and keeper.mode is not Mode.RESYNC:
         raise StepFailed("where it is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
     if begun is None:
-        question = f"The copy of {name} on {seen.here.name} is destroyed, and copied anew from {seen.there.name}."
+        question = (
+            f"The copy of {name} on {seen.here.name} is destroyed and copied again in full from {seen.there.name}."
+        )
         caller.confirm(context.console, options, question, name)
     kept = renewal.run(f"human {context.console.user}")
     context.console.out.write(f"{plain(kept, 1000)}\n")
@@ -75,7 +77,7 @@ def _again(context: Context, name: str) -> int:
     from remediate.subcommands.verify import DIFFER, UNDECIDED
 
     if context.peer is None:
-        raise StepFailed("the copies were not compared again: the way to the other node is not known")
+        raise StepFailed("the copies were not compared again: how to reach the other node is not known")
     context.console.out.write(f"{name}: compared again by the primary ...\n")
     context.console.out.flush()
     try:

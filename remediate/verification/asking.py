@@ -12,7 +12,7 @@ from remediate.verification.copies import Copy, from_told
 
 SUBCOMMAND = "extents"
 READY, READS, TOLD = 30.0, 300.0, 30.0
-"""Seconds for the start of hastwatch there, for a disk to read a batch, and to write down what came out."""
+"""Seconds for the start of hastwatch there, for a disk to read a batch, and to record what came out."""
 SLICE = 1.0
 """Seconds after which a signal is heeded."""
 
@@ -31,7 +31,7 @@ class There:
     def __init__(self, context: Context, name: str, stopped: Callable[[], str]) -> None:
         """Raises Refused, Interrupted and ProbeError."""
         if context.peer is None:
-            raise Refused("the way to the other node is not known (`peer` in the configuration, or --peer)")
+            raise Refused("how to reach the other node is not known (`peer` in the configuration, or --peer)")
         self.node = context.peer.node().name
         self._context, self._name, self._stopped = context, name, stopped
         self._line: Line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND, name))
@@ -75,15 +75,15 @@ class There:
             raise Ended(str(error)) from None
 
     def tell(self, run: Verification) -> None:
-        """Have it written down what came out. Raises Ended, Interrupted."""
+        """Have it recorded what came out. Raises Ended, Interrupted."""
         self._have_kept(Message(Say.VERIFIED, told=as_values(run)))
 
     def done(self) -> None:
-        """Nothing has to be written down. Raises Ended."""
+        """Nothing has to be recorded. Raises Ended."""
         self._line.say(Message(Say.DONE))
 
     def tell_lacking(self, words: str) -> None:
-        """Have it written down that its copy is damaged. Raises Ended, Interrupted."""
+        """Have it recorded that its copy is damaged. Raises Ended, Interrupted."""
         self._have_kept(Message(Say.LACKING, words=words))
 
     def _have_kept(self, message: Message) -> None:

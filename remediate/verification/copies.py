@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 
 def look(context: Context, name: str, role: Role) -> Found:
-    """This node's copy, in this role and connected. Raises StepFailed where it is not, or that cannot be told, and
+    """This node's copy, in this role and connected. Raises StepFailed where it is not, or that is unknown, and
     ProbeError."""
     node = context.here.node()
     found = connected(context, name, role)

@@ -58,7 +58,7 @@ def prove_all(context: Context, names: Sequence[str], trigger: str) -> None:
 
 def prove(context: Context, name: str, trigger: str) -> bool:
     """Compare what the other copy of a resource may lack, where that is to be done and can be; whether the copy is
-    proven now, and was not before. Raises nothing: what went wrong is written down, and journalled once."""
+    proven now, and was not before. Raises nothing: what went wrong is recorded, and journalled once."""
     for _ in range(TRIES):
         seen = unproven.known(context.store, name)
         if seen is None or seen.differ or not _is_connected_primary(context, name):
@@ -83,7 +83,7 @@ def _is_connected_primary(context: Context, name: str) -> bool:
 
 
 def _compared(context: Context, name: str, trigger: str, seen: Unproven) -> bool:
-    """Compare what may be missing, and write down what came out; False where the connection was lost meanwhile. What is
+    """Compare what may be missing, and record what came out; False where the connection was lost meanwhile. What is
     written whenever it is looked at is left for the next time, alone."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
@@ -128,7 +128,7 @@ def _note_difference(
     count: int,
     result: Compared,
 ) -> None:
-    """Both nodes write down that the copies differ, and the other one that its copy is damaged; not where this node's
+    """Both nodes record that the copies differ, and the other one that its copy is damaged; not where this node's
     disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
     here, node, theirs = context.journal.node_name, there.node, there.look()
     sides = {
@@ -192,7 +192,7 @@ def _read(context: Context, name: str, found: Found, there: There, numbers: Sequ
 
 
 def _say(context: Context, name: str, trigger: str, why: str) -> None:
-    """Why it is not proven: written down for whoever asks, and journalled where that is news."""
+    """Why it is not proven: recorded for whoever asks, and journalled where that is news."""
     known, now = unproven.known(context.store, name), plain(why, LONGEST // 2)
     if known is None or known.said == now:
         return

@@ -59,7 +59,7 @@ class Renewal(Recovery):
         return None if over and found.step >= Step.CREATED else found
 
     def reasons(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
-        """Why this node's copy is not made anew, a sentence each; none where it may be."""
+        """Why this node's copy is not recreated, a sentence each; none where it may be."""
         found = [refusal.says for refusal in verdict.refusals]
         return tuple(dict.fromkeys([*found, *self._unfit(seen, verdict)]))
 
@@ -83,7 +83,7 @@ class Renewal(Recovery):
 
 
 def last_differing(context: Context, name: str) -> Verification:
-    """The last comparison, where it says that this node's copy has to be made anew. Raises Refused where it does not,
+    """The last comparison, where it says that this node's copy has to be recreated. Raises Refused where it does not,
     or this copy may be the better one; StateUnreadable."""
     runs = verifications.runs(context.store, name)
     here = context.journal.node_name
@@ -97,5 +97,5 @@ def last_differing(context: Context, name: str) -> Verification:
         node = last.wrong_node or elsewhere[0]
         why = last.wrong or f"the disk of {node} cannot read all of it"
         raise Refused((f"{why}. The copy of this node may be the only good one: have it served first (hastwatch "
-                       f"switchover on {node}), and make the other one anew",))  # fmt: skip
+                       f"switchover on {node}), and recreate the other one",))  # fmt: skip
     return last

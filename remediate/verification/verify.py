@@ -69,7 +69,7 @@ def verify(
     stopped: Callable[[], str] = lambda: "",
     afresh: bool = False,
 ) -> Verification:
-    """Compare the two copies of a resource, from the primary, and write down on both nodes what came out. `rate`: bytes
+    """Compare the two copies of a resource, from the primary, and record on both nodes what came out. `rate`: bytes
     a second that each disk is read at most; `show` is told how far it is; `stopped` says why it has to stop, or
     nothing; `afresh`: also what was compared before an interruption. Raises Refused; Stopped, after which it can be
     gone on with; ProbeError and StateError."""
@@ -191,7 +191,7 @@ class _Run:
         )
 
     def _keep_now_and_then(self) -> None:
-        """Write down how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
+        """Record how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
         if self.context.timing.now() - self.kept_at >= KEEPS:
             self._keep()
             is_quiet(self.context, self.name)
@@ -224,7 +224,7 @@ class _Run:
         raise Stopped(why, self.now.next, self.where.extents)
 
     def _ends(self, trigger: str) -> Verification:
-        """Write down what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
+        """Record what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
         last = look(self.context, self.name, Role.PRIMARY)
         theirs = self.there.look()
         if (*last.copy.identity, *theirs.identity) != self.now.identity:

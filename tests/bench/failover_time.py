@@ -88,7 +88,7 @@ class Way:
         """Install it, before the pair has been up for long."""
 
     def hands_over(self, pair: Pair) -> None:
-        """A human wants the other node to serve."""
+        """An operator wants the other node to serve."""
         active = next(iter(pair.nodes.values()))
         active.start_command("sysctl net.inet.carp.demotion=240")
 

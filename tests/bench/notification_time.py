@@ -4,7 +4,7 @@
 
 A real Icinga 2 with an API, a simulated pair in real time whose devd calls the real hooks, `[submit] on_event` with
 check_carp_hast. The address is moved by hand, COUNT times (default 5); the clock runs from the command that moves it
-until Icinga has a result of the node that takes it which is not OK, because a failover is on its way there, and until
+until Icinga has a result of the node that takes it which is not OK, because a failover is in progress there, and until
 it has the OK after it. A look once a minute comes 30 s after an event on average. Needs root, icinga2-bin and
 icinga2-common.
 """
@@ -80,7 +80,7 @@ def main(count: int) -> int:
                         directory=directory, node=node, check=CHECK, url=icinga.url, ca=icinga.ca))  # fmt: skip
                 nodes = ["nfs001", "nfs002"]
                 times = [moved(pair, icinga, *(nodes if turn % 2 == 0 else nodes[::-1])) for turn in range(count)]
-    for name, seconds in (("a failover is on its way", 0), ("it is through", 1)):
+    for name, seconds in (("a failover is in progress", 0), ("it is through", 1)):
         found = sorted(each[seconds] for each in times)
         middle = statistics.median(found)
         sys.stdout.write(f"{name:<26} {found[0]:5.2f} {middle:5.2f} {found[-1]:5.2f} s (least, median, most);"

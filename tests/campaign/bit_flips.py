@@ -2,7 +2,7 @@
 
 So whoever serves such a copy is not to blame, whatever clients miss. Once all is well again the copies are compared,
 as periodic(8) does it every week: exactly what differs must be found. Which of the copies is the wrong one nobody can
-tell; here a human keeps the one that serves, and makes the other one anew (docs/verify.md).
+tell; here an operator keeps the one that serves, and makes the other one anew (docs/verify.md).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.campaign.operator_repairs import renew
 from tests.campaign.schedule import Disturbance
 
 TRIES, PAUSE = 25, 20.0
-"""How often a human runs a comparison that stopped, and the seconds between. A primary that has failed a write on every
-side has dirty extents until it hands over, which it does not before the other node was up for `boot_window`."""
+"""How often an operator runs a comparison that stopped, and the seconds between. A primary that has failed a write on
+every side has dirty extents until it hands over, which it does not before the other node was up for `boot_window`."""
 
 
 def _flips(campaign: CampaignPair, node: Node, chance: random.Random) -> None:

@@ -92,7 +92,7 @@ class CampaignPair:
         self.pair.bring_up()
         self.clock.advance(SETTLE)
         self.by_hand: dict[str, Kernel] = {}
-        """Nodes whose demotion a human has raised, and in which boot."""
+        """Nodes whose demotion an operator has raised, and in which boot."""
         self.shutdowns: list[Completion[None]] = []
         """The orderly ones; a node whose shutdown is underway is not healthy, whatever it still serves."""
         self.came_back = [0.0]
@@ -100,7 +100,7 @@ class CampaignPair:
         self.foreign: dict[str, tuple[Kernel, int]] = {}
         """Nodes whose demotion something else has raised: in which boot, and by how much."""
         self.given_up_at = -math.inf
-        """When a human has last given up a copy on which a write had failed, and all that only it had."""
+        """When an operator has last given up a copy on which a write had failed, and all that only it had."""
         self.misled: set[str] = set()
         """Nodes that may not know what they need to serve, until all is well: the other one's old answers told them
         something else, the event of their promotion was lost, or the one process that was to make it was killed."""
@@ -151,10 +151,10 @@ class CampaignPair:
             self.watch.look_for_service()
 
     def is_hindered(self, node: Node) -> bool:
-        """A human, or what hastwatch has to respect as one, keeps the node from being promoted: also one who added to
-        its demotion, so that CARP leaves the address where it is. One promotion that failed is none: it is tried again.
-        Nor does it know of an event that the kernel keeps for a dead devd, which monitoring alone has started again
-        (`periodic_promotion`)."""
+        """An operator, or what hastwatch has to respect as one, keeps the node from being promoted: also one who added
+        to its demotion, so that CARP leaves the address where it is. One promotion that failed is none: it is tried
+        again. Nor does it know of an event that the kernel keeps for a dead devd, which monitoring alone has started
+        again (`periodic_promotion`)."""
         if self.by_hand.get(node.name) is node.kernel:
             return True
         if node.devd.process is None and any(event.endswith("type=MASTER") for event in node.devd.queue):

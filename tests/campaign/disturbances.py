@@ -54,7 +54,7 @@ def switched_over(campaign: CampaignPair, node: Node) -> None:
 
 
 def demoted(campaign: CampaignPair, node: Node) -> None:
-    """A human adds to the demotion."""
+    """An operator adds to the demotion."""
     if node.name not in campaign.by_hand:
         campaign.by_hand[node.name] = node.kernel
         node.start_command(f"sysctl net.inet.carp.demotion={HELD_BACK}")

@@ -59,9 +59,9 @@ HEALTH = 400.0
 RELEASED = 130.0
 """Seconds from then on until nothing is held back any more: two calls by cron(8)."""
 HANDS_OVER = 70.0
-"""Seconds in which a primary whose own disk has failed a write hands over by itself: a call by cron(8)."""
+"""Seconds in which a primary whose own disk has failed a write hands over automatically: a call by cron(8)."""
 ALARM = 30.0
-"""Seconds until a human has read that there is a split-brain, and acts."""
+"""Seconds until an operator has read that there is a split-brain, and acts."""
 LOOKS = 2.0
 """Seconds between two looks whether it is."""
 TOLD_EVERY = 20.0
@@ -162,7 +162,7 @@ def ended(campaign: CampaignPair, ends: Callable[[CampaignPair, Node], None], no
 
 def refuse(made: Round, lost: set[Missing], given_up: bool = False) -> None:
     """Raises Violation where something is missing that must not be. `given_up`: a copy on which a write has failed
-    served alone until the handover, perhaps since an earlier round, and a human has given it up since."""
+    served alone until the handover, perhaps since an earlier round, and an operator has given it up since."""
     wrong = [each for each in lost if each.cause not in GIVEN_UP]
     if wrong:
         raise Violation(f"{len(wrong)} acknowledged writes are missing by {wrong[0].cause.value}")
@@ -171,8 +171,9 @@ def refuse(made: Round, lost: set[Missing], given_up: bool = False) -> None:
 
 
 def recovered(campaign: CampaignPair, seed: int = 0) -> str:
-    """Put everything right, in an order that `seed` gives, and wait for health; what a human had to decide, or nothing.
-    Raises Violation where there is none and nobody could say why, and where a node is held back when all is well."""
+    """Put everything right, in an order that `seed` gives, and wait for health; what an operator had to decide, or
+    nothing. Raises Violation where there is none and nobody could say why, and where a node is held back when all
+    is well."""
     put_right(campaign, random.Random(seed))
     help_was_needed = ""
     if not _comes_to_health(campaign) and not (make_anew(campaign) and _comes_to_health(campaign)):
@@ -181,16 +182,16 @@ def recovered(campaign: CampaignPair, seed: int = 0) -> str:
         campaign.clock.advance(ALARM)
         give_up_a_copy(campaign)
         help_was_needed = "split-brain"
-        _must_come_to_health(campaign, "a human has decided on a split-brain")
+        _must_come_to_health(campaign, "an operator has decided on a split-brain")
     campaign.misled.clear()
     campaign.clock.advance(HANDS_OVER)
     if make_anew(campaign):
-        _must_come_to_health(campaign, "a damaged copy was made anew")
+        _must_come_to_health(campaign, "a damaged copy was recreated")
     if compared(campaign):
-        _must_come_to_health(campaign, "a copy that differs was made anew")
+        _must_come_to_health(campaign, "a copy that differs was recreated")
     left = _still_held_back(campaign)
     if left and renew_unproven(campaign):
-        _must_come_to_health(campaign, "a copy that could not be proven was made anew")
+        _must_come_to_health(campaign, "a copy that could not be proven was recreated")
         left = _still_held_back(campaign)
     if left:
         raise Violation(f"{RELEASED:g} s after all is well again {left}")

@@ -90,7 +90,7 @@ class Watch:
         self._steady: tuple[str, float] = ("", 0.0)
         """Which good node serves, and since when."""
         self.accepted_until = 0.0
-        """Until then a human has accepted the loss of what a copy lacks."""
+        """Until then an operator has accepted the loss of what a copy lacks."""
         self._victim = ""
         """A process that was sent a signal, and is none of those that may be."""
         campaign.pair.on_kill.append(self._at_a_kill)
@@ -247,7 +247,7 @@ def hears_nobody(node: Node) -> bool:
 
 def could_serve(campaign: CampaignPair, node: Node) -> bool:
     """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere. Where each
-    copy has writes that the other lacks, acknowledged or not, and neither is served, a human has to choose one."""
+    copy has writes that the other lacks, acknowledged or not, and neither is served, an operator has to choose one."""
     pair, trouble, store = campaign.pair, node.trouble, campaign.state
     if store is None or campaign.is_split():
         return False

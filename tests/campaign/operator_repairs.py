@@ -1,4 +1,4 @@
-"""What a human does after a round of a campaign: all works again, who died is started, a lost copy is given up."""
+"""What an operator does after a round of a campaign: all works again, who died is started, a lost copy is given up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAUSES, LONGEST = 2, 90.0
 NOTICED = 25.0
 """Seconds: two looks of a primary at its connection (primary.c, HAST_KEEPALIVE), and a look by hastwatch."""
 ACCEPTED = 120.0
-"""Seconds for which a promotion may be the one whose loss a human has accepted."""
+"""Seconds for which a promotion may be the one whose loss an operator has accepted."""
 
 
 def put_right(campaign: CampaignPair, chance: random.Random) -> None:
@@ -82,10 +82,10 @@ def _promote(campaign: CampaignPair, keeping: Node) -> None:
 
 
 def make_anew(campaign: CampaignPair) -> bool:
-    """What `check_hast` asks for where it says `hast-copy-damaged`: the copy of a standby is made anew; where nobody
+    """What `check_hast` asks for where it says `hast-copy-damaged`: the copy of a standby is recreated; where nobody
     serves, the damaged one, which may be ahead by its counters alone, and what it has and the other copy lacks is given
-    up (docs/failover.md). Where the node that serves keeps a damaged copy, or both copies are damaged, a human takes
-    the one at the address for the one that counts. Whether there was anything to do."""
+    up (docs/failover.md). Where the node that serves keeps a damaged copy, or both copies are damaged, an operator
+    takes the one at the address for the one that counts. Whether there was anything to do."""
     active, standby = campaign.active, campaign.pair.peer(campaign.active)
     found = False
     for resource in campaign.pair.layout.resources if campaign.state is not None else ():
@@ -107,7 +107,7 @@ def make_anew(campaign: CampaignPair) -> bool:
 
 def renew_unproven(campaign: CampaignPair) -> bool:
     """What `check_hast` asks for on the primary where it says `hast-copies-differ`, or of `hast-copy-unproven` that the
-    copies cannot be compared: the copy of the standby is made anew. Whether there was anything to do."""
+    copies cannot be compared: the copy of the standby is recreated. Whether there was anything to do."""
     found = False
     for resource in campaign.pair.layout.resources if campaign.state is not None else ():
         doubt = unproven.known(Store(f"{campaign.state}/{campaign.active.name}"), resource.name)
@@ -161,7 +161,7 @@ def _powers_on(campaign: CampaignPair, node: Node) -> None:
 
 
 def _ends_left_device(campaign: CampaignPair, node: Node) -> None:
-    """What docs/compatibility.md has a human do with the device of a killed worker: umount(8) hangs on it for ever."""
+    """What docs/compatibility.md has an operator do with the device of a killed worker: umount(8) hangs on it."""
     for unit, resource in enumerate(campaign.pair.layout.resources):
         known = node.hastd.resources.get(resource.name)
         is_free = known is None or (known.role is not Role.PRIMARY and known.worker is None)
@@ -190,7 +190,7 @@ def _start_again(campaign: CampaignPair, node: Node) -> None:
 
 
 def _give_back(campaign: CampaignPair, node: Node) -> None:
-    """Take back what a human added to the demotion, where the node was not booted since."""
+    """Take back what an operator added to the demotion, where the node was not booted since."""
     if campaign.by_hand.pop(node.name, None) is node.kernel:
         node.run(f"sysctl net.inet.carp.demotion=-{HELD_BACK}")
 
@@ -209,4 +209,4 @@ STEPS = (
     _ends_left_device,
     _start_again,
 )
-"""What a human does on each node."""
+"""What an operator does on each node."""

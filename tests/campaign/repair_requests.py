@@ -22,7 +22,7 @@ class Ask(NamedTuple):
 
 
 def asked_wrongly(chance: random.Random) -> list[Ask]:
-    """Requests that nothing gives rise to; three of four are to be done, the others only written down."""
+    """Requests that nothing gives rise to; three of four are to be done, the others only recorded."""
     return [_ask(chance) for _ in range(chance.choice((0, 1, 2, 4)))]
 
 

@@ -22,7 +22,7 @@ class Played(NamedTuple):
     errors: Counter[str]
     """What clients were told instead of an acknowledgement."""
     left: Counter[str]
-    """Failovers after which a human had to decide, and what was found."""
+    """Failovers after which an operator had to decide, and what was found."""
     repairs: Counter[str]
     """What became of the repairs that monitoring asked for."""
     disturbed: Counter[str]
@@ -67,7 +67,7 @@ def report(played: Played, documented_hook: Played, seed: int, seconds: float, k
     yield "clients were told: " + (
         ", ".join(f"{n} x {what}" for what, n in sorted(played.errors.items())) or "no error"
     )
-    yield "left to a human: " + (", ".join(f"{n} x {what}" for what, n in sorted(played.left.items())) or "nothing")
+    yield "left to an operator: " + (", ".join(f"{n} x {what}" for what, n in sorted(played.left.items())) or "nothing")
     done = sum(number for what, number in played.repairs.items() if what.endswith((HELPED, NO_HELP)))
     yield f"repairs that monitoring asked for: {sum(played.repairs.values())}, of which {done} were done: " + ", ".join(
         f"{number} x {what}" for what, number in sorted(played.repairs.items())

@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
 class Disturbance(NamedTuple):
     """Something else that happens about that time. `ends`: what puts it right after a while, None where nothing has to
-    or only a human does. `harmless`: a planned handover must lose nothing all the same."""
+    or only an operator does. `harmless`: a planned handover must lose nothing all the same."""
 
     name: str
     begins: Callable[[CampaignPair, Node, random.Random], None]

@@ -106,7 +106,7 @@ def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(campaig
     failures.note(store, "home", active.now, "of a test")
     assert could_serve(campaign, active)
     failures.note(store, "home", active.now, "of a test")
-    assert not could_serve(campaign, active)  # a human has to look
+    assert not could_serve(campaign, active)  # an operator has to look
     campaign.close()
 
 

@@ -126,7 +126,7 @@ class Rc:
         self.settings = f'{script}_enable="YES"\nhastwatch_command="{directory}/hastwatch"\n'
 
     def program(self, name: str, body: str) -> None:
-        """A stand-in for a program, that writes down its words first."""
+        """A stand-in for a program, that records its words first."""
         path = self.directory / name
         path.write_text(f'#!/bin/sh\necho "{name} $*" >> {self.directory}/called\n{body}\n')
         path.chmod(0o755)

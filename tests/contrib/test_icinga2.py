@@ -159,7 +159,7 @@ def value(option: Option) -> str | list[str] | bool:
 
 
 class Recorded:
-    """A daemon whose checks and event handler write down how they were called."""
+    """A daemon whose checks and event handler record how they were called."""
 
     def __init__(self, directory: Path) -> None:
         self.programs = directory / "bin"

@@ -29,8 +29,8 @@ def split_brain(pair: RunningPair) -> None:
 
 def recover(pair: RunningPair) -> None:
     """The documented recovery on nfs002, which has stepped down: its copy is given up, the other one is copied here,
-    and a human removes the marker, as hastd's hook would have. (`hastwatch recover` reads the other node's files, and
-    these a running pair does not have.) Returns when all is done."""
+    and an operator removes the marker, as hastd's hook would have. (`hastwatch recover` reads the other node's files,
+    and these a running pair does not have.) Returns when all is done."""
     on(pair, "nfs002", "hastctl create home")
     on(pair, "nfs002", "hastctl role secondary home")
     assert awaited(lambda: "complete" in pair.on("nfs001", "hastctl status home"))

@@ -80,7 +80,7 @@ def test_the_losing_side_of_a_split_brain_steps_down_at_once_and_a_human_recover
     with icinga.running("--speed", "5"):
         split_brain(icinga.pair)
         assert icinga.repairs("nfs002") == []
-        phases = Phases("split-brain, step-down; a human recovers")
+        phases = Phases("split-brain, step-down; an operator recovers")
         icinga.watch("nfs002", "check_hast_splitbrain")
         icinga.follow(phases, "nfs002", "check_hast_splitbrain", "SOFT", "begins", "helped", "HARD")
         assert icinga.repairs("nfs002")[:2] == ["begins", "helped"]

@@ -89,7 +89,7 @@ def test_the_losing_side_of_a_split_brain_steps_down_at_once_and_a_human_recover
         pair.nagios.command("STOP_EXECUTING_SVC_CHECKS")
         split_brain(pair.pair)
         assert pair.repairs("nfs002") == []
-        phases = Phases("split-brain, step-down; then a human recovers")
+        phases = Phases("split-brain, step-down; then an operator recovers")
         pair.nagios.command("START_EXECUTING_SVC_CHECKS")
         pair.follow(phases, "nfs002", check, "SOFT", "begins", "helped", "HARD")
         assert pair.repairs("nfs002")[:2] == ["begins", "helped"]

@@ -24,7 +24,7 @@ exit {status}
 
 
 class Node:
-    """A stand-in for `hastwatch` on a node, which writes down the words that it is called with."""
+    """A stand-in for `hastwatch` on a node, which records the words that it is called with."""
 
     def __init__(self, directory: Path, status: int = 0, answer: str = "") -> None:
         self.log, self.program = directory / "called", directory / "hastwatch"
@@ -81,7 +81,7 @@ def test_a_repair_that_the_engine_holds_back_is_told_to_the_node(node: Node, wor
     (("--state", "UNKNOWN"), "the check could not look"),
     (("--type", "SOFT", "--attempt", "1"), "not before the service is SOFT for the second time"),
     (("--output", "no reason"), "the output names no finding of check_devd"),
-    (("--output", "x [devd-hook-missing]"), "left to a human: the wiring is a human's"),
+    (("--output", "x [devd-hook-missing]"), "left to an operator: the wiring needs an operator"),
 ])  # fmt: skip
 def test_what_it_asks_nothing_for_it_says(node: Node, words: tuple[str, ...], why: str) -> None:
     done = node.event(*CALLED, *words)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SIMULATED = ROOT / "remediate" / "rehearsal"
-"""There a human may do it, and FreeBSD does what it does."""
+"""There an operator may do it, and FreeBSD does what it does."""
 TEXTS = sorted(
     path
     for folder in ("checks", "remediate", "hooks", "contrib", "docs")

@@ -148,7 +148,7 @@ def test_a_daemon_that_cannot_be_started_is_said_in_the_end(pair: InstalledPair)
     pair.breaks_all(["service-fails nfs001 nfsd", "kill nfs001 nfsd"])
     outcome = repairs(pair, pair.active, Remedy.NFS)
     assert outcome.steps == ("restart-nfs", "restart-all-of-nfs")
-    assert "restart-all-of-nfs failed: `service nfsd onestart` ends with 1" in outcome.said
+    assert "restart-all-of-nfs failed: `service nfsd onestart` exits with 1" in outcome.said
     pair.passes(60)
     assert pair.serves(pair.standby) and pair.sound  # the convergence gave the address away
 

@@ -97,7 +97,7 @@ HOLDING: dict[str, tuple[Callable[[InstalledPair], object], Config, int, str]] =
     "not-seen": (blind, Config(), 1, "`ps -axww -o pid,ppid,jid,ruid,uid,lstart,comm` did not end"),
     "cool-down": (tried_just_now, Config(), 1, "and was not ended; not again for 9 min"),
     "hourly-limit": (tried_often, Config(), 1, "6, of at most 6"),
-    "no-record": (unreadable_record, Config(), 1, "repairs.json cannot be read: it is no JSON"),
+    "no-record": (unreadable_record, Config(), 1, "repairs.json cannot be read: it is invalid JSON"),
 }
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.quick
 def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(pair: InstalledPair, state: Path) -> None:
-    """Where nothing can be written down, it is not known since when CARP is MASTER, nor which promotions failed."""
+    """Where nothing can be recorded, it is not known since when CARP is MASTER, nor which promotions failed."""
     in_the_way = [state / "nfs002" / f".{name}.new" for name in ("events.json", "hold.json", "home.ledger.json")]
     for path in in_the_way:
         path.mkdir()

@@ -164,7 +164,7 @@ def test_a_policy_may_serve_a_node_that_was_booted_alone(state: Path) -> None:
 def test_a_boot_that_becomes_known_during_the_wait_for_carp_is_looked_at_before_the_role_is_taken(
     pair: InstalledPair,
 ) -> None:
-    """devd(8) may tell of MASTER before the boot script has written down that this node was booted."""
+    """devd(8) may tell of MASTER before the boot script has recorded that this node was booted."""
     pair.standby.power_off()
     pair.passes(OFF)
     pair.boots(pair.standby, OFF)

@@ -139,7 +139,7 @@ def test_a_copy_that_loses_needs_a_humans_word_where_the_one_that_was_wiped_may_
     pair.active.run(GIVES_UP)
     pair.passes(130)
     assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
-    assert "created anew since" in pair.entries(pair.standby, "refused")[-1].result, pair.story()
+    assert "recreated since" in pair.entries(pair.standby, "refused")[-1].result, pair.story()
     pair.standby.run("ifconfig vtnet1 vhid 2 state master")
     assert pair.converges(pair.standby, CHOOSES).result is Result.IN_PLACE, pair.story()
     assert pair.serves(pair.standby) and pair.split_brain(pair.standby) is None

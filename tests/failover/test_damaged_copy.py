@@ -264,7 +264,7 @@ def test_a_primary_without_a_peer_goes_on_and_hands_over_when_that_is_complete_a
 
 
 def test_a_failed_move_is_not_begun_again_and_the_damaged_copy_does_not_come_back_by_itself(state: Path) -> None:
-    """The other node could not mount its good copy: nobody serves until a human decides."""
+    """The other node could not mount its good copy: nobody serves until an operator decides."""
     pair = with_cron(state)
     pair.breaks("mount-fails", pair.standby.name, "home")
     fails_for_a_while(pair, pair.active)
@@ -307,7 +307,7 @@ def alone_and_damaged(state: Path) -> InstalledPair:
 
 
 def test_a_copy_that_was_seen_to_lack_writes_is_not_served_because_the_other_one_was_created_anew(state: Path) -> None:
-    """Else they would be gone a minute after the command, without a human's word on it."""
+    """Else they would be gone a minute after the command, without an operator's word on it."""
     pair = alone_and_damaged(state)
     pair.boots(pair.standby)
     pair.passes(MINUTES)

@@ -114,7 +114,7 @@ def test_an_address_that_was_given_back_is_given_back_again_when_the_good_node_w
     pair.passes(120)
     blocked_again(pair)
     assert len(pair.entries(pair.standby, "give-back")) == 1, pair.story()
-    failures.clear(pair.store(pair.active), "a human")
+    failures.clear(pair.store(pair.active), "an operator")
     pair.converges(pair.active)
     assert pair.until(lambda: pair.serves(pair.active), 120), pair.story()
     assert [entry.result for entry in pair.entries(pair.standby, "give-back")] == 2 * [GIVEN_BACK]
@@ -138,7 +138,7 @@ def test_a_node_whose_hastd_dies_after_the_address_was_moved_to_it_by_hand_gives
     state: Path, seconds: float
 ) -> None:
     pair = looked_at_every_minute(state)
-    pair.active.network.demote(240, "by a human")
+    pair.active.network.demote(240, "by an operator")
     assert pair.until(lambda: master(pair.standby), 5)
     pair.passes(seconds)
     pair.breaks("kill", "nfs002", "hastd")

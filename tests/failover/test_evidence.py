@@ -17,7 +17,7 @@ from tests.failover.installed_pair import TEST, InstalledPair, master
 pytestmark = pytest.mark.slow
 
 LATE = 121.0
-"""Seconds until a human sees that devd is dead, as on a real pair."""
+"""Seconds until an operator sees that devd is dead, as on a real pair."""
 ALONE = 180.0
 
 
@@ -173,7 +173,7 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     pair.passes(120)
     pair.active.power_off()
     pair.passes(60)
-    assert "nfs001 told that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
+    assert "nfs001 reported that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
     assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is Result.IN_PLACE
     assert pair.serves(pair.standby)
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}

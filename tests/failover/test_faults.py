@@ -37,22 +37,22 @@ PROMOTION = {
         ("device-appears nfs002 home",),
     ),
     "fstyp hangs": Broken(
-        ("fsck-fails nfs002 home", "hang-command nfs002 fstyp"), r"fstyp.*did not end in 10\.0 s and was killed", 25,
+        ("fsck-fails nfs002 home", "hang-command nfs002 fstyp"), r"fstyp.*timed out after 10\.0 s and was killed", 25,
         ("fsck-works nfs002 home", "release-command nfs002 fstyp"),
     ),
-    "fsck hangs": Broken(("hang-command nfs002 fsck",), r"fsck.*did not end in 120\.0 s and was killed", 140,
+    "fsck hangs": Broken(("hang-command nfs002 fsck",), r"fsck.*timed out after 120\.0 s and was killed", 140,
                          ("release-command nfs002 fsck",)),
     "fsck is hopeless": Broken(("fsck-hopeless nfs002 home",), r"fsck cannot repair /dev/hast/home: exit 8", 30,
                                ("fsck-works nfs002 home",)),
     "the full fsck takes too long": Broken(
-        ("fsck-fails nfs002 home", "slow-fsck nfs002 40"), r"fsck -t ufs -y.*did not end in 20\.0 s", 50,
+        ("fsck-fails nfs002 home", "slow-fsck nfs002 40"), r"fsck -t ufs -y.*timed out after 20\.0 s", 50,
         ("fsck-works nfs002 home", "slow-fsck nfs002 1"),
     ),
     "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 15,
                               ("mount-works nfs002 home",)),
-    "mountd hangs": Broken(("hang-command nfs002 mountd",), r"service mountd onestart` did not end in 20\.0 s", 38,
+    "mountd hangs": Broken(("hang-command nfs002 mountd",), r"service mountd onestart` timed out after 20\.0 s", 38,
                            ("release-command nfs002 mountd",)),
-    "nfsd does not start": Broken(("service-fails nfs002 nfsd",), r"`service nfsd onestart` ends with 1", 18,
+    "nfsd does not start": Broken(("service-fails nfs002 nfsd",), r"`service nfsd onestart` exits with 1", 18,
                                   ("service-works nfs002 nfsd",)),
     "clients are not served": Broken(("hang-command nfs002 hastwatch",), r"clients are not served /hast/home", 45,
                                      ("release-command nfs002 hastwatch",)),
@@ -92,11 +92,11 @@ def test_two_failed_promotions_stop_all_automatic_action_until_a_human_clears_it
     pair.passes(2 * broken.seconds + 60)
     assert len(pair.entries(pair.standby, "promotion-failed")) == 2, pair.story()
     assert pair.rests(pair.standby)
-    assert "nothing is tried again until a human has cleared it" in pair.blocked(pair.standby)
+    assert "nothing is tried again until an operator has cleared it" in pair.blocked(pair.standby)
     pair.breaks_all(broken.mended)
     pair.passes(120)
     assert not pair.holds(pair.standby)
-    failures.clear(pair.store(pair.standby), "a human")
+    failures.clear(pair.store(pair.standby), "an operator")
     assert pair.converges(pair.standby).result is Result.IN_PLACE
     assert pair.serves(pair.standby) and pair.sound
 
@@ -167,12 +167,12 @@ def test_hastd_that_does_not_run_is_said_and_nothing_is_served(pair: InstalledPa
 
 
 def demoted(pair: InstalledPair, *faults: str) -> None:
-    """Something is broken, and a human moves the service in CARP."""
+    """Something is broken, and an operator moves the service in CARP."""
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
     pair.passes(10)
     pair.breaks_all(faults)
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
 
 
 DEMOTION: dict[str, tuple[tuple[str, ...], str, float]] = {
@@ -199,8 +199,8 @@ def test_what_holds_a_file_system_is_ended_and_nothing_is_lost(state: Path, name
 
 @pytest.mark.parametrize(
     ("kind", "command", "says", "looks"),
-    [("ufs", "umount", r"umount /hast/home` did not end in 60\.0 s", 0),
-     ("zfs", "zpool", r"zpool export home` did not end in 60\.0 s", 8)],
+    [("ufs", "umount", r"umount /hast/home` timed out after 60\.0 s", 0),
+     ("zfs", "zpool", r"zpool export home` timed out after 60\.0 s", 8)],
 )  # fmt: skip
 def test_an_unmount_that_hangs_leaves_the_service_where_it_was(
     state: Path, kind: str, command: str, says: str, looks: int
@@ -219,7 +219,7 @@ def test_an_unmount_that_hangs_leaves_the_service_where_it_was(
 @pytest.mark.parametrize(
     ("fault", "mended", "says"),
     [
-        ("hang nfs001 hastd", "resume nfs001 hastd", r"role secondary home` did not end in 20\.0 s"),
+        ("hang nfs001 hastd", "resume nfs001 hastd", r"role secondary home` timed out after 20\.0 s"),
     ],
 )
 def test_what_cannot_be_proven_unmounted_counts_as_in_use(
@@ -241,7 +241,7 @@ def test_what_cannot_be_proven_unmounted_counts_as_in_use(
 def test_a_device_that_hangs_is_not_taken_away_under_its_mount(pair: InstalledPair) -> None:
     demoted(pair, "hang nfs001 worker")
     pair.passes(100)
-    pair.told_once(pair.active, r"umount /hast/home` did not end in 60\.0 s", "step")
+    pair.told_once(pair.active, r"umount /hast/home` timed out after 60\.0 s", "step")
     assert pair.mounted(pair.active) and pair.role(pair.standby) == "secondary"
     pair.breaks("resume", "nfs001", "worker")
     pair.passes(200)

@@ -146,7 +146,7 @@ def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(pair: Install
 def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(pair: InstalledPair) -> None:
     task = pair.moves()
     pair.passes(0.25)
-    maintenance.begin(pair.store(pair.standby), pair.standby.now, 3600, "a new disk", "a human")
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, 3600, "a new disk", "an operator")
     assert pair.until(lambda: task.done, 60), pair.story()
     pair.passes(30)
     assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()

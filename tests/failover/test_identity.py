@@ -71,10 +71,11 @@ def test_nothing_said_there_is_an_answer_of_the_other_node(state: Path, lie: str
 
 @pytest.mark.parametrize("lie", LIES)
 def test_the_address_that_moves_makes_no_second_primary(state: Path, lie: str) -> None:
-    """The standby's own role secondary is not taken for the other node's: that has let go when its worker ends."""
+    """The standby's own role secondary is not taken for the other node's: that has released the resource when its
+    worker ends."""
     pair = lied_to(installed_pair(state), lie)
     pair.breaks("hang", "nfs001", "nfsd")  # the active node takes its time
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(60)
     assert pair.sound and pair.serves(pair.standby) and pair.lost() == 0, pair.story()
 
@@ -94,7 +95,7 @@ def test_a_way_that_leads_back_is_no_sign_that_the_other_node_is_gone(state: Pat
         pair.installed.configs[name] = config._replace(failover=config.failover._replace(management=""))
     pair.breaks("cut-replication")
     pair.breaks("drop-devd-event", "nfs001", "9")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(5)
     assert pair.role(pair.standby) == "secondary" and pair.sound, pair.story()
 

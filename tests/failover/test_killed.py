@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 ONE_IN = 5
 """Of so many moments the tests take one."""
 HUMAN = 240
-"""What a human adds to the demotion to move the service."""
+"""What an operator adds to the demotion to move the service."""
 LASTS = 20.0
 """Seconds in which every transition is over, and less than the other node waits for this one to let go."""
 SETTLES = 40.0

@@ -60,7 +60,7 @@ def test_a_node_without_a_way_to_the_other_one_unmounts_cleanly(pair: InstalledP
 def test_a_node_that_wrote_alone_unmounts_cleanly_when_the_address_goes(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.passes(30)
-    pair.active.network.demote(240, "by a human")
+    pair.active.network.demote(240, "by an operator")
     assert pair.until(lambda: not pair.mounted(pair.active), 10) and unmounted_cleanly(pair), pair.story()
     pair.passes(60)
     assert pair.lost() == 0 and pair.sound, pair.story()
@@ -159,7 +159,7 @@ def test_a_worker_that_is_killed_while_the_address_goes_costs_no_write(pair: Ins
 
 
 def under_maintenance(pair: InstalledPair) -> None:
-    maintenance.begin(pair.store(pair.active), pair.active.now, 3600, "a new disk", "a human")
+    maintenance.begin(pair.store(pair.active), pair.active.now, 3600, "a new disk", "an operator")
 
 
 def blocked(pair: InstalledPair) -> None:
@@ -228,7 +228,7 @@ WRONG = {
 @pytest.mark.parametrize("alone", [False, True], ids=["with the other node", "alone"])
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_shutdown_stops_nfs_and_unmounts_everything_whatever_is_wrong(state: Path, wrong: str, alone: bool) -> None:
-    pair = installed_pair(state, policy(boot_alone="serve"))  # whether it wrote last cannot be written down in some
+    pair = installed_pair(state, policy(boot_alone="serve"))  # whether it wrote last cannot be recorded in some
     if alone:
         pair.standby.power_off()
         pair.passes(UNDERWAY)

@@ -76,7 +76,7 @@ def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
     assert not pair.blocked(pair.standby) and pair.role(pair.standby) != "primary" and pair.sound
 
 
-@pytest.mark.parametrize("for_good", [False, True], ids=["a human", "the policy"])
+@pytest.mark.parametrize("for_good", [False, True], ids=["an operator", "the policy"])
 def test_nobody_can_accept_the_loss_of_a_copy_that_is_not_there(state: Path, for_good: bool) -> None:
     pair = without_the_active_node(state, config=policy(promote_stale=True) if for_good else None)
     outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
@@ -113,7 +113,7 @@ def test_a_stale_standby_is_not_promoted_and_says_what_it_would_cost(state: Path
     pair = behind(state)
     assert pair.rests(pair.standby)
     said = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
-    assert "nfs001 told that this copy is behind" in said
+    assert "nfs001 reported that this copy is behind" in said
     since = ledger.read(pair.store(pair.standby), "home").since
     assert pair.began < since < pair.began + 40  # when hastd noticed, not when the power was cut
 

@@ -1,4 +1,4 @@
-"""Looking writes nothing, and what would be done is what is done: over states with much to write down."""
+"""Looking writes nothing, and what would be done is what is done: over states with much to record."""
 
 from __future__ import annotations
 

@@ -71,10 +71,10 @@ def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, lis
             return  # it goes on beside the others
         begun.append(step)
         if len(begun) == number:
-            pair.pair.clock.after(MIDDLE, lambda: pair.standby.network.demote(240, "by a human"))
+            pair.pair.clock.after(MIDDLE, lambda: pair.standby.network.demote(240, "by an operator"))
 
     pair.breaks("drop-devd-event", name)
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     assert pair.until(lambda: master(pair.standby), 3)
     pair.begins(node, lambda context: converge(context, ConvergeRequest("test"), watch))
     pair.passes(40)
@@ -100,8 +100,8 @@ def test_the_newest_word_of_carp_wins_at_the_end_of_any_step(state: Path, name: 
 
 def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(pair: InstalledPair) -> None:
     for turn in range(15):
-        pair.standby.network.demote(240 if turn % 2 else -240 * bool(turn), "by a human")
-        pair.active.network.demote(0 if turn else 100, "by a human")
+        pair.standby.network.demote(240 if turn % 2 else -240 * bool(turn), "by an operator")
+        pair.active.network.demote(0 if turn else 100, "by an operator")
         pair.passes(0.4 + turn / 10)
     pair.passes(60)
     served = [node for node in pair.pair.nodes.values() if pair.serves(node)]
@@ -114,7 +114,7 @@ def test_carp_that_flaps_during_a_promotion_ends_where_it_comes_to_rest(pair: In
 def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(pair: InstalledPair) -> None:
     pair.active.power_off()
     assert pair.until(lambda: pair.role(pair.standby) == "primary", 10)
-    maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "a new disk", "a human")
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "a new disk", "an operator")
     pair.passes(30)
     assert pair.role(pair.standby) == "primary" and not pair.mounted(pair.standby)
     pair.told_once(pair.standby, "before .* home: maintenance: a new disk", "superseded")

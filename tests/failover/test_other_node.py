@@ -63,7 +63,7 @@ def test_without_a_way_to_the_other_node_two_signs_count_or_its_worker_is_waited
 
 def test_a_peer_that_cannot_be_reached_over_the_management_network_is_waited_for(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(60)
     assert pair.serves(pair.standby) and pair.rests(pair.active)
     assert pair.lost() == 0 and pair.sound
@@ -74,7 +74,7 @@ def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(pair: InstalledPair) 
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
     pair.breaks("hang", "nfs001", "worker")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(80)
     assert pair.role(pair.standby) == "secondary"
     pair.breaks("resume", "nfs001", "worker")

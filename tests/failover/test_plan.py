@@ -139,7 +139,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         if step.do is Do.MOUNT and before.serving:
             yield "NFS answers before the mount"
         if step.do is Do.REJECT_PEER and state.peer is Peer.LET_GO:
-            yield "a node rejected that has said that it has let go"
+            yield "a node rejected that has said that it has released the resource"
         if before.rejected and step.do not in (Do.REJECT_PEER, Do.BECOME_PRIMARY, Do.ADMIT_PEER) and promoted:
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):

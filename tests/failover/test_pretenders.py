@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def moved(pair: InstalledPair) -> float:
     """Seconds that a planned move takes, in which nothing is lost."""
     began = pair.now
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     assert pair.until(lambda: pair.serves(pair.standby) and pair.rests(pair.active)), pair.story()
     assert pair.lost() == 0 and pair.sound
     return pair.now - began

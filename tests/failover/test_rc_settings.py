@@ -118,10 +118,10 @@ def test_a_node_that_hands_over_stops_what_its_scripts_have_started(setting: str
     pair = with_settings(state, SETTINGS[setting].rc_conf)
     for node in (pair.standby, pair.active):  # there and back: the scripts of both have started it
         there = pair.pair.peer(node)
-        there.network.demote(MOST, "by a human")
+        there.network.demote(MOST, "by an operator")
         assert pair.until(lambda node=node, there=there: pair.serves(node) and pair.rests(there)), pair.story()  # type: ignore[misc]
         assert not there.nfs.running("mountd") and not there.nfs.running("nfsd")
-        there.network.demote(-MOST, "by a human")
+        there.network.demote(-MOST, "by an operator")
     assert pair.lost() == 0 and pair.sound
 
 
@@ -159,9 +159,9 @@ def test_what_zfs_shares_is_exported_from_its_file_after_a_power_cut_and_after_a
     pool = pair.active.filesystems.pools["home"]
     pair.pair.clock.wait(pool.sync([], replace(pool.label, sharenfs="-maproot=root -network 10.1.101.0/24")))
     pair.passes(5)
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     assert pair.until(lambda: pair.serves(pair.standby) and pair.rests(pair.active)), pair.story()
-    pair.active.network.demote(-100, "by a human")
+    pair.active.network.demote(-100, "by an operator")
     pair.passes(10)
     command = "/usr/sbin/mountd -r /etc/exports /etc/zfs/exports"
     assert pair.standby.nfs.daemons["mountd"].command == command

@@ -70,7 +70,7 @@ def test_a_peer_whose_hastd_refuses_may_be_primary_still(pair: InstalledPair) ->
     refuses(pair, pair.active)
     standing = pair.does(pair.standby, lambda context: ask(context, observe(context).places["home"]))
     assert standing is not None and standing.peer is Peer.LINGERS and not standing.asked
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(60)
     assert pair.role(pair.standby) == "secondary" and pair.sound
 

@@ -112,7 +112,7 @@ def test_only_what_was_asked_for_is_touched(state: Path) -> None:
     pair = installed_pair(state, TWO)
     for node in (pair.active, pair.standby):
         pair.breaks("drop-devd-event", node.name, "2")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(2)
     pair.converges(pair.active, ConvergeRequest("human", only=("mail",)))
     assert pair.rests_with(pair.active, "mail") and pair.holds(pair.active, "home")

@@ -66,7 +66,7 @@ def test_a_command_that_hangs_leaves_time_for_the_scripts_that_follow(state: Pat
 @pytest.mark.parametrize("how", ["before_command", "during_command", "before_write"])
 def test_a_convergence_that_is_killed_during_a_shutdown_is_taken_up(state: Path, how: str, number: int) -> None:
     """The address moves, or the script calls it: in either case somebody else goes on. Whether this node wrote last is
-    not written down where what would do it is killed."""
+    not recorded where what would do it is killed."""
     pair = installed_pair(state, policy(boot_alone="serve"))
     pair.standby.power_off()
     pair.passes(ALONE)

@@ -69,7 +69,7 @@ def test_a_primary_whose_stuck_hastd_resets_connections_is_not_taken_for_gone(pa
     pair.breaks("hang", "nfs001", "hastd")
     fill_the_port(pair, pair.active, pair.standby)
     pair.breaks("cut-management")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     assert pair.until(lambda: master(pair.standby), 5)
     found = standing(pair)
     assert found.peer is Peer.LINGERS and "the secondary worker" in found.says
@@ -197,7 +197,7 @@ def test_of_an_address_that_is_none_nothing_is_known(remoteaddr: str) -> None:
 def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool) -> None:
     error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}", words)
     assert hearing.is_silence(error) is silent
-    assert not hearing.is_silence(Hangs("`hostname` did not end in 4.0 s and was killed"))
+    assert not hearing.is_silence(Hangs("`hostname` timed out after 4.0 s and was killed"))
 
 
 def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, Standing]:

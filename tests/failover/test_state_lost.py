@@ -176,7 +176,7 @@ def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> No
         pair.passes(60)
         assert master(pair.standby) and pair.rests(pair.standby), pair.story()
         said = pair.entries(pair.standby, "refused")[-1].result
-        assert "whether this copy is complete cannot be told: home.ledger.json" in said
+        assert "whether this copy is complete is unknown: home.ledger.json" in said
 
 
 def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -> None:

@@ -26,7 +26,7 @@ PERIODIC = ConvergeRequest("periodic", promote=False, again=True)
 def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_works(
     pair: InstalledPair, fault: str
 ) -> None:
-    """Found by the campaign: cron promoted nothing, as nobody had been able to write down that it was refused."""
+    """Found by the campaign: cron promoted nothing, as nobody had been able to record that it was refused."""
     pair.breaks(fault, pair.standby.name)
     pair.active.power_off()
     pair.passes(30)
@@ -38,7 +38,7 @@ def test_a_promotion_that_was_refused_for_a_dead_state_disk_is_made_when_that_wo
 
 @pytest.mark.quick
 def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_all_the_same(pair: InstalledPair) -> None:
-    """Found by the campaign: by its ledger it was primary for ever, so that it took no word of the other node for its
+    """Found by the campaign: by its ledger it was primary forever, so that it took no word of the other node for its
     copy, nor that its primary was gone: an incomplete copy would have been promoted."""
     before, after = pair.active, pair.standby
     pair.breaks("state-full", before.name)
@@ -63,10 +63,10 @@ def test_a_look_corrects_the_role_in_the_ledger(pair: InstalledPair) -> None:
 
 
 def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(pair: InstalledPair) -> None:
-    """Found by the campaign: 120 of a standby's demotion stayed for ever, and at the next join the other copy won."""
+    """Found by the campaign: 120 of a standby's demotion stayed forever, and at the next join the other copy won."""
     node, before = pair.standby, pair.demotion(pair.standby)
     no_lock_at_all(pair, node)
-    with pytest.raises(StepFailed, match="because it cannot be written down"):
+    with pytest.raises(StepFailed, match="because it cannot be recorded"):
         pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.NO_FAILBACK)}, 120))
     assert pair.demotion(node) == before
     pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.STALE, "home")}, before + 240))

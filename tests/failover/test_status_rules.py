@@ -56,7 +56,7 @@ def test_nothing_is_wrong_with_a_healthy_pair() -> None:
 
 NODES = {
     "{node} does not answer": NodeStatus("nfs002", trouble="ssh: no route"),
-    "{node} does nothing by itself any more: promotions have failed": there(blocked="2 promotions failed"),
+    "{node} takes no automatic action any more: promotions have failed": there(blocked="2 promotions failed"),
     "hastd is down on {node}": there(hastd=False),
     "CARP is not loaded on {node}": there(carp_loaded=False, demotion=None),
     "{node} holds itself back: {why}": there(held=Held((Reason(Why.MAINTENANCE),), 240, 240), demotion=240),

@@ -34,7 +34,7 @@ def test_a_target_that_was_just_booted_settles_before_anything_is_given_up(state
     pair.passes(100)
     assert pair.serves(pair.active) and not task.done
     assert shown[0].startswith("await-settled 1")
-    assert "waits, serving: the other node was booted a short while ago" in pair.entries(pair.active)[-1].result
+    assert "waits, serving: the other node was booted recently" in pair.entries(pair.active)[-1].result
     assert pair.until(lambda: task.done, 120), pair.story()
     assert task.value is not None and task.value.result is Result.IN_PLACE and pair.serves(pair.standby)
     assert 150 < pair.now - began < 210

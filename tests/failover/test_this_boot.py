@@ -1,4 +1,4 @@
-"""What was written down in this boot is known to be of it, however the clock is stepped; what is of another is not."""
+"""What was recorded in this boot is known to be of it, however the clock is stepped; what is of another is not."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 LONG = 240.0
 
-TOLD = "nfs001 told that this copy is behind"
+TOLD = "nfs001 reported that this copy is behind"
 
 
 def promotion(pair: InstalledPair) -> tuple[float, float]:

@@ -280,7 +280,7 @@ def test_a_copy_that_cannot_be_compared_as_a_write_failed_on_both_disks_is_said_
     pair.passes(3 * MINUTES)
     known = doubt(pair, pair.active)
     assert known is not None and known.extents and EXTENT in known.extents and known.restless, pair.story()
-    assert known.sentence.endswith("until hastd's worker ends): make the other copy anew")
+    assert known.sentence.endswith("until hastd's worker ends): recreate the other copy")
     assert not pair.entries(pair.standby, "extents"), "a comparison without a result is no session that broke"
     assert pair.until(lambda: "has failed on both disks counts as dirty" in refused_to_verify(pair)), pair.story()
     makes_anew(pair, pair.standby)

@@ -103,7 +103,7 @@ def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(pair:
     pair.passes(1)
     kept = [each.pid for name in DAEMONS if name != "hastd" for each in pair.active.processes.named(name)]
     pair.breaks("at-command", "nfs001", command, "kill nfs001 hastd")
-    pair.active.network.demote(100, "by a human")
+    pair.active.network.demote(100, "by an operator")
     pair.passes(60)
     assert set(kept) <= set(pair.active.processes.by_pid) and pair.active.on, pair.story()
 

@@ -23,7 +23,7 @@ exit 3
 
 
 class Installed:
-    """The script with a state directory, and a hook behind it that writes down its words."""
+    """The script with a state directory, and a hook behind it that records its words."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

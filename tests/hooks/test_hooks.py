@@ -37,7 +37,7 @@ def test_a_carp_event_is_noted_and_a_worker_converges(place: HookRunner) -> None
     assert (seen.seq, seen.vhids["2@vlan0.100"].state) == (1, "MASTER")
     assert seen.vhids["2@vlan0.100"].boot_id == "9f86d081884c7d659a2feaa0c55ad015"
     (line,) = place.said(1)
-    assert line.startswith("refused: devd 2@vlan0.100 MASTER - the node could not be looked at: ")
+    assert line.startswith("refused: devd 2@vlan0.100 MASTER - the node could not be read: ")
     (entry,) = place.journal()
     assert (entry.event, entry.why, entry.node) == ("refused", "devd 2@vlan0.100 MASTER", "nfs001")
 
@@ -175,7 +175,7 @@ def test_with_an_unusable_state_directory_the_worker_looks_all_the_same_and_says
     noted, silent, looked, refused = place.said(4)
     assert noted.startswith("hook: devd 2@em0 MASTER - could not be noted: ")
     assert silent.startswith("silence: the transition is over - failed: net.inet.tcp.blackhole is not restored: ")
-    assert looked.startswith("refused: devd 2@em0 MASTER - the node could not be looked at: ")
+    assert looked.startswith("refused: devd 2@em0 MASTER - the node could not be read: ")
     assert refused.startswith("refused: devd 2@em0 MASTER - no lock can be had, so nothing is promoted: ")
     assert all(line.endswith("not a directory)") for line in (noted, silent, looked, refused))
 

@@ -87,7 +87,7 @@ print(os.getsid(0))
             "nothing is done: cannot keep /x: No space",
         ),
         (Hangs("`ifconfig` hangs"), exits.CANNOT_KEEP, "nothing is done: `ifconfig` hangs"),
-        (StepFailed("sysctl ends with 1"), exits.CANNOT_KEEP, "nothing is done: sysctl ends with 1"),
+        (StepFailed("sysctl exits with 1"), exits.CANNOT_KEEP, "nothing is done: sysctl exits with 1"),
         (
             ZeroDivisionError("a\nb"),
             exits.INTERNAL,

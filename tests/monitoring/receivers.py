@@ -15,7 +15,7 @@ LOCKED = Answer(Fate.LOCKED, "the password is wrong", everyone=True)
 
 
 class Scripted:
-    """Gives the answers in order, then TAKEN for ever; `by_service` overrides both. `has` is what it can be asked."""
+    """Gives the answers in order, then TAKEN forever; `by_service` overrides both. `has` is what it can be asked."""
 
     name = "the server"
 

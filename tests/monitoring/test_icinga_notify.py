@@ -63,7 +63,7 @@ def test_all_three_are_told(pair: Pair, place: Submitter, icinga: IcingaDaemon) 
     made = context(pair, place, icinga)
     told = tell(made, Remedy.DEVD, "devd restarted; home serves", True)
     whose = "on nfs001!check_devd"
-    assert told == f"Icinga was told: comment {whose}, acknowledge {whose}, downtime {whose}"
+    assert told == f"sent to Icinga: comment {whose}, acknowledge {whose}, downtime {whose}"
     assert comments(icinga) == [("check_devd", "hastwatch", "devd restarted; home serves")]
     service = icinga.service("nfs001", "check_devd")
     assert (service["acknowledgement"], service["downtime_depth"]) == (1, 1)
@@ -75,7 +75,7 @@ def test_where_a_repair_did_not_help_there_is_only_the_comment(
 ) -> None:
     make_bad(icinga, "check_devd")
     assert (
-        tell(context(pair, place, icinga), Remedy.DEVD, "no", False) == "Icinga was told: comment on nfs001!check_devd"
+        tell(context(pair, place, icinga), Remedy.DEVD, "no", False) == "sent to Icinga: comment on nfs001!check_devd"
     )
     service = icinga.service("nfs001", "check_devd")
     assert (service["acknowledgement"], service["downtime_depth"]) == (0, 0)
@@ -92,7 +92,7 @@ def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Sub
 
 def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
-    assert tell(made, Remedy.NFS, "mountd reloaded", None) == "Icinga was told: comment on nfs001"
+    assert tell(made, Remedy.NFS, "mountd reloaded", None) == "sent to Icinga: comment on nfs001"
     assert comments(icinga) == [("", "hastwatch", "mountd reloaded")]
 
 

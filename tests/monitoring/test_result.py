@@ -102,7 +102,7 @@ def test_what_no_plugin_ends_with_is_unknown(tmp_path: Path, script: str, says: 
 def test_a_check_that_hangs_is_killed_and_unknown(tmp_path: Path) -> None:
     result = run(tmp_path, "exec sleep 600", 0.2)
     assert result.status == 3
-    assert "did not end in" in result.output
+    assert "timed out after" in result.output
 
 
 def test_a_check_that_is_not_there_is_unknown() -> None:

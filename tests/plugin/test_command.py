@@ -244,7 +244,7 @@ def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_p
     )  # fmt: skip
     assert time.monotonic() - started < ENDS / 2
     assert ended.returncode == 3 and ended.stderr == ""
-    assert "not done after 1 s" in ended.stdout and "[check-timeout]" in ended.stdout
+    assert "timed out after 1 s" in ended.stdout and "[check-timeout]" in ended.stdout
 
 
 def test_a_refused_check_leaves_no_watchdog_behind(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stdout.startswith(
-        "THING CRITICAL - thing: seen before [thing-broken]; check_thing: not done after 1 s"
+        "THING CRITICAL - thing: seen before [thing-broken]; check_thing: timed out after 1 s"
     )
 
 
@@ -287,8 +287,8 @@ def test_a_command_that_hangs_leaves_time_for_the_others(capfd: pytest.CaptureFi
     words = ["--via", f"{sys.executable} -I -S {tmp_path / 'way'}", "-r", "home", "--role", "any", "-t", "2"]
     status, output = said(CHECK, capfd, tmp_path, *words)
     assert status == 2
-    assert output.startswith("HAST CRITICAL - home on nfs001: `hastctl list home` did not end in ") or (
-        "`" in output and "did not end in" in output and "[hastctl-hangs]" in output
+    assert output.startswith("HAST CRITICAL - home on nfs001: `hastctl list home` timed out after ") or (
+        "`" in output and "timed out after" in output and "[hastctl-hangs]" in output
     )
 
 

@@ -1,4 +1,4 @@
-"""What a node wrote down of its share in CARP's demotion, and what of it counts."""
+"""What a node recorded of its share in CARP's demotion, and what of it counts."""
 
 from __future__ import annotations
 

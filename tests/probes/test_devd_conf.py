@@ -243,7 +243,7 @@ def test_other_sections_are_read_and_run_for_no_event() -> None:
         'notify 1 { match a "b"; };',
         'NOTIFY 1 { action "x"; };',  # keywords have one case
         "Options { };",
-        'options { set directory "x"; };',  # a keyword is no name
+        'options { set directory "x"; };',  # a keyword is not a name
         'notify 1 { action "say \\"x\\""; };',  # a string has no escapes
         'notify 1 { match "a" ""; action "x"; };',  # an empty string is none
         'notify 1 { action "x"; };\n# the end',  # a comment without a line end is none
@@ -265,7 +265,7 @@ def test_devd_does_not_start_with_a_wrong_file(text: str) -> None:
         "notify 1 { };",
         'notify\n1{action"x";};',
         "/* a **/ /***/ // b\n#c\n",
-        "é = . ( )",  # flex prints what is no token, and goes on
+        "é = . ( )",  # flex prints what is not a token, and goes on
         '\r\nnotify 1 { action "x"; };\r\n',
         'notify 1 { match, "a" : "b"; };',
         "#",

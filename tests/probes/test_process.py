@@ -49,7 +49,7 @@ def test_no_shell_looks_at_the_words() -> None:
 
 def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
     started = time.monotonic()
-    with pytest.raises(Hangs, match="did not end in"):
+    with pytest.raises(Hangs, match="timed out after"):
         python("import time; time.sleep(60)", seconds=0.3)
     assert time.monotonic() - started < SOON / 2
 

@@ -210,7 +210,7 @@ LINES = st.recursive(SHELL_WORDS, joined, max_leaves=6)
 
 @pytest.fixture(scope="module")
 def hook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that writes down its arguments, in one write(2): two may run at once."""
+    """A program that records its arguments, in one write(2): two may run at once."""
     path = tmp_path_factory.mktemp("hook") / "hook"
     path.write_text('#!/bin/sh\nline=\nfor word; do line="$line<$word>"; done\nprintf "%s\\n" "$line" >> "$0.called"\n')
     path.chmod(0o755)

@@ -41,7 +41,7 @@ from tests.recovery.copies import in_archive
 
 HOME = "home"
 HELD_BACK = 240
-"""What a human adds to the demotion of the node that is to lose the address."""
+"""What an operator adds to the demotion of the node that is to lose the address."""
 LOOKS = 2.0
 """Seconds between two looks at what is on the disks."""
 APART = 45.0
@@ -287,7 +287,7 @@ def cut_off(pair: SplitPair, writers: frozenset[str]) -> None:
 
 
 def unmounted_first(pair: SplitPair, writers: frozenset[str]) -> None:
-    """The same, and a human unmounts on the first node before he gives up its role (freebsd-facts:
+    """The same, and an operator unmounts on the first node before he gives up its role (freebsd-facts:
     unmount-first-splits)."""
     first = pair.active
     pair.breaks_all(["cut", "cut-management"])
@@ -335,7 +335,8 @@ def missed_event(pair: SplitPair, writers: frozenset[str]) -> None:
 
 
 def stale_promoted(pair: SplitPair, writers: frozenset[str]) -> None:
-    """A human promotes a copy that lacks writes after a power cut, and accepts the loss; then the old node is back."""
+    """An operator promotes a copy that lacks writes after a power cut, and accepts the loss; then the old node is
+    back."""
     old, new = pair.active, pair.standby
     pair.breaks("cut-replication")
     pair.parts(writers, old)

@@ -1,7 +1,7 @@
 """Whatever a recovery does: what was acknowledged and on a disk is on the winner or in the salvage, byte for byte.
 
 Every way in which a split-brain comes about x which side clients wrote to meanwhile x what is done about it, by policy
-or by a human. Where nothing may be destroyed it is looked at that nothing was. The tests take some of all these;
+or by an operator. Where nothing may be destroyed it is looked at that nothing was. The tests take some of all these;
 
     python -m tests.recovery.test_recovered [COUNT] [--seed N]
 
@@ -27,9 +27,9 @@ from tests.recovery.split_pair import SIDES, WAYS, Split, SplitPair
 
 pytestmark = pytest.mark.slow
 
-SALVAGE, RESYNC = "a human salvages", "a human resynchronises"
+SALVAGE, RESYNC = "an operator salvages", "an operator resynchronises"
 DEEDS = ("none", "step-down", "discard-zero-changes", "salvage-then-discard", SALVAGE, RESYNC)
-"""What is done about it: a policy, or a human under the default one."""
+"""What is done about it: a policy, or an operator under the default one."""
 HUMAN = {SALVAGE: Mode.SALVAGE, RESYNC: Mode.RESYNC}
 ROUNDS = 130.0
 """Seconds in which cron has called twice on each node."""

@@ -82,7 +82,7 @@ def becomes_primary(pair: SplitPair) -> None:
 
 
 def is_mounted(pair: SplitPair) -> None:
-    """A human looks at the losing copy, at the mount point itself."""
+    """An operator looks at the losing copy, at the mount point itself."""
     pair.pair.must(pair.losing, "gnop create -o 4608 -s 268430848 /dev/vtbd1")
     pair.pair.must(pair.losing, "mount -t ufs -o ro /dev/vtbd1.nop /hast/home")
 
@@ -175,7 +175,7 @@ def test_the_node_that_serves_is_refused_with_everything_that_speaks_against_it(
         "this node is CARP MASTER",
         "this node is primary",
         "something is mounted at the mount point on this node",
-        "the device of a primary is there on this node",
+        "this node has the device of a primary",
         "NFS runs on this node",
         "this node served the clients when the split-brain was found",
         "the service address is not on the other node",
@@ -372,7 +372,7 @@ def test_a_second_split_brain_is_recovered_as_the_first_one(pair: SplitPair) -> 
 
 
 def test_what_was_kept_before_the_copy_was_written_to_again_is_kept_anew(pair: SplitPair) -> None:
-    """A recovery stops after the salvage; a human promotes the copy and writes; the recovery that goes on keeps it."""
+    """A recovery stops after the salvage; an operator promotes the copy and writes; the recovery keeps that."""
 
     def stopped(context: Context) -> str:
         def at(step: str) -> None:

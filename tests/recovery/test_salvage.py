@@ -1,4 +1,4 @@
-"""What only the losing copy has is kept byte for byte, or nothing is left behind and the reason is said."""
+"""What only the losing copy has is kept byte for byte, or nothing is left behind and the reason is reported."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_a_fault_that_cannot_be_is_one_line_and_2(directory: str, words: str, sa
         (["up", "--dir", "x", "--speed", "0"], "argument --speed: '0' is not a number above 0"),
         (["up", "--dir", "x", "--speed", "nan"], "argument --speed: 'nan' is not a number above 0"),
         (["up", "--dir", "x", "--seed", "y"], "argument --seed: invalid int value: 'y'"),
-        (["up", "--dir", "x", "--carp-hook", "a 'b"], '"a \'b" is no command: No closing quotation'),
+        (["up", "--dir", "x", "--carp-hook", "a 'b"], '"a \'b" is not a command: No closing quotation'),
         (["up", "--dir", "x", "--config", "/nonexistent.toml"], "/nonexistent.toml: no such file"),
     ],
 )

@@ -44,7 +44,7 @@ def test_the_tour_plays_every_scenario_and_ends_with_0() -> None:
     assert (tour.returncode, tour.stderr) == (0, "")
     for scenario in SCENARIOS:
         assert f"{scenario.name}: {scenario.line}" in tour.stdout
-    assert tour.stdout.endswith(f"\n{len(SCENARIOS)} scenarios, each ended as it must\n")
+    assert tour.stdout.endswith(f"\n{len(SCENARIOS)} scenarios, all passed\n")
 
 
 def test_a_scenario_that_does_not_end_as_it_must_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +53,7 @@ def test_a_scenario_that_does_not_end_as_it_must_ends_the_command_with_1(capsys:
     assert run.run([spared(BY_NAME["power-loss"], "breaks"), BY_NAME[QUICK]]) == 1
     out = capsys.readouterr().out
     assert "no check said node-unreachable" in out
-    assert out.endswith("1 of 2 scenarios did NOT end as they must: power-loss\n")
+    assert out.endswith("1 of 2 scenarios FAILED: power-loss\n")
 
 
 def test_output_into_a_pipe_is_plain_and_has_no_progress() -> None:
@@ -310,4 +310,4 @@ def test_the_picture_of_the_readme_is_what_is_printed_now() -> None:
 def test_the_picture_is_well_formed_and_shows_the_states_in_their_colours() -> None:
     root = ElementTree.parse(ROOT / "docs" / "rehearse.svg").getroot()
     spans = {(span.get("class"), (span.text or "").strip()) for span in root.iter("{http://www.w3.org/2000/svg}tspan")}
-    assert {("c31 c1", "CRITICAL"), ("c33", "WARNING"), ("c32 c1", "ended as it must")} <= spans
+    assert {("c31 c1", "CRITICAL"), ("c33", "WARNING"), ("c32 c1", "PASS")} <= spans

@@ -122,7 +122,7 @@ def test_an_automatic_scenario_tells_what_hastwatch_did_and_why_in_the_order_of_
 def test_where_hastwatch_acts_nobody_types_a_step_of_a_failover(name: str) -> None:
     typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, Typed)]
     assert set(typed) <= {"sysctl", "hastctl", "hastwatch", "shutdown"}
-    step = "role primary" if name == "disk-fails-writes-automatic" else "role"  # there a human makes a copy anew
+    step = "role primary" if name == "disk-fails-writes-automatic" else "role"  # there an operator makes a copy anew
     assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and step in entry.line]
 
 
@@ -173,7 +173,7 @@ def test_a_command_that_ends_otherwise_than_expected_is_trouble_with_its_words()
     stage = stage_of()
     stage.types(stage.standby, "umount /hast/home")
     assert stage.trouble == [
-        "nfs002: `umount /hast/home` ended with 1, must be 0: umount: /hast/home: not a file system root directory"
+        "nfs002: `umount /hast/home` exited with 1, must be 0: umount: /hast/home: not a file system root directory"
     ]
 
 

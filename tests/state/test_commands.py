@@ -1,4 +1,4 @@
-"""`hastwatch journal` and `hastwatch maintenance`, as a human or a script runs them."""
+"""`hastwatch journal` and `hastwatch maintenance`, as an operator or a script runs them."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_full_disk_behind_the_output_is_one_line(directory: Path) -> None:
         (["journal", "-n", "x"], "argument -n/--last: 'x' is not a number of entries"),
         (["maintenance"], "the following arguments are required: SUBCOMMAND"),
         (["maintenance", "on"], "the following arguments are required: --reason"),
-        (["maintenance", "on", "--reason", " "], "argument --reason: say why, in a few words"),
+        (["maintenance", "on", "--reason", " "], "argument --reason: give the reason in a few words"),
         (["maintenance", "on", "--reason", "a", "--for", "0h"], "argument --for: '0h' is not a length of time such as"),
     ],
 )

@@ -72,7 +72,7 @@ def test_these_are_subsystems(subsystem: str) -> None:
 )
 def test_these_are_none(store: Store, subsystem: str) -> None:
     assert not events.valid(subsystem, "MASTER")
-    with pytest.raises(ValueError, match="is no CARP event"):
+    with pytest.raises(ValueError, match="is not a CARP event"):
         events.note(store, subsystem, "MASTER", NOW, "1000")
     assert not events.valid("2@em0", subsystem)
     assert store.names() == []
@@ -104,7 +104,7 @@ def test_a_self_test_is_kept_but_no_event(store: Store) -> None:
         events.note_self_test(store, f"t{number}", NOW)
     assert len(events.read(store).self_tests) == SELF_TESTS_KEPT
     for token in ("", "a b", "x" * 65, "a\n"):
-        with pytest.raises(ValueError, match="is no token"):
+        with pytest.raises(ValueError, match="is not a token"):
             events.note_self_test(store, token, NOW)
 
 
@@ -224,5 +224,5 @@ def test_a_look_counts_as_an_event_only_where_it_finds_a_change(store: Store) ->
     look(store, "BACKUP", NOW + 2)
     look(store, "BACKUP", NOW + 3)
     assert events.read(store).seq == 2
-    with pytest.raises(ValueError, match="is no state"):
+    with pytest.raises(ValueError, match="is not a state"):
         look(store, "PRIMARY", NOW)

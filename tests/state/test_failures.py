@@ -1,4 +1,4 @@
-"""Failed promotions: two within the window end all automatic action until a human says otherwise."""
+"""Failed promotions: two within the window end all automatic action until an operator says otherwise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_second_failure_within_the_window_blocks(store: Store) -> None:
     fail(store, NOW - HOUR, NOW)
     assert failures.blocked(store, NOW, HOUR) == (
         "2 promotions failed within 1 h 0 min, the last one at 2026-11-22T08:46:35Z (home: fsck failed); "
-        "nothing is tried again until a human has cleared it"
+        "nothing is tried again until an operator has cleared it"
     )
 
 

@@ -84,7 +84,7 @@ def test_a_copy_proven_complete_after_its_primary_was_lost_stays_complete_when_o
     ("event", "why"),
     [
         (Event.SYNCDONE, "a synchronisation of nfs001 was completed"),
-        (Event.TOLD_COMPLETE, "nfs001 told that this copy is complete"),
+        (Event.TOLD_COMPLETE, "nfs001 reported that this copy is complete"),
         (Event.LOSS_ACCEPTED, "the loss of what this copy lacks was accepted on nfs001"),
     ],
 )
@@ -97,7 +97,7 @@ def test_these_events_make_a_copy_complete(event: Event, why: str, ledger: Ledge
 @pytest.mark.parametrize("ledger", [COMPLETE, UNKNOWN, NOTHING, PRIMARY])
 def test_what_the_other_node_tells_wins(ledger: Ledger) -> None:
     found = heard(ledger, Event.TOLD_INCOMPLETE)
-    assert found[:4] == (Copy.INCOMPLETE, T, "nfs001 told that this copy is behind", "nfs001")
+    assert found[:4] == (Copy.INCOMPLETE, T, "nfs001 reported that this copy is behind", "nfs001")
     assert heard(found, Event.TOLD_COMPLETE).copy is Copy.COMPLETE
 
 
@@ -223,7 +223,7 @@ def test_a_node_that_was_off_does_not_know_since_when_the_copies_are_apart() -> 
 
 def test_a_copy_known_to_be_behind_is_stale_whenever() -> None:
     behind = heard(FOLLOWING, Event.TOLD_INCOMPLETE)
-    assert stale(behind, None, 10) == "nfs001 told that this copy is behind (since 2026-11-22T08:46:35Z)"
+    assert stale(behind, None, 10) == "nfs001 reported that this copy is behind (since 2026-11-22T08:46:35Z)"
 
 
 def test_a_copy_is_stale_when_the_other_node_stayed_master_without_it() -> None:
@@ -327,7 +327,7 @@ def test_a_ledger_that_cannot_be_read_is_that_of_an_incomplete_copy_until_someth
     Path(store.directory, "home.ledger.json").write_text(text)
     found = ledgers.read(store, "home")
     assert found.copy is Copy.INCOMPLETE
-    assert stale(found, None, 30).startswith("whether this copy is complete cannot be told: home.ledger.json ")
+    assert stale(found, None, 30).startswith("whether this copy is complete is unknown: home.ledger.json ")
     for event in (Event.CONNECT, Event.STARTED, Event.ROLE_PRIMARY):
         assert ledgers.record(store, "home", event, T, "nfs001")[1].copy is Copy.INCOMPLETE
     Path(store.directory, "home.ledger.json").write_text(text)

@@ -1,4 +1,4 @@
-"""Maintenance: from the file that a human's command leaves to what a check reads on the node."""
+"""Maintenance: from the file that an operator's command leaves to what a check reads on the node."""
 
 from __future__ import annotations
 

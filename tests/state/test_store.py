@@ -120,25 +120,25 @@ def test_names_are_those_that_were_written_and_not_removed(store: Store) -> None
 
 @pytest.mark.parametrize("name", ["", ".x", "..", "a/b", "/etc/passwd", "a b", "a\n", "a\0", "ä", "x" * 201])
 def test_a_name_that_could_lead_elsewhere_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(StateNotKept, match="no name of a file"):
+    with pytest.raises(StateNotKept, match="not the name of a state file"):
         store.write(name, {"a": 1})
-    with pytest.raises(StateNotKept, match="no name of a file"):
+    with pytest.raises(StateNotKept, match="not the name of a state file"):
         store.append(name, "a")
-    with pytest.raises(StateUnreadable, match="no name of a file"):
+    with pytest.raises(StateUnreadable, match="not the name of a state file"):
         store.read(name)
 
 
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "it is no JSON"),
-        (b"{", "it is no JSON"),
-        (b'{"a": NaN}', "it is no JSON"),
-        (b'{"a": 1', "it is no JSON"),
-        (b"[1]", "it is no JSON object"),
+        (b"", "it is invalid JSON"),
+        (b"{", "it is invalid JSON"),
+        (b'{"a": NaN}', "it is invalid JSON"),
+        (b'{"a": 1', "it is invalid JSON"),
+        (b"[1]", "it is not a JSON object"),
         (b"{}", "it says nothing"),
-        (b'{"a": "\xff"}', "it is no JSON"),
-        (b"[" * 100000, "it is no JSON"),
+        (b'{"a": "\xff"}', "it is invalid JSON"),
+        (b"[" * 100000, "it is invalid JSON"),
         (b" " * (LARGEST + 1), f"it is larger than {LARGEST} bytes"),
     ],
 )
@@ -157,10 +157,10 @@ def test_an_update_may_begin_anew_where_the_file_is_damaged(store: Store) -> Non
     store.write("x", {"a": 1})
     Path(store.directory, "x").write_text("{")
     assert store.update("x", lambda values: {**values, "b": 2}, instead=lambda error: {"why": error.why}) == {
-        "why": "it is no JSON",
+        "why": "it is invalid JSON",
         "b": 2,
     }
-    assert store.read("x") == {"why": "it is no JSON", "b": 2}
+    assert store.read("x") == {"why": "it is invalid JSON", "b": 2}
 
 
 def test_an_update_to_nothing_removes(store: Store) -> None:

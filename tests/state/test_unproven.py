@@ -1,4 +1,4 @@
-"""What is written down against the other copy: added up, judged once, and the worst where it cannot be read."""
+"""What is recorded against the other copy: added up, judged once, and the worst where it cannot be read."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_why_it_was_not_compared_makes_it_no_other_one(store: Store) -> None:
 
 
 def test_a_new_loss_forgets_what_was_found_to_differ_before_it(store: Store) -> None:
-    """It is compared again, perhaps with a copy that was made anew."""
+    """It is compared again, perhaps with a copy that was recreated."""
     seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
     unproven.judged(store, "home", seen, seen._replace(differ=(3,)))
     unproven.lost(store, "home", AT + 5, frozenset(), full=False)

@@ -1,4 +1,4 @@
-"""A pair that runs by itself, and `hastwatch` on its nodes: real processes, as a human or cron(8) starts them."""
+"""A pair that runs by itself, and `hastwatch` on its nodes: real processes, as an operator or cron(8) starts them."""
 
 from __future__ import annotations
 

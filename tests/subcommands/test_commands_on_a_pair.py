@@ -136,8 +136,8 @@ def test_what_rc_calls_at_shutdown_gives_the_service_to_the_other_node(pair: Run
         (["hold", "--boot", "--release"], 2, "not allowed with argument"),
         (["ledger", "home", "--told", "complete"], 2, "--told goes with RES and --by"),
         (["ledger", "nosuch", "--told", "complete", "--by", "nfs001"], 1, "hast.conf has no resource nosuch"),
-        (["ledger", "../home"], 2, "is no name of a resource"),
-        (["ledger", "home", "--told", "complete", "--by", "$(reboot)"], 2, "is no name of a node"),
+        (["ledger", "../home"], 2, "is not the name of a resource"),
+        (["ledger", "home", "--told", "complete", "--by", "$(reboot)"], 2, "is not the name of a node"),
         (["self-test", "--wait", "0"], 2, "'0' is not a number of seconds from 0 to 600"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_stale_copy_is_promoted_only_when_its_loss_was_accepted_by_name(pair: 
                    or "known to lack" in pair.hastwatch("nfs002", "converge").stderr)  # fmt: skip
     refused = pair.hastwatch("nfs002", "promote")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("hastwatch promote: home: nfs001 told that this copy is behind ")
+    assert refused.stderr.startswith("hastwatch promote: home: nfs001 reported that this copy is behind ")
     assert refused.stderr.endswith("; --accept-data-loss promotes it all the same\n")
     asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="yes\n")
     assert (status, "not confirmed, nothing was done" in asked) == (1, True)
@@ -259,7 +259,7 @@ def test_what_the_other_node_tells_is_noted_and_shown(pair: RunningPair) -> None
     assert words_of(pair.hastwatch("nfs002", *told)) == (0, "", "")
     shown = pair.hastwatch("nfs002", "ledger", "home")
     assert shown.stdout.startswith("home: this copy is incomplete since ")
-    assert "nfs001 told that this copy is behind\n    last known complete " in shown.stdout
+    assert "nfs001 reported that this copy is behind\n    last known complete " in shown.stdout
     assert json.loads(pair.hastwatch("nfs002", "ledger", "--json").stdout)["home"]["copy"] == "incomplete"
     told[3] = "complete"
     assert words_of(pair.hastwatch("nfs002", *told)) == (0, "", "")

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 RESUID = 15417145005318368486
 EVIDENCE = f"""\
   nfs002: CARP BACKUP, HAST init, not mounted, lockd rpcbind statd; resuid {RESUID} localcnt 1 remotecnt 0 prevrole \
-primary; nfs001 told that this copy is behind
+primary; nfs001 reported that this copy is behind
   nfs001: CARP MASTER, HAST primary, mounted, exported, lockd mountd nfsd rpcbind statd; resuid {RESUID} localcnt 1 \
 remotecnt 0 prevrole primary
   clients at the service address: MNT and GETATTR are answered

@@ -131,7 +131,7 @@ def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair
         "    service mountd onestart\n"
         "    service nfsd onestart\n"
         "then converge:\n"
-        "    start-serving nfsd: start NFS, mountd anew after the mount, then the other services\n"
+        "    start-serving nfsd: start NFS, with mountd restarted after the mount, then the other services\n"
         "        service nfsd onestart\n"
         "    verify home: look that clients are served at the service address: MNT and GETATTR, not the export list\n"
         "    wake home: wake the clients that still wait for an answer of the other node\n",

@@ -1,4 +1,4 @@
-"""`hastwatch status`: what a human sees of a pair in each of its states, at every width, and what a program reads."""
+"""`hastwatch status`: what an operator sees of a pair in each state, at every width, and what a program reads."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_th
     marker.record(store, "home", "nfs002", "1", now, losing=True)
     text = " ".join(shown(pair, 150))
     assert text.startswith(
-        "nfs001 serves home, nfs002 cannot take over. Wrong: nfs002 does nothing by itself any more: promotions have"
+        "nfs001 serves home, nfs002 cannot take over. Wrong: nfs002 takes no automatic action any more: promotions have"
         " failed; split-brain of home. Note: maintenance on nfs002. "
     )
     assert r"off for another N: maintenance, new\x1b[2J" in text
@@ -194,7 +194,7 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
         "nfs001 serves home, nfs002 cannot take over. Wrong: nfs001 and nfs002 both have the address"
     )
     assert "240 by hastwatch: home: the other node has it" in lines
-    assert "incomplete for N: nfs001 told that this copy is" in lines
+    assert "incomplete for N: nfs001 reported that this copy is" in lines
 
 
 # --- what could not be read ----------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledP
     lines = page(seen, verdict(seen), 80, coloured=False)
     assert lines[0] == "nfs001 serves home. Nothing is wrong."
     assert lines[-2:] == [
-        "not read: the other node: no way to it is known (`peer` in the configuration, or",
+        "not read: the other node: how to reach it is not known (`peer` in the configuration, or",
         "--peer)",
     ]
 
@@ -264,7 +264,7 @@ def test_state_that_cannot_be_read_says_so(pair: InstalledPair) -> None:
     for name in ("hold.json", "home.ledger.json", "journal.jsonl"):
         (pair.state / "nfs002" / name).write_text("{")
     text = " ".join(shown(pair, 200))
-    assert "hold.json cannot be read: it is no JSON" in text
+    assert "hold.json cannot be read: it is invalid JSON" in text
     assert "home.ledger.json cannot be read: it is no" in text
 
 

@@ -1,4 +1,4 @@
-"""`hastwatch verify --repair` on a simulated pair: the standby's copy is made anew, in the documented way alone."""
+"""`hastwatch verify --repair` on a simulated pair: the standby's copy is recreated, in the documented way alone."""
 
 from __future__ import annotations
 
