@@ -70,8 +70,8 @@ class Installed:
                 node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
 
     def context(self, node: Node, fate: Fate = NEVER) -> Context:
-        """The context of a new process on a node."""
-        return self._context(node, Life(fate))
+        """The context of a new process on a node, whose console is that of this one."""
+        return self._context(node, Life(fate), Console())
 
     def _context(self, node: Node, life: Life, console: Console | None = None) -> Context:
         context = context_of(node, self.state, self.configs[node.name], life, lambda call: self.work(node, call))
