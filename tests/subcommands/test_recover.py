@@ -156,8 +156,7 @@ def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_
     with pytest.raises(Refused, match="the other node could not be read"):
         pair.does(pair.losing, begun)
     pair.pair.link.heal()
-    with pytest.raises(StepFailed, match="files cannot be read"):  # a mount of a simulated node is none of this machine
-        typed(pair)
+    assert typed(pair) == 0
     assert "  a recovery was begun here, and has come to: kept\n" in capsys.readouterr().out
 
 
