@@ -231,7 +231,7 @@ def test_clear_lets_a_blocked_node_go_on(pair: RunningPair) -> None:
     now = float(pair.on("nfs002", "date +%s"))
     for _ in range(2):
         failures.note(store, "home", now, "the device has not appeared")
-    assert failures.blocked(store, now, 3600)
+    assert failures.block(store, failures.blocked(store, now, 3600))
     assert "blocked" in pair.hastwatch("nfs002", "converge").stderr
     assert ": failed promotion" in pair.hastwatch("nfs002", "hold").stdout
     cleared = pair.hastwatch("nfs002", "clear")
