@@ -125,7 +125,7 @@ def look(context: Context, only: tuple[str, ...] = ()) -> PairStatus:
     nodes = context.timing.together(looks)
     unread: tuple[str, ...] = ()
     if context.peer is None:
-        unread = ("the other node: no way to it is known (`peer` in the configuration, or --peer)",)
+        unread = ("the other node: how to reach it is not known (`peer` in the configuration, or --peer)",)
     elif nodes[1].name == nodes[0].name and nodes[1].trouble:
         nodes, unread = nodes[:1], (f"the other node: {nodes[1].trouble}",)
     return PairStatus(tuple(nodes), context.timing.wall(), context.config.failover.services, unread)

@@ -194,7 +194,7 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
         "nfs001 serves home, nfs002 cannot take over. Wrong: nfs001 and nfs002 both have the address"
     )
     assert "240 by hastwatch: home: the other node has it" in lines
-    assert "incomplete for N: nfs001 reported that this copy is" in lines
+    assert "incomplete for N: nfs001 reported that this" in lines
 
 
 # --- what could not be read ----------------------------------------------------------------------------------
@@ -205,8 +205,8 @@ def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledP
     lines = page(seen, verdict(seen), 80, coloured=False)
     assert lines[0] == "nfs001 serves home. Nothing is wrong."
     assert lines[-2:] == [
-        "not read: the other node: how to reach it is not known (`peer` in the configuration, or",
-        "--peer)",
+        "not read: the other node: how to reach it is not known (`peer` in the",
+        "configuration, or --peer)",
     ]
 
 
@@ -265,7 +265,7 @@ def test_state_that_cannot_be_read_says_so(pair: InstalledPair) -> None:
         (pair.state / "nfs002" / name).write_text("{")
     text = " ".join(shown(pair, 200))
     assert "hold.json cannot be read: it is invalid JSON" in text
-    assert "home.ledger.json cannot be read: it is no" in text
+    assert "home.ledger.json cannot be read: it is" in text
 
 
 # --- the command ---------------------------------------------------------------------------------------------
