@@ -85,7 +85,7 @@ class PlayedNode(Node):
             said[descriptor] += text
 
         def hang(seconds: float) -> None:
-            raise Hangs(f"`{line}` did not end and was killed")
+            raise Hangs(f"`{line}` timed out and was killed")
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(player, "say", say)

@@ -279,7 +279,7 @@ def test_what_is_not_seen_is_not_repaired(pair: InstalledPair) -> None:
     pair.breaks_all(["kill nfs002 hastd", "hang-command nfs002 mount"])
     outcome = repairs(pair, pair.standby, Remedy.HASTD)
     assert outcome.guard is not None and outcome.guard.name == "not-seen"
-    assert "`mount` did not end" in outcome.said
+    assert "`mount` timed out" in outcome.said
     assert not pair.standby.hastd.running
     assert not pair.store(pair.standby).read("repairs.json")
 

@@ -94,7 +94,7 @@ HOLDING: dict[str, tuple[Callable[[InstalledPair], object], Config, int, str]] =
     "repair-runs": (lock("repair"), Config(), 75, "another one"),
     "convergence-runs": (lock("converge"), Config(), 75, "another one"),
     "leaving": (shutting_down, Config(), 1, "shuts down"),
-    "not-seen": (blind, Config(), 1, "`ps -axww -o pid,ppid,jid,ruid,uid,lstart,comm` did not end"),
+    "not-seen": (blind, Config(), 1, "`ps -axww -o pid,ppid,jid,ruid,uid,lstart,comm` timed out"),
     "cool-down": (tried_just_now, Config(), 1, "and was not ended; not again for 9 min"),
     "hourly-limit": (tried_often, Config(), 1, "6, of at most 6"),
     "no-record": (unreadable_record, Config(), 1, "repairs.json cannot be read: it is invalid JSON"),

@@ -23,7 +23,7 @@ def test_a_node_that_cannot_be_looked_at_is_unavailable(pair: InstalledPair) -> 
     pair.breaks("hang-command", "nfs001", "ifconfig")
     outcome = pair.converges(pair.active)
     assert outcome.result is Result.NOT_SEEN and outcome.result.value == 69
-    assert "could not be looked at" in outcome.said[0]
+    assert "could not be read" in outcome.said[0]
     assert pair.serves(pair.active)
 
 

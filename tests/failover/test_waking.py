@@ -176,7 +176,7 @@ def test_that_the_other_node_cannot_be_told_is_said_once(pair: InstalledPair) ->
     pair.breaks("cut-management")
     for _ in range(3):
         pair.converges(pair.active, PERIODIC)
-    said = [entry for entry in pair.entries(pair.active, "clients") if "could not be told" in entry.result]
+    said = [entry for entry in pair.entries(pair.active, "clients") if "could not be notified" in entry.result]
     assert len(said) == 1
 
 

@@ -50,7 +50,7 @@ def test_the_hook_returns_while_its_worker_is_still_at_work(place: HookRunner) -
     with open(place.directory / "hold", "w") as hold:
         (place.directory / "hold").rename(place.directory / "held")
         hold.write("go on\n")
-    assert "could not be looked at" in place.said(1)[0]
+    assert "could not be read" in place.said(1)[0]
 
 
 def test_hooks_at_once_are_all_noted(place: HookRunner) -> None:
@@ -185,7 +185,7 @@ def test_a_full_state_directory_is_said_and_the_worker_looks_all_the_same(place:
     assert called.returncode == 73
     noted, refused = place.said(2)
     assert noted.startswith("hook: devd 2@em0 MASTER - could not be noted: ")
-    assert "could not be looked at" in refused
+    assert "could not be read" in refused
     assert all("(journal not written: File too large)" in line for line in (noted, refused))
     assert events.read(Store(str(place.state))).vhids == {}
 
