@@ -54,11 +54,11 @@ class Config(NamedTuple):
 
 def load(path: str | None) -> Config:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
-    return interpreted(path, _from_tables)
+    return interpreted(path, from_tables)
 
 
-def _from_tables(values: dict[str, object]) -> Config:
-    """Raises TableError at the first thing that is not as documented."""
+def from_tables(values: dict[str, object]) -> Config:
+    """What the file's tables say. Raises TableError at the first thing that is not as documented."""
     return Config(
         checks=of_checks.from_tables(values),
         failover=policy.failover(table(values, "failover")),

@@ -64,8 +64,6 @@ class Failover(NamedTuple):
     witness: str = ""
     """An address that answers ping(8) wherever the network works, such as the gateway: without its answer a silent
     other node is not taken for dead, because it may be this node that is cut off."""
-    hastd_repaired: bool = False
-    """hastd of both nodes has the repair of FreeBSD bug 292322, though their release does not: a primary works."""
     peer_hastwatch: str = "/usr/local/hastwatch/bin/hastwatch"
     """The command `hastwatch` on the other node."""
 
@@ -95,8 +93,8 @@ class Repair(NamedTuple):
 
 
 def failover(given: dict[str, object]) -> Failover:
-    """`[failover]`. Raises TableError."""
-    policy = made(Failover, given, "failover")
+    """`[failover]`, but for `hastd_repaired`, which is `checks.plugin.config.Config`'s. Raises TableError."""
+    policy = made(Failover, {key: value for key, value in given.items() if key != "hastd_repaired"}, "failover")
     for key, value in policy._asdict().items():
         if isinstance(value, str) and not re.fullmatch(WORD, value):
             raise TableError(f"`failover.{key}` must be one word")

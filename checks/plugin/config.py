@@ -20,7 +20,8 @@ geli_key = "/etc/geli/home.key"         # the key file of a geli(8) provider bel
 [failover]
 hastd_repaired = false                  # hastd of both nodes has the fix for FreeBSD bug 292322
 
-The other tables, and the other keys of `[failover]`, are not for checks: the program that uses them validates them.
+The other tables, and the other keys of `[failover]`, are not for checks. A mistake there is refused all the same:
+hastwatch and its hooks would refuse the file too, when they are needed, and nobody would say so before.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PATH = "/usr/local/etc/hastwatch.toml"
 LARGEST = 1 << 20
 """Bytes; what is larger is no configuration of ours."""
 NOT_FOR_CHECKS = ("failover", "split_brain", "repair", "submit", "icinga", "nrdp", "nagios")
-"""Tables whose keys a check neither knows nor refuses, `failover.hastd_repaired` apart."""
+"""Tables of which a check uses nothing but `failover.hastd_repaired`."""
 DEVICE = r"/dev/(?!.*\.\.)(?!(ada|da|nda|nvd|vtbd|mmcsd)\d)[A-Za-z0-9_][A-Za-z0-9_.:+/-]{0,200}"
 """A device node; a disk of a driver lies on nothing of HAST."""
 POOL = r"[A-Za-z][A-Za-z0-9_.:-]{0,200}"
@@ -85,7 +86,17 @@ Interpreted = TypeVar("Interpreted")
 
 def load(path: str | None) -> Config:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
-    return interpreted(path, from_tables)
+    return interpreted(path, _of_a_valid_file)
+
+
+def _of_a_valid_file(values: dict[str, object]) -> Config:
+    """Raises TableError at the first mistake in any table; remediation is asked where the file has one of its own."""
+    config = from_tables(values)
+    if set(values).intersection(NOT_FOR_CHECKS):
+        from remediate.config import from_tables as of_all_tables
+
+        of_all_tables(values)
+    return config
 
 
 def interpreted(path: str | None, interpret: Callable[[dict[str, object]], Interpreted]) -> Interpreted:

@@ -36,7 +36,7 @@ NO_DEVICE = "as primary its device did not come, with its worker alive and degra
 
 def known(context: Context) -> Known:
     """What is known of this node's hastd. Raises nothing."""
-    repaired, machine = context.config.failover.hastd_repaired, context.here.machine
+    repaired, machine = context.config.checks.hastd_repaired, context.here.machine
     if repaired:
         return judge("", True, None, None)
     try:
@@ -76,7 +76,7 @@ def warning(name: str, found: Known) -> str:
 def of_other(context: Context, node: Node) -> Known:
     """What is known of the hastd of the other node. Raises nothing."""
     try:
-        return as_primary.known(node, context.config.failover.hastd_repaired)
+        return as_primary.known(node, context.config.checks.hastd_repaired)
     except ProbeError as error:
         return Known(AsPrimary.NOT_KNOWN, False, str(error))
 

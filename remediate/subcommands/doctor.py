@@ -73,7 +73,7 @@ def _show(context: Context) -> int:
 def _try_hast(context: Context) -> int:
     """Nothing is tried of what is known to work."""
     known = known_bug.known(context)
-    if known.as_primary is AsPrimary.WORKS and not context.config.failover.hastd_repaired:
+    if known.as_primary is AsPrimary.WORKS and not context.config.checks.hastd_repaired:
         return _say(context, known.as_primary, known.why)
     found = try_hast.try_hast(context, Progress(context))
     return _say(context, found.as_primary, found.why)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from checks.plugin.config import Config as CheckConfig
 from checks.probes.carp_demotion import from_values
 from checks.probes.marker import Marker
 from remediate.config import Config
@@ -266,6 +267,11 @@ def master(node: Node) -> bool:
 def policy(**changes: object) -> Config:
     """A configuration with another policy (`[failover]`)."""
     return Config(failover=Failover()._replace(**changes))  # type: ignore[arg-type]  # the fields are the caller's
+
+
+def hastd_repaired(repaired: bool) -> Config:
+    """A configuration that says whether hastd has the fix for FreeBSD bug 292322."""
+    return Config(checks=CheckConfig(hastd_repaired=repaired))
 
 
 def installed_pair(state: Path, config: Config | None = None, releases: str = "", **layout: object) -> InstalledPair:

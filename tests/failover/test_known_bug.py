@@ -21,7 +21,7 @@ from remediate.failover.status_rules import verdict
 from remediate.state import failures
 from remediate.subcommands.promote import refuse_impossible
 from simulator import release
-from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
+from tests.failover.installed_pair import InstalledPair, hastd_repaired, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def test_a_switchover_to_such_a_node_is_refused_while_clients_are_served(state: 
 
 @pytest.mark.parametrize("releases", ["15.1+D57511,14.5", "14.5,15.1+D57511"])
 def test_a_switchover_between_nodes_that_work_goes_on(state: Path, releases: str) -> None:
-    pair = pair_of(state, releases, policy(hastd_repaired=releases.startswith("14")))
+    pair = pair_of(state, releases, hastd_repaired(releases.startswith("14")))
     switched(pair)
     assert pair.serves(pair.standby)
 
@@ -157,7 +157,7 @@ def test_a_hastd_that_was_installed_and_does_not_run_yet_is_not_taken_for_the_on
 
 
 def test_a_device_that_does_not_come_for_another_reason_is_a_failed_promotion(state: Path) -> None:
-    pair = pair_of(state, "14.5,15.1+D57511", policy(hastd_repaired=True))
+    pair = pair_of(state, "14.5,15.1+D57511", hastd_repaired(True))
     pair.breaks("device-never-appears", pair.standby.name, "home")
     loses_the_address(pair)
     assert pair.until(lambda: bool(failures.recent(pair.store(pair.standby), pair.standby.now, 3600.0)))

@@ -13,7 +13,7 @@ from remediate.rehearsal.own_pair import SETTLE, layout_of
 from simulator.host.programs import Immediate, carp_log
 from simulator.pair import Pair
 from simulator.release import RELEASES
-from tests.failover.installed_pair import InstalledPair, installed_pair, policy
+from tests.failover.installed_pair import InstalledPair, hastd_repaired, installed_pair
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ CANNOT = "hast-cannot-be-primary"
 
 def pair_of(releases: str, state: Path) -> InstalledPair:
     """A healthy pair; who has a repaired hastd on both nodes has said so."""
-    config = policy(hastd_repaired="+" in releases and releases in WORKING)
+    config = hastd_repaired("+" in releases and releases in WORKING)
     return installed_pair(state, config, releases)
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_moved_to_a_stock_15_while_clients_are_served(releases: str, 
 @pytest.mark.quick
 def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> None:
     """svcj_all_enable: rpcbind, statd and lockd are not started a second time, and nothing fails for it."""
-    config = policy(hastd_repaired=True)
+    config = hastd_repaired(True)
     layout = layout_of(config, 1).running("15.1+D57511")
     made = Pair(layout)
     for node in made.nodes.values():
