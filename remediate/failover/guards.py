@@ -50,6 +50,18 @@ def _master(state: ResourceState) -> bool:
     return state.carp is CarpState.MASTER
 
 
+def _is_filled(state: ResourceState) -> bool:
+    """hastd synchronises a primary that is behind from the secondary it is connected to (secondary.c, init_remote():
+    the side with the lower counter is filled), and nothing is served of it. After that it lacks nothing."""
+    return (
+        state.stale
+        and state.role is HastRole.PRIMARY
+        and state.connected
+        and state.peer is Peer.LET_GO
+        and state.mounted is Mounted.NOTHING
+    )
+
+
 CARP_UNKNOWN = Rule("carp-unknown", "no vhid speaks for the resource, or the vhids disagree", Target.AS_IT_IS,
                     lambda state, node, policy: state.carp is None)  # fmt: skip
 
@@ -91,6 +103,9 @@ RULES = (
          lambda state, node, policy: state.no_copy, refuses=Why.NO_COPY),
     Rule("damaged", "a write failed on this copy, which HAST calls complete: clients would be served old data",
          Target.STANDBY, lambda state, node, policy: state.damaged, refuses=Why.DAMAGED),
+    Rule("filled", "the other node's copy is replacing this one, which lacks writes: an operator has given this node"
+         " the role primary, and hastd reads from the secondary what it lacks", Target.AS_IT_IS,
+         lambda state, node, policy: _is_filled(state) and not policy.promote_stale, refuses=Why.STALE),
     Rule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept", Target.STANDBY,
          lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
     Rule("no-key", "what is to be mounted is encrypted, and cannot be opened here", Target.STANDBY,
