@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import Reason, Why
 from checks.probes.errors import ProbeError
@@ -41,26 +42,30 @@ from remediate.failover import (
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.facts import Leaving
+from remediate.failover.filesystems import mounted_now
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import CARP_UNKNOWN, Decision, Rule, Target
 from remediate.failover.hastd_events import end_split_brain
 from remediate.failover.hearing import Heard
 from remediate.failover.observe import Seen, observe
 from remediate.failover.patience import patiently
-from remediate.failover.peer_notice import PeerNotice
+from remediate.failover.peer_notice import PeerNotice, of_peer
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.record import record
 from remediate.failover.steps import Do
 from remediate.failover.this_boot import this_boot
 from remediate.state import events, failures, marker, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
-from remediate.state.ledger import Event
+from remediate.state.ledger import Copy, Event
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
 
 LOCK = "converge"
 PART_LASTS = 120.0
 """Seconds that a call waits for such a one: a demotion in which commands hang (`filesystems`, `services`)."""
+EQUAL = 10.0
+"""Seconds that a failed promotion waits for a synchronisation before it is undone: right after the connection hastd
+sends at most the extents it keeps dirty (hast.conf(5), `keepdirty`)."""
 ROUNDS = 12
 """Plans that one call carries out at most: CARP that changes all the time is not run after forever."""
 
@@ -327,6 +332,37 @@ class Run:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
         plan is one of a node that cannot be primary, which gives the address away by itself."""
+        equal = self._equal_copies(seen, names)
+        stopped = self._undone(seen, names, executor)
+        telling = PeerNotice()
+        for name in equal:
+            telling.parted_equal(name)
+        telling.send(self.context)
+        return stopped
+
+    def _equal_copies(self, seen: Seen, names: list[str]) -> list[str]:
+        """The resources whose other copy lacks nothing when the role is given up now: nothing is mounted, and a
+        synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the moment
+        that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
+        ends = self.context.timing.now() + EQUAL
+        try:
+            mounted = {mount.point for mount in mounted_now(self.context)}
+            copies = {name: self._other_copy(name, ends) for name in names if seen.places[name].point not in mounted}
+        except (ProbeError, hast.NoState):
+            return []
+        return [name for name, copy in copies.items() if copy is Copy.COMPLETE]
+
+    def _other_copy(self, name: str, ends: float) -> Copy:
+        """What this node, as primary, knows of it, after a synchronisation that is over by then (`Timing.now`). Raises
+        ProbeError, NoState."""
+        while (found := hast.resource(self.context.here.node(), name)).role is Role.PRIMARY:
+            copy = of_peer(self.context, found)
+            if copy is not Copy.UNKNOWN or self.context.timing.now() >= ends:
+                return copy
+            self.context.timing.sleep(1.0)
+        return Copy.UNKNOWN
+
+    def _undone(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
         why = "; ".join(executor.failed.values())
         for name in names:
             self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)

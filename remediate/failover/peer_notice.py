@@ -47,6 +47,12 @@ class PeerNotice:
         self.learned(name, Copy.INCOMPLETE, again=True)
         self._parted.add(name)
 
+    def parted_equal(self, name: str) -> None:
+        """This node, as primary, had nothing mounted and nothing dirty when it gave up the role: the other copy lacks
+        nothing, which stays true in the same way."""
+        self.learned(name, Copy.COMPLETE, again=True)
+        self._parted.add(name)
+
     def send(self, context: Context) -> set[str]:
         """Tell the other node, where it was told something else last; nothing is left to tell then. The resources of
         which it could not be told. Raises nothing: what could not be told is journalled once."""

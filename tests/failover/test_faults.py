@@ -48,7 +48,7 @@ PROMOTION = {
         ("fsck-fails nfs002 home", "slow-fsck nfs002 40"), r"fsck -t ufs -y.*timed out after 20\.0 s", 50,
         ("fsck-works nfs002 home", "slow-fsck nfs002 1"),
     ),
-    "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 15,
+    "the mount fails": Broken(("mount-fails nfs002 home",), r"cannot be mounted: .*Input/output error", 30,
                               ("mount-works nfs002 home",)),
     "mountd hangs": Broken(("hang-command nfs002 mountd",), r"service mountd onestart` timed out after 20\.0 s", 38,
                            ("release-command nfs002 mountd",)),
