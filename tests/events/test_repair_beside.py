@@ -96,7 +96,7 @@ def test_what_is_mended_between_two_steps_ends_the_repair(pair: InstalledPair) -
     pair.breaks("resume", "nfs001", "mountd")
     assert pair.until(lambda: task.done)
     assert pair.active.nfs.daemons["nfsd"].process is before
-    assert "no longer needed" in pair.told_once(pair.active, "any more", "superseded").why
+    assert "no longer needed" in pair.told_once(pair.active, "no longer needed", "superseded").why
     assert well(pair)
 
 

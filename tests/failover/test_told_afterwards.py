@@ -216,7 +216,7 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     pair.breaks("peer-lies", "nfs001", "empty")
     pair.breaks("heal")
     assert pair.until(lambda: len(pair.entries(pair.active, "told")) == 2, 60), pair.story()
-    assert "incomplete; it could not be told" in pair.entries(pair.active, "told")[-1].result, pair.story()
+    assert "incomplete; it could not be notified" in pair.entries(pair.active, "told")[-1].result, pair.story()
     pair.passes(20)
     pair.breaks("peer-tells-the-truth", "nfs001")
     assert "dirty: 0 " not in pair.active.run("hastctl list home").out
