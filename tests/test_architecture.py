@@ -165,6 +165,7 @@ def lists_all_services(text: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_nothing_of_ours_asks_every_script_of_the_machine_whether_it_is_enabled() -> None:
     """`service -e` starts them all, one after the other: 8.9 s on the real pair (freebsd-facts:
     service-e-starts-every-script)."""

@@ -136,6 +136,7 @@ def test_only_the_writing_rows_need_leave_to_write() -> None:
     assert all(is_admitted(line, WRITING) for line in samples(ask.WRITES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", samples())
 @given(
     hostile=st.sampled_from(HOSTILE), at=st.integers(0), where=st.sampled_from(["before", "after", "instead", "word"])

@@ -87,6 +87,7 @@ def test_every_fact_is_cited() -> None:
     assert not set(FACTS) - {fact for path, text in TEXTS.items() if path != PAGE for fact in cited(text)}
 
 
+@pytest.mark.slow
 def test_no_citation_is_left_that_cannot_be_looked_up() -> None:
     unsourced = {
         f"{path.relative_to(ROOT)}: {match[0]}"

@@ -98,6 +98,7 @@ def python(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=project, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_what_is_shipped_has_a_new_check_once_it_is_generated(project: Path) -> None:
     stale = python(project, "docs/generate.py", "--check").stdout
     assert sorted(line.partition(" ")[0] for line in stale.splitlines()) == sorted(GENERATED)

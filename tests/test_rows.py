@@ -239,6 +239,7 @@ def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str], here
     return {finding["reason"]: finding["severity"] for finding in verdict["findings"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.reason))
 def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = findings(case, tmp_path, capfd)
@@ -281,6 +282,7 @@ def test_a_demotion_names_what_hastwatch_added_and_why(
     assert says in capfd.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [each.module.rpartition(".")[2] for each in ON_NODE])
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])
 def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -144,6 +144,7 @@ def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(campaign: Camp
     campaign.close()
 
 
+@pytest.mark.slow
 def test_clients_whose_address_the_other_master_has_taken_while_carp_is_cut_are_no_clients_that_hang(
     campaign: CampaignPair,
 ) -> None:

@@ -148,7 +148,6 @@ def test_nothing_else_may_be_done(words: tuple[str, ...], machine: Machine) -> N
     assert (done.returncode, done.stdout) == (1, "")
 
 
-@pytest.mark.quick
 def test_the_gate_answers_and_refuses(machine: Machine) -> None:
     done = machine.root_for_user("hastwatch-ask", line("/sbin/hastctl", "dump", "home"))
     assert done.returncode == 0, done.stderr
@@ -165,7 +164,6 @@ def test_nothing_of_the_callers_environment_gets_through(machine: Machine) -> No
     assert "evil" not in done.stdout.lower()
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("check", ["check_hast", "check_carp"])
 def test_a_check_of_the_monitoring_user_says_what_root_would_see(check: str, machine: Machine, tmp_path: Path) -> None:
     via = shlex.join(machine.as_user(*machine.placement.by.split(), machine.placement.command("hastwatch-ask")))

@@ -89,6 +89,7 @@ def test_what_it_asks_nothing_for_it_says(node: Node, words: tuple[str, ...], wh
     assert why in done.stdout and done.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("--attempt", "$SERVICEATTEMPT$"), ("--downtime", ""), ("--state", "UP"), ("--type", "$service.state_type$"),
     ("--check", "check_disk"), ("--flapping", "$service.flapping$"), ("--state-change", "nan"),

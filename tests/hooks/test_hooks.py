@@ -84,6 +84,7 @@ def test_an_event_of_hastd_is_the_workers_work(place: HookRunner) -> None:
 # --- what is refused -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "words"),
     [

@@ -46,7 +46,6 @@ def last(icinga: IcingaDaemon, service: str = "check_thing") -> dict[str, object
 # --- what arrives --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick
 def test_a_result_arrives_with_all_that_the_check_said(place: Submitter, icinga: IcingaDaemon) -> None:
     place.plugin_says("THING CRITICAL - bad ✗ | n=1;2;3 'm m'=4s\nmore\nand more\n", 2)
     done = place.submit("--ttl", "600")

@@ -172,6 +172,7 @@ except SpoolError as error:
     assert len(os.listdir(spool_in(tmp_path).directory)) == 1
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     program = """
 import sys

@@ -52,6 +52,7 @@ def said(
     return status, capfd.readouterr().out.removesuffix("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_every_check_that_reads_a_node_shows_it_and_judges_as_before(
     module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

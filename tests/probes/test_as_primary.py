@@ -177,6 +177,7 @@ def test_an_answer_is_read_as_it_was_given(facts: Facts) -> None:
     assert parse_facts(to_text(facts)) == facts
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.dictionaries(
     st.sampled_from(["version", "works", "how", "at", "kernel", "hastd", "ends", "runs"]), each)))  # fmt: skip
 def test_an_answer_or_a_file_of_another_kind_is_not_understood(values: object) -> None:

@@ -78,6 +78,7 @@ PATTERNS = st.lists(BRANCH, min_size=1, max_size=3).map("|".join)
 VALUES = st.text(st.sampled_from("aAbB2@._vtx-: $\\*+"), max_size=8)
 
 
+@pytest.mark.slow
 @glibc
 @given(PATTERNS, VALUES)
 @example("2@vt|a", "xxa")

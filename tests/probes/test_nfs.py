@@ -334,6 +334,7 @@ def damaged_answers(draw: st.DrawFn) -> bytes:
     return answer[:start] + draw(st.binary(max_size=8)) + answer[end:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS)
 @settings(max_examples=60, deadline=None)
 @given(results=st.binary(max_size=120) | damaged_answers())

@@ -190,6 +190,7 @@ STATEMENT = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(STATEMENT, max_size=6), between=st.sampled_from(["\n", "\n\n", " # x\n"]))
 def test_no_generated_file_is_read_otherwise_than_by_a_shell(lines: list[str], between: str, tmp_path: Path) -> None:

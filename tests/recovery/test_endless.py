@@ -59,6 +59,7 @@ class Sends:
 # --- the machine that keeps a salvage --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("line", [ENDLESS, f"{ENDLESS} >&2; exit 1", f"{ENDLESS} >&2 & {ENDLESS}"])
 def test_a_salvage_host_whose_answers_do_not_end_is_given_up(
@@ -144,6 +145,7 @@ def test_an_archive_without_an_end_is_refused(sends: Sends) -> None:
             b"".join(archive.contents(each))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize(
     "again", [gzip.compress(b"", mtime=0), gzip.compress(b"\0" * (8 << 20), mtime=0)], ids=["empty", "zeros"]

@@ -66,6 +66,7 @@ def entry(path: bytes, kind: str = FILE, mode: int = 0o644) -> Kept:
     return Kept(made, ("x",), False, ONE if kind == FILE else "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", How)
 @pytest.mark.parametrize("kind", [SYMLINK, FILE, DIRECTORY])
 def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(place: Path, kind: str, how: How) -> None:

@@ -52,6 +52,7 @@ def files_of(root: Path) -> dict[bytes, bytes]:
     }
 
 
+@pytest.mark.slow
 @given(COPIES, COPIES)
 def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there(
     losing: Mapping[bytes, Content], live: Mapping[bytes, Content]

@@ -72,6 +72,7 @@ def why(made: manifest.Manifest) -> dict[bytes, tuple[str, ...]]:
 # --- the promise -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(COPIES, COPIES)
 def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
     losing: Mapping[bytes, Content], winner: Mapping[bytes, Content]

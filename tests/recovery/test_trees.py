@@ -56,6 +56,7 @@ def test_what_comes_behind_a_path_is_all_that_does_whether_it_is_there_or_not(
             assert list(tree.after(path)) == expected
 
 
+@pytest.mark.slow
 @given(COPIES)
 def test_the_other_node_gives_the_same_items_and_hashes_in_pages(copy: Mapping[bytes, Content]) -> None:
     with in_memory() as directory:

@@ -51,6 +51,7 @@ def differs(comparison: Comparison) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ERAS)
 def test_every_recorded_answer_is_given_except_for_the_named_exceptions(number: int) -> None:
     known = exceptions()
@@ -63,6 +64,7 @@ def test_every_recorded_answer_is_given_except_for_the_named_exceptions(number: 
     assert not unexpected, told
 
 
+@pytest.mark.slow
 def test_no_exception_is_left_that_has_become_equal(capsys: pytest.CaptureFixture[str]) -> None:
     compared = [each for number in ERAS for each in story(number).comparisons]
     different = {each.name for each in compared if differs(each)}

@@ -169,6 +169,7 @@ def test_a_full_disk_behind_the_output_is_one_line(directory: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "hastwatch journal: standard output: No space left on device\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -346,6 +346,7 @@ def test_a_journal_of_any_length_is_shown_in_constant_memory(large: Path, words:
     assert megabytes < MEGABYTES
 
 
+@pytest.mark.slow
 def test_where_less_was_read_than_was_asked_for_it_is_said(large: Path) -> None:
     with child.start(READ_ALL, large, "-r", "mail") as reader:
         out, err = reader.communicate(timeout=60)

@@ -50,7 +50,6 @@ def test_a_node_in_its_place_has_nothing_to_do(kept: RunningPair, node: str) -> 
     assert (said["result"], said["steps"], said["said"]) == ("in-place", 0, [])
 
 
-@pytest.mark.quick
 def test_a_dry_run_says_why_there_is_nothing_to_do(kept: RunningPair) -> None:
     assert words_of(kept.hastwatch("nfs002", "converge", "--dry-run")) == (
         0,

@@ -116,11 +116,13 @@ def kept_much(directory: Path) -> dict[str, list[str]]:
 SHOWN = ("journal", "journal as it goes on", "ledger", "clients", "restore", "status, again and again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SHOWN)
 def test_what_is_long_ends_without_a_word_where_its_reader_has_seen_enough(what: str, tmp_path: Path) -> None:
     assert cut_off(*kept_much(tmp_path)[what]) == (74, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("words", [[], ["--help"], ["--version"]])
 def test_a_check_on_a_full_device_is_unknown_without_a_traceback(check: str, words: list[str], tmp_path: Path) -> None:
