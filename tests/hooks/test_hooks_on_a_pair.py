@@ -68,7 +68,7 @@ def test_a_demotion_of_the_active_node_moves_the_service_and_nothing_is_left_run
     assert "mountd" not in pair.on("nfs001", "ps -axww -o pid,ppid,command")
     assert awaited(lambda: "converged devd 2@vtnet1 BACKUP" in events_of(pair, "nfs001"))
     assert "hook" not in {entry.partition(" ")[0] for node in ("nfs001", "nfs002") for entry in events_of(pair, node)}
-    assert awaited(lambda: any(entry.startswith("ledger nfs002 told") for entry in events_of(pair, "nfs001")))
+    assert awaited(lambda: any(entry.startswith("ledger nfs002 reported") for entry in events_of(pair, "nfs001")))
 
 
 def test_a_power_cut_of_the_active_node_is_taken_over(pair: RunningPair) -> None:
