@@ -121,7 +121,7 @@ def test_what_rc_calls_at_shutdown_gives_the_service_to_the_other_node(pair: Run
         (["converge", "--boot", "--periodic"], 2, "not allowed with argument"),
         (["converge", "--boot", "-r", "home"], 2, "are about the whole node"),
         (["converge", "--dry-run", "--detach"], 2, "it cannot be detached"),
-        (["converge", "--via", "/nonexistent/ssh nfs001"], 69, "could not be looked at: /nonexistent/ssh: not found\n"),
+        (["converge", "--via", "/nonexistent/ssh nfs001"], 69, "could not be read: /nonexistent/ssh: not found\n"),
         (["converge", "--via", "nosuch-program"], 69, "hastwatch converge: nosuch-program: not found in /sbin"),
         (["converge", "--config", "/nonexistent.toml"], 78, "/nonexistent.toml: no such file\n"),
         (["converge", "--state-dir", __file__], 73, "cannot be read: Not a directory"),
