@@ -18,7 +18,7 @@ from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.state import verifications
 from remediate.subcommands.status_page import page
-from remediate.verification.asking import Refused
+from remediate.verification.asking import READS, Refused
 from remediate.verification.verify import Done, Stopped, verify
 from simulator.account.accounting import disk_of
 from simulator.account.writes import Part, Piece
@@ -234,7 +234,7 @@ def stops_after(pair: InstalledPair, seconds: float) -> Callable[[], str]:
 def test_a_run_that_is_interrupted_goes_on_where_it_was(pair: InstalledPair) -> None:
     flip(disk_of(pair.standby, HOME), 2, 120)
     with pytest.raises(Stopped) as stopped:
-        compares(pair, rate=RATE, stopped=stops_after(pair, 2))
+        compares(pair, rate=RATE, stopped=stops_after(pair, 4))
     assert 0 < stopped.value.done < EXTENTS and str(stopped.value) == "interrupted by SIGTERM"
     shown: list[Done] = []
     run = pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
@@ -245,9 +245,9 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(pair: InstalledPair) -> 
 
 def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(pair: InstalledPair) -> None:
     task = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
-    pair.passes(2)
+    pair.passes(4)
     pair.standby.power_off()
-    pair.passes(60)
+    pair.passes(READS + 1)
     assert task.done and isinstance(task.error, Stopped) and 0 < task.error.done < EXTENTS
     pair.boots(pair.standby, 120)
     shown: list[Done] = []
@@ -266,7 +266,7 @@ def test_a_primary_that_is_no_primary_any_more_stops(pair: InstalledPair) -> Non
 
 def test_what_was_compared_of_another_copy_counts_for_nothing(pair: InstalledPair) -> None:
     with pytest.raises(Stopped):
-        compares(pair, rate=RATE, stopped=stops_after(pair, 2))
+        compares(pair, rate=RATE, stopped=stops_after(pair, 4))
     for node in pair.pair.nodes.values():
         disk = disk_of(node, HOME)
         assert disk.metadata is not None
