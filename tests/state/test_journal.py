@@ -42,7 +42,6 @@ journal.entry("step", why="z")
 DYING = """
 import sys
 from remediate.state.journal import Journal
-from tests.waiting import awaited
 from remediate.timing import Timing
 journal = Journal(sys.argv[1], "nfs001", Timing(), lambda level, line: None)
 print("begins", flush=True)

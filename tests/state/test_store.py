@@ -61,7 +61,6 @@ while True:
 """
 REFUSED = """
 import sys
-from tests.waiting import awaited
 from remediate.state.store import StateNotKept, Store
 try:
     Store(sys.argv[1]).write("x", {"a": 2})
