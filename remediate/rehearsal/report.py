@@ -141,7 +141,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     whose = dict.fromkeys(SHORT[loss.cause] for loss in account.losses)
     return (
         outcome.scenario.name,
-        "as it must" if outcome.well else "NOT as it must",
+        "PASS" if outcome.well else "FAIL",
         say_duration(account.without_service) if account.outages else "none",
         str(account.acknowledged),
         str(account.missing or "none"),
