@@ -91,12 +91,11 @@ def load(path: str | None) -> Config:
 
 def _of_a_valid_file(values: dict[str, object]) -> Config:
     """Raises TableError at the first mistake in any table; remediation is asked where the file has one of its own."""
-    config = from_tables(values)
-    if set(values).intersection(NOT_FOR_CHECKS):
-        from remediate.config import from_tables as of_all_tables
+    if not set(values).intersection(NOT_FOR_CHECKS):
+        return from_tables(values)
+    from remediate.config import from_tables as of_all_tables
 
-        of_all_tables(values)
-    return config
+    return of_all_tables(values).checks
 
 
 def interpreted(path: str | None, interpret: Callable[[dict[str, object]], Interpreted]) -> Interpreted:
