@@ -257,37 +257,32 @@ def parse_dump(text: str, name: str) -> Metadata:
 
 
 def _section(text: str, name: str, heading: str, what: str) -> dict[str, str]:
-    """The `key: value` lines of one resource; exactly one section of that name must be there."""
-    found: dict[str, str] | None = None
-    current: dict[str, str] | None = None
-    opened = ""
+    """The `key: value` lines of one resource; exactly one section of that name must be there. A line that only looks
+    like the heading of a resource would hide what follows: hastctl prints the role of each, or the error of hastd
+    (hastctl.c, control_list()), and of a dump the previous role."""
+    sections: list[tuple[str, dict[str, str]]] = []
     for line in text.splitlines():
         if not line.strip() or _is_odd(line, heading):
             continue
         if not line[0].isspace():
-            title = re.fullmatch(heading, line)
-            assert title, "a line that is not odd"
-            _refuse_no_section(current, opened, what)
-            current, opened = {}, line
-            if title["name"] == name:
-                if found is not None:
-                    raise NotUnderstood(f"{what}, which names the resource twice", line)
-                found = current
+            sections.append((line, {}))
             continue
         key, _, value = line.strip().partition(":")
-        if current is not None and current.setdefault(key, value.strip()) != value.strip():
+        if sections and sections[-1][1].setdefault(key, value.strip()) != value.strip():
             raise NotUnderstood(f"{what}, which has two values of {key}", line)
-    _refuse_no_section(current, opened, what)
-    if found is None:
+    named: list[dict[str, str]] = []
+    for line, fields in sections:
+        title = re.fullmatch(heading, line)
+        assert title, "a line that is not odd"
+        if not fields.keys() & {"role", "error", "prevrole"}:
+            raise NotUnderstood(what, line)
+        if title["name"] == name:
+            if named:
+                raise NotUnderstood(f"{what}, which names the resource twice", line)
+            named.append(fields)
+    if not named:
         raise NotUnderstood(f"{what} without {name}", text[:160] or "(empty)")
-    return found
-
-
-def _refuse_no_section(fields: dict[str, str] | None, title: str, what: str) -> None:
-    """A line that only looks like the heading of a resource hides what follows. hastctl prints the role of each, or the
-    error of hastd (hastctl.c, control_list()), and of a dump the previous role. Raises NotUnderstood."""
-    if fields is not None and not fields.keys() & {"role", "error", "prevrole"}:
-        raise NotUnderstood(what, title)
+    return named[0]
 
 
 def odd_lines(text: str, heading: str) -> tuple[str, ...]:
