@@ -60,9 +60,8 @@ def test_nothing_is_stopped_before_the_other_node_is_ready(pair: InstalledPair) 
     assert task.value is not None and task.value.result is Result.IN_PLACE
     assert when(pair, pair.active, "session", "is ready") <= when(pair, pair.active, "hold")
     assert pair.lost() == 0 and pair.sound
-    assert pair.until(lambda: unlocked(pair, pair.active) and unlocked(pair, pair.standby), 30), (
-        "hastd's hook looks too"
-    )
+    nodes = (pair.active, pair.standby)
+    assert pair.until(lambda: all(unlocked(pair, node) for node in nodes), 30), "a worker of hastd's hook holds a lock"
 
 
 def test_the_other_node_begins_as_soon_as_the_role_is_given_up(pair: InstalledPair) -> None:
