@@ -52,6 +52,8 @@ BOUND = 150.0
 HANGS = 90.0
 """Seconds in which a client is answered whose server is well: a SYN is repeated for 75 s, a segment every 64 s at least
 (tcp_timer.h), and cron(8) has told of each client within a minute. One that nobody wakes waits for 300 s."""
+ANSWERED = 5.0
+"""Seconds within which an answer shows that no client hangs, so that nothing else is looked at: the time of one look."""
 
 
 class Violation(Exception):
@@ -121,6 +123,9 @@ class Watch:
 
     def _at_clients_that_hang(self) -> None:
         campaign, now = self._ground, self._ground.clock.now
+        if campaign.clients.unanswered_for() <= ANSWERED:
+            self._steady = ("", now)
+            return
         reached = [client.server() for client in campaign.clients.clients.values()]
         well = [node.name for node in campaign.pair.nodes.values()
                 if serves(node) and could_serve(campaign, node) and all(each is node for each in reached)]  # fmt: skip
