@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from remediate.config import Config  # noqa: E402
+from remediate.config import RemediationConfig  # noqa: E402
 from remediate.rehearsal import rehearse  # noqa: E402
 from remediate.rehearsal.own_pair import layout_of  # noqa: E402
 from remediate.rehearsal.scenarios import SCENARIOS  # noqa: E402
@@ -39,7 +39,7 @@ COLOURS = {"31": "#ff6b68", "32": "#7fd17f", "33": "#e5c07b", "35": "#d48be0", "
 def tour() -> str:
     """The coloured output of the tour. Raises SystemExit where it does not end as it must."""
     options = rehearse.parser().parse_args(["--speed", "max"])
-    run = rehearse.Rehearsal(options, Config(), layout_of(Config(), options.seed))
+    run = rehearse.Rehearsal(options, RemediationConfig(), layout_of(RemediationConfig(), options.seed))
     run.paint = Paint(True)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):

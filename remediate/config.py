@@ -32,7 +32,7 @@ SUBMISSION = ("submit", "icinga", "nrdp", "nagios")
 """The tables of `remediate.monitoring.submission`, which is imported only where the file has one of them."""
 
 
-class Config(NamedTuple):
+class RemediationConfig(NamedTuple):
     """What the file says; the defaults where it says nothing."""
 
     checks: of_checks.Config = of_checks.Config()
@@ -52,14 +52,14 @@ class Config(NamedTuple):
         return self.checks.for_resource(name)
 
 
-def load(path: str | None) -> Config:
+def load(path: str | None) -> RemediationConfig:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
     return interpreted(path, from_tables)
 
 
-def from_tables(values: dict[str, object]) -> Config:
+def from_tables(values: dict[str, object]) -> RemediationConfig:
     """What the file's tables say. Raises TableError at the first thing that is not as documented."""
-    return Config(
+    return RemediationConfig(
         checks=of_checks.from_tables(values),
         failover=policy.failover(table(values, "failover")),
         split_brain=policy.split_brain(table(values, "split_brain")),

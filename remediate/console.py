@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from checks.plugin.text import plain
 
 if TYPE_CHECKING:
-    from remediate.session import Line
+    from remediate.session import Channel
 
 DEEPEST = 6
 """Places of a program that an internal error is told with."""
@@ -78,11 +78,11 @@ class Console:
             trace = trace.tb_next
         return f"internal error: {type(error).__name__}: {error} (at {', '.join(places[: -DEEPEST - 1 : -1])})"
 
-    def line(self) -> Line:
+    def line(self) -> Channel:
         """The session that the other node has begun, over standard input and output."""
-        from remediate.session import PipeLine
+        from remediate.session import PipeChannel
 
-        return PipeLine(0, 1)
+        return PipeChannel(0, 1)
 
     def be_gentle(self) -> None:
         """Everybody else first. Not by idprio(1): a process that gets no time keeps its locks in the kernel."""

@@ -16,7 +16,7 @@ from checks.probes.identity import tell_apart
 from checks.probes.node import Deadline, Node
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.console import Console
 from remediate.machine import Machine, this_machine
 from remediate.state.journal import Journal
@@ -25,8 +25,8 @@ from remediate.timing import Timing
 
 if TYPE_CHECKING:
     from remediate.recovery.items import Tree
-    from remediate.session import Line
-    from remediate.verification.extents import Extents, Provider
+    from remediate.session import Channel
+    from remediate.verification.extents import CopyLocation, Extents
 
 LOOK = 20.0
 """Seconds that one look at a node may take; a single command of it 40 % of that (`checks.probes.node.SHARE`)."""
@@ -61,13 +61,13 @@ class Transport:
         was begun: if not, `remediate.detached` forks. Raises OSError."""
         return False
 
-    def talk(self, argv: tuple[str, ...]) -> Line:
+    def talk(self, argv: tuple[str, ...]) -> Channel:
         """Start a command line on the node and keep its input and output open. Raises ProbeError."""
         from remediate.session import begin
 
         return begin(self.node().brought(argv))
 
-    def extents(self, where: Provider) -> Extents:
+    def extents(self, where: CopyLocation) -> Extents:
         """What reads a copy on a provider of the node; this process does, so it has to run there. Raises ProbeError."""
         from remediate.verification.extents import LocalExtents
 
@@ -122,7 +122,7 @@ class PeerTransport(Transport):
         made.known_as(self._host_name, self._called)
         return made
 
-    def talk(self, argv: tuple[str, ...]) -> Line:
+    def talk(self, argv: tuple[str, ...]) -> Channel:
         """As Transport does it, with the other node alone."""
         self.node()
         return self._way.talk(argv)
@@ -133,7 +133,7 @@ class Context(NamedTuple):
 
     here: Transport
     peer: PeerTransport | None
-    config: Config
+    config: RemediationConfig
     store: Store
     journal: Journal
     timing: Timing

@@ -6,7 +6,7 @@ from checks.probes.node import Node
 from checks.probes.process import Completed
 from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
-from remediate.session import Line
+from remediate.session import Channel
 
 Started = list[str]
 """The command lines that were started."""
@@ -39,7 +39,7 @@ class _CountedTransport(Transport):
         self._started.append(" ".join(argv))
         return self._way.act(argv, seconds)
 
-    def talk(self, argv: tuple[str, ...]) -> Line:
+    def talk(self, argv: tuple[str, ...]) -> Channel:
         """As the way's own."""
         self._started.append(" ".join(argv))
         return self._way.talk(argv)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.exits import CANNOT_KEEP, INTERNAL, NO_PROCESS, USAGE
-from remediate.failover.devd_events import Refused
+from remediate.failover.devd_events import InvalidEvent
 from remediate.failover.errors import StepFailed
 from remediate.state.journal import CRIT, ERR
 from remediate.state.store import StateError
@@ -49,7 +49,7 @@ def work(context: Context, why: str, call: Callable[[], object]) -> int:
     try:
         call()
         return 0
-    except Refused as error:
+    except InvalidEvent as error:
         result, status, severity = str(error), USAGE, ERR
     except (StateError, ProbeError, StepFailed) as error:
         result, status, severity = f"nothing is done: {error}", CANNOT_KEEP, CRIT

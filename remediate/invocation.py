@@ -17,8 +17,8 @@ from remediate.console import Console
 
 if TYPE_CHECKING:
     from remediate.context import Context
-    from remediate.local import Where
-    from remediate.recovery.items import Paged
+    from remediate.local import LocalOptions
+    from remediate.recovery.items import PagedTree
 
 
 class Invocation:
@@ -26,11 +26,11 @@ class Invocation:
 
     console = Console()
 
-    def context(self, where: Where) -> Context:
+    def context(self, where: LocalOptions) -> Context:
         """The context. Raises ConfigError, ProbeError."""
         return local.context(where)
 
-    def bare(self, where: Where) -> Context:
+    def bare(self, where: LocalOptions) -> Context:
         """The context without a configuration. Raises ConfigError, ProbeError."""
         return local.bare(where)
 
@@ -61,7 +61,7 @@ class Invocation:
         if not context.here.via:
             os.chdir("/")
 
-    def tree(self, point: str) -> Paged:
+    def tree(self, point: str) -> PagedTree:
         """The files below a directory."""
         from remediate.recovery.trees import DirectoryTree
 

@@ -13,7 +13,7 @@ from checks.probes.boot_time import boot_mark
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node, this_machine
 from checks.probes.state_cache import Memory
-from remediate.config import Config, load
+from remediate.config import RemediationConfig, load
 from remediate.context import Context, PeerTransport, Transport
 from remediate.state.journal import NAME, Journal, system_syslog
 from remediate.state.store import STATE_DIRECTORY, Store
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-class Where(NamedTuple):
+class LocalOptions(NamedTuple):
     """What the options say; None where they say nothing."""
 
     config: str | None = None
@@ -42,12 +42,12 @@ def add_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
 
 
-def where(options: argparse.Namespace) -> Where:
+def where(options: argparse.Namespace) -> LocalOptions:
     """The options as they were given."""
-    return Where(options.config, options.via, options.peer, options.state_dir)
+    return LocalOptions(options.config, options.via, options.peer, options.state_dir)
 
 
-def context(said: Where) -> Context:
+def context(said: LocalOptions) -> Context:
     """The context. `via` of the configuration is how the checks ask, who are not root and only read: what acts on a
     node goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's
     name is none."""
@@ -66,14 +66,14 @@ def context(said: Where) -> Context:
     )
 
 
-def bare(said: Where) -> Context:
+def bare(said: LocalOptions) -> Context:
     """The context without a configuration, for what must be done whatever that is like. Raises ConfigError and
     ProbeError where the options themselves are wrong."""
     timing, memory = Timing(), Memory(None)
     store = Store(said.state_dir or STATE_DIRECTORY)
     here = Transport(prefix_words(said.via or ""), memory)
     journal = Journal(os.path.join(store.directory, NAME), this_machine(), timing, system_syslog)
-    return Context(here, None, Config(), store, journal, timing)
+    return Context(here, None, RemediationConfig(), store, journal, timing)
 
 
 class _Boot:

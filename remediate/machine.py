@@ -24,8 +24,8 @@ from checks.probes.filesystem import Mount
 if TYPE_CHECKING:
     from checks.probes.as_primary import Facts
     from remediate.doctor.scratch import Scratch
-    from remediate.failover.reach import Answer
-    from remediate.failover.tickle import Client, Sent
+    from remediate.failover.reach import ServiceAnswer
+    from remediate.failover.tickle import ClientEndpoint, SentSegments
     from remediate.timing import Timing
 
 RDONLY, EXPORTED = 0x1, 0x100
@@ -52,7 +52,7 @@ CARP_STATES = (CarpState.INIT, CarpState.BACKUP, CarpState.MASTER)
 """ip_carp.h, CARP_STATES: INIT is 0."""
 
 
-class CarpNow(NamedTuple):
+class KernelVhid(NamedTuple):
     """A virtual host, as the kernel has it."""
 
     state: CarpState
@@ -146,7 +146,7 @@ class Machine:
         """Set an int of sysctl(3). Raises NotFound, NotPermitted, Failed."""
         _sysctl(name, value)
 
-    def carp(self, interface: str, vhid: int) -> CarpNow:
+    def carp(self, interface: str, vhid: int) -> KernelVhid:
         """A virtual host of CARP (ip_carp.c, carp_ioctl()). Raises Failed."""
         return parse_carp(_carp_request(interface, vhid), vhid)
 
@@ -184,13 +184,13 @@ class Machine:
             return f"{path}: {error.strerror}"
         return ""
 
-    def reach(self, address: str, path: str, timing: Timing) -> Answer:
+    def reach(self, address: str, path: str, timing: Timing) -> ServiceAnswer:
         """Whether a client is served (`failover.reach.answer`)."""
         from remediate.failover.reach import answer
 
         return answer(address, path, timing)
 
-    def wake(self, service: str, woken: list[Client | str], timing: Timing, seconds: float) -> Sent:
+    def wake(self, service: str, woken: list[ClientEndpoint | str], timing: Timing, seconds: float) -> SentSegments:
         """Send tickles to clients (`failover.tickle.wake_all`)."""
         from remediate.failover.tickle import wake_all
 
@@ -246,12 +246,12 @@ def parse_statfs(raw: bytes) -> Mount:
     return Mount(device, point, kind, bool(flags & RDONLY), bool(flags & EXPORTED), "")
 
 
-def parse_carp(raw: bytes, vhid: int) -> CarpNow:
+def parse_carp(raw: bytes, vhid: int) -> KernelVhid:
     """What SIOCGVH has filled in. Raises Failed where it is not the virtual host that was asked for."""
     count, number, state, advskew, advbase = CARP_REQUEST.unpack(raw)
     if count != 1 or number != vhid or state not in range(len(CARP_STATES)):
         raise Failed(f"SIOCGVH fills in another structure than that of FreeBSD 10 and later, or not vhid {vhid}")
-    return CarpNow(CARP_STATES[state], advbase, advskew)
+    return KernelVhid(CARP_STATES[state], advbase, advskew)
 
 
 def _carp_request(interface: str, vhid: int) -> bytes:

@@ -49,7 +49,7 @@ MOST_EXTENTS = 1 << 48
 """Above the number of any extent."""
 
 
-class Say(enum.Enum):
+class MessageKind(enum.Enum):
     """What a message says."""
 
     PREPARE = "prepare"
@@ -82,7 +82,7 @@ class Say(enum.Enum):
     """That was recorded."""
 
 
-class Reason(enum.Enum):
+class RefusalReason(enum.Enum):
     """Why a node does not take over."""
 
     BUSY = "another convergence runs"
@@ -98,13 +98,13 @@ class Reason(enum.Enum):
 class Message(NamedTuple):
     """One line. Each `say` uses some of the fields."""
 
-    say: Say
+    say: MessageKind
     by: str = ""
     """The host name of the node that gives."""
     resources: tuple[str, ...] = ()
     clients: tuple[tuple[str, ...], ...] = ()
     """For each service address that address, and its clients in a word each (`failover.clients.messages`)."""
-    reason: Reason | None = None
+    reason: RefusalReason | None = None
     words: str = ""
     seconds: float = 0.0
     processes: int = 0
@@ -128,7 +128,7 @@ class Message(NamedTuple):
         return json.dumps(kept, allow_nan=False) + "\n"
 
 
-class Ended(Exception):
+class SessionEnded(Exception):
     """The other end is gone, did not take what was said to it, or said what is not understood."""
 
 
@@ -140,13 +140,13 @@ def parse(line: str) -> Message:
         kept = json.loads(line)
         if not isinstance(kept, dict) or kept.pop("version", None) != VERSION:
             raise ValueError("not version 1")
-        say, reason = Say(kept.pop("say")), kept.pop("reason", None)
+        say, reason = MessageKind(kept.pop("say")), kept.pop("reason", None)
         if not kept.keys() <= _FIELDS.keys():
             raise ValueError("a key that is not known")
         fields = {key: _FIELDS[key](value) for key, value in kept.items()}
-        return Message(say, reason=None if reason is None else Reason[reason], **fields)  # type: ignore[arg-type]
+        return Message(say, reason=None if reason is None else RefusalReason[reason], **fields)  # type: ignore[arg-type]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Ended(f"not understood ({error}): {plain(line, 120)}") from None
+        raise SessionEnded(f"not understood ({error}): {plain(line, 120)}") from None
 
 
 def _text(value: object) -> str:
@@ -201,7 +201,7 @@ _FIELDS: dict[str, Callable[[object], object]] = {
 }  # fmt: skip
 
 
-class Line:
+class Channel:
     """One end of a session."""
 
     def say(self, message: Message) -> None:
@@ -216,7 +216,7 @@ class Line:
         """The other end finds the end of input."""
 
 
-class PipeLine(Line):
+class PipeChannel(Channel):
     """A session over two descriptors; `errors` is a third one, whose first words tell why the way there failed."""
 
     def __init__(self, reads: int, writes: int, errors: int | None = None) -> None:
@@ -236,10 +236,10 @@ class PipeLine(Line):
                 rest = rest[os.write(self._writes, rest) :]
             except BlockingIOError:
                 if time.monotonic() > ends:
-                    raise Ended(f"the other node has taken nothing for {WRITES:g} s") from None
+                    raise SessionEnded(f"the other node has taken nothing for {WRITES:g} s") from None
                 self._await_room(ends)
             except OSError as error:
-                raise Ended(self._why(error.strerror or str(error))) from None
+                raise SessionEnded(self._why(error.strerror or str(error))) from None
 
     def hear(self, seconds: float) -> Message | None:
         ends = time.monotonic() + seconds
@@ -249,9 +249,9 @@ class PipeLine(Line):
                 del self._buffer[: len(line) + 1]
                 return parse(line.decode("ascii", "backslashreplace"))
             if len(self._buffer) > LONGEST:
-                raise Ended(f"a line of more than {LONGEST} bytes")
+                raise SessionEnded(f"a line of more than {LONGEST} bytes")
             if self._over:
-                raise Ended(self._why("the other node has ended the session"))
+                raise SessionEnded(self._why("the other node has ended the session"))
             left = ends - time.monotonic()
             ready = self._selector.select(max(left, 0))
             if not ready and left <= 0:
@@ -293,7 +293,7 @@ class PipeLine(Line):
         return plain(lines[0], 300) if lines else otherwise
 
 
-class ProcessLine(PipeLine):
+class ProcessChannel(PipeChannel):
     """A session with a process of this machine, such as ssh(1), which ends with it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -310,6 +310,6 @@ class ProcessLine(PipeLine):
         end(self._process)
 
 
-def begin(argv: tuple[str, ...]) -> Line:
+def begin(argv: tuple[str, ...]) -> Channel:
     """Start a program and talk to it. Raises what `checks.probes.process.start` raises."""
-    return ProcessLine(start(argv, talking=subprocess.PIPE))
+    return ProcessChannel(start(argv, talking=subprocess.PIPE))

@@ -44,7 +44,7 @@ OURS_TO_START = ("mountd", "nfsd")
 root-is-exported-instead)."""
 
 
-class Link(NamedTuple):
+class WiringCheck(NamedTuple):
     """A link of the chain, or a point of the set-up: whether it holds, and what was seen."""
 
     name: str
@@ -52,7 +52,7 @@ class Link(NamedTuple):
     says: str
 
 
-class Chain(NamedTuple):
+class ExpectedWiring(NamedTuple):
     """What the chain is expected to be."""
 
     hook: str = HOOK
@@ -60,7 +60,7 @@ class Chain(NamedTuple):
     """How long the event may take; `timeout` of the configuration where None."""
 
 
-def chain(context: Context, expected: Chain) -> Iterator[Link]:
+def chain(context: Context, expected: ExpectedWiring) -> Iterator[WiringCheck]:
     """Look at each link, then send an event through all of them; ends at the first that is known to be broken. Raises
     ProbeError, StepFailed."""
     node = context.here.node(context.config.checks.timeout)
@@ -76,27 +76,27 @@ def chain(context: Context, expected: Chain) -> Iterator[Link]:
     try:
         context.store.ready()
     except StateError as error:
-        yield Link("state", False, str(error))
+        yield WiringCheck("state", False, str(error))
         return
     yield from _fired(context, expected)
 
 
-def _devd(node: Node, expected: Chain) -> Link:
+def _devd(node: Node, expected: ExpectedWiring) -> WiringCheck:
     daemon = devd.find(processes.processes(node))
     if daemon is None:
-        return Link("devd", False, "devd is not running (service devd start)")
+        return WiringCheck("devd", False, "devd is not running (service devd start)")
     reads = devd.has_socket(node)
-    return Link(
+    return WiringCheck(
         "devd", reads, f"process {daemon.pid}" if reads else f"there is no {devd.SOCKET}: it reads no events yet"
     )
 
 
-def _rule(node: Node, expected: Chain) -> Link:
+def _rule(node: Node, expected: ExpectedWiring) -> WiringCheck:
     """devd runs one rule for an event: it has to be ours, for the self-test and for every event of CARP."""
     try:
         configuration = devd.configured(node, devd.find(processes.processes(node)))
     except (Wrong, NotThere) as error:
-        return Link("rule", False, f"devd does not start with {error}")
+        return WiringCheck("rule", False, f"devd does not start with {error}")
     wanted = [EVENT]
     for vhid in (each for each in carp.vhids(node) if each.number):
         wanted += [{"system": "CARP", "subsystem": vhid.name, "type": state.value} for state in STATES]
@@ -107,19 +107,19 @@ def _rule(node: Node, expected: Chain) -> Link:
         if wrong or not does:
             called = f"{' '.join(event.values())} calls {expected.hook}"
             says = f" with its arguments: {wrong.says}" if wrong and wrong.says else ""
-            return Link("rule", False, f"no rule that devd would run for {called}{says}")
-    return Link("rule", True, ", ".join(dict.fromkeys(rule.file for rule in configuration.first(EVENT))))
+            return WiringCheck("rule", False, f"no rule that devd would run for {called}{says}")
+    return WiringCheck("rule", True, ", ".join(dict.fromkeys(rule.file for rule in configuration.first(EVENT))))
 
 
-def _hook(node: Node, expected: Chain) -> Link:
+def _hook(node: Node, expected: ExpectedWiring) -> WiringCheck:
     link = _program(node, "hook", expected.hook)
     trouble = program.cannot_start(node, expected.hook, SEARCH_PATH) if link.holds else ""
-    return Link("hook", False, trouble) if trouble else link
+    return WiringCheck("hook", False, trouble) if trouble else link
 
 
-def _program(node: Node, name: str, path: str) -> Link:
+def _program(node: Node, name: str, path: str) -> WiringCheck:
     missing = program.why_not(node, path)
-    return Link(name, not missing, missing or path)
+    return WiringCheck(name, not missing, missing or path)
 
 
 def _text(node: Node, file: str) -> str:
@@ -129,7 +129,7 @@ def _text(node: Node, file: str) -> str:
         return ""
 
 
-def _fired(context: Context, expected: Chain) -> Iterator[Link]:
+def _fired(context: Context, expected: ExpectedWiring) -> Iterator[WiringCheck]:
     """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
     before = events.read(context.store).self_tests
     seconds = context.config.checks.timeout if expected.seconds is None else expected.seconds
@@ -144,15 +144,16 @@ def _fired(context: Context, expected: Chain) -> Iterator[Link]:
     finally:
         _unmake(context)
     if well:
-        yield Link(
+        yield WiringCheck(
             "event",
             True,
             f"{INTERFACE} was noted in {context.store.directory} after {context.timing.now() - began:.2f} s",
         )
     elif not _devd_hears(context):
-        yield Link("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
+        yield WiringCheck("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
     else:
-        yield Link("event", False, f"devd was told of {INTERFACE}, and nothing was noted in {context.store.directory} "
+        yield WiringCheck("event", False,
+            f"devd was told of {INTERFACE}, and nothing was noted in {context.store.directory} "
                    f"in {seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
                    f"{INTERFACE} self-test`?")  # fmt: skip
 
@@ -197,9 +198,9 @@ def _devd_hears(context: Context) -> bool:
     return INTERFACE in heard[0]
 
 
-def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
+def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[WiringCheck]:
     """The documented set-up, point by point. Raises nothing: what cannot be looked at does not hold, and says so."""
-    looks: tuple[tuple[str, Callable[[Node], Link]], ...] = (
+    looks: tuple[tuple[str, Callable[[Node], WiringCheck]], ...] = (
         ("carp", _carp),
         ("loader", _loader),
         ("rc.conf", lambda node: _services(context)),
@@ -209,34 +210,34 @@ def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[Link]:
         try:
             yield look(context.here.node(context.config.checks.timeout))
         except (ProbeError, carp.CarpNotLoaded) as error:
-            yield Link(name, False, str(error))
+            yield WiringCheck(name, False, str(error))
     if context.peer is not None:
         yield _peer(context)
 
 
-def _carp(node: Node) -> Link:
+def _carp(node: Node) -> WiringCheck:
     found = carp.settings(node)
     if not found.preempt or not found.allow:
         oid = "preempt" if not found.preempt else "allow"
-        return Link("carp", False, f"net.inet.carp.{oid} is 0 (sysctl.conf: net.inet.carp.{oid}=1)")
-    return Link("carp", True, "net.inet.carp.preempt and allow are 1")
+        return WiringCheck("carp", False, f"net.inet.carp.{oid} is 0 (sysctl.conf: net.inet.carp.{oid}=1)")
+    return WiringCheck("carp", True, "net.inet.carp.preempt and allow are 1")
 
 
-def _loader(node: Node) -> Link:
+def _loader(node: Node) -> WiringCheck:
     """The demotion can be set before the network is there only when CARP is (freebsd-facts:
     carp-before-the-network)."""
     if re.search(r'(?m)^\s*carp_load="?YES"?', _text(node, LOADER)):
-        return Link("loader", True, f'{LOADER} has carp_load="YES"')
+        return WiringCheck("loader", True, f'{LOADER} has carp_load="YES"')
     until = node.deadline.for_one_command()[0]
     there = node.execute((KLDSTAT, "-q", "-m", "carp"), until, "kldstat").status == 0
     compiled_in = there and node.execute((KLDSTAT, "-q", "-n", "carp"), until, "kldstat").status != 0
     says = "CARP is compiled into the kernel" if compiled_in else f'{LOADER} lacks carp_load="YES": at boot this node '
-    return Link(
+    return WiringCheck(
         "loader", compiled_in, says if compiled_in else says + "cannot hold itself back before the network is up"
     )
 
 
-def _services(context: Context) -> Link:
+def _services(context: Context) -> WiringCheck:
     """What rc(8) starts at boot, /etc/rc.conf.d included: each script says so itself, all at the same time. `service
     -e` would start every script of the machine one after the other (freebsd-facts: service-e-starts-every-script)."""
     names = (*NEEDED, *OURS_TO_START)
@@ -246,7 +247,7 @@ def _services(context: Context) -> Link:
     wrong = [name for name in OURS_TO_START if name in enabled]
     says = [f"not enabled: {', '.join(lacking)}"] if lacking else []
     says += [f"enabled, and hastwatch starts it where the mount is: {', '.join(wrong)}"] if wrong else []
-    return Link(
+    return WiringCheck(
         "rc.conf", not says, "; ".join(says) or f"{', '.join(NEEDED)} enabled, {' and '.join(OURS_TO_START)} not"
     )
 
@@ -260,20 +261,20 @@ def _is_enabled(context: Context, name: str) -> bool:
     return status == 0
 
 
-def _exec(node: Node, hook: str) -> Link:
+def _exec(node: Node, hook: str) -> WiringCheck:
     others = {name: each.hook for name, each in hast_conf.configured(node).items() if each.hook != hook}
     if others:
         first = next(iter(others))
-        return Link("hast.conf", False, f"`exec` of {first} is {others[first] or 'not set'}, not {hook}")
+        return WiringCheck("hast.conf", False, f"`exec` of {first} is {others[first] or 'not set'}, not {hook}")
     return _program(node, "hast.conf", hook)
 
 
-def _peer(context: Context) -> Link:
+def _peer(context: Context) -> WiringCheck:
     assert context.peer is not None
     command = context.config.failover.peer_hastwatch
     try:
         done = context.peer.act((command, "--version"), _limit(context))
     except ProbeError as error:
-        return Link("peer", False, str(error))
+        return WiringCheck("peer", False, str(error))
     says = f"{command} there exits with {done.status}: {done.words}"
-    return Link("peer", done.status == 0, f"{command} there answers" if done.status == 0 else says)
+    return WiringCheck("peer", done.status == 0, f"{command} there answers" if done.status == 0 else says)

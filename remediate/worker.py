@@ -17,15 +17,15 @@ from remediate.console import Console
 from remediate.context import Context
 from remediate.detached import detach
 from remediate.exits import CANNOT_KEEP, CONFIG, INTERNAL, NO_PROCESS, USAGE
-from remediate.failover.devd_events import Refused, carp_event
+from remediate.failover.devd_events import InvalidEvent, carp_event
 from remediate.failover.patience import patiently as patiently
 from remediate.invocation import OWN, Invocation
-from remediate.local import Where
-from remediate.state.journal import CRIT, ERR, Level
+from remediate.local import LocalOptions
+from remediate.state.journal import CRIT, ERR, JournalLevel
 from remediate.state.store import StateError
 
 if TYPE_CHECKING:
-    from remediate.failover.converge import Outcome
+    from remediate.failover.converge import ConvergeOutcome
 
 OPTIONS = {"--config": "config", "--via": "via", "--peer": "peer", "--state-dir": "state_dir"}
 """Those of every subcommand (`local.add_options`), read without argparse, which takes a tenth of a hook's time."""
@@ -34,7 +34,7 @@ SHUTDOWN, GIVING_UP = 60.0, 40.0
 rcshutdown_timeout, 90 s (rc.conf(5)), then rc.shutdown is killed, and hastd with all processes (init(8))."""
 
 
-class Hook(NamedTuple):
+class WorkerHook(NamedTuple):
     """A hook: its name, what its words are, and what it does with them in a context, which gives the exit status."""
 
     name: str
@@ -44,12 +44,12 @@ class Hook(NamedTuple):
 
 def carp(words: list[str], invocation: Invocation = OWN) -> int:
     """The hook of devd(8); the exit status."""
-    return run(Hook("carp-hast-switch", CARP_USAGE, carp_on), words, invocation)
+    return run(WorkerHook("carp-hast-switch", CARP_USAGE, carp_on), words, invocation)
 
 
 def hast(words: list[str], invocation: Invocation = OWN) -> int:
     """The hook of hastd(8); the exit status."""
-    return run(Hook("hastwatch-hast-event", HAST_USAGE, hast_on), words, invocation)
+    return run(WorkerHook("hastwatch-hast-event", HAST_USAGE, hast_on), words, invocation)
 
 
 CARP_USAGE = """VHID@IFACE MASTER|BACKUP|INIT
@@ -71,7 +71,7 @@ nothing was done
 """
 
 
-def run(hook: Hook, words: list[str], invocation: Invocation = OWN) -> int:
+def run(hook: WorkerHook, words: list[str], invocation: Invocation = OWN) -> int:
     """A hook with the words after its name; the exit status."""
     if not words:
         first = hook.usage.splitlines()[0]
@@ -82,13 +82,13 @@ def run(hook: Hook, words: list[str], invocation: Invocation = OWN) -> int:
         from checks import VERSION
 
         return _say(invocation.console, f"{hook.name} {VERSION}\n", 0)
-    where = Where()
+    where = LocalOptions()
     try:
         where, words, wrong = parse(words)
         if wrong:
-            raise Refused(wrong)
+            raise InvalidEvent(wrong)
         return hook.act(invocation.context(where), words)
-    except Refused as error:
+    except InvalidEvent as error:
         return _refuse(invocation, hook, where, str(error), USAGE)
     except (ConfigError, ProbeError) as error:
         return _refuse(invocation, hook, where, f"the configuration is refused, nothing is done: {error}", CONFIG)
@@ -98,16 +98,16 @@ def run(hook: Hook, words: list[str], invocation: Invocation = OWN) -> int:
         return _refuse(invocation, hook, where, invocation.console.internal(error), INTERNAL)
 
 
-def parse(words: list[str]) -> tuple[Where, list[str], str]:
+def parse(words: list[str]) -> tuple[LocalOptions, list[str], str]:
     """The options in front of a hook's own words, those, and what is wrong with an option, if anything."""
     said: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].startswith("-"):
         name, equals, value = rest.pop(0).partition("=")
         if name not in OPTIONS or not (equals or rest):
-            return Where(**said), rest, f"{plain(name, 120)!r} is not an option, or lacks its value"
+            return LocalOptions(**said), rest, f"{plain(name, 120)!r} is not an option, or lacks its value"
         said[OPTIONS[name]] = value if equals else rest.pop(0)
-    return Where(**said), rest, ""
+    return LocalOptions(**said), rest, ""
 
 
 def carp_on(context: Context, words: list[str]) -> int:
@@ -137,30 +137,30 @@ def _pushed(context: Context, why: str, call: Callable[[], object]) -> object:
     return with_pushes(context, why, call)
 
 
-class Noted(NamedTuple):
+class NotedTrigger(NamedTuple):
     """A CARP event was noted, or could not be: what to converge for, empty where nothing is to be done."""
 
     trigger: str
     status: int
 
-    def converge(self, context: Context) -> Outcome:
+    def converge(self, context: Context) -> ConvergeOutcome:
         """In the worker. What was not noted no other convergence that runs knows of."""
         from remediate.failover.converge import ConvergeRequest, converge
 
-        def call() -> Outcome:
+        def call() -> ConvergeOutcome:
             return converge(context, ConvergeRequest(self.trigger))
 
         return call() if self.status == 0 else patiently(context, self.trigger, call)
 
 
-def note_carp(context: Context, words: list[str]) -> Noted:
+def note_carp(context: Context, words: list[str]) -> NotedTrigger:
     """Note a CARP event; where that fails, say so, and converge all the same. Raises Refused."""
     try:
-        return Noted(carp_event(context, words), 0)
+        return NotedTrigger(carp_event(context, words), 0)
     except (StateError, ProbeError) as error:
         arrived = " ".join(words)
         context.journal.entry("hook", why=f"devd {arrived}", result=f"could not be noted: {error}", severity=ERR)
-        return Noted("" if words[-1] == "self-test" else f"devd {arrived}", CANNOT_KEEP)
+        return NotedTrigger("" if words[-1] == "self-test" else f"devd {arrived}", CANNOT_KEEP)
 
 
 def hast_work(context: Context, words: list[str]) -> None:
@@ -214,18 +214,18 @@ def recover_losing(context: Context) -> None:
     automatic.recover_losing(context)
 
 
-def begin_boot(context: Context, watch: Callable[[str], None]) -> Outcome:
+def begin_boot(context: Context, watch: Callable[[str], None]) -> ConvergeOutcome:
     """What rc(8) calls after hastd has started; it waits for a convergence that devd's event began before, because
     nobody calls it again. Raises StateError, ProbeError."""
     from remediate.failover import boot
-    from remediate.failover.converge import ConvergeRequest, Result, converge
+    from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 
     begun = boot.begin(context, watch)
-    busy = begun.result is Result.BUSY
+    busy = begun.result is ConvergeResult.BUSY
     return patiently(context, "boot", lambda: converge(context, ConvergeRequest("boot"), watch)) if busy else begun
 
 
-def end_boot(context: Context, watch: Callable[[str], None]) -> Outcome:
+def end_boot(context: Context, watch: Callable[[str], None]) -> ConvergeOutcome:
     """What rc.shutdown(8) calls, as patiently; and whatever becomes of it, nothing stays mounted. Raises StateError."""
     from remediate.failover import boot, carp_demotion
     from remediate.failover.switchover import hand_over_at_shutdown
@@ -249,10 +249,10 @@ def leave_nothing_mounted(context: Context) -> None:
         context.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
 
 
-def _refuse(invocation: Invocation, hook: Hook, where: Where, why: str, status: int) -> int:
+def _refuse(invocation: Invocation, hook: WorkerHook, where: LocalOptions, why: str, status: int) -> int:
     """One entry of the journal, one line of syslog, one on standard error; nothing is run for it."""
-    severity: Level = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
-    invocation.bare(Where(state_dir=where.state_dir)).journal.entry(
+    severity: JournalLevel = CRIT if status in (CONFIG, INTERNAL, NO_PROCESS) else ERR
+    invocation.bare(LocalOptions(state_dir=where.state_dir)).journal.entry(
         "hook", why=hook.name, result=why, severity=severity
     )
     return _say(invocation.console, f"{hook.name}: {plain(why)}\n", status)

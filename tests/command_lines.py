@@ -21,7 +21,7 @@ from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
 from checks.probes.process import Completed
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
-from remediate.config import Config as RemediationConfig
+from remediate.config import RemediationConfig
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player

@@ -12,7 +12,7 @@ import pytest
 from checks.probes.carp import CarpState
 from checks.probes.errors import Failed
 from checks.probes.filesystem import Mount
-from remediate.machine import CarpNow, Machine, answers_as_read, parse_carp, parse_statfs
+from remediate.machine import KernelVhid, Machine, answers_as_read, parse_carp, parse_statfs
 
 STATFS = struct.Struct("=IIQ4QqQq4Q10QIIii80s16s1024s1024s")
 """struct statfs of sys/mount.h, FreeBSD 12 and later, field by field."""
@@ -53,7 +53,7 @@ def test_another_structure_is_not_understood(raw: bytes) -> None:
 
 @pytest.mark.parametrize(("number", "state"), list(enumerate([CarpState.INIT, CarpState.BACKUP, CarpState.MASTER])))
 def test_a_virtual_host_is_read_in_its_state(number: int, state: CarpState) -> None:
-    assert parse_carp(CARPREQ.pack(1, 2, number, 100, 1, b"key"), 2) == CarpNow(state, advbase=1, advskew=100)
+    assert parse_carp(CARPREQ.pack(1, 2, number, 100, 1, b"key"), 2) == KernelVhid(state, advbase=1, advskew=100)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.errors import ToolMissing
-from remediate.session import LONGEST, MOST_NAMED, Ended, Message, PipeLine, Reason, Say, begin, parse
+from remediate.session import (
+    LONGEST,
+    MOST_NAMED,
+    Message,
+    MessageKind,
+    PipeChannel,
+    RefusalReason,
+    SessionEnded,
+    begin,
+    parse,
+)
 
 TEXT = st.text(max_size=200)
 MESSAGES = st.builds(
     Message,
-    st.sampled_from(Say),
+    st.sampled_from(MessageKind),
     by=TEXT,
     resources=st.lists(TEXT, max_size=5).map(tuple),
     clients=st.lists(st.lists(TEXT, max_size=3).map(tuple), max_size=5).map(tuple),
-    reason=st.none() | st.sampled_from(Reason),
+    reason=st.none() | st.sampled_from(RefusalReason),
     words=TEXT,
     seconds=st.floats(0, 1e6),
     processes=st.integers(0, 1000),
@@ -31,10 +41,10 @@ MESSAGES = st.builds(
 )
 
 
-def pipes() -> tuple[PipeLine, PipeLine]:
+def pipes() -> tuple[PipeChannel, PipeChannel]:
     """The two ends of a session."""
     (here, to_here), (there, to_there) = os.pipe(), os.pipe()
-    return PipeLine(here, to_there), PipeLine(there, to_here)
+    return PipeChannel(here, to_there), PipeChannel(there, to_here)
 
 
 @given(MESSAGES)
@@ -46,18 +56,18 @@ def test_what_is_said_is_heard(message: Message) -> None:
 
 def test_both_ends_speak_and_the_end_is_heard() -> None:
     here, there = pipes()
-    here.say(Message(Say.PREPARE, by="nfs001", resources=("home",)))
-    here.say(Message(Say.YOURS))
+    here.say(Message(MessageKind.PREPARE, by="nfs001", resources=("home",)))
+    here.say(Message(MessageKind.YOURS))
     assert [there.hear(1), there.hear(1), there.hear(0)] == [
-        Message(Say.PREPARE, by="nfs001", resources=("home",)), Message(Say.YOURS), None,
+        Message(MessageKind.PREPARE, by="nfs001", resources=("home",)), Message(MessageKind.YOURS), None,
     ]  # fmt: skip
-    there.say(Message(Say.READY))
+    there.say(Message(MessageKind.READY))
     there.close()
-    assert here.hear(1) == Message(Say.READY)
-    with pytest.raises(Ended, match="ended the session"):
+    assert here.hear(1) == Message(MessageKind.READY)
+    with pytest.raises(SessionEnded, match="ended the session"):
         here.hear(1)
-    with pytest.raises(Ended):
-        here.say(Message(Say.YOURS))
+    with pytest.raises(SessionEnded):
+        here.say(Message(MessageKind.YOURS))
 
 
 @pytest.mark.parametrize(
@@ -74,20 +84,20 @@ def test_both_ends_speak_and_the_end_is_heard() -> None:
 )  # fmt: skip
 def test_what_is_no_message_ends_the_session(changed: dict[str, object]) -> None:
     whole: dict[str, object] = {"version": 1, "say": "yours"}
-    assert parse(json.dumps(whole)).say is Say.YOURS
-    with pytest.raises(Ended):
+    assert parse(json.dumps(whole)).say is MessageKind.YOURS
+    with pytest.raises(SessionEnded):
         parse(json.dumps(whole | changed))
 
 
 @given(st.text())
 def test_no_text_is_a_message_by_chance(text: str) -> None:
-    with pytest.raises(Ended):
+    with pytest.raises(SessionEnded):
         parse(text)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "1", "[]", '{"version": 1, "say": "step", "seconds": NaN}'])
 def test_json_that_is_no_message_ends_the_session(text: str) -> None:
-    with pytest.raises(Ended):
+    with pytest.raises(SessionEnded):
         parse(text)
 
 
@@ -103,8 +113,8 @@ def test_a_line_without_end_is_given_up() -> None:
         finally:
             os._exit(0)
     os.close(writes)
-    line = PipeLine(reads, os.open(os.devnull, os.O_WRONLY))
-    with pytest.raises(Ended, match=f"more than {LONGEST} bytes"):
+    line = PipeChannel(reads, os.open(os.devnull, os.O_WRONLY))
+    with pytest.raises(SessionEnded, match=f"more than {LONGEST} bytes"):
         line.hear(30)
     line.close()
     os.waitpid(child, 0)
@@ -119,23 +129,23 @@ def test_nobody_is_waited_for_longer_than_was_said() -> None:
 
 def test_an_end_that_takes_nothing_is_given_up() -> None:
     here, _ = pipes()
-    with pytest.raises(Ended, match="taken nothing"):
+    with pytest.raises(SessionEnded, match="taken nothing"):
         for _ in range(100):
-            here.say(Message(Say.YOURS, resources=("x" * 900,) * 100))
+            here.say(Message(MessageKind.YOURS, resources=("x" * 900,) * 100))
 
 
 def test_a_program_says_itself_why_there_is_no_session() -> None:
     """As an older hastwatch does, or ssh(1)."""
     line = begin((sys.executable, "-c", "import sys; sys.exit('no subcommand take-over')"))
-    with pytest.raises(Ended, match=r"^no subcommand take-over$"):
+    with pytest.raises(SessionEnded, match=r"^no subcommand take-over$"):
         line.hear(20)
     line.close()
 
 
 def test_a_program_is_talked_to_and_ends_with_the_session() -> None:
     line = begin(("/bin/cat",))
-    line.say(Message(Say.READY))
-    assert line.hear(10) == Message(Say.READY)
+    line.say(Message(MessageKind.READY))
+    assert line.hear(10) == Message(MessageKind.READY)
     line.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
-from remediate.events.repair_request import REQUESTS, Request
+from remediate.events.repair_request import REQUESTS, RepairRequest
 
 ABOUT = """\
 # NRPE on a node of the pair: its checks, and the repairs that monitoring may ask for. Copy to a directory that
@@ -46,7 +46,7 @@ def text(placement: Placement) -> str:
     return "".join(lines)
 
 
-def _repair(placement: Placement, request: Request) -> str:
+def _repair(placement: Placement, request: RepairRequest) -> str:
     words = (*_found(placement.by), placement.as_root("hastwatch"), *request.words)
     return f"command[{request.nrpe}]={' '.join(words)}\n"
 

@@ -28,7 +28,7 @@ SIZE = 64 << 20
 LOOPBACK = "127.0.0.1"
 
 
-class Heard(enum.Enum):
+class HandshakeStage(enum.Enum):
     """What has come from the worker so far."""
 
     NOTHING = "no connection"
@@ -63,23 +63,23 @@ class Listener:
             raise Failed(f"nothing can listen at {LOOPBACK}: {error.strerror}") from None
         self._listening.setblocking(False)
         self._taken: socket.socket | None = None
-        self._heard = Heard.NOTHING
+        self._heard = HandshakeStage.NOTHING
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return int(self._listening.getsockname()[1])
 
-    def heard(self) -> Heard:
+    def heard(self) -> HandshakeStage:
         """What has come until now; does not wait. A header is answered by the end of the connection, so that the worker
         goes on."""
         with suppress(OSError):
             if self._taken is None:
                 self._taken, _ = self._listening.accept()
                 self._taken.setblocking(False)
-                self._heard = Heard.CONNECTION
-            if self._heard is Heard.CONNECTION and self._taken.recv(1):
-                self._heard = Heard.HEADER
+                self._heard = HandshakeStage.CONNECTION
+            if self._heard is HandshakeStage.CONNECTION and self._taken.recv(1):
+                self._heard = HandshakeStage.HEADER
                 self._taken.close()
         return self._heard
 

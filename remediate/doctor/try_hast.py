@@ -20,15 +20,26 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.node_state import HastRole, Mounted
 from remediate.context import Context
-from remediate.doctor.scratch import CONF, COPY, DEVICE, DIRECTORY, NAME, PIDFILE, SIZE, Heard, Listener, Scratch
+from remediate.doctor.scratch import (
+    CONF,
+    COPY,
+    DEVICE,
+    DIRECTORY,
+    NAME,
+    PIDFILE,
+    SIZE,
+    HandshakeStage,
+    Listener,
+    Scratch,
+)
 from remediate.failover import known_bug
 from remediate.failover.converge import LOCK
 from remediate.failover.errors import StepFailed
-from remediate.failover.observe import Seen, observe
+from remediate.failover.observe import Observation, observe
 from remediate.failover.roles import HASTCTL
 from remediate.machine import Machine
 from remediate.state import events
-from remediate.state.journal import CRIT, ERR, INFO, Level
+from remediate.state.journal import CRIT, ERR, INFO, JournalLevel
 from remediate.state.lock import Lock
 
 HASTD = "/sbin/hastd"
@@ -44,7 +55,7 @@ EVERY = 0.1
 HOW = "tried by hastwatch doctor --try-hast"
 
 
-class Do(enum.Enum):
+class TrialStep(enum.Enum):
     """The steps; the sentence says what for."""
 
     CLEAN = "end what a try that was killed has left"
@@ -59,24 +70,32 @@ class Do(enum.Enum):
     REMOVE = "remove the directory"
 
 
-TRIES = (Do.CLEAN, Do.LISTEN, Do.MAKE, Do.CREATE, Do.START, Do.BE_PRIMARY, Do.AWAIT)
-ENDS = (Do.GIVE_UP, Do.STOP, Do.REMOVE)
+TRIES = (
+    TrialStep.CLEAN,
+    TrialStep.LISTEN,
+    TrialStep.MAKE,
+    TrialStep.CREATE,
+    TrialStep.START,
+    TrialStep.BE_PRIMARY,
+    TrialStep.AWAIT,
+)
+ENDS = (TrialStep.GIVE_UP, TrialStep.STOP, TrialStep.REMOVE)
 """Done whatever became of the others."""
 ORDERS = {
-    Do.CREATE: (HASTCTL, "create", "-c", CONF, NAME),
-    Do.START: (HASTD, "-c", CONF, "-P", PIDFILE),
-    Do.BE_PRIMARY: (HASTCTL, "role", "-c", CONF, "primary", NAME),
-    Do.GIVE_UP: (HASTCTL, "role", "-c", CONF, "init", NAME),
+    TrialStep.CREATE: (HASTCTL, "create", "-c", CONF, NAME),
+    TrialStep.START: (HASTD, "-c", CONF, "-P", PIDFILE),
+    TrialStep.BE_PRIMARY: (HASTCTL, "role", "-c", CONF, "primary", NAME),
+    TrialStep.GIVE_UP: (HASTCTL, "role", "-c", CONF, "init", NAME),
 }
 SHOWN = {
-    Do.MAKE: (f"mkdir -m 700 {DIRECTORY}", f"truncate -s {SIZE >> 20}m {COPY}", f"(write {CONF})"),
-    Do.AWAIT: (f"ls {DEVICE}",),
-    Do.STOP: (f"kill -TERM (the process of {PIDFILE})",),
-    Do.REMOVE: (f"rm -r {DIRECTORY}",),
+    TrialStep.MAKE: (f"mkdir -m 700 {DIRECTORY}", f"truncate -s {SIZE >> 20}m {COPY}", f"(write {CONF})"),
+    TrialStep.AWAIT: (f"ls {DEVICE}",),
+    TrialStep.STOP: (f"kill -TERM (the process of {PIDFILE})",),
+    TrialStep.REMOVE: (f"rm -r {DIRECTORY}",),
 }
 
 
-class Found(NamedTuple):
+class TrialResult(NamedTuple):
     """What came of it, and in words why."""
 
     as_primary: AsPrimary
@@ -93,7 +112,7 @@ def show() -> list[str]:
     return lines
 
 
-def try_hast(context: Context, watch: Callable[[str], None]) -> Found:
+def try_hast(context: Context, watch: Callable[[str], None]) -> TrialResult:
     """Try it, and remember the result. Raises StepFailed with the reason where it is refused, and ProbeError,
     StateError."""
     _machine(context)
@@ -124,7 +143,7 @@ def _ready(context: Context) -> Machine:
     return machine
 
 
-def _why_not(seen: Seen, name: str) -> str:
+def _why_not(seen: Observation, name: str) -> str:
     """Why a node is left alone because of a resource; empty where it is not. Under maintenance an operator answers for
     what is not in service."""
     state, facts = seen.facts.resources[name], seen.facts
@@ -149,9 +168,9 @@ class Trial:
         self.scratch: Scratch = machine.scratch()
         self.listener: Listener | None = None
         self.seq = events.read(context.store).seq
-        self.said = Heard.NOTHING
+        self.said = HandshakeStage.NOTHING
 
-    def run(self) -> Found:
+    def run(self) -> TrialResult:
         """All steps. Raises StepFailed, ProbeError, after everything was taken away that could be."""
         try:
             for do in TRIES:
@@ -178,7 +197,7 @@ class Trial:
             self._journal(f"left behind, the next try cleans: {'; '.join(left)}", CRIT)
         return left
 
-    def _do(self, do: Do) -> None:
+    def _do(self, do: TrialStep) -> None:
         """A step, and its effect. Raises StepFailed, ProbeError."""
         self.watch(_name(do))
         began = self.context.timing.now()
@@ -189,22 +208,22 @@ class Trial:
             raise
         self._journal(said or "done", INFO, do, self.context.timing.now() - began)
 
-    def _did(self, do: Do) -> str:
-        if do is Do.CLEAN:
+    def _did(self, do: TrialStep) -> str:
+        if do is TrialStep.CLEAN:
             return self._clean()
-        if do is Do.LISTEN:
+        if do is TrialStep.LISTEN:
             self.listener = self.scratch.listen()
-        elif do is Do.MAKE:
+        elif do is TrialStep.MAKE:
             self.scratch.make(self.context.here.node().host_name, self.listener.port if self.listener else 0)
-        elif do is Do.AWAIT:
+        elif do is TrialStep.AWAIT:
             return self._await()
-        elif do is Do.STOP:
+        elif do is TrialStep.STOP:
             return self._stop()
-        elif do is Do.REMOVE:
+        elif do is TrialStep.REMOVE:
             if self._is_ours(self.scratch.pid()):
                 raise StepFailed("the hastd of it still runs")
             self.scratch.remove()
-        elif do is Do.GIVE_UP:
+        elif do is TrialStep.GIVE_UP:
             return self._give_up()
         else:
             self._order(do)
@@ -217,7 +236,7 @@ class Trial:
             raise StepFailed("; ".join(left))
         return "done"
 
-    def _order(self, do: Do) -> None:
+    def _order(self, do: TrialStep) -> None:
         done = self.context.here.act(ORDERS[do], TAKES)
         if done.status != 0:
             raise StepFailed(f"`{' '.join(ORDERS[do])}` exits with {done.status}: {done.words}")
@@ -227,31 +246,31 @@ class Trial:
         began = self.context.timing.now()
 
         def known() -> bool:
-            self.said = self.listener.heard() if self.listener else Heard.NOTHING
-            silent = self.said is Heard.CONNECTION and self.context.timing.now() - began >= SILENT
+            self.said = self.listener.heard() if self.listener else HandshakeStage.NOTHING
+            silent = self.said is HandshakeStage.CONNECTION and self.context.timing.now() - began >= SILENT
             wanted = events.read(self.context.store).seq != self.seq
-            return silent or wanted or (self.said is Heard.HEADER and self.machine.exists(DEVICE))
+            return silent or wanted or (self.said is HandshakeStage.HEADER and self.machine.exists(DEVICE))
 
         self.context.timing.until(known, COMES, EVERY)
         device = "the device" if self.machine.exists(DEVICE) else "no device"
         return f"{self.said.value}; {device} after {self.context.timing.now() - began:.1f} s"
 
-    def _judged(self) -> Found:
+    def _judged(self) -> TrialResult:
         if events.read(self.context.store).seq != self.seq:
-            return Found(AsPrimary.NOT_KNOWN, "given up: CARP has changed, and this node may have to serve")
+            return TrialResult(AsPrimary.NOT_KNOWN, "given up: CARP has changed, and this node may have to serve")
         there = self.machine.exists(DEVICE)
-        if there and self.said is Heard.HEADER:
-            return Found(AsPrimary.WORKS, "the worker has received its connection, and the device came")
-        if not there and self.said is Heard.CONNECTION:
-            return Found(AsPrimary.FAILS, f"the worker has not received its connection, no device came ({BUG})")
+        if there and self.said is HandshakeStage.HEADER:
+            return TrialResult(AsPrimary.WORKS, "the worker has received its connection, and the device came")
+        if not there and self.said is HandshakeStage.CONNECTION:
+            return TrialResult(AsPrimary.FAILS, f"the worker has not received its connection, no device came ({BUG})")
         device = "the device came" if there else "no device came"
-        return Found(AsPrimary.NOT_KNOWN, f"it tells nothing: {self.said.value}, {device}")
+        return TrialResult(AsPrimary.NOT_KNOWN, f"it tells nothing: {self.said.value}, {device}")
 
     def _give_up(self) -> str:
         """Without a hastd there is nothing to give up."""
         if not self._is_ours(self.scratch.pid()):
             return "no hastd of it runs"
-        self._order(Do.GIVE_UP)
+        self._order(TrialStep.GIVE_UP)
         if not self.context.timing.until(lambda: not self.machine.exists(DEVICE), TAKES, EVERY):
             raise StepFailed(f"{DEVICE} stays")
         return ""
@@ -272,10 +291,12 @@ class Trial:
             return False
         return CONF in self.context.here.node().run("ps", "-ww", "-o", "command", "-p", str(pid)).stdout
 
-    def _journal(self, result: str, severity: Level, do: Do | None = None, seconds: float | None = None) -> None:
+    def _journal(
+        self, result: str, severity: JournalLevel, do: TrialStep | None = None, seconds: float | None = None
+    ) -> None:
         why, step = (do.value, _name(do)) if do else ("", "")
         self.context.journal.entry("doctor", step=step, why=why, result=result, severity=severity, seconds=seconds)
 
 
-def _name(do: Do) -> str:
+def _name(do: TrialStep) -> str:
     return do.name.lower().replace("_", "-")

@@ -10,11 +10,11 @@ import re
 from typing import NamedTuple
 
 from checks.plugin.finding import REASON, Severity
-from remediate.events.repair_request import Held, Request
-from remediate.events.table import BY_FINDING, Row, Since
+from remediate.events.repair_request import EngineHold, RepairRequest
+from remediate.events.table import BY_FINDING, RepairRule, Since
 
 
-class Event(NamedTuple):
+class EngineEvent(NamedTuple):
     """What an engine says of a service when it calls an event handler."""
 
     check: str
@@ -28,43 +28,43 @@ class Event(NamedTuple):
     """The status line of the check. Whatever it says, only reasons that the check has are seen in it."""
 
 
-class Decision(NamedTuple):
+class RepairDecision(NamedTuple):
     """What is asked for, None for nothing; for which finding; and why, or why not."""
 
-    request: Request | None
+    request: RepairRequest | None
     reason: str
     why: str
 
 
-def decide(event: Event) -> Decision:
+def decide(event: EngineEvent) -> RepairDecision:
     """What an event calls for."""
     if event.state is Severity.OK:
-        return Decision(None, "", "nothing is wrong")
+        return RepairDecision(None, "", "nothing is wrong")
     if event.state is Severity.UNKNOWN:
-        return Decision(None, "", "nothing is known to be wrong: the check could not look")
+        return RepairDecision(None, "", "nothing is known to be wrong: the check could not look")
     named = reasons(event)
     if not named:
-        return Decision(None, "", f"the output names no finding of {event.check}")
+        return RepairDecision(None, "", f"the output names no finding of {event.check}")
     reached = since(event)
     calling = [row for row in named if row.remedy]
     due = [row for row in calling if row.since <= reached]
     if due and due[0].remedy:
         first = due[0]
-        held = Held.DOWNTIME if event.downtime else Held.FLAPPING if event.flapping else None
-        why = f"{first.why}, but the service is {'flapping' if held is Held.FLAPPING else 'in a downtime'}"
-        return Decision(Request(due[0].remedy, held), first.reason, why if held else first.why)
+        held = EngineHold.DOWNTIME if event.downtime else EngineHold.FLAPPING if event.flapping else None
+        why = f"{first.why}, but the service is {'flapping' if held is EngineHold.FLAPPING else 'in a downtime'}"
+        return RepairDecision(RepairRequest(due[0].remedy, held), first.reason, why if held else first.why)
     if calling:
-        return Decision(None, calling[0].reason, f"not before the service is {_said(calling[0].since)}")
-    return Decision(None, named[0].reason, f"left to an operator: {named[0].why}")
+        return RepairDecision(None, calling[0].reason, f"not before the service is {_said(calling[0].since)}")
+    return RepairDecision(None, named[0].reason, f"left to an operator: {named[0].why}")
 
 
-def reasons(event: Event) -> list[Row]:
+def reasons(event: EngineEvent) -> list[RepairRule]:
     """The rows of the findings that the output names, in its order: the worst first."""
     found = dict.fromkeys(re.findall(REASON, event.output.partition("|")[0]))
     return [row for name in found if (row := BY_FINDING.get((event.check, name)))]
 
 
-def since(event: Event) -> Since:
+def since(event: EngineEvent) -> Since:
     """How long the engine has seen it."""
     if event.hard:
         return Since.HARD

@@ -22,10 +22,10 @@ from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import SERVING
 from remediate.failover.guards import Target
-from remediate.failover.observe import Seen, with_address
+from remediate.failover.observe import Observation, with_address
 from remediate.failover.plan import Plan
 from remediate.failover.pools import LOOKS, ZPOOL
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.recovery import automatic, evidence
 from remediate.state import marker
 
@@ -83,7 +83,7 @@ def _converge_trouble(context: Context) -> str:
     return "; ".join(found)
 
 
-def _is_refused(seen: Seen, made: Plan, name: str) -> bool:
+def _is_refused(seen: Observation, made: Plan, name: str) -> bool:
     """The address is here, and the data are not to be."""
     state, decision = seen.facts.resources[name], made.decisions[name]
     given_up = decision.target is not Target.ACTIVE and not state.active
@@ -113,7 +113,7 @@ def nfs_trouble(context: Context) -> str:
     return ""
 
 
-def served_here(context: Context) -> tuple[Place, ...]:
+def served_here(context: Context) -> tuple[ResourcePlace, ...]:
     """The resources whose address and data are here; none where the data of any address that is here are not: NFS is
     started there by a promotion and by nothing else. Raises Unsafe where hastd does not say that it has the data, and
     ProbeError."""
@@ -131,7 +131,7 @@ def served_here(context: Context) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def _refuse_without_role(reader: NodeReader, place: Place) -> None:
+def _refuse_without_role(reader: NodeReader, place: ResourcePlace) -> None:
     hastd = needed(reader.hast(place.name))
     if hastd.silence:
         raise Unsafe(f"{place.name} is mounted, and hastd does not say that it is primary: {hastd.says}")
@@ -165,7 +165,7 @@ def silent(node: Node, name: str) -> str:
     return hastd.says if hastd.role is HastRole.DOWN else ""
 
 
-def in_use(context: Context, node: Node, found: dict[str, Place]) -> str:
+def in_use(context: Context, node: Node, found: dict[str, ResourcePlace]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
     unmounted by the kernel (freebsd-facts: device-goes-with-hastd): what is still there has somebody who holds it.
     Raises ProbeError."""

@@ -13,7 +13,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.timestamps import utc
 from remediate import exits
 from remediate.context import Context
-from remediate.events.repair_request import Held, Remedy, Request
+from remediate.events.repair_request import EngineHold, Remedy, RepairRequest
 from remediate.failover import carp_demotion
 from remediate.state import maintenance, repairs
 from remediate.state.lock import Lock
@@ -58,10 +58,10 @@ class HeldBack(Exception):
         self.guard = guard
 
 
-def refuse_unwanted(context: Context, request: Request) -> None:
+def refuse_unwanted(context: Context, request: RepairRequest) -> None:
     """Whether anybody who may say so does not want it. Raises HeldBack."""
     if request.held is not None:
-        raise HeldBack(DOWNTIME if request.held is Held.DOWNTIME else FLAPPING)
+        raise HeldBack(DOWNTIME if request.held is EngineHold.DOWNTIME else FLAPPING)
     if request.remedy.value not in context.config.repair.actions:
         raise HeldBack(NOT_ALLOWED)
     if request.remedy is Remedy.SPLIT_BRAIN and context.config.split_brain.policy == "none":

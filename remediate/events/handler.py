@@ -27,8 +27,8 @@ from checks.probes.node import quoted
 from checks.probes.process import Completed, run
 from remediate import exits
 from remediate.arguments import Parser, like
-from remediate.events.decision import Event, decide
-from remediate.events.repair_request import HASTWATCH, Request
+from remediate.events.decision import EngineEvent, decide
+from remediate.events.repair_request import HASTWATCH, RepairRequest
 from remediate.events.table import CHECKS, TABLE, Since
 from remediate.exits import UNAVAILABLE, USAGE
 from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog
@@ -120,14 +120,14 @@ def parser() -> Parser:
     return made
 
 
-def event(options: argparse.Namespace) -> Event:
+def event(options: argparse.Namespace) -> EngineEvent:
     """What the options say."""
     hard = options.type == "HARD"
-    return Event(options.check, options.state, hard, options.attempt, options.downtime, options.flapping,
+    return EngineEvent(options.check, options.state, hard, options.attempt, options.downtime, options.flapping,
                  options.output)  # fmt: skip
 
 
-def command(options: argparse.Namespace, request: Request) -> tuple[str, ...]:
+def command(options: argparse.Namespace, request: RepairRequest) -> tuple[str, ...]:
     """The command line that brings a request to where it is done. Raises ConfigError."""
     if options.nrpe:
         return (_check_nrpe(), "-H", options.nrpe, "-p", str(options.nrpe_port), "-u", "-t", f"{DEADLINE - 1:g}:3",
@@ -146,7 +146,7 @@ def status_of(done: Completed, options: argparse.Namespace) -> int:
     return UNAVAILABLE if done.status == lost else REFUSED
 
 
-def asked(request: Request) -> str:
+def asked(request: RepairRequest) -> str:
     """A request in words."""
     repair = f"the repair `{request.remedy.value}`"
     return f"{repair}, held back by the engine's {request.held.value}," if request.held else repair

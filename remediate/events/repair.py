@@ -18,20 +18,20 @@ from remediate.context import Context
 from remediate.events import guards
 from remediate.events.diagnosis import Unsafe, converge_request, trouble
 from remediate.events.guards import DONE, STAYS, Guard, HeldBack
-from remediate.events.repair_request import Remedy, Request
-from remediate.events.steps import Step, heed, steps
+from remediate.events.repair_request import Remedy, RepairRequest
+from remediate.events.steps import RepairStep, heed, steps
 from remediate.failover import executor
 from remediate.failover.converge import LOCK as CONVERGE
-from remediate.failover.converge import Outcome as Converged
-from remediate.failover.converge import Result, converge, silent, take_up
+from remediate.failover.converge import ConvergeOutcome as Converged
+from remediate.failover.converge import ConvergeResult, converge, silent, take_up
 from remediate.failover.converge import dry_run as converge_dry_run
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.monitoring import icinga_notify
 from remediate.state import repairs
-from remediate.state.journal import ERR, INFO, NOTICE, WARNING, Level
+from remediate.state.journal import ERR, INFO, NOTICE, WARNING, JournalLevel
 from remediate.state.lock import Lock
 from remediate.state.noted import HASTD
-from remediate.state.repairs import Tried
+from remediate.state.repairs import RepairAttempt
 from remediate.state.store import StateError
 
 EVERY = 1.0
@@ -47,7 +47,7 @@ class Ending(enum.Enum):
     HELD = "held back"
 
 
-class Outcome(NamedTuple):
+class RepairOutcome(NamedTuple):
     """What became of it: a sentence for an operator, what held it back, and the steps that were done."""
 
     ending: Ending
@@ -63,20 +63,20 @@ class Outcome(NamedTuple):
         return STAYS if self.ending is Ending.NO_HELP else DONE
 
 
-class Shown(NamedTuple):
+class RepairPreview(NamedTuple):
     """What would be done: what is wrong, what holds it back, the steps, and the lines of the convergence."""
 
     trouble: str
     held: tuple[HeldBack, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[RepairStep, ...]
     converge: tuple[str, ...]
 
 
 def repair(
     context: Context,
-    request: Request,
+    request: RepairRequest,
     watch: Callable[[str], None] = silent,
-) -> Outcome:
+) -> RepairOutcome:
     """Do what is asked for, where it is called for and nothing holds it back. Raises StateNotKept where no lock can be
     had."""
     purpose = f"repair {request.remedy.value}"
@@ -91,13 +91,13 @@ def repair(
         level = NOTICE if held.guard.status == DONE else WARNING
         context.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
                               severity=level)  # fmt: skip
-        return Outcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
+        return RepairOutcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
     finally:
         lock.release()
         own.release()
 
 
-def dry_run(context: Context, request: Request) -> Shown:
+def dry_run(context: Context, request: RepairRequest) -> RepairPreview:
     """What `repair` would do now; changes nothing."""
     remedy = request.remedy
     guarded = _guarded(context, request)
@@ -105,15 +105,15 @@ def dry_run(context: Context, request: Request) -> Shown:
     try:
         wrong = _look(context, remedy)
         if not wrong:
-            return Shown("", held, (), ())
+            return RepairPreview("", held, (), ())
         planned = _plan(context, remedy)
     except HeldBack as error:
-        return Shown("", (*held, error), (), ())
+        return RepairPreview("", (*held, error), (), ())
     seen, made = converge_dry_run(context, converge_request(remedy))
-    return Shown(wrong, held, planned, tuple(executor.show(made, seen.places)))
+    return RepairPreview(wrong, held, planned, tuple(executor.show(made, seen.places)))
 
 
-def _guarded(context: Context, request: Request) -> HeldBack | None:
+def _guarded(context: Context, request: RepairRequest) -> HeldBack | None:
     try:
         guards.refuse_unwanted(context, request)
         guards.refuse_beside(context, guards.LOCK, guards.REPAIR_RUNS)
@@ -135,7 +135,7 @@ def _look(context: Context, remedy: Remedy) -> str:
         raise HeldBack(guards.NOT_SEEN, str(error)) from None
 
 
-def _plan(context: Context, remedy: Remedy) -> tuple[Step, ...]:
+def _plan(context: Context, remedy: Remedy) -> tuple[RepairStep, ...]:
     try:
         return steps(context, remedy)
     except (StepFailed, ProbeError, StateError) as error:
@@ -145,7 +145,7 @@ def _plan(context: Context, remedy: Remedy) -> tuple[Step, ...]:
 class _Run:
     """One repair, under the lock of all."""
 
-    def __init__(self, context: Context, request: Request, watch: Callable[[str], None]) -> None:
+    def __init__(self, context: Context, request: RepairRequest, watch: Callable[[str], None]) -> None:
         self.context, self.request, self.watch = context, request, watch
         self.remedy = request.remedy
         self.id = os.urandom(4).hex()
@@ -153,7 +153,7 @@ class _Run:
         self.failed = ""
         """The step that failed last and was not made good by another one, and why."""
 
-    def run(self) -> Outcome:
+    def run(self) -> RepairOutcome:
         """Raises HeldBack, and StateNotKept where no lock can be had."""
         guards.await_end(self.context, CONVERGE, guards.CONVERGENCE_RUNS)
         guards.refuse_unwanted(self.context, self.request)  # it may have waited
@@ -174,7 +174,7 @@ class _Run:
             heeds=HASTD,
             in_part=True,
         )
-        begun: Tried | None = None
+        begun: RepairAttempt | None = None
         follows = False
         try:
             guards.take(self.context, alone, guards.CONVERGENCE_RUNS)
@@ -191,12 +191,12 @@ class _Run:
                 take_up(self.context)
         return self._nothing() if begun is None else self._end(begun)
 
-    def _nothing(self) -> Outcome:
+    def _nothing(self) -> RepairOutcome:
         said = f"{Ending.NOTHING.value}: it is not called for"
         self._journal("repair", result=said)
-        return Outcome(Ending.NOTHING, said)
+        return RepairOutcome(Ending.NOTHING, said)
 
-    def _not_ended(self) -> Tried | None:
+    def _not_ended(self) -> RepairAttempt | None:
         """The last one of its kind, where its process died in it: what it did may be in effect, and the convergence
         that belongs to it missing. Raises HeldBack."""
         try:
@@ -205,13 +205,13 @@ class _Run:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
         return found if found is not None and not found.result else None
 
-    def _begin(self) -> Tried:
+    def _begin(self) -> RepairAttempt:
         try:
             return repairs.begin(self.context.store, self.remedy.value, repairs.now(self.context.timing))
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
 
-    def _carry(self, planned: tuple[Step, ...]) -> None:
+    def _carry(self, planned: tuple[RepairStep, ...]) -> None:
         """Do the steps, one that is there for it where another one failed; stop where they are not called for."""
         for step in planned:
             if bool(self.failed) is not step.otherwise:
@@ -223,7 +223,7 @@ class _Run:
                 self._journal("superseded", why=f"{step.name}: {newer}", severity=NOTICE)
                 return
 
-    def _do(self, step: Step) -> None:
+    def _do(self, step: RepairStep) -> None:
         """Raises Superseded."""
         began = self.context.timing.now()
         self.watch(step.name)
@@ -237,7 +237,7 @@ class _Run:
             self.failed = f"{step.name} {result}"
         self._did(step, began, result, ERR if self.failed else INFO)
 
-    def _did(self, step: Step, began: float, result: str, level: Level) -> None:
+    def _did(self, step: RepairStep, began: float, result: str, level: JournalLevel) -> None:
         self.done.append(step.name)
         took = self.context.timing.now() - began
         self.context.journal.entry("step", step=step.name, why=step.why, result=result, run=self.id, seconds=took,
@@ -265,13 +265,13 @@ class _Run:
 
         return self.context.timing.left(look, self.context.config.repair.looks, EVERY)
 
-    def _end(self, begun: Tried) -> Outcome:
+    def _end(self, begun: RepairAttempt) -> RepairOutcome:
         """Converge, and look whether it has helped: that is recorded, and told to whom it is to be told. Raises
         StateNotKept where no lock can be had."""
         converged, left = self._converge(), self._look_again()
         said = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
         said += f"; {self.failed}" if self.failed and self.failed not in said else ""
-        if converged.result is not Result.IN_PLACE and converged.said:
+        if converged.result is not ConvergeResult.IN_PLACE and converged.said:
             said += f"; the node is not in place: {'; '.join(converged.said)}"
         try:
             repairs.end(self.context.store, begun, said)
@@ -279,9 +279,9 @@ class _Run:
             self._journal("repair", result=f"what came of it was not recorded: {error}", severity=WARNING)
         self._journal("repair", result=said, severity=ERR if left else NOTICE)
         icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
-        return Outcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))
+        return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))
 
-    def _journal(self, event: str, *, why: str = "", result: str = "", severity: Level = INFO) -> None:
+    def _journal(self, event: str, *, why: str = "", result: str = "", severity: JournalLevel = INFO) -> None:
         self.context.journal.entry(
             event, step=self.remedy.value, why=why, result=result, run=self.id, severity=severity
         )

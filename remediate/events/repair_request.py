@@ -29,18 +29,18 @@ class Remedy(enum.Enum):
     """Step down where this node loses, or recover, as `[split_brain]` says."""
 
 
-class Held(enum.Enum):
+class EngineHold(enum.Enum):
     """What the monitoring engine knows that holds a repair back; the value is its word on the command line."""
 
     DOWNTIME = "downtime"
     FLAPPING = "flapping"
 
 
-class Request(NamedTuple):
+class RepairRequest(NamedTuple):
     """A repair that is asked for, or told of because it is held back, so that the journal has it."""
 
     remedy: Remedy
-    held: Held | None = None
+    held: EngineHold | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -56,5 +56,5 @@ class Request(NamedTuple):
                          self.remedy.value.replace("-", "_")))  # fmt: skip
 
 
-REQUESTS = tuple(Request(remedy, held) for remedy in Remedy for held in (None, *Held))
+REQUESTS = tuple(RepairRequest(remedy, held) for remedy in Remedy for held in (None, *EngineHold))
 """All there are."""

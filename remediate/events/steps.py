@@ -20,7 +20,7 @@ from remediate.failover import replicas, services
 from remediate.failover.carp_demotion import shutting_down
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.facts import BASE, SERVING
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.services import KILL, SERVICE, running_daemons
 from remediate.state import ledger, maintenance, marker
 from remediate.state.journal import ALERT
@@ -42,7 +42,7 @@ ALL_START: tuple[tuple[str, ...], ...] = (("rpcbind",), ("statd", "lockd"), SERV
 registrations-go-with-rpcbind)."""
 
 
-class Step(NamedTuple):
+class RepairStep(NamedTuple):
     """One step: its name, what for, what it runs, for people; `do` gives what was seen. It raises StepFailed,
     ProbeError, StateError, and Superseded where it is no longer needed."""
 
@@ -54,17 +54,21 @@ class Step(NamedTuple):
     """Done only where the step before it failed; else only where it did not."""
 
 
-def steps(context: Context, remedy: Remedy) -> tuple[Step, ...]:
+def steps(context: Context, remedy: Remedy) -> tuple[RepairStep, ...]:
     """What the repair does before the convergence, as the node is now. Raises ProbeError."""
     if remedy is Remedy.DEVD:
         return _devd(context)
     if remedy is Remedy.NFS:
         return _nfs(context)
     if remedy is Remedy.HASTD:
-        return (Step("start-hastd", "start hastd, and wait until it answers", (f"{SERVICE} hastd onestart",), _hastd),)
+        return (
+            RepairStep("start-hastd", "start hastd, and wait until it answers", (f"{SERVICE} hastd onestart",), _hastd),
+        )
     if remedy is Remedy.SPLIT_BRAIN:
         why = "record that this node loses, so that it steps down"
-        return tuple(Step(f"mark {name}", why, (), partial(_mark, name=name)) for name in diagnosis.unmarked(context))
+        return tuple(
+            RepairStep(f"mark {name}", why, (), partial(_mark, name=name)) for name in diagnosis.unmarked(context)
+        )
     return ()
 
 
@@ -85,14 +89,16 @@ def heed(context: Context, remedy: Remedy) -> None:
 # --- devd ----------------------------------------------------------------------------------------------------------
 
 
-def _devd(context: Context) -> tuple[Step, ...]:
+def _devd(context: Context) -> tuple[RepairStep, ...]:
     """One that is stopped takes no signal but SIGKILL, and rc(8) would wait for its end forever. Nothing is lost with
     it: the kernel keeps its events, and a hook that it runs goes on."""
-    start = Step("start-devd", "start devd, and wait until it answers", (f"{SERVICE} devd onestart",), _start_devd)
+    start = RepairStep(
+        "start-devd", "start devd, and wait until it answers", (f"{SERVICE} devd onestart",), _start_devd
+    )
     if _pid(context) is None:
         return (start,)
     lines = (f"{KILL} -TERM `devd`", f"where it is stopped or does not end: {KILL} -KILL `devd`")
-    return Step("end-devd", "end the devd that does not do its work", lines, _end_devd), start
+    return RepairStep("end-devd", "end the devd that does not do its work", lines, _end_devd), start
 
 
 def _pid(context: Context) -> int | None:
@@ -128,7 +134,7 @@ def _hastd(context: Context) -> str:
     """Every resource begins in role init; the convergence gives the role."""
     names = tuple(places(context.here.node(), context.config))
     for name in names:
-        replicas.note_dead(context, name, ledger.Event.STARTED)
+        replicas.note_dead(context, name, ledger.LedgerEvent.STARTED)
     trouble = _service(context, "hastd")
     if context.timing.left(lambda: diagnosis.silent(context.here.node(), names[0]), ANSWERS, EVERY):
         raise StepFailed(trouble or "hastd was started and does not answer")
@@ -145,12 +151,12 @@ def _service(context: Context, name: str) -> str:
 # --- NFS -----------------------------------------------------------------------------------------------------------
 
 
-def _nfs(context: Context) -> tuple[Step, ...]:
+def _nfs(context: Context) -> tuple[RepairStep, ...]:
     """The gentlest that can help first. Without rpcbind nothing but a restart of all does."""
     running = running_daemons(context.here.node())
-    found: list[Step] = []
+    found: list[RepairStep] = []
     if running.issuperset(diagnosis.NEEDED):
-        found.append(Step("reread-exports", "let mountd reread its exports", (f"{KILL} -HUP `mountd`",), _reread))
+        found.append(RepairStep("reread-exports", "let mountd reread its exports", (f"{KILL} -HUP `mountd`",), _reread))
     if "rpcbind" in running:
         found.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(found)))
     why = "restart all of NFS, in order"
@@ -159,10 +165,10 @@ def _nfs(context: Context) -> tuple[Step, ...]:
 
 def _restart(
     name: str, why: str, stop: tuple[tuple[str, ...], ...], start: tuple[tuple[str, ...], ...], otherwise: bool
-) -> Step:
+) -> RepairStep:
     lines = [line for names in stop for line in services.stop_lines(names)]
     lines += [line for names in start for line in services.start_lines(names)]
-    return Step(name, why, tuple(lines), partial(_restarted, stop=stop, start=start), otherwise)
+    return RepairStep(name, why, tuple(lines), partial(_restarted, stop=stop, start=start), otherwise)
 
 
 def _reread(context: Context) -> str:
@@ -186,7 +192,7 @@ def _restarted(context: Context, stop: tuple[tuple[str, ...], ...], start: tuple
     return _await_served(context, SERVED)
 
 
-def _still_served(context: Context) -> tuple[Place, ...]:
+def _still_served(context: Context) -> tuple[ResourcePlace, ...]:
     """Raises Superseded."""
     try:
         found = diagnosis.served_here(context)

@@ -26,7 +26,7 @@ class Since(enum.IntEnum):
     """An operator has to look; the row says why."""
 
 
-class Row(NamedTuple):
+class RepairRule(NamedTuple):
     """What a finding of a check calls for."""
 
     check: str
@@ -36,12 +36,12 @@ class Row(NamedTuple):
     why: str
 
 
-def _calls(check: str, remedy: Remedy, since: Since, why: str, *reasons: str) -> tuple[Row, ...]:
-    return tuple(Row(check, reason, remedy, since, why) for reason in reasons)
+def _calls(check: str, remedy: Remedy, since: Since, why: str, *reasons: str) -> tuple[RepairRule, ...]:
+    return tuple(RepairRule(check, reason, remedy, since, why) for reason in reasons)
 
 
-def _nothing(check: str, why: str, *reasons: str) -> tuple[Row, ...]:
-    return tuple(Row(check, reason, None, Since.NEVER, why) for reason in reasons)
+def _nothing(check: str, why: str, *reasons: str) -> tuple[RepairRule, ...]:
+    return tuple(RepairRule(check, reason, None, Since.NEVER, why) for reason in reasons)
 
 
 TABLE = (

@@ -16,15 +16,15 @@ from checks.probes.hast import Role
 from checks.probes.node_state import HastRole, Mounted
 from remediate.context import Context
 from remediate.failover import dumps, hastd_events, replicas, unproven
-from remediate.failover.hastd_events import Refused
+from remediate.failover.hastd_events import InvalidEvent
 from remediate.failover.hook_arguments import refuse_wrong
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.peer_notice import SECONDS, PeerNotice
 from remediate.state import noted
 from remediate.state.journal import ERR, WARNING
-from remediate.state.ledger import SHUFFLE, Event
+from remediate.state.ledger import SHUFFLE, LedgerEvent
 from remediate.state.lock import Lock
-from remediate.state.noted import HASTD, Noted
+from remediate.state.noted import HASTD, HastdEvent
 from remediate.state.store import StateError
 
 LOCK = "afterwards"
@@ -48,10 +48,10 @@ def write_down(context: Context) -> None:
     an event is for comes afterwards. Raises nothing."""
     for each in noted.waiting(context.store):
         if each.words[0] == "disconnect" and len(each.words) == 2:
-            replicas.write_down(context, each.words[1], Event.DISCONNECT, each.at, context.journal.node_name)
+            replicas.write_down(context, each.words[1], LedgerEvent.DISCONNECT, each.at, context.journal.node_name)
 
 
-def note_parting(context: Context, seen: Seen, telling: PeerNotice) -> None:
+def note_parting(context: Context, seen: Observation, telling: PeerNotice) -> None:
     """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
     copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
     but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone, nor
@@ -69,7 +69,7 @@ def _wrote_nothing(context: Context, name: str) -> bool:
     return both is not None and both.wrote_nothing_alone
 
 
-def _lost_as_primary(name: str, waiting: list[Noted]) -> bool:
+def _lost_as_primary(name: str, waiting: list[HastdEvent]) -> bool:
     """Whether the other node was not connected when the role was given up, as the events tell."""
     lost = False
     for words in (each.words for each in waiting if each.words[1] == name):
@@ -126,11 +126,11 @@ def _taken(context: Context, telling: PeerNotice, purpose: str) -> Lock | None:
     return None
 
 
-def _take_up(context: Context, events: list[Noted], telling: PeerNotice) -> tuple[list[str], list[Noted]]:
+def _take_up(context: Context, events: list[HastdEvent], telling: PeerNotice) -> tuple[list[str], list[HastdEvent]]:
     """Do what the events are for; what convergences are to be called for, and the completed synchronisations, which
     stay until the other node is told: no look at this one shows them again while something is dirty."""
     triggers: list[str] = []
-    synchronised: list[Noted] = []
+    synchronised: list[HastdEvent] = []
     for place, each in enumerate(events):
         is_over = _is_over(each, events[place + 1 :], context.timing.wall()) or _of_a_past_primary(
             context, each, events
@@ -146,20 +146,20 @@ def _take_up(context: Context, events: list[Noted], telling: PeerNotice) -> tupl
     return [trigger for trigger in dict.fromkeys(triggers) if trigger], synchronised
 
 
-def _remove(context: Context, event: Noted) -> None:
+def _remove(context: Context, event: HastdEvent) -> None:
     try:
         noted.done(context.store, event)
     except StateError as error:
         context.journal.entry("worker", why=_why(event), result=f"done, and not removed: {error}", severity=WARNING)
 
 
-def _role_changed(name: str, later: list[Noted]) -> bool:
+def _role_changed(name: str, later: list[HastdEvent]) -> bool:
     """Whether the role was changed after an event, which then was one of a worker that is gone: a standby loses its
     primary, and is promoted."""
     return any(each.words[:2] == ["role", name] for each in later)
 
 
-def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
+def _is_over(event: HastdEvent, later: list[HastdEvent], now: float) -> bool:
     """Whether a later event says more of the same: the last change of a role counts, and a synchronisation was only
     the end of it where the connection has not changed since. After a clock was set back that is unknown of one that
     is of later than now."""
@@ -170,7 +170,7 @@ def _is_over(event: Noted, later: list[Noted], now: float) -> bool:
     return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
 
 
-def _of_a_past_primary(context: Context, event: Noted, events: list[Noted]) -> bool:
+def _of_a_past_primary(context: Context, event: HastdEvent, events: list[HastdEvent]) -> bool:
     """Whether a connection was that of this node as a primary, which it no longer is: it was taken up after a boot. The
     other node connected to this one then, and has nothing to tell of this copy. Hooks may begin in the wrong order."""
     name = event.words[1]
@@ -185,15 +185,15 @@ def _of_a_past_primary(context: Context, event: Noted, events: list[Noted]) -> b
         return False
 
 
-def _event(context: Context, event: Noted, telling: PeerNotice) -> str:
+def _event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     """What a convergence is to be called for. What cannot be done with an event is journalled."""
     try:
         refuse_wrong(event.words)
         return hastd_events.hast_event(context, event.words, event.at, telling)
-    except (Refused, StateError, ProbeError) as error:
+    except (InvalidEvent, StateError, ProbeError) as error:
         context.journal.entry("worker", why=_why(event), result=f"nothing is done: {error}", severity=ERR)
         return ""
 
 
-def _why(event: Noted) -> str:
+def _why(event: HastdEvent) -> str:
     return f"hastd {' '.join(event.words)}"

@@ -20,8 +20,8 @@ from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
 from remediate.failover import carp_demotion, peer
 from remediate.failover.facts import Peer
-from remediate.failover.observe import Seen
-from remediate.failover.resource import Place
+from remediate.failover.observe import Observation
+from remediate.failover.resource import ResourcePlace
 from remediate.state import alone, quiet
 from remediate.state.journal import WARNING
 from remediate.state.quiet import Count
@@ -36,7 +36,7 @@ WROTE_MORE = None
 """No reason to hold back, whatever else is so."""
 
 
-def begins(context: Context, seen: Seen, names: Collection[str]) -> None:
+def begins(context: Context, seen: Observation, names: Collection[str]) -> None:
     """Before the promotion of these begins. Raises nothing."""
     unheard = [name for name in names if not seen.facts.said[name].peer_asked]
     _kept(context, names, partial(alone.note, context.store, seen.facts.boot_id, names, unheard))
@@ -47,7 +47,7 @@ def joined(context: Context, boot: str, names: Collection[str]) -> None:
     _kept(context, names, partial(alone.note, context.store, boot, names, ()))
 
 
-def reasons(context: Context, seen: Seen, gone: Collection[str] = ()) -> set[Reason]:
+def reasons(context: Context, seen: Observation, gone: Collection[str] = ()) -> set[Reason]:
     """Why a node that serves holds back all the same. Of the resources `gone` the other node was known to be gone a
     moment ago, and is not asked. Raises nothing."""
     active = [name for name, state in seen.facts.resources.items() if state.active]
@@ -76,11 +76,11 @@ def reasons(context: Context, seen: Seen, gone: Collection[str] = ()) -> set[Rea
     return {Reason(reason, name) for name, reason in why.items() if reason is not None}
 
 
-def _is_connected(seen: Seen, name: str) -> bool:
+def _is_connected(seen: Observation, name: str) -> bool:
     return name in seen.resources and seen.resources[name].status is Status.COMPLETE
 
 
-def _stand_still(context: Context, seen: Seen, names: list[str]) -> set[str]:
+def _stand_still(context: Context, seen: Observation, names: list[str]) -> set[str]:
     """Those to which nothing has been written from one look to the next. Raises nothing: what is not known is none."""
     known = {name: seen.resources[name] for name in names if name in seen.resources}
     counts = {name: Count(one.workerpid, one.writes) for name, one in known.items() if one.workerpid is not None}
@@ -94,7 +94,7 @@ def _stand_still(context: Context, seen: Seen, names: list[str]) -> set[str]:
     return {name for name, at in stood.items() if now - at >= STANDS_STILL}
 
 
-def _by_what_was_written(context: Context, place: Place, here: Resource | None) -> dict[str, Why | None]:
+def _by_what_was_written(context: Context, place: ResourcePlace, here: Resource | None) -> dict[str, Why | None]:
     """Which of the two nodes, both MASTER and primary, has written more since they have parted: more is dirty there
     (sbin/hastd/activemap.c). Nothing where it is not known, or is the same."""
     if here is None or context.peer is None:

@@ -17,8 +17,8 @@ from remediate.failover import dumps, own_copy
 from remediate.failover.dumps import Dumps
 from remediate.failover.given_up import given_up
 from remediate.state import ledger
-from remediate.state.events import Heard
-from remediate.state.ledger import Copy, Ledger
+from remediate.state.events import BackupPeriod
+from remediate.state.ledger import CopyState, Ledger
 
 BEHIND = {
     Relation.SECOND_AHEAD: "the other node has writes that this copy lacks",
@@ -28,7 +28,7 @@ BEHIND = {
 }
 
 
-class Compared(NamedTuple):
+class CopyFindings(NamedTuple):
     """What is known of this copy: why it is known to lack writes, and why each copy is known to have writes that the
     other lacks, both empty where that is not known; whether both dumps were compared for it; why the disk holds no
     copy at all, empty where it does; and whether the dumps say that the other one has writes that this one lacks."""
@@ -40,7 +40,7 @@ class Compared(NamedTuple):
     lacks: bool = False
 
 
-def behind(context: Context, name: str, heard: Heard | None, asked: bool) -> Compared:
+def behind(context: Context, name: str, heard: BackupPeriod | None, asked: bool) -> CopyFindings:
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
     answers. A disk without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
     (sbin/hastd/primary.c, init_local()). Where the dump fails otherwise it may be one."""
@@ -49,19 +49,19 @@ def behind(context: Context, name: str, heard: Heard | None, asked: bool) -> Com
     try:
         mine = hast.metadata(context.here.node(), name)
     except hast.MetadataUnreadable as error:
-        return Compared(known, "", False, f"the disk of this node has no metadata that can be read: {error}")
+        return CopyFindings(known, "", False, f"the disk of this node has no metadata that can be read: {error}")
     except ProbeError as error:
-        return Compared(known or f"what is on the disk of this node is not known: {error}", "", False)
+        return CopyFindings(known or f"what is on the disk of this node is not known: {error}", "", False)
     both = dumps.beside(context, name, mine) if asked else None
     if both is None and known and not context.config.failover.promote_stale:
         both = dumps.beside(context, name, mine, dumps.PATIENT)
     if both is None:
-        return Compared(known or ("" if mine.resuid else BEHIND[Relation.FIRST_BLANK]), "", False)
+        return CopyFindings(known or ("" if mine.resuid else BEHIND[Relation.FIRST_BLANK]), "", False)
     if _tells_nothing(context, name, both):
-        return Compared(known, "", False)
+        return CopyFindings(known, "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
     stale = BEHIND.get(both.relation, "" if _refutes(both, kept) else known)
-    return Compared(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
+    return CopyFindings(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
 
 
 def lacks_nothing(context: Context, name: str, both: Dumps) -> bool:
@@ -92,7 +92,7 @@ def _refutes(both: Dumps, kept: Ledger) -> bool:
     completed no write since then. Of a write that failed no counter knows."""
     if not both.nothing_is_lacking or kept.damage is not None:
         return False
-    return kept.copy is not Copy.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(kept)
+    return kept.copy is not CopyState.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(kept)
 
 
 def _was_whole(kept: Ledger) -> bool:

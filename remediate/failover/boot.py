@@ -16,10 +16,10 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounts
 from remediate.context import Context
 from remediate.failover import carp_demotion, filesystems, replicas, services
-from remediate.failover.converge import ConvergeRequest, Outcome, converge
+from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, converge
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import SERVING, Leaving
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.services import running_daemons
 from remediate.failover.this_boot import this_boot
 from remediate.hurry import within
@@ -37,14 +37,14 @@ def hold_back(context: Context) -> carp_demotion.Held:
     return carp_demotion.hold(context, this_boot(context), {Reason(Why.BOOT)}, int(context.config.failover.demotion))
 
 
-def begin(context: Context, watch: Callable[[str], None]) -> Outcome:
+def begin(context: Context, watch: Callable[[str], None]) -> ConvergeOutcome:
     """After hastd has started: what was written while this node was off is not known to it; then converge. Raises
     ProbeError."""
     node = context.here.node()
     if carp_demotion.shutting_down(context.store, this_boot(context)):
         hold_back(context)  # the shutdown was called off
     for name in places(node, context.config):
-        replicas.write_down(context, name, ledger.Event.STARTED, context.timing.wall(), node.name)
+        replicas.write_down(context, name, ledger.LedgerEvent.STARTED, context.timing.wall(), node.name)
     return converge(context, ConvergeRequest("boot"), watch)
 
 
@@ -57,7 +57,7 @@ def give_away(context: Context) -> None:
         context.journal.entry("hold", why=carp_demotion.SHUTDOWN, result=f"failed: {error}", severity=CRIT)
 
 
-def end(context: Context, watch: Callable[[str], None]) -> Outcome:
+def end(context: Context, watch: Callable[[str], None]) -> ConvergeOutcome:
     """At a shutdown: the address to the other node, a clean unmount, the role."""
     return converge(context, ConvergeRequest(carp_demotion.SHUTDOWN, leaving=Leaving.GOES_DOWN), watch)
 
@@ -90,7 +90,7 @@ def _said(what: str, call: Callable[[], str]) -> str:
         return f"{what}: failed: {error}"
 
 
-def _still_mounted(context: Context) -> list[Place]:
+def _still_mounted(context: Context) -> list[ResourcePlace]:
     """Where something is mounted from a device of HAST, as a place of its own each; of a pool its uppermost mount, as
     its export takes the others. Raises ProbeError."""
     node = context.here.node()
@@ -100,9 +100,11 @@ def _still_mounted(context: Context) -> list[Place]:
         each.kind == "zfs" or each.device.startswith("/dev/"))]  # fmt: skip
     names = _devices(context) if others else []
     devices = frozenset(f"{DEVICES}/{name}" for name in names)
-    places: dict[str, Place] = {}
+    places: dict[str, ResourcePlace] = {}
     for each in direct:
-        places[each.point] = Place(each.device.removeprefix(f"{DEVICES}/"), each.device, each.point, "", "", "", ())
+        places[each.point] = ResourcePlace(
+            each.device.removeprefix(f"{DEVICES}/"), each.device, each.point, "", "", "", ()
+        )
     known: dict[str, bool] = {}
     for each in others if devices else ():
         pool = each.device.partition("/")[0] if each.kind == "zfs" else ""
@@ -110,7 +112,7 @@ def _still_mounted(context: Context) -> list[Place]:
         if key not in known:
             known[key] = pool in names or lies_on_hast(node, each, devices) is True
             if known[key]:
-                places[pool or each.point] = Place(pool or each.device, each.device, each.point, "", "", "", ())
+                places[pool or each.point] = ResourcePlace(pool or each.device, each.device, each.point, "", "", "", ())
     return list(places.values())
 
 

@@ -15,15 +15,15 @@ from functools import partial
 from checks.probes.vhid import Vhid
 from remediate.context import Context
 from remediate.failover import hearing
-from remediate.failover.hearing import Heard
-from remediate.failover.resource import Place, addresses
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.resource import ResourcePlace, addresses
 from remediate.state import clients
 
 MOST = 4
 """Clients that are asked, the last seen first: one that answers is enough, and they are asked at the same time."""
 
 
-def network_works(context: Context, place: Place, vhids: tuple[Vhid, ...]) -> str:
+def network_works(context: Context, place: ResourcePlace, vhids: tuple[Vhid, ...]) -> str:
     """What shows that this node is not cut off, in words; empty where nothing does. Raises nothing."""
     if context.config.failover.witness:
         return f"the witness {context.config.failover.witness} answers"
@@ -32,5 +32,5 @@ def network_works(context: Context, place: Place, vhids: tuple[Vhid, ...]) -> st
     known = [each.address for each in clients.read(context.store) if each.service in services]
     asked = [each for each in dict.fromkeys(known) if each not in others][:MOST]
     heard = context.timing.together([partial(hearing.machine, context.here, address) for address in asked])
-    answers = [address for address, what in zip(asked, heard, strict=True) if what is Heard.ALIVE]
+    answers = [address for address, what in zip(asked, heard, strict=True) if what is Responsiveness.ALIVE]
     return f"the client {answers[0]} answers" if answers else ""

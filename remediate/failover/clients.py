@@ -17,12 +17,12 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Status
 from remediate.context import Context
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.reach import HASTWATCH
-from remediate.failover.resource import Place, addresses
+from remediate.failover.resource import ResourcePlace, addresses
 from remediate.failover.tickle import NFS_PORT
 from remediate.state import clients
-from remediate.state.clients import Client, Clients
+from remediate.state.clients import Clients, KnownClient
 from remediate.state.journal import INFO, WARNING
 from remediate.state.store import LARGEST, StateError
 
@@ -37,7 +37,7 @@ WHY = "clients that wait are woken when the other node serves"
 TOLD = "clients_told.json"
 
 
-def note(context: Context, seen: Seen) -> Clients | None:
+def note(context: Context, seen: Observation) -> Clients | None:
     """Look, record, tell the other node, and keep it on the file systems; who is known, None where it was not
     looked. Raises nothing."""
     known = note_leaving(context, seen)
@@ -49,7 +49,7 @@ def note(context: Context, seen: Seen) -> Clients | None:
     return known
 
 
-def note_leaving(context: Context, seen: Seen) -> Clients | None:
+def note_leaving(context: Context, seen: Observation) -> Clients | None:
     """The same without the file systems, which are about to be unmounted. Raises nothing."""
     known = note_here(context, seen)
     if known is not None:
@@ -57,7 +57,7 @@ def note_leaving(context: Context, seen: Seen) -> Clients | None:
     return known
 
 
-def note_here(context: Context, seen: Seen) -> Clients | None:
+def note_here(context: Context, seen: Observation) -> Clients | None:
     """Look and record; who is known, None where it was not looked. Raises nothing."""
     if not _served(seen) or "nfsd" not in seen.facts.node.serving:
         return None
@@ -68,12 +68,12 @@ def note_here(context: Context, seen: Seen) -> Clients | None:
         return None
 
 
-def _served(seen: Seen) -> list[str]:
+def _served(seen: Observation) -> list[str]:
     states = seen.facts.resources.items()
     return [name for name, state in states if state.active and state.carp is CarpState.MASTER]
 
 
-def look(context: Context, seen: Seen) -> Clients:
+def look(context: Context, seen: Observation) -> Clients:
     """Who is connected now; all that is known then. Raises ProbeError, StateNotKept."""
     found = tcp.connections(context.here.node()).established
     now = context.timing.wall()
@@ -82,7 +82,9 @@ def look(context: Context, seen: Seen) -> Clients:
     for each in found:
         if each.port == NFS_PORT and each.local in services:
             ports.setdefault((each.local, each.remote), []).append(each.remote_port)
-    connected = tuple(Client(*who, tuple(sorted(which)[: clients.MOST_PORTS]), now) for who, which in ports.items())
+    connected = tuple(
+        KnownClient(*who, tuple(sorted(which)[: clients.MOST_PORTS]), now) for who, which in ports.items()
+    )
     return clients.note(context.store, connected, services, now)
 
 
@@ -133,7 +135,7 @@ def _journal_told(context: Context, trouble: str) -> None:
 # --- on the replicated file system -----------------------------------------------------------------------------------
 
 
-def _keep(context: Context, place: Place, known: Clients) -> None:
+def _keep(context: Context, place: ResourcePlace, known: Clients) -> None:
     """Write it where it is not there yet, in a process of its own: a device that hangs must not hang this one, which
     holds the lock of the convergences. Raises nothing."""
     try:
@@ -148,7 +150,7 @@ def _keep(context: Context, place: Place, known: Clients) -> None:
         context.journal.entry("clients", resource=place.name, why=WHY, result=result, severity=WARNING)
 
 
-def kept(context: Context, place: Place) -> Clients:
+def kept(context: Context, place: ResourcePlace) -> Clients:
     """What the file system of a resource has of its clients, none where it has nothing that can be used: a client that
     is root there may have written it. Raises ProbeError."""
     done = context.here.act(reading(place), KEEPS)
@@ -161,7 +163,7 @@ def kept(context: Context, place: Place) -> Clients:
     return clients.from_values(values) if isinstance(values, dict) else ()
 
 
-def reading(place: Place) -> tuple[str, ...]:
+def reading(place: ResourcePlace) -> tuple[str, ...]:
     """find(1), because cat(1) alone would follow a link, and wait for the writer of a pipe."""
     test = ("-maxdepth", "0", "-type", "f", "-user", "root", "-links", "1", "-size", f"-{LARGEST}c")
     return (FIND, f"{place.point}/{FILE}", *test, "-exec", "/bin/cat", "{}", ";")

@@ -44,19 +44,19 @@ from remediate.failover.executor import Executor
 from remediate.failover.facts import Leaving
 from remediate.failover.filesystems import mounted_now
 from remediate.failover.giving_back import give_back
-from remediate.failover.guards import CARP_UNKNOWN, Decision, Rule, Target
+from remediate.failover.guards import CARP_UNKNOWN, Decision, GuardRule, Target
 from remediate.failover.hastd_events import end_split_brain
-from remediate.failover.hearing import Heard
-from remediate.failover.observe import Seen, observe
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.observe import Observation, observe
 from remediate.failover.patience import patiently
 from remediate.failover.peer_notice import PeerNotice, of_peer
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.record import record
-from remediate.failover.steps import Do
+from remediate.failover.steps import Action
 from remediate.failover.this_boot import this_boot
 from remediate.state import events, failures, marker, noted, refusals
 from remediate.state.journal import ALERT, CRIT, ERR, INFO, NOTICE, WARNING
-from remediate.state.ledger import Copy, Event
+from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
 
@@ -70,7 +70,7 @@ ROUNDS = 12
 """Plans that one call carries out at most: CARP that changes all the time is not run after forever."""
 
 
-class Result(enum.Enum):
+class ConvergeResult(enum.Enum):
     """How it ended, with its exit status."""
 
     IN_PLACE = 0
@@ -85,10 +85,10 @@ class Result(enum.Enum):
     """Another one runs and takes it up (EX_TEMPFAIL of sysexits(3))."""
 
 
-class Outcome(NamedTuple):
+class ConvergeOutcome(NamedTuple):
     """What became of it: how many steps were done, and sentences for an operator."""
 
-    result: Result
+    result: ConvergeResult
     steps: int
     said: tuple[str, ...]
 
@@ -114,12 +114,12 @@ def silent(step: str) -> None:
     """Show no progress."""
 
 
-def converge(context: Context, request: ConvergeRequest, watch: Callable[[str], None] = silent) -> Outcome:
+def converge(context: Context, request: ConvergeRequest, watch: Callable[[str], None] = silent) -> ConvergeOutcome:
     """Converge until the node is in place, or why it is not is known; then do what was left for afterwards. Raises
     nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
     telling = PeerNotice()
     outcome = brought(context, request, telling, watch)
-    if outcome.result is Result.BUSY:
+    if outcome.result is ConvergeResult.BUSY:
         return outcome
     if request.leaving is Leaving.GOES_DOWN:  # what hastd told of waits for the next boot
         telling.send(context)
@@ -135,13 +135,13 @@ def take_up(context: Context) -> None:
         afterwards.settle(context, PeerNotice(), partial(_again, context))
 
 
-def _again(context: Context, trigger: str, telling: PeerNotice) -> Outcome:
+def _again(context: Context, trigger: str, telling: PeerNotice) -> ConvergeOutcome:
     return patiently(context, trigger, lambda: brought(context, ConvergeRequest(trigger), telling))
 
 
 def brought(
     context: Context, request: ConvergeRequest, telling: PeerNotice, watch: Callable[[str], None] = silent
-) -> Outcome:
+) -> ConvergeOutcome:
     """The same without what comes afterwards, `afterwards.settle`, which has to follow."""
     everything = request.promote and not request.only
     while True:
@@ -154,9 +154,9 @@ def brought(
             holder = lock.holder()
             in_part = holder is None or holder.in_part  # None: it has not said yet what it is for
             if not (everything and in_part and lock.acquire(PART_LASTS)):
-                return Outcome(Result.BUSY, 0, (_busy(lock),))
+                return ConvergeOutcome(ConvergeResult.BUSY, 0, (_busy(lock),))
         with lock:
-            run = Run(context, request, watch)
+            run = ConvergeRun(context, request, watch)
             outcome = run.rounds(telling)
         if events.read(context.store).seq == run.seq:  # else one came when nobody would have heard of it
             return outcome
@@ -164,23 +164,23 @@ def brought(
 
 def _without_lock(
     context: Context, request: ConvergeRequest, telling: PeerNotice, watch: Callable[[str], None], error: StateError
-) -> Outcome:
+) -> ConvergeOutcome:
     """Two demotions at once do no harm: what one has done fails for the other, or does nothing."""
-    run = Run(context, request, watch)
+    run = ConvergeRun(context, request, watch)
     run.promote = False
     outcome = run.rounds(telling)
     said = f"no lock can be had, so nothing is promoted: {error}"
     context.journal.entry("refused", why=request.trigger, result=said, run=run.id, severity=CRIT)
-    return outcome._replace(result=Result.NOT_KEPT, said=(*outcome.said, said))
+    return outcome._replace(result=ConvergeResult.NOT_KEPT, said=(*outcome.said, said))
 
 
-def dry_run(context: Context, request: ConvergeRequest) -> tuple[Seen, Plan]:
+def dry_run(context: Context, request: ConvergeRequest) -> tuple[Observation, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
     seen = observe(context, request.leaving)
-    return seen, Run(context, request, silent).plan(seen)
+    return seen, ConvergeRun(context, request, silent).plan(seen)
 
 
-class Run:
+class ConvergeRun:
     """One call of converge, under its lock."""
 
     def __init__(self, context: Context, request: ConvergeRequest, watch: Callable[[str], None]) -> None:
@@ -195,7 +195,7 @@ class Run:
         self.looks: Started = []
         """What was started to look at the node, for the plan that is carried out."""
 
-    def rounds(self, telling: PeerNotice) -> Outcome:
+    def rounds(self, telling: PeerNotice) -> ConvergeOutcome:
         """Look, plan, carry, until there is nothing to do."""
         said: tuple[str, ...] = ()
         for _ in range(ROUNDS):
@@ -209,7 +209,7 @@ class Run:
             except ProbeError as error:
                 with suppress(ProbeError, StateError):
                     mastership.note(self.context)  # how long the other node was MASTER is known by looks alone
-                return self.ends(Result.NOT_SEEN, (f"the node could not be read: {error}",), CRIT)
+                return self.ends(ConvergeResult.NOT_SEEN, (f"the node could not be read: {error}",), CRIT)
             self.seq = seen.seq
             seen = record(self.context, seen)
             replicas.note(self.context, seen, telling, again=self.request.again)
@@ -224,7 +224,9 @@ class Run:
                 trouble = self.hold(seen, made.decisions)
                 if events.read(self.context.store).seq != self.seq:
                     continue
-                return self.ends(Result.REFUSED if said or trouble else Result.IN_PLACE, (*said, *trouble), WARNING)
+                return self.ends(
+                    ConvergeResult.REFUSED if said or trouble else ConvergeResult.IN_PLACE, (*said, *trouble), WARNING
+                )
             if self.request.leaving is not Leaving.NO:
                 clients.note_leaving(self.context, seen)
                 self.hold(seen, made.decisions)
@@ -235,10 +237,12 @@ class Run:
             stopped = self.carry(Executor(self.context, seen, self.id, self.watch), made)
             afterwards.note_parting(self.context, seen, telling)
             if stopped:
-                return self.ends(Result.REFUSED, stopped, ALERT)
-        return self.ends(Result.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT)
+                return self.ends(ConvergeResult.REFUSED, stopped, ALERT)
+        return self.ends(
+            ConvergeResult.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT
+        )
 
-    def plan(self, seen: Seen) -> Plan:
+    def plan(self, seen: Observation) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
         facts, policy = seen.facts, self.context.config.failover
         states = facts.resources
@@ -262,17 +266,17 @@ class Run:
         return bool(self.request.only) and name not in self.request.only
 
     @staticmethod
-    def _goes_up(seen: Seen, name: str, decisions: dict[str, Decision]) -> bool:
+    def _goes_up(seen: Observation, name: str, decisions: dict[str, Decision]) -> bool:
         return decisions[name].target is Target.ACTIVE and not seen.facts.resources[name].active
 
-    def _is_taking_over(self, seen: Seen, made: Plan) -> bool:
+    def _is_taking_over(self, seen: Observation, made: Plan) -> bool:
         """A promotion begins at once: a node that was held back lets go before it, or a standby that is held back less
         would take the address in the middle of it. Nobody is asked for that: it is on the way of the clients."""
         return any(
             self._goes_up(seen, name, made.decisions) and state.settled for name, state in seen.facts.resources.items()
         )
 
-    def _going_up(self, seen: Seen, made: Plan) -> list[str]:
+    def _going_up(self, seen: Observation, made: Plan) -> list[str]:
         return [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
 
     def carry(self, executor: Executor, made: Plan) -> tuple[str, ...]:
@@ -286,7 +290,7 @@ class Run:
             return ()
         finally:
             self.steps += executor.steps
-        if executor.left and {step.do for step in made.steps} == {Do.ADMIT_PEER}:
+        if executor.left and {step.do for step in made.steps} == {Action.ADMIT_PEER}:
             return tuple(executor.left)  # it would fail again
         going_up = self._going_up(seen, made)
         if not executor.failed:
@@ -318,7 +322,7 @@ class Run:
                 self._end_void_marker(name)
             for name in names if self.request.accept_loss else ():
                 at = self.context.timing.wall()
-                own_copy.record(self.context, name, Event.LOSS_ACCEPTED, at, self.context.journal.node_name)
+                own_copy.record(self.context, name, LedgerEvent.LOSS_ACCEPTED, at, self.context.journal.node_name)
         except StateError as error:
             self.context.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 
@@ -328,7 +332,7 @@ class Run:
         if found is not None and found.losing is not False:
             end_split_brain(self.context, name, "the other copy was recreated, and this one is served")
 
-    def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def undo(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
         plan is one of a node that cannot be primary, which gives the address away by itself."""
@@ -340,7 +344,7 @@ class Run:
         telling.send(self.context)
         return stopped
 
-    def _equal_copies(self, seen: Seen, names: list[str]) -> list[str]:
+    def _equal_copies(self, seen: Observation, names: list[str]) -> list[str]:
         """The resources whose other copy lacks nothing when the role is given up now: nothing is mounted, and a
         synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the moment
         that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
@@ -350,19 +354,19 @@ class Run:
             copies = {name: self._other_copy(name, ends) for name in names if seen.places[name].point not in mounted}
         except (ProbeError, hast.NoState):
             return []
-        return [name for name, copy in copies.items() if copy is Copy.COMPLETE]
+        return [name for name, copy in copies.items() if copy is CopyState.COMPLETE]
 
-    def _other_copy(self, name: str, ends: float) -> Copy:
+    def _other_copy(self, name: str, ends: float) -> CopyState:
         """What this node, as primary, knows of it, after a synchronisation that is over by then (`Timing.now`). Raises
         ProbeError, NoState."""
         while (found := hast.resource(self.context.here.node(), name)).role is Role.PRIMARY:
             copy = of_peer(self.context, found)
-            if copy is not Copy.UNKNOWN or self.context.timing.now() >= ends:
+            if copy is not CopyState.UNKNOWN or self.context.timing.now() >= ends:
                 return copy
             self.context.timing.sleep(1.0)
-        return Copy.UNKNOWN
+        return CopyState.UNKNOWN
 
-    def _undone(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def _undone(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         why = "; ".join(executor.failed.values())
         for name in names:
             self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
@@ -408,16 +412,16 @@ class Run:
         self.steps += executor.steps
         return tuple(executor.failed.values())
 
-    def _peer_could_take(self, seen: Seen, name: str) -> bool:
+    def _peer_could_take(self, seen: Observation, name: str) -> bool:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
         asked = peer.ask(self.context, seen.places[name])
         if asked is not None:
             return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.context)
         if name not in seen.resources:
             return False
-        return hearing.hastd(self.context.here, seen.resources[name].remoteaddr) is Heard.LISTENS
+        return hearing.hastd(self.context.here, seen.resources[name].remoteaddr) is Responsiveness.LISTENS
 
-    def hold(self, seen: Seen, decisions: dict[str, Decision]) -> tuple[str, ...]:
+    def hold(self, seen: Observation, decisions: dict[str, Decision]) -> tuple[str, ...]:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
         try:
             held = carp_demotion.current(self.context.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
@@ -437,7 +441,7 @@ class Run:
                     trouble += (f"{name}: no other node is known to be able to serve: the address stays here",)
         return trouble
 
-    def _hold_back(self, reasons: set[Reason], seen: Seen) -> tuple[str, ...]:
+    def _hold_back(self, reasons: set[Reason], seen: Observation) -> tuple[str, ...]:
         try:
             share = demotion_reasons.amount(reasons, int(self.context.config.failover.demotion))
             carp_demotion.hold(self.context, seen.facts.boot_id, reasons, share)
@@ -447,7 +451,7 @@ class Run:
             return (str(error),)
         return ()
 
-    def begins(self, seen: Seen, made: Plan) -> None:
+    def begins(self, seen: Observation, made: Plan) -> None:
         """Record what is going to be done, and why."""
         known_bug.note(self.context, self._going_up(seen, made), self.id)
         for number, (name, decision) in enumerate(made.decisions.items()):
@@ -465,30 +469,32 @@ class Run:
         if self.request.leaving is not Leaving.GOES_DOWN:
             silence.end(self.context)
 
-    def ends(self, result: Result, said: tuple[str, ...], severity: int) -> Outcome:
+    def ends(self, result: ConvergeResult, said: tuple[str, ...], severity: int) -> ConvergeOutcome:
         """Record how it ended, where that is news."""
         self._let_ports_answer()
         known = refusals.same(self.context.store, said)
         if not self.request.promote and known:
-            return Outcome(result, self.steps, said)  # said before, and nothing has changed since
-        refusals.keep(self.context.store, () if result is Result.IN_PLACE else said, self.request.promote)
-        if result is not Result.IN_PLACE or self.steps:
+            return ConvergeOutcome(result, self.steps, said)  # said before, and nothing has changed since
+        refusals.keep(self.context.store, () if result is ConvergeResult.IN_PLACE else said, self.request.promote)
+        if result is not ConvergeResult.IN_PLACE or self.steps:
             self.context.journal.entry(
-                "converged" if result is Result.IN_PLACE else "refused", why=self.request.trigger, run=self.id,
+                "converged" if result is ConvergeResult.IN_PLACE else "refused", why=self.request.trigger, run=self.id,
                 result="; ".join(said) or f"in place after {self.steps} steps",
-                severity=INFO if result is Result.IN_PLACE else _LEVELS.get(severity, ERR),
+                severity=INFO if result is ConvergeResult.IN_PLACE else _LEVELS.get(severity, ERR),
             )  # fmt: skip
-        return Outcome(result, self.steps, said)
+        return ConvergeOutcome(result, self.steps, said)
 
 
 _LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, INFO)}
-DRIFT = Rule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
+DRIFT = GuardRule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
              lambda state, node, policy: False, refuses=Why.DRIFT)  # fmt: skip
-NOT_ASKED = Rule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
-UNDONE = Rule("undone", "a promotion has failed and is rolled back", Target.STANDBY, lambda state, node, policy: False)
+NOT_ASKED = GuardRule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
+UNDONE = GuardRule(
+    "undone", "a promotion has failed and is rolled back", Target.STANDBY, lambda state, node, policy: False
+)
 
 
-def _refusals(seen: Seen, made: Plan) -> tuple[str, ...]:
+def _refusals(seen: Observation, made: Plan) -> tuple[str, ...]:
     """Why resources are not served here although the address is here, in sentences."""
     if seen.facts.node.leaving is Leaving.GOES_DOWN:
         return ()

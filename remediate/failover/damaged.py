@@ -19,32 +19,32 @@ from checks.probes.node import Node
 from remediate.context import Context
 from remediate.failover import devices, log_lines, own_copy
 from remediate.failover.errors import StepFailed
-from remediate.failover.log_lines import Logs
+from remediate.failover.log_lines import LogExcerpt
 from remediate.state.journal import CRIT, NOTICE, WARNING
-from remediate.state.ledger import Event, Ledger
+from remediate.state.ledger import Ledger, LedgerEvent
 from remediate.state.store import StateError
 
 WITHIN = 1.0
 """Seconds of a time in a log, which has none below."""
 
 
-class Look(NamedTuple):
+class DamageEvidence(NamedTuple):
     """What proves now that a write failed on this copy, and is not in its ledger yet, empty where nothing does; and the
     logs that were read and prove nothing new."""
 
     failed: str = ""
-    done_with: Logs | None = None
+    done_with: LogExcerpt | None = None
 
 
-def look(context: Context, node: Node, found: Resource, kept: Ledger) -> Look:
+def look(context: Context, node: Node, found: Resource, kept: Ledger) -> DamageEvidence:
     """Look at the counters and the logs. Raises nothing: a log that cannot be read proves nothing, and the counters are
     looked at all the same."""
     if kept.damage is not None and kept.damage.anew is Anew.NO:
-        return Look()
+        return DamageEvidence()
     counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
     logs = log_lines.read(context, node, found.name)
     new = _new(context, node, found, kept, logs.lines)
-    return Look("; ".join(filter(None, (counted, damage.summary(new)))), None if new else logs)
+    return DamageEvidence("; ".join(filter(None, (counted, damage.summary(new)))), None if new else logs)
 
 
 def _are_of_this_copy(kept: Ledger) -> bool:
@@ -92,7 +92,7 @@ def declare_sound(context: Context, name: str, who: str) -> None:
         found = hast.resource(context.here.node(), name)
         if said := damage.by_counters(found):
             raise StepFailed(f"{said}: these counters end with the worker, at the next change of the role")
-    before, _ = own_copy.record(context, name, Event.TOLD_SOUND, context.timing.wall(), context.journal.node_name)
+    before, _ = own_copy.record(context, name, LedgerEvent.TOLD_SOUND, context.timing.wall(), context.journal.node_name)
     was = before.damage.sentence if before.damage is not None else "it was not known to be damaged"
     context.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",
                           severity=NOTICE)  # fmt: skip
@@ -102,7 +102,7 @@ def note(context: Context, name: str, role: Role, says: str) -> None:
     """Record that a write has failed, or how far a damaged copy has been recreated. Raises StateNotKept."""
     now, by = context.timing.wall(), context.journal.node_name
     if says:
-        before, _ = own_copy.record(context, name, Event.WRITE_FAILED, now, by, says)
+        before, _ = own_copy.record(context, name, LedgerEvent.WRITE_FAILED, now, by, says)
         if before.damage is None or before.damage.anew is not Anew.NO:
             result = "this copy is damaged until it is recreated: hastctl create, and a synchronisation"
             context.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
@@ -111,7 +111,7 @@ def note(context: Context, name: str, role: Role, says: str) -> None:
         return  # a primary's worker writes its own metadata over those of a create (freebsd-facts: create-asks-nobody)
     with suppress(hast.MetadataUnreadable, ProbeError):
         blank = hast.metadata(context.here.node(), name).resuid == 0
-        stage = Event.CREATED if blank else Event.FILLS
+        stage = LedgerEvent.CREATED if blank else LedgerEvent.FILLS
         if known.anew is Anew.NO and not blank:
             return
         before, after = own_copy.record(context, name, stage, now, by)

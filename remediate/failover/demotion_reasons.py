@@ -24,12 +24,12 @@ from checks.probes.node_state import HastRole, Mounted
 from remediate.context import Context
 from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
 from remediate.failover.behind import is_ahead, lacks_nothing
-from remediate.failover.facts import Leaving, Peer, Pool, ResourceState, Split
+from remediate.failover.facts import Leaving, Peer, PoolState, ResourceState, Split
 from remediate.failover.guards import Decision
-from remediate.failover.observe import Seen
-from remediate.failover.resource import Place
+from remediate.failover.observe import Observation
+from remediate.failover.resource import ResourcePlace
 from remediate.state import failures, ledger
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 
 WAS_OFF = (Why.DOWN, Why.INIT, Why.MAY_BE_BEHIND, Why.STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
@@ -41,7 +41,7 @@ LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
 
 def reasons(
-    context: Context, seen: Seen, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
+    context: Context, seen: Observation, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
 ) -> set[Reason]:
     """Why this node must not take the address; `held`: it holds itself back already; `gone`: resources for which the
     other node was known to be gone a moment ago. Raises nothing."""
@@ -62,7 +62,7 @@ def reasons(
     return found
 
 
-def _cannot_be_primary(context: Context, seen: Seen) -> bool:
+def _cannot_be_primary(context: Context, seen: Observation) -> bool:
     """Whether hastd was seen not to work as primary, or where the address is not here, is one that is known for it. As
     MASTER it is tried once (`known_bug`): until then the node is no worse than any that is being promoted."""
     if seen.facts.node.cannot_be_primary or any(
@@ -76,7 +76,7 @@ def _serves(state: ResourceState) -> bool:
     """Whether the address and the data are here, or may be: the other node cannot take a resource whose role is not
     given up, so to move the address would only take the service away. So it is where the vhids disagree, where hastd
     does not answer, and where the file system is read-only. A suspended pool serves nobody."""
-    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY) and state.pool is Pool.WELL
+    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY) and state.pool is PoolState.WELL
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
 
 
@@ -86,7 +86,7 @@ def amount(reasons: set[Reason], most: int) -> int:
     return most // 2 if all(reason.why in HALF for reason in reasons) else most
 
 
-def _of_resource(context: Context, seen: Seen, decision: Decision, name: str) -> Why | None:
+def _of_resource(context: Context, seen: Observation, decision: Decision, name: str) -> Why | None:
     state, rule = seen.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
         return Why.SPLIT_BRAIN
@@ -106,13 +106,13 @@ def _of_resource(context: Context, seen: Seen, decision: Decision, name: str) ->
         return Why.DAMAGED
     kept = own_copy.known(context, name)
     connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    if kept.copy is Copy.INCOMPLETE and (connected or not is_ahead(context, name)):
+    if kept.copy is CopyState.INCOMPLETE and (connected or not is_ahead(context, name)):
         return Why.INCOMPLETE
     was_off = bool(
         {Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(carp_demotion.reasons(context.store))
     )
     if connected:
-        unsure = was_off and kept.copy is Copy.UNKNOWN and not _primary_has_none_dirty(context, name)
+        unsure = was_off and kept.copy is CopyState.UNKNOWN and not _primary_has_none_dirty(context, name)
         return Why.MAY_BE_BEHIND if unsure else None
     return _still(context, name) or _unconnected(context, seen.places[name], kept, was_off)
 
@@ -132,7 +132,7 @@ def _primary_has_none_dirty(context: Context, name: str) -> bool:
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
-def _unconnected(context: Context, place: Place, kept: ledger.Ledger, was_off: bool) -> Why:
+def _unconnected(context: Context, place: ResourcePlace, kept: ledger.Ledger, was_off: bool) -> Why:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
     no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
     asked = peer.ask(context, place)
@@ -159,7 +159,7 @@ def _gave_away(context: Context) -> bool:
     return bool(recent) and failures.given_away(context.store)
 
 
-def _is_kept_back(context: Context, seen: Seen, held: bool) -> bool:
+def _is_kept_back(context: Context, seen: Observation, held: bool) -> bool:
     """Whether a fit standby is held back: else it would take the address from a node that serves.
 
     Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays as it is,

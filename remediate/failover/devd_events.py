@@ -20,7 +20,7 @@ SELF_TEST = r"(?a)lo[0-9]{1,5}"
 """The interface whose arrival the self-test makes devd(8) tell of."""
 
 
-class Refused(Exception):
+class InvalidEvent(Exception):
     """The arguments are none of devd's or hastd's; nothing was done."""
 
 
@@ -37,6 +37,6 @@ def carp_event(context: Context, words: list[str]) -> str:
             events.note(context.store, vhid.name, vhid.state.value, now, this_boot(context), clock)
         return f"devd {words[0]}"
     if len(words) != 2 or not events.valid(*words):
-        raise Refused(f"not the arguments of a CARP event: {plain(' '.join(words), 120)!r}")
+        raise InvalidEvent(f"not the arguments of a CARP event: {plain(' '.join(words), 120)!r}")
     events.note(context.store, words[0], words[1], now, this_boot(context), clock)
     return f"devd {words[0]} {words[1]}"

@@ -15,7 +15,7 @@ from checks.probes.geom import Graph
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.pools import LOOKS
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 
 FSTYP, FSCK, GELI = "/usr/sbin/fstyp", "/sbin/fsck", "/sbin/geli"
 ATTACHES = 30.0
@@ -30,14 +30,14 @@ KEY = r"-(?P<mode>[rwx-]{9})\S* +\d+ +(?P<owner>\S+) +\S+ +(?P<size>\d+) .*"
 """`ls -ln` of a regular file."""
 
 
-class OnDevice(NamedTuple):
+class MountedDevice(NamedTuple):
     """A file system: the device that it is on, and `ufs` or `zfs`."""
 
     device: str
     kind: str
 
 
-def check(context: Context, place: Place) -> tuple[OnDevice, str]:
+def check(context: Context, place: ResourcePlace) -> tuple[MountedDevice, str]:
     """Make a file system fit to be mounted; where and what it is, and what was done, for the journal. Raises
     StepFailed, ProbeError.
 
@@ -50,32 +50,32 @@ def check(context: Context, place: Place) -> tuple[OnDevice, str]:
     it fail.
     """
     if place.configured_pool:
-        return OnDevice(place.device, "zfs"), "a ZFS pool, which needs no check"
+        return MountedDevice(place.device, "zfs"), "a ZFS pool, which needs no check"
     device = place.filesystem or layer(context, place) or place.device
     _await(context, place, device)
     preened = context.here.act(preen(device), context.config.failover.preen)
     where = "" if device == place.device else f"{device}: "
     if preened.status == 0:
         said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
-        return OnDevice(device, "ufs"), where + said
+        return MountedDevice(device, "ufs"), where + said
     if kind(context, place, device) == "zfs":
-        return OnDevice(device, "zfs"), "a ZFS pool, which needs no check"
+        return MountedDevice(device, "zfs"), "a ZFS pool, which needs no check"
     full = context.here.act(check_in_full(device), context.config.failover.fsck)
     if full.status != 0:
         raise StepFailed(f"fsck cannot repair {device}: exit {full.status}: {full.words}")
-    return OnDevice(device, "ufs"), f"{where}the journal was no help ({preened.words}), checked in full"
+    return MountedDevice(device, "ufs"), f"{where}the journal was no help ({preened.words}), checked in full"
 
 
-def find(context: Context, place: Place) -> OnDevice:
+def find(context: Context, place: ResourcePlace) -> MountedDevice:
     """Where and what the file system is, without a check. Raises StepFailed, ProbeError."""
     if place.configured_pool:
-        return OnDevice(place.device, "zfs")
+        return MountedDevice(place.device, "zfs")
     device = place.filesystem or layer(context, place) or place.device
     _await(context, place, device)
-    return OnDevice(device, kind(context, place, device))
+    return MountedDevice(device, kind(context, place, device))
 
 
-def kind(context: Context, place: Place, device: str) -> str:
+def kind(context: Context, place: ResourcePlace, device: str) -> str:
     """`ufs` or `zfs`, as fstyp(8) says. Raises StepFailed, ProbeError."""
     done = context.here.act(identify(device), LOOKS)
     if done.status != 0 or done.stdout.strip() not in ("ufs", "zfs"):
@@ -84,7 +84,7 @@ def kind(context: Context, place: Place, device: str) -> str:
     return done.stdout.strip()
 
 
-def layer(context: Context, place: Place) -> str:
+def layer(context: Context, place: ResourcePlace) -> str:
     """The device on the resource's own that a file system can be on; empty where there is none. The kernel answers when
     everything that was there before has been tasted (`checks.probes.geom`). Raises StepFailed where there are several,
     and one has to be named."""
@@ -99,7 +99,7 @@ def layer(context: Context, place: Place) -> str:
     return f"{geom.DEVICES}{known[0]}" if known else ""
 
 
-def is_closed(context: Context, place: Place) -> bool:
+def is_closed(context: Context, place: ResourcePlace) -> bool:
     """Whether nobody has the device of HAST open: no mount, no pool, no process, nor one that was killed and waits for
     an answer of it. Raises ProbeError."""
     found = geom.find(graph_of(context), place.device)
@@ -148,13 +148,13 @@ def check_in_full(device: str) -> tuple[str, ...]:
 # --- geli(8) ---------------------------------------------------------------------------------------------------------
 
 
-def encrypted(place: Place) -> str:
+def encrypted(place: ResourcePlace) -> str:
     """The provider that geli(8) is attached to below the file system; empty where none is configured."""
     before, mark, _ = place.filesystem.partition(ELI)
     return before if mark else ""
 
 
-def unopenable(context: Context, place: Place) -> str:
+def unopenable(context: Context, place: ResourcePlace) -> str:
     """Why what is to be mounted could not be opened on this node, in words; empty where it could, as far as that can be
     told before the device is there. Raises nothing."""
     if not encrypted(place):
@@ -173,12 +173,12 @@ def unopenable(context: Context, place: Place) -> str:
     return f"the key file {place.key} is empty" if found["size"] == "0" else ""
 
 
-def attaching(place: Place) -> tuple[str, ...]:
+def attaching(place: ResourcePlace) -> tuple[str, ...]:
     """geli(8), attach: with a key file, and without a passphrase."""
     return GELI, "attach", "-p", "-k", place.key, encrypted(place)
 
 
-def attach(context: Context, place: Place) -> str:
+def attach(context: Context, place: ResourcePlace) -> str:
     """Open the encrypted provider; what was done. Raises StepFailed, ProbeError."""
     opened = f"{encrypted(place)}{ELI}"
     if _exists(context, opened):
@@ -191,12 +191,12 @@ def attach(context: Context, place: Place) -> str:
     return opened
 
 
-def detaching(place: Place) -> tuple[str, ...]:
+def detaching(place: ResourcePlace) -> tuple[str, ...]:
     """geli(8), detach."""
     return GELI, "detach", f"{encrypted(place)}{ELI}"
 
 
-def detach(context: Context, place: Place) -> str:
+def detach(context: Context, place: ResourcePlace) -> str:
     """Close it again, before the device of HAST goes; what was done. Raises StepFailed, ProbeError."""
     opened = f"{encrypted(place)}{ELI}"
     if not _exists(context, opened):
@@ -207,7 +207,7 @@ def detach(context: Context, place: Place) -> str:
     return ""
 
 
-def _await(context: Context, place: Place, device: str) -> None:
+def _await(context: Context, place: ResourcePlace, device: str) -> None:
     """Wait for a device, as long as that of HAST is there, which it lies on. Raises StepFailed where it does not
     appear."""
     longest, hast = context.config.failover.preen, place.device

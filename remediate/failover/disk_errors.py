@@ -20,13 +20,13 @@ from remediate.state.store import StateError, Values
 
 if TYPE_CHECKING:
     from checks.probes.damage_record import Damage
-    from remediate.failover.converge import Outcome
+    from remediate.failover.converge import ConvergeOutcome
 
 NAME = "disk_errors.json"
 HAND_OVER = "hand-over"
 
 
-def hand_over(context: Context, trigger: str) -> Outcome | None:
+def hand_over(context: Context, trigger: str) -> ConvergeOutcome | None:
     """Move everything that is active here where one of its copies is damaged; None where nothing was begun. Raises
     StateError and ProbeError."""
     damaged = _damaged_primaries(context)

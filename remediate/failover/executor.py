@@ -37,16 +37,16 @@ from remediate.failover import (
     waking,
 )
 from remediate.failover.behind import behind
-from remediate.failover.devices import OnDevice
+from remediate.failover.devices import MountedDevice
 from remediate.failover.errors import NoDevice, NotYet, StepFailed, Superseded
 from remediate.failover.facts import Leaving, Peer
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.plan import Plan, Stage, Track
-from remediate.failover.resource import Place, places
-from remediate.failover.steps import AIDS, PROMOTES, Do, Step
+from remediate.failover.resource import ResourcePlace, places
+from remediate.failover.steps import AIDS, PROMOTES, Action, Step
 from remediate.state import maintenance
-from remediate.state.journal import ERR, INFO, NOTICE, Level
-from remediate.state.ledger import Copy
+from remediate.state.journal import ERR, INFO, NOTICE, JournalLevel
+from remediate.state.ledger import CopyState
 from remediate.state.store import StateUnreadable
 
 SETTLES = 0.1
@@ -64,7 +64,7 @@ class Executor:
     def __init__(
         self,
         context: Context,
-        seen: Seen,
+        seen: Observation,
         run: str,
         watch: Callable[[str], None],
         heed: Callable[[Step], None] | None = None,
@@ -81,7 +81,7 @@ class Executor:
         self.told: Callable[[Step, float, int], None] | None = None
         """Told of every step that was done, with the seconds that it took and the processes that it started."""
         self.processes = 0
-        self._found: dict[str, OnDevice] = {}
+        self._found: dict[str, MountedDevice] = {}
         self.superseded = ""
         """Why the plan was dropped, where it was."""
         self.left: list[str] = []
@@ -93,7 +93,7 @@ class Executor:
         """Addresses of the other node that are rejected now, by a route of this executor."""
         self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
-        self._looked: dict[str, peer.Standing] = {}
+        self._looked: dict[str, peer.PeerStanding] = {}
         """Of resources for which the other node was waited for, what the last look at it showed."""
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
@@ -101,7 +101,7 @@ class Executor:
         human says meanwhile changes nothing, as when a promotion is undone. A node that shuts down is heedless, and
         goes on: an unmount helps, whatever else failed. Raises Superseded."""
         goes_down = self.seen.facts.node.leaving is Leaving.GOES_DOWN
-        self._taken = frozenset(step.resource for step in plan.steps if step.do is Do.BECOME_PRIMARY)
+        self._taken = frozenset(step.resource for step in plan.steps if step.do is Action.BECOME_PRIMARY)
         try:
             for stage in plan.stages:
                 self._stage(stage, heedless or goes_down)
@@ -109,7 +109,7 @@ class Executor:
                     return
         finally:
             if self._rejecting:
-                self._track((Step(Do.ADMIT_PEER, names=tuple(sorted(self._rejecting))),), heedless=True)
+                self._track((Step(Action.ADMIT_PEER, names=tuple(sorted(self._rejecting))),), heedless=True)
 
     def _stage(self, stage: Stage, heedless: bool) -> None:
         self.context.timing.together([partial(self._track, track, heedless) for track in stage])
@@ -147,7 +147,7 @@ class Executor:
         made.context = counted(self.context, started)
         return made
 
-    def _journal(self, step: Step, result: str, began: float, started: Started, severity: Level = INFO) -> None:
+    def _journal(self, step: Step, result: str, began: float, started: Started, severity: JournalLevel = INFO) -> None:
         self.processes += len(started)
         self.context.journal.entry(
             "step",
@@ -205,22 +205,22 @@ class Executor:
     def _do(self, step: Step) -> str:
         """Do a step and see its effect; what was seen. Raises StepFailed, ProbeError, Superseded."""
         context, do = self.context, step.do
-        if do is Do.SILENCE:
+        if do is Action.SILENCE:
             return silence.begin(context)
-        if do is Do.STOP_SERVING:
+        if do is Action.STOP_SERVING:
             return services.stop(context, step.names)
-        if do in (Do.START_BASE, Do.START_SERVING):
+        if do in (Action.START_BASE, Action.START_SERVING):
             self._see_what_zfs_shares()
-            if do is Do.START_SERVING:
+            if do is Action.START_SERVING:
                 self._is_no_standby()
             up = [place for name, place in self.seen.places.items() if place.exported and self._is_up(name)]
             points = tuple(place.point for place in up)
             services.start(context, step.names, points, self._may_run(step.names))
             if not up or not all(place.address for place in up):  # else VERIFY sees it as a client does
                 services.await_running(context, step.names)
-        elif do is Do.REJECT_PEER:
+        elif do is Action.REJECT_PEER:
             return self._reject(step.names)
-        elif do is Do.ADMIT_PEER:
+        elif do is Action.ADMIT_PEER:
             return self._admit(step.names)
         else:
             return self._of_a_resource(do, self.seen.places[step.resource])
@@ -275,45 +275,47 @@ class Executor:
         self._rejecting.clear()
         return (peer_route.remove if fresh else peer_route.remove_left)(self.context, addresses)
 
-    def _of_a_resource(self, do: Do, place: Place) -> str:
+    def _of_a_resource(self, do: Action, place: ResourcePlace) -> str:
         context = self.context
-        done: dict[Do, Callable[[], str | None]] = {
-            Do.AWAIT_PEER: lambda: self._await_peer(place),
-            Do.SETTLE: lambda: self._settle(place),
-            Do.BECOME_PRIMARY: lambda: self._become_primary(place),
-            Do.AWAIT_DEVICE: lambda: roles.await_device(context, place),
-            Do.ATTACH: lambda: devices.attach(context, place),
-            Do.DETACH: lambda: devices.detach(context, place),
-            Do.CHECK: lambda: self._check(place),
-            Do.UNPROTECT: lambda: filesystems.protect(context, place, False),
-            Do.MOUNT: lambda: filesystems.mount(context, place, self._on(place)),
-            Do.VERIFY: lambda: reach.verify(context, place, partial(self.refuse_superseded, Step(do, place.name))),
-            Do.WAKE: lambda: waking.wake(context, place, self.seen.vhids),
-            Do.UNMOUNT: lambda: filesystems.unmount(context, place),
-            Do.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
-            Do.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
-            Do.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(context, place),
-            Do.PROTECT: lambda: filesystems.protect(context, place, True),
+        done: dict[Action, Callable[[], str | None]] = {
+            Action.AWAIT_PEER: lambda: self._await_peer(place),
+            Action.SETTLE: lambda: self._settle(place),
+            Action.BECOME_PRIMARY: lambda: self._become_primary(place),
+            Action.AWAIT_DEVICE: lambda: roles.await_device(context, place),
+            Action.ATTACH: lambda: devices.attach(context, place),
+            Action.DETACH: lambda: devices.detach(context, place),
+            Action.CHECK: lambda: self._check(place),
+            Action.UNPROTECT: lambda: filesystems.protect(context, place, False),
+            Action.MOUNT: lambda: filesystems.mount(context, place, self._on(place)),
+            Action.VERIFY: lambda: reach.verify(context, place, partial(self.refuse_superseded, Step(do, place.name))),
+            Action.WAKE: lambda: waking.wake(context, place, self.seen.vhids),
+            Action.UNMOUNT: lambda: filesystems.unmount(context, place),
+            Action.BECOME_SECONDARY: lambda: self._give_up(place, Role.SECONDARY),
+            Action.BECOME_INIT: lambda: self._give_up(place, Role.INIT),
+            Action.UNMOUNT_BY_FORCE: lambda: filesystems.unmount_by_force(context, place),
+            Action.PROTECT: lambda: filesystems.protect(context, place, True),
         }
         return done[do]() or ""
 
-    def _check(self, place: Place) -> str:
+    def _check(self, place: ResourcePlace) -> str:
         self._found[place.name], done = devices.check(self.context, place)
         return done
 
-    def _on(self, place: Place) -> OnDevice:
+    def _on(self, place: ResourcePlace) -> MountedDevice:
         """Where and what the file system is, looked at once."""
         if place.name not in self._found:
             self._found[place.name] = devices.find(self.context, place)
         return self._found[place.name]
 
-    def _become_primary(self, place: Place) -> str:
+    def _become_primary(self, place: ResourcePlace) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
         devd may tell of CARP before a boot is known for one."""
         kept, heedless = own_copy.known(self.context, place.name), self.context.config.failover.promote_stale
         if kept.damage is not None and not self.seen.facts.said[place.name].damage:
             raise Superseded(f"before {place.name} becomes primary: {kept.damage.sentence}")
-        told = kept.copy is Copy.INCOMPLETE and not heedless  # which both dumps may refute, as they may have before
+        told = (
+            kept.copy is CopyState.INCOMPLETE and not heedless
+        )  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
         lately = compared and self.context.timing.now() - self._began <= LONG
         looked = self._looked.get(place.name)
@@ -329,7 +331,7 @@ class Executor:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
         return roles.become_primary(self.context, place, self.seen.facts, partial(self._take_alone, place))
 
-    def _take_alone(self, place: Place) -> None:
+    def _take_alone(self, place: ResourcePlace) -> None:
         """The device is late: the other node may have died since it let go, and the worker waits for a connection that
         it has begun, which no route ends (tcp_output.c: an error does not drop it). Where the other node is known to
         be gone, take the role again with connections rejected; the worker has offered no device, so nothing was
@@ -343,7 +345,7 @@ class Executor:
                 self._looked[name] = looked
         if looked.peer is not Peer.GONE:
             return
-        self.refuse_superseded(Step(Do.BECOME_PRIMARY, place.name))
+        self.refuse_superseded(Step(Action.BECOME_PRIMARY, place.name))
         try:
             self._reject((remote,))
         except (StepFailed, ProbeError) as error:
@@ -361,7 +363,7 @@ class Executor:
         policy = self.context.config.failover
         return policy.boot_alone == "wait" and not policy.promote_stale
 
-    def _give_up(self, place: Place, role: Role) -> None:
+    def _give_up(self, place: ResourcePlace, role: Role) -> None:
         """Under a mount only while the proof still stands (`parting`): what NFS took until it was stopped, and what UFS
         writes by itself, may have reached the device meanwhile, and hastd on the other node may have died."""
         if self.seen.facts.resources[place.name].role_first:
@@ -373,7 +375,7 @@ class Executor:
             newest.look(self.context, place.name)  # the unmount may have been its first write alone
         roles.become(self.context, place, role)
 
-    def _carp_now(self, place: Place) -> CarpState | None:
+    def _carp_now(self, place: ResourcePlace) -> CarpState | None:
         """Raises ProbeError."""
         return place.asks(own_node.vhids(self.context, self.seen.vhids)).state
 
@@ -381,10 +383,10 @@ class Executor:
         """Whether the resource is served here when the plan is through: it is not, where the address is not here."""
         return self.seen.facts.resources[name].carp is CarpState.MASTER
 
-    def _await_peer(self, place: Place) -> str:
+    def _await_peer(self, place: ResourcePlace) -> str:
         """Wait until the other node has released the resource; give up when CARP changes meanwhile, or hastd dies
         here."""
-        step = Step(Do.AWAIT_PEER, place.name)
+        step = Step(Action.AWAIT_PEER, place.name)
         longest = self.context.config.failover.let_go
         ends = self.context.timing.now() + longest
         while True:
@@ -398,10 +400,10 @@ class Executor:
                 raise NotYet(f"the other node has not released the resource within {longest:g} s: {last.says}")
             peer.await_news(self.context, place)
 
-    def _settle(self, place: Place) -> str:
+    def _settle(self, place: ResourcePlace) -> str:
         """Wait until CARP has been MASTER for the settle time; give up when it changes. After a long wait look at the
         other node again."""
-        step, ends = Step(Do.SETTLE, place.name), self.seen.settles.get(place.name, 0.0)
+        step, ends = Step(Action.SETTLE, place.name), self.seen.settles.get(place.name, 0.0)
         seconds = max(0.0, ends - self.context.timing.now())
 
         def settled() -> bool:
@@ -416,7 +418,7 @@ class Executor:
         return f"{seconds:.1f} s more" + (", as the node was booted recently" if young else "")
 
 
-def show(plan: Plan, places: dict[str, Place]) -> list[str]:
+def show(plan: Plan, places: dict[str, ResourcePlace]) -> list[str]:
     """What would be run, a line for a step and one for each of its command lines: what `--dry-run` prints."""
     lines = []
     for step in plan.steps:
@@ -425,39 +427,39 @@ def show(plan: Plan, places: dict[str, Place]) -> list[str]:
     return lines
 
 
-def _command_lines(step: Step, place: Place | None) -> list[str]:
-    if step.do is Do.STOP_SERVING:
+def _command_lines(step: Step, place: ResourcePlace | None) -> list[str]:
+    if step.do is Action.STOP_SERVING:
         return services.stop_lines(step.names)
-    if step.do in (Do.START_BASE, Do.START_SERVING):
+    if step.do in (Action.START_BASE, Action.START_SERVING):
         return services.start_lines(step.names)
-    if step.do is Do.SILENCE:
+    if step.do is Action.SILENCE:
         return silence.lines()
-    if step.do is Do.REJECT_PEER:
+    if step.do is Action.REJECT_PEER:
         return [" ".join(peer_route.add_line(address)) for address in step.names]
-    if step.do is Do.ADMIT_PEER:
+    if step.do is Action.ADMIT_PEER:
         return [" ".join(peer_route.delete_line(address)) for address in step.names]
     if place is None:
         return []
     ufs, zfs, device = "where it is ufs:", "where it is zfs:", place.filesystem or place.device
-    commands: dict[Do, list[str]] = {
-        Do.BECOME_PRIMARY: [" ".join(roles.order(place, Role.PRIMARY))],
-        Do.BECOME_SECONDARY: [" ".join(roles.order(place, Role.SECONDARY))],
-        Do.BECOME_INIT: [" ".join(roles.order(place, Role.INIT))],
-        Do.CHECK: [
+    commands: dict[Action, list[str]] = {
+        Action.BECOME_PRIMARY: [" ".join(roles.order(place, Role.PRIMARY))],
+        Action.BECOME_SECONDARY: [" ".join(roles.order(place, Role.SECONDARY))],
+        Action.BECOME_INIT: [" ".join(roles.order(place, Role.INIT))],
+        Action.CHECK: [
             " ".join(devices.preen(device)),
             f"when that fails: {' '.join(devices.identify(device))}",
             f"{ufs} {' '.join(devices.check_in_full(device))}",
         ],
-        Do.ATTACH: [" ".join(devices.attaching(place))],
-        Do.DETACH: [" ".join(devices.detaching(place))],
-        Do.UNPROTECT: [f"{filesystems.CHFLAGS} noschg {place.point}"],
-        Do.PROTECT: [f"{filesystems.CHFLAGS} schg {place.point}"],
-        Do.MOUNT: [
+        Action.ATTACH: [" ".join(devices.attaching(place))],
+        Action.DETACH: [" ".join(devices.detaching(place))],
+        Action.UNPROTECT: [f"{filesystems.CHFLAGS} noschg {place.point}"],
+        Action.PROTECT: [f"{filesystems.CHFLAGS} schg {place.point}"],
+        Action.MOUNT: [
             f"{ufs} {' '.join(filesystems.mount_ufs(device, place.point))}",
             f"{zfs} {' '.join(pools.import_pool(place))}",
         ],
-        Do.UNMOUNT: [f"{ufs} {filesystems.UMOUNT} {place.point}", f"{zfs} {' '.join(pools.exporting(place.pool))}"],
-        Do.UNMOUNT_BY_FORCE: [
+        Action.UNMOUNT: [f"{ufs} {filesystems.UMOUNT} {place.point}", f"{zfs} {' '.join(pools.exporting(place.pool))}"],
+        Action.UNMOUNT_BY_FORCE: [
             f"{ufs} {filesystems.UMOUNT} -f {place.point}",
             f"{zfs} {' '.join(pools.exporting(place.pool, '-f'))}",
         ],

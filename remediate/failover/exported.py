@@ -18,20 +18,20 @@ ASKED: Asked = {"mountd": ("mountd_flags", "zfs_enable")}
 """What names the files that mountd reads (rc.d/mountd mountd_precmd())."""
 
 
-class Said(NamedTuple):
+class ExportDirectory(NamedTuple):
     """The directory of a file system that clients mount, or why there is none."""
 
     path: str
     why: str = ""
 
 
-class Exported(NamedTuple):
+class ExportLines(NamedTuple):
     """The lines of each file that mountd reads. `doubt`: why these may not be the files, or not all of them."""
 
     files: tuple[tuple[str, tuple[Line, ...]], ...]
     doubt: str = ""
 
-    def at(self, point: str, points: tuple[str, ...]) -> Said:
+    def at(self, point: str, points: tuple[str, ...]) -> ExportDirectory:
         """What is exported of the file system at a mount point; `points`: those of all resources. The mount point comes
         first, because a client that asks for it proves most; then what needs no name to be looked up."""
         refused = []
@@ -44,12 +44,14 @@ class Exported(NamedTuple):
                     paths = (point, *line.paths) if line.alldirs else line.paths
                     found += [(path != point, line.taken is Taken.PERHAPS, path) for path in paths]
         if found:
-            return Said(min(found, key=lambda each: each[:2])[2])
+            return ExportDirectory(min(found, key=lambda each: each[:2])[2])
         names = " and ".join(name for name, _ in self.files)
-        return Said("", "; ".join([*(refused or [f"nothing of it is in {names}"]), *([self.doubt] * bool(self.doubt))]))
+        return ExportDirectory(
+            "", "; ".join([*(refused or [f"nothing of it is in {names}"]), *([self.doubt] * bool(self.doubt))])
+        )
 
 
-def look(node: Node, conf: RcConf) -> Exported:
+def look(node: Node, conf: RcConf) -> ExportLines:
     """What the node's mountd reads, by what was read of rc.conf, ASKED at least. Raises ProbeError where that cannot be
     asked."""
     names, doubt = _files(conf)
@@ -69,7 +71,7 @@ def look(node: Node, conf: RcConf) -> Exported:
                 raise
             doubt = f"{doubt}; {error}"
         found.append((name, lines))
-    return Exported(tuple(found), doubt)
+    return ExportLines(tuple(found), doubt)
 
 
 def _files(conf: RcConf) -> tuple[tuple[str, ...], str]:

@@ -36,7 +36,7 @@ class Split(enum.Enum):
     LOSING = "a split-brain, and this node did not serve the clients when it was found, or that is not known"
 
 
-class Pool(enum.Enum):
+class PoolState(enum.Enum):
     """What is known of the ZFS pool of a resource that is mounted here."""
 
     WELL = "there is none, or nothing is known against it"
@@ -73,7 +73,7 @@ class ResourceState(NamedTuple):
     """The disk of this node has no metadata: whatever an operator accepts, there is nothing that hastd could serve."""
     damaged: bool = False
     """A write failed on this copy, and it was not recreated since; and nobody has accepted that."""
-    pool: Pool = Pool.WELL
+    pool: PoolState = PoolState.WELL
     remote: str = ""
     """The other node's address in the replication; empty where hastd does not say it, or has a name instead."""
 
@@ -86,7 +86,7 @@ class ResourceState(NamedTuple):
     @property
     def active(self) -> bool:
         """The data are here and clients can be given them."""
-        mounted = self.mounted is Mounted.WRITABLE and self.pool is Pool.WELL
+        mounted = self.mounted is Mounted.WRITABLE and self.pool is PoolState.WELL
         return self.role is HastRole.PRIMARY and mounted
 
 
@@ -117,7 +117,7 @@ class NodeState(NamedTuple):
     """hastd was seen not to work as primary, and is still the same one (`known_bug`)."""
 
 
-class Said(NamedTuple):
+class Remarks(NamedTuple):
     """The sentences behind what the values only name, for humans: empty where there is nothing to say."""
 
     carp: str = ""
@@ -150,7 +150,7 @@ class Facts(NamedTuple):
     """net.inet.carp.demotion, None where the kernel has no CARP."""
     node: NodeState
     resources: dict[str, ResourceState]
-    said: dict[str, Said]
+    said: dict[str, Remarks]
     maintenance: str = ""
     blocked: str = ""
     unsure: str = ""

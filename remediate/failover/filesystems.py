@@ -12,10 +12,10 @@ from checks.probes.node import Node
 from checks.probes.processes import Process
 from remediate.context import Context
 from remediate.failover import pools, users
-from remediate.failover.devices import ENDS_LEFT, OnDevice
+from remediate.failover.devices import ENDS_LEFT, MountedDevice
 from remediate.failover.errors import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.failover.this_boot import this_boot
 from remediate.state import unprotected
 from remediate.state.journal import WARNING
@@ -26,7 +26,7 @@ AGAIN = 0.2
 """Seconds between two attempts to unmount what is busy."""
 
 
-def mount(context: Context, place: Place, on: OnDevice) -> None:
+def mount(context: Context, place: ResourcePlace, on: MountedDevice) -> None:
     """Mount the file system, or import the pool. Raises StepFailed, ProbeError."""
     pool = ""
     if on.kind == "zfs":
@@ -50,7 +50,7 @@ def mount_ufs(device: str, point: str) -> tuple[str, ...]:
     return MOUNT, "-t", "ufs", device, point
 
 
-def unmount(context: Context, place: Place) -> str:
+def unmount(context: Context, place: ResourcePlace) -> str:
     """A clean unmount of everything that is mounted there, repeated; who uses the file system is ended within the
     budget, force comes only at its end. What was done, for the journal. Raises StepFailed, ProbeError."""
     if pools.leaves_the_export(place):
@@ -83,7 +83,7 @@ def unmounting(there: Mount, pool: str, *force: str) -> tuple[str, ...]:
     return pools.exporting(pool, *force) if is_of_it else (UMOUNT, *force, there.point)
 
 
-def unmount_by_force(context: Context, place: Place) -> str:
+def unmount_by_force(context: Context, place: ResourcePlace) -> str:
     """Take away what is still mounted, buffers or not; what was done. Raises StepFailed where it is still there."""
     pool = _pool(context, place)
     stack, words = _stack(context, place, pool), ""
@@ -99,7 +99,7 @@ def unmount_by_force(context: Context, place: Place) -> str:
     return "unmounted by force; what was in buffers may be lost"
 
 
-def protect(context: Context, place: Place, wanted: bool) -> str:
+def protect(context: Context, place: ResourcePlace, wanted: bool) -> str:
     """Set or clear the immutable flag of the empty mount point (chflags(1)); a failure is said and does no harm."""
     machine = context.here.machine
     if machine:
@@ -112,7 +112,7 @@ def protect(context: Context, place: Place, wanted: bool) -> str:
     return f"could not: {trouble}" if trouble else ""
 
 
-def _give_up_protecting(context: Context, place: Place, why: str) -> None:
+def _give_up_protecting(context: Context, place: ResourcePlace, why: str) -> None:
     """A mount point that refuses the flag is not asked again in this boot, and said to once: on a read-only or an NFS
     root no flag can be set, and a step that can never be had must not come back with every look."""
     try:
@@ -158,18 +158,18 @@ def there_now(context: Context, point: str) -> Mount | None:
     return machine.mounted(point) if machine else mounted_at(mounted_now(context), point)
 
 
-def _there(context: Context, place: Place) -> Mount | None:
+def _there(context: Context, place: ResourcePlace) -> Mount | None:
     return there_now(context, place.point)
 
 
-def _left(context: Context, place: Place, pool: str) -> tuple[Mount, ...]:
+def _left(context: Context, place: ResourcePlace, pool: str) -> tuple[Mount, ...]:
     """What an unmount has left of it. While something is mounted below, umount(8) leaves the mount point too (EBUSY,
     vfs_mount.c, dounmount())."""
     machine = context.here.machine
     return () if machine and machine.mounted(place.point) is None else _stack(context, place, pool)
 
 
-def _stack(context: Context, place: Place, pool: str) -> tuple[Mount, ...]:
+def _stack(context: Context, place: ResourcePlace, pool: str) -> tuple[Mount, ...]:
     """What is mounted at the mount point and below it, in the order in which it has to be unmounted: what came last,
     first; of a pool only its own file system, the export takes the others."""
 
@@ -181,7 +181,7 @@ def _stack(context: Context, place: Place, pool: str) -> tuple[Mount, ...]:
     return tuple(reversed(there))
 
 
-def _pool(context: Context, place: Place) -> str:
+def _pool(context: Context, place: ResourcePlace) -> str:
     """The pool of the resource that is mounted there; empty where none is."""
     there = _there(context, place)
     return pools.of_mount(context, there, place) if there is not None else ""

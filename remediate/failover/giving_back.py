@@ -20,11 +20,11 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.failover.lost_pool import ASK, ENDED_BY_A_HUMAN, fitness_of
-from remediate.failover.observe import Seen
-from remediate.failover.resource import Place
+from remediate.failover.observe import Observation
+from remediate.failover.resource import ResourcePlace
 from remediate.state import ledger
 from remediate.state.journal import WARNING
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.store import StateError
 
 NAME = "given_back.json"
@@ -36,7 +36,7 @@ PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 (carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
 
 
-def give_back(context: Context, seen: Seen, name: str, run: str) -> bool:
+def give_back(context: Context, seen: Observation, name: str, run: str) -> bool:
     """Give the address of a resource that this node refuses to serve to the other node, where that could serve; whether
     it is gone. Raises nothing: what cannot be done is journalled, and this node stays what it is."""
     place = seen.places[name]
@@ -63,7 +63,7 @@ def _can_be_given(vhid: Vhid) -> bool:
     return vhid.protocol == "carp" and vhid.state is CarpState.MASTER
 
 
-def _is_gone(context: Context, place: Place) -> bool:
+def _is_gone(context: Context, place: ResourcePlace) -> bool:
     try:
         return place.asks(carp.vhids(context.here.node())).state is not CarpState.MASTER
     except ProbeError:
@@ -85,7 +85,7 @@ def _recently(context: Context, name: str) -> bool:
 def _has_served_since(context: Context, name: str, at: float) -> bool:
     """Whether the other node, as a primary, was connected since, or has told of this copy."""
     kept = ledger.read(context.store, name)
-    told = kept.since if kept.copy is Copy.INCOMPLETE else None
+    told = kept.since if kept.copy is CopyState.INCOMPLETE else None
     return any(time is not None and time > at for time in (kept.connected_at, kept.last_complete, told))
 
 
@@ -96,7 +96,7 @@ def _note_unfit(context: Context) -> None:
         context.store.write(NAME, {**before, "was_unfit": True})
 
 
-def _could_serve(context: Context, place: Place) -> bool:
+def _could_serve(context: Context, place: ResourcePlace) -> bool:
     """Whether the other node waits for the address with a copy that it does not know to lack anything. What is not
     known is no reason to give anything away. Raises StateError."""
     if context.peer is None:

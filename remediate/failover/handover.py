@@ -18,15 +18,15 @@ from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import clients
-from remediate.failover.converge import LOCK, ConvergeRequest, Run
+from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeRun
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
-from remediate.failover.observe import Seen, observe
+from remediate.failover.observe import Observation, observe
 from remediate.failover.own_node import vhids
 from remediate.failover.record import record
-from remediate.failover.steps import Do, Step
+from remediate.failover.steps import Action, Step
 from remediate.failover.take_over import ARRIVES
-from remediate.session import Ended, Line, Message, Reason, Say
+from remediate.session import Channel, Message, MessageKind, RefusalReason, SessionEnded
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
@@ -41,7 +41,7 @@ LOOKS = 1.0
 """Seconds of silence of the other node after which this one looks whether the address has come back."""
 
 
-class End(enum.Enum):
+class HandoverEnding(enum.Enum):
     """How a handover ended that was begun."""
 
     SERVED = "the other node serves"
@@ -51,48 +51,48 @@ class End(enum.Enum):
     NOT_KNOWN = "everything was given away, and the other node says no more"
 
 
-class Handed(NamedTuple):
+class HandoverResult(NamedTuple):
     """The end of a handover, its steps on this node, and sentences for people."""
 
-    end: End
+    end: HandoverEnding
     steps: int
     said: tuple[str, ...]
 
 
-class Refused(StepFailed):
+class HandoverRefused(StepFailed):
     """The other node says that it does not take over: nothing was done."""
 
-    def __init__(self, reason: Reason, words: str) -> None:
+    def __init__(self, reason: RefusalReason, words: str) -> None:
         super().__init__(words)
         self.reason = reason
 
 
 def prepare(
     context: Context, trigger: str, names: list[str], watch: Callable[[str], None], seconds: float = READY
-) -> Line | None:
+) -> Channel | None:
     """A session in which the other node waits for these resources, ready within so many seconds; None where it offers
     none, as an older hastwatch does, which is journalled. Raises Refused."""
     if context.peer is None:
         return None
     watch("open-session")
     began = context.timing.now()
-    line: Line | None = None
+    line: Channel | None = None
     try:
         line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND))
-        line.say(Message(Say.PREPARE, by=context.journal.node_name, resources=tuple(names)))
+        line.say(Message(MessageKind.PREPARE, by=context.journal.node_name, resources=tuple(names)))
         answer = line.hear(seconds)
-    except (Ended, ProbeError) as error:
+    except (SessionEnded, ProbeError) as error:
         trouble, answer = str(error), None
     else:
         trouble = f"{answer.say.value} is no answer to that" if answer else f"it was not ready within {seconds:g} s"
-    if line is not None and answer is not None and answer.say is Say.READY:
+    if line is not None and answer is not None and answer.say is MessageKind.READY:
         context.journal.entry("session", why=trigger, result="the other node is ready, and waits", severity=INFO,
                               seconds=context.timing.now() - began)  # fmt: skip
         return line
     if line is not None:
         line.close()
-    if answer is not None and answer.say is Say.REFUSED and answer.reason is not None:
-        raise Refused(answer.reason, f"the other node refuses: {answer.reason.value}: {answer.words}")
+    if answer is not None and answer.say is MessageKind.REFUSED and answer.reason is not None:
+        raise HandoverRefused(answer.reason, f"the other node refuses: {answer.reason.value}: {answer.words}")
     _say_without(context, trigger, trouble)
     return None
 
@@ -105,11 +105,11 @@ def _say_without(context: Context, trigger: str, why: str) -> None:
 def hand_over(
     context: Context,
     request: ConvergeRequest,
-    line: Line,
+    line: Channel,
     names: list[str],
     seconds: float,
     watch: Callable[[str], None],
-) -> Handed:
+) -> HandoverResult:
     """Give the resources away and wait until the other node serves them, for so many seconds at most. The session ends
     with it. Raises StepFailed and ProbeError where nothing was done."""
     lock = Lock(context.store, LOCK, request.trigger, context.timing)
@@ -130,42 +130,44 @@ class _Giving:
     """One handover, under the lock."""
 
     def __init__(
-        self, context: Context, request: ConvergeRequest, line: Line, names: list[str], watch: Callable[[str], None]
+        self, context: Context, request: ConvergeRequest, line: Channel, names: list[str], watch: Callable[[str], None]
     ) -> None:
         self.context, self.request, self.line, self.names, self.watch = context, request, line, names, watch
         self.left = False
         """The address was seen to be elsewhere."""
 
-    def done(self, seconds: float) -> Handed:
+    def done(self, seconds: float) -> HandoverResult:
         """Raises StepFailed, ProbeError."""
-        run = Run(self.context, self.request, self.watch)
+        run = ConvergeRun(self.context, self.request, self.watch)
         seen = record(self.context, observe(self.context, self.request.leaving))
         self._refuse_other(seen)
         made = run.plan(seen)
-        before, after = made.without(Do.PROTECT), made.without(*(do for do in Do if do is not Do.PROTECT))
+        before, after = made.without(Action.PROTECT), made.without(*(do for do in Action if do is not Action.PROTECT))
         executor = Executor(self.context, seen, run.id, self._watch, heed=self._heed)
         known = clients.note_here(self.context, seen) or ()
         run.begins(seen, made)
         began = self.context.timing.now()
         held: Started = []
-        Run(counted(self.context, held), self.request, self.watch).hold(seen, made.decisions)
+        ConvergeRun(counted(self.context, held), self.request, self.watch).hold(seen, made.decisions)
         stopped = run.carry(executor, before)
         if executor.superseded or executor.failed:
-            return Handed(End.NOT_GIVEN, run.steps, stopped or (executor.superseded,))
+            return HandoverResult(HandoverEnding.NOT_GIVEN, run.steps, stopped or (executor.superseded,))
         given, why = True, ""
         try:
-            self.line.say(Message(Say.YOURS, resources=tuple(self.names), clients=tuple(clients.messages(known))))
-        except Ended as ended:
+            self.line.say(
+                Message(MessageKind.YOURS, resources=tuple(self.names), clients=tuple(clients.messages(known)))
+            )
+        except SessionEnded as ended:
             given, why = False, str(ended)
         took, processes = self.context.timing.now() - began, len(held) + executor.processes
         stopped = run.carry(executor, after)  # an empty mount point that takes files keeps nobody waiting
         self.context.journal.entry("handover", why=self.request.trigger,
                                    result="given away" if given else f"not told: {why}",
                                    seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
-        end, said = self._await_service(seen, seconds) if given else (End.NOT_KNOWN, why)
-        return Handed(end, run.steps, (said, *stopped))
+        end, said = self._await_service(seen, seconds) if given else (HandoverEnding.NOT_KNOWN, why)
+        return HandoverResult(end, run.steps, (said, *stopped))
 
-    def _refuse_other(self, seen: Seen) -> None:
+    def _refuse_other(self, seen: Observation) -> None:
         """Raise StepFailed where what was to be moved is not served here any more, or not replicated: nothing was
         stopped yet."""
         for name in self.names:
@@ -177,24 +179,24 @@ class _Giving:
         """Progress for people here, and a sign of life for the other node."""
         self.watch(step)
         try:
-            self.line.say(Message(Say.STEP, words=step))
-        except Ended:
+            self.line.say(Message(MessageKind.STEP, words=step))
+        except SessionEnded:
             return  # `_heed` finds that out, where it matters
 
     def _heed(self, step: Step) -> None:
         """CARP is not asked: this node's own share moves the address. What counts is that the other node still waits
         for what it is to be given. Raises Superseded."""
-        if step.do is Do.PROTECT:
+        if step.do is Action.PROTECT:
             return
         try:
             message = self.line.hear(0)
-        except Ended as ended:
+        except SessionEnded as ended:
             raise Superseded(f"before {step}: {ended}") from None
         if message is not None:
             why = message.reason.value if message.reason else message.say.value
             raise Superseded(f"before {step}: the other node says: {why}: {message.words}")
 
-    def _await_service(self, seen: Seen, seconds: float) -> tuple[End, str]:
+    def _await_service(self, seen: Observation, seconds: float) -> tuple[HandoverEnding, str]:
         """What becomes of it there."""
         self.watch("await-service")
         began = self.context.timing.now()
@@ -202,26 +204,26 @@ class _Giving:
         while self.context.timing.now() < ends:
             try:
                 message = self.line.hear(min(LOOKS, max(ends - self.context.timing.now(), 0)))
-            except Ended as ended:
-                return End.NOT_KNOWN, str(ended)
+            except SessionEnded as ended:
+                return HandoverEnding.NOT_KNOWN, str(ended)
             if message is None:
                 if self._is_here(seen) and (self.left or self.context.timing.now() - began > ARRIVES + LOOKS):
-                    return End.CAME_BACK, "the address came back before the other node served"
-            elif message.say is Say.STEP:
+                    return HandoverEnding.CAME_BACK, "the address came back before the other node served"
+            elif message.say is MessageKind.STEP:
                 self._note(message)
-            elif message.say is Say.SERVED:
-                return End.SERVED, f"served by the other node: {', '.join(self.names)}"
+            elif message.say is MessageKind.SERVED:
+                return HandoverEnding.SERVED, f"served by the other node: {', '.join(self.names)}"
             else:
                 why = message.reason.value if message.reason else message.say.value
-                return End.NOT_TAKEN, f"the other node does not serve: {why}: {message.words}"
-        return End.NOT_KNOWN, f"the other node has not said within {seconds:g} s that it serves"
+                return HandoverEnding.NOT_TAKEN, f"the other node does not serve: {why}: {message.words}"
+        return HandoverEnding.NOT_KNOWN, f"the other node has not said within {seconds:g} s that it serves"
 
     def _note(self, message: Message) -> None:
         self.watch(f"there: {message.words}")
         self.context.journal.entry("there", step=message.words, result="done by the other node",
                                    seconds=message.seconds, processes=message.processes, severity=NOTICE)  # fmt: skip
 
-    def _is_here(self, seen: Seen) -> bool:
+    def _is_here(self, seen: Observation) -> bool:
         try:
             here = vhids(self.context, seen.vhids)
         except ProbeError:

@@ -24,7 +24,7 @@ from remediate.failover import (
     unproven,
     waking,
 )
-from remediate.failover.devd_events import Refused as Refused
+from remediate.failover.devd_events import InvalidEvent as InvalidEvent
 from remediate.failover.devd_events import carp_event as carp_event
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer
@@ -36,7 +36,7 @@ from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
-from remediate.state.ledger import Copy, Event
+from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.store import StateError, StateNotKept
 
 SYNC_LOOKS = 2.0
@@ -49,7 +49,7 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
     refuse_wrong(words)
     kind, name, more = words[0], words[1], words[2:]
     if name not in places(context.here.node(), context.config):
-        raise Refused(f"hast.conf has no resource {name}")
+        raise InvalidEvent(f"hast.conf has no resource {name}")
     if kind == "split-brain":
         return _split_brain(context, name)
     if kind == "role":
@@ -57,10 +57,10 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
     try:
         resource = hast.resource(context.here.node(), name)
     except (hast.NoState, ProbeError) as error:
-        raise Refused(f"what {kind} of {name} means is not known: {error}") from None
+        raise InvalidEvent(f"what {kind} of {name} means is not known: {error}") from None
     fresh = damaged.at_an_event(context, resource)
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
-        replicas.write_down(context, name, Event.ROLE_PRIMARY, context.timing.wall(), context.journal.node_name)
+        replicas.write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), context.journal.node_name)
     if not _is_old(context, kind, name, at):
         before = own_copy.known(context, name)
         replicas.write_down(context, name, EVENTS[kind], at, context.journal.node_name)
@@ -70,7 +70,7 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
                 _await_word(context, name, at)
     if kind == "disconnect":
         newest.note_alone(context, resource)
-    if EVENTS[kind] is Event.DISCONNECT and resource.role is not Role.PRIMARY:
+    if EVENTS[kind] is LedgerEvent.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(context, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
         waking.expect_all(context)
@@ -95,8 +95,8 @@ def _await_word(context: Context, name: str, at: float) -> None:
     """The primary that has connected tells what this copy is (`peer_notice`), and until then it is not taken for
     complete; not where that has told already."""
     known = own_copy.known(context, name)
-    if known.copy is Copy.UNKNOWN or (known.copy is Copy.COMPLETE and (known.last_complete or 0.0) < at):
-        replicas.write_down(context, name, Event.NOT_TOLD_YET, at, context.journal.node_name)
+    if known.copy is CopyState.UNKNOWN or (known.copy is CopyState.COMPLETE and (known.last_complete or 0.0) < at):
+        replicas.write_down(context, name, LedgerEvent.NOT_TOLD_YET, at, context.journal.node_name)
 
 
 def _role(context: Context, name: str, said: str, at: float) -> str:
@@ -134,20 +134,20 @@ def _joined(context: Context, name: str) -> None:
             context.journal.entry("hold", why=f"{name} is connected", result=f"failed: {error}", severity=WARNING)
 
 
-def told(context: Context, name: str, copy: Copy, by: str) -> str:
+def told(context: Context, name: str, copy: CopyState, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
     if own_copy.known(context, name).role == Role.PRIMARY.value and not _is_secondary(context, name):
         context.journal.entry("ledger", resource=name, why=f"{by} reported that this copy is {copy.value}",
                               result="not recorded: this node is primary itself", severity=WARNING)  # fmt: skip
         return ""
-    event = Event.TOLD_COMPLETE if copy is Copy.COMPLETE else Event.TOLD_INCOMPLETE
+    event = LedgerEvent.TOLD_COMPLETE if copy is CopyState.COMPLETE else LedgerEvent.TOLD_INCOMPLETE
     before, now = own_copy.record(context, name, event, context.timing.wall(), by)
     if before.copy is not now.copy:
         context.journal.entry(
             "ledger", resource=name, why=now.why, result=f"this copy is {now.copy.value}", severity=INFO
         )
-    if copy is Copy.COMPLETE:
+    if copy is CopyState.COMPLETE:
         end_split_brain(context, name, f"{by} says that both copies are the same")
     return _fit_again(context, f"{by} told {copy.value}")
 
@@ -160,7 +160,7 @@ def _is_secondary(context: Context, name: str) -> bool:
     except (hast.NoState, ProbeError):
         return False
     if secondary:
-        own_copy.record(context, name, Event.ROLE_SECONDARY, context.timing.wall(), context.journal.node_name)
+        own_copy.record(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), context.journal.node_name)
     return secondary
 
 
@@ -203,32 +203,36 @@ def _look_at_carp(context: Context, name: str) -> None:
                               result=f"CARP was not read: {error}")  # fmt: skip
 
 
-def _about_the_copies(context: Context, resource: hast.Resource, event: Event, at: float, telling: PeerNotice) -> None:
+def _about_the_copies(
+    context: Context, resource: hast.Resource, event: LedgerEvent, at: float, telling: PeerNotice
+) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it. An
     event that waited is of a connection that may have been followed by another one: then only the primary knows."""
     name = resource.name
     if resource.role is Role.PRIMARY:
         known = (
-            _after_a_look(context, name) if event in (Event.CONNECT, Event.SYNCSTART) else of_peer(context, resource)
+            _after_a_look(context, name)
+            if event in (LedgerEvent.CONNECT, LedgerEvent.SYNCSTART)
+            else of_peer(context, resource)
         )
-        if event is Event.SYNCDONE and resource.status is Status.COMPLETE:
+        if event is LedgerEvent.SYNCDONE and resource.status is Status.COMPLETE:
             unproven.synchronised(context, name, at)
-            known = Copy.COMPLETE if unproven.known(context, name) is None else Copy.INCOMPLETE
+            known = CopyState.COMPLETE if unproven.known(context, name) is None else CopyState.INCOMPLETE
             end_split_brain(context, name, "a synchronisation was completed")
-        if known is not Copy.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
-            telling.learned(name, known, again=event in (Event.CONNECT, Event.SYNCDONE))
-    elif resource.role is Role.SECONDARY and event is Event.DISCONNECT:
+        if known is not CopyState.UNKNOWN:  # what is remembered there may be damaged, or of before a boot
+            telling.learned(name, known, again=event in (LedgerEvent.CONNECT, LedgerEvent.SYNCDONE))
+    elif resource.role is Role.SECONDARY and event is LedgerEvent.DISCONNECT:
         place = places(context.here.node(), context.config)[name]
         asked = peer.ask(context, place)
         if asked is not None and asked.peer is Peer.HOLDS and not peer.has_primary(context, place):
-            replicas.write_down(context, name, Event.TOLD_INCOMPLETE, context.timing.wall(), asked.node)
+            replicas.write_down(context, name, LedgerEvent.TOLD_INCOMPLETE, context.timing.wall(), asked.node)
 
 
-def _after_a_look(context: Context, name: str) -> Copy:
+def _after_a_look(context: Context, name: str) -> CopyState:
     """What a primary knows of the other copy when that has connected or is synchronised. A synchronisation with nothing
     dirty is over at once (freebsd-facts: events-come-in-any-order); one that is made in any case leaves nothing behind
     where it is cut short."""
-    found: list[Copy] = []
+    found: list[CopyState] = []
 
     def known() -> bool:
         try:
@@ -236,14 +240,14 @@ def _after_a_look(context: Context, name: str) -> Copy:
         except (hast.NoState, ProbeError):
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
-        now = of_peer(context, resource) if here else Copy.UNKNOWN
-        if not here or now is not Copy.UNKNOWN:
+        now = of_peer(context, resource) if here else CopyState.UNKNOWN
+        if not here or now is not CopyState.UNKNOWN:
             found.append(now)
         return bool(found)
 
     context.timing.until(known, SYNC_LOOKS, 0.2)
-    copy = found[0] if found else Copy.INCOMPLETE
-    return Copy.UNKNOWN if copy is Copy.INCOMPLETE and replicas.are_the_same(context, name) else copy
+    copy = found[0] if found else CopyState.INCOMPLETE
+    return CopyState.UNKNOWN if copy is CopyState.INCOMPLETE and replicas.are_the_same(context, name) else copy
 
 
 def end_split_brain(context: Context, name: str, why: str) -> None:

@@ -36,7 +36,7 @@ FROM_SOMEBODY = " bytes from "
 """ping(8) prints so of every answer: also of one that is no echo, such as `Destination Host Unreachable`."""
 
 
-class Heard(enum.Enum):
+class Responsiveness(enum.Enum):
     """What was heard of an address."""
 
     LISTENS = "the kernel completes connections to the port, as long as something listens"
@@ -46,41 +46,41 @@ class Heard(enum.Enum):
 
 
 BY_ERRNO = {
-    0: Heard.LISTENS,
-    errno.ECONNREFUSED: Heard.ALIVE,
-    errno.ECONNRESET: Heard.ALIVE,
-    errno.ETIMEDOUT: Heard.SILENT,
-    errno.EHOSTDOWN: Heard.SILENT,
+    0: Responsiveness.LISTENS,
+    errno.ECONNREFUSED: Responsiveness.ALIVE,
+    errno.ECONNRESET: Responsiveness.ALIVE,
+    errno.ETIMEDOUT: Responsiveness.SILENT,
+    errno.EHOSTDOWN: Responsiveness.SILENT,
 }
 """What connect(2) says of the other end, in a system call, or nc(1) in words."""
 
 
-def hastd(here: Transport, remoteaddr: str) -> Heard:
+def hastd(here: Transport, remoteaddr: str) -> Responsiveness:
     """What answers where the other node's hastd should listen, asked from this node. Raises nothing."""
     found = re.fullmatch(REMOTE, remoteaddr)
     if not found:
-        return Heard.NOT_KNOWN
+        return Responsiveness.NOT_KNOWN
     address = address_of(remoteaddr)
     if here.machine and address:
-        return BY_ERRNO.get(here.machine.connects(address, int(found["port"] or PORT), SIGN), Heard.NOT_KNOWN)
+        return BY_ERRNO.get(here.machine.connects(address, int(found["port"] or PORT), SIGN), Responsiveness.NOT_KNOWN)
     command = (NC, "-v", "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
     done = _done(here, command)
     if done is None or done.status == 0:
-        return Heard.NOT_KNOWN if done is None else Heard.LISTENS
+        return Responsiveness.NOT_KNOWN if done is None else Responsiveness.LISTENS
     why = _reasons(done.stderr)
     if why.intersection(ALIVE):
-        return Heard.ALIVE
-    return Heard.SILENT if why and why <= {TIMED_OUT, HOST_DOWN} else Heard.NOT_KNOWN
+        return Responsiveness.ALIVE
+    return Responsiveness.SILENT if why and why <= {TIMED_OUT, HOST_DOWN} else Responsiveness.NOT_KNOWN
 
 
-def machine(here: Transport, address: str) -> Heard:
+def machine(here: Transport, address: str) -> Responsiveness:
     """Whether an address answers one packet of ping(8) from this node: ALIVE, or not. Raises nothing."""
     done = _done(here, (PING, "-c", "1", "-t", str(SIGN), address))
     if done is not None and done.status == 0:
-        return Heard.ALIVE
+        return Responsiveness.ALIVE
     if done is None or done.status != NO_ECHO or FROM_SOMEBODY in done.stdout:
-        return Heard.NOT_KNOWN
-    return Heard.SILENT if _reasons(done.stderr) <= {HOST_DOWN} else Heard.NOT_KNOWN
+        return Responsiveness.NOT_KNOWN
+    return Responsiveness.SILENT if _reasons(done.stderr) <= {HOST_DOWN} else Responsiveness.NOT_KNOWN
 
 
 def is_silence(error: ProbeError) -> bool:

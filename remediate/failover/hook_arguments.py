@@ -7,17 +7,17 @@ import re
 
 from checks.plugin.text import plain
 from checks.probes.hast import RESOURCE_NAME
-from remediate.failover.devd_events import Refused
-from remediate.state.ledger import Event
+from remediate.failover.devd_events import InvalidEvent
+from remediate.state.ledger import LedgerEvent
 
 EVENTS = {
-    "connect": Event.CONNECT,
-    "disconnect": Event.DISCONNECT,
-    "syncstart": Event.SYNCSTART,
-    "syncdone": Event.SYNCDONE,
-    "syncintr": Event.SYNCINTR,
+    "connect": LedgerEvent.CONNECT,
+    "disconnect": LedgerEvent.DISCONNECT,
+    "syncstart": LedgerEvent.SYNCSTART,
+    "syncdone": LedgerEvent.SYNCDONE,
+    "syncintr": LedgerEvent.SYNCINTR,
 }
-ROLES = {"init": Event.ROLE_INIT, "primary": Event.ROLE_PRIMARY, "secondary": Event.ROLE_SECONDARY}
+ROLES = {"init": LedgerEvent.ROLE_INIT, "primary": LedgerEvent.ROLE_PRIMARY, "secondary": LedgerEvent.ROLE_SECONDARY}
 
 
 def refuse_wrong(words: list[str]) -> None:
@@ -26,4 +26,4 @@ def refuse_wrong(words: list[str]) -> None:
     known = (kind == "split-brain" or kind in EVENTS) and not more
     role = kind == "role" and len(more) == 2 and all(word in ROLES for word in more)
     if not (known or role) or not re.fullmatch(RESOURCE_NAME, name):
-        raise Refused(f"not the arguments of an event of hastd: {plain(' '.join(words), 120)!r}")
+        raise InvalidEvent(f"not the arguments of an event of hastd: {plain(' '.join(words), 120)!r}")

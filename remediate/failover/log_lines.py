@@ -23,14 +23,14 @@ LONGEST = 200
 """Letters of a first line that are kept: newsyslog's own, with its time and process, is shorter."""
 
 
-class Logs(NamedTuple):
+class LogExcerpt(NamedTuple):
     """The lines, and what each log that could be read begins with."""
 
     lines: list[str]
     begin: dict[str, str]
 
 
-def read(context: Context, node: Node, resource: str) -> Logs:
+def read(context: Context, node: Node, resource: str) -> LogExcerpt:
     """What the logs have now, for a look that is made for a resource. Raises nothing: a log that cannot be read proves
     nothing."""
     lines: list[str] = []
@@ -47,10 +47,10 @@ def read(context: Context, node: Node, resource: str) -> Logs:
             for archive in hast_log.youngest_archives(node):
                 if archive.log in turned:
                     earlier += damage.worth_a_look(hast_log.unpacked(node, archive))
-    return Logs([*earlier, *lines], begin)
+    return LogExcerpt([*earlier, *lines], begin)
 
 
-def note(context: Context, resource: str, logs: Logs) -> None:
+def note(context: Context, resource: str, logs: LogExcerpt) -> None:
     """Nothing that was read has to be read again. Raises nothing: see above."""
     if _noted(context, resource, {}) != logs.begin:
         with suppress(StateError):

@@ -24,11 +24,11 @@ from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
 from remediate.context import Context
 from remediate.failover import hearing, known_bug
-from remediate.failover.facts import Pool
-from remediate.failover.hearing import Heard
-from remediate.failover.resource import Place
+from remediate.failover.facts import PoolState
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.resource import ResourcePlace
 from remediate.state import ledger
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 
 ASK = 15.0
 """Seconds for all that the other node is asked: a call of ssh(1) may take 1.15 (freebsd-facts: costs-of-ssh), and
@@ -38,23 +38,23 @@ ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reaso
 
 
 def look(
-    context: Context, node: Node, place: Place, there: Mount | None, resource: Resource | None
-) -> tuple[Pool, str]:
+    context: Context, node: Node, place: ResourcePlace, there: Mount | None, resource: Resource | None
+) -> tuple[PoolState, str]:
     """What is known of the pool that is mounted for a resource, and why, in words. Raises nothing."""
     if there is None or there.kind != "zfs":
-        return Pool.WELL, ""
+        return PoolState.WELL, ""
     says = _suspended(context, node, place, there.device.partition("/")[0])
     if not says:
-        return Pool.WELL, ""
+        return PoolState.WELL, ""
     primary = resource is None or resource.role is Role.PRIMARY
-    return Pool.STUCK if primary and not could_take(context, place, resource) else Pool.LEFT, says
+    return PoolState.STUCK if primary and not could_take(context, place, resource) else PoolState.LEFT, says
 
 
-def could_take(context: Context, place: Place, resource: Resource | None) -> bool:
+def could_take(context: Context, place: ResourcePlace, resource: Resource | None) -> bool:
     """Whether the other node could serve the resource: it says that it has a role and nothing that keeps it back, or,
     where it cannot be asked, its hastd listens. Raises nothing."""
     if context.peer is None:
-        return resource is not None and hearing.hastd(context.here, resource.remoteaddr) is Heard.LISTENS
+        return resource is not None and hearing.hastd(context.here, resource.remoteaddr) is Responsiveness.LISTENS
     try:
         return fitness_of(context, context.peer.node(ASK), place.name).fit
     except (ProbeError, hast.NoState, hast.MetadataUnreadable):
@@ -72,7 +72,7 @@ def fitness_of(context: Context, there: Node, name: str) -> Fitness:
     """Whether the other node has a role and a copy that it does not know to lack anything, and would not refuse. Raises
     ProbeError, hast.NoState, hast.MetadataUnreadable."""
     role = hast.resource(there, name).role
-    complete = ledger.of_node(there, name).copy is not Copy.INCOMPLETE and hast.metadata(there, name).resuid != 0
+    complete = ledger.of_node(there, name).copy is not CopyState.INCOMPLETE and hast.metadata(there, name).resuid != 0
     unfit = {Reason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
     reasons = carp_demotion.read(there).reasons
     works = known_bug.of_other(context, there).as_primary is not AsPrimary.FAILS
@@ -80,7 +80,7 @@ def fitness_of(context: Context, there: Node, name: str) -> Fitness:
     return Fitness(fit, reasons)
 
 
-def _suspended(context: Context, node: Node, place: Place, pool: str) -> str:
+def _suspended(context: Context, node: Node, place: ResourcePlace, pool: str) -> str:
     """Why nothing of the pool can be read or written; empty where it can, or where that is not proven."""
     try:
         return zpool.suspended(zpool.status(node, pool), pool)

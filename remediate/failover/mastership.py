@@ -1,7 +1,7 @@
 """Since when CARP is MASTER here, and for how long the other node is proven to have been it before.
 
-Proven by looks (`events.Heard`): a vhid is BACKUP only while a master is heard. The kernel's line in the log narrows
-when that ended; without one it is not known to have lasted longer than until the last look.
+Proven by looks (`events.BackupPeriod`): a vhid is BACKUP only while a master is heard. The kernel's line in the log
+narrows when that ended; without one it is not known to have lasted longer than until the last look.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.state import events
-from remediate.state.events import ROUNDED, Heard, Look, Seen
+from remediate.state.events import ROUNDED, BackupPeriod, CarpHistory, CarpLook
 from remediate.state.store import StateNotKept, Store
 
 
@@ -23,17 +23,17 @@ class Mastership(NamedTuple):
     and the looks that saw all of them BACKUP before, where there were any."""
 
     since: float
-    heard: Heard | None
+    heard: BackupPeriod | None
 
 
-def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> Look:
+def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> CarpLook:
     """A look at CARP that saw these vhids now, in the boot with this mark. Raises nothing."""
     now = context.timing.wall()
     states = {vhid.name: vhid.state.value for vhid in vhids if vhid.is_read}
-    return Look(events.read(context.store), states, now, boot, now - context.timing.now())
+    return CarpLook(events.read(context.store), states, now, boot, now - context.timing.now())
 
 
-def record(store: Store, seen: Look) -> None:
+def record(store: Store, seen: CarpLook) -> None:
     """Record what a look at CARP saw. Raises StateNotKept where a vhid is newly MASTER: where that cannot be
     recorded, what the other node told of this copy was not either, and nothing is promoted. Otherwise what cannot
     be recorded is not known later, and nothing here depends on it. In a boot that has no mark nothing is written:
@@ -55,7 +55,7 @@ def note(context: Context) -> None:
     record(context.store, look(context, carp.vhids(node), boot_mark(node)))
 
 
-def _is_known(known: Seen, name: str, seen: Look) -> bool:
+def _is_known(known: CarpHistory, name: str, seen: CarpLook) -> bool:
     vhid = known.vhids.get(name)
     return (
         vhid is not None
@@ -65,19 +65,19 @@ def _is_known(known: Seen, name: str, seen: Look) -> bool:
     )
 
 
-def mastership(known: Seen, vhids: list[Vhid], now: float, clock: float) -> Mastership:
-    """What is known of these vhids, all of them MASTER, after a look at them. `clock`: as in `events.Heard`, now."""
+def mastership(known: CarpHistory, vhids: list[Vhid], now: float, clock: float) -> Mastership:
+    """What is known of these vhids, all of them MASTER, after a look at them. `clock`: as in `BackupPeriod`."""
     seen = [known.vhids[vhid.name] for vhid in vhids]
     heard = [vhid.heard for vhid in seen if vhid.heard is not None]
     since = max((vhid.since_by(clock) for vhid in seen), default=now)
     if not heard or len(heard) < len(seen):
         return Mastership(since, None)
-    common = Heard(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)
+    common = BackupPeriod(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)
     agree = all(common.is_of(one.clock) for one in heard)
     return Mastership(since, common if agree else None)
 
 
-def heard_until(context: Context, vhids: list[Vhid], found: Mastership) -> Heard | None:
+def heard_until(context: Context, vhids: list[Vhid], found: Mastership) -> BackupPeriod | None:
     """The span in which the other node is proven to have been MASTER, None where none is: the clock was set meanwhile,
     or nobody looked. The kernel's lines of all the vhids make it longer, where each is from after the last look and
     from before the change was known."""

@@ -34,27 +34,38 @@ from remediate.failover import (
 )
 from remediate.failover.behind import behind
 from remediate.failover.carp_demotion import shutting_down
-from remediate.failover.facts import BASE, SERVING, Facts, Leaving, NodeState, Peer, Pool, ResourceState, Said, Split
+from remediate.failover.facts import (
+    BASE,
+    SERVING,
+    Facts,
+    Leaving,
+    NodeState,
+    Peer,
+    PoolState,
+    Remarks,
+    ResourceState,
+    Split,
+)
 from remediate.failover.filesystems import mounted_now, takes_no_files
 from remediate.failover.given_up import given_up
-from remediate.failover.hearing import Heard
-from remediate.failover.log_lines import Logs
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.log_lines import LogExcerpt
 from remediate.failover.mastership import heard_until, look, mastership
 from remediate.failover.own_node import demotion, uptime
-from remediate.failover.peer import Standing
-from remediate.failover.remembered import Remembered
-from remediate.failover.resource import Place, places
+from remediate.failover.peer import PeerStanding
+from remediate.failover.remembered import RememberedState
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.services import running_daemons, running_services
 from remediate.state import events, marker, unprotected
 
-NOT_LOOKED_FOR = Standing(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
+NOT_LOOKED_FOR = PeerStanding(Peer.LINGERS, "not looked for: the address is not here, or the data are", False)
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """An observation: the facts, where the resources are, hastd's own words, and CARP."""
 
     facts: Facts
-    places: dict[str, Place]
+    places: dict[str, ResourcePlace]
     resources: dict[str, Resource]
     vhids: tuple[Vhid, ...]
     seq: int
@@ -63,9 +74,9 @@ class Seen(NamedTuple):
     """When it was seen (`Timing.now`)."""
     settles: dict[str, float]
     """When (`Timing.now`) CARP of a resource has been MASTER long enough to be believed; of those that are not yet."""
-    carp: events.Look
+    carp: events.CarpLook
     """The look at CARP, which is yet to be written down."""
-    logs: dict[str, Logs]
+    logs: dict[str, LogExcerpt]
     """For each resource the logs that were read and prove nothing new, which is yet to be written down."""
 
 
@@ -76,18 +87,18 @@ class _Reading(NamedTuple):
     node: Node
     vhids: tuple[Vhid, ...]
     mounts: tuple[filesystem.Mount, ...]
-    arrived: events.Seen
+    arrived: events.CarpHistory
     boot: str
     young: bool
     """The node was booted a short while ago, or it is not known when."""
     leaving: Leaving
-    remembered: Remembered
+    remembered: RememberedState
     clock: float
     """The wall clock minus `Timing.now` at the look at CARP: what that noted counts by it, also if the clock is set
     before the rest has been read."""
 
 
-def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Seen:
+def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ...] = ()) -> Observation:
     """Everything a decision depends on. `leaving`: whether this node gives its service away. Raises ProbeError.
 
     What is remembered and cannot be read, or a state directory that is read-only, makes a promotion one of a copy that
@@ -97,7 +108,7 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
     arrived = events.read(context.store)
     node = context.here.node()
     boot = boot_mark(node)
-    remembered = Remembered(context, now)
+    remembered = RememberedState(context, now)
     if leaving is Leaving.NO and shutting_down(context.store, boot):
         leaving = Leaving.GOES_DOWN
     vhids = carp.vhids(node)
@@ -112,11 +123,11 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
     found = places(node, context.config, only)
     found = {name: with_address(place, vhids) for name, place in found.items()}
     states: dict[str, ResourceState] = {}
-    said: dict[str, Said] = {}
+    said: dict[str, Remarks] = {}
     resources: dict[str, Resource] = {}
     looked = context.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
     settles: dict[str, float] = {}
-    logs: dict[str, Logs] = {}
+    logs: dict[str, LogExcerpt] = {}
     for name, (state, sentences, believed_at, done_with) in zip(found, looked, strict=True):
         states[name], said[name] = state, sentences
         if believed_at is not None and not state.settled:
@@ -150,12 +161,12 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
         cannot_be_primary=fails.why if fails else "",
         odd=tuple(map(str, node.not_understood)),
     )
-    return Seen(facts, found, resources, vhids, arrived.seq, at, settles, carp_now, logs)
+    return Observation(facts, found, resources, vhids, arrived.seq, at, settles, carp_now, logs)
 
 
 def together(
-    found: dict[str, Place], states: dict[str, ResourceState], said: dict[str, Said]
-) -> tuple[dict[str, ResourceState], dict[str, Said]]:
+    found: dict[str, ResourcePlace], states: dict[str, ResourceState], said: dict[str, Remarks]
+) -> tuple[dict[str, ResourceState], dict[str, Remarks]]:
     """The states with those of one pool made one: what forbids to promote one of its copies forbids the others, and
     what keeps one of them from being given up first keeps them all. A pool without one of its devices is none."""
     states, said = dict(states), dict(said)
@@ -181,7 +192,7 @@ def together(
             unheard=any(state.unheard for _, state, _ in group),
             damaged=any(state.damaged for _, state, _ in group),
             split=Split.LOSING if losing else states[name].split,
-            pool=next((worst for worst in (Pool.STUCK, Pool.LEFT) if worst in pools), Pool.WELL),
+            pool=next((worst for worst in (PoolState.STUCK, PoolState.LEFT) if worst in pools), PoolState.WELL),
         )
     return states, said
 
@@ -209,7 +220,7 @@ def _misses_the_other(state: ResourceState, resource: Resource) -> bool:
     return resource.status is not Status.COMPLETE and not waits
 
 
-def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
+def with_address(place: ResourcePlace, vhids: tuple[Vhid, ...]) -> ResourcePlace:
     """The service address as configured, else the one that the resource's vhid carries."""
     if place.address:
         return place
@@ -221,8 +232,8 @@ def with_address(place: Place, vhids: tuple[Vhid, ...]) -> Place:
 
 
 def _resource(
-    reading: _Reading, place: Place, resources: dict[str, Resource]
-) -> tuple[ResourceState, Said, float | None, Logs | None]:
+    reading: _Reading, place: ResourcePlace, resources: dict[str, Resource]
+) -> tuple[ResourceState, Remarks, float | None, LogExcerpt | None]:
     """One resource; when CARP has been MASTER for it long enough to be believed (`Timing.now`), None where it is not
     MASTER; and the logs that prove nothing new of its copy."""
     context, name = reading.context, place.name
@@ -266,22 +277,22 @@ def _resource(
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
     if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
-        worker = worker and hearing.hastd(context.here, resources[name].remoteaddr) is not Heard.SILENT
+        worker = worker and hearing.hastd(context.here, resources[name].remoteaddr) is not Responsiveness.SILENT
         role_first = not worker and parting.role_first(context, resources[name], wanted.state)
     locked = devices.unopenable(context, place)
     kept = own_copy.known(context, name)
     failed, done_with = (
-        damaged.look(context, reading.node, resources[name], kept) if name in resources else damaged.Look()
+        damaged.look(context, reading.node, resources[name], kept) if name in resources else damaged.DamageEvidence()
     )
     damage = kept.damage.sentence if kept.damage is not None else failed
-    pool, pool_said = Pool.WELL, ""
+    pool, pool_said = PoolState.WELL, ""
     if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
         pool, pool_said = lost_pool.look(context, reading.node, place, there, resources.get(name))
     state = ResourceState(
         carp=wanted.state,
         role=role,
         connected=worker,
-        role_first=role_first and pool is Pool.WELL,
+        role_first=role_first and pool is PoolState.WELL,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
         protected=mounted is not Mounted.NOTHING
@@ -299,7 +310,7 @@ def _resource(
         pool=pool,
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    said = Said(
+    said = Remarks(
         wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
         failed, pool_said, lacks,
     )  # fmt: skip

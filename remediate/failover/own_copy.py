@@ -10,7 +10,7 @@ from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.failover.this_boot import known_boot, this_boot
 from remediate.state import ledger
-from remediate.state.ledger import Event, Ledger
+from remediate.state.ledger import Ledger, LedgerEvent
 
 
 def known(context: Context, name: str) -> Ledger:
@@ -22,6 +22,8 @@ def known(context: Context, name: str) -> Ledger:
     return ledger.in_boot(ledger.read(context.store, name), boot)
 
 
-def record(context: Context, name: str, event: Event, at: float, by: str, says: str = "") -> tuple[Ledger, Ledger]:
+def record(
+    context: Context, name: str, event: LedgerEvent, at: float, by: str, says: str = ""
+) -> tuple[Ledger, Ledger]:
     """Record what became known; what was known before and is after. Raises StateNotKept."""
     return ledger.record(context.store, name, event, at, by, this_boot(context), says)

@@ -26,17 +26,17 @@ from checks.probes.processes import Process, hastd, hastd_workers, running
 from checks.probes.read_node import NodeReader, Unread, attempted, mounted_as
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.failover import silence
 from remediate.failover.carp_demotion import kept
 from remediate.failover.filesystems import takes_no_files_on
-from remediate.failover.remote_state import StateThere
-from remediate.failover.resource import Place, places
+from remediate.failover.remote_state import RemoteStore
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.services import running_services
 from remediate.state import failures, ledger, maintenance, marker, unproven, verifications
 from remediate.state.journal import NAME as JOURNAL
-from remediate.state.journal import Entry, parse
+from remediate.state.journal import JournalEntry, parse
 from remediate.state.ledger import Ledger
 from remediate.state.store import StateUnreadable, Store
 
@@ -55,7 +55,7 @@ user."""
 class ResourceStatus(NamedTuple):
     """A resource on a node. None: not known. `dirty` in bytes."""
 
-    place: Place
+    place: ResourcePlace
     carp: CarpState | None
     carp_why: str
     role: HastRole
@@ -96,7 +96,7 @@ class NodeStatus(NamedTuple):
     maintenance: Maintenance | None = None
     blocked: str = ""
     resources: dict[str, ResourceStatus] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
-    last: Entry | None = None
+    last: JournalEntry | None = None
     unread: tuple[str, ...] = ()
     silent: bool = False
     """Segments to closed ports are dropped, as while a failover runs: one runs, or was killed."""
@@ -121,7 +121,7 @@ def look(context: Context, only: tuple[str, ...] = ()) -> PairStatus:
     """Read both nodes; of the resources those named, or all. Raises nothing: what cannot be read is said."""
     looks = [partial(_node, context, context.here, context.store, only)]
     if context.peer is not None:
-        looks.append(partial(_node, context, context.peer, StateThere(context.peer), only))
+        looks.append(partial(_node, context, context.peer, RemoteStore(context.peer), only))
     nodes = context.timing.together(looks)
     unread: tuple[str, ...] = ()
     if context.peer is None:
@@ -158,11 +158,11 @@ class _Look:
         self.boot = ""
         self.running: tuple[Process, ...] | None = None
         self.mounts: tuple[Mount, ...] | None = None
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, ResourcePlace] = {}
         self.kept = Held()
         self.suspended: Maintenance | None = None
         self.blocked = ""
-        self.last: Entry | None = None
+        self.last: JournalEntry | None = None
         self.services: frozenset[str] | None = None
         self.silent = False
 
@@ -251,7 +251,7 @@ class _Look:
 
     def _end_of_journal(self) -> list[str]:
         path = os.path.join(self.store.directory, JOURNAL)
-        if isinstance(self.store, StateThere):
+        if isinstance(self.store, RemoteStore):
             done = self.way.act((TAIL, "-n", str(LINES), path), self.node.deadline.seconds / 2)
             if done.status != 0 and "No such file" not in done.stderr:
                 raise NotUnderstood("tail", done.words)
@@ -263,7 +263,7 @@ class _Look:
         except FileNotFoundError:
             return []
 
-    def _resource(self, place: Place) -> ResourceStatus:
+    def _resource(self, place: ResourcePlace) -> ResourceStatus:
         wanted = None if self.vhids is None else place.asks(self.vhids)
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
@@ -335,8 +335,10 @@ def _rejects(node: Node, resource: Resource) -> bool | None:
     return found is not None and found.rejects
 
 
-def assumed(name: str, config: Config) -> Place:
+def assumed(name: str, config: RemediationConfig) -> ResourcePlace:
     """Where a resource is, where no hast.conf can be read."""
     settings = config.for_resource(name)
-    place = Place(name, f"/dev/hast/{name}", settings.mount_point, settings.vhid, settings.service_address, "", ())
+    place = ResourcePlace(
+        name, f"/dev/hast/{name}", settings.mount_point, settings.vhid, settings.service_address, "", ()
+    )
     return place._replace(filesystem=settings.device, configured_pool=settings.pool, key=settings.geli_key)

@@ -24,7 +24,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
 from remediate.failover import dumps, hearing
-from remediate.failover.hearing import Heard
+from remediate.failover.hearing import Responsiveness
 from remediate.failover.peer import ASK
 
 
@@ -54,7 +54,7 @@ def why_void(context: Context, name: str, remote: str, carp: Callable[[], CarpSt
         return f"whether this node has written alone, or has the address again, is not known: {error}"
     if here.status is Status.ABSENT:
         return "its worker has ended, and the next one may be connected"
-    if here.status is Status.COMPLETE and heard is not Heard.SILENT:
+    if here.status is Status.COMPLETE and heard is not Responsiveness.SILENT:
         return "the other node is connected and is heard again"
     return "this node has written alone meanwhile" if _has_more(here) else ""
 

@@ -10,22 +10,22 @@ from remediate.context import Context
 from remediate.state.journal import ERR
 
 if TYPE_CHECKING:
-    from remediate.failover.converge import Outcome
+    from remediate.failover.converge import ConvergeOutcome
 
 PATIENCE, LOOK_AGAIN = 60.0, 0.2
 """Seconds that a call waits for another one to end, and between two looks whether it has."""
 
 
-def patiently(context: Context, why: str, call: Callable[[], Outcome]) -> Outcome:
+def patiently(context: Context, why: str, call: Callable[[], ConvergeOutcome]) -> ConvergeOutcome:
     """What the call gives once no other one runs. Raises what the call raises."""
-    from remediate.failover.converge import Result
+    from remediate.failover.converge import ConvergeResult
 
     outcome = call()
 
     def ran() -> bool:
         nonlocal outcome
-        outcome = outcome if outcome.result is not Result.BUSY else call()
-        return outcome.result is not Result.BUSY
+        outcome = outcome if outcome.result is not ConvergeResult.BUSY else call()
+        return outcome.result is not ConvergeResult.BUSY
 
     if not context.timing.until(ran, PATIENCE, LOOK_AGAIN):
         context.journal.entry("worker", why=why, result=f"not taken up: {'; '.join(outcome.said)}", severity=ERR)

@@ -19,8 +19,8 @@ from checks.probes.read_node import hast_state
 from remediate.context import Context
 from remediate.failover import hearing
 from remediate.failover.facts import Peer
-from remediate.failover.hearing import Heard
-from remediate.failover.resource import Place
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.resource import ResourcePlace
 
 ASK = 4.0
 """Seconds for one question to the other node."""
@@ -30,7 +30,7 @@ TIGHTLY, RARELY = 0.05, 0.5
 """Seconds between two looks at this node's own worker, and between two at the other node, while that is awaited."""
 
 
-class Standing(NamedTuple):
+class PeerStanding(NamedTuple):
     """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
     `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
     `role`, `node`: what it said that it has, and its name, where it was asked."""
@@ -43,7 +43,7 @@ class Standing(NamedTuple):
     node: str = ""
 
 
-def look(context: Context, place: Place, known: hast.Resource | None = None) -> Standing:
+def look(context: Context, place: ResourcePlace, known: hast.Resource | None = None) -> PeerStanding:
     """What is known now; `known`: the resource on this node, where it has been looked at just before. Never raises:
     what cannot be known is Peer.LINGERS.
 
@@ -51,7 +51,7 @@ def look(context: Context, place: Place, known: hast.Resource | None = None) -> 
     at most. Where two have said that the node is gone, and this process has had no answer from it yet, none is waited
     for: ssh(1) takes longer to find that out.
     """
-    found: list[Standing | None] = [None]
+    found: list[PeerStanding | None] = [None]
     here: list[hast.Resource] = []
     gone: list[str] = []
     trouble: list[Exception] = []
@@ -78,7 +78,7 @@ def look(context: Context, place: Place, known: hast.Resource | None = None) -> 
 
     def ask_witness() -> None:
         witness = context.config.failover.witness
-        if witness and hearing.machine(context.here, witness) is not Heard.ALIVE:
+        if witness and hearing.machine(context.here, witness) is not Responsiveness.ALIVE:
             cut_off.append(f"the witness {witness} does not answer: this node may be the one that is cut off")
         witnessed.append(True)
 
@@ -89,24 +89,24 @@ def look(context: Context, place: Place, known: hast.Resource | None = None) -> 
     context.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
     if not here:
         why = f"the state of the resource here is not known: {trouble[0]}"
-        return Standing(Peer.LINGERS, why, False, isinstance(trouble[0], hast.HastdDown))
+        return PeerStanding(Peer.LINGERS, why, False, isinstance(trouble[0], hast.HastdDown))
     asked = found[0]
     if asked is not None:
         return asked
     if not context.config.failover.management:
         gone += silent
     if cut_off:
-        return Standing(Peer.LINGERS, cut_off[0], False)
+        return PeerStanding(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
-        return Standing(Peer.GONE, " and ".join(gone), False)
+        return PeerStanding(Peer.GONE, " and ".join(gone), False)
     if here[0].role is Role.SECONDARY and here[0].status is not Status.ABSENT:
         worker = f"the secondary worker {here[0].workerpid} still runs"
-        return Standing(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
+        return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
     why = misled[0] if misled else "the other node could not be asked"
-    return Standing(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
+    return PeerStanding(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
 
 
-def await_news(context: Context, place: Place) -> None:
+def await_news(context: Context, place: ResourcePlace) -> None:
     """Wait until the other node may have let go: this node's secondary worker ends at that moment, as its connection is
     closed. It ends for other reasons too, so that it is only a reason to look again; as is RARELY seconds without it.
     Raises nothing."""
@@ -116,7 +116,7 @@ def await_news(context: Context, place: Place) -> None:
         context.timing.until(lambda: not has_primary(context, place), RARELY, TIGHTLY)
 
 
-def has_primary(context: Context, place: Place) -> bool:
+def has_primary(context: Context, place: ResourcePlace) -> bool:
     """Whether a primary is connected to this node, as its secondary worker says; not where nothing is known. Raises
     nothing."""
     try:
@@ -126,7 +126,7 @@ def has_primary(context: Context, place: Place) -> bool:
     return here.role is Role.SECONDARY and here.status is not Status.ABSENT
 
 
-def ask(context: Context, place: Place) -> Standing | None:
+def ask(context: Context, place: ResourcePlace) -> PeerStanding | None:
     """What the other node says itself, None where it cannot be asked. Raises nothing."""
     try:
         return _answer(context, place)
@@ -134,7 +134,7 @@ def ask(context: Context, place: Place) -> Standing | None:
         return None
 
 
-def _answer(context: Context, place: Place) -> Standing | None:
+def _answer(context: Context, place: ResourcePlace) -> PeerStanding | None:
     """What the other node says itself, None where there is no way to it or its hastd gives no role. One whose hastd
     hangs may be primary still, with writes in its buffers. Raises ProbeError."""
     if context.peer is None:
@@ -142,15 +142,15 @@ def _answer(context: Context, place: Place) -> Standing | None:
     node = context.peer.node(ASK)
     hastd = hast_state(node, place.name)
     if hastd.role is HastRole.DOWN:
-        return Standing(Peer.LET_GO, f"the other node says: {hastd.says}", True)
+        return PeerStanding(Peer.LET_GO, f"the other node says: {hastd.says}", True)
     if isinstance(hastd.silence, hast.HastctlFailed):
-        return Standing(Peer.LINGERS, f"the other node cannot say what it is: {hastd.says}", False)
+        return PeerStanding(Peer.LINGERS, f"the other node cannot say what it is: {hastd.says}", False)
     if hastd.resource is None:
         return None
     role = hastd.resource.role
     if role is Role.PRIMARY:
-        return Standing(Peer.HOLDS, f"{node.label} says that it is primary", True, role=role, node=node.label)
-    return Standing(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
+        return PeerStanding(Peer.HOLDS, f"{node.label} says that it is primary", True, role=role, node=node.label)
+    return PeerStanding(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
 
 
 def _signs(context: Context, remoteaddr: str) -> list[str]:
@@ -161,4 +161,6 @@ def _signs(context: Context, remoteaddr: str) -> list[str]:
     if management:
         looks.append(lambda: hearing.machine(context.here, management))
         says.append(f"its address {management} does not answer")
-    return [sign for heard, sign in zip(context.timing.together(looks), says, strict=True) if heard is Heard.SILENT]
+    return [
+        sign for heard, sign in zip(context.timing.together(looks), says, strict=True) if heard is Responsiveness.SILENT
+    ]

@@ -17,8 +17,8 @@ from remediate.failover import carp_demotion, dumps, unproven
 from remediate.failover.facts import Peer
 from remediate.failover.peer import ASK, ask
 from remediate.failover.resource import places
-from remediate.state.journal import INFO, WARNING, Level
-from remediate.state.ledger import Copy
+from remediate.state.journal import INFO, WARNING, JournalLevel
+from remediate.state.ledger import CopyState
 from remediate.state.store import StateError, Values
 
 TOLD = "told.json"
@@ -30,13 +30,13 @@ class PeerNotice:
     """The other node's copies as they became known, and whether it is told even what it was told before."""
 
     def __init__(self) -> None:
-        self._copies: dict[str, tuple[Copy, bool]] = {}
+        self._copies: dict[str, tuple[CopyState, bool]] = {}
         self._parted: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._copies)
 
-    def learned(self, name: str, copy: Copy, again: bool = False) -> None:
+    def learned(self, name: str, copy: CopyState, again: bool = False) -> None:
         """What is known of a copy now; the latest counts."""
         self._copies[name] = copy, again or self._copies.get(name, (copy, False))[1]
         self._parted.discard(name)
@@ -44,13 +44,13 @@ class PeerNotice:
     def parted(self, name: str) -> None:
         """The other node was disconnected while this one, as primary, still wrote, and then gave up the role: what it
         wrote last is not in the other copy. That stays true although this node is not primary any more."""
-        self.learned(name, Copy.INCOMPLETE, again=True)
+        self.learned(name, CopyState.INCOMPLETE, again=True)
         self._parted.add(name)
 
     def parted_equal(self, name: str) -> None:
         """This node, as primary, had nothing mounted and nothing dirty when it gave up the role: the other copy lacks
         nothing, which stays true in the same way."""
-        self.learned(name, Copy.COMPLETE, again=True)
+        self.learned(name, CopyState.COMPLETE, again=True)
         self._parted.add(name)
 
     def send(self, context: Context) -> set[str]:
@@ -63,7 +63,7 @@ class PeerNotice:
         copies = {
             name: now
             for name, copy in copies.items()
-            if (now := _still(context, name, copy, name in parted)) is not Copy.UNKNOWN
+            if (now := _still(context, name, copy, name in parted)) is not CopyState.UNKNOWN
         }
         if context.peer is None or not copies:
             return set()
@@ -92,27 +92,27 @@ def told(context: Context) -> Values:
         return {}
 
 
-def of_peer(context: Context, resource: Resource) -> Copy:
+def of_peer(context: Context, resource: Resource) -> CopyState:
     """What a primary knows of the other copy: behind while nobody is connected, and afterwards until it was compared;
     complete when nothing is dirty. While something is dirty a synchronisation may run or a write be underway, and which
     of the two is not printed."""
     if resource.status is not Status.COMPLETE or unproven.known(context, resource.name) is not None:
-        return Copy.INCOMPLETE
-    return Copy.COMPLETE if resource.dirty == 0 else Copy.UNKNOWN
+        return CopyState.INCOMPLETE
+    return CopyState.COMPLETE if resource.dirty == 0 else CopyState.UNKNOWN
 
 
-def _still(context: Context, name: str, copy: Copy, parted: bool) -> Copy:
+def _still(context: Context, name: str, copy: CopyState, parted: bool) -> CopyState:
     """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
     any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer."""
-    left = copy if parted else Copy.UNKNOWN
+    left = copy if parted else CopyState.UNKNOWN
     try:
         resource = hast.resource(context.here.node(), name)
     except (hast.NoState, ProbeError):
         return left
     if resource.role is not Role.PRIMARY:
         return left
-    known = copy if (now := of_peer(context, resource)) is Copy.UNKNOWN else now
-    return Copy.UNKNOWN if known is Copy.INCOMPLETE and _gives_way(context, name) else known
+    known = copy if (now := of_peer(context, resource)) is CopyState.UNKNOWN else now
+    return CopyState.UNKNOWN if known is CopyState.INCOMPLETE and _gives_way(context, name) else known
 
 
 def _gives_way(context: Context, name: str) -> bool:
@@ -129,7 +129,7 @@ def _gives_way(context: Context, name: str) -> bool:
     return both is None or both.relation is Relation.SPLIT_BRAIN
 
 
-def _message(context: Context, copies: dict[str, Copy]) -> tuple[str, Level]:
+def _message(context: Context, copies: dict[str, CopyState]) -> tuple[str, JournalLevel]:
     """Send it; what went wrong, and how bad that is: a node that is not there is no news here."""
     assert context.peer is not None
     names, values = ",".join(copies), ",".join(copy.value for copy in copies.values())

@@ -30,16 +30,16 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import BASE, SERVING, NodeState, Peer, Pool, ResourceState
+from remediate.failover.facts import BASE, SERVING, NodeState, Peer, PoolState, ResourceState
 from remediate.failover.guards import Decision, Target, decide
-from remediate.failover.steps import Do, Step
+from remediate.failover.steps import Action, Step
 from remediate.policy import Failover
 
 Track = tuple[Step, ...]
 Stage = tuple[Track, ...]
 
 
-DISTURBS = frozenset({Do.MOUNT, Do.UNMOUNT, Do.UNMOUNT_BY_FORCE})
+DISTURBS = frozenset({Action.MOUNT, Action.UNMOUNT, Action.UNMOUNT_BY_FORCE})
 """Steps that NFS has to be stopped for, whatever else it serves: a file system comes or goes under its exports. What is
 done to a resource that is not mounted is nothing to the clients of another."""
 
@@ -55,7 +55,7 @@ class Plan(NamedTuple):
         """All of them, in an order in which they may be done one by one."""
         return tuple(step for stage in self.stages for track in stage for step in track)
 
-    def without(self, *unwanted: Do) -> Plan:
+    def without(self, *unwanted: Action) -> Plan:
         """The plan without some kinds of steps."""
         stages = []
         for stage in self.stages:
@@ -79,39 +79,39 @@ def arranged(
     moving = any(step.do in DISTURBS for track in tracks.values() for step in track)
     running = node.serving | node.extra.intersection(policy.services)
     untouched = all(each.target is Target.AS_IT_IS for each in decisions.values())
-    lost = [name for name in resources if resources[name].pool is not Pool.WELL]
+    lost = [name for name in resources if resources[name].pool is not PoolState.WELL]
     stop = bool(running) and not untouched and (moving or not (served or lost))
     stopping = tuple(name for name in reversed((*SERVING, *policy.services)) if name in running)
     left = node._replace(serving=frozenset(), extra=frozenset()) if stop else node
     start = tuple(_started(left, resources, served, policy)) if served and not untouched else ()
     base = tuple(name for name in BASE if name not in node.base) if served and not untouched else ()
     stages: list[Stage] = []
-    base_track: list[Track] = [(Step(Do.START_BASE, names=base),)] if base else []
+    base_track: list[Track] = [(Step(Action.START_BASE, names=base),)] if base else []
     quiet: list[Track] = []
     here = any(state.carp is CarpState.MASTER for state in resources.values())
     if left_first := tuple(track for name in lost if (track := tracks.pop(name))):
         stages.append(left_first)
     rejected = _rejected(tracks, resources)
     if node.rejected and not rejected:
-        stages.append(((Step(Do.ADMIT_PEER, names=tuple(sorted(node.rejected))),),))
+        stages.append(((Step(Action.ADMIT_PEER, names=tuple(sorted(node.rejected))),),))
     if stop:
-        silence: list[Stage] = [((Step(Do.SILENCE),),)] if here else []  # else segments of clients arrive elsewhere
-        stages += [*silence, ((Step(Do.STOP_SERVING, names=stopping),),)]
-    elif any(step.do is Do.MOUNT for track in tracks.values() for step in track):
-        quiet.append((Step(Do.SILENCE),))
+        silence: list[Stage] = [((Step(Action.SILENCE),),)] if here else []  # else segments of clients arrive elsewhere
+        stages += [*silence, ((Step(Action.STOP_SERVING, names=stopping),),)]
+    elif any(step.do is Action.MOUNT for track in tracks.values() for step in track):
+        quiet.append((Step(Action.SILENCE),))
     if rejected:
         before, taken, after = zip(*map(_parted, tracks.values()), strict=True)
-        stages += [before, ((Step(Do.REJECT_PEER, names=tuple(sorted(rejected))),), *quiet), taken]
+        stages += [before, ((Step(Action.REJECT_PEER, names=tuple(sorted(rejected))),), *quiet), taken]
         stages += [
-            ((Step(Do.ADMIT_PEER, names=tuple(sorted(rejected | node.rejected))),),), (*after, *base_track),
+            ((Step(Action.ADMIT_PEER, names=tuple(sorted(rejected | node.rejected))),),), (*after, *base_track),
         ]  # fmt: skip
     else:
         stages.append((*tracks.values(), *base_track, *quiet))
     if start:
-        stages.append(((Step(Do.START_SERVING, names=start),),))
+        stages.append(((Step(Action.START_SERVING, names=start),),))
         woken = served if "nfsd" in start else []
         stages.append(
-            tuple((Step(do, name),) for do, names in ((Do.VERIFY, served), (Do.WAKE, woken)) for name in names)
+            tuple((Step(do, name),) for do, names in ((Action.VERIFY, served), (Action.WAKE, woken)) for name in names)
         )
     filled = (tuple(track for track in stage if track) for stage in stages)
     return Plan(tuple(stage for stage in filled if stage), dict(decisions))
@@ -121,7 +121,7 @@ def _rejected(tracks: Mapping[str, Track], resources: Mapping[str, ResourceState
     """The other node's addresses that are to be rejected while roles are taken: where the other node is gone, or is
     awaited and may turn out to be (`executor` looks). Not beside a resource that it says it has
     released."""
-    taken = [resources[name] for name, track in tracks.items() if Step(Do.BECOME_PRIMARY, name) in track]
+    taken = [resources[name] for name, track in tracks.items() if Step(Action.BECOME_PRIMARY, name) in track]
     if any(state.peer in (Peer.LET_GO, Peer.HOLDS) for state in taken):
         return frozenset()
     return frozenset(state.remote for state in taken if state.remote)
@@ -129,7 +129,7 @@ def _rejected(tracks: Mapping[str, Track], resources: Mapping[str, ResourceState
 
 def _parted(track: Track) -> tuple[Track, Track, Track]:
     """The steps before the role is taken, that step, and those after it; of another track everything is before."""
-    at = next((number for number, step in enumerate(track) if step.do is Do.BECOME_PRIMARY), len(track))
+    at = next((number for number, step in enumerate(track) if step.do is Action.BECOME_PRIMARY), len(track))
     return track[:at], track[at : at + 1], track[at + 1 :]
 
 
@@ -158,46 +158,46 @@ def _track(name: str, state: ResourceState, decision: Decision) -> Iterator[Step
         yield from (Step(do, name) for do in _down(state, decision.target))
 
 
-def _up(state: ResourceState) -> Iterator[Do]:
+def _up(state: ResourceState) -> Iterator[Action]:
     if state.active:
         return
     if state.mounted is not Mounted.NOTHING and state.role is not HastRole.PRIMARY:
-        yield Do.UNMOUNT_BY_FORCE
+        yield Action.UNMOUNT_BY_FORCE
     if state.peer not in (Peer.LET_GO, Peer.GONE):
-        yield Do.AWAIT_PEER
+        yield Action.AWAIT_PEER
     if not state.settled:
-        yield Do.SETTLE
-    yield Do.AWAIT_DEVICE if state.role is HastRole.PRIMARY else Do.BECOME_PRIMARY
+        yield Action.SETTLE
+    yield Action.AWAIT_DEVICE if state.role is HastRole.PRIMARY else Action.BECOME_PRIMARY
     if state.encrypted:
-        yield Do.ATTACH
-    yield Do.CHECK
+        yield Action.ATTACH
+    yield Action.CHECK
     if state.protected and state.mounted is Mounted.NOTHING:
-        yield Do.UNPROTECT
-    yield Do.MOUNT
+        yield Action.UNPROTECT
+    yield Action.MOUNT
 
 
-def _down(state: ResourceState, target: Target) -> Iterator[Do]:
+def _down(state: ResourceState, target: Target) -> Iterator[Action]:
     role = _given_up(state.role, target)
-    if state.pool is not Pool.WELL:
+    if state.pool is not PoolState.WELL:
         yield from role
         return
-    closed = (Do.DETACH,) if state.encrypted and state.role is HastRole.PRIMARY else ()
+    closed = (Action.DETACH,) if state.encrypted and state.role is HastRole.PRIMARY else ()
     if state.mounted is Mounted.NOTHING:
         yield from (*closed, *role)
         if not state.protected:
-            yield Do.PROTECT
+            yield Action.PROTECT
     elif state.role_first or state.role is HastRole.DOWN:  # without hastd there is no device to write to
-        yield from (*role, Do.UNMOUNT_BY_FORCE, Do.PROTECT)
+        yield from (*role, Action.UNMOUNT_BY_FORCE, Action.PROTECT)
     else:
-        yield from (Do.UNMOUNT, *closed, *role, Do.PROTECT)
+        yield from (Action.UNMOUNT, *closed, *role, Action.PROTECT)
 
 
-def _given_up(role: HastRole, target: Target) -> tuple[Do, ...]:
+def _given_up(role: HastRole, target: Target) -> tuple[Action, ...]:
     """The step that leaves the role as the target has it, if one is needed and hastd is there to do it."""
     if role is HastRole.DOWN:
         return ()
     if target is Target.OFF:
-        return (Do.BECOME_SECONDARY,) if role is HastRole.PRIMARY else ()
+        return (Action.BECOME_SECONDARY,) if role is HastRole.PRIMARY else ()
     if target is Target.STEPPED_DOWN:
-        return () if role is HastRole.INIT else (Do.BECOME_INIT,)
-    return () if role is HastRole.SECONDARY else (Do.BECOME_SECONDARY,)
+        return () if role is HastRole.INIT else (Action.BECOME_INIT,)
+    return () if role is HastRole.SECONDARY else (Action.BECOME_SECONDARY,)

@@ -14,7 +14,7 @@ from checks.probes.filesystem import Mount, belongs
 from checks.probes.identity import host_id_of
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 
 ZPOOL, ZDB = "/sbin/zpool", "/usr/sbin/zdb"
 LOOKS = 10.0
@@ -29,7 +29,7 @@ LABEL_NAME = r"(?m)^\s*name: '(?P<name>[A-Za-z][A-Za-z0-9_.:-]{0,200})'$"
 """zdb(8) -l: the name in the label."""
 
 
-def of_mount(context: Context, there: Mount, place: Place) -> str:
+def of_mount(context: Context, there: Mount, place: ResourcePlace) -> str:
     """The name of the pool that is mounted there and is the resource's; empty where none is."""
     if there.kind != "zfs":
         return ""
@@ -39,12 +39,12 @@ def of_mount(context: Context, there: Mount, place: Place) -> str:
     return pool if ground(context.here.node(), there, place.wanted).lies is Lies.ON_IT else ""
 
 
-def import_pool(place: Place, *more: str, name: str = "") -> tuple[str, ...]:
+def import_pool(place: ResourcePlace, *more: str, name: str = "") -> tuple[str, ...]:
     """zpool-import(8): look at HAST's devices only, and in no cache file that a boot would import the pool from."""
     return ZPOOL, "import", *more, "-d", "/dev/hast", "-o", "cachefile=none", name or place.pool
 
 
-def take(context: Context, place: Place) -> str:
+def take(context: Context, place: ResourcePlace) -> str:
     """Import the pool, without -f; with it only where the other node of the pair was the last to have it. The name of
     what was imported. Raises StepFailed, ProbeError."""
     if place.pooled and place.name != min(place.pooled):
@@ -78,7 +78,7 @@ def exporting(pool: str, *more: str) -> tuple[str, ...]:
     return ZPOOL, "export", *more, pool
 
 
-def leaves_the_export(place: Place) -> bool:
+def leaves_the_export(place: ResourcePlace) -> bool:
     """Whether another resource of the same pool exports it."""
     return bool(place.pooled) and place.name != min(place.pooled)
 
@@ -90,14 +90,14 @@ def await_export(context: Context, pool: str) -> str:
     return f"the pool {pool} is exported"
 
 
-def _name_on(context: Context, place: Place) -> str:
+def _name_on(context: Context, place: ResourcePlace) -> str:
     """The name in the label of the pool on the device: it need not be that of the resource. Raises ProbeError."""
     label = context.here.act((ZDB, "-l", place.device), LOOKS)
     found = re.search(LABEL_NAME, label.stdout)
     return found["name"] if label.status == 0 and found else place.pool
 
 
-def _await_devices(context: Context, place: Place) -> None:
+def _await_devices(context: Context, place: ResourcePlace) -> None:
     missing = list(place.pooled_devices)
 
     def there() -> bool:
@@ -108,7 +108,7 @@ def _await_devices(context: Context, place: Place) -> None:
         raise StepFailed(f"the pool {place.pool} needs {', '.join(missing)} too: not there within {MOUNTS:g} s")
 
 
-def _await_import(context: Context, place: Place) -> str:
+def _await_import(context: Context, place: ResourcePlace) -> str:
     if not context.timing.until(lambda: is_imported(context, place.pool), 2 * MOUNTS, EVERY):
         raise StepFailed(f"the pool {place.pool} was not imported within {2 * MOUNTS:g} s, with {min(place.pooled)}")
     return place.pool
@@ -119,7 +119,7 @@ def _exists(context: Context, device: str) -> bool:
     return machine.exists(device) if machine else context.here.node().run("ls", device).status == 0
 
 
-def _is_of_the_pair(place: Place, host: str, hostid: str) -> bool:
+def _is_of_the_pair(place: ResourcePlace, host: str, hostid: str) -> bool:
     """Whether a host is one of the nodes in hast.conf, which names them by host name, host UUID or host ID; the last
     two are compared with the host ID (in hexadecimal) that the pool's label has besides the host name."""
     ids = {host_id_of(name) for name in place.nodes} - {None}

@@ -19,7 +19,7 @@ from checks.probes.rpc import Address, Endpoint, Protocol
 from checks.probes.rpc_errors import Rejected, RpcError
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.timing import Timing
 
 HASTWATCH = "/usr/local/hastwatch/bin/hastwatch"
@@ -38,7 +38,7 @@ NFS_PORT = 2049
 """Where nfsd listens (nfsd.c, addrinfo of the service nfs), known to a portmapper or not."""
 
 
-class Served(enum.Enum):
+class Reachability(enum.Enum):
     """What a client's calls at the service address got."""
 
     YES = "MNT and GETATTR are answered"
@@ -46,16 +46,16 @@ class Served(enum.Enum):
     NO = "clients are not served, or that is not known"
 
 
-class Answer(NamedTuple):
+class ServiceAnswer(NamedTuple):
     """What the calls got, and why clients are not served."""
 
-    served: Served
+    served: Reachability
     why: str = ""
 
     @property
     def is_alive(self) -> bool:
         """Whether the service runs, be this node admitted or not."""
-        return self.served is not Served.NO
+        return self.served is not Reachability.NO
 
     @property
     def says(self) -> str:
@@ -63,14 +63,14 @@ class Answer(NamedTuple):
         return self.why or self.served.value
 
 
-def verify(context: Context, place: Place, heed: Callable[[], None]) -> str:
+def verify(context: Context, place: ResourcePlace, heed: Callable[[], None]) -> str:
     """Wait until clients are served; what was seen, for the journal. `heed` is called before every look, and raises
     where the wait is for nothing. Raises StepFailed."""
     if not place.exported:
         return place.unexported or "nothing of it is exported"
     if not place.address:
         return "no service address is known: only `NFS exported` of mount(8) was looked at"
-    seen = [Answer(Served.NO, "not asked")]
+    seen = [ServiceAnswer(Reachability.NO, "not asked")]
 
     def served() -> bool:
         heed()
@@ -82,7 +82,7 @@ def verify(context: Context, place: Place, heed: Callable[[], None]) -> str:
     return f"{place.exported} at {place.address}: {seen[0].says}"
 
 
-def look(context: Context, place: Place) -> Answer:
+def look(context: Context, place: ResourcePlace) -> ServiceAnswer:
     """Whether clients are served. Raises nothing."""
     if context.here.machine:
         return context.here.machine.reach(place.address, place.exported, context.timing)
@@ -91,18 +91,18 @@ def look(context: Context, place: Place) -> Answer:
     try:
         done = context.here.act((HASTWATCH, "reach", place.address, place.exported), ANSWER + 2)
     except ProbeError as error:
-        return Answer(Served.NO, str(error))
+        return ServiceAnswer(Reachability.NO, str(error))
     return told(done.status, done.words)
 
 
-def told(status: int, words: str) -> Answer:
+def told(status: int, words: str) -> ServiceAnswer:
     """What `hastwatch reach` says with its exit status and its one line."""
     if status == 0:
-        return Answer(Served.YES, words if words == ROOT4 else "")
-    return Answer(Served.DENIED) if status == DENIED else Answer(Served.NO, words)
+        return ServiceAnswer(Reachability.YES, words if words == ROOT4 else "")
+    return ServiceAnswer(Reachability.DENIED) if status == DENIED else ServiceAnswer(Reachability.NO, words)
 
 
-def answer(address: str, path: str, timing: Timing) -> Answer:
+def answer(address: str, path: str, timing: Timing) -> ServiceAnswer:
     """Ask for the file system behind an exported path, as a client does, from this machine: the same as `look`."""
     deadline = timing.now() + ANSWER
     try:
@@ -113,20 +113,24 @@ def answer(address: str, path: str, timing: Timing) -> Answer:
         if not mountd and not nfsd and (found := _of_version_4_alone(there, deadline)):
             return found
         if not mountd or not nfsd:
-            return Answer(Served.NO, f"{'mountd' if not mountd else 'nfsd'} is not registered")
+            return ServiceAnswer(Reachability.NO, f"{'mountd' if not mountd else 'nfsd'} is not registered")
         mounted = nfs.mount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)
         if mounted.status == MNT3ERR_ACCES:
-            return Answer(Served.DENIED)
+            return ServiceAnswer(Reachability.DENIED)
         if mounted.status != MNT3_OK:
-            return Answer(Served.NO, f"MNT: {mounted.status}")
+            return ServiceAnswer(Reachability.NO, f"MNT: {mounted.status}")
         nfs.umount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)
         got = nfs.getattr3(Endpoint(there, nfsd[0], Protocol.TCP), mounted.handle, deadline=deadline)
     except RpcError as error:
-        return Answer(Served.NO, str(error))
-    return Answer(Served.YES) if got.status == NFS3_OK else Answer(Served.NO, f"GETATTR: {got.status}")
+        return ServiceAnswer(Reachability.NO, str(error))
+    return (
+        ServiceAnswer(Reachability.YES)
+        if got.status == NFS3_OK
+        else ServiceAnswer(Reachability.NO, f"GETATTR: {got.status}")
+    )
 
 
-def _of_version_4_alone(there: Address, deadline: float) -> Answer | None:
+def _of_version_4_alone(there: Address, deadline: float) -> ServiceAnswer | None:
     """What a server of NFSv4 alone answers, None where it is none. With nfsv4_server_only nfsd is not registered,
     nor is mountd, which has no MNT then (rc.d/mountd mountd_precmd(), nfsd.c, mountd(8) -R), and a call of version 3
     is told which versions there are (nfs_nfsdkrpc.c nfsrvd_addsock())."""
@@ -142,4 +146,8 @@ def _of_version_4_alone(there: Address, deadline: float) -> Answer | None:
         return None
     root = nfs.root4(nfsd, deadline=deadline)
     given = root.status == nfs.NFS4_OK
-    return Answer(Served.YES, ROOT4) if given else Answer(Served.NO, f"the root of NFSv4: {root.status}")
+    return (
+        ServiceAnswer(Reachability.YES, ROOT4)
+        if given
+        else ServiceAnswer(Reachability.NO, f"the root of NFSv4: {root.status}")
+    )

@@ -8,12 +8,12 @@ from __future__ import annotations
 from remediate.context import Context
 from remediate.failover import log_lines, mastership
 from remediate.failover.facts import Facts
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.state import failures
 from remediate.state.store import StateNotKept
 
 
-def record(context: Context, seen: Seen) -> Seen:
+def record(context: Context, seen: Observation) -> Observation:
     """Record what was seen; what counts then. It is another one only where something cannot be recorded. Raises
     nothing."""
     for name, logs in seen.logs.items():
@@ -35,7 +35,7 @@ def unwritable(context: Context) -> str:
     return ""
 
 
-def _not_kept(context: Context, seen: Seen) -> str:
+def _not_kept(context: Context, seen: Observation) -> str:
     """Why what speaks against a promotion may be missing: where one waits that nothing else speaks against, it is tried
     whether something can be recorded."""
     try:
@@ -46,7 +46,7 @@ def _not_kept(context: Context, seen: Seen) -> str:
     return unwritable(context) if promotes else ""
 
 
-def _unsure(facts: Facts, seen: Seen, why: str) -> Facts:
+def _unsure(facts: Facts, seen: Observation, why: str) -> Facts:
     """The same where nothing may be promoted: each resource that waits, and those that have a pool with it, count as
     stale."""
     states, said = dict(facts.resources), dict(facts.said)

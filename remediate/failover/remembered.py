@@ -13,7 +13,7 @@ from remediate.state import events, failures, maintenance
 from remediate.state.store import StateNotKept, StateUnreadable
 
 
-class Remembered:
+class RememberedState:
     """What one look at a node finds of it: the maintenance and the block that are in force, and what is wrong. Looks at
     several resources at the same time share it."""
 

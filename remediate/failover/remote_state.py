@@ -10,7 +10,7 @@ from remediate.context import Transport
 from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store, Values
 
 
-class StateThere(Store):
+class RemoteStore(Store):
     """The state directory of a node that is read through the way to it, and never written."""
 
     def __init__(self, way: Transport) -> None:

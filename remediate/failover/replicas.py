@@ -11,41 +11,41 @@ from checks.probes.hast import Role, Status
 from checks.probes.node_state import HastRole
 from remediate.context import Context
 from remediate.failover import damaged, dumps, own_copy, unproven
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.peer_notice import PeerNotice, of_peer, told
 from remediate.state.journal import NOTICE, WARNING
-from remediate.state.ledger import Copy, Event
+from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.store import StateError
 
 
-def note(context: Context, seen: Seen, telling: PeerNotice, again: bool = False) -> None:
+def note(context: Context, seen: Observation, telling: PeerNotice, again: bool = False) -> None:
     """Record what this look at the node showed, and what the other node is to be told of its copy; `again`: even
     where it was told the same before. Raises nothing: what cannot be kept is journalled."""
     for name, state in seen.facts.resources.items():
         if state.role is HastRole.DOWN:
             try:
-                note_dead(context, name, Event.ROLE_INIT)
+                note_dead(context, name, LedgerEvent.ROLE_INIT)
             except StateError as error:
                 _not_written(context, name, error)
         said, kept = seen.facts.said[name], own_copy.known(context, name)
-        if said.lacks and kept.copy is not Copy.INCOMPLETE:
+        if said.lacks and kept.copy is not CopyState.INCOMPLETE:
             _note_behind(context, name, seen.facts.name)
         elif said.compared and not (said.stale or said.split) and kept.unheard_since is not None:
-            write_down(context, name, Event.COMPARED, context.timing.wall(), seen.facts.name)
+            write_down(context, name, LedgerEvent.COMPARED, context.timing.wall(), seen.facts.name)
     for name, resource in seen.resources.items():
         try:
             damaged.note(context, name, resource.role, seen.facts.said[name].failed)
             if resource.role is Role.INIT:
-                write_down(context, name, Event.ROLE_INIT, context.timing.wall(), seen.facts.name)
+                write_down(context, name, LedgerEvent.ROLE_INIT, context.timing.wall(), seen.facts.name)
             elif resource.role is Role.SECONDARY:
-                write_down(context, name, Event.ROLE_SECONDARY, context.timing.wall(), seen.facts.name)
+                write_down(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), seen.facts.name)
                 connected = resource.status is not Status.ABSENT
-                event = Event.LOOKED_CONNECTED if connected else Event.LOOKED_DISCONNECTED
+                event = LedgerEvent.LOOKED_CONNECTED if connected else LedgerEvent.LOOKED_DISCONNECTED
                 write_down(context, name, event, context.timing.wall(), seen.facts.name)
             elif resource.role is Role.PRIMARY:
-                write_down(context, name, Event.ROLE_PRIMARY, context.timing.wall(), seen.facts.name)
+                write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), seen.facts.name)
                 speaks = seen.facts.resources[name].carp is CarpState.MASTER
-                if speaks and (known := of_peer(context, resource)) is not Copy.UNKNOWN:
+                if speaks and (known := of_peer(context, resource)) is not CopyState.UNKNOWN:
                     telling.learned(name, known, again)
         except StateError as error:
             _not_written(context, name, error)
@@ -55,7 +55,7 @@ def _note_behind(context: Context, name: str, by: str) -> None:
     """Both dumps say that this copy lacks writes. They say so only as long as the other one is there as it is: whoever
     creates that anew, because a write failed on it or by mistake, must not make this one good."""
     try:
-        _, now = own_copy.record(context, name, Event.COMPARED_BEHIND, context.timing.wall(), by)
+        _, now = own_copy.record(context, name, LedgerEvent.COMPARED_BEHIND, context.timing.wall(), by)
     except StateError as error:
         return _not_written(context, name, error)
     context.journal.entry(
@@ -63,7 +63,7 @@ def _note_behind(context: Context, name: str, by: str) -> None:
     )
 
 
-def write_down(context: Context, name: str, event: Event, at: float, by: str) -> None:
+def write_down(context: Context, name: str, event: LedgerEvent, at: float, by: str) -> None:
     """Record what became known. Raises nothing: what has to be done about it does not wait for the note, and while
     nothing can be recorded nothing is promoted."""
     try:
@@ -76,7 +76,7 @@ def _not_written(context: Context, name: str, error: StateError) -> None:
     context.journal.entry("ledger", resource=name, result=f"not written: {error}", severity=WARNING)
 
 
-def note_dead(context: Context, name: str, event: Event) -> None:
+def note_dead(context: Context, name: str, event: LedgerEvent) -> None:
     """A hastd that died calls no hook: since it was last seen to be connected the primary may have written alone, and
     that copy must not be promoted for what was known of it before. A primary itself lacks nothing until now. Raises
     StateError."""
@@ -90,11 +90,11 @@ def are_the_same(context: Context, name: str) -> bool:
     the counters on both disks say that neither node has written alone, and the other copy was not known to be behind
     (one that was just created has such counters too). So it is after a handover (freebsd-facts:
     dirty-after-a-switchover). Of what was underway when the connection was lost the counters know nothing."""
-    if context.peer is None or own_copy.known(context, name).copy is not Copy.COMPLETE:
+    if context.peer is None or own_copy.known(context, name).copy is not CopyState.COMPLETE:
         return False
     if unproven.known(context, name) is not None:
         return False
-    if told(context).get(name, Copy.COMPLETE.value) != Copy.COMPLETE.value:
+    if told(context).get(name, CopyState.COMPLETE.value) != CopyState.COMPLETE.value:
         return False
     both = dumps.read(context, name)
     return both is not None and both.nobody_wrote_alone

@@ -8,14 +8,14 @@ from checks.probes import hast_conf, rc_conf
 from checks.probes.beneath import Wanted
 from checks.probes.node import Node
 from checks.probes.vhid import Asked, Vhid, asked, speaking
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover import exported
 
 PORT = "8457"
 """hast.conf(5), the default of `listen` and `remote`."""
 
 
-class Place(NamedTuple):
+class ResourcePlace(NamedTuple):
     """Where a resource is: its device, its mount point, its address."""
 
     name: str
@@ -63,7 +63,7 @@ class Place(NamedTuple):
         return asked(vhids, self.vhid, self.address)
 
 
-def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, Place]:
+def places(node: Node, config: RemediationConfig, only: tuple[str, ...] = ()) -> dict[str, ResourcePlace]:
     """The resources of hast.conf, or those named. Raises ProbeError."""
     text = node.read(hast_conf.PATH)
     names, nodes = hast_conf.names_of(node, text), hast_conf.nodes(text)
@@ -77,7 +77,7 @@ def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, 
             continue
         settings = config.for_resource(name)
         said = known.at(settings.mount_point, tuple(points.values()))
-        found[name] = Place(
+        found[name] = ResourcePlace(
             name, resource.device, settings.mount_point, settings.vhid, settings.service_address, said.path,
             nodes[name], hast_conf.meant(names, nodes[name]), filesystem=settings.device,
             configured_pool=settings.pool, key=settings.geli_key, others=devices - {resource.device},
@@ -86,7 +86,7 @@ def places(node: Node, config: Config, only: tuple[str, ...] = ()) -> dict[str, 
     return {name: _with_pool(place, found) for name, place in found.items()}
 
 
-def _with_pool(place: Place, found: dict[str, Place]) -> Place:
+def _with_pool(place: ResourcePlace, found: dict[str, ResourcePlace]) -> ResourcePlace:
     """The place with the resources that share its pool, by the configuration."""
     same = [each for each in found.values() if each.configured_pool and each.configured_pool == place.configured_pool]
     if len(same) < 2:
@@ -94,7 +94,7 @@ def _with_pool(place: Place, found: dict[str, Place]) -> Place:
     return place._replace(pooled=tuple(each.name for each in same), pooled_devices=tuple(each.device for each in same))
 
 
-def addresses(place: Place, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
+def addresses(place: ResourcePlace, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
     """The service addresses of a resource: the configured one, and those of its vhid."""
     mine = place.speaking(vhids)
     found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]

@@ -14,7 +14,7 @@ from remediate.context import Context
 from remediate.failover import devices, known_bug, peer
 from remediate.failover.errors import NoDevice, StepFailed
 from remediate.failover.facts import Facts, Peer
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 
 HASTCTL = "/sbin/hastctl"
 TAKES = 20.0
@@ -28,12 +28,12 @@ EVERY, DEVICE_EVERY, ROLE_EVERY = 0.05, 0.02, 0.5
 """Seconds between two looks; for the device it is ls(1), and now and then hastctl(8) whether the role is lost again."""
 
 
-def order(place: Place, role: Role) -> tuple[str, ...]:
+def order(place: ResourcePlace, role: Role) -> tuple[str, ...]:
     """hastctl(8)."""
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(context: Context, place: Place, facts: Facts, late: Callable[[], None]) -> str:
+def become_primary(context: Context, place: ResourcePlace, facts: Facts, late: Callable[[], None]) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
     not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
     left = _has_device(context, place)
@@ -49,7 +49,7 @@ def become_primary(context: Context, place: Place, facts: Facts, late: Callable[
     return f"{place.device} after {waited:.2f} s"
 
 
-def _refuse_old_writes(context: Context, place: Place) -> None:
+def _refuse_old_writes(context: Context, place: ResourcePlace) -> None:
     """A device is here before the role is: a worker that was killed has left it (primary.c, cleanup(), is not run). The
     next one takes it over with every request that waits in the kernel (init_ggate(): G_GATE_CMD_CANCEL; g_gate.c has
     no timeout for them), and such a write may be older than what the other node has written since. Raises StepFailed
@@ -62,7 +62,7 @@ def _refuse_old_writes(context: Context, place: Place) -> None:
     )
 
 
-def await_device(context: Context, place: Place) -> str:
+def await_device(context: Context, place: ResourcePlace) -> str:
     """Wait for the device of a role that was taken before, as by a convergence that was killed; what was seen, for the
     journal. Raises StepFailed, ProbeError."""
     return f"{place.device} after {_device_appears(context, place, _nothing):.2f} s"
@@ -72,7 +72,7 @@ def _nothing() -> None:
     """The worker is waited for, whatever it waits for."""
 
 
-def _device_appears(context: Context, place: Place, late: Callable[[], None]) -> float:
+def _device_appears(context: Context, place: ResourcePlace, late: Callable[[], None]) -> float:
     """Wait until the primary worker offers its device; the seconds that it took. The worker first tries to connect to
     the other node (primary.c, hastd_primary()), so a dead one delays the device. Raises StepFailed, ProbeError."""
     began = asked = context.timing.now()
@@ -97,19 +97,19 @@ def _device_appears(context: Context, place: Place, late: Callable[[], None]) ->
     return context.timing.now() - began
 
 
-def _has_device(context: Context, place: Place) -> bool:
+def _has_device(context: Context, place: ResourcePlace) -> bool:
     """Raises ProbeError."""
     machine = context.here.machine
     return machine.exists(place.device) if machine else context.here.node().run("ls", place.device).status == 0
 
 
-def _refuse_lost(context: Context, place: Place) -> None:
+def _refuse_lost(context: Context, place: ResourcePlace) -> None:
     role = _role(context, place)
     if role is not Role.PRIMARY:
         raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
 
 
-def become(context: Context, place: Place, role: Role) -> None:
+def become(context: Context, place: ResourcePlace, role: Role) -> None:
     """Take the role secondary or init. Where the device of a primary goes it was given up. Raises StepFailed,
     ProbeError."""
     was_primary = context.here.machine is not None and context.here.machine.exists(place.device)
@@ -120,21 +120,21 @@ def become(context: Context, place: Place, role: Role) -> None:
         raise StepFailed(f"the role of {place.name} is not {role.value}")
 
 
-def give(context: Context, place: Place, role: Role) -> None:
+def give(context: Context, place: ResourcePlace, role: Role) -> None:
     """Order hastd to take a role. Raises StepFailed, ProbeError."""
     done = context.here.act(order(place, role), TAKES)
     if done.status != 0:
         raise StepFailed(f"`{' '.join(done.argv[-4:])}` exits with {done.status}: {done.words}")
 
 
-def _role(context: Context, place: Place) -> Role:
+def _role(context: Context, place: ResourcePlace) -> Role:
     try:
         return hast.resource(context.here.node(), place.name).role
     except hast.NoState as error:
         raise StepFailed(str(error)) from None
 
 
-def _yield_to_a_primary_peer(context: Context, place: Place) -> None:
+def _yield_to_a_primary_peer(context: Context, place: ResourcePlace) -> None:
     """Both nodes may have seen the other let go at the same moment; then the one whose name in hast.conf, which is the
     same file on both, comes later gives way."""
     asked = peer.ask(context, place)

@@ -15,33 +15,33 @@ from checks.probes.hast import Status
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 
 ANSWERING = frozenset({"rpcbind", *SERVING})
 """Without any of these no client gets an answer."""
 
 
-class Level(enum.IntEnum):
+class ProblemLevel(enum.IntEnum):
     """How grave something is."""
 
     NOTE = 1
     WRONG = 2
 
 
-class Trouble(NamedTuple):
+class Problem(NamedTuple):
     """Something that is not as it should be, in one sentence."""
 
-    level: Level
+    level: ProblemLevel
     says: str
 
 
-class Verdict(NamedTuple):
+class PairVerdict(NamedTuple):
     """`served`: whether each resource is served by one node, None where that is not known; `headline` the same and who
     could take over, in words."""
 
     headline: str
     served: dict[str, bool | None]
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[Problem, ...]
 
     @property
     def well(self) -> bool:
@@ -52,7 +52,7 @@ class Verdict(NamedTuple):
 class NodeRule(NamedTuple):
     """A row of the table of nodes; `says` may name the {node} and what holds it, {why}."""
 
-    level: Level
+    level: ProblemLevel
     says: str
     fits: Callable[[NodeStatus], bool]
 
@@ -60,7 +60,7 @@ class NodeRule(NamedTuple):
 class ResourceRule(NamedTuple):
     """A row of the table of resources; `says` may name the {node}, the resource {name} and its mount {point}."""
 
-    level: Level
+    level: ProblemLevel
     says: str
     fits: Callable[[ResourceStatus, NodeStatus], bool]
 
@@ -98,7 +98,7 @@ def could_take_over(node: NodeStatus) -> bool | None:
         ready += [
             resource.role is HastRole.SECONDARY if known else None,
             None if resource.status is None else resource.status is Status.COMPLETE,
-            resource.copy.copy is not Copy.INCOMPLETE,
+            resource.copy.copy is not CopyState.INCOMPLETE,
             resource.split is None or resource.split.losing is False,
         ]
     return _all(ready)
@@ -122,73 +122,74 @@ def _nothing_mounted(node: NodeStatus) -> bool:
 
 
 NODE_RULES = (
-    NodeRule(Level.WRONG, "{node} does not answer", lambda node: bool(node.trouble)),
-    NodeRule(Level.WRONG, "{node} takes no automatic action any more: promotions have failed",
+    NodeRule(ProblemLevel.WRONG, "{node} does not answer", lambda node: bool(node.trouble)),
+    NodeRule(ProblemLevel.WRONG, "{node} takes no automatic action any more: promotions have failed",
              lambda node: bool(node.blocked)),
-    NodeRule(Level.WRONG, "hastd is down on {node}", lambda node: node.hastd is False),
-    NodeRule(Level.WRONG, "CARP is not loaded on {node}", lambda node: not node.carp_loaded),
-    NodeRule(Level.WRONG, "{node} holds itself back: {why}",
+    NodeRule(ProblemLevel.WRONG, "hastd is down on {node}", lambda node: node.hastd is False),
+    NodeRule(ProblemLevel.WRONG, "CARP is not loaded on {node}", lambda node: not node.carp_loaded),
+    NodeRule(ProblemLevel.WRONG, "{node} holds itself back: {why}",
              lambda node: node.held.amount > 0 and not node.held.is_mild),
-    NodeRule(Level.WRONG, "{node} is demoted, not by hastwatch",
+    NodeRule(ProblemLevel.WRONG, "{node} is demoted, not by hastwatch",
              lambda node: node.demotion is not None and node.demotion > node.held.amount),
-    NodeRule(Level.WRONG, "NFS runs on {node}, where nothing is mounted",
+    NodeRule(ProblemLevel.WRONG, "NFS runs on {node}, where nothing is mounted",
              lambda node: bool(node.daemons and node.daemons & set(SERVING)) and _nothing_mounted(node)),
-    NodeRule(Level.NOTE, "{node} drops segments to closed ports: a failover runs, or the next convergence ends that",
+    NodeRule(ProblemLevel.NOTE,
+        "{node} drops segments to closed ports: a failover runs, or the next convergence ends that",
              lambda node: node.silent),
-    NodeRule(Level.NOTE, "maintenance on {node}", lambda node: node.maintenance is not None),
-    NodeRule(Level.NOTE, "{node} could not be read in part", lambda node: bool(node.unread)),
+    NodeRule(ProblemLevel.NOTE, "maintenance on {node}", lambda node: node.maintenance is not None),
+    NodeRule(ProblemLevel.NOTE, "{node} could not be read in part", lambda node: bool(node.unread)),
 )  # fmt: skip
 RESOURCE_RULES = (
-    ResourceRule(Level.WRONG, "split-brain of {name}", lambda resource, node: resource.split is not None),
-    ResourceRule(Level.WRONG, "CARP does not speak for {name} on {node}",
+    ResourceRule(ProblemLevel.WRONG, "split-brain of {name}", lambda resource, node: resource.split is not None),
+    ResourceRule(ProblemLevel.WRONG, "CARP does not speak for {name} on {node}",
                  lambda resource, node: bool(node.vhids is not None and resource.carp_why)),
-    ResourceRule(Level.WRONG, "{node} has the address and is not primary of {name}",
+    ResourceRule(ProblemLevel.WRONG, "{node} has the address and is not primary of {name}",
                  lambda resource, node: _master(resource) and resource.role in (HastRole.SECONDARY, HastRole.INIT)),
-    ResourceRule(Level.WRONG, "{node} is primary of {name} without the address",
+    ResourceRule(ProblemLevel.WRONG, "{node} is primary of {name} without the address",
                  lambda resource, node: _primary(resource) and _elsewhere(resource, node)),
-    ResourceRule(Level.WRONG, "{name} has no role on {node}",
+    ResourceRule(ProblemLevel.WRONG, "{name} has no role on {node}",
                  lambda resource, node: resource.role is HastRole.INIT and not _master(resource)),
-    ResourceRule(Level.WRONG, "{name} is not replicated",
+    ResourceRule(ProblemLevel.WRONG, "{name} is not replicated",
                  lambda resource, node: _primary(resource) and resource.status in (Status.DEGRADED, Status.ABSENT)),
-    ResourceRule(Level.WRONG, "a route on {node} rejects the other node, so {name} stays without it",
+    ResourceRule(ProblemLevel.WRONG, "a route on {node} rejects the other node, so {name} stays without it",
                  lambda resource, node: resource.rejects is True),
-    ResourceRule(Level.WRONG, "no primary is connected to {name} on {node}",
+    ResourceRule(ProblemLevel.WRONG, "no primary is connected to {name} on {node}",
                  lambda resource, node: resource.role is HastRole.SECONDARY and resource.status is Status.ABSENT),
-    ResourceRule(Level.WRONG, "{point} is not mounted on {node}",
+    ResourceRule(ProblemLevel.WRONG, "{point} is not mounted on {node}",
                  lambda resource, node: _primary(resource) and _master(resource)
                  and resource.mounted is Mounted.NOTHING),
-    ResourceRule(Level.WRONG, "{point} is read-only on {node}",
+    ResourceRule(ProblemLevel.WRONG, "{point} is read-only on {node}",
                  lambda resource, node: resource.mounted is Mounted.READ_ONLY),
-    ResourceRule(Level.WRONG, "the ZFS pool of {name} on {node} is suspended: reboot that node",
+    ResourceRule(ProblemLevel.WRONG, "the ZFS pool of {name} on {node} is suspended: reboot that node",
                  lambda resource, node: bool(resource.suspended)),
-    ResourceRule(Level.WRONG, "another device is mounted at {point} on {node}",
+    ResourceRule(ProblemLevel.WRONG, "another device is mounted at {point} on {node}",
                  lambda resource, node: resource.mounted is Mounted.WRONG),
-    ResourceRule(Level.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",
+    ResourceRule(ProblemLevel.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",
                  lambda resource, node: resource.mounted is Mounted.IN_PART),
-    ResourceRule(Level.NOTE, "it is not known whether what is mounted at {point} on {node} lies on {name}",
+    ResourceRule(ProblemLevel.NOTE, "it is not known whether what is mounted at {point} on {node} lies on {name}",
                  lambda resource, node: resource.mounted is Mounted.NOT_KNOWN),
-    ResourceRule(Level.WRONG, "{point} is not exported by {node}",
+    ResourceRule(ProblemLevel.WRONG, "{point} is not exported by {node}",
                  lambda resource, node: _primary(resource) and resource.mounted is Mounted.WRITABLE
                  and bool(resource.place.exported) and resource.exported is False),
-    ResourceRule(Level.WRONG, "NFS does not run on {node}",
+    ResourceRule(ProblemLevel.WRONG, "NFS does not run on {node}",
                  lambda resource, node: _primary(resource) and _master(resource) and bool(resource.place.exported)
                  and bool(lacking(node))),
-    ResourceRule(Level.WRONG, "the copies of {name} differ",
+    ResourceRule(ProblemLevel.WRONG, "the copies of {name} differ",
                  lambda resource, node: resource.verified is not None and bool(resource.verified.differ)),
-    ResourceRule(Level.NOTE, "the other copy of {name} is not proven to be complete",
+    ResourceRule(ProblemLevel.NOTE, "the other copy of {name} is not proven to be complete",
                  lambda resource, node: resource.unproven is not None and resource.status is Status.COMPLETE),
-    ResourceRule(Level.NOTE, "the copy of {name} on {node} is incomplete",
-                 lambda resource, node: resource.copy.copy is Copy.INCOMPLETE and not _primary(resource)),
-    ResourceRule(Level.NOTE, "{point} on {node} takes files though nothing is mounted",
+    ResourceRule(ProblemLevel.NOTE, "the copy of {name} on {node} is incomplete",
+                 lambda resource, node: resource.copy.copy is CopyState.INCOMPLETE and not _primary(resource)),
+    ResourceRule(ProblemLevel.NOTE, "{point} on {node} takes files though nothing is mounted",
                  lambda resource, node: resource.protected is False),
 )  # fmt: skip
 
 
-def verdict(pair: PairStatus) -> Verdict:
+def verdict(pair: PairStatus) -> PairVerdict:
     """What the pair amounts to."""
     by = {name: _serving(pair, name) for name in pair.names}
     served = {name: None if who is None else len(who) == 1 for name, who in by.items()}
-    return Verdict(_headline(pair, by), served, _troubles(pair))
+    return PairVerdict(_headline(pair, by), served, _troubles(pair))
 
 
 def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
@@ -233,25 +234,25 @@ def _standby(node: NodeStatus) -> str:
     return f"{node.name} {'can' if able else 'cannot'} take over"
 
 
-def _of_the_pair(pair: PairStatus, name: str) -> Iterator[Trouble]:
+def _of_the_pair(pair: PairStatus, name: str) -> Iterator[Problem]:
     """What only both nodes together show: whether one of them, and only one, has the address."""
     states = {node.name: node.resources[name].carp for node in pair.nodes if name in node.resources}
     masters = [node for node, state in states.items() if state is CarpState.MASTER]
     if len(masters) > 1:
-        yield Trouble(Level.WRONG, f"{name_list(masters)} both have the address of {name}")
+        yield Problem(ProblemLevel.WRONG, f"{name_list(masters)} both have the address of {name}")
     elif not masters and len(states) > 1 and None not in states.values():
-        yield Trouble(Level.WRONG, f"neither node has the address of {name}")
+        yield Problem(ProblemLevel.WRONG, f"neither node has the address of {name}")
 
 
-def _troubles(pair: PairStatus) -> tuple[Trouble, ...]:
+def _troubles(pair: PairStatus) -> tuple[Problem, ...]:
     """All that is wrong, the gravest first, nothing twice."""
     found = [trouble for name in pair.names for trouble in _of_the_pair(pair, name)]
     for node in pair.nodes:
         why = ", ".join(plain(str(reason), 80) for reason in node.held.reasons)
-        found += [Trouble(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
+        found += [Problem(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
     for node in pair.nodes:
         for resource in node.resources.values():
             words = {"node": node.name, "name": resource.place.name, "point": resource.place.point}
             fitting = [one for one in RESOURCE_RULES if one.fits(resource, node)]
-            found += [Trouble(one.level, one.says.format(**words)) for one in fitting]
+            found += [Problem(one.level, one.says.format(**words)) for one in fitting]
     return tuple(sorted(dict.fromkeys(found), key=lambda trouble: -trouble.level))

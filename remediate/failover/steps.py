@@ -9,7 +9,7 @@ import enum
 from typing import NamedTuple
 
 
-class Do(enum.Enum):
+class Action(enum.Enum):
     """What a step does; the sentence says what for."""
 
     SILENCE = "drop segments to closed ports until it is over: clients wait instead of being refused, and backing off"
@@ -37,12 +37,13 @@ class Do(enum.Enum):
 
 
 PROMOTES = frozenset({
-    Do.AWAIT_PEER, Do.SETTLE, Do.BECOME_PRIMARY, Do.AWAIT_DEVICE, Do.ATTACH, Do.CHECK, Do.UNPROTECT, Do.MOUNT,
+    Action.AWAIT_PEER, Action.SETTLE, Action.BECOME_PRIMARY, Action.AWAIT_DEVICE, Action.ATTACH, Action.CHECK,
+    Action.UNPROTECT, Action.MOUNT,
 })  # fmt: skip
 """The steps of a promotion up to the mount. Starting what is served is also what ends a demotion beside another
 resource that stays."""
 
-AIDS = frozenset({Do.REJECT_PEER, Do.ADMIT_PEER})
+AIDS = frozenset({Action.REJECT_PEER, Action.ADMIT_PEER})
 """Steps without which everything else goes on, only more slowly or with one copy: none stops where one of them fails,
 and none waits for CARP to be read again."""
 
@@ -51,7 +52,7 @@ class Step(NamedTuple):
     """One step; without a resource it concerns the whole node. `names`: the daemons, services or addresses it is
     about."""
 
-    do: Do
+    do: Action
     resource: str = ""
     names: tuple[str, ...] = ()
 

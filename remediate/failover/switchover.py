@@ -19,21 +19,21 @@ from checks.probes.node import Node
 from remediate.context import Context, Transport
 from remediate.failover import hearing, known_bug, proofs, reach, unproven
 from remediate.failover.carp_demotion import SHUTDOWN
-from remediate.failover.converge import ConvergeRequest, Outcome, Result, converge
+from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, ConvergeResult, converge
 from remediate.failover.devices import ELI
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Leaving
 from remediate.failover.filesystems import mounted_now
-from remediate.failover.handover import End, hand_over, prepare
-from remediate.failover.hearing import Heard
-from remediate.failover.observe import Seen, observe
+from remediate.failover.handover import HandoverEnding, hand_over, prepare
+from remediate.failover.hearing import Responsiveness
+from remediate.failover.observe import Observation, observe
 from remediate.failover.peer import ASK, EVERY
 from remediate.failover.peer_notice import of_peer
 from remediate.failover.record import record
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.hurry import within
 from remediate.state.journal import CRIT, NOTICE, WARNING
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 
 SWITCHOVER = "switchover"
 SERVED = 60.0
@@ -53,7 +53,7 @@ MOST = 240
 """ip_carp.c, CARP_MAXSKEW: advskew and demotion together count for no more."""
 
 
-def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> Outcome:
+def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> ConvergeOutcome:
     """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
     that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
     _prove(context, trigger, watch)
@@ -67,14 +67,14 @@ def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> Outc
     request = ConvergeRequest(trigger, leaving=Leaving.MOVES)
     if line is not None:
         handed = hand_over(context, request, line, moving, SERVED, watch)
-        if handed.end is End.SERVED:
+        if handed.end is HandoverEnding.SERVED:
             return _done(context, trigger, moving, handed.steps, watch)
-        if handed.end is not End.NOT_KNOWN:
+        if handed.end is not HandoverEnding.NOT_KNOWN:
             return _taken_back(context, trigger, handed.said, watch)
     given = converge(
         context, request, watch
     )  # the whole of it without a session, nothing after one that ended too early
-    if given.result is not Result.IN_PLACE:
+    if given.result is not ConvergeResult.IN_PLACE:
         return _taken_back(context, trigger, given.said, watch)
     watch("await-service")
     missing = ""
@@ -103,7 +103,7 @@ def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> Non
         handed = hand_over(
             context, ConvergeRequest(SHUTDOWN, leaving=Leaving.GOES_DOWN), line, moving, AT_SHUTDOWN, watch
         )
-        severity = NOTICE if handed.end is End.SERVED else CRIT
+        severity = NOTICE if handed.end is HandoverEnding.SERVED else CRIT
         context.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
     except (StepFailed, ProbeError) as error:
         result = f"nothing is handed over, the shutdown gives the service away: {error}"
@@ -117,18 +117,22 @@ def _prove(context: Context, trigger: str, watch: Callable[[str], None]) -> None
         proofs.try_to(context, names, trigger)
 
 
-def _active(seen: Seen) -> list[str]:
+def _active(seen: Observation) -> list[str]:
     return [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
 
 
-def _done(context: Context, trigger: str, moving: list[str], steps: int, watch: Callable[[str], None]) -> Outcome:
+def _done(
+    context: Context, trigger: str, moving: list[str], steps: int, watch: Callable[[str], None]
+) -> ConvergeOutcome:
     """The other node serves: what holds this node back now is no switchover any more."""
     left = converge(context, ConvergeRequest(trigger), watch)
     context.journal.entry("switchover", why=trigger, result=f"done: {', '.join(moving)}", severity=NOTICE)
-    return Outcome(Result.IN_PLACE, steps + left.steps, (f"served by the other node: {', '.join(moving)}",))
+    return ConvergeOutcome(
+        ConvergeResult.IN_PLACE, steps + left.steps, (f"served by the other node: {', '.join(moving)}",)
+    )
 
 
-def _ready(context: Context) -> tuple[Seen, list[str], Transport]:
+def _ready(context: Context) -> tuple[Observation, list[str], Transport]:
     """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
     seen = record(context, observe(context))
     moving = _active(seen)
@@ -167,7 +171,7 @@ def _sum(vhid: Vhid, demotion: int) -> int:
     return min(MOST, max(0, vhid.advskew + demotion))
 
 
-def _refuse_slower(context: Context, node: Node, seen: Seen) -> None:
+def _refuse_slower(context: Context, node: Node, seen: Observation) -> None:
     """Raise StepFailed where the other node would not preempt this one although that holds back with all it has: where
     something demotes it as much. Raises ProbeError."""
     demotion = carp.settings(node).demotion
@@ -183,7 +187,7 @@ def _refuse_slower(context: Context, node: Node, seen: Seen) -> None:
             raise StepFailed(f"{node.name} is demoted by {demotion} in CARP: it would not take the address")
 
 
-def _refuse_unready(context: Context, seen: Seen, moving: list[str]) -> Transport:
+def _refuse_unready(context: Context, seen: Observation, moving: list[str]) -> Transport:
     """The way to a node that can take over everything. Raises StepFailed with the reason where there is none."""
     if seen.facts.node.maintenance:
         raise StepFailed(f"refused: this node is under maintenance: {seen.facts.maintenance}")
@@ -209,11 +213,13 @@ def _refuse_unready(context: Context, seen: Seen, moving: list[str]) -> Transpor
             if lacks := damage.written_down(node, name) or damage.by_counters(there):
                 raise StepFailed(f"the copy of {name} on {node.name} is damaged: {lacks}")
             heard = hearing.hastd(context.here, seen.resources[name].remoteaddr)
-            if heard is not Heard.LISTENS:  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
+            if (
+                heard is not Responsiveness.LISTENS
+            ):  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if (doubt := unproven.known(context, name)) is not None:
                 raise StepFailed(f"the copy of {name} on {node.name} is not proven to be complete: {doubt.sentence}")
-            if of_peer(context, seen.resources[name]) is Copy.INCOMPLETE:
+            if of_peer(context, seen.resources[name]) is CopyState.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
             if seen.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
@@ -234,7 +240,7 @@ def _refuse_unwired(context: Context, peer: Transport) -> None:
         raise StepFailed(f"hastwatch on the other node does not answer ({trouble}): nobody would promote it")
 
 
-def _refuse_unknown_layers(context: Context, seen: Seen, moving: list[str]) -> None:
+def _refuse_unknown_layers(context: Context, seen: Observation, moving: list[str]) -> None:
     """Raise StepFailed where what is mounted here is encrypted and the configuration, which is the same on both nodes,
     does not say what the other node would have to open. Raises ProbeError."""
     found = mounted_now(context)
@@ -246,7 +252,7 @@ def _refuse_unknown_layers(context: Context, seen: Seen, moving: list[str]) -> N
                              " the other node could not open it")  # fmt: skip
 
 
-def _came_back(context: Context, seen: Seen, moving: list[str]) -> bool:
+def _came_back(context: Context, seen: Observation, moving: list[str]) -> bool:
     """Whether the other node has given the address away: there is nothing more to wait for."""
     try:
         here = vhids(context.here.node())
@@ -255,7 +261,7 @@ def _came_back(context: Context, seen: Seen, moving: list[str]) -> bool:
     return any(seen.places[name].asks(here).state is CarpState.MASTER for name in moving)
 
 
-def _missing(context: Context, peer: Transport, places: list[Place]) -> str:
+def _missing(context: Context, peer: Transport, places: list[ResourcePlace]) -> str:
     """What the other node still lacks to serve, or nothing."""
     node = peer.node(ASK)
     try:
@@ -278,8 +284,8 @@ def _missing(context: Context, peer: Transport, places: list[Place]) -> str:
     return ""
 
 
-def _taken_back(context: Context, trigger: str, why: tuple[str, ...], watch: Callable[[str], None]) -> Outcome:
+def _taken_back(context: Context, trigger: str, why: tuple[str, ...], watch: Callable[[str], None]) -> ConvergeOutcome:
     """The other node did not take over: what CARP says then is what counts, and this node lets go of its hold first."""
     context.journal.entry("switchover", why=trigger, result=f"failed: {'; '.join(why)}", severity=CRIT)
     after = converge(context, ConvergeRequest(f"{trigger}, taken back"), watch)
-    return Outcome(Result.REFUSED, after.steps, (*why, *after.said))
+    return ConvergeOutcome(ConvergeResult.REFUSED, after.steps, (*why, *after.said))

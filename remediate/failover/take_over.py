@@ -18,16 +18,16 @@ from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import alone, clients, own_node, peer, services, silence
 from remediate.failover.behind import behind
-from remediate.failover.converge import LOCK, NOT_ASKED, ConvergeRequest, Result, Run, converge
+from remediate.failover.converge import LOCK, NOT_ASKED, ConvergeRequest, ConvergeResult, ConvergeRun, converge
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.facts import BASE, SERVING, Peer, Split
 from remediate.failover.guards import Decision, Target, decide
-from remediate.failover.observe import Seen, observe
+from remediate.failover.observe import Observation, observe
 from remediate.failover.plan import Plan, arranged
 from remediate.failover.record import record, unwritable
-from remediate.failover.steps import Do, Step
-from remediate.session import Ended, Line, Message, Reason, Say
+from remediate.failover.steps import Action, Step
+from remediate.session import Channel, Message, MessageKind, RefusalReason, SessionEnded
 from remediate.state import events
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
@@ -51,29 +51,29 @@ SERVES = 2.0
 """Seconds between two looks at CARP while clients are not served yet, though everything was started."""
 
 
-class Refusal(Exception):
+class TakeOverRefused(Exception):
     """This node does not take over; for the other node the reason, for people the words."""
 
-    def __init__(self, reason: Reason, words: str) -> None:
+    def __init__(self, reason: RefusalReason, words: str) -> None:
         super().__init__(words)
         self.reason, self.words = reason, words
 
 
-def take_over(context: Context, line: Line) -> bool:
+def take_over(context: Context, line: Channel) -> bool:
     """Take over what the other node hands to this one; whether clients are served. Raises nothing but StateError."""
     try:
         first = _first(line)
-    except Ended as ended:
+    except SessionEnded as ended:
         _journal(context, "take-over", f"not begun: {ended}")
         return False
     trigger = f"handed over by {first.by}"
     lock = Lock(context.store, LOCK, trigger, context.timing, heeds=HASTD)
     try:
         if not lock.acquire(LOCKS):
-            raise Refusal(Reason.BUSY, "another convergence runs")
-    except (Refusal, StateError) as error:
-        reason = error.reason if isinstance(error, Refusal) else Reason.NOT_KNOWN
-        _tell(context, line, trigger, Message(Say.REFUSED, reason=reason, words=str(error)))
+            raise TakeOverRefused(RefusalReason.BUSY, "another convergence runs")
+    except (TakeOverRefused, StateError) as error:
+        reason = error.reason if isinstance(error, TakeOverRefused) else RefusalReason.NOT_KNOWN
+        _tell(context, line, trigger, Message(MessageKind.REFUSED, reason=reason, words=str(error)))
         return False
     taking = _Taking(context, line, first, trigger)
     try:
@@ -85,10 +85,10 @@ def take_over(context: Context, line: Line) -> bool:
             converge(context, ConvergeRequest(trigger))
 
 
-def _first(line: Line) -> Message:
+def _first(line: Channel) -> Message:
     message = line.hear(ASKED)
-    if message is None or message.say is not Say.PREPARE or not message.resources:
-        raise Ended("the other node has not said what it hands over")
+    if message is None or message.say is not MessageKind.PREPARE or not message.resources:
+        raise SessionEnded("the other node has not said what it hands over")
     return message
 
 
@@ -96,19 +96,19 @@ def _journal(context: Context, trigger: str, result: str) -> None:
     context.journal.entry("take-over", why=trigger, result=result, severity=WARNING)
 
 
-def _tell(context: Context, line: Line, trigger: str, message: Message) -> None:
+def _tell(context: Context, line: Channel, trigger: str, message: Message) -> None:
     """Say that this node does not take over."""
     _journal(context, trigger, message.words)
     try:
         line.say(message)
-    except Ended:
+    except SessionEnded:
         return  # whoever does not hear it finds the end of the session
 
 
 class _Taking:
     """One session, under the lock."""
 
-    def __init__(self, context: Context, line: Line, first: Message, trigger: str) -> None:
+    def __init__(self, context: Context, line: Channel, first: Message, trigger: str) -> None:
         self.context, self.line, self.trigger = context, line, trigger
         self.names = first.resources
         self.giver = first.by
@@ -122,16 +122,16 @@ class _Taking:
 
     def done(self) -> bool:
         """Get ready, wait, serve; whether clients are served."""
-        say = Say.REFUSED
+        say = MessageKind.REFUSED
         try:
             seen, made = self._ready()
-            self.line.say(Message(Say.READY))
-            say = Say.FAILED
+            self.line.say(Message(MessageKind.READY))
+            say = MessageKind.FAILED
             self._await_yours(seen)
             self._serve(seen, made)
-        except Refusal as refusal:
+        except TakeOverRefused as refusal:
             _tell(self.context, self.line, self.trigger, Message(say, reason=refusal.reason, words=str(refusal)[:900]))
-        except Ended as ended:
+        except SessionEnded as ended:
             _journal(self.context, self.trigger, f"not given to this node: {ended}")
         else:
             return True
@@ -139,7 +139,7 @@ class _Taking:
 
     # --- before anything is stopped there ------------------------------------------------------------------------
 
-    def _ready(self) -> tuple[Seen, Plan]:
+    def _ready(self) -> tuple[Observation, Plan]:
         """What there will be when the address has come, and the plan for that. Raises Refusal."""
         try:
             seen = record(self.context, observe(self.context))
@@ -147,19 +147,23 @@ class _Taking:
             seen = self._as_master(seen)
             return self._warm(seen)
         except (ProbeError, StepFailed, StateError) as error:
-            raise Refusal(Reason.NOT_KNOWN, str(error)) from None
+            raise TakeOverRefused(RefusalReason.NOT_KNOWN, str(error)) from None
 
-    def _refuse_no_standby(self, seen: Seen) -> None:
+    def _refuse_no_standby(self, seen: Observation) -> None:
         for name in self.names:
             state, found = seen.facts.resources.get(name), seen.resources.get(name)
             if state is None or found is None:
-                raise Refusal(Reason.NOT_STANDBY, f"{name} is not known here, or hastd does not say what it is")
+                raise TakeOverRefused(
+                    RefusalReason.NOT_STANDBY, f"{name} is not known here, or hastd does not say what it is"
+                )
             if found.role is not Role.SECONDARY or found.status is Status.ABSENT:
-                raise Refusal(Reason.NOT_STANDBY, f"{name} is {found.role.value} here, and no primary is connected")
+                raise TakeOverRefused(
+                    RefusalReason.NOT_STANDBY, f"{name} is {found.role.value} here, and no primary is connected"
+                )
             if state.carp is not CarpState.BACKUP:
-                raise Refusal(Reason.NOT_STANDBY, f"CARP is not BACKUP for {name} here")
+                raise TakeOverRefused(RefusalReason.NOT_STANDBY, f"CARP is not BACKUP for {name} here")
 
-    def _as_master(self, seen: Seen) -> Seen:
+    def _as_master(self, seen: Observation) -> Observation:
         """The same node when the address is here and the other one has released the resource."""
         doubt = seen.facts.unsure or unwritable(self.context)
         states, said = dict(seen.facts.resources), dict(seen.facts.said)
@@ -180,7 +184,7 @@ class _Taking:
             )
         return seen._replace(facts=seen.facts._replace(resources=states, said=said))
 
-    def _decisions(self, seen: Seen) -> dict[str, Decision]:
+    def _decisions(self, seen: Observation) -> dict[str, Decision]:
         """What is decided by the rules of every promotion. Raises Refusal."""
         found = {}
         for name, state in seen.facts.resources.items():
@@ -193,11 +197,11 @@ class _Taking:
                 of_it = said.no_copy or said.stale or said.split or said.unopenable
                 detail = of_it or seen.facts.maintenance or seen.facts.blocked
                 words = f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else "")
-                raise Refusal(Reason.UNFIT, words)
+                raise TakeOverRefused(RefusalReason.UNFIT, words)
             found[name] = decision
         return found
 
-    def _warm(self, seen: Seen) -> tuple[Seen, Plan]:
+    def _warm(self, seen: Observation) -> tuple[Observation, Plan]:
         """Do what can be done before the resources come: what NFS stands on runs, and on a node that serves nothing
         what must not run there does not. Raises Refusal, StepFailed, ProbeError."""
         decisions, node = self._decisions(seen), seen.facts.node
@@ -214,11 +218,11 @@ class _Taking:
         node = node._replace(base=frozenset(BASE))
         seen = seen._replace(facts=seen.facts._replace(node=node))
         made = arranged(node, seen.facts.resources, decisions, self.context.config.failover)
-        return seen, made.without(Do.SILENCE)
+        return seen, made.without(Action.SILENCE)
 
     # --- while the other node gives it away ----------------------------------------------------------------------
 
-    def _await_yours(self, seen: Seen) -> None:
+    def _await_yours(self, seen: Observation) -> None:
         """Raises Ended, Refusal."""
         ends, looked = self.context.timing.now() + GIVEN, self.context.timing.now()
         while self.context.timing.now() < ends:
@@ -229,15 +233,17 @@ class _Taking:
                 if now - max(self.heard_at, looked) >= SILENT:
                     self._refuse_without_giver(seen)
                     looked = self.context.timing.now()
-            elif message.say is Say.YOURS:
+            elif message.say is MessageKind.YOURS:
                 if set(message.resources) != set(self.names):
-                    raise Ended("what is given away is not what was to be handed over")
+                    raise SessionEnded("what is given away is not what was to be handed over")
                 return self._note_clients(message)
-            elif message.say is Say.STEP:
+            elif message.say is MessageKind.STEP:
                 self.heard_at = now
             else:
-                raise Ended(f"{message.say.value} is not expected now")
-        raise Refusal(Reason.NOT_GIVEN, f"the other node has not given the service away within {GIVEN:g} s")
+                raise SessionEnded(f"{message.say.value} is not expected now")
+        raise TakeOverRefused(
+            RefusalReason.NOT_GIVEN, f"the other node has not given the service away within {GIVEN:g} s"
+        )
 
     def _note_clients(self, message: Message) -> None:
         """Who is to be woken. What is not a client, or cannot be recorded, keeps nothing up."""
@@ -247,14 +253,14 @@ class _Taking:
         except (ValueError, StateError) as error:
             _journal(self.context, self.trigger, f"not all clients of the other node are noted: {error}")
 
-    def _refuse_other_request(self, seen: Seen) -> None:
+    def _refuse_other_request(self, seen: Observation) -> None:
         """Raise Refusal where an operator, or a shutdown, wants something else of this node now."""
         try:
-            Executor(self.context, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Do.BECOME_PRIMARY))
+            Executor(self.context, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Action.BECOME_PRIMARY))
         except Superseded as newer:
-            raise Refusal(Reason.SUPERSEDED, str(newer)) from None
+            raise TakeOverRefused(RefusalReason.SUPERSEDED, str(newer)) from None
 
-    def _refuse_without_giver(self, seen: Seen) -> None:
+    def _refuse_without_giver(self, seen: Observation) -> None:
         """A node that has lost power ends no session, nor does a network that is cut. Once the address is here, and
         the other node is known to be gone or to have let go, an ordinary promotion waits for nothing more. Raises
         Refusal."""
@@ -262,9 +268,11 @@ class _Taking:
             return
         found = [peer.look(self.context, seen.places[name]) for name in self.names]
         if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in found):
-            raise Refusal(Reason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}")
+            raise TakeOverRefused(
+                RefusalReason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}"
+            )
 
-    def _is_master(self, seen: Seen) -> bool:
+    def _is_master(self, seen: Observation) -> bool:
         self.looked_at = self.context.timing.now()
         try:
             vhids = own_node.vhids(counted(self.context, self.looks), seen.vhids)
@@ -274,41 +282,43 @@ class _Taking:
 
     # --- on the way of the clients ---------------------------------------------------------------------------------
 
-    def _serve(self, seen: Seen, made: Plan) -> None:
+    def _serve(self, seen: Observation, made: Plan) -> None:
         """Carry out the plan, and say what becomes of it. Raises Refusal."""
         began, self.looks = self.context.timing.now(), []
         if not self.context.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
-            raise Refusal(Reason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
+            raise TakeOverRefused(RefusalReason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
         run = _ToldRun(self.context, ConvergeRequest(self.trigger), _ignored)
-        run.failing = lambda why: self._tell_quietly(Message(Say.FAILED, reason=Reason.STEP, words=why[:900]))
+        run.failing = lambda why: self._tell_quietly(
+            Message(MessageKind.FAILED, reason=RefusalReason.STEP, words=why[:900])
+        )
         run.begins(seen, made)
         executor = Executor(self.context, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
         executor.told = self._tell_step
         stopped = run.carry(executor, made)
         if executor.superseded:
-            raise Refusal(Reason.SUPERSEDED, executor.superseded)
+            raise TakeOverRefused(RefusalReason.SUPERSEDED, executor.superseded)
         if stopped:
-            run.ends(Result.REFUSED, stopped, ALERT)
+            run.ends(ConvergeResult.REFUSED, stopped, ALERT)
             self.stopped_at = run.seq
         if executor.failed:
-            raise Refusal(Reason.STEP, "; ".join(stopped or executor.failed.values()))
+            raise TakeOverRefused(RefusalReason.STEP, "; ".join(stopped or executor.failed.values()))
         seconds, processes = self.context.timing.now() - began, executor.processes + len(self.looks)
-        self._tell_quietly(Message(Say.SERVED, seconds=seconds, processes=processes))
+        self._tell_quietly(Message(MessageKind.SERVED, seconds=seconds, processes=processes))
         self.context.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE,
                                    seconds=seconds, processes=processes)  # fmt: skip
 
-    def _heed(self, seen: Seen, step: Step) -> None:
+    def _heed(self, seen: Observation, step: Step) -> None:
         """CARP is read again before clients get answers, and where a step fails or has to wait; until then a change
         does no harm, as the other node is no primary any more."""
         again, now = step in self.begun, self.context.timing.now()
         self.begun.add(step)
-        if step.do is Do.VERIFY and now - self.looked_at < SERVES:
+        if step.do is Action.VERIFY and now - self.looked_at < SERVES:
             return
-        if (again or step.do is Do.START_SERVING) and not self._is_master(seen):
+        if (again or step.do is Action.START_SERVING) and not self._is_master(seen):
             raise Superseded(f"before {step}: the service address is not here any more")
 
     def _tell_step(self, step: Step, seconds: float, processes: int) -> None:
-        self._tell_quietly(Message(Say.STEP, words=str(step), seconds=seconds, processes=processes))
+        self._tell_quietly(Message(MessageKind.STEP, words=str(step), seconds=seconds, processes=processes))
 
     def _tell_quietly(self, message: Message) -> None:
         """The service is this node's now, whether anybody hears of it or not."""
@@ -316,17 +326,17 @@ class _Taking:
             return
         try:
             self.line.say(message)
-        except Ended:
+        except SessionEnded:
             self.listens = False
 
 
-class _ToldRun(Run):
+class _ToldRun(ConvergeRun):
     """The other node hears of a failure before it is undone: it lowers its share in CARP's demotion, so that it takes
     the address as soon as this node raises its own."""
 
     failing: Callable[[str], None]
 
-    def undo(self, seen: Seen, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def undo(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         """As Run does it."""
         self.failing("; ".join(executor.failed.values()))
         return super().undo(seen, names, executor)

@@ -41,41 +41,41 @@ PAUSE = 0.005
 """Seconds until a full queue is tried again."""
 
 
-class Client(NamedTuple):
+class ClientEndpoint(NamedTuple):
     """The client's end of a connection: a numeric address and a port."""
 
     address: str
     port: int
 
 
-class Sent(NamedTuple):
+class SentSegments(NamedTuple):
     """How many segments were sent, and the first reason why others were not, empty where all were."""
 
     segments: int
     trouble: str
 
 
-def every_privileged_port(address: str) -> Iterator[Client]:
+def every_privileged_port(address: str) -> Iterator[ClientEndpoint]:
     """The connections a client may have, where its ports are not known."""
-    return (Client(address, port) for port in PRIVILEGED)
+    return (ClientEndpoint(address, port) for port in PRIVILEGED)
 
 
-def every(clients: Iterable[Client | str]) -> Iterator[Client]:
+def every(clients: Iterable[ClientEndpoint | str]) -> Iterator[ClientEndpoint]:
     """All connections of these clients: those that are known first, then what those may have of whom only the address
     is known."""
     found = list(clients)
-    yield from (each for each in found if isinstance(each, Client))
+    yield from (each for each in found if isinstance(each, ClientEndpoint))
     for each in found:
         if isinstance(each, str):
             yield from every_privileged_port(each)
 
 
-def in_a_word(client: Client) -> str:
+def in_a_word(client: ClientEndpoint) -> str:
     """A client's end of a connection as `hastwatch tickle` takes it."""
     return f"[{client.address}]:{client.port}" if ":" in client.address else f"{client.address}:{client.port}"
 
 
-def segment(service: str, client: Client, port: int = NFS_PORT) -> bytes:
+def segment(service: str, client: ClientEndpoint, port: int = NFS_PORT) -> bytes:
     """The TCP segment of a tickle: an ACK with sequence and acknowledgement number 0. Raises ValueError where an
     address is none, or the two are of different families."""
     source, destination = ipaddress.ip_address(service), ipaddress.ip_address(client.address.partition("%")[0])
@@ -103,15 +103,19 @@ def _checksum(octets: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def wake_all(service: str, woken: Iterable[Client | str], timing: Timing, seconds: float) -> Sent:
+def wake_all(service: str, woken: Iterable[ClientEndpoint | str], timing: Timing, seconds: float) -> SentSegments:
     """Send tickles to clients of whom perhaps only the address is known. Raises nothing: what went wrong is said."""
     try:
         return wake(service, every(woken), timing, seconds)
     except (OSError, ValueError) as error:
-        return Sent(0, f"{service}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
+        return SentSegments(
+            0, f"{service}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
+        )
 
 
-def wake(service: str, clients: Iterable[Client], timing: Timing, seconds: float, port: int = NFS_PORT) -> Sent:
+def wake(
+    service: str, clients: Iterable[ClientEndpoint], timing: Timing, seconds: float, port: int = NFS_PORT
+) -> SentSegments:
     """Send a tickle from the service address to every client, within so many seconds. What cannot be sent to one client
     keeps nothing from the others. Raises OSError where there is no raw socket to be had, or the address is not this
     node's; ValueError where `service` is not an address."""
@@ -124,17 +128,17 @@ def wake(service: str, clients: Iterable[Client], timing: Timing, seconds: float
         raw.setblocking(False)
         for client in clients:
             if timing.now() >= ends:
-                return Sent(count, trouble or f"not all were sent within {seconds:g} s")
+                return SentSegments(count, trouble or f"not all were sent within {seconds:g} s")
             try:
                 _send(raw, segment(service, client, port), client, timing, ends)
                 count += 1
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 trouble = trouble or f"{client.address}: {why}"
-    return Sent(count, trouble)
+    return SentSegments(count, trouble)
 
 
-def _send(raw: socket.socket, octets: bytes, client: Client, timing: Timing, ends: float) -> None:
+def _send(raw: socket.socket, octets: bytes, client: ClientEndpoint, timing: Timing, ends: float) -> None:
     """Raises OSError."""
     while True:
         try:

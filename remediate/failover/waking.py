@@ -20,13 +20,13 @@ from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.failover import clients, tickle
 from remediate.failover.hearing import NC
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.reach import HASTWATCH
-from remediate.failover.resource import Place, addresses
-from remediate.failover.tickle import NFS_PORT, Sent
+from remediate.failover.resource import ResourcePlace, addresses
+from remediate.failover.tickle import NFS_PORT, SentSegments
 from remediate.state import clients as remembered
-from remediate.state.clients import Client, Clients
-from remediate.state.journal import INFO, WARNING, Level
+from remediate.state.clients import Clients, KnownClient
+from remediate.state.journal import INFO, WARNING, JournalLevel
 from remediate.state.store import StateError
 
 LISTENS, LOOK_AGAIN, CONNECTS = 10.0, 0.02, 0.2
@@ -41,7 +41,7 @@ TOGETHER = 200
 """Clients in one command line, where the node is reached through a prefix."""
 
 
-def wake(context: Context, place: Place, vhids: tuple[Vhid, ...]) -> str:
+def wake(context: Context, place: ResourcePlace, vhids: tuple[Vhid, ...]) -> str:
     """Wake them; how many segments were sent to whom, for the journal. Raises nothing: who is not woken waits as long
     as he would without it."""
     services = addresses(place, vhids)
@@ -71,7 +71,7 @@ def expect_all(context: Context) -> None:
     expect(context, tuple(each for each in remembered.read(context.store) if now - each.at <= LATELY))
 
 
-def again(context: Context, seen: Seen, looked: Clients | None) -> None:
+def again(context: Context, seen: Observation, looked: Clients | None) -> None:
     """At a periodic look, which has shown who is connected here, if it has: tickle those who are awaited still. Raises
     nothing."""
     if looked is None:
@@ -94,25 +94,25 @@ def again(context: Context, seen: Seen, looked: Clients | None) -> None:
         _journal(context, f"{count} segments to {len(away)} clients that have not come back yet", INFO)
 
 
-def _journal(context: Context, result: str, severity: Level) -> None:
+def _journal(context: Context, result: str, severity: JournalLevel) -> None:
     context.journal.entry("clients", why=clients.WHY, result=result, severity=severity)
 
 
-def connections(client: Client) -> list[tickle.Client | str]:
+def connections(client: KnownClient) -> list[tickle.ClientEndpoint | str]:
     """The connections that are known."""
-    return [tickle.Client(client.address, port) for port in client.ports]
+    return [tickle.ClientEndpoint(client.address, port) for port in client.ports]
 
 
-def every_port(client: Client) -> list[tickle.Client | str]:
+def every_port(client: KnownClient) -> list[tickle.ClientEndpoint | str]:
     """The client as one whose ports are not known, and those that are known and no privileged ones."""
-    return [client.address, *(tickle.Client(client.address, port) for port in client.ports if port > 1023)]
+    return [client.address, *(tickle.ClientEndpoint(client.address, port) for port in client.ports if port > 1023)]
 
 
-def _of(services: Iterable[str], found: Clients) -> list[Client]:
+def _of(services: Iterable[str], found: Clients) -> list[KnownClient]:
     return [each for each in found if each.service in services]
 
 
-def _in_the_file(context: Context, place: Place) -> Clients:
+def _in_the_file(context: Context, place: ResourcePlace) -> Clients:
     try:
         return remembered.merged(clients.kept(context, place), context.timing.wall())
     except ProbeError:
@@ -120,8 +120,11 @@ def _in_the_file(context: Context, place: Place) -> Clients:
 
 
 def _sent(
-    context: Context, services: Iterable[str], known: list[Client], ends: Callable[[Client], list[tickle.Client | str]]
-) -> Sent:
+    context: Context,
+    services: Iterable[str],
+    known: list[KnownClient],
+    ends: Callable[[KnownClient], list[tickle.ClientEndpoint | str]],
+) -> SentSegments:
     """A round over all service addresses."""
     count, trouble = 0, ""
     for service in services:
@@ -140,7 +143,7 @@ def _sent(
                 _through(context, service, woken) if there else tickle.wake_all(service, woken, context.timing, SENDS)
             )
         count, trouble = count + sent.segments, trouble or sent.trouble
-    return Sent(count, trouble)
+    return SentSegments(count, trouble)
 
 
 def _listens(context: Context, service: str) -> bool:
@@ -159,7 +162,7 @@ def _listens(context: Context, service: str) -> bool:
     return True
 
 
-def _through(context: Context, service: str, woken: list[tickle.Client | str]) -> Sent:
+def _through(context: Context, service: str, woken: list[tickle.ClientEndpoint | str]) -> SentSegments:
     """By `hastwatch tickle` on the node."""
     count, trouble = 0, ""
     for begin in range(0, len(woken), TOGETHER):
@@ -167,7 +170,7 @@ def _through(context: Context, service: str, woken: list[tickle.Client | str]) -
         try:
             done = context.here.act((HASTWATCH, "tickle", service, *words), SENDS + 2)
         except ProbeError as error:
-            return Sent(count, str(error))
+            return SentSegments(count, str(error))
         said = re.match(r"(?a)\d+", done.stdout)
         count, trouble = count + (int(said[0]) if said else 0), trouble or (done.words if done.status else "")
-    return Sent(count, trouble)
+    return SentSegments(count, trouble)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from remediate.monitoring.result import CheckResult
 
 
-class Fate(enum.Enum):
+class Disposition(enum.Enum):
     """What is done with the result next."""
 
     TAKEN = "taken"
@@ -21,11 +21,11 @@ class Fate(enum.Enum):
     """Nothing will be taken until an operator mends something: it stays, and nothing else is tried now."""
 
 
-class Answer(NamedTuple):
+class ReceiverAnswer(NamedTuple):
     """A result's fate. `everyone`: the next result would fare the same. `perhaps_arrived`: it was sent, and the answer
     did not come."""
 
-    fate: Fate
+    fate: Disposition
     says: str
     everyone: bool = False
     perhaps_arrived: bool = False
@@ -38,7 +38,7 @@ class Receiver(Protocol):
     def name(self) -> str:
         """What to call it in a sentence."""
 
-    def send(self, result: CheckResult) -> Answer:
+    def send(self, result: CheckResult) -> ReceiverAnswer:
         """Send it once."""
 
     def already_has(self, result: CheckResult) -> bool:

@@ -19,7 +19,7 @@ from remediate.state.store import without_waiting
 LARGEST = 1 << 14
 
 
-class Credentials(NamedTuple):
+class ApiCredentials(NamedTuple):
     """What the file says."""
 
     user: str = ""
@@ -30,7 +30,7 @@ class Credentials(NamedTuple):
         return f"Credentials(user={self.user!r})"
 
 
-def read(path: str) -> Credentials:
+def read(path: str) -> ApiCredentials:
     """The credentials at `path`. Raises ConfigError, also for a file that is not this user's alone."""
     try:
         with open(path, "rb", opener=without_waiting) as file:
@@ -45,11 +45,11 @@ def read(path: str) -> Credentials:
     except ValueError:
         raise ConfigError(f"{path}: no TOML") from None  # without its words: they could quote the secret
     for key, value in values.items():
-        if key not in Credentials._fields:
-            raise ConfigError(f"{path}: there is no key but {', '.join(Credentials._fields)}")
+        if key not in ApiCredentials._fields:
+            raise ConfigError(f"{path}: there is no key but {', '.join(ApiCredentials._fields)}")
         if not isinstance(value, str) or not value or not value.isprintable():
             raise ConfigError(f"{path}: `{key}` must be text")
-    return Credentials(**values)
+    return ApiCredentials(**values)
 
 
 def _refuse_open(status: os.stat_result, path: str) -> None:

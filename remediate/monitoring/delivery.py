@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from checks.plugin.text import say_count
-from remediate.monitoring.answer import Answer, Fate, Receiver
+from remediate.monitoring.answer import Disposition, Receiver, ReceiverAnswer
 from remediate.monitoring.result import CheckResult
 from remediate.monitoring.spool import Spool, SpoolError, whose
 from remediate.state.store import StateError
@@ -31,11 +31,11 @@ LONGEST = 60.0
 """Seconds of one delivery, whatever a server does."""
 
 
-class Delivered(NamedTuple):
+class DeliveryReport(NamedTuple):
     """What became of the results: those of this call by `fates` (in their order, TAKEN, REFUSED, or waiting), how many
     results were taken in all, how many wait, and what an operator should know."""
 
-    fates: tuple[Fate, ...]
+    fates: tuple[Disposition, ...]
     taken: int
     waiting: int
     says: tuple[str, ...]
@@ -55,7 +55,7 @@ class _Run:
         self.own = own
         self.taken = 0
         self.says: list[str] = []
-        self.fates: dict[str, Fate] = {}
+        self.fates: dict[str, Disposition] = {}
         self._not_asked_again: set[str] = set()
 
     def empty(self) -> None:
@@ -71,41 +71,41 @@ class _Run:
                 if whose(name) in blocked:
                     continue
                 answer = self._one(name)
-                if answer.fate in (Fate.LATER, Fate.LOCKED):
+                if answer.fate in (Disposition.LATER, Disposition.LOCKED):
                     blocked.add(whose(name))
                     self._say(f"{self.receiver.name}: {answer.says}")
                     if answer.everyone:
                         return
 
-    def _one(self, name: str) -> Answer:
+    def _one(self, name: str) -> ReceiverAnswer:
         """One result of the spool, and what follows for its file."""
         result = self.spool.read(name)
         if result is None:
             self.spool.set_aside(name)
             self._say(f"not sent, because it cannot be read: {name} is set aside")
-            return Answer(Fate.REFUSED, "")
+            return ReceiverAnswer(Disposition.REFUSED, "")
         if result.is_over(self.timing.wall()):
             self._say(f"not sent, because its time (ttl {result.ttl:g} s) is over: a result of {result.whose}")
             self.spool.remove(name)
-            return self._noted(name, Answer(Fate.REFUSED, ""))
+            return self._noted(name, ReceiverAnswer(Disposition.REFUSED, ""))
         answer = self._fate(name, result)
-        if answer.fate is Fate.TAKEN:
+        if answer.fate is Disposition.TAKEN:
             self.taken += 1
             self.spool.remove(name)
-        if answer.fate is Fate.REFUSED:
+        if answer.fate is Disposition.REFUSED:
             self.spool.set_aside(name)
             self._say(f"{self.receiver.name}: {answer.says}: the result of {result.whose} is set aside")
         return self._noted(name, answer)
 
-    def _fate(self, name: str, result: CheckResult) -> Answer:
+    def _fate(self, name: str, result: CheckResult) -> ReceiverAnswer:
         """What was there before this call may have been sent by it that put it there."""
         if name not in self.own and whose(name) not in self._not_asked_again:
             if self.receiver.already_has(result):
-                return Answer(Fate.TAKEN, "it arrived earlier, or a newer one did")
+                return ReceiverAnswer(Disposition.TAKEN, "it arrived earlier, or a newer one did")
             self._not_asked_again.add(whose(name))
         return sent(self.receiver, result, self.timing)
 
-    def _noted(self, name: str, answer: Answer) -> Answer:
+    def _noted(self, name: str, answer: ReceiverAnswer) -> ReceiverAnswer:
         self.fates[name] = answer.fate
         return answer
 
@@ -114,23 +114,23 @@ class _Run:
             self.says.append(sentence)
 
 
-def sent(receiver: Receiver, result: CheckResult, timing: Timing) -> Answer:
+def sent(receiver: Receiver, result: CheckResult, timing: Timing) -> ReceiverAnswer:
     """Send one result, a few times where that may help."""
     ends = timing.now() + ATTEMPTS_END
     answer = receiver.send(result)
     for wait in BACK_OFF:
-        if answer.fate is not Fate.LATER or timing.now() + wait > ends:
+        if answer.fate is not Disposition.LATER or timing.now() + wait > ends:
             break
         timing.sleep(wait)
         if answer.perhaps_arrived and receiver.already_has(result):
-            return Answer(Fate.TAKEN, "it had arrived")
+            return ReceiverAnswer(Disposition.TAKEN, "it had arrived")
         answer = receiver.send(result)
     return answer
 
 
 def deliver(
     spool: Spool, receiver: Receiver, timing: Timing, results: list[CheckResult], longest: float = LONGEST
-) -> Delivered:
+) -> DeliveryReport:
     """Put results into the spool and empty it, in `longest` seconds at most. Raises nothing: what could not be kept was
     tried to be sent at once."""
     own, loose, says = [], [], []
@@ -142,16 +142,16 @@ def deliver(
             says.append(str(error))
     run = _Run(spool, receiver, timing, own)
     run.says += dict.fromkeys(says)
-    fates: list[Fate] = []
+    fates: list[Disposition] = []
     try:
         with _at_most(longest):
             _empty(run)
             fates += [_loose(run, result) for result in loose]
     except _TimeIsOver:
         run.says.append(f"{receiver.name} was too slow: given up after {longest:g} s")
-    fates += [Fate.LATER] * (len(loose) - len(fates))
-    kept = all(fate is Fate.TAKEN for fate in fates)
-    return Delivered(tuple(_own_fate(run, name) for name in own) + tuple(fates), run.taken, _waiting(spool),
+    fates += [Disposition.LATER] * (len(loose) - len(fates))
+    kept = all(fate is Disposition.TAKEN for fate in fates)
+    return DeliveryReport(tuple(_own_fate(run, name) for name in own) + tuple(fates), run.taken, _waiting(spool),
                      tuple(run.says), kept)  # fmt: skip
 
 
@@ -168,26 +168,26 @@ def _empty(run: _Run) -> None:
         run.says.append(str(error))
 
 
-def _loose(run: _Run, result: CheckResult) -> Fate:
+def _loose(run: _Run, result: CheckResult) -> Disposition:
     """A result that is nowhere but in this process."""
     answer = sent(run.receiver, result, run.timing)
-    if answer.fate is Fate.TAKEN:
+    if answer.fate is Disposition.TAKEN:
         run.taken += 1
     else:
         run.says.append(f"{run.receiver.name}: {answer.says}")
     return answer.fate
 
 
-def _own_fate(run: _Run, name: str) -> Fate:
+def _own_fate(run: _Run, name: str) -> Disposition:
     """What this process did not send itself another one did, unless it still waits."""
     if name in run.fates:
         return run.fates[name]
     if run.spool.was_set_aside(name):
-        return Fate.REFUSED
+        return Disposition.REFUSED
     try:
-        return Fate.LATER if name in run.spool.names() else Fate.TAKEN
+        return Disposition.LATER if name in run.spool.names() else Disposition.TAKEN
     except SpoolError:
-        return Fate.LATER
+        return Disposition.LATER
 
 
 def _waiting(spool: Spool) -> int:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from remediate.monitoring import credentials
-from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.result import CheckResult
-from remediate.monitoring.submission import Icinga as Settings
-from remediate.monitoring.web import SHOWN, Reply, Web
+from remediate.monitoring.submission import IcingaSettings as Settings
+from remediate.monitoring.web import SHOWN, HttpReply, Web
 
 JSON = "application/json"
 SAME = 0.0005
@@ -27,15 +27,15 @@ NO_SUCH_PATH = "requested path"
 """What Icinga says of an address that is not its API's; another web server does not answer with JSON."""
 NOT_FOUND = "no service {whose}, or the user {user} may not submit (actions/process-check-result)"
 MEANINGS = (
-    (200, Fate.TAKEN, False, "taken"),
-    (400, Fate.REFUSED, False, "it does not understand the result: {words}"),
-    (401, Fate.LOCKED, True, "user or password is wrong (`[icinga] credentials`)"),
-    (403, Fate.LOCKED, True, "the user {user} may not submit (actions/process-check-result)"),
-    (404, Fate.REFUSED, False, NOT_FOUND),
-    (409, Fate.TAKEN, False, "it has a newer result of {whose} already"),
-    (429, Fate.LATER, True, "it is asked too often"),
-    (500, Fate.LATER, False, "{words}"),
-    (503, Fate.LATER, True, "it is not ready: {words}"),
+    (200, Disposition.TAKEN, False, "taken"),
+    (400, Disposition.REFUSED, False, "it does not understand the result: {words}"),
+    (401, Disposition.LOCKED, True, "user or password is wrong (`[icinga] credentials`)"),
+    (403, Disposition.LOCKED, True, "the user {user} may not submit (actions/process-check-result)"),
+    (404, Disposition.REFUSED, False, NOT_FOUND),
+    (409, Disposition.TAKEN, False, "it has a newer result of {whose} already"),
+    (429, Disposition.LATER, True, "it is asked too often"),
+    (500, Disposition.LATER, False, "{words}"),
+    (503, Disposition.LATER, True, "it is not ready: {words}"),
 )
 """What a status of HTTP means: the fate of the result, whether the next one would fare the same, and the words."""
 
@@ -53,7 +53,7 @@ class Icinga:
         self.user = login.user
         self._web = Web(settings.url, settings.ca, (login.user, login.password))
 
-    def send(self, result: CheckResult) -> Answer:
+    def send(self, result: CheckResult) -> ReceiverAnswer:
         """Submit it once (actions/process-check-result)."""
         text = f"{result.output}\n{result.long_output}" if result.long_output else result.output
         reply = self.post(
@@ -70,12 +70,12 @@ class Icinga:
                 **({"ttl": result.ttl} if result.ttl else {}),
             },
         )
-        return reply if isinstance(reply, Answer) else meaning(reply, result.whose, self.user)
+        return reply if isinstance(reply, ReceiverAnswer) else meaning(reply, result.whose, self.user)
 
     def already_has(self, result: CheckResult) -> bool:
         """Whether the service's last result is this one, or one of a later check."""
         found = self._web.get(f"/v1/objects/services/{quote(result.whose, safe='')}", {"attrs": "last_check_result"})
-        if isinstance(found, Answer) or found.status != 200:
+        if isinstance(found, ReceiverAnswer) or found.status != 200:
             return False
         try:
             last = found.values["results"][0]["attrs"]["last_check_result"]  # type: ignore[index]  # checked by except
@@ -85,24 +85,26 @@ class Icinga:
             return False  # it has none yet
         return same or started > result.started + SAME
 
-    def post(self, action: str, body: Mapping[str, object]) -> Reply | Answer:
+    def post(self, action: str, body: Mapping[str, object]) -> HttpReply | ReceiverAnswer:
         """POST to an action; what came back, or the fate where nothing did."""
         return self._web.post(f"/v1/actions/{action}", json.dumps(dict(body)).encode(), JSON)
 
 
-def meaning(reply: Reply, whose: str, user: str) -> Answer:
+def meaning(reply: HttpReply, whose: str, user: str) -> ReceiverAnswer:
     """The fate that an answer of the API means, by `MEANINGS`; what it doesn't have needs an operator to look at."""
     status, words = reply.status, plain(_words(reply), SHOWN)
     foreign = (status in (200, 404) and not reply.values) or (status == 404 and NO_SUCH_PATH in words)
     for known, fate, everyone, says in MEANINGS:
         if status == known and not foreign:
-            return Answer(fate, says.format(words=words, whose=whose, user=user), everyone)
+            return ReceiverAnswer(fate, says.format(words=words, whose=whose, user=user), everyone)
     if 500 <= status <= 599:
-        return Answer(Fate.LATER, f"HTTP {status}: {words}", everyone=True)
-    return Answer(Fate.LOCKED, f"HTTP {status}, which is not Icinga's: {words}: is `url` that of its API?", True)
+        return ReceiverAnswer(Disposition.LATER, f"HTTP {status}: {words}", everyone=True)
+    return ReceiverAnswer(
+        Disposition.LOCKED, f"HTTP {status}, which is not Icinga's: {words}: is `url` that of its API?", True
+    )
 
 
-def _words(reply: Reply) -> str:
+def _words(reply: HttpReply) -> str:
     """Its own sentence: `status`, at the top or in the first of the results."""
     values = reply.values
     results = values.get("results")

@@ -11,13 +11,13 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
-from remediate.monitoring.answer import Answer
+from remediate.monitoring.answer import ReceiverAnswer
 from remediate.monitoring.submission import TOLD
 from remediate.state.journal import WARNING
 
 if TYPE_CHECKING:
     from remediate.monitoring.icinga import Icinga
-    from remediate.monitoring.result import Names
+    from remediate.monitoring.result import ObjectNames
 
 CHECKS = {
     Remedy.DEVD: "check_devd",
@@ -67,7 +67,7 @@ def tell(context: Context, remedy: Remedy, sentence: str, helped: bool | None) -
     return f"sent to Icinga: {', '.join(told)}" if told else ""
 
 
-def _told(icinga: Icinga, action: str, names: Names, body: dict[str, object]) -> tuple[str, str]:
+def _told(icinga: Icinga, action: str, names: ObjectNames, body: dict[str, object]) -> tuple[str, str]:
     """Where an action was taken, and the trouble; both are empty where Icinga had no use for it: a service that is well
     can't be acknowledged (409)."""
     from remediate.monitoring.icinga import meaning
@@ -77,7 +77,7 @@ def _told(icinga: Icinga, action: str, names: Names, body: dict[str, object]) ->
     for place, object_ in ((service, {"type": "Service", "service": service}),
                            (names.host, {"type": "Host", "host": names.host})):  # fmt: skip
         reply = icinga.post(action, {**object_, **body})
-        if isinstance(reply, Answer):
+        if isinstance(reply, ReceiverAnswer):
             return "", reply.says
         if reply.status == 200:
             return place, ""

@@ -11,10 +11,10 @@ import select
 import stat
 import time
 
-from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.nagios_text import nagios_text
 from remediate.monitoring.result import CheckResult
-from remediate.monitoring.submission import Nagios as Settings
+from remediate.monitoring.submission import NagiosSettings as Settings
 
 LONGEST_LINE = 4096
 """Bytes, the end of line included: Linux's PIPE_BUF, up to which lines of several writers don't mix."""
@@ -29,21 +29,23 @@ class NagiosPipe:
         self.name = settings.pipe
         self._torn = False
 
-    def send(self, result: CheckResult) -> Answer:
+    def send(self, result: CheckResult) -> ReceiverAnswer:
         """Write it as one line, without waiting for a reader that is not there."""
         try:
             pipe = os.open(self.name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         except OSError as error:
             if error.errno == errno.ENXIO:
-                return Answer(Fate.LATER, f"nobody reads {self.name}: Nagios does not run", everyone=True)
-            fate = Fate.LATER if error.errno == errno.ENOENT else Fate.LOCKED
-            return Answer(fate, f"{self.name}: {error.strerror}", everyone=True)
+                return ReceiverAnswer(
+                    Disposition.LATER, f"nobody reads {self.name}: Nagios does not run", everyone=True
+                )
+            fate = Disposition.LATER if error.errno == errno.ENOENT else Disposition.LOCKED
+            return ReceiverAnswer(fate, f"{self.name}: {error.strerror}", everyone=True)
         try:
             if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
-                return Answer(Fate.LOCKED, f"{self.name} is not a pipe", everyone=True)
+                return ReceiverAnswer(Disposition.LOCKED, f"{self.name} is not a pipe", everyone=True)
             return self._written(pipe, line(result))
         except OSError as error:
-            return Answer(Fate.LATER, f"{self.name}: {error.strerror}", everyone=True)
+            return ReceiverAnswer(Disposition.LATER, f"{self.name}: {error.strerror}", everyone=True)
         finally:
             os.close(pipe)
 
@@ -51,7 +53,7 @@ class NagiosPipe:
         """It can't be asked."""
         return False
 
-    def _written(self, pipe: int, text: bytes) -> Answer:
+    def _written(self, pipe: int, text: bytes) -> ReceiverAnswer:
         """Where PIPE_BUF is smaller than the line (512 bytes on FreeBSD) it may go in pieces; a piece that stays alone
         is ended by the next attempt."""
         rest = b"\n" + text if self._torn else text
@@ -60,13 +62,13 @@ class NagiosPipe:
             left = ends - time.monotonic()
             if left <= 0 or not select.select([], [pipe], [], left)[1]:
                 self._torn = self._torn or len(rest) != whole
-                return Answer(Fate.LATER, f"{self.name} is full: Nagios does not read it", everyone=True)
+                return ReceiverAnswer(Disposition.LATER, f"{self.name} is full: Nagios does not read it", everyone=True)
             try:
                 rest = rest[os.write(pipe, rest) :]
             except BlockingIOError:
                 continue
         self._torn = False
-        return Answer(Fate.TAKEN, "written")
+        return ReceiverAnswer(Disposition.TAKEN, "written")
 
 
 def line(result: CheckResult) -> bytes:

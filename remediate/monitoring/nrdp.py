@@ -13,21 +13,33 @@ from urllib.parse import urlencode
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from remediate.monitoring import credentials
-from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.nagios_text import nagios_text
 from remediate.monitoring.result import CheckResult
-from remediate.monitoring.submission import Nrdp as Settings
-from remediate.monitoring.web import SHOWN, Reply, Web
+from remediate.monitoring.submission import NrdpSettings as Settings
+from remediate.monitoring.web import SHOWN, HttpReply, Web
 
 FORM = "application/x-www-form-urlencoded"
 REFUSALS = (
-    (("BAD TOKEN", "NO TOKEN", "NO TOKENS", "DENIED TOKEN"), Fate.LOCKED, "the token is wrong (`[nrdp] credentials`)"),
-    (("BAD_USER", "NOT AUTHENTICATED"), Fate.LOCKED, "it wants a user that it knows: NRDP's `require_basic_auth`"),
-    (("HTTPS REQUIRED", "NOT ENABLED", "COMMANDS DISABLED", "NO COMMAND"), Fate.LOCKED, "its set-up does not allow it"),
-    (("BAD JSON", "BAD XML", "NO DATA"), Fate.REFUSED, "it does not understand the result"),
+    (
+        ("BAD TOKEN", "NO TOKEN", "NO TOKENS", "DENIED TOKEN"),
+        Disposition.LOCKED,
+        "the token is wrong (`[nrdp] credentials`)",
+    ),
+    (
+        ("BAD_USER", "NOT AUTHENTICATED"),
+        Disposition.LOCKED,
+        "it wants a user that it knows: NRDP's `require_basic_auth`",
+    ),
+    (
+        ("HTTPS REQUIRED", "NOT ENABLED", "COMMANDS DISABLED", "NO COMMAND"),
+        Disposition.LOCKED,
+        "its set-up does not allow it",
+    ),
+    (("BAD JSON", "BAD XML", "NO DATA"), Disposition.REFUSED, "it does not understand the result"),
     (
         ("NO CHECK RESULTS DIR", "BAD CHECK RESULTS DIR", "WRITE ERROR", "CANNOT OPEN TEMP FILE"),
-        Fate.LATER,
+        Disposition.LATER,
         "it cannot hand results to Nagios",
     ),
 )
@@ -46,7 +58,7 @@ class Nrdp:
         self.name = settings.url
         self._web = Web(settings.url, settings.ca)
 
-    def send(self, result: CheckResult) -> Answer:
+    def send(self, result: CheckResult) -> ReceiverAnswer:
         """Submit it once."""
         values = {
             "checkresult": {"type": "service", "checktype": "1"},
@@ -57,25 +69,26 @@ class Nrdp:
         }
         form = {"token": self._token, "cmd": "submitcheck", "JSONDATA": json.dumps({"checkresults": [values]})}
         reply = self._web.post("/", urlencode(form).encode(), FORM)
-        return reply if isinstance(reply, Answer) else meaning(reply)
+        return reply if isinstance(reply, ReceiverAnswer) else meaning(reply)
 
     def already_has(self, result: CheckResult) -> bool:
         """It can't be asked."""
         return False
 
 
-def meaning(reply: Reply) -> Answer:
+def meaning(reply: HttpReply) -> ReceiverAnswer:
     """The fate that an answer of NRDP means."""
     if 500 <= reply.status <= 599:
-        return Answer(Fate.LATER, f"HTTP {reply.status}: {reply.words}", everyone=True)
+        return ReceiverAnswer(Disposition.LATER, f"HTTP {reply.status}: {reply.words}", everyone=True)
     said = reply.values.get("result")
     if reply.status != 200 or not isinstance(said, dict):
-        return Answer(Fate.LOCKED, f"HTTP {reply.status}, which is not NRDP's: {reply.words}: is `url` that of NRDP 2?",
+        return ReceiverAnswer(Disposition.LOCKED,
+            f"HTTP {reply.status}, which is not NRDP's: {reply.words}: is `url` that of NRDP 2?",
                       everyone=True)  # fmt: skip
     if str(said.get("status")) == "0":
-        return Answer(Fate.TAKEN, "taken")
+        return ReceiverAnswer(Disposition.TAKEN, "taken")
     word = str(said.get("message", "")).strip()
     for words, fate, says in REFUSALS:
         if word.upper() in words:
-            return Answer(fate, f"{says}: {word}", everyone=fate is not Fate.REFUSED)
-    return Answer(Fate.LOCKED, f"it refuses: {plain(word, SHOWN) or reply.words}", everyone=True)
+            return ReceiverAnswer(fate, f"{says}: {word}", everyone=fate is not Disposition.REFUSED)
+    return ReceiverAnswer(Disposition.LOCKED, f"it refuses: {plain(word, SHOWN) or reply.words}", everyone=True)

@@ -18,7 +18,7 @@ from remediate.detached import detach
 from remediate.state.journal import ERR, WARNING
 
 if TYPE_CHECKING:
-    from remediate.monitoring.delivery import Delivered
+    from remediate.monitoring.delivery import DeliveryReport
     from remediate.monitoring.destination import Destination
     from remediate.monitoring.result import CheckResult
     from remediate.monitoring.spool import Spool
@@ -33,10 +33,10 @@ CHECK_TIME = 30.0
 T = TypeVar("T")
 
 
-class Pushed(NamedTuple):
+class PushResult(NamedTuple):
     """What became of a push; None where another one that has not looked yet stands for it."""
 
-    delivered: Delivered | None
+    delivered: DeliveryReport | None
 
 
 def with_pushes(context: Context, why: str, call: Callable[[], T]) -> T:
@@ -94,7 +94,7 @@ def push_and_tell(context: Context, why: str) -> None:
         context.journal.entry("push", why=why, result="; ".join(says), severity=WARNING)
 
 
-def push(context: Context) -> Pushed:
+def push(context: Context) -> PushResult:
     """Run the checks of `[submit] on_event`, all at once, and submit what they say. Raises ConfigError."""
     from checks.plugin.config import ConfigError
     from remediate.monitoring.destination import destination
@@ -105,8 +105,8 @@ def push(context: Context) -> Pushed:
     where = destination(said.submit.to, said, context.timing)
     with ExitStack() as held:
         if not _in_turn(held, where.spool):
-            return Pushed(None)
-        return Pushed(_looked(context, where, said.submit.on_event, said.submit.ttl))
+            return PushResult(None)
+        return PushResult(_looked(context, where, said.submit.on_event, said.submit.ttl))
 
 
 def _in_turn(held: ExitStack, spool: Spool) -> bool:
@@ -124,7 +124,7 @@ def _in_turn(held: ExitStack, spool: Spool) -> bool:
     return True
 
 
-def _looked(context: Context, where: Destination, lines: tuple[str, ...], ttl: float) -> Delivered:
+def _looked(context: Context, where: Destination, lines: tuple[str, ...], ttl: float) -> DeliveryReport:
     from remediate.monitoring.delivery import deliver
     from remediate.monitoring.result import check, named
 

@@ -68,21 +68,21 @@ class CheckResult(NamedTuple):
         return self.ttl > 0 and now > self.ended + self.ttl
 
 
-class Names(NamedTuple):
+class ObjectNames(NamedTuple):
     """Whose result it is, where it goes to."""
 
     host: str
     service: str
 
 
-def named(argv: tuple[str, ...], host: str, services: Mapping[str, str]) -> Names:
+def named(argv: tuple[str, ...], host: str, services: Mapping[str, str]) -> ObjectNames:
     """Host and service of a check, as a table of the configuration says: by its command line, its name, or its name
     itself; the host is this node where none is given."""
     name = os.path.basename(argv[0])
-    return Names(host or this_machine(), services.get(" ".join(argv), services.get(name, name)))
+    return ObjectNames(host or this_machine(), services.get(" ".join(argv), services.get(name, name)))
 
 
-def check(argv: tuple[str, ...], names: Names, seconds: float, ttl: float, timing: Timing) -> CheckResult:
+def check(argv: tuple[str, ...], names: ObjectNames, seconds: float, ttl: float, timing: Timing) -> CheckResult:
     """Run a check, so many seconds at most, and take what it says. Raises nothing: what went wrong is UNKNOWN."""
     started = timing.wall()
     try:
@@ -155,7 +155,7 @@ def perfdata_items(data: str) -> tuple[str, ...]:
     return tuple(item for item in found if item.isprintable())[:MOST_PERFDATA]
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """A number of performance data, without its thresholds."""
 
     label: str
@@ -163,13 +163,13 @@ class Measured(NamedTuple):
     unit: str
 
 
-def measured(items: tuple[str, ...]) -> tuple[Measured, ...]:
+def measured(items: tuple[str, ...]) -> tuple[Measurement, ...]:
     """The numbers in items of performance data; `U`, which is not known, and what is no number is left out."""
     found = []
     for match in filter(None, map(ITEM.match, items)):
         with suppress(ValueError):
             label = match[1].removeprefix("'").removesuffix("'").replace("''", "'")
-            found.append(Measured(label, float(match[2]), match[3]))
+            found.append(Measurement(label, float(match[2]), match[3]))
     return tuple(found)
 
 

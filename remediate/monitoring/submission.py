@@ -19,7 +19,7 @@ NAME = r"[^\x00-\x1f\x7f;!|'\"`\\]{1,255}"
 performance data (`|`) is made of."""
 
 
-class Submit(NamedTuple):
+class SubmitSettings(NamedTuple):
     """`[submit]`. Times in seconds."""
 
     to: str = ""
@@ -36,7 +36,7 @@ class Submit(NamedTuple):
     """The command lines of the checks whose results are submitted at once on an event of CARP or hastd."""
 
 
-class Icinga(NamedTuple):
+class IcingaSettings(NamedTuple):
     """`[icinga]`: the API of Icinga 2."""
 
     url: str = ""
@@ -53,7 +53,7 @@ class Icinga(NamedTuple):
     """What is told after a repair: `comment`, `acknowledge`, `downtime`."""
 
 
-class Nrdp(NamedTuple):
+class NrdpSettings(NamedTuple):
     """`[nrdp]`: the web front of Nagios for passive results."""
 
     url: str = ""
@@ -65,7 +65,7 @@ class Nrdp(NamedTuple):
     services: dict[str, str] = {}  # noqa: RUF012 - as above
 
 
-class Nagios(NamedTuple):
+class NagiosSettings(NamedTuple):
     """`[nagios]`: the command file of a Nagios on this machine."""
 
     pipe: str = "/var/spool/nagios/rw/nagios.cmd"
@@ -76,19 +76,19 @@ class Nagios(NamedTuple):
 class Submission(NamedTuple):
     """All four tables."""
 
-    submit: Submit = Submit()
-    icinga: Icinga = Icinga()
-    nrdp: Nrdp = Nrdp()
-    nagios: Nagios = Nagios()
+    submit: SubmitSettings = SubmitSettings()
+    icinga: IcingaSettings = IcingaSettings()
+    nrdp: NrdpSettings = NrdpSettings()
+    nagios: NagiosSettings = NagiosSettings()
 
 
 def submission(values: dict[str, object]) -> Submission:
     """The tables out of what TOML had. Raises TableError at the first thing that is not as documented."""
     found = Submission(
-        submit=made(Submit, table(values, "submit"), "submit"),
-        icinga=made(Icinga, table(values, "icinga"), "icinga"),
-        nrdp=made(Nrdp, table(values, "nrdp"), "nrdp"),
-        nagios=made(Nagios, table(values, "nagios"), "nagios"),
+        submit=made(SubmitSettings, table(values, "submit"), "submit"),
+        icinga=made(IcingaSettings, table(values, "icinga"), "icinga"),
+        nrdp=made(NrdpSettings, table(values, "nrdp"), "nrdp"),
+        nagios=made(NagiosSettings, table(values, "nagios"), "nagios"),
     )
     if found.submit.most < 1:
         raise TableError("`submit.most` must be a whole number from 1")

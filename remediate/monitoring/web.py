@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
-from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.answer import Disposition, ReceiverAnswer
 
 if TYPE_CHECKING:
     import requests
@@ -39,17 +39,17 @@ class Web:
         if ca:
             _refuse_no_certificate(ca)
 
-    def get(self, path: str, parameters: Mapping[str, str]) -> Reply | Answer:
+    def get(self, path: str, parameters: Mapping[str, str]) -> HttpReply | ReceiverAnswer:
         """GET; what came back, or the fate where nothing did."""
         return self._call("GET", path, parameters, None)
 
-    def post(self, path: str, body: bytes, kind: str) -> Reply | Answer:
+    def post(self, path: str, body: bytes, kind: str) -> HttpReply | ReceiverAnswer:
         """POST with a body of a content type."""
         return self._call("POST", path, {}, body, kind)
 
     def _call(
         self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None, kind: str = ""
-    ) -> Reply | Answer:
+    ) -> HttpReply | ReceiverAnswer:
         import requests
 
         if self._session is None:
@@ -68,14 +68,16 @@ class Web:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Reply(response.status_code, _start(response))
+                return HttpReply(response.status_code, _start(response))
         except requests.RequestException as error:
             return failed(error, self.url)
         except OSError as error:
-            return Answer(Fate.LATER, f"{self.url}: {plain(str(error), SHOWN)}", everyone=True, perhaps_arrived=True)
+            return ReceiverAnswer(
+                Disposition.LATER, f"{self.url}: {plain(str(error), SHOWN)}", everyone=True, perhaps_arrived=True
+            )
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """What a server said."""
 
     status: int
@@ -98,23 +100,25 @@ class Reply(NamedTuple):
         return plain(self.body.decode("utf-8", "replace").strip(), SHOWN) or "nothing more was said"
 
 
-def failed(error: requests.RequestException, url: str) -> Answer:
+def failed(error: requests.RequestException, url: str) -> ReceiverAnswer:
     """The fate of what got no answer, by the kind of error of `requests`."""
     import requests
     import urllib3
 
     if isinstance(error, requests.exceptions.SSLError):
         why = f"the certificate of {url} is not accepted ({_innermost(error)}): is `ca` the file of its CA, and the "
-        return Answer(Fate.LOCKED, f"{why}name in `url` the certificate's?", everyone=True)
+        return ReceiverAnswer(Disposition.LOCKED, f"{why}name in `url` the certificate's?", everyone=True)
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return Answer(Fate.LOCKED, f"{url} is not an address", everyone=True)
+        return ReceiverAnswer(Disposition.LOCKED, f"{url} is not an address", everyone=True)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Answer(Fate.LATER, f"{url} does not answer", everyone=True)
+        return ReceiverAnswer(Disposition.LATER, f"{url} does not answer", everyone=True)
     if isinstance(error, requests.exceptions.Timeout):
-        return Answer(Fate.LATER, f"{url} gave no answer in {TIMES[1]:g} s", everyone=True, perhaps_arrived=True)
+        return ReceiverAnswer(
+            Disposition.LATER, f"{url} gave no answer in {TIMES[1]:g} s", everyone=True, perhaps_arrived=True
+        )
     connected = not any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in _inwards(error))
     why = f"no connection to {url} ({_innermost(error)})"
-    return Answer(Fate.LATER, why, everyone=True, perhaps_arrived=connected)
+    return ReceiverAnswer(Disposition.LATER, why, everyone=True, perhaps_arrived=connected)
 
 
 def _inwards(error: BaseException) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple, cast
 from checks.plugin.text import say_size
 from remediate.failover.errors import StepFailed
 from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Tree, shown
-from remediate.recovery.manifest import Kept
+from remediate.recovery.manifest import SavedItem
 from remediate.recovery.targets import BLOCK, Sink, Source
 
 SAY_EVERY = 256 << 20
@@ -26,14 +26,14 @@ KNOWN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tar
 TYPES = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, SYMLINK: tarfile.SYMTYPE}
 
 
-def size_of(kept: Iterable[Kept]) -> int:
+def size_of(kept: Iterable[SavedItem]) -> int:
     """Bytes that an archive of these and its manifest take at most."""
     return ENDS + sum(
         ENTRY + 16 * (len(each.item.path) + len(each.item.target) + len(each.link)) + each.item.size for each in kept
     )
 
 
-def write(sink: Sink, tree: Tree, kept: tuple[Kept, ...], watch: Callable[[str], None]) -> tuple[Kept, ...]:
+def write(sink: Sink, tree: Tree, kept: tuple[SavedItem, ...], watch: Callable[[str], None]) -> tuple[SavedItem, ...]:
     """Write an archive of what is kept, read out of its tree; the same with the hash of each content. Raises
     StepFailed, also where a file is not what it was when it was compared."""
     hashes: dict[bytes, str] = {}
@@ -86,11 +86,11 @@ class _Header(tarfile.TarInfo):
 class Member(NamedTuple):
     """An entry of an archive, and its content where it has one; to be read before the next one is asked for."""
 
-    kept: Kept
+    kept: SavedItem
     content: IO[bytes] | None
 
 
-def members(source: Source, kept: Iterable[Kept]) -> Iterator[Member]:
+def members(source: Source, kept: Iterable[SavedItem]) -> Iterator[Member]:
     """The entries of an archive, which must be exactly those of its manifest. Raises StepFailed."""
     try:
         with tarfile.open(
@@ -132,7 +132,7 @@ def contents(member: Member) -> Iterator[bytes]:
         raise StepFailed(f"{shown(member.kept.item.path)} in the archive is not what its manifest says")
 
 
-def _refuse_other(found: tarfile.TarInfo, kept: Kept) -> None:
+def _refuse_other(found: tarfile.TarInfo, kept: SavedItem) -> None:
     """Raise StepFailed where an entry is not the one that the manifest has in its place."""
     kind = tarfile.LNKTYPE if kept.link else TYPES[kept.item.kind]
     to = kept.link or kept.item.target
@@ -142,7 +142,7 @@ def _refuse_other(found: tarfile.TarInfo, kept: Kept) -> None:
         raise StepFailed(f"the archive has something else in the place of {shown(kept.item.path)}")
 
 
-def _info(kept: Kept) -> tarfile.TarInfo:
+def _info(kept: SavedItem) -> tarfile.TarInfo:
     item = kept.item
     info = tarfile.TarInfo(_name(kept))
     info.type = tarfile.LNKTYPE if kept.link else TYPES[item.kind]
@@ -160,7 +160,7 @@ def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def _name(kept: Kept) -> str:
+def _name(kept: SavedItem) -> str:
     """The root itself has no name in its tree: it is the dot."""
     return _text(kept.item.path) or "."
 
@@ -173,7 +173,7 @@ def _forget(archive: tarfile.TarFile) -> None:
 class _Content:
     """The content of a file for tarfile, hashed while it is read."""
 
-    def __init__(self, tree: Tree, kept: Kept) -> None:
+    def __init__(self, tree: Tree, kept: SavedItem) -> None:
         self._chunks = tree.chunks(kept.item.path)
         self._rest = bytearray()
         self._hash = hashlib.sha256()

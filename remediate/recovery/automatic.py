@@ -18,10 +18,10 @@ from remediate.failover.errors import StepFailed
 from remediate.failover.resource import places
 from remediate.recovery import progress
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.recover import Recovery, Refused
+from remediate.recovery.recover import Recovery, RecoveryRefused
 from remediate.state import marker
 from remediate.state.journal import ALERT
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.store import StateError
 
 NAME = "refused-recoveries.json"
@@ -43,7 +43,7 @@ def recover_losing(context: Context) -> None:
         found = marker.present(context.store, name)
         if found is not None and found.losing and not found.unreadable:
             recover(context, name)
-        elif found is None and own_copy.known(context, name).copy is Copy.COMPLETE:
+        elif found is None and own_copy.known(context, name).copy is CopyState.COMPLETE:
             progress.end(context, name)
 
 
@@ -65,13 +65,17 @@ def recover(context: Context, name: str) -> str:
         if last.said != said or last.incident != incident:
             context.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=said,
                                   severity=ALERT, run=incident)  # fmt: skip
-        _remember(context, name, Last(incident, said, now if isinstance(error, (Refused, ProbeError)) else now + RETRY))
+        _remember(
+            context,
+            name,
+            LastRefusal(incident, said, now if isinstance(error, (RecoveryRefused, ProbeError)) else now + RETRY),
+        )
         return said
     _remember(context, name, NOTHING)
     return f"recovered automatically: {kept}"
 
 
-class Last(NamedTuple):
+class LastRefusal(NamedTuple):
     """What was refused last, of which split-brain, and when it may be tried again (seconds since 1970)."""
 
     incident: str
@@ -79,19 +83,19 @@ class Last(NamedTuple):
     again: float
 
 
-NOTHING = Last("", "", 0.0)
+NOTHING = LastRefusal("", "", 0.0)
 
 
-def _last(context: Context, name: str) -> Last:
+def _last(context: Context, name: str) -> LastRefusal:
     """What cannot be read is tried again."""
     with suppress(StateError, KeyError, ValueError):
         kept = context.store.read(NAME).get(name)
         if isinstance(kept, dict):
-            return Last(str(kept["incident"]), str(kept["said"]), since_1970(kept["again"]))
+            return LastRefusal(str(kept["incident"]), str(kept["said"]), since_1970(kept["again"]))
     return NOTHING
 
 
-def _remember(context: Context, name: str, last: Last) -> None:
+def _remember(context: Context, name: str, last: LastRefusal) -> None:
     """What cannot be recorded is said and tried again."""
     kept = {**last._asdict(), "again": utc(last.again)}
     with suppress(StateError):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from checks.probes.timestamps import utc
 from remediate.failover import clients
-from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item, Listed, shown
+from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, FileListing, Item, shown
 from remediate.state.directory import FILE_MODE
 
 MISSING = "missing on the other copy"
@@ -43,7 +43,7 @@ class Difference(NamedTuple):
 
 
 def differences(
-    losing: Listed, winner: Listed, since: float, watch: Callable[[str], None] = lambda _: None
+    losing: FileListing, winner: FileListing, since: float, watch: Callable[[str], None] = lambda _: None
 ) -> Iterator[Difference]:
     """Everything of the losing copy that the other one lacks or has otherwise, or that was changed at or after `since`
     (seconds since 1970), in the order of the tree. Where `since` is not finite all contents are compared. Directories
@@ -62,7 +62,7 @@ def differences(
     yield from _decided(losing, winner, waiting)
 
 
-def first_difference(losing: Listed, winner: Listed) -> str:
+def first_difference(losing: FileListing, winner: FileListing) -> str:
     """The first thing of the losing copy that is not the same on the other one, in a few words; empty where all of it
     is: every content was compared. Raises StepFailed, ProbeError."""
     found = next(differences(losing, winner, math.inf), None)
@@ -71,7 +71,7 @@ def first_difference(losing: Listed, winner: Listed) -> str:
     return f"{losing.vanished} names could not be read" if losing.vanished else ""
 
 
-def unchanged_since(tree: Listed, since: float, margin: float) -> str:
+def unchanged_since(tree: FileListing, since: float, margin: float) -> str:
     """Empty where it is proven that nothing of a copy was changed since `since` (seconds since 1970) less `margin`
     seconds for clocks that differ; else the first thing that speaks against it. Raises StepFailed.
 
@@ -92,7 +92,7 @@ def unchanged_since(tree: Listed, since: float, margin: float) -> str:
     return f"{tree.vanished} names could not be read" if tree.vanished else ""
 
 
-def of_users(tree: Listed) -> Iterator[Item]:
+def of_users(tree: FileListing) -> Iterator[Item]:
     """The items of a tree without what is nobody's."""
     for item in tree.walk():
         if not (item.uid == 0 and item.kind == FILE and NOBODYS.get(item.path) == item.mode):
@@ -133,7 +133,7 @@ def _compared(item: Item, there: Item | None, since: float) -> tuple[list[str], 
 
 
 def _decided(
-    losing: Listed, winner: Listed, waiting: list[tuple[Item, Item | None, list[str], bool]]
+    losing: FileListing, winner: FileListing, waiting: list[tuple[Item, Item | None, list[str], bool]]
 ) -> Iterator[Difference]:
     """Read what has to be read, and give what is kept. Where one side vanished meanwhile it counts as different."""
     to_read = [(item, there) for item, there, _, read in waiting if read and there is not None]

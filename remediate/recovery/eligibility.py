@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
     holds: Callable[[Evidence], bool]
 
 
-class Verdict(NamedTuple):
+class Eligibility(NamedTuple):
     """What has happened, and what forbids to give this node's copy up; nothing does where `refusals` is empty."""
 
     kind: Kind
@@ -91,15 +91,15 @@ REFUSALS = (
 """In the order in which they are shown."""
 
 
-def judge(seen: Evidence) -> Verdict:
+def judge(seen: Evidence) -> Eligibility:
     """The verdict on this node's copy. Counters that agree prove that it is in step only where they prove that neither
     node has written alone (`counters.wrote_nothing_alone`)."""
     refused = tuple(refusal for refusal in REFUSALS if refusal.holds(seen))
     if seen.here.blank and not seen.here.unread:
-        return Verdict(Kind.BLANK, refused)
+        return Eligibility(Kind.BLANK, refused)
     if seen.nobody_wrote_alone:
-        return Verdict(Kind.IN_STEP, refused)
-    return Verdict(KINDS.get(seen.relation, Kind.UNKNOWN), refused)
+        return Eligibility(Kind.IN_STEP, refused)
+    return Eligibility(KINDS.get(seen.relation, Kind.UNKNOWN), refused)
 
 
 def may_create(seen: Evidence, kept: bool) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def may_renew(seen: Evidence, kept: bool) -> tuple[str, ...]:
     return _guarded(seen, judge(seen), reasons)
 
 
-def _guarded(seen: Evidence, verdict: Verdict, reasons: list[str]) -> tuple[str, ...]:
+def _guarded(seen: Evidence, verdict: Eligibility, reasons: list[str]) -> tuple[str, ...]:
     found = [*[refusal.says for refusal in verdict.refusals], *reasons]
     if seen.here.role not in (HastRole.INIT, HastRole.SECONDARY):
         found.append(f"the role here is {seen.here.role.value}")

@@ -18,13 +18,13 @@ from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.failover import reach
 from remediate.failover.facts import SERVING
-from remediate.failover.reach import Answer, Served
-from remediate.failover.resource import Place, places
+from remediate.failover.reach import Reachability, ServiceAnswer
+from remediate.failover.resource import ResourcePlace, places
 from remediate.state import ledger, marker
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 
 
-class Side(NamedTuple):
+class NodeEvidence(NamedTuple):
     """One node, as far as it bears on the question whose copy counts. `unread` says what could not be read, or is
     empty: then everything was. `metadata` None and nothing unread: the disk has none."""
 
@@ -71,9 +71,9 @@ class Evidence(NamedTuple):
     """Both sides, seen from the node that is asked to give its copy up. `answered`: what a client's calls at the
     service address got, made from here."""
 
-    here: Side
-    there: Side
-    answered: Answer
+    here: NodeEvidence
+    there: NodeEvidence
+    answered: ServiceAnswer
 
     @property
     def relation(self) -> Relation | None:
@@ -90,9 +90,12 @@ class Evidence(NamedTuple):
         return neither_wrote_alone(self.here.metadata, self.there.metadata)
 
 
-def collect(context: Context, place: Place) -> Evidence:
-    """Look at both nodes at the same time. Never raises: what fails is in `Side.unread`."""
-    sides: list[Side] = [Side(""), Side("", unread="the way to the other node is not known (`peer`)")]
+def collect(context: Context, place: ResourcePlace) -> Evidence:
+    """Look at both nodes at the same time. Never raises: what fails is in `NodeEvidence.unread`."""
+    sides: list[NodeEvidence] = [
+        NodeEvidence(""),
+        NodeEvidence("", unread="the way to the other node is not known (`peer`)"),
+    ]
 
     def here() -> None:
         sides[0] = _side(context, context.here.node(), place, context.journal.node_name)
@@ -102,14 +105,14 @@ def collect(context: Context, place: Place) -> Evidence:
             try:
                 node = context.peer.node()
             except ProbeError as error:
-                sides[1] = Side("", unread=str(error))
+                sides[1] = NodeEvidence("", unread=str(error))
             else:
                 sides[1] = _side(context, node, place, "")
 
     context.timing.together([here, there])
     mine, other = sides
     if other.unread:
-        return Evidence(mine, other, Answer(Served.NO, "not asked"))
+        return Evidence(mine, other, ServiceAnswer(Reachability.NO, "not asked"))
     place = place._replace(exported=place.exported or other.export)
     if not place.exported:
         why = f"{place.unexported}, so no client can say that it is served"
@@ -117,26 +120,26 @@ def collect(context: Context, place: Place) -> Evidence:
         why = "no service address is known"
     else:
         return Evidence(mine, other, reach.look(context, place))
-    return Evidence(mine, other, Answer(Served.NO, why))
+    return Evidence(mine, other, ServiceAnswer(Reachability.NO, why))
 
 
-def _side(context: Context, node: Node, place: Place, own: str) -> Side:
+def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeEvidence:
     """One node; `own` is its name where it is this one, whose state directory can be read."""
     name, reader = place.name, NodeReader(node)
     try:
         hastd = needed(reader.hast(name))
         if hastd.role is HastRole.NOT_KNOWN:
-            return Side(own, unread=hastd.says)
+            return NodeEvidence(own, unread=hastd.says)
         dump = needed(reader.dump(name))
         if dump.lost and not dump.blank:
-            return Side(own or node.name, role=hastd.role, unread=dump.lost)
+            return NodeEvidence(own or node.name, role=hastd.role, unread=dump.lost)
         there = filesystem.mounted_at(needed(reader.mounts()), place.point)
         own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
         found = marker.present(context.store, name) if own else None
         told = needed(reader.marker(name)) if not own else None
         kept = ledger.read(context.store, name) if own else _peer_ledger(node, name)
-        return Side(
+        return NodeEvidence(
             name=node.name,
             carp=own_place.asks(needed(reader.vhids())).state,
             role=hastd.role,
@@ -150,11 +153,11 @@ def _side(context: Context, node: Node, place: Place, own: str) -> Side:
             blank=dump.blank,
             marked=found.losing if found else None,
             has_marker=found is not None or told is not None,
-            incomplete=kept.why if kept.copy is Copy.INCOMPLETE else "",
+            incomplete=kept.why if kept.copy is CopyState.INCOMPLETE else "",
             signs=_signs(node, name),
         )
     except ProbeError as error:
-        return Side(own, unread=str(error))
+        return NodeEvidence(own, unread=str(error))
 
 
 def _signs(node: Node, name: str) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from checks.plugin.text import say_size
 from checks.probes.hast import Metadata
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.recovery import readonly, targets
 from remediate.recovery.readonly import Area
-from remediate.recovery.targets import BLOCK, IMAGE, MANIFEST, Bounded, Source, Target
+from remediate.recovery.targets import BLOCK, IMAGE, MANIFEST, BoundedSource, SalvageTarget, Source
 from remediate.state.journal import ERR, NOTICE
 
 LEVEL = 1
@@ -30,7 +30,7 @@ SAY_EVERY = 1 << 30
 
 def image(
     context: Context,
-    place: Place,
+    place: ResourcePlace,
     metadata: Metadata,
     where: str,
     incident: str,
@@ -51,7 +51,7 @@ def image(
     return made
 
 
-def image_of(area: Area, target: Target, about: dict[str, str], watch: Callable[[str], None]) -> str:
+def image_of(area: Area, target: SalvageTarget, about: dict[str, str], watch: Callable[[str], None]) -> str:
     """The same of an area of a disk. A finished image is taken as it is where it is still that of the disk, and one of
     another state is left alone. Raises StepFailed."""
     free = target.room()
@@ -70,7 +70,7 @@ def image_of(area: Area, target: Target, about: dict[str, str], watch: Callable[
     return f"an image of {say_size(area.size)} of {area.local}, read back and found equal, at {target.where}"
 
 
-def _write(area: Area, target: Target, about: dict[str, str], watch: Callable[[str], None]) -> None:
+def _write(area: Area, target: SalvageTarget, about: dict[str, str], watch: Callable[[str], None]) -> None:
     made = hashlib.sha256()
     with (
         target.writing(IMAGE) as sink,
@@ -102,7 +102,7 @@ def _read(area: Area) -> Iterator[bytes]:
         raise StepFailed(f"{area.local} cannot be read: {error.strerror}") from None
 
 
-def _refuse_another(area: Area, target: Target, watch: Callable[[str], None]) -> None:
+def _refuse_another(area: Area, target: SalvageTarget, watch: Callable[[str], None]) -> None:
     """Raise StepFailed where the disk has changed since its image was made."""
     made = hashlib.sha256()
     for chunk in _said(_read(area), area.size, "compared with the image that is there", watch):
@@ -111,10 +111,10 @@ def _refuse_another(area: Area, target: Target, watch: Callable[[str], None]) ->
         raise StepFailed(f"{target.where} holds an image of another state of {area.local}: keep this one elsewhere")
 
 
-def _kept(target: Target) -> tuple[int, str]:
+def _kept(target: SalvageTarget) -> tuple[int, str]:
     """Size and SHA-256 of the image by its manifest. Raises StepFailed."""
     with target.reading(MANIFEST) as source:
-        raw = Bounded(source, MANIFEST_SIZE, target.where).read()
+        raw = BoundedSource(source, MANIFEST_SIZE, target.where).read()
     try:
         kept = json.loads(raw)
         return int(kept["size"]), str(kept["sha256"])
@@ -122,7 +122,7 @@ def _kept(target: Target) -> tuple[int, str]:
         raise StepFailed(f"{target.where}: its manifest is not one") from None
 
 
-def _verify(area: Area, target: Target, watch: Callable[[str], None]) -> None:
+def _verify(area: Area, target: SalvageTarget, watch: Callable[[str], None]) -> None:
     """Read the image back. Raises StepFailed."""
     size, sha256 = _kept(target)
     made, read = hashlib.sha256(), 0
@@ -142,9 +142,9 @@ def _verify(area: Area, target: Target, watch: Callable[[str], None]) -> None:
         raise StepFailed(f"{target.where}: the image is not what was kept")
 
 
-def _bounded(source: Source, area: Area, target: Target) -> Bounded:
+def _bounded(source: Source, area: Area, target: SalvageTarget) -> BoundedSource:
     """As much as gzip(1) makes of an area at most: a few bytes more for each block than there was (RFC 1951, 3.2.4)."""
-    return Bounded(source, area.size + area.size // 1000 + MANIFEST_SIZE, target.where)
+    return BoundedSource(source, area.size + area.size // 1000 + MANIFEST_SIZE, target.where)
 
 
 def _said(chunks: Iterator[bytes], total: int, what: str, watch: Callable[[str], None]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from checks.plugin.text import plain, say_duration
 from checks.probes.errors import ProbeError
 from checks.probes.timestamps import utc, utc_milliseconds
 from remediate.context import Context, Transport
-from remediate.state.journal import Entry, parse
+from remediate.state.journal import JournalEntry, parse
 
 BEFORE, AFTER = 600.0, 120.0
 """Seconds around the entries of an incident that are shown with it."""
@@ -38,7 +38,7 @@ class Incident(NamedTuple):
     `also`: the id that the other node gave it."""
 
     id: str
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
     missing: tuple[str, ...]
     also: tuple[str, ...] = ()
 
@@ -47,12 +47,12 @@ class NoIncident(Exception):
     """No entry bears this id."""
 
 
-def ids(entries: Iterable[Entry]) -> tuple[str, ...]:
+def ids(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
     """The incidents that a journal knows, oldest first."""
     return tuple(dict.fromkeys(entry.run for entry in entries if entry.event in INCIDENTS and entry.run))
 
 
-def gather(context: Context, own: Iterable[Entry], wanted: str) -> Incident:
+def gather(context: Context, own: Iterable[JournalEntry], wanted: str) -> Incident:
     """An incident, `last` for the youngest one; `own` is read several times, and never held as a whole. Raises
     NoIncident."""
     found, missing = (
@@ -72,11 +72,11 @@ def gather(context: Context, own: Iterable[Entry], wanted: str) -> Incident:
     return Incident(name, tuple(entries), missing, tuple(sorted(names - {name})))
 
 
-def _time(entry: Entry) -> float:
+def _time(entry: JournalEntry) -> float:
     return entry.time
 
 
-def _span(entries: Iterable[Entry], names: set[str]) -> tuple[float, float]:
+def _span(entries: Iterable[JournalEntry], names: set[str]) -> tuple[float, float]:
     """When an incident began and ended, by the entries that bear one of its names."""
     first, last = math.inf, -math.inf
     for entry in entries:
@@ -85,7 +85,7 @@ def _span(entries: Iterable[Entry], names: set[str]) -> tuple[float, float]:
     return first, last
 
 
-def _names(entries: Iterable[Entry], name: str) -> set[str]:
+def _names(entries: Iterable[JournalEntry], name: str) -> set[str]:
     """The ids of an incident: both nodes find a split-brain of the same resource at about the same time."""
     told = [entry for entry in entries if entry.event == "split-brain" and entry.run]
     own = [entry for entry in told if entry.run == name]
@@ -134,7 +134,7 @@ def as_markdown(incident: Incident) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _of_peer(context: Context, peer: Transport) -> tuple[list[Entry], tuple[str, ...]]:
+def _of_peer(context: Context, peer: Transport) -> tuple[list[JournalEntry], tuple[str, ...]]:
     """The other node's journal, and what of it could not be had."""
     try:
         done = peer.act((context.config.failover.peer_hastwatch, "journal", "--json", "-n", "2000"), ASKED)

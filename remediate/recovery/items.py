@@ -38,7 +38,7 @@ class Item(NamedTuple):
         return self.path.split(b"/")
 
 
-class Listed(Protocol):
+class FileListing(Protocol):
     """What files one copy has, and their hashes."""
 
     vanished: int
@@ -54,7 +54,7 @@ class Listed(Protocol):
         ...
 
 
-class Tree(Listed, Protocol):
+class Tree(FileListing, Protocol):
     """Read access to the files of one copy."""
 
     def chunks(self, path: bytes) -> Iterator[bytes]:
@@ -62,7 +62,7 @@ class Tree(Listed, Protocol):
         ...
 
 
-class Paged(Tree, Protocol):
+class PagedTree(Tree, Protocol):
     """A tree that is listed in parts."""
 
     def after(self, last: bytes | None) -> Iterator[Item]:

@@ -25,7 +25,7 @@ LOSING, WINNER = "losing", "winner"
 NUMBERS = ("size", "mtime_ns", "ctime_ns", "mode", "uid", "gid", "nlink")
 
 
-class Kept(NamedTuple):
+class SavedItem(NamedTuple):
     """One item that was kept. `link`: the path of an earlier one with the same inode, whose content it has. Of special
     files there is nothing but this."""
 
@@ -47,13 +47,13 @@ class Kept(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A salvage. `since` is None where it is not known when the copies parted; `where`: see `targets.Target`."""
+    """A salvage. `since` is None where it is not known when the copies parted; `where`: see `targets.SalvageTarget`."""
 
     resource: str
     incident: str
     node: str
     since: float | None
-    files: tuple[Kept, ...]
+    files: tuple[SavedItem, ...]
     where: str = ""
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ def parse(raw: bytes, where: str) -> Manifest:
         raise StepFailed(f"{where}: its manifest is not one") from None
 
 
-def _values(kept: Kept) -> dict[str, object]:
+def _values(kept: SavedItem) -> dict[str, object]:
     item = kept.item
     return {
         **_path("path", item.path),
@@ -109,7 +109,7 @@ def _path(name: str, path: bytes) -> dict[str, str]:
         return {name: path.decode(errors="backslashreplace"), f"{name}_base64": b64encode(path).decode()}
 
 
-def _kept(values: dict[str, object]) -> Kept:
+def _kept(values: dict[str, object]) -> SavedItem:
     """Raises ValueError, KeyError, TypeError, AttributeError."""
     kind, why, sha256, numbers = values["kind"], values["why"], values["sha256"] or "", [values[n] for n in NUMBERS]
     if (
@@ -124,7 +124,7 @@ def _kept(values: dict[str, object]) -> Kept:
     item = Item(_bytes(values, "path"), str(kind), size, mtime, ctime, mode, uid, gid, nlink, target)
     link = _bytes(values, "hard_link_to") if "hard_link_to" in values else b""
     sides = values["sides"]
-    return Kept(item, tuple(map(str, why)), isinstance(sides, list) and WINNER in sides, sha256, link)
+    return SavedItem(item, tuple(map(str, why)), isinstance(sides, list) and WINNER in sides, sha256, link)
 
 
 def _bytes(values: dict[str, object], name: str) -> bytes:

@@ -13,14 +13,14 @@ from checks.probes.errors import Hangs
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.pools import LOOKS, MOUNTS, ZDB, ZPOOL
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 
 ZFS = "/sbin/zfs"
 EXPORTED = r"(?m)^\s*state: 1$"
 """zdb(8) -l: the state in the label, POOL_STATE_EXPORTED (sys/fs/zfs.h)."""
 
 
-def take(context: Context, place: Place, device: str, root: str) -> str:
+def take(context: Context, place: ResourcePlace, device: str, root: str) -> str:
     """Import the pool that is on a provider read-only and mount it under `root`; the directory with the files of the
     resource. Raises StepFailed, ProbeError."""
     if place.pooled:

@@ -14,7 +14,7 @@ from checks.probes.hast import Metadata
 from checks.probes.timestamps import utc
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.recovery import readonly, salvage
 from remediate.recovery.items import Tree
 from remediate.recovery.remote_tree import RemoteTree
@@ -39,7 +39,7 @@ class Keeper:
     def __init__(self, mode: Mode, target: str = "") -> None:
         self.mode, self.target = mode, target
 
-    def winner(self, context: Context, place: Place) -> RemoteTree:
+    def winner(self, context: Context, place: ResourcePlace) -> RemoteTree:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
         if context.peer is None:
             raise StepFailed("how to reach the other node is not known (`peer` in the configuration, or --peer)")
@@ -52,7 +52,7 @@ class Keeper:
             salvage.make_ready(context, name, self.target)
 
     def keep(
-        self, context: Context, place: Place, metadata: Metadata, since: float | None, incident: str,
+        self, context: Context, place: ResourcePlace, metadata: Metadata, since: float | None, incident: str,
         watch: Callable[[str], None],
     ) -> str:  # fmt: skip
         """Keep it and read it back; a sentence that says where it is, or why there is nothing to keep. `since`: when
@@ -68,7 +68,7 @@ class Keeper:
             made = salvage.salvage(context, place.name, losing, winner, apart, self.target, incident, watch)
         return f"{salvage.verify(context, made)} at {made.where}"
 
-    def prove(self, context: Context, place: Place, losing: Tree, since: float | None, unclean: str) -> str:
+    def prove(self, context: Context, place: ResourcePlace, losing: Tree, since: float | None, unclean: str) -> str:
         """Prove that this copy holds nothing that a client was told was safe and that the other copy lacks: either no
         inode of it was changed since the copies parted, or every file of it is the same on the other node. The times
         of inodes prove nothing on a file system that was not unmounted cleanly (`unclean`: why, or empty). The proof,

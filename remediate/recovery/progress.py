@@ -10,7 +10,7 @@ from remediate.state.journal import NOTICE
 from remediate.state.store import StateUnreadable, Store, Values
 
 
-class Step(enum.IntEnum):
+class RecoveryStep(enum.IntEnum):
     """How far a recovery has come."""
 
     BEGUN = 0
@@ -20,17 +20,17 @@ class Step(enum.IntEnum):
     FOLLOWING = 4
 
 
-class Progress(NamedTuple):
+class RecoveryProgress(NamedTuple):
     """What is recorded of a recovery that has begun. `kept`: where what was kept is, or why nothing had to be."""
 
     incident: str
     mode: str
     target: str
-    step: Step
+    step: RecoveryStep
     kept: str
 
 
-def read(store: Store, resource: str) -> Progress | None:
+def read(store: Store, resource: str) -> RecoveryProgress | None:
     """How far a recovery that was begun has come; None where none was. Raises StateUnreadable."""
     values = store.read(_name(resource))
     if not values:
@@ -38,13 +38,13 @@ def read(store: Store, resource: str) -> Progress | None:
     try:
         if values["version"] != 1:
             raise ValueError("not version 1")
-        return Progress(str(values["incident"]), str(values["mode"]), str(values["target"]),
-                        Step[str(values["step"])], str(values["kept"]))  # fmt: skip
+        return RecoveryProgress(str(values["incident"]), str(values["mode"]), str(values["target"]),
+                        RecoveryStep[str(values["step"])], str(values["kept"]))  # fmt: skip
     except (ValueError, KeyError):
         raise StateUnreadable(_name(resource), "it is not a record of version 1") from None
 
 
-def write(store: Store, resource: str, progress: Progress) -> None:
+def write(store: Store, resource: str, progress: RecoveryProgress) -> None:
     """Raises StateNotKept."""
     values: Values = {"version": 1, **progress._asdict(), "step": progress.step.name}
     store.write(_name(resource), values)
@@ -53,7 +53,7 @@ def write(store: Store, resource: str, progress: Progress) -> None:
 def end(context: Context, resource: str) -> None:
     """The new copy is complete: a recovery that had come so far is over. Raises StateError."""
     done = read(context.store, resource)
-    if done is None or done.step is not Step.FOLLOWING:
+    if done is None or done.step is not RecoveryStep.FOLLOWING:
         return
     context.store.remove(_name(resource))
     context.journal.entry("recovered", resource=resource, why="the primary has nothing left to copy", result=done.kept,

@@ -22,7 +22,7 @@ from remediate.failover.devices import FSTYP
 from remediate.failover.errors import StepFailed
 from remediate.failover.filesystems import MOUNT, UMOUNT
 from remediate.failover.pools import LOOKS, MOUNTS
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.recovery import pool_view
 
 GNOP, DISKINFO, FILE = "/sbin/gnop", "/usr/sbin/diskinfo", "/usr/bin/file"
@@ -52,7 +52,7 @@ class Area(NamedTuple):
     size: int
 
 
-def area(context: Context, place: Place, metadata: Metadata) -> Area:
+def area(context: Context, place: ResourcePlace, metadata: Metadata) -> Area:
     """Where the data of this node's copy lies. Raises StepFailed where hastd may have the disk open, or the metadata is
     not what it was; and ProbeError."""
     node = context.here.node()
@@ -78,7 +78,7 @@ def area(context: Context, place: Place, metadata: Metadata) -> Area:
 
 
 @contextmanager
-def opened(context: Context, place: Place, metadata: Metadata) -> Iterator[str]:
+def opened(context: Context, place: ResourcePlace, metadata: Metadata) -> Iterator[str]:
     """The copy, mounted read-only for the time of the block; gives the directory in which its files are.
 
     A UFS that was not unmounted cleanly can be mounted so, as it is, without its journal: see `unclean`. A ZFS pool
@@ -97,7 +97,7 @@ def opened(context: Context, place: Place, metadata: Metadata) -> Iterator[str]:
         _close(context, place, device, point, where.size)
 
 
-def _refuse_layers(context: Context, place: Place, where: Area) -> None:
+def _refuse_layers(context: Context, place: ResourcePlace, where: Area) -> None:
     """Raise StepFailed where the file system does not lie on HAST's device itself. A class of GEOM that finds its
     metadata at the end of a provider (g_journal.c, g_mirror.c, g_eli.c and others: `GEOM::...` in the last sector)
     takes what gnop(8) makes for its own, and some write to it at once: a journal is replayed, a mirror marked."""
@@ -114,7 +114,7 @@ def _refuse_layers(context: Context, place: Place, where: Area) -> None:
         )
 
 
-def unclean(context: Context, place: Place) -> str:
+def unclean(context: Context, place: ResourcePlace) -> str:
     """Empty where the file system that is open was unmounted cleanly; else what that means. A proof by names and times
     needs a clean one. To be called while the copy is open. Raises StepFailed, ProbeError."""
     there = mounted_at(mounts(context.here.node()), f"{POINTS}/{place.name}")
@@ -142,7 +142,7 @@ def _begin_behind_the_metadata(context: Context, where: Area, device: str) -> No
         raise StepFailed(f"{device} has not appeared with {where.size} bytes{BY_HAND}")
 
 
-def _mount(context: Context, place: Place, device: str, point: str) -> str:
+def _mount(context: Context, place: ResourcePlace, device: str, point: str) -> str:
     """Mount what is on the provider; the directory with the files."""
     kind = context.here.act((FSTYP, "-u", device), LOOKS)
     what = kind.stdout.strip() if kind.status == 0 else ""
@@ -157,7 +157,7 @@ def _mount(context: Context, place: Place, device: str, point: str) -> str:
     return point
 
 
-def _close(context: Context, place: Place, device: str, point: str, size: int) -> None:
+def _close(context: Context, place: ResourcePlace, device: str, point: str, size: int) -> None:
     """Take everything away, in reverse; nothing where there is nothing. Raises StepFailed where something stays."""
     pool_view.give_back(context, place.pool, point)
     there = mounted_at(mounts(context.here.node()), point)

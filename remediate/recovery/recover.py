@@ -25,13 +25,13 @@ from remediate.failover.converge import LOCK, ConvergeRequest, converge
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import with_address
 from remediate.failover.peer import ASK
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.this_boot import this_boot
 from remediate.recovery import evidence, progress
-from remediate.recovery.eligibility import Kind, Verdict, judge, may_create
-from remediate.recovery.evidence import Evidence, Side
+from remediate.recovery.eligibility import Eligibility, Kind, judge, may_create
+from remediate.recovery.evidence import Evidence, NodeEvidence
 from remediate.recovery.preservation import Keeper
-from remediate.recovery.progress import Progress, Step
+from remediate.recovery.progress import RecoveryProgress, RecoveryStep
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT
 from remediate.state.lock import Lock
@@ -42,7 +42,7 @@ WAIT = 30.0
 """Seconds to wait for a convergence that runs."""
 
 
-class Refused(StepFailed):
+class RecoveryRefused(StepFailed):
     """The evidence forbids it; nothing was done. `reasons`: one sentence each."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
@@ -50,7 +50,7 @@ class Refused(StepFailed):
         self.reasons = reasons
 
 
-class Copied(NamedTuple):
+class CopyProgress(NamedTuple):
     """A look at the primary: bytes that it has to copy still, and whether it has a secondary to copy them to."""
 
     dirty: int
@@ -69,10 +69,10 @@ class Recovery:
         self.context, self.name, self.keeper, self.watch = context, name, keeper, watch
         found = places(context.here.node(), context.config, (name,))
         if name not in found:
-            raise Refused((f"hast.conf has no resource {name}",))
-        self.place: Place = with_address(found[name], carp.vhids(context.here.node()))
+            raise RecoveryRefused((f"hast.conf has no resource {name}",))
+        self.place: ResourcePlace = with_address(found[name], carp.vhids(context.here.node()))
 
-    def look(self) -> tuple[Evidence, Verdict]:
+    def look(self) -> tuple[Evidence, Eligibility]:
         """The evidence of both nodes, and the verdict on this node's copy. Changes nothing."""
         seen = evidence.collect(self.context, self.place)
         return seen, judge(seen)
@@ -82,7 +82,7 @@ class Recovery:
         StepFailed, ProbeError and StateError where it stopped at a step: run again, it goes on."""
         lock = Lock(self.context.store, LOCK, f"recovery of {self.name}", self.context.timing)
         if not lock.acquire(WAIT):
-            raise Refused(("another recovery or convergence is running",))
+            raise RecoveryRefused(("another recovery or convergence is running",))
         with lock:
             done = self._steps(trigger)
         converge(self.context, ConvergeRequest(f"recovery of {self.name}"))
@@ -92,7 +92,7 @@ class Recovery:
         """The address away, the role init, nothing else. Raises as `run`."""
         lock = Lock(self.context.store, LOCK, f"step-down of {self.name}", self.context.timing)
         if not lock.acquire(WAIT):
-            raise Refused(("another recovery or convergence is running",))
+            raise RecoveryRefused(("another recovery or convergence is running",))
         with lock:
             seen, verdict = self.look()
             self._refuse(seen, verdict)
@@ -102,7 +102,7 @@ class Recovery:
                                        run=self._incident())  # fmt: skip
             self._give_up()
 
-    def copied(self) -> Copied | None:
+    def copied(self) -> CopyProgress | None:
         """How far the primary has come with copying everything here; None where it cannot be asked."""
         if self.context.peer is None:
             return None
@@ -110,30 +110,30 @@ class Recovery:
             there = hast.resource(self.context.peer.node(ASK), self.name)
         except (hast.NoState, ProbeError):
             return None
-        return Copied(there.dirty, there.role is Role.PRIMARY and there.status is Status.COMPLETE)
+        return CopyProgress(there.dirty, there.role is Role.PRIMARY and there.status is Status.COMPLETE)
 
     def finished(self) -> None:
         """The copy is complete again. Raises StateError."""
         progress.end(self.context, self.name)
 
-    def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
+    def begun(self, seen: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
         """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
         was recreated is in no split-brain and has metadata, unless something has happened to it since; before that
         a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
         found = progress.read(self.context.store, self.name)
         if found is None:
             return None
-        if found.step >= Step.CREATED:
+        if found.step >= RecoveryStep.CREATED:
             over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
         else:
             marked = marker.present(self.context.store, self.name)
             over = marked is None or marked.id != found.incident
         return None if over else found
 
-    def _steps(self, trigger: str) -> Progress:
+    def _steps(self, trigger: str) -> RecoveryProgress:
         seen, verdict = self.look()
         begun = self.begun(seen, verdict)
-        if begun is not None and begun.step >= Step.CREATED:
+        if begun is not None and begun.step >= RecoveryStep.CREATED:
             return self._follow(seen, begun)
         self._refuse(seen, verdict)
         if seen.here.metadata is not None and not seen.here.was_created:
@@ -146,32 +146,34 @@ class Recovery:
         else:
             self.watch("step-down")
             self._give_up()
-            now = self._reached(now, Step.STEPPED_DOWN)
+            now = self._reached(now, RecoveryStep.STEPPED_DOWN)
             self.watch("keep")  # also where it was kept before: what has happened to the copy since is not known
-            now = self._reached(now._replace(kept=self._keep(seen, now.incident)), Step.KEPT)
+            now = self._reached(now._replace(kept=self._keep(seen, now.incident)), RecoveryStep.KEPT)
             self.watch("create")
             self._create(seen.here, now)
-        return self._follow(seen, self._reached(now, Step.CREATED))
+        return self._follow(seen, self._reached(now, RecoveryStep.CREATED))
 
-    def _begin(self, trigger: str, seen: Evidence, verdict: Verdict) -> Progress:
+    def _begin(self, trigger: str, seen: Evidence, verdict: Eligibility) -> RecoveryProgress:
         """Everything of one split-brain bears one name, that of its marker. Raises StateError."""
         mode, target = self.keeper.mode.value, self.keeper.target
-        begun = Progress(self._incident(), mode, target, Step.BEGUN, HELD_NOTHING if seen.here.was_created else "")
+        begun = RecoveryProgress(
+            self._incident(), mode, target, RecoveryStep.BEGUN, HELD_NOTHING if seen.here.was_created else ""
+        )
         self.context.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
                                    evidence=sentences(seen), result=f"begins: {mode}", severity=ALERT,
                                    run=begun.incident)  # fmt: skip
         progress.write(self.context.store, self.name, begun)
         return begun
 
-    def _refuse(self, seen: Evidence, verdict: Verdict) -> None:
+    def _refuse(self, seen: Evidence, verdict: Eligibility) -> None:
         """Raise Refused with every sentence that the evidence makes true."""
         reasons = [refusal.says for refusal in verdict.refusals]
         reasons += [side.unread for side in (seen.here, seen.there) if side.unread]
         reasons += self._unfit(seen, verdict)
         if reasons:
-            raise Refused(tuple(dict.fromkeys(reasons)))
+            raise RecoveryRefused(tuple(dict.fromkeys(reasons)))
 
-    def _unfit(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+    def _unfit(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why a recovery is not what this copy needs; nothing where it is."""
         return () if verdict.kind in RECOVERABLE else (verdict.kind.value,)
 
@@ -204,7 +206,7 @@ class Recovery:
             return HELD_NOTHING
         return self.keeper.keep(self.context, self.place, seen.here.metadata, self._parted_at(), incident, self.watch)
 
-    def _create(self, before: Side, now: Progress) -> None:
+    def _create(self, before: NodeEvidence, now: RecoveryProgress) -> None:
         """New metadata. The ledger knows the copy to be incomplete before anything is destroyed."""
         self._note_incomplete()
         old = before.metadata
@@ -215,39 +217,39 @@ class Recovery:
         if seen.here.metadata != old or seen.here.blank is not before.blank:
             reasons = (*reasons, "the metadata of this copy have changed since it was looked at")
         if reasons:
-            raise Refused(reasons)
+            raise RecoveryRefused(reasons)
         done = self.context.here.act(command, roles.TAKES)
         if done.status != 0:
             raise StepFailed(f"`{' '.join(command)}` exits with {done.status}: {done.words}")
         if hast.metadata(self.context.here.node(), self.name).resuid != 0:
             raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
         node = self.context.journal.node_name
-        replicas.write_down(self.context, self.name, ledger.Event.CREATED, self.context.timing.wall(), node)
+        replicas.write_down(self.context, self.name, ledger.LedgerEvent.CREATED, self.context.timing.wall(), node)
         self.context.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
                                    severity=ALERT, run=now.incident)  # fmt: skip
 
     def _note_incomplete(self) -> None:
         now, node = self.context.timing.wall(), self.context.journal.node_name
-        own_copy.record(self.context, self.name, ledger.Event.TOLD_INCOMPLETE, now, node)
+        own_copy.record(self.context, self.name, ledger.LedgerEvent.TOLD_INCOMPLETE, now, node)
 
-    def _follow(self, seen: Evidence, now: Progress) -> Progress:
+    def _follow(self, seen: Evidence, now: RecoveryProgress) -> RecoveryProgress:
         """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into
         use since, StepFailed."""
         if seen.here.role is HastRole.PRIMARY or seen.here.mounted is not Mounted.NOTHING:
-            raise Refused(("the new copy is in use on this node: it does not become secondary",))
+            raise RecoveryRefused(("the new copy is in use on this node: it does not become secondary",))
         self.watch("follow")
         if marker.present(self.context.store, self.name) is not None:
             marker.clear(self.context.store, self.name)
         if hast.resource(self.context.here.node(), self.name).role is not Role.SECONDARY:
             roles.become(self.context, self.place, Role.SECONDARY)
-        return self._reached(now, Step.FOLLOWING)
+        return self._reached(now, RecoveryStep.FOLLOWING)
 
     def _incident(self) -> str:
         """The id of the marker."""
         found = marker.present(self.context.store, self.name)
         return found.id if found is not None else ""
 
-    def _reached(self, now: Progress, step: Step) -> Progress:
+    def _reached(self, now: RecoveryProgress, step: RecoveryStep) -> RecoveryProgress:
         now = now._replace(step=step)
         progress.write(self.context.store, self.name, now)
         return now

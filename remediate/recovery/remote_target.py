@@ -34,7 +34,7 @@ FREE = r"\s(?P<free>-?\d+)\s+-?\d+%\s"
 """df(1) -P: the column before the capacity."""
 
 
-class OverSsh:
+class SshDirectory:
     """A directory of another machine."""
 
     def __init__(self, place: str, name: str, ssh: tuple[str, ...] = SSH) -> None:

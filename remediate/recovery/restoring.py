@@ -20,24 +20,24 @@ from typing import IO, NamedTuple
 from remediate.failover.errors import StepFailed
 from remediate.recovery import archive
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item, shown
-from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.staged_file import Changed, Working, look
-from remediate.recovery.targets import BLOCK, FILES, Bounded, Target
+from remediate.recovery.manifest import Manifest, SavedItem
+from remediate.recovery.staged_file import Changed, StagedEntry, look
+from remediate.recovery.targets import BLOCK, FILES, BoundedSource, SalvageTarget
 from remediate.recovery.trees import open_directory
 from remediate.recovery.workshop import ENTER, nameless, workshop
 
 
-class How(enum.Enum):
+class RestoreMode(enum.Enum):
     """Where a file is put."""
 
     BESIDE = "beside"
     OVER = "over"
 
 
-class Done(NamedTuple):
+class RestoredEntry(NamedTuple):
     """What became of one entry: what was, or would be, done, or (`failed`) why not."""
 
-    kept: Kept
+    kept: SavedItem
     words: str
     failed: bool = False
 
@@ -46,7 +46,7 @@ class _Refused(Exception):
     """This one is not put back; the others are."""
 
 
-def chosen(found: Manifest, patterns: Sequence[bytes]) -> list[Kept]:
+def chosen(found: Manifest, patterns: Sequence[bytes]) -> list[SavedItem]:
     """The entries whose path matches a pattern of a shell (fnmatch(3)), all without one. A directory's name chooses
     what is in it too."""
     if not patterns:
@@ -55,8 +55,13 @@ def chosen(found: Manifest, patterns: Sequence[bytes]) -> list[Kept]:
 
 
 def put_back(
-    salvage: Target, found: Manifest, wanted: Sequence[Kept], root: str, how: How, dry_run: bool = False
-) -> Iterator[Done]:
+    salvage: SalvageTarget,
+    found: Manifest,
+    wanted: Sequence[SavedItem],
+    root: str,
+    how: RestoreMode,
+    dry_run: bool = False,
+) -> Iterator[RestoredEntry]:
     """Put entries of a salvage back below `root`, as they are read; each is on the disk when it is given. With
     `dry_run` nothing is written. Raises StepFailed where the salvage is not what its manifest says: what was given
     before that is right all the same."""
@@ -72,7 +77,7 @@ def put_back(
         links = _by_content(wanted)
         with workshop(top) as private, salvage.reading(FILES) as source:
             live = _Live(top, private, found, how)
-            whole = Bounded(source, archive.size_of(found.files), salvage.where)
+            whole = BoundedSource(source, archive.size_of(found.files), salvage.where)
             for member in archive.members(whole, found.files):
                 wants = links.get(member.kept.item.path, []) if member.kept.has_content else []
                 if wants:
@@ -89,16 +94,16 @@ def _matches(path: bytes, pattern: bytes) -> bool:
     return fnmatch.fnmatchcase(path, wanted) or path.startswith(wanted + b"/")
 
 
-def _by_content(wanted: Iterable[Kept]) -> dict[bytes, list[Kept]]:
+def _by_content(wanted: Iterable[SavedItem]) -> dict[bytes, list[SavedItem]]:
     """Path in the archive: the entries that have its content."""
-    found: dict[bytes, list[Kept]] = {}
+    found: dict[bytes, list[SavedItem]] = {}
     for kept in wanted:
         if kept.item.kind == FILE:
             found.setdefault(kept.link or kept.item.path, []).append(kept)
     return found
 
 
-def _of_one_content(live: _Live, wants: Sequence[Kept], content: Iterator[bytes]) -> Iterator[Done]:
+def _of_one_content(live: _Live, wants: Sequence[SavedItem], content: Iterator[bytes]) -> Iterator[RestoredEntry]:
     """A content that several names have is kept aside while they are put back."""
     if len(wants) == 1:
         yield live.put(wants[0], content)
@@ -114,20 +119,20 @@ def _of_one_content(live: _Live, wants: Sequence[Kept], content: Iterator[bytes]
 class _Live:
     """The live file system, into which is written; without a workshop it is only looked at."""
 
-    def __init__(self, top: int, private: int | None, found: Manifest, how: How) -> None:
+    def __init__(self, top: int, private: int | None, found: Manifest, how: RestoreMode) -> None:
         self._top, self._workshop, self._how = top, private, how
         self._device = os.fstat(top).st_dev
         self._incident = found.incident.encode()
         self._directories = {kept.item.path: kept for kept in found.files if kept.item.kind == DIRECTORY}
 
-    def put(self, kept: Kept, content: Iterator[bytes] | None) -> Done:
+    def put(self, kept: SavedItem, content: Iterator[bytes] | None) -> RestoredEntry:
         """Put one entry back. Raises StepFailed where its content is not what it should be."""
         try:
-            return Done(kept, self._put(kept, content))
+            return RestoredEntry(kept, self._put(kept, content))
         except (_Refused, Changed) as error:
-            return Done(kept, str(error), True)
+            return RestoredEntry(kept, str(error), True)
         except OSError as error:
-            return Done(kept, error.strerror or str(error), True)
+            return RestoredEntry(kept, error.strerror or str(error), True)
 
     def aside(self) -> IO[bytes]:
         """A file for a content that several names share. Raises OSError."""
@@ -138,7 +143,7 @@ class _Live:
         assert self._workshop is not None, "nothing is written where there is no workshop"
         return self._workshop
 
-    def _put(self, kept: Kept, content: Iterator[bytes] | None) -> str:
+    def _put(self, kept: SavedItem, content: Iterator[bytes] | None) -> str:
         """What was done. Raises _Refused, Changed, OSError, StepFailed."""
         path = kept.item.path
         refuse_unsafe(kept)
@@ -153,20 +158,20 @@ class _Live:
             return self._plan(path, name)
         directory = self._enter(above)
         try:
-            if self._how is How.BESIDE:
+            if self._how is RestoreMode.BESIDE:
                 return self._beside(directory, name, kept, content)
             return self._over(directory, name, kept, content)
         finally:
             os.close(directory)
 
     def _plan(self, path: bytes, name: bytes) -> str:
-        if self._how is How.BESIDE:
+        if self._how is RestoreMode.BESIDE:
             return f"to {shown(self._salvaged(name))}"
         return f"over it, kept as {shown(self._before(name))}" if self._exists(path) else "where nothing is"
 
-    def _beside(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
+    def _beside(self, directory: int, name: bytes, kept: SavedItem, content: Iterator[bytes] | None) -> str:
         to = self._salvaged(name)
-        with Working(self._private, directory, kept, content) as working:
+        with StagedEntry(self._private, directory, kept, content) as working:
             try:
                 working.take_free_name(to)
             except FileExistsError:
@@ -175,9 +180,9 @@ class _Live:
                 raise _Refused(f"{shown(to)} is there already, and is another") from None
         return f"to {shown(to)}"
 
-    def _over(self, directory: int, name: bytes, kept: Kept, content: Iterator[bytes] | None) -> str:
+    def _over(self, directory: int, name: bytes, kept: SavedItem, content: Iterator[bytes] | None) -> str:
         before = self._before(name)
-        with Working(self._private, directory, kept, content) as working:
+        with StagedEntry(self._private, directory, kept, content) as working:
             if working.same_as(name):
                 return "is the same already"
             present = look(directory, name)
@@ -230,7 +235,7 @@ class _Live:
         try:
             below = os.open(name, ENTER, dir_fd=directory)
         except FileNotFoundError:
-            with Working(self._private, directory, self._as_it_was(path), None) as working:
+            with StagedEntry(self._private, directory, self._as_it_was(path), None) as working:
                 working.take_free_name(name)
             below = os.open(name, ENTER, dir_fd=directory)
         except OSError as error:
@@ -242,13 +247,13 @@ class _Live:
             raise _Refused(f"{shown(path)} is on another file system")
         return below
 
-    def _as_it_was(self, path: bytes) -> Kept:
+    def _as_it_was(self, path: bytes) -> SavedItem:
         """A directory of the losing copy, of which the salvage may know nothing but the name."""
-        unknown = Kept(Item(path, DIRECTORY, 0, 0, 0, 0o700, os.geteuid(), os.getegid(), 1), (), False)
+        unknown = SavedItem(Item(path, DIRECTORY, 0, 0, 0, 0o700, os.geteuid(), os.getegid(), 1), (), False)
         return self._directories.get(path, unknown)
 
 
-def refuse_unsafe(kept: Kept) -> None:
+def refuse_unsafe(kept: SavedItem) -> None:
     """Raise _Refused for what would leave the file system: a path, or where a link leads to."""
     path = kept.item.path
     if kept.item.kind == OTHER:

@@ -13,12 +13,12 @@ from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, manifest, targets
 from remediate.recovery.differences import Difference, differences, first_difference, unchanged_since
 from remediate.recovery.imaging import image
-from remediate.recovery.items import FILE, Item, Listed, Tree
-from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.targets import FILES, MANIFEST, Bounded, Target
+from remediate.recovery.items import FILE, FileListing, Item, Tree
+from remediate.recovery.manifest import Manifest, SavedItem
+from remediate.recovery.targets import FILES, MANIFEST, BoundedSource, SalvageTarget
 from remediate.state.journal import ERR, NOTICE
 
-__all__ = ["Verified", "first_difference", "image", "make_ready", "salvage", "unchanged_since", "verify"]
+__all__ = ["SalvageCheck", "first_difference", "image", "make_ready", "salvage", "unchanged_since", "verify"]
 
 SPARE = 1.1
 """How much more room there must be than is needed."""
@@ -26,7 +26,7 @@ MOST = 99
 """Salvages of one incident."""
 
 
-class Verified(NamedTuple):
+class SalvageCheck(NamedTuple):
     """What was read back: files whose content is in the archive, their bytes, and everything else that was kept."""
 
     files: int
@@ -48,7 +48,7 @@ def salvage(
     context: Context,
     resource: str,
     losing: Tree,
-    winner: Listed,
+    winner: FileListing,
     since: float,
     place: str,
     incident: str,
@@ -91,7 +91,7 @@ def salvage(
     return made
 
 
-def verify(context: Context, made: Manifest, ssh: tuple[str, ...] | None = None) -> Verified:
+def verify(context: Context, made: Manifest, ssh: tuple[str, ...] | None = None) -> SalvageCheck:
     """Read a salvage back, manifest and archive, and hold every size and hash against what was kept. Raises
     StepFailed."""
     target = targets.at(made.where, ssh)
@@ -100,34 +100,34 @@ def verify(context: Context, made: Manifest, ssh: tuple[str, ...] | None = None)
         raise StepFailed(f"the manifest at {made.where} is not that of what was kept")
     files = size = others = 0
     with target.reading(FILES) as source:
-        for member in archive.members(Bounded(source, archive.size_of(kept.files), target.where), kept.files):
+        for member in archive.members(BoundedSource(source, archive.size_of(kept.files), target.where), kept.files):
             read = sum(map(len, archive.contents(member)))
             files, size = files + member.kept.has_content, size + read
             others += not member.kept.has_content
-    verified = Verified(files, size, others)
+    verified = SalvageCheck(files, size, others)
     context.journal.entry("salvage-verified", resource=made.resource, why=made.incident, result=f"{verified}")
     return verified
 
 
-def read_manifest(target: Target) -> Manifest:
+def read_manifest(target: SalvageTarget) -> Manifest:
     """The manifest of a salvage. Raises StepFailed."""
     with target.reading(MANIFEST) as source:
-        return manifest.parse(Bounded(source, manifest.LARGEST, target.where).read(), target.where)
+        return manifest.parse(BoundedSource(source, manifest.LARGEST, target.where).read(), target.where)
 
 
-def _linked(found: Iterable[Difference]) -> tuple[Kept, ...]:
+def _linked(found: Iterable[Difference]) -> tuple[SavedItem, ...]:
     """What is kept, of which a further name of the same inode is a link to the first one."""
     first: dict[int, bytes] = {}
     kept = []
     for item, there, why in found:
         link = first.setdefault(item.inode, item.path) if item.kind == FILE and item.nlink > 1 and item.inode else b""
-        kept.append(Kept(item, why, there is not None, link=link if link != item.path else b""))
+        kept.append(SavedItem(item, why, there is not None, link=link if link != item.path else b""))
     return tuple(kept)
 
 
 def _place(
-    resource: str, incident: str, place: str, kept: tuple[Kept, ...], ssh: tuple[str, ...] | None
-) -> tuple[Manifest | None, Target]:
+    resource: str, incident: str, place: str, kept: tuple[SavedItem, ...], ssh: tuple[str, ...] | None
+) -> tuple[Manifest | None, SalvageTarget]:
     """The salvage of this incident that holds all of this already, or None and where it is to be."""
     for number in range(1, MOST + 1):
         target = targets.target(place, targets.name_of(resource, incident, number), ssh)
@@ -140,13 +140,13 @@ def _place(
     raise StepFailed(f"{place} holds {MOST} salvages of this incident already")
 
 
-def _same(kept: Kept) -> tuple[object, ...]:
+def _same(kept: SavedItem) -> tuple[object, ...]:
     """What two entries for the same thing have in common; the last two only once it is in an archive."""
     item = kept.item
     return item.path, item.kind, item.size, item.mtime_ns, item.target, kept.link, kept.sha256
 
 
-def _refuse_without_room(target: Target, kept: tuple[Kept, ...]) -> None:
+def _refuse_without_room(target: SalvageTarget, kept: tuple[SavedItem, ...]) -> None:
     needed, free = archive.size_of(each._replace(item=_in_archive(each)) for each in kept) * SPARE, target.room()
     if needed > free:
         raise StepFailed(f"{target.where}: {say_size(needed)} are needed, {say_size(free)} are free")
@@ -159,7 +159,7 @@ def _refuse_too_many(made: Manifest) -> None:
         raise StepFailed(f"{len(made.files)} files are too many to be kept one by one: keep an image")
 
 
-def _in_archive(kept: Kept) -> Item:
+def _in_archive(kept: SavedItem) -> Item:
     return kept.item if kept.has_content else kept.item._replace(size=0)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from remediate.recovery.items import CHUNK, DIRECTORY, SYMLINK, Item, shown
-from remediate.recovery.manifest import Kept
+from remediate.recovery.manifest import SavedItem
 from remediate.recovery.workshop import ENTRY, PREFIX, PRESENT
 
 SHARED = 0o7777
@@ -27,13 +27,13 @@ class Changed(Exception):
     """Somebody put something else in the place of a file while it was restored. Nothing of it is lost."""
 
 
-class Working:
+class StagedEntry:
     """An entry in the workshop, all of it on the disk; gone at the end unless it got its name."""
 
-    def __init__(self, workshop: int, directory: int, kept: Kept, content: Iterator[bytes] | None) -> None:
+    def __init__(self, workshop: int, directory: int, kept: SavedItem, content: Iterator[bytes] | None) -> None:
         self._workshop, self._directory, self._kept, self._content = workshop, directory, kept, content
 
-    def __enter__(self) -> Working:
+    def __enter__(self) -> StagedEntry:
         item = self._kept.item
         try:
             if item.kind == SYMLINK:

@@ -43,7 +43,7 @@ class Source(Protocol):
         ...
 
 
-class Bounded:
+class BoundedSource:
     """A source of which no more than `most` bytes are taken: the machine that keeps a salvage may send without end."""
 
     def __init__(self, source: Source, most: int, where: str) -> None:
@@ -63,7 +63,7 @@ class Bounded:
         return bytes(found)
 
 
-class Target(Protocol):
+class SalvageTarget(Protocol):
     """The place of one salvage."""
 
     where: str
@@ -237,19 +237,19 @@ def name_of(resource: str, incident: str, number: int = 1) -> str:
     return name
 
 
-def target(place: str, name: str, ssh: tuple[str, ...] | None = None) -> Target:
+def target(place: str, name: str, ssh: tuple[str, ...] | None = None) -> SalvageTarget:
     """The place for a salvage below a directory, an absolute path or ssh://[USER@]HOST[:PORT]/PATH; `ssh` is the
     program and options of ssh(1). Raises StepFailed."""
     if place.startswith("ssh://"):
-        from remediate.recovery.remote_target import SSH, OverSsh
+        from remediate.recovery.remote_target import SSH, SshDirectory
 
-        return OverSsh(place, name, ssh or SSH)
+        return SshDirectory(place, name, ssh or SSH)
     if not os.path.isabs(place):
         raise StepFailed(f"{place!r} is neither an absolute path nor ssh://[USER@]HOST/PATH")
     return Directory(os.path.normpath(place), name)
 
 
-def at(where: str, ssh: tuple[str, ...] | None = None) -> Target:
+def at(where: str, ssh: tuple[str, ...] | None = None) -> SalvageTarget:
     """The target that calls its place so. Raises StepFailed."""
     base, _, name = where.rpartition("/")
     return target(base or "/", name, ssh)

@@ -15,7 +15,7 @@ from simulator.clock import first_of
 from simulator.hastd.disk import Disk
 
 if TYPE_CHECKING:
-    from remediate.verification.extents import Provider
+    from remediate.verification.extents import CopyLocation
     from simulator.dying import Life
     from simulator.node import Node
 
@@ -32,7 +32,7 @@ def content_of(disk: Disk, extent: int) -> bytes:
 class SimulatedExtents:
     """A copy on a disk of a node, read by a program with this life (`remediate.verification.extents.Extents`)."""
 
-    def __init__(self, node: Node, life: Life, where: Provider) -> None:
+    def __init__(self, node: Node, life: Life, where: CopyLocation) -> None:
         """Raises NotFound, Killed."""
         life.check()
         self._node, self._life, self._where = node, life, where

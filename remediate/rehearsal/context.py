@@ -21,17 +21,17 @@ from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
 from checks.probes.process import OUTPUT_LIMIT, Completed
 from checks.probes.state_cache import Memory
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.mount_tree import MountTree
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
-from remediate.rehearsal.sessions import SimulatedLine
-from remediate.session import Line
+from remediate.rehearsal.sessions import SimulatedChannel
+from remediate.session import Channel
 from remediate.state.directory import RUN_DIRECTORY
-from remediate.state.journal import NAME, TAG, Entry, Journal
+from remediate.state.journal import NAME, TAG, Journal, JournalEntry
 from remediate.state.store import StateNotKept, Store, Values
 from remediate.subcommands import answer
 from remediate.timing import Timing
@@ -45,7 +45,7 @@ from simulator.network.sessions import SessionEnd, opened
 from simulator.shell.output import Output, Result
 
 if TYPE_CHECKING:
-    from remediate.verification.extents import Provider
+    from remediate.verification.extents import CopyLocation
     from simulator.node import Node as SimulatedNode
 
 T = TypeVar("T")
@@ -59,7 +59,11 @@ Detached = Callable[[Callable[[Context], object]], object]
 
 
 def context_of(
-    node: SimulatedNode, state: Path, config: Config, life: Life | None = None, detached: Detached | None = None
+    node: SimulatedNode,
+    state: Path,
+    config: RemediationConfig,
+    life: Life | None = None,
+    detached: Detached | None = None,
 ) -> Context:
     """The context of a new process on a node. `life` decides when that is killed; without one only a power cut does.
     `detached` begins what it leaves to another process.
@@ -173,7 +177,13 @@ class PeerNode(MortalNode):
     `hastwatch answer`: what that refuses is not run there. Or what a wrong `way` leads to."""
 
     def __init__(
-        self, asking: SimulatedNode, way: Lie | None, seconds: float, memory: Memory, life: Life, config: Config
+        self,
+        asking: SimulatedNode,
+        way: Lie | None,
+        seconds: float,
+        memory: Memory,
+        life: Life,
+        config: RemediationConfig,
     ) -> None:
         super().__init__(asking if way is Lie.ONESELF else asking.pair.peer(asking), seconds, memory, life)
         self._asking, self._way, self._config = asking, way, config
@@ -256,7 +266,7 @@ class PairTransport(Transport):
             self._detached(call)
         return self._detached is not None
 
-    def extents(self, where: Provider) -> SimulatedExtents:
+    def extents(self, where: CopyLocation) -> SimulatedExtents:
         """A copy on a disk of the node. Raises NotFound, Killed."""
         return SimulatedExtents(self.simulated, self._life, where)
 
@@ -276,7 +286,7 @@ class PairTransport(Transport):
 class PairPeerTransport(PairTransport):
     """The way of a process to the other node."""
 
-    def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: Config) -> None:
+    def __init__(self, asking: SimulatedNode, life: Life, memory: Memory, config: RemediationConfig) -> None:
         super().__init__(asking.pair.peer(asking), life, memory)
         self._asking, self._way, self._config = asking, transport_of(asking), config
 
@@ -290,7 +300,7 @@ class PairPeerTransport(PairTransport):
         self._life.check()
         return PeerNode(self._asking, self._way, seconds, self._memory, self._life, self._config)
 
-    def talk(self, argv: tuple[str, ...]) -> Line:
+    def talk(self, argv: tuple[str, ...]) -> Channel:
         """A session with the other node. One that lies ends it, as what it says is no message. Raises Unreachable,
         NotPermitted, Killed."""
         node = PeerNode(self._asking, self._way, LOOK, self._memory, self._life, self._config)
@@ -304,7 +314,7 @@ class PairPeerTransport(PairTransport):
         self._life.begin_command(lambda: begun.append(opened(self._asking, other, self._life, words)))
         if self._asking.trouble.peer_lies is not None:
             begun[0].break_off()
-        return SimulatedLine(begun[0])
+        return SimulatedChannel(begun[0])
 
 
 def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:
@@ -383,7 +393,7 @@ class MortalJournal(Journal):
         refuse_write(self._simulated, self.path, (errno.EROFS, errno.ENOSPC))
         super()._keep(line)
 
-    def entry(self, event: str, **words: Any) -> Entry:
+    def entry(self, event: str, **words: Any) -> JournalEntry:
         """Raises Killed."""
         self._life.begin_write()
         return super().entry(event, **words)

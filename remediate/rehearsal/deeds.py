@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from remediate.state.journal import NAME, Entry
+from remediate.state.journal import NAME, JournalEntry
 from remediate.state.journal_reading import Reading
 
 TOLD = frozenset(
@@ -66,7 +66,7 @@ class Deeds:
             reading.close()
 
 
-def words(entry: Entry) -> str:
+def words(entry: JournalEntry) -> str:
     """An entry for a reader of the story: a plan with its reason, a step with its result."""
     if entry.event == "plan":
         return f"{entry.why}: it is {entry.result.partition(': ')[0]}"

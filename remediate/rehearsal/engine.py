@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.finding import Severity
-from remediate.events.decision import Event, decide
-from remediate.rehearsal.observer import BOTH, Observer, Said
+from remediate.events.decision import EngineEvent, decide
+from remediate.rehearsal.observer import BOTH, CheckReport, Observer
 
 if TYPE_CHECKING:
     from remediate.rehearsal.installed import Installed
@@ -63,14 +63,14 @@ class Engine:
             for said in task.value or ():
                 self._looked(said)
 
-    def _looked(self, said: Said) -> None:
+    def _looked(self, said: CheckReport) -> None:
         before = self.services.get((said.check, said.node), Service())
         now = before.seen(said.state)
         self.services[said.check, said.node] = now
         if now == before:
             return
         kind = f"{'HARD' if now.hard else 'SOFT'} {now.attempt}"
-        event = Event(said.check, Severity[now.state], now.hard, now.attempt, 0, False, said.line)
+        event = EngineEvent(said.check, Severity[now.state], now.hard, now.attempt, 0, False, said.line)
         decision = decide(event)
         if decision.request is None:
             return

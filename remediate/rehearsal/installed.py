@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remediate import command, exits, worker
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.console import Console
 from remediate.failover import afterwards
 from remediate.failover.converge import LOCK, ConvergeRequest, converge
 from remediate.rehearsal.context import context_of
 from remediate.rehearsal.invocation import NodeConsole, NodeInvocation, Write
-from remediate.rehearsal.sessions import SimulatedLine
+from remediate.rehearsal.sessions import SimulatedChannel
 from remediate.state import noted
 from remediate.state.store import StateError
 from simulator.clock import finished
@@ -45,7 +45,7 @@ ELSEWHERE = {"answer", "contrib", "journal", "pair", "reach", "rehearse", "resto
 class Installed:
     """hastwatch on a pair. `state` holds a directory for each node; `configs` the configuration of a node."""
 
-    def __init__(self, pair: Pair, state: Path, config: Config) -> None:
+    def __init__(self, pair: Pair, state: Path, config: RemediationConfig) -> None:
         self.pair, self.state = pair, state
         self.configs = {node.name: self._own(node, config) for node in pair.nodes.values()}
         self.fates: dict[str, Fate] = {}
@@ -120,7 +120,7 @@ class Installed:
         except SystemExit as ended:
             return int(ended.code or 0)
 
-    def _own(self, node: Node, config: Config) -> Config:
+    def _own(self, node: Node, config: RemediationConfig) -> RemediationConfig:
         policy = config.failover._replace(management=self.pair.peer(node).layout.management)
         return config._replace(failover=policy, submission=None)  # nobody is told of what is only rehearsed
 
@@ -183,5 +183,5 @@ class Installed:
     def _session(self, node: Node, argv: list[str], end_of: Callable[[Life], SessionEnd]) -> None:
         """What the other node talks to: `hastwatch take-over` and `hastwatch extents RESOURCE`."""
         life = self._doomed(node)
-        console = NodeConsole(node, line=SimulatedLine(end_of(life)))
+        console = NodeConsole(node, line=SimulatedChannel(end_of(life)))
         self._as_task(node, lambda: self._run(node, argv[1:], life, console))

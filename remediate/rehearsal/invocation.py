@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, cast
 
 from checks.plugin.config import ConfigError
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.console import Console
 from remediate.invocation import Invocation
-from remediate.local import Where
+from remediate.local import LocalOptions
 from remediate.rehearsal.mount_tree import MountTree
 from simulator.shell.output import Output
 
 if TYPE_CHECKING:
     from remediate.context import Context
-    from remediate.session import Line
+    from remediate.session import Channel
     from simulator.node import Node
 
 Write = Callable[[str, str], None]
@@ -36,7 +36,7 @@ class _Stream(io.TextIOBase):
 class NodeConsole(Console):
     """The console of a process of a node, which has no terminal. Without `write` nobody reads what it prints."""
 
-    def __init__(self, node: Node, write: Write | None = None, user: str = "root", line: Line | None = None) -> None:
+    def __init__(self, node: Node, write: Write | None = None, user: str = "root", line: Channel | None = None) -> None:
         write = write or Output().write
         self._node, self._user, self._line = node, user, line
         self._out, self._err = (cast(TextIO, _Stream(name, write)) for name in ("out", "err"))
@@ -77,7 +77,7 @@ class NodeConsole(Console):
             self._node.pair.hook_errors.append(error)
         return super().internal(error)
 
-    def line(self) -> Line:
+    def line(self) -> Channel:
         """The session with the other node."""
         assert self._line is not None, "nobody talks to this command"
         return self._line
@@ -96,15 +96,15 @@ class NodeInvocation(Invocation):
     def __init__(self, node: Node, console: Console, begun: Callable[[], Context]) -> None:
         self.console, self._node, self._begun = console, node, begun
 
-    def context(self, where: Where) -> Context:
+    def context(self, where: LocalOptions) -> Context:
         """Raises ConfigError for an option that names another node, state or configuration; and Killed."""
-        if where != Where():
+        if where != LocalOptions():
             raise ConfigError("a simulated node has one configuration, one state directory and one way to each node")
         return self._begun()
 
-    def bare(self, where: Where) -> Context:
+    def bare(self, where: LocalOptions) -> Context:
         """Raises Killed."""
-        return self._begun()._replace(config=Config(), peer=None)
+        return self._begun()._replace(config=RemediationConfig(), peer=None)
 
     def take_resources(self) -> None:
         """Limits are not simulated."""

@@ -16,9 +16,9 @@ from checks.probes.errors import Failed, Hangs, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.doctor.scratch import Scratch
 from remediate.failover.filesystems import is_protected
-from remediate.failover.reach import ANSWER, HASTWATCH, Answer, Served, told
-from remediate.failover.tickle import Client, Sent, in_a_word
-from remediate.machine import CarpNow, Machine
+from remediate.failover.reach import ANSWER, HASTWATCH, Reachability, ServiceAnswer, told
+from remediate.failover.tickle import ClientEndpoint, SentSegments, in_a_word
+from remediate.machine import KernelVhid, Machine
 from remediate.rehearsal.own_commands import facts
 from remediate.rehearsal.scratch import SimulatedScratch
 from simulator.clock import Process, first_of
@@ -95,11 +95,11 @@ class SimulatedMachine(Machine):
         if said[0]:
             raise Failed(said[0])
 
-    def carp(self, interface: str, vhid: int) -> CarpNow:
+    def carp(self, interface: str, vhid: int) -> KernelVhid:
         """Raises Killed, Failed."""
         for each in ifconfig.parse(self._answer("ifconfig -a")).vhids:
             if (each.interface, each.number) == (interface, vhid):
-                return CarpNow(each.state, each.advbase, each.advskew)
+                return KernelVhid(each.state, each.advbase, each.advskew)
         raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: No such file or directory")
 
     def connects(self, address: str, port: int, seconds: float) -> int:
@@ -165,7 +165,7 @@ class SimulatedMachine(Machine):
         self._life.check()
         return pid in self._node.processes.by_pid
 
-    def wake(self, service: str, woken: list[Client | str], timing: Timing, seconds: float) -> Sent:
+    def wake(self, service: str, woken: list[ClientEndpoint | str], timing: Timing, seconds: float) -> SentSegments:
         """Sent by the command that sends them on a node that is reached through a prefix. Raises Killed."""
         words = [each if isinstance(each, str) else in_a_word(each) for each in woken]
         begun: list[Process[int]] = []
@@ -175,9 +175,9 @@ class SimulatedMachine(Machine):
         self._node.clock.wait(first_of(begun[0], self._life.ended), seconds)
         self._life.check()
         said = re.match(r"(?a)\d+", output.text("out"))
-        return Sent(int(said[0]) if said else 0, "" if begun[0].value == 0 else output.text("err").strip())
+        return SentSegments(int(said[0]) if said else 0, "" if begun[0].value == 0 else output.text("err").strip())
 
-    def reach(self, address: str, path: str, timing: Timing) -> Answer:
+    def reach(self, address: str, path: str, timing: Timing) -> ServiceAnswer:
         """Asked by the command that asks it on a node that is reached through a prefix. Raises Killed."""
         self._life.check()
         output, clock = Output(), self._node.clock
@@ -186,7 +186,7 @@ class SimulatedMachine(Machine):
         self._life.check()
         if not ended or not process.done:
             process.kill()
-            return Answer(Served.NO, f"no answer within {ANSWER:g} s")
+            return ServiceAnswer(Reachability.NO, f"no answer within {ANSWER:g} s")
         words = output.text("err", "out").strip().splitlines() or ["no message"]
         return told(int(process.value or 0), words[0])
 

@@ -32,7 +32,7 @@ from checks.probes.node import (
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.output import Output
 
@@ -49,7 +49,7 @@ BOTH = "both"
 """What a check of the pair has as its node."""
 
 
-class Said(NamedTuple):
+class CheckReport(NamedTuple):
     """What one check said: on which node (or BOTH), its state, the reasons of what it found, those that are not OK."""
 
     check: str
@@ -118,12 +118,12 @@ class SimulatedMemory(Memory):
 class Observer:
     """Runs the checks on a pair, with the user's configuration where there is one."""
 
-    def __init__(self, pair: Pair, config: Config | None = None) -> None:
+    def __init__(self, pair: Pair, config: RemediationConfig | None = None) -> None:
         self.pair = pair
-        self.config = (config or Config()).checks._replace(via="", peer="", state_dir="")
+        self.config = (config or RemediationConfig()).checks._replace(via="", peer="", state_dir="")
         self.memory = SimulatedMemory()
 
-    def look(self, wait: Callable[[Completion[Said]], object]) -> tuple[Said, ...]:
+    def look(self, wait: Callable[[Completion[CheckReport]], object]) -> tuple[CheckReport, ...]:
         """All checks at once: those of the pair asked on the first node that answers, then each node's own.
 
         `wait` lets the pair go on until what it is given has happened.
@@ -142,7 +142,7 @@ class Observer:
             says.append(task.value)
         return tuple(says)
 
-    def _ask(self, check: CheckCommand, here: SimulatedNode, peer: SimulatedNode | None) -> Said:
+    def _ask(self, check: CheckCommand, here: SimulatedNode, peer: SimulatedNode | None) -> CheckReport:
         options = parser(check).parse_args(["--via", "", "--peer", ""])
         options.timeout = self.config.timeout
         session = Session(options, self.config, lambda: self.pair.clock.now)
@@ -153,7 +153,7 @@ class Observer:
         wrong = [finding for finding in report.findings if finding.severity is not Severity.OK]
         ways = [f"--via 'hastwatch pair exec --dir DIR {here.name}'"]
         ways += [f"--peer 'hastwatch pair exec --dir DIR {peer.name}'"] if peer else []
-        return Said(
+        return CheckReport(
             check.name,
             BOTH if peer else here.name,
             report.severity.name,
@@ -171,7 +171,7 @@ def judged(check: CheckCommand, session: Session) -> Report:
     return run.report(session.nodes)
 
 
-def refuse_wrong(config: Config) -> None:
+def refuse_wrong(config: RemediationConfig) -> None:
     """Raise ConfigError for a severity that the checks refuse."""
     for check in CHECKS:
         overrides(config.checks, parser(check).parse_args([]), check.table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from checks.probes import rc_conf
 from checks.probes.as_primary import Facts, to_text
-from remediate.failover.reach import DENIED, ROOT4, Served
+from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
 from remediate.subcommands.tickle import client
 from simulator.clock import Steps
@@ -84,7 +84,7 @@ def hastwatch(call: Call) -> Steps[int]:
         return 1
     identity = server.mount_request(path, call.node.layout.address, call.node.name)
     if identity is None:
-        call.err(f"{Served.DENIED.value}\n")
+        call.err(f"{Reachability.DENIED.value}\n")
         return DENIED
     verdict = server.serves(identity)
     if verdict != "ok":

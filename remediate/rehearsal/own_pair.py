@@ -14,7 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from checks.devd import HOOK
 from checks.plugin.config import ConfigError
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.host.documented_hook import documented_hook
 from simulator.host.programs import Immediate, carp_log
@@ -27,7 +27,7 @@ SETTLE = 45.0
 """Seconds of quiet at the end: newfs and mount are on both disks, CARP and the synchronisation are done."""
 
 
-def layout_of(config: Config, seed: int) -> PairLayout:
+def layout_of(config: RemediationConfig, seed: int) -> PairLayout:
     """A healthy pair with the resources of a configuration. Raises ConfigError where they can't be built."""
     first, second = PairLayout().nodes
     kept = PairLayout(
@@ -41,7 +41,7 @@ def layout_of(config: Config, seed: int) -> PairLayout:
     return with_resources(kept, config)
 
 
-def with_resources(plain: PairLayout, config: Config) -> PairLayout:
+def with_resources(plain: PairLayout, config: RemediationConfig) -> PairLayout:
     """A pair with the resources of a configuration, where it has any. Raises ConfigError where they can't be built."""
     if not config.resource:
         return plain

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
-from remediate.config import Config, load
+from remediate.config import RemediationConfig, load
 from remediate.exits import CANNOT_KEEP, USAGE
 from remediate.rehearsal import exec_client
 from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
@@ -68,8 +68,8 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
         pair.clock.advance(config.failover.boot_window)
 
 
-def _config(arguments: argparse.Namespace) -> Config:
-    return load(arguments.config) if arguments.config is not None else Config()
+def _config(arguments: argparse.Namespace) -> RemediationConfig:
+    return load(arguments.config) if arguments.config is not None else RemediationConfig()
 
 
 def _words(command: str) -> list[str]:

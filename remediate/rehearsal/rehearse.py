@@ -28,12 +28,12 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import say_duration
 from remediate import exits, terminal
 from remediate.arguments import Parser
-from remediate.config import Config, load
+from remediate.config import RemediationConfig, load
 from remediate.rehearsal import report
 from remediate.rehearsal.arguments import CONFIG, speed
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import layout_of
-from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenario import Scenario, ScenarioOutcome, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.setting import setting
 from remediate.rehearsal.story import Entry
@@ -50,7 +50,7 @@ REDRAW = 0.1
 FAILED, INTERRUPTED = 1, 130
 
 
-class Progress:
+class ScenarioProgress:
     """The last line of a terminal, rewritten while a scenario goes on; nothing where the output is no terminal."""
 
     def __init__(self, stream: TextIO, wanted: bool, paint: Paint) -> None:
@@ -76,14 +76,14 @@ class Progress:
 class Rehearsal:
     """One call of the command."""
 
-    def __init__(self, options: argparse.Namespace, config: Config, layout: PairLayout) -> None:
+    def __init__(self, options: argparse.Namespace, config: RemediationConfig, layout: PairLayout) -> None:
         self.options, self.config, self.layout = options, config, layout
         self.paint = Paint(terminal.is_coloured())
-        self.progress = Progress(sys.stdout, terminal.is_terminal() and not options.json, self.paint)
+        self.progress = ScenarioProgress(sys.stdout, terminal.is_terminal() and not options.json, self.paint)
 
     def run(self, scenarios: list[Scenario]) -> int:
         """Play them all and tell; the exit status."""
-        outcomes: list[Outcome] = []
+        outcomes: list[ScenarioOutcome] = []
         for number, scenario in enumerate(scenarios, 1):
             self._say(report.headline(scenario.name, scenario.line, self.paint), "")
             outcomes.append(self._play(scenario, f"[{number}/{len(scenarios)}] {scenario.name}"))
@@ -99,7 +99,7 @@ class Rehearsal:
             self._say(*report.table(outcomes, self.paint), "", report.summary(outcomes, self.paint))
         return 0 if all(outcome.well for outcome in outcomes) else FAILED
 
-    def _play(self, scenario: Scenario, title: str) -> Outcome:
+    def _play(self, scenario: Scenario, title: str) -> ScenarioOutcome:
         with setting(scenario, self.layout, self.config) as (pair, clients, installed):
             began = pair.clock.now
 
@@ -188,7 +188,7 @@ def main(words: list[str] | None = None) -> int:
             print(json.dumps(catalogue(), indent=2) if options.json else "\n".join(listing()), flush=True)
             return 0
         scenarios = chosen(options.scenario)
-        config = load(options.config) if options.config is not None else Config()
+        config = load(options.config) if options.config is not None else RemediationConfig()
         refuse_wrong(config)
         layout = layout_of(config, options.seed)
     except OSError as error:

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from checks.plugin.text import plain, say_count, say_duration
-from remediate.rehearsal.scenario import Outcome, ranges
+from remediate.rehearsal.scenario import ScenarioOutcome, ranges
 from remediate.rehearsal.service import Account
-from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
+from remediate.rehearsal.story import (
+    CheckRound,
+    Comment,
+    Entry,
+    InjectedFault,
+    JournalAction,
+    NodeReaction,
+    TypedCommand,
+)
 from remediate.terminal import BLUE, BOLD, CYAN, FAINT, GREEN, MAGENTA, RED, YELLOW, Paint
 from simulator.account.writes import Cause
 
@@ -48,20 +56,20 @@ def headline(name: str, line: str, paint: Paint) -> str:
 
 def story(entry: Entry, paint: Paint, verbose: bool) -> Iterator[str]:
     """The lines of one entry."""
-    if isinstance(entry, Looked):
+    if isinstance(entry, CheckRound):
         yield from _looked(entry, paint, verbose)
-    elif isinstance(entry, Typed):
+    elif isinstance(entry, TypedCommand):
         said = entry.words and f"   [{plain(entry.words)}]"
         exit_status = f"   exit {entry.status}" if entry.status else ""
         took = f"   {say_duration(entry.seconds)}" if entry.seconds >= 2 else ""
         yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + said + took, FAINT)}", paint)
-    elif isinstance(entry, Broken):
+    elif isinstance(entry, InjectedFault):
         yield _row(entry.at, "fault", FAULT, entry.words, paint)
-    elif isinstance(entry, Acted):
+    elif isinstance(entry, JournalAction):
         for number, line in enumerate(textwrap.wrap(entry.text, TEXT_WIDTH, break_on_hyphens=False)):
             at, label = (None, "") if number else (entry.at, f"{entry.node}>")
             yield _row(at, label, DEED, line, paint)
-    elif isinstance(entry, Noticed):
+    elif isinstance(entry, NodeReaction):
         yield _row(entry.at, f"{entry.node}:", PROMPT, paint(entry.text, FAINT), paint)
     else:
         yield _row(entry.at, "", "", paint(entry.text, FAINT), paint)
@@ -72,7 +80,7 @@ def _row(at: float | None, label: str, code: str, text: str, paint: Paint) -> st
     return f"{when:>{TIME_WIDTH}}  {paint(label.ljust(LABEL_WIDTH), code)} {text}"
 
 
-def _looked(entry: Looked, paint: Paint, verbose: bool) -> Iterator[str]:
+def _looked(entry: CheckRound, paint: Paint, verbose: bool) -> Iterator[str]:
     well = sum(one.well for one in entry.says)
     count = "all OK" if well == len(entry.says) else f"{well} of {len(entry.says)} OK"
     yield _row(entry.at, "checks", BOLD, f"{paint(entry.moment, BOLD)}, {count}", paint)
@@ -90,7 +98,7 @@ def _looked(entry: Looked, paint: Paint, verbose: bool) -> Iterator[str]:
             yield _row(None, "OK", STATES["OK"], f"{paint(name, BOLD)}", paint)
 
 
-def verdict(outcome: Outcome, paint: Paint) -> Iterator[str]:
+def verdict(outcome: ScenarioOutcome, paint: Paint) -> Iterator[str]:
     """The lines that close a scenario."""
     account = outcome.account
     yield _row(None, "clients", BOLD, _service(account), paint)
@@ -99,7 +107,7 @@ def verdict(outcome: Outcome, paint: Paint) -> Iterator[str]:
     for loss in account.losses:
         text = f"{len(loss.numbers)} of {loss.resource} {loss.fate.name.lower()}: {ranges(loss.numbers)}"
         yield _row(None, "", "", f"{text} ({WHOSE[loss.cause]})", paint)
-    looks = [entry for entry in outcome.entries if isinstance(entry, Looked)]
+    looks = [entry for entry in outcome.entries if isinstance(entry, CheckRound)]
     expected = dict.fromkeys(name for look in looks for name in look.expected)
     said = [name for name in expected if not any(name in look.missing for look in looks)]
     if expected:
@@ -122,7 +130,7 @@ def _service(account: Account) -> str:
     return f"{said}{f'; errors: {errors}' if errors else ''}"
 
 
-def table(outcomes: list[Outcome], paint: Paint) -> Iterator[str]:
+def table(outcomes: list[ScenarioOutcome], paint: Paint) -> Iterator[str]:
     """One line per scenario."""
     heads = ("scenario", "verdict", "without service", "acknowledged", "missing", "whose doing")
     rows = [heads, *(_cells(outcome) for outcome in outcomes)]
@@ -136,7 +144,7 @@ def table(outcomes: list[Outcome], paint: Paint) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _cells(outcome: Outcome) -> tuple[str, ...]:
+def _cells(outcome: ScenarioOutcome) -> tuple[str, ...]:
     account = outcome.account
     whose = dict.fromkeys(SHORT[loss.cause] for loss in account.losses)
     return (
@@ -149,7 +157,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def summary(outcomes: list[Outcome], paint: Paint) -> str:
+def summary(outcomes: list[ScenarioOutcome], paint: Paint) -> str:
     """The last line."""
     wrong = [outcome.scenario.name for outcome in outcomes if not outcome.well]
     if wrong:
@@ -157,7 +165,7 @@ def summary(outcomes: list[Outcome], paint: Paint) -> str:
     return paint(f"{say_count(len(outcomes), 'scenario')}, all passed", GOOD)
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: ScenarioOutcome) -> dict[str, Any]:
     """One scenario in plain values; times in simulated seconds from its beginning."""
     account = outcome.account
     return {
@@ -190,12 +198,18 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    kinds = {Typed: "command", Broken: "fault", Told: "remark", Noticed: "event", Looked: "checks"}
-    kinds |= {Acted: "hastwatch"}
+    kinds = {
+        TypedCommand: "command",
+        InjectedFault: "fault",
+        Comment: "remark",
+        NodeReaction: "event",
+        CheckRound: "checks",
+    }
+    kinds |= {JournalAction: "hastwatch"}
     values: dict[str, Any] = {"kind": kinds[type(entry)], **entry._asdict()}
     values["at"] = round(entry.at, 3)
-    if isinstance(entry, Typed):
+    if isinstance(entry, TypedCommand):
         values["seconds"] = round(entry.seconds, 3)
-    if isinstance(entry, Looked):
+    if isinstance(entry, CheckRound):
         values["says"] = [one._asdict() for one in entry.says]
     return values

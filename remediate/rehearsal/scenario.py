@@ -24,7 +24,15 @@ from remediate.policy import Failover
 from remediate.rehearsal.deeds import Deeds
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.service import Account, Clients
-from remediate.rehearsal.story import Acted, Broken, Entry, Looked, Noticed, Told, Typed
+from remediate.rehearsal.story import (
+    CheckRound,
+    Comment,
+    Entry,
+    InjectedFault,
+    JournalAction,
+    NodeReaction,
+    TypedCommand,
+)
 from simulator.account.accounting import Event, at_risk
 from simulator.account.writes import Cause
 from simulator.faults.faults import inflict
@@ -72,7 +80,7 @@ class Scenario(NamedTuple):
     """Of FreeBSD, as `hastwatch pair up --release` takes them; the recorded pair's where nothing is said."""
 
 
-class Outcome(NamedTuple):
+class ScenarioOutcome(NamedTuple):
     """How a scenario ended. Without trouble it passed."""
 
     scenario: Scenario
@@ -133,7 +141,7 @@ class Stage:
             process.kill()
         ended = process.value if process.value is not None else 124
         words = "" if ended == 0 else _first_words(output.text("err") or output.text("out"))
-        self._add(Typed(at, node.name, line, ended, self.now - at, words))
+        self._add(TypedCommand(at, node.name, line, ended, self.now - at, words))
         if ended != status:
             self.trouble.append(f"{node.name}: `{line}` exited with {ended}, must be {status}: {words}")
 
@@ -147,25 +155,25 @@ class Stage:
             found = process.done and _shows(output.text("out"), shown)
             if not found:
                 self._pace.advance(1.0)
-        self._add(Typed(at, node.name, line, 0, self.now - at, f"until it shows {shown.strip()}"))
+        self._add(TypedCommand(at, node.name, line, 0, self.now - at, f"until it shows {shown.strip()}"))
         if not found:
             self.trouble.append(f"{node.name}: `{line}` did not show {shown} in {limit:g} s")
 
     def breaks(self, *words: str) -> None:
         """A fault happens."""
-        self._add(Broken(self.now, " ".join(words)))
+        self._add(InjectedFault(self.now, " ".join(words)))
         inflict(self.pair, *words)
 
     def waits(self, seconds: float, why: str) -> None:
         """Time passes, and this is why."""
-        self._add(Told(self.now, f"{why} ({seconds:g} s)"))
+        self._add(Comment(self.now, f"{why} ({seconds:g} s)"))
         ends = self.pair.clock.timeout(seconds)
         while not self._pace.wait(ends, HEARING):
             self._hear(self.now)
 
     def tells(self, text: str) -> None:
         """A sentence for the reader."""
-        self._add(Told(self.now, text))
+        self._add(Comment(self.now, text))
 
     # --- what is seen -------------------------------------------------------------------------------------------
 
@@ -211,7 +219,7 @@ class Stage:
         says = self.observer.look(self._pace.wait)
         said = {reason for one in says for reason in one.reasons}
         missing = tuple(reason for reason in expected if reason not in said)
-        self._add(Looked(at, moment, says, expected, missing))
+        self._add(CheckRound(at, moment, says, expected, missing))
         self.trouble += [f"{moment}: no check said {reason}" for reason in missing]
         if only is not None:
             wrong = [(one, reason) for one in says for reason in one.wrong if reason not in only]
@@ -224,16 +232,16 @@ class Stage:
 
     def _hear(self, until: float) -> None:
         """Tell what the nodes and hastwatch have done since, in the order of time."""
-        heard: list[Noticed | Acted] = []
+        heard: list[NodeReaction | JournalAction] = []
         while self._heard < len(self.pair.notes) and self.pair.notes[self._heard].at - self.began <= until:
             note = self.pair.notes[self._heard]
             self._heard += 1
             if re.search(WORTH_TELLING, note.text):
                 text = re.sub(r"^hast role (\S+) (\S+) (\S+)", r"hastd: \1 \2 -> \3", note.text)
-                heard.append(Noticed(note.at - self.began, note.node, text))
+                heard.append(NodeReaction(note.at - self.began, note.node, text))
         if self._deeds is not None:
             deeds = self._deeds.until(until + self.began)
-            heard += [Acted(deed.at - self.began, deed.node, deed.text) for deed in deeds]
+            heard += [JournalAction(deed.at - self.began, deed.node, deed.text) for deed in deeds]
         for entry in sorted(heard, key=lambda entry: entry.at):
             self._append(entry)
 
@@ -247,7 +255,7 @@ class Stage:
         self._tell(entry)
 
 
-def play(scenario: Scenario, stage: Stage) -> Outcome:
+def play(scenario: Scenario, stage: Stage) -> ScenarioOutcome:
     """Play a scenario to its end, or as far as it comes; never raises but for an interrupt from the keyboard."""
     try:
         scenario.act(stage)
@@ -256,7 +264,7 @@ def play(scenario: Scenario, stage: Stage) -> Outcome:
     stage.trouble += [f"a hook failed: {type(error).__name__}: {error}" for error in stage.pair.hook_errors]
     stage.close()
     account = stage.clients.account()
-    return Outcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble))
+    return ScenarioOutcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble))
 
 
 def ranges(numbers: tuple[int, ...]) -> str:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from checks.probes.errors import Failed
-from remediate.doctor.scratch import CONF, COPY, DIRECTORY, PIDFILE, Heard, Listener, Scratch, conf
+from remediate.doctor.scratch import CONF, COPY, DIRECTORY, PIDFILE, HandshakeStage, Listener, Scratch, conf
 from simulator.host.files import File
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ class SimulatedListener(Listener):
     """The other node's place, on the node's loopback interface."""
 
     def __init__(self, hastd: ScratchHastd) -> None:
-        self._hastd, self._heard = hastd, Heard.NOTHING
+        self._hastd, self._heard = hastd, HandshakeStage.NOTHING
         hastd.on_connection = self._connected
 
     def _connected(self, with_header: bool) -> None:
-        self._heard = Heard.HEADER if with_header else Heard.CONNECTION
+        self._heard = HandshakeStage.HEADER if with_header else HandshakeStage.CONNECTION
 
     @property
     def port(self) -> int:
         """Any."""
         return PORT
 
-    def heard(self) -> Heard:
+    def heard(self) -> HandshakeStage:
         """What has come."""
         return self._heard
 

@@ -70,7 +70,7 @@ def prepare(directory: Path) -> Path:
     return path
 
 
-class Connection:
+class ClientConnection:
     """One client: its request, what is still to be sent to it, and the command it waits for."""
 
     def __init__(self, channel: socket.socket) -> None:
@@ -140,7 +140,7 @@ class Server:
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._connections: dict[socket.socket, Connection] = {}
+        self._connections: dict[socket.socket, ClientConnection] = {}
         self._ending = False
 
     def install_hooks(self, carp: list[str], hast: list[str], hastwatch: list[str]) -> None:
@@ -184,7 +184,7 @@ class Server:
         if channel is self._listener:
             accepted, _ = self._listener.accept()
             accepted.setblocking(False)
-            self._connections[accepted] = Connection(accepted)
+            self._connections[accepted] = ClientConnection(accepted)
             self._selector.register(accepted, selectors.EVENT_READ)
             return
         connection = self._connections[channel]
@@ -219,7 +219,7 @@ class Server:
             if connection.answered and not connection.pending:
                 self._close(connection)
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, connection: ClientConnection) -> None:
         if connection.process is not None and not connection.process.done:
             connection.process.kill()
         self._connections.pop(connection.channel, None)
@@ -227,9 +227,9 @@ class Server:
             self._selector.unregister(connection.channel)
         connection.channel.close()
 
-    def _answer(self, connection: Connection) -> None:
+    def _answer(self, connection: ClientConnection) -> None:
         verb, *words = connection.request.decode(errors="surrogateescape").split("\0")
-        answers: dict[str, Callable[[Connection, list[str]], None]] = {
+        answers: dict[str, Callable[[ClientConnection, list[str]], None]] = {
             "exec": self._exec,
             "fault": self._fault,
             "state": self._state,
@@ -240,7 +240,7 @@ class Server:
         else:
             connection.finish(USAGE, err=f"hastwatch pair: unknown request {verb}\n")
 
-    def _exec(self, connection: Connection, words: list[str]) -> None:
+    def _exec(self, connection: ClientConnection, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in self.pair.nodes:
             known = ", ".join(self.pair.nodes)
             connection.finish(255, err=f"hastwatch pair: unknown node {words[0] if words else ''}; there are {known}\n")
@@ -253,7 +253,7 @@ class Server:
         connection.process = process
         process.then(lambda: connection.finish(process.value if process.value is not None else 255))
 
-    def _fault(self, connection: Connection, words: list[str]) -> None:
+    def _fault(self, connection: ClientConnection, words: list[str]) -> None:
         try:
             inflict(self.pair, words[0], *words[1:])
         except (FaultError, IndexError) as error:
@@ -261,13 +261,13 @@ class Server:
         else:
             connection.finish(0)
 
-    def _state(self, connection: Connection, words: list[str]) -> None:
+    def _state(self, connection: ClientConnection, words: list[str]) -> None:
         if words == ["--json"]:
             connection.finish(0, json.dumps(snapshot(self.pair), indent=2) + "\n")
         else:
             connection.finish(0, at_a_glance(self.pair))
 
-    def _down(self, connection: Connection, _: list[str]) -> None:
+    def _down(self, connection: ClientConnection, _: list[str]) -> None:
         self._ending = True
         connection.finish(0)
 

@@ -27,7 +27,7 @@ PATIENCE = 3600.0
 """Seconds that a `hard` mount waits for an answer in a rehearsal: longer than any of them."""
 
 
-class Loss(NamedTuple):
+class LostWrites(NamedTuple):
     """Acknowledged writes of one resource that clients do not see, by their numbers, and whose doing that is."""
 
     resource: str
@@ -41,7 +41,7 @@ class Account(NamedTuple):
 
     acknowledged: int
     served: int
-    losses: tuple[Loss, ...]
+    losses: tuple[LostWrites, ...]
     outages: tuple[float, ...]
     """Seconds of each time without service, in order; the last one may not be over."""
     errors: dict[str, int]
@@ -111,7 +111,7 @@ class Clients:
             for operation in client.operations
             if operation.answer is not Answer.OK
         )
-        losses = tuple(Loss(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
+        losses = tuple(LostWrites(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
         missing = sum(len(loss.numbers) for loss in losses)
         return Account(len(known), len(known) - missing, losses, self.outages(), dict(wrong))
 

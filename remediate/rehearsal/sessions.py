@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from remediate.session import Ended, Line, Message, parse
+from remediate.session import Channel, Message, SessionEnded, parse
 from simulator.network.sessions import SessionEnd, SessionOver
 
 OVER = "the session has ended"
 
 
-class SimulatedLine(Line):
+class SimulatedChannel(Channel):
     """One end of it."""
 
     def __init__(self, end: SessionEnd) -> None:
@@ -19,14 +19,14 @@ class SimulatedLine(Line):
         try:
             self._end.send(message.line())
         except SessionOver:
-            raise Ended(OVER) from None
+            raise SessionEnded(OVER) from None
 
     def hear(self, seconds: float) -> Message | None:
         """Raises Ended, Killed."""
         try:
             line = self._end.receive(seconds)
         except SessionOver:
-            raise Ended(OVER) from None
+            raise SessionEnded(OVER) from None
         return None if line is None else parse(line)
 
     def close(self) -> None:

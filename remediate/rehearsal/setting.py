@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair
 from remediate.rehearsal.service import Clients
 
@@ -32,7 +32,7 @@ class Setting(NamedTuple):
 
 
 @contextmanager
-def setting(scenario: Scenario, layout: PairLayout, config: Config) -> Iterator[Setting]:
+def setting(scenario: Scenario, layout: PairLayout, config: RemediationConfig) -> Iterator[Setting]:
     """The setting of a scenario. What hastwatch remembers on the nodes is kept in a directory of its own meanwhile."""
     layout = layout.running(scenario.releases) if scenario.releases else layout
     if not scenario.automatic:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from remediate.rehearsal.observer import Said
+from remediate.rehearsal.observer import CheckReport
 
 
-class Typed(NamedTuple):
+class TypedCommand(NamedTuple):
     """A command line that an operator typed on a node, its exit status, and the first words where that is not 0."""
 
     at: float
@@ -18,21 +18,21 @@ class Typed(NamedTuple):
     words: str
 
 
-class Broken(NamedTuple):
+class InjectedFault(NamedTuple):
     """A fault, in the words of `hastwatch pair fault`."""
 
     at: float
     words: str
 
 
-class Told(NamedTuple):
+class Comment(NamedTuple):
     """What happened, or why something is done, in a sentence."""
 
     at: float
     text: str
 
 
-class Noticed(NamedTuple):
+class NodeReaction(NamedTuple):
     """What a node did by itself: a change of CARP, a forced unmount, a role that a hook gave."""
 
     at: float
@@ -40,17 +40,17 @@ class Noticed(NamedTuple):
     text: str
 
 
-class Looked(NamedTuple):
+class CheckRound(NamedTuple):
     """What the checks said at one moment, and what was expected of them. `missing`: expected and not said."""
 
     at: float
     moment: str
-    says: tuple[Said, ...]
+    says: tuple[CheckReport, ...]
     expected: tuple[str, ...]
     missing: tuple[str, ...]
 
 
-class Acted(NamedTuple):
+class JournalAction(NamedTuple):
     """What hastwatch did on a node and why, out of its journal."""
 
     at: float
@@ -58,4 +58,4 @@ class Acted(NamedTuple):
     text: str
 
 
-Entry = Typed | Broken | Told | Noticed | Looked | Acted
+Entry = TypedCommand | InjectedFault | Comment | NodeReaction | CheckRound | JournalAction

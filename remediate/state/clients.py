@@ -28,7 +28,7 @@ TIME_OUT = 300.0
 """Seconds that a client waits for an answer at most (NFS_TCPTIMEO, sys/fs/nfs/nfs.h; `timeo` of Linux, 60 s)."""
 
 
-class Client(NamedTuple):
+class KnownClient(NamedTuple):
     """A client of a service address; `ports` of the connections that were established when it was seen last, at `at`
     (seconds since 1970), none where it was not connected at the last look."""
 
@@ -38,7 +38,7 @@ class Client(NamedTuple):
     at: float
 
 
-Clients = tuple[Client, ...]
+Clients = tuple[KnownClient, ...]
 
 
 def read(store: Store) -> Clients:
@@ -97,10 +97,10 @@ def _since(values: Values) -> float:
         return 0.0
 
 
-def merged(found: Iterable[Client], now: float) -> Clients:
+def merged(found: Iterable[KnownClient], now: float) -> Clients:
     """Each client once, by the last look at it, within the bounds and not older than KEPT. A time ahead of `now`, as of
     another clock, counts as now."""
-    latest: dict[tuple[str, str], Client] = {}
+    latest: dict[tuple[str, str], KnownClient] = {}
     for client in sorted(found, key=lambda each: (min(each.at, now), bool(each.ports)), reverse=True):
         if now - client.at <= KEPT and _is_possible(client):
             latest.setdefault((client.service, client.address), client._replace(at=min(client.at, now)))
@@ -122,36 +122,36 @@ def from_values(values: Mapping[str, object]) -> Clients:
     return tuple(each for each in found if each is not None)
 
 
-def words(client: Client) -> str:
+def words(client: KnownClient) -> str:
     """A client in one word that needs no quoting: ADDRESS[,PORT]..."""
     return ",".join([client.address, *map(str, client.ports)])
 
 
-def of_word(service: str, word: str, at: float) -> Client:
+def of_word(service: str, word: str, at: float) -> KnownClient:
     """The client of such a word. Raises ValueError."""
     address, *ports = word.split(",")
     if not all(port.isascii() and port.isdigit() and len(port) <= 5 for port in ports):
         raise ValueError(f"{word[:80]!r} is not a client")
-    client = Client(service, address, tuple(map(int, ports)), at)
+    client = KnownClient(service, address, tuple(map(int, ports)), at)
     if not _is_possible(client):
         raise ValueError(f"{word[:80]!r} is not a client")
     return client
 
 
-def _client(values: object) -> Client | None:
+def _client(values: object) -> KnownClient | None:
     if not isinstance(values, dict):
         return None
     try:
         ports = values["ports"]
         if not isinstance(ports, list) or not all(type(port) is int for port in ports):
             return None
-        client = Client(str(values["service"]), str(values["address"]), tuple(ports), since_1970(values["at"]))
+        client = KnownClient(str(values["service"]), str(values["address"]), tuple(ports), since_1970(values["at"]))
     except (KeyError, ValueError):
         return None
     return client if _is_possible(client) else None
 
 
-def _is_possible(client: Client) -> bool:
+def _is_possible(client: KnownClient) -> bool:
     """Whether both addresses are unicast addresses of one family, and the ports are ports, not too many."""
     try:
         service, address = ipaddress.ip_address(client.service), ipaddress.ip_address(client.address)

@@ -31,7 +31,7 @@ CLOCK_STEP = 2.0
 been set: ntpd(8) slews by 0.5 ms a second at most."""
 
 
-class Heard(NamedTuple):
+class BackupPeriod(NamedTuple):
     """The looks that saw a vhid BACKUP, which is so only while a master is heard: the first and the last one since it
     became so. Seconds since 1970; `clock`: by how much the wall clock was ahead of the one that never jumps, at the
     last look. Two times are only compared where that has not changed between them."""
@@ -40,25 +40,25 @@ class Heard(NamedTuple):
     last: float
     clock: float
 
-    def seen_again(self, at: float, clock: float) -> Heard:
+    def seen_again(self, at: float, clock: float) -> BackupPeriod:
         """After another look; begun anew where the clock was set meanwhile."""
         begins = at if not self.is_of(clock) or at + ROUNDED < self.first else self.first
-        return Heard(begins, at, clock)
+        return BackupPeriod(begins, at, clock)
 
     def is_of(self, clock: float) -> bool:
         """Whether the clock has not been set since the last look."""
         return abs(self.clock - clock) <= CLOCK_STEP
 
 
-class VhidSeen(NamedTuple):
+class VhidHistory(NamedTuple):
     """A vhid's last state, in which boot, and since when at the latest: when devd(8) told of it, or a look found it
     (seconds since 1970). `heard`: the looks that saw it BACKUP, while it is, and after it became MASTER from that.
-    `clock` as in `Heard`, of the time `since`; None where an older hastwatch has written it."""
+    `clock` as in `BackupPeriod`, of the time `since`; None where an older hastwatch has written it."""
 
     state: str
     since: float
     boot_id: str
-    heard: Heard | None = None
+    heard: BackupPeriod | None = None
     clock: float | None = None
 
     def since_by(self, clock: float | None) -> float:
@@ -73,27 +73,27 @@ class SelfTest(NamedTuple):
     at: float
 
 
-class Seen(NamedTuple):
+class CarpHistory(NamedTuple):
     """All that arrived. `seq` counts the CARP events; `unreadable` says why nothing is known, or is empty."""
 
     seq: int
-    vhids: dict[str, VhidSeen]
+    vhids: dict[str, VhidHistory]
     self_tests: tuple[SelfTest, ...] = ()
     unreadable: str = ""
 
 
-class Look(NamedTuple):
+class CarpLook(NamedTuple):
     """A look at CARP: what was known before, which vhids were in which state, when (seconds since 1970), and in which
-    boot; `clock` as in `Heard`."""
+    boot; `clock` as in `BackupPeriod`."""
 
-    before: Seen
+    before: CarpHistory
     states: Mapping[str, str]
     at: float
     boot_id: str
     clock: float
 
     @property
-    def known(self) -> Seen:
+    def known(self) -> CarpHistory:
         """All that is known with it. A change that devd has not told of counts as an event."""
         return _looked(self.before, self.states, self.at, self.boot_id, self.clock)
 
@@ -105,7 +105,7 @@ def valid(subsystem: str, type: str) -> bool:
 
 
 def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock: float | None = None) -> int:
-    """devd told of a change; its number. `clock` as in `Heard`, None where that is not known. Where the file can't be
+    """devd told of a change; its number. `clock` as in `BackupPeriod`, None where unknown. Where the file can't be
     read the numbers go on from the time in milliseconds, above every earlier one. Raises ValueError for what is no CARP
     event, and StateNotKept."""
     if not valid(subsystem, type):
@@ -122,7 +122,7 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock
     return numbers[0]
 
 
-def record(store: Store, look: Look) -> None:
+def record(store: Store, look: CarpLook) -> None:
     """Record what a look has shown; of a vhid of which something newer has become known since, nothing. Raises
     ValueError for what is not a state of a vhid, and StateNotKept."""
     for subsystem, state in look.states.items():
@@ -139,26 +139,26 @@ def record(store: Store, look: Look) -> None:
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
 
 
-def _looked(seen: Seen, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> Seen:
+def _looked(seen: CarpHistory, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> CarpHistory:
     """What is known after a look."""
     vhids = {name: _after(seen.vhids.get(name), state, at, boot_id, clock) for name, state in states.items()}
     changed = sum(vhid != seen.vhids.get(name) for name, vhid in vhids.items())
     for name, vhid in vhids.items():
         if vhid.state == "BACKUP":
-            again = vhid.heard.seen_again(at, clock) if vhid.heard else Heard(at, at, clock)
+            again = vhid.heard.seen_again(at, clock) if vhid.heard else BackupPeriod(at, at, clock)
             vhids[name] = vhid._replace(heard=again)
     seq = int(at * 1000) if seen.unreadable else seen.seq
     return seen._replace(seq=seq + changed, vhids={**seen.vhids, **vhids}, unreadable="")
 
 
-def _after(last: VhidSeen | None, state: str, at: float, boot_id: str, clock: float | None) -> VhidSeen:
+def _after(last: VhidHistory | None, state: str, at: float, boot_id: str, clock: float | None) -> VhidHistory:
     """A vhid that is known to be in a state now."""
     if last is None or not same_boot(last.boot_id, boot_id):
-        return VhidSeen(state, at, boot_id, clock=clock)
+        return VhidHistory(state, at, boot_id, clock=clock)
     if last.state == state and last.since_by(clock) <= at + ROUNDED:
         return last
     became_master = state == "MASTER" and last.state in ("BACKUP", "MASTER")
-    return VhidSeen(state, at, boot_id, last.heard if became_master or last.state == state else None, clock)
+    return VhidHistory(state, at, boot_id, last.heard if became_master or last.state == state else None, clock)
 
 
 def note_self_test(store: Store, token: str, at: float) -> None:
@@ -174,15 +174,15 @@ def note_self_test(store: Store, token: str, at: float) -> None:
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
 
 
-def read(store: Store) -> Seen:
-    """All that arrived. Raises nothing: see `Seen.unreadable`."""
+def read(store: Store) -> CarpHistory:
+    """All that arrived. Raises nothing: see `CarpHistory.unreadable`."""
     try:
         return _seen(store.read(NAME))
     except StateUnreadable as error:
-        return Seen(0, {}, unreadable=str(error))
+        return CarpHistory(0, {}, unreadable=str(error))
 
 
-def _values(seen: Seen) -> Values:
+def _values(seen: CarpHistory) -> Values:
     vhids = {
         name: {
             "state": vhid.state,
@@ -197,30 +197,30 @@ def _values(seen: Seen) -> Values:
     return {"version": 1, "seq": seen.seq, "vhids": vhids, "self_tests": self_tests}
 
 
-def _heard_values(heard: Heard) -> Values:
+def _heard_values(heard: BackupPeriod) -> Values:
     times = {"first": utc_milliseconds(heard.first), "last": utc_milliseconds(heard.last)}
     return {**times, "clock": round(heard.clock, 3)}
 
 
-def _heard(values: object) -> Heard | None:
+def _heard(values: object) -> BackupPeriod | None:
     if not isinstance(values, dict):
         return None
-    return Heard(since_1970(values["first"]), since_1970(values["last"]), float(values["clock"]))
+    return BackupPeriod(since_1970(values["first"]), since_1970(values["last"]), float(values["clock"]))
 
 
-def _seen(values: Values) -> Seen:
+def _seen(values: Values) -> CarpHistory:
     if not values:
-        return Seen(0, {})
+        return CarpHistory(0, {})
     try:
         seq, vhids, self_tests = values["seq"], values["vhids"], values["self_tests"]
         if values["version"] != 1 or isinstance(seq, bool) or not isinstance(seq, int):
             raise ValueError("not version 1")
         if not isinstance(vhids, dict) or not isinstance(self_tests, list):
             raise ValueError("not version 1")
-        return Seen(
+        return CarpHistory(
             seq,
             {
-                str(name): VhidSeen(
+                str(name): VhidHistory(
                     str(vhid["state"]),
                     since_1970(vhid["since"]),
                     str(vhid["boot_id"]),
@@ -232,4 +232,4 @@ def _seen(values: Values) -> Seen:
             tuple(SelfTest(str(test["token"]), since_1970(test["at"])) for test in self_tests),
         )
     except (ValueError, KeyError, TypeError):
-        return Seen(0, {}, unreadable=f"{NAME} is not a record of version 1")
+        return CarpHistory(0, {}, unreadable=f"{NAME} is not a record of version 1")

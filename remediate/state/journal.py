@@ -24,7 +24,7 @@ LONGEST_TEXT, MOST_EVIDENCE = 2000, 40
 """Characters of one text and pieces of evidence in an entry; what is longer is cut, and says so."""
 
 
-class Level(enum.IntEnum):
+class JournalLevel(enum.IntEnum):
     """How grave an entry is; the numbers are those of syslog(3)."""
 
     ALERT = 1
@@ -36,10 +36,10 @@ class Level(enum.IntEnum):
     DEBUG = 7
 
 
-ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG = Level
+ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG = JournalLevel
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """One entry. `time` in seconds since 1970, `boot` the node's boot, `run` the convergence it belongs to, `seconds`
     what the step took."""
 
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     evidence: tuple[str, ...]
     result: str
     seconds: float | None
-    severity: Level
+    severity: JournalLevel
     processes: int | None = None
     """How many processes the step has started."""
 
@@ -82,7 +82,7 @@ class Entry(NamedTuple):
         return f"{said} [{'; '.join(self.evidence)}]" if self.evidence else said
 
 
-def parse(line: str) -> Entry:
+def parse(line: str) -> JournalEntry:
     """An entry out of its line. Raises ValueError."""
     import json
 
@@ -92,13 +92,13 @@ def parse(line: str) -> Entry:
         evidence, seconds, pid = kept["evidence"], kept["seconds"], kept["pid"]
         if not all(isinstance(text, str) for text in (*texts.values(), *evidence)) or not isinstance(evidence, list):
             raise ValueError("what has to be text is none")
-        return Entry(
+        return JournalEntry(
             time=since_1970(kept["time"]),
             pid=int(pid),
             evidence=tuple(evidence),
             seconds=None if seconds is None else float(seconds),
             processes=None if kept.get("processes") is None else int(kept["processes"]),
-            severity=Level[kept["severity"].upper()],
+            severity=JournalLevel[kept["severity"].upper()],
             **texts,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -131,11 +131,11 @@ class Journal:
         result: str = "",
         seconds: float | None = None,
         processes: int | None = None,
-        severity: Level = INFO,
+        severity: JournalLevel = INFO,
         run: str = "",
-    ) -> Entry:
+    ) -> JournalEntry:
         """Make an entry, on the disk and in syslog when this returns. Raises nothing where it cannot be kept."""
-        made = Entry(
+        made = JournalEntry(
             time=self._timing.wall(),
             boot=self._boot if isinstance(self._boot, str) else self._boot(),
             node=self.node_name,

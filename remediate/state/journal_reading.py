@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import IO
 
-from remediate.state.journal import Entry, parse
+from remediate.state.journal import JournalEntry, parse
 from remediate.state.store import is_still_at
 
 ARCHIVE = r"\.(?P<number>[0-9]{1,3})(?P<ending>|\.gz|\.bz2|\.xz|\.zst)"
@@ -24,7 +24,7 @@ of newsyslog.conf. A journal that nobody rotates grows without an end."""
 MOST_ARCHIVES = 32
 """Three times what our entry of newsyslog.conf keeps."""
 LONGEST, PIECE = 2 << 20, 1 << 16
-"""Bytes of an entry, above what `journal.Entry` can have; what is longer is none. Bytes that are read at a time."""
+"""Bytes of an entry, above what a `JournalEntry` can have; what is longer is none. Bytes that are read at a time."""
 
 
 class Reading:
@@ -50,7 +50,7 @@ class Reading:
         """Lines so far that are no entries, an unfinished last one included."""
         return self._skipped + bool(self._torn)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[JournalEntry]:
         self.close()
         self.unread, self.left_out, self._skipped = [], [], 0
         found = archives(self.path)
@@ -61,7 +61,7 @@ class Reading:
             yield from self._archived(archive)
         yield from self.new()
 
-    def new(self) -> Iterator[Entry]:
+    def new(self) -> Iterator[JournalEntry]:
         """The entries of the file itself that were not given yet, also when it has been rotated meanwhile."""
         try:
             while self._file is not None or self._opened():
@@ -98,7 +98,7 @@ class Reading:
                 pass
             self.left_out.append(f"{path}: all but the last {self._most >> 20} MB of it")
 
-    def _rest(self) -> Iterator[Entry]:
+    def _rest(self) -> Iterator[JournalEntry]:
         """A line without an end is kept for the next time: its writer may not have finished."""
         assert self._file is not None
         while piece := self._file.readline(PIECE):
@@ -107,7 +107,7 @@ class Reading:
                 line, self._torn = self._torn, b""
                 yield from self._entry(line)
 
-    def _archived(self, archive: str) -> Iterator[Entry]:
+    def _archived(self, archive: str) -> Iterator[JournalEntry]:
         try:
             with _decompressed(archive) as file:
                 if isinstance(file, io.BufferedReader):
@@ -116,7 +116,7 @@ class Reading:
         except (OSError, EOFError, ImportError, ValueError, zlib.error) as error:
             self._unread(archive, error)
 
-    def _entries(self, file: IO[bytes], archive: str) -> Iterator[Entry]:
+    def _entries(self, file: IO[bytes], archive: str) -> Iterator[JournalEntry]:
         """Those of an archive, no more of it than is to be read, whatever it is compressed from. Raises what reading
         does."""
         line, read = b"", 0
@@ -132,7 +132,7 @@ class Reading:
         if line:
             yield from self._entry(line)
 
-    def _entry(self, line: bytes) -> Iterator[Entry]:
+    def _entry(self, line: bytes) -> Iterator[JournalEntry]:
         try:
             yield parse(line.decode(errors="replace"))
         except ValueError:

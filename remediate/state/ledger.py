@@ -17,7 +17,7 @@ from checks.probes.damage_record import Damage
 from checks.probes.errors import NotFound
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 from remediate.state import damage
-from remediate.state.events import Heard
+from remediate.state.events import BackupPeriod
 from remediate.state.store import StateUnreadable, Store, Values
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SHUFFLE = 2.0
 """Seconds within which the hooks of two events of hastd may start in the wrong order, on a busy machine."""
 
 
-class Copy(enum.Enum):
+class CopyState(enum.Enum):
     """What is known of this node's copy."""
 
     COMPLETE = "complete"
@@ -35,7 +35,7 @@ class Copy(enum.Enum):
     UNKNOWN = "unknown"
 
 
-class Event(enum.Enum):
+class LedgerEvent(enum.Enum):
     """What makes something known. The first group are events of this node's own hastd (hast.conf(5), `exec`)."""
 
     CONNECT = "connect"
@@ -77,7 +77,7 @@ class Ledger(NamedTuple):
     copy was last known to be sound again; what tells of a failed write before that is of the past.
     """
 
-    copy: Copy
+    copy: CopyState
     since: float
     why: str
     by: str
@@ -92,7 +92,7 @@ class Ledger(NamedTuple):
     sound_since: float | None = None
 
 
-NOTHING = Ledger(Copy.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
+NOTHING = Ledger(CopyState.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
 
 BOOTED = "this node was booted after this copy was known to be complete, and what was written meanwhile is not known"
 
@@ -114,10 +114,10 @@ def connected(ledger: Ledger, at: float) -> Ledger:
     if gone is None or gone > at:
         return ledger._replace(connected_at=latest)
     again = ledger._replace(connected_at=latest, disconnected_at=None)
-    proven = ledger.copy is Copy.COMPLETE and (ledger.last_complete or 0.0) > gone
-    if ledger.copy is not Copy.COMPLETE or proven:
+    proven = ledger.copy is CopyState.COMPLETE and (ledger.last_complete or 0.0) > gone
+    if ledger.copy is not CopyState.COMPLETE or proven:
         return again
-    return again._replace(copy=Copy.UNKNOWN, since=at, why="the primary has connected again, and may be copying")
+    return again._replace(copy=CopyState.UNKNOWN, since=at, why="the primary has connected again, and may be copying")
 
 
 def seen_connected(ledger: Ledger, at: float) -> Ledger:
@@ -152,61 +152,77 @@ def idle(ledger: Ledger, at: float) -> Ledger:
     return gone(ledger._replace(role="init", connected_at=None), at)
 
 
-class Row(NamedTuple):
+class LedgerRule(NamedTuple):
     """One rule: what an event makes of the copy (None: it stays what it was), of the connection, the ledger's sentence
     where the copy changes ({by}: who knew), and why the rule is right."""
 
-    event: Event
-    copy: Copy | None
+    event: LedgerEvent
+    copy: CopyState | None
     link: Link
     why: str
     because: str
 
 
 TABLE = (
-    Row(Event.CONNECT, None, connected, "", "a synchronisation may run now, which only the primary can tell"),
-    Row(Event.DISCONNECT, None, gone, "", "on a secondary its primary is gone, and what that writes alone is not known "
+    LedgerRule(LedgerEvent.CONNECT, None, connected, "",
+        "a synchronisation may run now, which only the primary can tell"),
+    LedgerRule(LedgerEvent.DISCONNECT, None, gone, "",
+        "on a secondary its primary is gone, and what that writes alone is not known "
         "yet; on a primary it says nothing against the own copy"),
-    Row(Event.SYNCSTART, None, keep, "", "only a primary has it, and it is the other copy that is behind"),
-    Row(Event.SYNCDONE, Copy.COMPLETE, keep, "a synchronisation of {by} was completed",
+    LedgerRule(LedgerEvent.SYNCSTART, None, keep, "", "only a primary has it, and it is the other copy that is behind"),
+    LedgerRule(LedgerEvent.SYNCDONE, CopyState.COMPLETE, keep, "a synchronisation of {by} was completed",
         "only a primary has it, and both copies are equal then"),
-    Row(Event.SYNCINTR, None, keep, "", "only a primary has it, and it is the other copy that stays behind"),
-    Row(Event.ROLE_PRIMARY, None, primary, "", "the role makes no copy complete"),
-    Row(Event.ROLE_SECONDARY, None, secondary, "", "the role makes no copy incomplete; the new primary has to connect"),
-    Row(Event.ROLE_INIT, None, idle, "", "the role makes no copy incomplete; but nothing is replicated to this node"),
-    Row(Event.STARTED, Copy.UNKNOWN, idle, "hastd of {by} was started, and what was written meanwhile is not known",
+    LedgerRule(LedgerEvent.SYNCINTR, None, keep, "",
+        "only a primary has it, and it is the other copy that stays behind"),
+    LedgerRule(LedgerEvent.ROLE_PRIMARY, None, primary, "", "the role makes no copy complete"),
+    LedgerRule(LedgerEvent.ROLE_SECONDARY, None, secondary, "",
+        "the role makes no copy incomplete; the new primary has to connect"),
+    LedgerRule(LedgerEvent.ROLE_INIT, None, idle, "",
+        "the role makes no copy incomplete; but nothing is replicated to this node"),
+    LedgerRule(LedgerEvent.STARTED, CopyState.UNKNOWN, idle,
+        "hastd of {by} was started, and what was written meanwhile is not known",
         "while a node was off, or without hastd, the other one may have written alone; what was known to be incomplete "
         "still is"),
-    Row(Event.TOLD_COMPLETE, Copy.COMPLETE, keep, "{by} reported that this copy is complete", "the primary knows"),
-    Row(Event.TOLD_INCOMPLETE, Copy.INCOMPLETE, keep, "{by} reported that this copy is behind", "the primary knows"),
-    Row(Event.NOT_TOLD_YET, Copy.INCOMPLETE, keep,
+    LedgerRule(LedgerEvent.TOLD_COMPLETE, CopyState.COMPLETE, keep, "{by} reported that this copy is complete",
+        "the primary knows"),
+    LedgerRule(LedgerEvent.TOLD_INCOMPLETE, CopyState.INCOMPLETE, keep, "{by} reported that this copy is behind",
+        "the primary knows"),
+    LedgerRule(LedgerEvent.NOT_TOLD_YET, CopyState.INCOMPLETE, keep,
         "the primary has connected again, and has not told yet whether anything is missing here",
         "it may be copying, and what was underway when the connection was lost is never copied"),
-    Row(Event.LOOKED_CONNECTED, None, seen_connected, "", "this node's own secondary worker runs: it has a primary"),
-    Row(Event.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
-    Row(Event.COMPARED, None, keep, "", "the counters on both disks were compared, and this copy is not behind"),
-    Row(Event.COMPARED_BEHIND, Copy.INCOMPLETE, keep, "the counters on both disks showed that this copy lacks writes",
+    LedgerRule(LedgerEvent.LOOKED_CONNECTED, None, seen_connected, "",
+        "this node's own secondary worker runs: it has a primary"),
+    LedgerRule(LedgerEvent.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
+    LedgerRule(LedgerEvent.COMPARED, None, keep, "",
+        "the counters on both disks were compared, and this copy is not behind"),
+    LedgerRule(LedgerEvent.COMPARED_BEHIND, CopyState.INCOMPLETE, keep,
+        "the counters on both disks showed that this copy lacks writes",
         "it lacks them as well when the disk that has them is gone, or was recreated"),
-    Row(Event.LOSS_ACCEPTED, Copy.COMPLETE, keep, "the loss of what this copy lacks was accepted on {by}",
+    LedgerRule(LedgerEvent.LOSS_ACCEPTED, CopyState.COMPLETE, keep,
+        "the loss of what this copy lacks was accepted on {by}",
         "an operator decided that this copy is what counts from now on"),
-    Row(Event.WRITE_FAILED, Copy.INCOMPLETE, keep, "a write failed on this copy",
+    LedgerRule(LedgerEvent.WRITE_FAILED, CopyState.INCOMPLETE, keep, "a write failed on this copy",
         "it holds an old block, and HAST calls it complete: one side that succeeds is enough for a write"),
-    Row(Event.CREATED, None, keep, "", "a damaged copy with the metadata of hastctl create is filled by the next "
+    LedgerRule(LedgerEvent.CREATED, None, keep, "",
+        "a damaged copy with the metadata of hastctl create is filled by the next "
         "connection, whole"),
-    Row(Event.FILLS, None, keep, "", "a created copy with the metadata of its primary has been connected since, and "
+    LedgerRule(LedgerEvent.FILLS, None, keep, "",
+        "a created copy with the metadata of its primary has been connected since, and "
         "lacks nothing when that says so"),
-    Row(Event.TOLD_SOUND, Copy.UNKNOWN, keep, "an operator on {by} reported that no failed write left anything here",
+    LedgerRule(LedgerEvent.TOLD_SOUND, CopyState.UNKNOWN, keep,
+        "an operator on {by} reported that no failed write left anything here",
         "whether it is complete is for its primary to tell"),
 )  # fmt: skip
 """The rules, one for each event."""
 
 ROWS = {row.event: row for row in TABLE}
-HEARS = frozenset({Event.CONNECT, Event.SYNCDONE, Event.TOLD_COMPLETE, Event.TOLD_INCOMPLETE,
-                   Event.LOOKED_CONNECTED, Event.LOSS_ACCEPTED, Event.COMPARED, Event.COMPARED_BEHIND})  # fmt: skip
+HEARS = frozenset({LedgerEvent.CONNECT, LedgerEvent.SYNCDONE, LedgerEvent.TOLD_COMPLETE, LedgerEvent.TOLD_INCOMPLETE,
+                   LedgerEvent.LOOKED_CONNECTED, LedgerEvent.LOSS_ACCEPTED, LedgerEvent.COMPARED,
+                   LedgerEvent.COMPARED_BEHIND})  # fmt: skip
 """Events after which a node that was booted knows how its copy stands to the other one, or an operator has decided."""
 
 
-def after(ledger: Ledger, event: Event, at: float, by: str, says: str = "") -> Ledger:
+def after(ledger: Ledger, event: LedgerEvent, at: float, by: str, says: str = "") -> Ledger:
     """What is known once `event` became known at `at`, through the node `by`; `says`: of a failed write, what and from
     where. The same event twice is as once."""
     left = _damage(ledger.damage, event, at, says)
@@ -216,37 +232,37 @@ def after(ledger: Ledger, event: Event, at: float, by: str, says: str = "") -> L
     if left is None:
         return now
     by = by if event in ABOUT_DAMAGE else now.by
-    return now._replace(copy=Copy.INCOMPLETE, since=left.at, why=left.sentence, by=by)
+    return now._replace(copy=CopyState.INCOMPLETE, since=left.at, why=left.sentence, by=by)
 
 
-ABOUT_DAMAGE = frozenset({Event.WRITE_FAILED, Event.CREATED, Event.FILLS})
-SOUND = frozenset({Event.LOSS_ACCEPTED, Event.TOLD_SOUND})
+ABOUT_DAMAGE = frozenset({LedgerEvent.WRITE_FAILED, LedgerEvent.CREATED, LedgerEvent.FILLS})
+SOUND = frozenset({LedgerEvent.LOSS_ACCEPTED, LedgerEvent.TOLD_SOUND})
 """What ends a damage by an operator's word."""
 
 
-def _damage(known: Damage | None, event: Event, at: float, says: str) -> Damage | None:
+def _damage(known: Damage | None, event: LedgerEvent, at: float, says: str) -> Damage | None:
     """How damaged the copy is afterwards."""
-    if event is Event.WRITE_FAILED:
+    if event is LedgerEvent.WRITE_FAILED:
         return damage.failed(known, at, says)
     if known is None or event in SOUND:
         return None
-    if event is Event.CREATED:
+    if event is LedgerEvent.CREATED:
         return damage.created(known, at)
-    if event is Event.FILLS:
+    if event is LedgerEvent.FILLS:
         return damage.fills(known, at)
-    return damage.called_complete(known, at) if event is Event.TOLD_COMPLETE else known
+    return damage.called_complete(known, at) if event is LedgerEvent.TOLD_COMPLETE else known
 
 
-def _but_for_damage(ledger: Ledger, event: Event, at: float, by: str, damaged: bool) -> Ledger:
+def _but_for_damage(ledger: Ledger, event: LedgerEvent, at: float, by: str, damaged: bool) -> Ledger:
     """What an event makes of a ledger; of the copy nothing while that is damaged."""
     row = ROWS[event]
-    lacking = event is Event.STARTED and ledger.copy is not Copy.COMPLETE
+    lacking = event is LedgerEvent.STARTED and ledger.copy is not CopyState.COMPLETE
     linked = _heard(_parted(row.link(ledger, at), event, at), event, at)
     if row.copy is None or lacking or damaged:
         return linked
-    if row.copy is Copy.COMPLETE:
+    if row.copy is CopyState.COMPLETE:
         linked = linked._replace(last_complete=max(at, ledger.last_complete or at))
-    elif row.copy is Copy.INCOMPLETE and ledger.copy is Copy.COMPLETE:
+    elif row.copy is CopyState.INCOMPLETE and ledger.copy is CopyState.COMPLETE:
         until = at if ledger.disconnected_at is None else min(at, ledger.disconnected_at)
         linked = linked._replace(last_complete=max(until, ledger.last_complete or until))
     if row.copy is ledger.copy:
@@ -254,8 +270,8 @@ def _but_for_damage(ledger: Ledger, event: Event, at: float, by: str, damaged: b
     return linked._replace(copy=row.copy, since=at, why=row.why.format(by=by), by=by)
 
 
-def _heard(ledger: Ledger, event: Event, at: float) -> Ledger:
-    if event is Event.STARTED:
+def _heard(ledger: Ledger, event: LedgerEvent, at: float) -> Ledger:
+    if event is LedgerEvent.STARTED:
         return ledger._replace(unheard_since=at)
     return ledger._replace(unheard_since=None) if event in HEARS else ledger
 
@@ -271,40 +287,40 @@ def in_boot(ledger: Ledger, boot: str) -> Ledger:
     started = ledger
     if boot:  # without any time nothing was heard of the connection that could be wrong now
         started = (
-            after(ledger, Event.STARTED, last, ledger.by)
+            after(ledger, LedgerEvent.STARTED, last, ledger.by)
             if last
             else ledger._replace(role="", connected_at=None, parted_at=None)
         )
-    if ledger.copy is Copy.COMPLETE:
-        started = started._replace(copy=Copy.UNKNOWN, since=last, why=BOOTED)
+    if ledger.copy is CopyState.COMPLETE:
+        started = started._replace(copy=CopyState.UNKNOWN, since=last, why=BOOTED)
     return started._replace(boot=boot)
 
 
-def _parted(ledger: Ledger, event: Event, at: float) -> Ledger:
+def _parted(ledger: Ledger, event: LedgerEvent, at: float) -> Ledger:
     """The earliest loss of the connection since the copies were last together; unknown rather than too late. A node
     that was off, or whose hastd was, does not know when the copies parted."""
-    if event is Event.STARTED:
+    if event is LedgerEvent.STARTED:
         return ledger._replace(parted_at=None)
-    if event in (Event.CONNECT, Event.LOOKED_CONNECTED, Event.SYNCDONE):
+    if event in (LedgerEvent.CONNECT, LedgerEvent.LOOKED_CONNECTED, LedgerEvent.SYNCDONE):
         return ledger._replace(parted_at=None) if ledger.parted_at is None or ledger.parted_at <= at else ledger
-    if event is Event.DISCONNECT and (ledger.parted_at is None or at < ledger.parted_at):
+    if event is LedgerEvent.DISCONNECT and (ledger.parted_at is None or at < ledger.parted_at):
         again = ledger.connected_at is not None and ledger.connected_at > at
         return ledger if again else ledger._replace(parted_at=at)
     return ledger
 
 
-def stale(ledger: Ledger, heard: Heard | None, limit: float) -> str:
+def stale(ledger: Ledger, heard: BackupPeriod | None, limit: float) -> str:
     """Why this copy is known to lack something; empty where that isn't known.
 
     Either the ledger says so, or this node had no primary while the other one is proven to have been MASTER (`heard`)
     for more than `limit` seconds: that one then wrote alone. A proof of completeness that came after the connection was
     lost counts from its own time on.
     """
-    if ledger.copy is Copy.INCOMPLETE:
+    if ledger.copy is CopyState.INCOMPLETE:
         return f"{ledger.why} (since {utc(ledger.since)})" if ledger.since else ledger.why
     if ledger.disconnected_at is None or heard is None:
         return ""
-    proven = ledger.last_complete if ledger.copy is Copy.COMPLETE and ledger.last_complete is not None else 0.0
+    proven = ledger.last_complete if ledger.copy is CopyState.COMPLETE and ledger.last_complete is not None else 0.0
     alone = heard.last - max(ledger.disconnected_at, proven, heard.first)
     if alone <= limit:
         return ""
@@ -342,7 +358,7 @@ def of_node(node: Node, resource: str) -> Ledger:
 
 
 def record(
-    store: Store, resource: str, event: Event, at: float, by: str, boot: str = "", says: str = ""
+    store: Store, resource: str, event: LedgerEvent, at: float, by: str, boot: str = "", says: str = ""
 ) -> tuple[Ledger, Ledger]:
     """Record what became known in this boot; the ledger before and after. One that can't be read is begun anew as
     that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
@@ -396,7 +412,7 @@ def from_values(values: Values, resource: str) -> Ledger:
         )
         later = {name: values.get(name) for name in LATER_TIMES}
         return Ledger(
-            copy=Copy(values["copy"]),
+            copy=CopyState(values["copy"]),
             since=since or 0.0,
             why=str(values["why"]),
             by=str(values["by"]),
@@ -414,4 +430,4 @@ def from_values(values: Values, resource: str) -> Ledger:
 
 
 def _unreadable(why: str) -> Ledger:
-    return NOTHING._replace(copy=Copy.INCOMPLETE, why=f"whether this copy is complete is unknown: {why}")
+    return NOTHING._replace(copy=CopyState.INCOMPLETE, why=f"whether this copy is complete is unknown: {why}")

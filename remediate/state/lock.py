@@ -39,7 +39,7 @@ class Holder(NamedTuple):
     in_part: bool = False
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """Another one holds the lock."""
 
     def __init__(self, name: str, holder: Holder | None) -> None:
@@ -91,7 +91,7 @@ class Lock:
 
     def __enter__(self) -> Lock:
         if not self._files and not self.acquire(0):
-            raise Held(self.name, self.holder())
+            raise LockHeld(self.name, self.holder())
         return self
 
     def __exit__(

@@ -27,7 +27,7 @@ NAME = r"(?a)hastd,(?P<pid>[0-9]{1,10}),(?P<words>[A-Za-z0-9_.:+-]+(,[A-Za-z0-9_
 """No word of hastd's has a separator in it: names of resources are `checks.probes.hast.RESOURCE_NAME`."""
 
 
-class Noted(NamedTuple):
+class HastdEvent(NamedTuple):
     """An event: the file's name, the words of hastd, and when it came (seconds since 1970)."""
 
     name: str
@@ -50,7 +50,7 @@ def note(store: Store, words: list[str], at: float) -> None:
         raise StateNotKept(error.strerror or str(error), path) from None
 
 
-def waiting(store: Store) -> list[Noted]:
+def waiting(store: Store) -> list[HastdEvent]:
     """The events that have not been taken up, the oldest first. Raises nothing: what cannot be read, or could be
     somebody else's, is none."""
     found = []
@@ -61,11 +61,13 @@ def waiting(store: Store) -> list[Noted]:
                 with suppress(FileNotFoundError):  # taken up by another process just now
                     file = os.lstat(os.path.join(store.directory, name))
                     if stat.S_ISREG(file.st_mode):
-                        found.append((file.st_mtime_ns, Noted(name, matched["words"].split(SEPARATOR), file.st_mtime)))
+                        found.append(
+                            (file.st_mtime_ns, HastdEvent(name, matched["words"].split(SEPARATOR), file.st_mtime))
+                        )
     return [noted for _, noted in sorted(found)]
 
 
-def done(store: Store, noted: Noted) -> None:
+def done(store: Store, noted: HastdEvent) -> None:
     """The event is taken up. Raises StateNotKept."""
     path = os.path.join(store.directory, noted.name)
     try:

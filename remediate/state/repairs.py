@@ -23,14 +23,14 @@ MOST_KEPT = 100
 """More than any hourly limit (`remediate.policy.MOST_REPAIRS`): the limit is counted here."""
 
 
-class Now(NamedTuple):
+class Moment(NamedTuple):
     """A moment: seconds since 1970 by the clock that may be stepped, and of the one that only goes forward."""
 
     wall: float
     steady: float
 
 
-class Tried(NamedTuple):
+class RepairAttempt(NamedTuple):
     """A repair, when it was begun, by both clocks, and what came of it; empty while that is not known."""
 
     remedy: str
@@ -39,31 +39,31 @@ class Tried(NamedTuple):
     result: str = ""
 
 
-def now(timing: Timing) -> Now:
+def now(timing: Timing) -> Moment:
     """This moment."""
-    return Now(timing.wall(), timing.now())
+    return Moment(timing.wall(), timing.now())
 
 
-def tried(store: Store, now: Now) -> tuple[Tried, ...]:
+def tried(store: Store, now: Moment) -> tuple[RepairAttempt, ...]:
     """All that is known, oldest first, each at a time as if the clock had never been stepped; or, where the node was
     booted since, at the latest now. Raises StateUnreadable."""
     return _dated(_kept(store.read(NAME)), now)
 
 
-def redate(store: Store, now: Now) -> tuple[Tried, ...]:
+def redate(store: Store, now: Moment) -> tuple[RepairAttempt, ...]:
     """The same, recorded so: nothing is held back for longer than a repair of this moment would hold it back.
     Raises StateError."""
     return _kept(store.update(NAME, lambda values: _values(_dated(_kept(values), now))))
 
 
-def begin(store: Store, remedy: str, now: Now) -> Tried:
+def begin(store: Store, remedy: str, now: Moment) -> RepairAttempt:
     """A repair is about to be done. Raises StateError."""
-    begun = Tried(remedy, now.wall, now.steady)
+    begun = RepairAttempt(remedy, now.wall, now.steady)
     store.update(NAME, lambda values: _values((*_dated(_kept(values), now), begun)[-MOST_KEPT:]))
     return begun
 
 
-def end(store: Store, begun: Tried, result: str) -> None:
+def end(store: Store, begun: RepairAttempt, result: str) -> None:
     """What came of it: the last one of its kind that has no result yet. Its time may have been brought back meanwhile,
     with a stepped clock. Raises StateError."""
 
@@ -77,34 +77,34 @@ def end(store: Store, begun: Tried, result: str) -> None:
     store.update(NAME, ended)
 
 
-def last(found: tuple[Tried, ...], remedy: str) -> Tried | None:
+def last(found: tuple[RepairAttempt, ...], remedy: str) -> RepairAttempt | None:
     """The last time that a repair was tried, None where it never was."""
     return next((one for one in reversed(found) if one.remedy == remedy), None)
 
 
-def within_an_hour(found: tuple[Tried, ...], now: float) -> int:
+def within_an_hour(found: tuple[RepairAttempt, ...], now: float) -> int:
     """How many repairs of any kind were tried in the last hour."""
     return sum(now - one.at < HOUR for one in found)
 
 
-def _dated(found: tuple[Tried, ...], now: Now) -> tuple[Tried, ...]:
+def _dated(found: tuple[RepairAttempt, ...], now: Moment) -> tuple[RepairAttempt, ...]:
     return tuple(one._replace(at=_date(one, now)) for one in found)
 
 
-def _date(one: Tried, now: Now) -> float:
+def _date(one: RepairAttempt, now: Moment) -> float:
     ago = now.steady - one.steady
     stepped = ago >= 0 and abs(now.wall - one.at - ago) > STEP
     return now.wall - ago if stepped else min(one.at, now.wall)
 
 
-def _values(found: tuple[Tried, ...]) -> Values:
+def _values(found: tuple[RepairAttempt, ...]) -> Values:
     if not found:
         return {}
     kept = [{**one._asdict(), "at": utc_milliseconds(one.at)} for one in found]
     return {"version": 1, "repairs": kept}
 
 
-def _kept(values: Values) -> tuple[Tried, ...]:
+def _kept(values: Values) -> tuple[RepairAttempt, ...]:
     if not values:
         return ()
     try:
@@ -116,6 +116,6 @@ def _kept(values: Values) -> tuple[Tried, ...]:
         raise StateUnreadable(NAME, "it is not a record of version 1") from None
 
 
-def _tried(one: Values) -> Tried:
+def _tried(one: Values) -> RepairAttempt:
     """Raises ValueError, KeyError, TypeError."""
-    return Tried(str(one["remedy"]), since_1970(one["at"]), float(str(one["steady"])), str(one["result"]))
+    return RepairAttempt(str(one["remedy"]), since_1970(one["at"]), float(str(one["steady"])), str(one["result"]))

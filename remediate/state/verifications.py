@@ -20,7 +20,7 @@ MOST_LEFT = 2000
 """Extents at most that are left for later, being written."""
 
 
-class Begun(NamedTuple):
+class InterruptedComparison(NamedTuple):
     """A comparison that has not come to its end. `identity`: of both copies; `next`: the extent that comes next;
     `seconds`: how long it has taken so far, without what was between two parts of it."""
 
@@ -59,14 +59,14 @@ def runs(store: Store, resource: str) -> tuple[Verification, ...]:
         raise StateUnreadable(_results(resource), str(error)) from None
 
 
-def begun(store: Store, resource: str, identity: tuple[int, ...], now: float) -> Begun | None:
+def begun(store: Store, resource: str, identity: tuple[int, ...], now: float) -> InterruptedComparison | None:
     """The comparison of the same copies that was interrupted; None where there is none. Raises nothing: what cannot be
     read is begun anew."""
     try:
         values = store.read(_progress(resource))
         if not values or values["version"] != 1:
             return None
-        found = Begun(
+        found = InterruptedComparison(
             _numbers(values["identity"]), since_1970(values["began"]), _number(values["next"]),
             _seconds(values["seconds"]), _number(values["differ"]), _numbers(values["numbers"]),
             _number(values["unread_here"]), _number(values["unread_there"]), _numbers(values["undecided"]),
@@ -76,7 +76,7 @@ def begun(store: Store, resource: str, identity: tuple[int, ...], now: float) ->
     return found if found.identity == identity and 0 <= now - found.began < KEPT_FOR else None
 
 
-def keep(store: Store, resource: str, progress: Begun) -> None:
+def keep(store: Store, resource: str, progress: InterruptedComparison) -> None:
     """How far it has come. Raises StateNotKept."""
     lists = {name: list(getattr(progress, name)) for name in ("identity", "numbers", "undecided")}
     store.write(_progress(resource), {"version": 1, **progress._asdict(), "began": utc(progress.began), **lists})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from checks.plugin.config import Config as ConfigOfChecks
     from remediate.arguments import Parser
-    from remediate.config import Config
+    from remediate.config import RemediationConfig
 
 READS: Rows = (
     ("/bin/cat", "/etc/exports", "what of a resource clients are given"),
@@ -84,10 +84,10 @@ LONGEST = 64 << 10
 PROG = "hastwatch"
 
 
-class Node(Points):
+class ConfiguredPoints(Points):
     """The mount points and services of this node, as its configuration has them."""
 
-    def __init__(self, configuration: Callable[[], Config]) -> None:
+    def __init__(self, configuration: Callable[[], RemediationConfig]) -> None:
         super().__init__(lambda: configuration().checks)
         self._whole = configuration
 
@@ -98,7 +98,7 @@ class Node(Points):
 
 
 def _service(text: str, points: Points) -> bool:
-    return isinstance(points, Node) and text in points.services
+    return isinstance(points, ConfiguredPoints) and text in points.services
 
 
 def _is_address(text: str) -> bool:
@@ -168,7 +168,7 @@ def parser() -> Parser:
     return made
 
 
-def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
+def admitted(line: str, configuration: Callable[[], RemediationConfig]) -> list[str]:
     """The program and the arguments of a line; PROG for hastwatch itself. Raises Refused."""
     _refuse_long(line)
     if line.startswith(" ".join([*ask.ENV_C, SH])):
@@ -179,7 +179,7 @@ def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
         words = line.split(" ")
     if not ask.PLAIN.issuperset(line) or words[:2] != ask.ENV_C:
         raise Refused("not a command line as hastwatch makes it")
-    argv, node = words[2:], Node(configuration)
+    argv, node = words[2:], ConfiguredPoints(configuration)
     if any(ask.fits(argv, row, node, KINDS) for row in READS):
         return argv
     program = argv[0] if argv else ""
@@ -225,7 +225,7 @@ def listing() -> str:
     return "".join(lines)
 
 
-def own_configuration() -> Config:
+def own_configuration() -> RemediationConfig:
     """This node's configuration. Raises Refused."""
     from checks.plugin.config import ConfigError
     from remediate.config import load
@@ -236,7 +236,7 @@ def own_configuration() -> Config:
         raise Refused(str(error)) from None
 
 
-def _without_leave_to_write(configuration: Callable[[], Config]) -> Callable[[], ConfigOfChecks]:
+def _without_leave_to_write(configuration: Callable[[], RemediationConfig]) -> Callable[[], ConfigOfChecks]:
     """`ask_write` is for the monitoring user of this node."""
     return lambda: configuration().checks._replace(ask_write=False)
 

@@ -12,9 +12,9 @@ from remediate import exits, local
 from remediate.console import Console
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.invocation import OWN, Invocation
-from remediate.local import Where
+from remediate.local import LocalOptions
 from remediate.printing import NotPrinted
 from remediate.state.journal import CRIT
 from remediate.state.store import StateError
@@ -64,7 +64,9 @@ def run(
 def _internal(invocation: Invocation, prog: str, options: argparse.Namespace, error: Exception) -> str:
     """A fault of our own, recorded: cron(8) has nobody who reads what is printed."""
     why = invocation.console.internal(error)
-    invocation.bare(Where(state_dir=options.state_dir)).journal.entry("command", why=prog, result=why, severity=CRIT)
+    invocation.bare(LocalOptions(state_dir=options.state_dir)).journal.entry(
+        "command", why=prog, result=why, severity=CRIT
+    )
     return why
 
 
@@ -74,7 +76,7 @@ def refuse(console: Console, prog: str, why: str, status: int) -> int:
     return status
 
 
-def named(context: Context, names: list[str]) -> dict[str, Place]:
+def named(context: Context, names: list[str]) -> dict[str, ResourcePlace]:
     """The resources that are named, all of hast.conf where none is. Raises StepFailed for one that it does not have,
     and ProbeError."""
     found = places(context.here.node(), context.config)

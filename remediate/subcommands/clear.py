@@ -20,7 +20,7 @@ from remediate.invocation import OWN, Invocation
 from remediate.state import failures
 from remediate.state.journal import NOTICE
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end
+from remediate.subcommands.progress import StepPrinter, end
 
 PROG = "hastwatch clear"
 EXITS = {
@@ -52,7 +52,7 @@ def act(context: Context) -> int:
         return 0
     why = why or ("failed promotions" if failed else "hastd was seen not to work as primary")
     context.journal.entry("clear", why=why, result=f"cleared by {human}", severity=NOTICE)
-    progress = Progress(context)
+    progress = StepPrinter(context)
     return end(PROG, converge(context, ConvergeRequest(f"human {human}"), progress), progress)
 
 

@@ -77,7 +77,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return 0
 
 
-def _ports(client: remembered.Client) -> str:
+def _ports(client: remembered.KnownClient) -> str:
     return f"port{'s' if len(client.ports) > 1 else ''} {' '.join(map(str, client.ports))}" if client.ports else \
         "not connected at the last look"  # fmt: skip
 

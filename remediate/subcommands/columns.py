@@ -27,30 +27,30 @@ class Mark(enum.Enum):
 PLAIN, WELL, NOTE, WRONG, NAME = Mark
 
 
-class Piece(NamedTuple):
+class ColouredText(NamedTuple):
     """Text in one colour."""
 
     text: str
     mark: Mark = PLAIN
 
 
-Paragraph = tuple[Piece, ...]
+Paragraph = tuple[ColouredText, ...]
 Cell = tuple[Paragraph, ...]
 """The lines of a cell before they are wrapped."""
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A line of the table: a cell for each node. Without cells it is a heading."""
 
     label: str
     cells: tuple[Cell, ...]
 
 
-def table(found: Iterable[Row], width: int, coloured: bool) -> Iterator[str]:
+def table(found: Iterable[TableRow], width: int, coloured: bool) -> Iterator[str]:
     """The rows as lines; cells `width` wide."""
     for row in found:
         if not row.cells:
-            yield from ["", painted((Piece(plain(row.label), NAME),), coloured)]
+            yield from ["", painted((ColouredText(plain(row.label), NAME),), coloured)]
             continue
         cells = [[line for paragraph in cell for line in wrapped(paragraph, width)] for cell in row.cells]
         for number in range(max(map(len, cells))):
@@ -63,7 +63,7 @@ def table(found: Iterable[Row], width: int, coloured: bool) -> Iterator[str]:
 
 def wrapped(paragraph: Paragraph, width: int) -> list[Paragraph]:
     """A paragraph as lines of at most `width`; a word that is longer is cut into pieces."""
-    lines: list[list[Piece]] = [[]]
+    lines: list[list[ColouredText]] = [[]]
     room = width
     for piece in paragraph:
         for word in piece.text.split():
@@ -74,9 +74,9 @@ def wrapped(paragraph: Paragraph, width: int) -> list[Paragraph]:
                 room -= len(part) + bool(lines[-1])
                 last = lines[-1][-1] if lines[-1] else None
                 if last and last.mark is piece.mark:
-                    lines[-1][-1] = Piece(f"{last.text} {part}", piece.mark)
+                    lines[-1][-1] = ColouredText(f"{last.text} {part}", piece.mark)
                 else:
-                    lines[-1].append(Piece(part, piece.mark))
+                    lines[-1].append(ColouredText(part, piece.mark))
     return [tuple(line) for line in lines]
 
 

@@ -25,15 +25,15 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover import disk_errors, executor, proofs
 from remediate.failover.carp_demotion import SHUTDOWN
-from remediate.failover.converge import ConvergeRequest, Outcome, Result, converge, dry_run
+from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, ConvergeResult, converge, dry_run
 from remediate.failover.demotion_reasons import LEAVES
 from remediate.failover.facts import Leaving
-from remediate.failover.observe import Seen
+from remediate.failover.observe import Observation
 from remediate.failover.plan import Plan
 from remediate.hurry import within
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, as_json, end
+from remediate.subcommands.progress import StepPrinter, as_json, end
 
 PROG = "hastwatch converge"
 
@@ -60,7 +60,11 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         return act(context, options)
 
     status = caller.run(PROG, options, begin, acts=not options.dry_run, invocation=invocation)
-    if options.shutdown and not options.dry_run and status not in (0, Result.REFUSED.value, exits.NOT_PERMITTED):
+    if (
+        options.shutdown
+        and not options.dry_run
+        and status not in (0, ConvergeResult.REFUSED.value, exits.NOT_PERMITTED)
+    ):
         _shut_down_all_the_same(invocation, options, began)
     return status
 
@@ -104,7 +108,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
         seen, plan = dry_run(context, request)
         context.console.out.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
         return 0
-    progress = Progress(context, options.verbose, quiet=options.json)
+    progress = StepPrinter(context, options.verbose, quiet=options.json)
     if options.detach:
         detached.detach(context, request.trigger, lambda own: outcome_of(own, options, request, lambda step: None))
         return 0
@@ -116,7 +120,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.json:
         context.console.out.write(as_json(outcome, progress))
         return outcome.result.value
-    if options.periodic and not options.verbose and outcome.result in (Result.IN_PLACE, Result.BUSY):
+    if options.periodic and not options.verbose and outcome.result in (ConvergeResult.IN_PLACE, ConvergeResult.BUSY):
         return int(outcome.result.value)
     return end(PROG, outcome, progress)
 
@@ -130,7 +134,9 @@ def requested(context: Context, options: argparse.Namespace, only: tuple[str, ..
     return ConvergeRequest("boot" if options.boot else f"human {context.console.user}", only=only)
 
 
-def outcome_of(context: Context, options: argparse.Namespace, request: ConvergeRequest, watch: Watch) -> Outcome:
+def outcome_of(
+    context: Context, options: argparse.Namespace, request: ConvergeRequest, watch: Watch
+) -> ConvergeOutcome:
     """Do it. A boot and a shutdown wait for a convergence that runs, because nobody calls them again. Raises
     StateError, ProbeError."""
     if options.shutdown:
@@ -140,7 +146,7 @@ def outcome_of(context: Context, options: argparse.Namespace, request: ConvergeR
     return converge(context, request, watch)
 
 
-def planned(seen: Seen, plan: Plan, verbose: bool) -> str:
+def planned(seen: Observation, plan: Plan, verbose: bool) -> str:
     """A plan for humans: what each resource is to be and why, then the steps with their command lines."""
     lines = []
     for name, decision in plan.decisions.items():
@@ -150,7 +156,7 @@ def planned(seen: Seen, plan: Plan, verbose: bool) -> str:
     return "".join(f"{plain(line, 1000)}\n" for line in lines)
 
 
-def planned_as_json(seen: Seen, plan: Plan) -> str:
+def planned_as_json(seen: Observation, plan: Plan) -> str:
     """The same for programs."""
     resources = {
         name: {
@@ -173,7 +179,7 @@ def planned_as_json(seen: Seen, plan: Plan) -> str:
     return json.dumps({"node": seen.facts.name, "resources": resources, "steps": steps}, indent=2) + "\n"
 
 
-def _seen(seen: Seen, name: str) -> list[str]:
+def _seen(seen: Observation, name: str) -> list[str]:
     """What was seen of a resource, a fact a line."""
     state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
     mounted = f"{state.mounted.value}{', exported' if state.exported else ''}"

@@ -26,7 +26,7 @@ from remediate.doctor import try_hast
 from remediate.failover import known_bug
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress
+from remediate.subcommands.progress import StepPrinter
 
 PROG = "hastwatch doctor"
 EXITS = {
@@ -75,7 +75,7 @@ def _try_hast(context: Context) -> int:
     known = known_bug.known(context)
     if known.as_primary is AsPrimary.WORKS and not context.config.checks.hastd_repaired:
         return _say(context, known.as_primary, known.why)
-    found = try_hast.try_hast(context, Progress(context))
+    found = try_hast.try_hast(context, StepPrinter(context))
     return _say(context, found.as_primary, found.why)
 
 

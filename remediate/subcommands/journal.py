@@ -26,7 +26,7 @@ from checks.plugin.text import plain
 from remediate import exits, local, terminal
 from remediate.arguments import Parser
 from remediate.context import Context
-from remediate.state.journal import ERR, NAME, WARNING, Entry
+from remediate.state.journal import ERR, NAME, WARNING, JournalEntry
 from remediate.state.journal_reading import MOST_READ, Reading
 from remediate.state.maintenance import duration
 from remediate.state.store import STATE_DIRECTORY
@@ -111,7 +111,7 @@ def show(options: argparse.Namespace, timing: Timing) -> int:
     return 1 if reading.unread else 0
 
 
-def _last(reading: Reading, last: int, resource: str | None, since: float | None) -> Iterator[Entry]:
+def _last(reading: Reading, last: int, resource: str | None, since: float | None) -> Iterator[JournalEntry]:
     """The last entries that are wanted, 0 for all. No more than KEPT of them are held: for more the journal is read
     twice, for all it is written as it is read."""
     if 0 < last <= KEPT:
@@ -124,12 +124,12 @@ def _last(reading: Reading, last: int, resource: str | None, since: float | None
 class Page:
     """Entries as lines for humans, in columns as wide as those shown first need."""
 
-    def __init__(self, shown: list[Entry], paint: Paint, verbose: bool) -> None:
+    def __init__(self, shown: list[JournalEntry], paint: Paint, verbose: bool) -> None:
         self.paint, self.verbose = paint, verbose
         rows = [_words(entry) for entry in shown]
         self.widths = [max((len(plain(row[column])) for row in rows), default=0) for column in range(COLUMNS)]
 
-    def lines(self, entry: Entry) -> Iterator[str]:
+    def lines(self, entry: JournalEntry) -> Iterator[str]:
         """The lines of one entry."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
         severity, *words = (f"{plain(word):<{width}}" for word, width in zip(_words(entry), self.widths, strict=True))
@@ -143,17 +143,19 @@ class Page:
                 yield f"{'':<19}  {self.paint(plain(piece, 1000), FAINT)}"
 
 
-def _words(entry: Entry) -> tuple[str, ...]:
+def _words(entry: JournalEntry) -> tuple[str, ...]:
     return (entry.severity.name.lower(), entry.resource, entry.event, entry.step)
 
 
-def _wanted(entries: Reading | Iterator[Entry], resource: str | None, since: float | None) -> Iterator[Entry]:
+def _wanted(
+    entries: Reading | Iterator[JournalEntry], resource: str | None, since: float | None
+) -> Iterator[JournalEntry]:
     for entry in entries:
         if resource in (None, entry.resource) and (since is None or entry.time >= since):
             yield entry
 
 
-def _write(entry: Entry, page: Page, json: bool) -> None:
+def _write(entry: JournalEntry, page: Page, json: bool) -> None:
     for line in [entry.line()] if json else page.lines(entry):
         sys.stdout.write(f"{line}\n")
 

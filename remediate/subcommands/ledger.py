@@ -32,11 +32,11 @@ from remediate.failover import damaged, own_copy
 from remediate.failover.converge import ConvergeRequest, converge
 from remediate.failover.hastd_events import told
 from remediate.invocation import OWN, Invocation
-from remediate.state.ledger import Copy, Ledger, as_values, resources
+from remediate.state.ledger import CopyState, Ledger, as_values, resources
 from remediate.subcommands import caller
 
 PROG = "hastwatch ledger"
-COPIES = (Copy.COMPLETE.value, Copy.INCOMPLETE.value)
+COPIES = (CopyState.COMPLETE.value, CopyState.INCOMPLETE.value)
 EXITS = {
     0: "shown, or noted",
     1: "refused and the reason is reported",
@@ -110,8 +110,8 @@ def act(context: Context, options: argparse.Namespace) -> int:
 def shown(name: str, each: Ledger) -> list[str]:
     """What is known of a copy, for humans."""
     since = f" since {utc(each.since)}" if each.since else ""
-    lines = [f"{name}: this copy is {each.copy.value if each.copy is not Copy.UNKNOWN else 'not known to be complete'}"
-             f"{since}: {each.why}"]  # fmt: skip
+    state = each.copy.value if each.copy is not CopyState.UNKNOWN else "not known to be complete"
+    lines = [f"{name}: this copy is {state}{since}: {each.why}"]
     times = {
         "last known complete": each.last_complete,
         "its primary is connected since": each.connected_at,
@@ -127,11 +127,11 @@ def _resources(text: str) -> tuple[str, ...]:
     return names
 
 
-def _copies(text: str) -> tuple[Copy, ...]:
+def _copies(text: str) -> tuple[CopyState, ...]:
     words = text.split(",")
     if not set(words) <= set(COPIES):
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(COPIES)}")
-    return tuple(map(Copy, words))
+    return tuple(map(CopyState, words))
 
 
 def _node(text: str) -> str:

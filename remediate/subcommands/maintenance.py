@@ -19,7 +19,7 @@ from remediate import exits
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.invocation import OWN, Invocation
-from remediate.local import Where
+from remediate.local import LocalOptions
 from remediate.state import maintenance
 from remediate.state.journal import NOTICE
 from remediate.state.store import STATE_DIRECTORY, StateNotKept
@@ -36,7 +36,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     console = invocation.console
     options = parser().parse(words, console)
-    context = invocation.bare(Where(state_dir=options.state_dir or None))
+    context = invocation.bare(LocalOptions(state_dir=options.state_dir or None))
     if options.command == "status":
         return _status(context)
     if not options.state_dir and not console.is_root:

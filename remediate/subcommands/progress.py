@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from checks.plugin.text import plain, say_count
 from remediate.context import Context
-from remediate.failover.converge import Outcome, Result
+from remediate.failover.converge import ConvergeOutcome, ConvergeResult
 from remediate.subcommands.caller import refuse
 
 
-class Progress:
+class StepPrinter:
     """Told of every step before it is done; shows it, where it is to be shown, with the time since the beginning.
 
     Steps of several resources go on at the same time: so there is a line for each, and none is written over.
@@ -35,10 +35,10 @@ class Progress:
         return self._timing.now() - self._began
 
 
-def end(prog: str, outcome: Outcome, progress: Progress) -> int:
+def end(prog: str, outcome: ConvergeOutcome, progress: StepPrinter) -> int:
     """Say how it ended; the exit status."""
     status: int = outcome.result.value
-    if outcome.result is not Result.IN_PLACE:
+    if outcome.result is not ConvergeResult.IN_PLACE:
         for said in outcome.said or ("not in place",):
             refuse(progress.console, prog, said, status)
         return status
@@ -49,7 +49,7 @@ def end(prog: str, outcome: Outcome, progress: Progress) -> int:
     return status
 
 
-def as_json(outcome: Outcome, progress: Progress) -> str:
+def as_json(outcome: ConvergeOutcome, progress: StepPrinter) -> str:
     """The same for programs."""
     kept = {
         "result": outcome.result.name.lower().replace("_", "-"),

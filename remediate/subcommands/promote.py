@@ -23,10 +23,10 @@ from remediate.failover import known_bug
 from remediate.failover.converge import ConvergeRequest, converge
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Peer, Split
-from remediate.failover.observe import Seen, observe
+from remediate.failover.observe import Observation, observe
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end
+from remediate.subcommands.progress import StepPrinter, end
 
 PROG = "hastwatch promote"
 EXITS = {
@@ -68,19 +68,19 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if known := known_bug.here(context):
         context.console.out.write(f"{known}\n")
     caller.confirm(context.console, options, asked, " ".join(costs) if costs else "yes")
-    progress = Progress(context)
+    progress = StepPrinter(context)
     request = ConvergeRequest(f"human {context.console.user}", accept_loss=bool(costs), only=tuple(going_up))
     return end(PROG, converge(context, request, progress), progress)
 
 
-def cost(context: Context, seen: Seen, name: str) -> str:
+def cost(context: Context, seen: Observation, name: str) -> str:
     """Why the copy lacks writes, or may lack them; empty where it would be promoted without being asked."""
     said, waits = seen.facts.said[name], context.config.failover.boot_alone == "wait"
     return said.stale or (f"this copy may lack what the other node wrote after it: {said.unheard}"
                           if waits and said.unheard else "")  # fmt: skip
 
 
-def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> None:
+def refuse_impossible(seen: Observation, names: list[str], costs: dict[str, str]) -> None:
     """Raise StepFailed with the reason where a promotion would be refused anyway."""
     facts = seen.facts
     if facts.node.maintenance:
@@ -103,7 +103,7 @@ def refuse_impossible(seen: Seen, names: list[str], costs: dict[str, str]) -> No
             raise StepFailed(f"{name}: {costs[name]}; --accept-data-loss promotes it all the same")
 
 
-def no_address(seen: Seen, name: str, state: CarpState) -> str:
+def no_address(seen: Observation, name: str, state: CarpState) -> str:
     """That the address is not here, and how it comes here."""
     mine = seen.places[name].speaking(seen.vhids)
     forced = "; ".join(f"ifconfig {vhid.interface} vhid {vhid.number} state master" for vhid in mine[:1])

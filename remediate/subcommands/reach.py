@@ -14,7 +14,7 @@ import sys
 from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
-from remediate.failover.reach import DENIED, Served, answer
+from remediate.failover.reach import DENIED, Reachability, answer
 from remediate.timing import Timing
 
 EXITS = {
@@ -28,11 +28,11 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
     found = answer(options.address, options.path, Timing())
-    if found.served is Served.YES:
+    if found.served is Reachability.YES:
         sys.stdout.write(f"{found.why}\n" if found.why else "")
         return 0
     sys.stderr.write(f"{plain(found.says)}\n")  # without a name in front: the other node shows these words
-    return DENIED if found.served is Served.DENIED else 1
+    return DENIED if found.served is Reachability.DENIED else 1
 
 
 def parser() -> Parser:

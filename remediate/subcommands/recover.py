@@ -27,15 +27,15 @@ from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
-from remediate.recovery.eligibility import Kind, Verdict
+from remediate.recovery.eligibility import Eligibility, Kind
 from remediate.recovery.evidence import Evidence
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.progress import Progress as Begun
-from remediate.recovery.progress import Step
-from remediate.recovery.recover import Recovery, Refused, sentences
+from remediate.recovery.progress import RecoveryProgress as Begun
+from remediate.recovery.progress import RecoveryStep
+from remediate.recovery.recover import Recovery, RecoveryRefused, sentences
 from remediate.recovery.resync import Resync
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress
+from remediate.subcommands.progress import StepPrinter
 
 PROG = "hastwatch recover"
 EXITS = {
@@ -81,7 +81,7 @@ def parser() -> Parser:
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Show, have it confirmed, recover, wait; the exit status. Raises what `caller.run` tells of."""
-    progress = Progress(context)
+    progress = StepPrinter(context)
     recovery = Recovery(context, options.resource, Keeper(Mode.SALVAGE), progress)
     seen, verdict = recovery.look()
     begun = recovery.begun(seen, verdict)
@@ -95,7 +95,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.dry_run:
         return int(bool(refused))
     if begun is None and refused:
-        raise Refused(refused)
+        raise RecoveryRefused(refused)
     if options.mode == "step-down":
         recovery.step_down(f"human {context.console.user}")
         context.console.out.write(f"{options.resource}: address and role are given up on this node\n")
@@ -112,7 +112,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return 0
 
 
-def reasons(seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+def reasons(seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
     """Why this node's copy is not given up, a sentence each; none where it may be."""
     found = [refusal.says for refusal in verdict.refusals]
     if verdict.kind not in (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK):
@@ -120,7 +120,7 @@ def reasons(seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def screen(resource: str, seen: Evidence, verdict: Verdict, begun: str) -> str:
+def screen(resource: str, seen: Evidence, verdict: Eligibility, begun: str) -> str:
     """Everything that an operator needs, on one screen."""
     lines = [f"{resource}: {verdict.kind.value}", *[f"  {line}" for line in sentences(seen)]]
     for side in (seen.here, seen.there):
@@ -139,7 +139,7 @@ def screen(resource: str, seen: Evidence, verdict: Verdict, begun: str) -> str:
     return "".join(f"{plain(line, 300)}\n" for line in lines)
 
 
-def as_json(seen: Evidence, verdict: Verdict) -> str:
+def as_json(seen: Evidence, verdict: Eligibility) -> str:
     """The same for programs."""
     return json.dumps({
         "kind": verdict.kind.name.lower().replace("_", "-"),
@@ -157,13 +157,13 @@ def _keeper(context: Context, options: argparse.Namespace, begun: Begun | None) 
     return Keeper(Mode.SALVAGE if mode == "step-down" else Mode(mode), target)
 
 
-def _refuse_without_target(keeper: Keeper, verdict: Verdict, begun: Begun | None) -> None:
-    over = verdict.kind is Kind.BLANK or (begun is not None and begun.step >= Step.CREATED)
+def _refuse_without_target(keeper: Keeper, verdict: Eligibility, begun: Begun | None) -> None:
+    over = verdict.kind is Kind.BLANK or (begun is not None and begun.step >= RecoveryStep.CREATED)
     if keeper.mode is not Mode.RESYNC and not over and not keeper.target:
         raise StepFailed("where the salvage is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
 
 
-def _question(resource: str, keeper: Keeper, verdict: Verdict, seen: Evidence) -> str:
+def _question(resource: str, keeper: Keeper, verdict: Eligibility, seen: Evidence) -> str:
     if verdict.kind is Kind.BLANK:
         return f"{resource} on {seen.here.name} gets new metadata, and everything is copied to it."
     what = {

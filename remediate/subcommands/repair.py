@@ -28,11 +28,11 @@ from remediate.arguments import Parser
 from remediate.console import Console
 from remediate.context import Context
 from remediate.events import guards, repair
-from remediate.events.repair import Outcome, Shown
-from remediate.events.repair_request import Held, Remedy, Request
+from remediate.events.repair import RepairOutcome, RepairPreview
+from remediate.events.repair_request import EngineHold, Remedy, RepairRequest
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress
+from remediate.subcommands.progress import StepPrinter
 
 PROG = "hastwatch repair"
 PATIENCE = 120
@@ -71,7 +71,7 @@ def parser() -> Parser:
     ))  # fmt: skip
     made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
     made.add_argument("--detach", action="store_true", help="return at once, repair in the background")
-    made.add_argument("--held", choices=[held.value for held in Held], help=(
+    made.add_argument("--held", choices=[held.value for held in EngineHold], help=(
         "do nothing: record that the monitoring engine holds the repair back, and why"
     ))  # fmt: skip
     made.add_argument("--json", action="store_true", help="for programs")
@@ -82,7 +82,7 @@ def parser() -> Parser:
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Show it, leave it to a worker, or do it; the exit status. Raises what `caller.run` tells of."""
-    request = Request(Remedy(options.remedy), Held(options.held) if options.held else None)
+    request = RepairRequest(Remedy(options.remedy), EngineHold(options.held) if options.held else None)
     if options.dry_run:
         shown = repair.dry_run(context, request)
         context.console.out.write(shown_as_json(shown) if options.json else shown_as_text(shown))
@@ -92,7 +92,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
         context.console.out.write(DETACHED.format(options.remedy))
         context.console.out.flush()
         return 0
-    progress = Progress(context, options.verbose, quiet=options.json)
+    progress = StepPrinter(context, options.verbose, quiet=options.json)
     outcome = repair.repair(context, request, progress)
     if options.json:
         context.console.out.write(as_json(outcome, progress))
@@ -100,7 +100,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return end(context.console, outcome)
 
 
-def end(console: Console, outcome: Outcome) -> int:
+def end(console: Console, outcome: RepairOutcome) -> int:
     """Say how it ended; the exit status."""
     if outcome.status != 0:
         return caller.refuse(console, PROG, outcome.said, outcome.status)
@@ -109,7 +109,7 @@ def end(console: Console, outcome: Outcome) -> int:
     return outcome.status
 
 
-def as_json(outcome: Outcome, progress: Progress) -> str:
+def as_json(outcome: RepairOutcome, progress: StepPrinter) -> str:
     """The same for programs."""
     kept = {
         "result": outcome.ending.name.lower().replace("_", "-"),
@@ -121,7 +121,7 @@ def as_json(outcome: Outcome, progress: Progress) -> str:
     return json.dumps(kept) + "\n"
 
 
-def shown_as_text(shown: Shown) -> str:
+def shown_as_text(shown: RepairPreview) -> str:
     """What would be done, for humans."""
     lines = [f"called for: {shown.trouble}"] if shown.trouble else []
     if not shown.trouble and not any(held.guard in (guards.NOT_SEEN, guards.UNSAFE) for held in shown.held):
@@ -135,7 +135,7 @@ def shown_as_text(shown: Shown) -> str:
     return "".join(f"{plain(line, 1000)}\n" for line in lines)
 
 
-def shown_as_json(shown: Shown) -> str:
+def shown_as_json(shown: RepairPreview) -> str:
     """The same for programs."""
     steps = [
         {"step": step.name, "why": step.why, "commands": step.lines, "otherwise": step.otherwise}

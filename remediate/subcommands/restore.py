@@ -30,15 +30,15 @@ from remediate import exits
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.local import add_options, context, where
 from remediate.printing import NotPrinted
 from remediate.recovery import targets
 from remediate.recovery.items import SYMLINK, shown
-from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.restoring import Done, How, chosen, put_back
+from remediate.recovery.manifest import Manifest, SavedItem
+from remediate.recovery.restoring import RestoredEntry, RestoreMode, chosen, put_back
 from remediate.recovery.salvage import read_manifest
-from remediate.recovery.targets import Target
+from remediate.recovery.targets import SalvageTarget
 from remediate.state.journal import ERR, NOTICE
 
 FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, exits.USAGE, exits.UNAVAILABLE, exits.NOT_PERMITTED
@@ -85,14 +85,16 @@ def parser() -> Parser:
     )
     made.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
     made.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")
-    made.add_argument("--to-live", choices=[how.value for how in How], help="put them back into the live file system")
+    made.add_argument(
+        "--to-live", choices=[how.value for how in RestoreMode], help="put them back into the live file system"
+    )
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     made.add_argument("--yes", action="store_true", help="put files back over present ones without asking")
     add_options(made)
     return made
 
 
-def active(here: Context, name: str) -> Place:
+def active(here: Context, name: str) -> ResourcePlace:
     """Where the resource is mounted and served from, which must be here. Raises NotActive, ProbeError."""
     node = here.here.node()
     place = places(node, here.config, (name,)).get(name)
@@ -114,15 +116,15 @@ def active(here: Context, name: str) -> Place:
     return place
 
 
-def _restore(options: argparse.Namespace, salvage: Target, found: Manifest, wanted: list[Kept]) -> int:
-    how = How(options.to_live)
+def _restore(options: argparse.Namespace, salvage: SalvageTarget, found: Manifest, wanted: list[SavedItem]) -> int:
+    how = RestoreMode(options.to_live)
     if os.geteuid() != 0 and not options.state_dir:
         return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
     here = context(where(options))
     place = active(here, found.resource)
-    if how is How.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
+    if how is RestoreMode.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
         return _refuse("not confirmed: nothing was done", USAGE)
-    done: list[Done] = []
+    done: list[RestoredEntry] = []
     trouble, unread = "", None
     try:
         for one in put_back(salvage, found, wanted, place.point, how, options.dry_run):
@@ -156,7 +158,7 @@ def _confirmed(found: Manifest, count: int) -> bool:
     return sys.stdin.readline().strip() == found.resource
 
 
-def _journal(here: Context, found: Manifest, how: How, done: list[Done], trouble: str) -> None:
+def _journal(here: Context, found: Manifest, how: RestoreMode, done: list[RestoredEntry], trouble: str) -> None:
     failed = sum(one.failed for one in done)
     result = f"{len(done) - failed} put back, {failed} not" + (f"; {trouble}" if trouble else "")
     evidence = [f"{shown(one.kept.item.path)}: {one.words}" for one in done]
@@ -170,7 +172,7 @@ def _journal(here: Context, found: Manifest, how: How, done: list[Done], trouble
     )
 
 
-def _list(found: Manifest, wanted: list[Kept]) -> None:
+def _list(found: Manifest, wanted: list[SavedItem]) -> None:
     since = "" if found.since is None else f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found.since))}"
     head = f"{plain(found.resource)}, incident {plain(found.incident)}, the copy of {plain(found.node)}{since}"
     sys.stdout.write(f"{head}: {len(wanted)} of {len(found.files)} files\n")
@@ -182,7 +184,7 @@ def _list(found: Manifest, wanted: list[Kept]) -> None:
         sys.stdout.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(kept.why))})\n")
 
 
-def _say(one: Done) -> None:
+def _say(one: RestoredEntry) -> None:
     line = f"{shown(one.kept.item.path)}: {one.words}\n"
     (sys.stderr if one.failed else sys.stdout).write(line)
 

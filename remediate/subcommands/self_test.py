@@ -26,7 +26,7 @@ from remediate.invocation import OWN, Invocation
 from remediate.state.journal import INFO, WARNING
 from remediate.subcommands import caller
 from remediate.terminal import GREEN, RED, Paint
-from remediate.wiring import Chain, Link
+from remediate.wiring import ExpectedWiring, WiringCheck
 
 PROG = "hastwatch self-test"
 EXITS = {
@@ -73,17 +73,17 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def line(link: Link, paint: Paint) -> str:
+def line(link: WiringCheck, paint: Paint) -> str:
     """A link for humans."""
     word, colour = ("ok", GREEN) if link.holds else ("BROKEN", RED)
     return f"{link.name:<9}  {paint(f'{word:<6}', colour)}  {plain(link.says)}"
 
 
-def _links(context: Context, options: argparse.Namespace) -> Iterator[Link]:
+def _links(context: Context, options: argparse.Namespace) -> Iterator[WiringCheck]:
     try:
-        yield from wiring.chain(context, Chain(options.hook, options.wait))
+        yield from wiring.chain(context, ExpectedWiring(options.hook, options.wait))
     except (ProbeError, StepFailed) as error:
-        yield Link("chain", False, str(error))
+        yield WiringCheck("chain", False, str(error))
     yield from wiring.setup(context, options.hast_hook)
 
 

@@ -28,8 +28,8 @@ from remediate.arguments import Parser, like, seconds
 from remediate.context import Context
 from remediate.exits import USAGE
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
-from remediate.failover.remote_state import StateThere
-from remediate.failover.status_rules import Verdict, serves, verdict
+from remediate.failover.remote_state import RemoteStore
+from remediate.failover.status_rules import PairVerdict, serves, verdict
 from remediate.subcommands.status_page import page
 
 SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
@@ -51,7 +51,7 @@ def main(words: list[str] | None = None) -> int:
     except (ConfigError, ProbeError) as error:
         return _refuse(str(error))
     if context.here.via and not options.state_dir:
-        context = context._replace(store=StateThere(context.here))
+        context = context._replace(store=RemoteStore(context.here))
     try:
         return watch(context, options) if options.watch else show(context, options)
     except KeyboardInterrupt:
@@ -107,20 +107,20 @@ def watch(context: Context, options: argparse.Namespace) -> int:
         return _leave(ends)
 
 
-def seen(context: Context, options: argparse.Namespace) -> tuple[PairStatus, Verdict]:
+def seen(context: Context, options: argparse.Namespace) -> tuple[PairStatus, PairVerdict]:
     """One look, and what it amounts to."""
     pair = look(context, tuple(options.resource))
     return pair, verdict(pair)
 
 
-def status(pair: PairStatus, judged: Verdict) -> int:
+def status(pair: PairStatus, judged: PairVerdict) -> int:
     """The exit status of a look."""
     if all(node.trouble for node in pair.nodes):
         return NOTHING_READ
     return SERVED if judged.well else NOT_SERVED
 
 
-def as_values(pair: PairStatus, judged: Verdict) -> dict[str, object]:
+def as_values(pair: PairStatus, judged: PairVerdict) -> dict[str, object]:
     """A look for programs."""
     return {
         "time": utc(pair.now),
@@ -186,7 +186,7 @@ def _resource_values(node: NodeStatus, resource: ResourceStatus) -> dict[str, ob
     }  # fmt: skip
 
 
-def _write(pair: PairStatus, judged: Verdict, options: argparse.Namespace) -> None:
+def _write(pair: PairStatus, judged: PairVerdict, options: argparse.Namespace) -> None:
     if options.json:
         import json
 
@@ -197,7 +197,7 @@ def _write(pair: PairStatus, judged: Verdict, options: argparse.Namespace) -> No
     sys.stdout.flush()
 
 
-def _draw(screen: terminal.Screen, pair: PairStatus, judged: Verdict) -> None:
+def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict) -> None:
     clock = time.strftime("%H:%M:%S", time.localtime(pair.now))
     screen.draw(page(pair, judged, terminal.size()[0], terminal.is_coloured(), clock))
 

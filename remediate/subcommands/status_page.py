@@ -15,9 +15,9 @@ from checks.probes.hast import Status
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
-from remediate.failover.status_rules import Level, Verdict, lacking, serves
+from remediate.failover.status_rules import PairVerdict, ProblemLevel, lacking, serves
 from remediate.state.journal import ERR, WARNING
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.subcommands.columns import (
     GAP,
     LABELS,
@@ -27,10 +27,10 @@ from remediate.subcommands.columns import (
     WELL,
     WRONG,
     Cell,
+    ColouredText,
     Mark,
     Paragraph,
-    Piece,
-    Row,
+    TableRow,
     length,
     painted,
     table,
@@ -41,7 +41,7 @@ NARROWEST, WIDEST = 28, 52
 """Characters of one node's column: below the first the nodes stand one below the other."""
 
 
-def page(pair: PairStatus, verdict: Verdict, width: int, coloured: bool, clock: str = "") -> list[str]:
+def page(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool, clock: str = "") -> list[str]:
     """The lines, at most `width` wide; `clock` stands at the end of the first one."""
     first = wrapped(_first(pair, verdict), max(width - len(clock) - GAP, 1) if clock else width)
     lines = [painted(line, coloured) for line in first]
@@ -54,7 +54,7 @@ def page(pair: PairStatus, verdict: Verdict, width: int, coloured: bool, clock: 
     else:
         for node in pair.nodes:
             lines += [*table(rows(pair, (node,)), max(width - LABELS, 1), coloured), ""]
-    notes = [painted(line, coloured) for note in _notes(pair) for line in wrapped((Piece(note, NOTE),), width)]
+    notes = [painted(line, coloured) for note in _notes(pair) for line in wrapped((ColouredText(note, NOTE),), width)]
     lines += ["", *notes] if notes else []
     while lines[-1] == "":
         lines.pop()
@@ -69,28 +69,28 @@ def _notes(pair: PairStatus) -> list[str]:
     return [*notes, "root would see more"] if denied else notes
 
 
-def _first(pair: PairStatus, verdict: Verdict) -> Paragraph:
+def _first(pair: PairStatus, verdict: PairVerdict) -> Paragraph:
     """The verdict in words."""
     headline = plain(verdict.headline)
     if headline.partition(" ")[0] not in {node.name for node in pair.nodes}:
         headline = headline[:1].upper() + headline[1:]
-    said = [Piece(f"{headline}.", WELL if verdict.well else WRONG)]
-    for level, word, mark in ((Level.WRONG, "Wrong", WRONG), (Level.NOTE, "Note", NOTE)):
+    said = [ColouredText(f"{headline}.", WELL if verdict.well else WRONG)]
+    for level, word, mark in ((ProblemLevel.WRONG, "Wrong", WRONG), (ProblemLevel.NOTE, "Note", NOTE)):
         found = [plain(trouble.says, 160) for trouble in verdict.troubles if trouble.level is level]
         if found:
-            said.append(Piece(f"{word}: {'; '.join(found)}.", mark))
+            said.append(ColouredText(f"{word}: {'; '.join(found)}.", mark))
     if not verdict.troubles:
-        said.append(Piece("Nothing is wrong."))
+        said.append(ColouredText("Nothing is wrong."))
     return tuple(said)
 
 
-def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[Row]:
+def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[TableRow]:
     """The table of these nodes. Rows that say nothing about any node are left out."""
 
-    def row(label: str, cells: Iterable[Cell]) -> Iterator[Row]:
+    def row(label: str, cells: Iterable[Cell]) -> Iterator[TableRow]:
         found = tuple(cells)
         if any(found):
-            yield Row(label, found)
+            yield TableRow(label, found)
 
     yield from row("", (_name(pair, node) for node in nodes))
     yield from row("not reached", (_one(node.trouble, WRONG) for node in nodes))
@@ -98,7 +98,7 @@ def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[Row]:
     if not read:
         return
 
-    def each(label: str, cell: object) -> Iterator[Row]:
+    def each(label: str, cell: object) -> Iterator[TableRow]:
         assert callable(cell)
         yield from row(label, (() if node.trouble else cell(node) for node in nodes))
 
@@ -111,23 +111,23 @@ def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[Row]:
         yield from each("services", lambda node: _services(node, pair.services))
     yield from each("automation", lambda node: _automation(node, pair.now))
     yield from each("last", lambda node: _last(node, pair.now))
-    yield from each("not read", lambda node: tuple((Piece(plain(text), NOTE),) for text in node.unread))
+    yield from each("not read", lambda node: tuple((ColouredText(plain(text), NOTE),) for text in node.unread))
     for name in dict.fromkeys(name for node in read for name in node.resources):
         held = [node.resources.get(name) for node in nodes]
         point = next(resource.place.point for resource in held if resource)
-        yield Row(f"{name} on {point}", ())
+        yield TableRow(f"{name} on {point}", ())
         yield from row("  role", ((_role(node, one) if one else ()) for node, one in zip(nodes, held, strict=True)))
         for label, cell in RESOURCE_ROWS:
             yield from row(f"  {label}", (cell(one, pair.now) if one else () for one in held))
 
 
 def _one(text: str, mark: Mark = PLAIN) -> Cell:
-    return ((Piece(plain(text), mark),),) if text else ()
+    return ((ColouredText(plain(text), mark),),) if text else ()
 
 
 def _name(pair: PairStatus, node: NodeStatus) -> Cell:
     where = " (this node)" if node is pair.nodes[0] else ""
-    return ((Piece(plain(node.name), NAME), Piece(where.strip())),) if where else _one(node.name, NAME)
+    return ((ColouredText(plain(node.name), NAME), ColouredText(where.strip())),) if where else _one(node.name, NAME)
 
 
 def _carp(node: NodeStatus) -> Cell:
@@ -137,7 +137,11 @@ def _carp(node: NodeStatus) -> Cell:
         return _one("?")
     marks = {CarpState.MASTER: WELL, CarpState.BACKUP: PLAIN, CarpState.INIT: WRONG}
     return tuple(
-        (Piece(vhid.name), Piece(vhid.state.value, marks[vhid.state]), Piece(f"advskew {vhid.advskew}"))
+        (
+            ColouredText(vhid.name),
+            ColouredText(vhid.state.value, marks[vhid.state]),
+            ColouredText(f"advskew {vhid.advskew}"),
+        )
         for vhid in node.vhids
     ) or _one("no vhid", WRONG)
 
@@ -151,8 +155,8 @@ def _demotion(node: NodeStatus) -> Cell:
     why = plain(node.held.says)
     mark = PLAIN if node.held.is_mild else WRONG
     if ours == node.demotion:
-        return ((Piece(str(ours)), Piece(f"by hastwatch: {why}", mark)),)
-    return ((Piece(f"{node.demotion},", WRONG), Piece(f"{ours} of it by hastwatch: {why}", mark)),)
+        return ((ColouredText(str(ours)), ColouredText(f"by hastwatch: {why}", mark)),)
+    return ((ColouredText(f"{node.demotion},", WRONG), ColouredText(f"{ours} of it by hastwatch: {why}", mark)),)
 
 
 def _nfs(node: NodeStatus) -> Cell:
@@ -182,9 +186,9 @@ def _automation(node: NodeStatus, now: float) -> Cell:
     if node.maintenance is not None:
         until = node.maintenance.until
         left = "until it is ended" if until is None else f"for another {say_duration(max(until - now, 0))}"
-        said.append((Piece(f"off {left}: maintenance, {plain(node.maintenance.reason, 160)}", NOTE),))
+        said.append((ColouredText(f"off {left}: maintenance, {plain(node.maintenance.reason, 160)}", NOTE),))
     if node.blocked:
-        said.append((Piece(f"blocked: {plain(node.blocked)}", WRONG),))
+        said.append((ColouredText(f"blocked: {plain(node.blocked)}", WRONG),))
     return tuple(said) or _one("on")
 
 
@@ -249,12 +253,12 @@ def _data(resource: ResourceStatus, now: float) -> Cell:
 def _copy(resource: ResourceStatus, now: float) -> Cell:
     copy = resource.copy
     since = f" for {say_duration(max(now - copy.since, 0))}" if copy.since else ""
-    if resource.role is HastRole.PRIMARY and copy.copy is Copy.UNKNOWN:
+    if resource.role is HastRole.PRIMARY and copy.copy is CopyState.UNKNOWN:
         return _one("in use")
-    if copy.copy is Copy.COMPLETE:
+    if copy.copy is CopyState.COMPLETE:
         return _one(f"complete{since}")
     why = f": {plain(copy.why, 120)}"
-    return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is Copy.INCOMPLETE else PLAIN)
+    return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is CopyState.INCOMPLETE else PLAIN)
 
 
 def _verified(resource: ResourceStatus, now: float) -> Cell:

@@ -32,10 +32,10 @@ from remediate.config import load
 from remediate.console import Console
 from remediate.exits import USAGE
 from remediate.monitoring import textfile
-from remediate.monitoring.answer import Fate
-from remediate.monitoring.delivery import Delivered, deliver, waiting_in_words
+from remediate.monitoring.answer import Disposition
+from remediate.monitoring.delivery import DeliveryReport, deliver, waiting_in_words
 from remediate.monitoring.destination import Destination, destination
-from remediate.monitoring.result import CheckResult, Names, check, named
+from remediate.monitoring.result import CheckResult, ObjectNames, check, named
 from remediate.monitoring.submission import NAME, WAYS, Submission
 from remediate.timing import Timing
 
@@ -129,7 +129,7 @@ def _checked(
     options: argparse.Namespace, argv: tuple[str, ...], where: Destination | None, said: Submission, timing: Timing
 ) -> CheckResult:
     names = named(argv, where.host if where else "", where.services if where else {})
-    names = Names(options.host or names.host, options.service or names.service)
+    names = ObjectNames(options.host or names.host, options.service or names.service)
     if not all(re.fullmatch(NAME, name) and name.isprintable() for name in names):
         raise ConfigError(f"{names.service!r} on {names.host!r} does not name a service: give --host and --service")
     return check(argv, names, options.timeout, said.submit.ttl if options.ttl is None else options.ttl, timing)
@@ -147,16 +147,16 @@ def _push(options: argparse.Namespace) -> int:
     """What the hooks do, in the foreground. Raises ConfigError, ProbeError."""
     from remediate.monitoring.push import push
 
-    delivered = push(local.context(local.Where(config=options.config, state_dir=options.state_dir))).delivered
+    delivered = push(local.context(local.LocalOptions(config=options.config, state_dir=options.state_dir))).delivered
     return 0 if delivered is None else _told(delivered)
 
 
-def _told(done: Delivered) -> int:
+def _told(done: DeliveryReport) -> int:
     """One line where an operator should know something; the exit status."""
     status = 0
-    if Fate.LATER in done.fates or Fate.LOCKED in done.fates or (not done.fates and done.waiting):
+    if Disposition.LATER in done.fates or Disposition.LOCKED in done.fates or (not done.fates and done.waiting):
         status = WAITS
-    if Fate.REFUSED in done.fates:
+    if Disposition.REFUSED in done.fates:
         status = REFUSED
     if not done.kept:
         status = CANNOT_KEEP

@@ -21,7 +21,7 @@ from remediate.context import Context
 from remediate.failover.switchover import switch
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress, end
+from remediate.subcommands.progress import StepPrinter, end
 
 PROG = "hastwatch switchover"
 EXITS = {
@@ -48,7 +48,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     """Ask, and do it; the exit status. Raises what `caller.run` tells of."""
     there = context.peer.node().label if context.peer else "the other node"
     caller.confirm(context.console, options, f"Move what {context.here.node().label} serves to {there}.", "yes")
-    progress = Progress(context)
+    progress = StepPrinter(context)
     return end(PROG, switch(context, f"human {context.console.user}", progress), progress)
 
 

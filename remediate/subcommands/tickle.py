@@ -15,7 +15,7 @@ import sys
 from checks.plugin.text import plain
 from remediate import exits
 from remediate.arguments import Parser
-from remediate.failover.tickle import Client, every, wake
+from remediate.failover.tickle import ClientEndpoint, every, wake
 from remediate.timing import Timing
 
 EXITS = {
@@ -54,7 +54,7 @@ def parser() -> Parser:
     return made
 
 
-def client(text: str) -> Client | str:
+def client(text: str) -> ClientEndpoint | str:
     """A client's end of a connection, or only its address. Raises ArgumentTypeError."""
     host, colon, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "")
     address = _address(host.strip("[]"))
@@ -62,7 +62,7 @@ def client(text: str) -> Client | str:
         return address
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
         raise argparse.ArgumentTypeError(f"{plain(port)!r} is not a port")
-    return Client(address, int(port))
+    return ClientEndpoint(address, int(port))
 
 
 def _address(text: str) -> str:

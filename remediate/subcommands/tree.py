@@ -19,7 +19,7 @@ from remediate import exits
 from remediate.arguments import Parser
 from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
-from remediate.recovery.items import Paged, digest
+from remediate.recovery.items import PagedTree, digest
 from remediate.recovery.remote_tree import PAGE, PAGE_BYTES, decoded, ending, row
 
 UNREADABLE = 1
@@ -58,7 +58,7 @@ def parser() -> Parser:
     return made
 
 
-def _list(tree: Paged, options: argparse.Namespace) -> Iterator[str]:
+def _list(tree: PagedTree, options: argparse.Namespace) -> Iterator[str]:
     count = length = 0
     for item in tree.after(options.after):
         if count >= max(options.limit, 1) or length >= PAGE_BYTES:
@@ -70,7 +70,7 @@ def _list(tree: Paged, options: argparse.Namespace) -> Iterator[str]:
     yield _line(ending(False, tree.vanished))
 
 
-def _sha256(tree: Paged, options: argparse.Namespace) -> Iterator[str]:
+def _sha256(tree: PagedTree, options: argparse.Namespace) -> Iterator[str]:
     for path in options.paths:
         yield _line([digest(tree, path)])
 

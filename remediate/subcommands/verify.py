@@ -44,7 +44,7 @@ from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
 from remediate.progress_bar import ProgressBar
 from remediate.subcommands import caller
-from remediate.verification.verify import Done, Stopped, verify
+from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
 
 PROG = "hastwatch verify"
 DIFFER, UNDECIDED = 3, 4
@@ -153,13 +153,13 @@ def _one(
     """Compare one resource; the exit status, and what came out. Raises StateError."""
     bar = ProgressBar(context.console.err, context.timing, LINES)
 
-    def show(done: Done) -> None:
+    def show(done: VerificationProgress) -> None:
         if not options.quiet:
             bar.show(done.done, done.extents, f"{name}: {_words(done)}")
 
     try:
         run = verify(context, name, f"human {context.console.user}", options.rate, show, signals, options.afresh)
-    except Stopped as stopped:
+    except VerificationStopped as stopped:
         percent = 100 * stopped.done // max(stopped.extents, 1)
         says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"
         return exits.BUSY, {"says": says, "stopped": str(stopped), "done": stopped.done, "extents": stopped.extents}
@@ -175,7 +175,7 @@ def status(run: Verification) -> int:
     return DIFFER if run.differ else UNDECIDED if run.undecided else 0
 
 
-def _words(done: Done) -> str:
+def _words(done: VerificationProgress) -> str:
     """How far it is, for people."""
     total = done.extents * done.extentsize
     rate = done.bytes / done.seconds if done.seconds > 0 else 0.0

@@ -10,11 +10,11 @@ from checks.verified import said
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.progress import Step
-from remediate.recovery.recover import Refused, sentences
+from remediate.recovery.progress import RecoveryStep
+from remediate.recovery.recover import RecoveryRefused, sentences
 from remediate.recovery.resync import Resync
 from remediate.subcommands import caller
-from remediate.subcommands.progress import Progress
+from remediate.subcommands.progress import StepPrinter
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
 
 COMPARES = 14 * 86400.0
@@ -34,10 +34,10 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     (name,) = caller.named(context, options.resource)
     last = last_differing(context, name)
     keeper = _keeper(context, options, last.wrong)
-    renewal = Renewal(context, name, keeper, Progress(context), last)
+    renewal = Renewal(context, name, keeper, StepPrinter(context), last)
     seen, verdict = renewal.look()
     begun = renewal.begun(seen, verdict)
-    over = begun is not None and begun.step >= Step.CREATED
+    over = begun is not None and begun.step >= RecoveryStep.CREATED
     refused = () if over else renewal.reasons(seen, verdict)
     lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(seen)]]
     if begun is not None:
@@ -51,7 +51,7 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     if options.dry_run:
         return int(bool(refused))
     if refused:
-        raise Refused(refused)
+        raise RecoveryRefused(refused)
     if not over and not keeper.target and keeper.mode is not Mode.RESYNC:
         raise StepFailed("where it is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
     if begun is None:

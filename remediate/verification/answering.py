@@ -14,7 +14,7 @@ from checks.probes.hast_conf import configured
 from remediate.context import Context
 from remediate.failover import damaged
 from remediate.failover.errors import StepFailed
-from remediate.session import Ended, Line, Message, Say
+from remediate.session import Channel, Message, MessageKind, SessionEnded
 from remediate.state import verifications
 from remediate.state.journal import WARNING
 from remediate.verification.copies import look
@@ -28,25 +28,25 @@ MOST = 256
 """Extents that are read for one message."""
 
 
-def answer(context: Context, name: str, line: Line) -> bool:
+def answer(context: Context, name: str, line: Channel) -> bool:
     """Answer a primary until it has what it wants to know; whether it came to an end. Raises nothing but StateError."""
     try:
         _first(line, name)
         return _opened(context, name, line)
-    except Ended as ended:
+    except SessionEnded as ended:
         context.journal.entry("extents", resource=name, result=f"the session has ended: {ended}", severity=WARNING)
         return False
     finally:
         line.close()
 
 
-def _first(line: Line, name: str) -> None:
+def _first(line: Channel, name: str) -> None:
     message = line.hear(ASKED)
-    if message is None or message.say is not Say.COMPARE or message.resources != (name,):
-        raise Ended("the other node has not said what it compares")
+    if message is None or message.say is not MessageKind.COMPARE or message.resources != (name,):
+        raise SessionEnded("the other node has not said what it compares")
 
 
-def _opened(context: Context, name: str, line: Line) -> bool:
+def _opened(context: Context, name: str, line: Channel) -> bool:
     """Say what this node's copy is, and read it. Raises Ended, StateError."""
     try:
         if name not in configured(context.here.node()):
@@ -54,52 +54,52 @@ def _opened(context: Context, name: str, line: Line) -> bool:
         found = look(context, name, Role.SECONDARY)
         opened = context.here.extents(found.where)
     except (StepFailed, ProbeError) as error:
-        line.say(Message(Say.REFUSED, words=str(error)[:900]))
+        line.say(Message(MessageKind.REFUSED, words=str(error)[:900]))
         return False
     try:
-        line.say(Message(Say.READY, told=found.copy._asdict()))
+        line.say(Message(MessageKind.READY, told=found.copy._asdict()))
         return _answers(context, name, line, opened, found.where.extents)
     finally:
         opened.close()
 
 
-def _answers(context: Context, name: str, line: Line, opened: Extents, count: int) -> bool:
+def _answers(context: Context, name: str, line: Channel, opened: Extents, count: int) -> bool:
     """Raises Ended, StateError."""
     while True:
         message = line.hear(IDLE)
         if message is None:
-            raise Ended(f"the other node has asked for nothing for {IDLE:g} s")
-        if message.say is Say.VERIFIED:
+            raise SessionEnded(f"the other node has asked for nothing for {IDLE:g} s")
+        if message.say is MessageKind.VERIFIED:
             _keep(context, name, message)
-            line.say(Message(Say.KEPT))
+            line.say(Message(MessageKind.KEPT))
             return True
-        if message.say is Say.DONE:
+        if message.say is MessageKind.DONE:
             return True
-        if message.say is Say.LACKING:
+        if message.say is MessageKind.LACKING:
             damaged.note(context, name, Role.SECONDARY, plain(message.words, 300))
-            line.say(Message(Say.KEPT))
+            line.say(Message(MessageKind.KEPT))
             continue
-        if message.say is Say.COMPARE:
+        if message.say is MessageKind.COMPARE:
             line.say(_now(context, name))
             continue
-        if message.say is not Say.READ:
-            raise Ended(f"{message.say.value} is not expected now")
+        if message.say is not MessageKind.READ:
+            raise SessionEnded(f"{message.say.value} is not expected now")
         if not 0 < len(message.extents) <= MOST or any(each >= count for each in message.extents):
-            raise Ended(f"extents are asked for that are not in the data, or more than {MOST}")
+            raise SessionEnded(f"extents are asked for that are not in the data, or more than {MOST}")
         try:
             digests = opened.digests(message.extents)
         except ProbeError as error:
-            line.say(Message(Say.FAILED, words=str(error)[:900]))
-            raise Ended(str(error)) from None
-        line.say(Message(Say.HASHES, digests=tuple(each.hex() if each else "" for each in digests)))
+            line.say(Message(MessageKind.FAILED, words=str(error)[:900]))
+            raise SessionEnded(str(error)) from None
+        line.say(Message(MessageKind.HASHES, digests=tuple(each.hex() if each else "" for each in digests)))
 
 
 def _now(context: Context, name: str) -> Message:
     """The copy as it is now: what has failed meanwhile, and whether it is still the same."""
     try:
-        return Message(Say.READY, told=look(context, name, Role.SECONDARY).copy._asdict())
+        return Message(MessageKind.READY, told=look(context, name, Role.SECONDARY).copy._asdict())
     except (StepFailed, ProbeError) as error:
-        return Message(Say.FAILED, words=str(error)[:900])
+        return Message(MessageKind.FAILED, words=str(error)[:900])
 
 
 def _keep(context: Context, name: str, message: Message) -> None:
@@ -107,5 +107,5 @@ def _keep(context: Context, name: str, message: Message) -> None:
     try:
         run = verified.run_from(message.told)
     except ValueError as error:
-        raise Ended(f"not understood: {error}") from None
+        raise SessionEnded(f"not understood: {error}") from None
     verifications.add(context.store, name, run)

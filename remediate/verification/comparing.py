@@ -29,7 +29,7 @@ PATIENCE, EVERY = 2.0, 0.02
 often as TIMES, the extents are left for later too."""
 
 
-class There(Protocol):
+class RemoteCopy(Protocol):
     """The other node's copy."""
 
     def ask(self, numbers: Sequence[int]) -> None:
@@ -39,7 +39,7 @@ class There(Protocol):
         """Their hashes, as soon as they are there. Raises Ended."""
 
 
-class Compared(NamedTuple):
+class ComparisonResult(NamedTuple):
     """What became of some extents that were not equal at once."""
 
     differ: tuple[int, ...] = ()
@@ -50,16 +50,16 @@ class Compared(NamedTuple):
     """Written whenever they were looked at."""
 
 
-class Comparison:
+class ExtentComparison:
     """Compares extents. `quiet` looks whether nothing is in flight now, and raises where the copies are not connected
     any more; `times`: how often an extent has to differ."""
 
     def __init__(
-        self, here: Digests, there: There, quiet: Callable[[], bool], timing: Timing, times: int = TIMES
+        self, here: Digests, there: RemoteCopy, quiet: Callable[[], bool], timing: Timing, times: int = TIMES
     ) -> None:
         self.here, self.there, self.quiet, self.timing, self.times = here, there, quiet, timing, times
 
-    def compare(self, numbers: Sequence[int]) -> Compared:
+    def compare(self, numbers: Sequence[int]) -> ComparisonResult:
         """Read these extents on both nodes at the same time; those that are not equal then, until that is decided.
         Raises ProbeError, Ended and what `quiet` raises."""
         self.there.ask(numbers)
@@ -68,11 +68,11 @@ class Comparison:
         unequal = [
             number for number, one, other in zip(numbers, mine, theirs, strict=True) if one != other or one is None
         ]
-        return self.decide(unequal) if unequal else Compared()
+        return self.decide(unequal) if unequal else ComparisonResult()
 
-    def decide(self, numbers: Sequence[int]) -> Compared:
+    def decide(self, numbers: Sequence[int]) -> ComparisonResult:
         """Read extents again until they are equal or proven to differ. Raises what `compare` raises."""
-        found: dict[str, list[int]] = {name: [] for name in Compared._fields}
+        found: dict[str, list[int]] = {name: [] for name in ComparisonResult._fields}
         proven = dict.fromkeys(numbers, 0)
         before = dict(zip(numbers, self.here.digests(numbers), strict=True))
         restless = 0
@@ -100,7 +100,7 @@ class Comparison:
             if not proven or restless >= TIMES:
                 break
         found["undecided"] += proven
-        return Compared(**{name: tuple(each) for name, each in found.items()})
+        return ComparisonResult(**{name: tuple(each) for name, each in found.items()})
 
     def _await_quiet(self) -> bool:
         return self.timing.until(self.quiet, PATIENCE, EVERY)

@@ -11,10 +11,10 @@ from checks.probes.hast import Metadata, Resource, Role, Status
 from remediate.context import Context
 from remediate.failover import own_copy
 from remediate.failover.errors import StepFailed
-from remediate.verification.extents import Provider, provider
+from remediate.verification.extents import CopyLocation, provider
 
 
-class Copy(NamedTuple):
+class CopyIdentity(NamedTuple):
     """The metadata on a disk, and how many writes the worker has counted as failed there. Failed deletes and flushes
     tell nothing: a disk that has no such request counts as well (primary.c, local_send_thread(): EOPNOTSUPP)."""
 
@@ -34,15 +34,15 @@ class Copy(NamedTuple):
         return self[:-2]
 
 
-class Found(NamedTuple):
+class LocalCopy(NamedTuple):
     """A copy on this node, where it lies, and what hastd says of the resource."""
 
-    copy: Copy
-    where: Provider
+    copy: CopyIdentity
+    where: CopyLocation
     resource: Resource
 
 
-def look(context: Context, name: str, role: Role) -> Found:
+def look(context: Context, name: str, role: Role) -> LocalCopy:
     """This node's copy, in this role and connected. Raises StepFailed where it is not, or that is unknown, and
     ProbeError."""
     node = context.here.node()
@@ -52,7 +52,7 @@ def look(context: Context, name: str, role: Role) -> Found:
     except hast.MetadataUnreadable as error:
         raise StepFailed(str(error)) from None
     damaged = own_copy.known(context, name).damage is not None
-    return Found(_copy(metadata, found, damaged), provider(found.localpath, metadata), found)
+    return LocalCopy(_copy(metadata, found, damaged), provider(found.localpath, metadata), found)
 
 
 def connected(context: Context, name: str, role: Role) -> Resource:
@@ -69,18 +69,18 @@ def connected(context: Context, name: str, role: Role) -> Resource:
     return found
 
 
-def _copy(metadata: Metadata, found: Resource, damaged: bool) -> Copy:
-    return Copy(
+def _copy(metadata: Metadata, found: Resource, damaged: bool) -> CopyIdentity:
+    return CopyIdentity(
         metadata.datasize, metadata.extentsize, metadata.localoff, metadata.resuid, metadata.localcnt,
         metadata.remotecnt, found.errors.write, int(damaged),
     )  # fmt: skip
 
 
-def from_told(values: Mapping[str, object] | None) -> Copy:
+def from_told(values: Mapping[str, object] | None) -> CopyIdentity:
     """A copy as the other node tells it. Raises ValueError."""
-    if values is None or set(values) != set(Copy._fields):
+    if values is None or set(values) != set(CopyIdentity._fields):
         raise ValueError("not what a copy is told by")
-    return Copy(**{name: _number(values[name]) for name in Copy._fields})
+    return CopyIdentity(**{name: _number(values[name]) for name in CopyIdentity._fields})
 
 
 def _number(value: object) -> int:
@@ -89,7 +89,7 @@ def _number(value: object) -> int:
     return value
 
 
-def incomparable(mine: Copy, theirs: Copy) -> str:
+def incomparable(mine: CopyIdentity, theirs: CopyIdentity) -> str:
     """Why the two cannot be compared; empty where they can."""
     if mine.extentsize != theirs.extentsize:
         return f"the copies have other extents: {mine.extentsize} and {theirs.extentsize} bytes"
@@ -101,7 +101,7 @@ def incomparable(mine: Copy, theirs: Copy) -> str:
     return ""
 
 
-def _counters(copy: Copy) -> Metadata:
+def _counters(copy: CopyIdentity) -> Metadata:
     return Metadata("", copy.datasize, copy.extentsize, 0, copy.resuid, copy.localcnt, copy.remotecnt, Role.INIT)
 
 

@@ -34,7 +34,7 @@ DIGEST = 32
 """Bytes of a hash. Two extents that differ have the same with a probability of 2^-256."""
 
 
-class Provider(NamedTuple):
+class CopyLocation(NamedTuple):
     """Where a copy lies: a device, and the bytes behind HAST's metadata."""
 
     path: str
@@ -70,18 +70,18 @@ class Extents(Digests, Protocol):
         """Nothing more is read."""
 
 
-def provider(path: str, metadata: Metadata) -> Provider:
+def provider(path: str, metadata: Metadata) -> CopyLocation:
     """Where a copy lies. Raises Failed where its metadata do not say."""
     if metadata.localoff <= 0 or metadata.datasize <= 0 or metadata.extentsize <= 0:
         raise Failed(f"the metadata of {metadata.name} do not say where its data lies")
-    return Provider(path, metadata.localoff, metadata.datasize, metadata.extentsize)
+    return CopyLocation(path, metadata.localoff, metadata.datasize, metadata.extentsize)
 
 
 class LocalExtents:
     """A provider of this machine. The next block is read while the last one is hashed: both leave Python's lock to
     others, and a disk that waits for its next request does nothing. Memory for two blocks, whatever the size."""
 
-    def __init__(self, where: Provider) -> None:
+    def __init__(self, where: CopyLocation) -> None:
         """Raises NotFound, NotPermitted, Failed."""
         self.where = where
         self._file = _opened(where.path)

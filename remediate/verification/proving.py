@@ -23,15 +23,15 @@ from remediate.failover import afterwards
 from remediate.failover.errors import StepFailed
 from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.unproven import proven
-from remediate.session import Ended
+from remediate.session import SessionEnded
 from remediate.state import unproven, verifications
 from remediate.state.journal import ALERT, WARNING
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
 from remediate.state.store import StateError, StateUnreadable
-from remediate.verification.asking import Interrupted, Refused, There
-from remediate.verification.comparing import Compared, Comparison
-from remediate.verification.copies import Found, incomparable, look
+from remediate.verification.asking import ComparisonRefused, Interrupted, RemoteCopySession
+from remediate.verification.comparing import ComparisonResult, ExtentComparison
+from remediate.verification.copies import LocalCopy, incomparable, look
 from remediate.verification.verify import ROUNDS, comes_to_rest, is_quiet, mine, wrong
 
 RATE = 50 << 20
@@ -52,7 +52,7 @@ def prove_all(context: Context, names: Sequence[str], trigger: str) -> None:
     telling = PeerNotice()
     for name in names:
         if prove(context, name, trigger):
-            telling.learned(name, Copy.COMPLETE, again=True)
+            telling.learned(name, CopyState.COMPLETE, again=True)
     afterwards.tell(context, telling)
 
 
@@ -68,7 +68,7 @@ def prove(context: Context, name: str, trigger: str) -> bool:
                 return unproven.known(context.store, name) is None
         except Busy:
             return False
-        except (StepFailed, Ended, Interrupted, ProbeError, StateError) as error:
+        except (StepFailed, SessionEnded, Interrupted, ProbeError, StateError) as error:
             _say(context, name, trigger, str(error))
             return False
     return False
@@ -90,10 +90,10 @@ def _compared(context: Context, name: str, trigger: str, seen: Unproven) -> bool
         raise Busy
     with lock:
         found = look(context, name, Role.PRIMARY) if seen.through else mine(context, name)
-        there = There(context, name, lambda: "")
+        there = RemoteCopySession(context, name, lambda: "")
         try:
             if why := incomparable(found.copy, there.copy):
-                raise Refused(why)
+                raise ComparisonRefused(why)
             every = range(found.where.extents)
             numbers = every if seen.extents is None else [each for each in seen.extents if each in every]
             began = context.timing.wall()
@@ -122,11 +122,11 @@ def _note_difference(
     name: str,
     trigger: str,
     seen: Unproven,
-    there: There,
-    last: Found,
+    there: RemoteCopySession,
+    last: LocalCopy,
     began: float,
     count: int,
-    result: Compared,
+    result: ComparisonResult,
 ) -> None:
     """Both nodes record that the copies differ, and the other one that its copy is damaged; not where this node's
     disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
@@ -167,11 +167,13 @@ def _is_written_down(context: Context, name: str, seen: Unproven, run: Verificat
     return False
 
 
-def _read(context: Context, name: str, found: Found, there: There, numbers: Sequence[int]) -> Compared:
+def _read(
+    context: Context, name: str, found: LocalCopy, there: RemoteCopySession, numbers: Sequence[int]
+) -> ComparisonResult:
     """What became of these extents. Raises what a comparison raises."""
     opened = context.here.extents(found.where)
     try:
-        comparison = Comparison(opened, there, lambda: is_quiet(context, name), context.timing)
+        comparison = ExtentComparison(opened, there, lambda: is_quiet(context, name), context.timing)
         results, left = [], list(numbers)
         for _ in range(ROUNDS):
             parts = []
@@ -187,8 +189,10 @@ def _read(context: Context, name: str, found: Found, there: There, numbers: Sequ
         is_quiet(context, name)
     finally:
         opened.close()
-    fields = {field: tuple(each for part in results for each in getattr(part, field)) for field in Compared._fields}
-    return Compared(**{**fields, "undecided": tuple(left)})
+    fields = {
+        field: tuple(each for part in results for each in getattr(part, field)) for field in ComparisonResult._fields
+    }
+    return ComparisonResult(**{**fields, "undecided": tuple(left)})
 
 
 def _say(context: Context, name: str, trigger: str, why: str) -> None:

@@ -15,13 +15,13 @@ from checks.probes.timestamps import utc
 from checks.probes.verified import Verification
 from checks.verified import said
 from remediate.context import Context
-from remediate.failover.resource import Place
-from remediate.recovery.eligibility import Kind, Verdict, may_renew
+from remediate.failover.resource import ResourcePlace
+from remediate.recovery.eligibility import Eligibility, Kind, may_renew
 from remediate.recovery.evidence import Evidence
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.progress import Progress, Step
+from remediate.recovery.progress import RecoveryProgress, RecoveryStep
 from remediate.recovery.progress import read as progress_of
-from remediate.recovery.recover import Recovery, Refused
+from remediate.recovery.recover import Recovery, RecoveryRefused
 from remediate.state import verifications
 
 
@@ -33,7 +33,7 @@ class NothingToKeep(Keeper):
         self._why = why
 
     def keep(
-        self, context: Context, place: Place, metadata: Metadata, since: float | None, incident: str,
+        self, context: Context, place: ResourcePlace, metadata: Metadata, since: float | None, incident: str,
         watch: Callable[[str], None],
     ) -> str:  # fmt: skip
         """Nothing is kept; why not."""
@@ -50,20 +50,20 @@ class Renewal(Recovery):
         super().__init__(context, name, keeper, watch)
         self.run_found = run
 
-    def begun(self, seen: Evidence, verdict: Verdict) -> Progress | None:
+    def begun(self, seen: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
         """The renewal after the same comparison that was interrupted. Raises StateUnreadable."""
         found = progress_of(self.context.store, self.name)
         if found is None or found.incident != self._incident():
             return None
         over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
-        return None if over and found.step >= Step.CREATED else found
+        return None if over and found.step >= RecoveryStep.CREATED else found
 
-    def reasons(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+    def reasons(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why this node's copy is not recreated, a sentence each; none where it may be."""
         found = [refusal.says for refusal in verdict.refusals]
         return tuple(dict.fromkeys([*found, *self._unfit(seen, verdict)]))
 
-    def _unfit(self, seen: Evidence, verdict: Verdict) -> tuple[str, ...]:
+    def _unfit(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """The kept copy is looked after by the steps."""
         return tuple(why for why in may_renew(seen, True) if why not in {each.says for each in verdict.refusals})
 
@@ -88,14 +88,18 @@ def last_differing(context: Context, name: str) -> Verification:
     runs = verifications.runs(context.store, name)
     here = context.journal.node_name
     if not runs:
-        raise Refused((f"{name} has never been compared: run hastwatch verify on the primary first",))
+        raise RecoveryRefused((f"{name} has never been compared: run hastwatch verify on the primary first",))
     last = runs[-1]
     if not last.differ:
-        raise Refused((f"the last comparison of {name} found nothing that differs: {said(last)}",))
+        raise RecoveryRefused((f"the last comparison of {name} found nothing that differs: {said(last)}",))
     elsewhere = [node for node, _ in last.unread if node != here]
     if (last.wrong_node and last.wrong_node != here) or elsewhere:
         node = last.wrong_node or elsewhere[0]
         why = last.wrong or f"the disk of {node} cannot read all of it"
-        raise Refused((f"{why}. The copy of this node may be the only good one: have it served first (hastwatch "
-                       f"switchover on {node}), and recreate the other one",))  # fmt: skip
+        raise RecoveryRefused(
+            (
+                f"{why}. The copy of this node may be the only good one: have it served first (hastwatch switchover "
+                f"on {node}), and recreate the other one",
+            )
+        )
     return last

@@ -18,15 +18,15 @@ from checks.verified import said
 from remediate.context import Context
 from remediate.failover import unproven
 from remediate.failover.errors import StepFailed
-from remediate.session import Ended
+from remediate.session import SessionEnded
 from remediate.state import verifications
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
-from remediate.state.verifications import MOST_LEFT, Begun
+from remediate.state.verifications import MOST_LEFT, InterruptedComparison
 from remediate.verification.answering import MOST
-from remediate.verification.asking import SLICE, Interrupted, Refused, There
-from remediate.verification.comparing import Compared, Comparison
-from remediate.verification.copies import Found, connected, in_flight, incomparable, look
+from remediate.verification.asking import SLICE, ComparisonRefused, Interrupted, RemoteCopySession
+from remediate.verification.comparing import ComparisonResult, ExtentComparison
+from remediate.verification.copies import LocalCopy, connected, in_flight, incomparable, look
 
 BATCH = 32 << 20
 """Bytes that are read on both nodes before they are compared."""
@@ -40,7 +40,7 @@ ROUNDS = 3
 """How often what was being written is looked at again at the end."""
 
 
-class Stopped(Exception):
+class VerificationStopped(Exception):
     """It has stopped; run again it goes on. `done` of `extents` are compared."""
 
     def __init__(self, why: str, done: int, extents: int) -> None:
@@ -48,7 +48,7 @@ class Stopped(Exception):
         self.done, self.extents = done, extents
 
 
-class Done(NamedTuple):
+class VerificationProgress(NamedTuple):
     """How far a run is: extents out of how many, those before it was interrupted among them; bytes and seconds of this
     part of it."""
 
@@ -65,7 +65,7 @@ def verify(
     name: str,
     trigger: str,
     rate: int | None = None,
-    show: Callable[[Done], None] = lambda done: None,
+    show: Callable[[VerificationProgress], None] = lambda done: None,
     stopped: Callable[[], str] = lambda: "",
     afresh: bool = False,
 ) -> Verification:
@@ -75,13 +75,13 @@ def verify(
     gone on with; ProbeError and StateError."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
-        raise Refused(f"{name} is being verified already")
+        raise ComparisonRefused(f"{name} is being verified already")
     with lock:
         found = mine(context, name)
         try:
-            there = There(context, name, stopped)
+            there = RemoteCopySession(context, name, stopped)
         except Interrupted as error:
-            raise Stopped(f"{error}, before anything was read", 0, found.where.extents) from None
+            raise VerificationStopped(f"{error}, before anything was read", 0, found.where.extents) from None
         try:
             run = _Run(context, name, found, there, rate, show, stopped)
             return run.compared(trigger, afresh)
@@ -89,15 +89,15 @@ def verify(
             there.close()
 
 
-def mine(context: Context, name: str) -> Found:
+def mine(context: Context, name: str) -> LocalCopy:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
     try:
         found = look(context, name, Role.PRIMARY)
         if not comes_to_rest(context, name):
             why = f"{name} is being synchronised, or written all the time: it has dirty extents at every look"
-            raise Refused(why + (f"; {FAILED_ON_BOTH}" if found.copy.failed else ""))
+            raise ComparisonRefused(why + (f"; {FAILED_ON_BOTH}" if found.copy.failed else ""))
     except StepFailed as error:
-        raise Refused(str(error)) from None
+        raise ComparisonRefused(str(error)) from None
     return found
 
 
@@ -115,7 +115,8 @@ class _Run:
     """One run, from where it was interrupted or from the beginning."""
 
     def __init__(
-        self, context: Context, name: str, found: Found, there: There, rate: int | None, show: Callable[[Done], None],
+        self, context: Context, name: str, found: LocalCopy, there: RemoteCopySession, rate: int | None,
+            show: Callable[[VerificationProgress], None],
         stopped: Callable[[], str],
     ) -> None:  # fmt: skip
         """Raises Refused."""
@@ -123,10 +124,10 @@ class _Run:
         self.rate, self.show, self.stopped = rate, show, stopped
         self.where = found.where
         if why := incomparable(found.copy, there.copy):
-            raise Refused(why)
+            raise ComparisonRefused(why)
         self.bytes = 0
         self.began = self.kept_at = context.timing.now()
-        self.now = Begun((*found.copy.identity, *there.copy.identity), context.timing.wall())
+        self.now = InterruptedComparison((*found.copy.identity, *there.copy.identity), context.timing.wall())
         self.before = 0.0
 
     def compared(self, trigger: str, afresh: bool) -> Verification:
@@ -142,16 +143,16 @@ class _Run:
         try:
             opened = context.here.extents(self.where)
             try:
-                self._read(Comparison(opened, self.there, lambda: is_quiet(context, self.name), context.timing))
+                self._read(ExtentComparison(opened, self.there, lambda: is_quiet(context, self.name), context.timing))
             finally:
                 opened.close()
             return self._ends(trigger)
-        except Ended as error:
+        except SessionEnded as error:
             self._stop(trigger, f"{self.there.node}: {error}")
         except (Interrupted, StepFailed, ProbeError) as error:
             self._stop(trigger, str(error))
 
-    def _read(self, comparison: Comparison) -> None:
+    def _read(self, comparison: ExtentComparison) -> None:
         size = BATCH if self.rate is None else min(BATCH, int(self.rate * PACED))
         step = max(1, min(MOST, size // self.where.extentsize))
         while self.now.next < self.where.extents:
@@ -170,7 +171,7 @@ class _Run:
         for _ in range(ROUNDS):
             self._look_again(comparison)
 
-    def _look_again(self, comparison: Comparison) -> None:
+    def _look_again(self, comparison: ExtentComparison) -> None:
         """At what was being written."""
         waiting = self.now.undecided
         for begin in range(0, len(waiting), MOST):
@@ -179,7 +180,7 @@ class _Run:
             decided = set(part) - set(found.undecided)
             self._note(found, tuple(each for each in self.now.undecided if each not in decided), self.now.next)
 
-    def _note(self, found: Compared, undecided: tuple[int, ...], following: int) -> None:
+    def _note(self, found: ComparisonResult, undecided: tuple[int, ...], following: int) -> None:
         now = self.now
         self.now = now._replace(
             next=following,
@@ -214,14 +215,18 @@ class _Run:
 
     def _show(self) -> None:
         seconds = self.context.timing.now() - self.began
-        self.show(Done(self.now.next, self.where.extents, self.bytes, seconds, self.now.differ, self.where.extentsize))
+        self.show(
+            VerificationProgress(
+                self.now.next, self.where.extents, self.bytes, seconds, self.now.differ, self.where.extentsize
+            )
+        )
 
     def _stop(self, trigger: str, why: str) -> NoReturn:
         """Raises Stopped, and StateError."""
         self._keep()
         result = f"stopped at extent {self.now.next} of {self.where.extents}: {why}"
         self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
-        raise Stopped(why, self.now.next, self.where.extents)
+        raise VerificationStopped(why, self.now.next, self.where.extents)
 
     def _ends(self, trigger: str) -> Verification:
         """Record what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
@@ -259,7 +264,7 @@ class _Run:
                                    seconds=self.before + self.context.timing.now() - self.began)  # fmt: skip
         try:
             self.there.tell(run)
-        except (Ended, Interrupted) as error:
+        except (SessionEnded, Interrupted) as error:
             result = f"{self.there.node} was not told what came out: {error}"
             self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         return run

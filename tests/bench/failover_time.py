@@ -31,11 +31,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover.switchover import switch
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.state.journal import NAME, Entry
+from remediate.state.journal import NAME, JournalEntry
 from remediate.state.journal_reading import read
 from simulator.clock import Steps
 from simulator.costs import Costs
@@ -149,7 +149,7 @@ class Hastwatch(Way):
     name = "now"
 
     def prepare(self, pair: Pair, state: Path) -> None:
-        self.state, self.installed = state, Installed(pair, state, Config())
+        self.state, self.installed = state, Installed(pair, state, RemediationConfig())
 
     def hands_over(self, pair: Pair) -> None:
         context = self.installed.context(next(iter(pair.nodes.values())))
@@ -163,7 +163,7 @@ class Hastwatch(Way):
         return Counted(_gone_down(old), _come_up(new))
 
 
-def _steps(entries: list[Entry], run: str) -> dict[str, int]:
+def _steps(entries: list[JournalEntry], run: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for entry in entries:
         if entry.run == run and entry.event in ("plan", "step") and entry.processes is not None:
@@ -173,7 +173,7 @@ def _steps(entries: list[Entry], run: str) -> dict[str, int]:
     return {step: count for step, count in found.items() if count}
 
 
-def _gone_down(entries: list[Entry]) -> dict[str, int]:
+def _gone_down(entries: list[JournalEntry]) -> dict[str, int]:
     """Of a handover; its own share in CARP's demotion is no step."""
     for entry in entries:
         if entry.event == "handover":
@@ -184,7 +184,7 @@ def _gone_down(entries: list[Entry]) -> dict[str, int]:
     return {}
 
 
-def _come_up(entries: list[Entry]) -> dict[str, int]:
+def _come_up(entries: list[JournalEntry]) -> dict[str, int]:
     """In a session everything is ready before the service goes; after devd's event everything is to be done."""
     promoted = next(entry for entry in entries if entry.event == "promoted")
     steps = _steps(entries, promoted.run)
@@ -260,9 +260,9 @@ class Found(NamedTuple):
 def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
     """One failover."""
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as state:
-        pair = healthy_pair(layout_of(Config(), seed=1), hooked=False)
+        pair = healthy_pair(layout_of(RemediationConfig(), seed=1), hooked=False)
         way.prepare(pair, Path(state))
-        pair.clock.advance(Config().failover.boot_window + shift)
+        pair.clock.advance(RemediationConfig().failover.boot_window + shift)
         client = pair.client()
         pair.clock.start(_writing(client))
         pair.clock.advance(WRITING)

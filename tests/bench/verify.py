@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from remediate.verification.extents import LocalExtents, Provider
+from remediate.verification.extents import CopyLocation, LocalExtents
 
 ROUNDS = 5
 EXTENT, OFFSET = 2 << 20, 4608
@@ -29,7 +29,7 @@ SHA256SUM = ("sha256sum", "shasum -a 256", "sha256")
 
 def hashed(path: Path) -> None:
     """The whole file, as the one node of a pair reads its copy."""
-    where = Provider(str(path), OFFSET, path.stat().st_size - OFFSET, EXTENT)
+    where = CopyLocation(str(path), OFFSET, path.stat().st_size - OFFSET, EXTENT)
     with LocalExtents(where) as extents:
         for begin in range(0, where.extents, BATCH):
             extents.digests(range(begin, min(begin + BATCH, where.extents)))

@@ -13,8 +13,8 @@ from functools import partial
 from checks.probes.errors import ProbeError
 from checks.probes.verified import Verification
 from remediate.state.store import StateError
-from remediate.verification.asking import Refused
-from remediate.verification.verify import Stopped, verify
+from remediate.verification.asking import ComparisonRefused
+from remediate.verification.verify import VerificationStopped, verify
 from simulator.account.accounting import disk_of
 from simulator.node import Node
 from tests.campaign.campaign_pair import CampaignPair
@@ -66,7 +66,7 @@ def _verified(campaign: CampaignPair, name: str) -> tuple[set[int], Verification
         campaign.clock.wait(task)
         if task.value is not None:
             return before, task.value
-        if not isinstance(task.error, Refused | Stopped | ProbeError | StateError):
+        if not isinstance(task.error, ComparisonRefused | VerificationStopped | ProbeError | StateError):
             raise Violation(f"verify ended with {task.error!r}")
         why = str(task.error)
         campaign.clock.advance(PAUSE)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checks.probes import maintenance
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.events.repair import repair
-from remediate.events.repair_request import Request
+from remediate.events.repair_request import RepairRequest
 from remediate.failover.hearing import SIGN
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.installed import Installed
@@ -82,8 +82,8 @@ class CampaignPair:
     """A healthy pair in service. `state` is an empty directory for what hastwatch remembers; without it the documented
     hook acts, and hastwatch is not there."""
 
-    def __init__(self, seed: int, state: Path | None, config: Config | None = None) -> None:
-        self.config = config or Config()
+    def __init__(self, seed: int, state: Path | None, config: RemediationConfig | None = None) -> None:
+        self.config = config or RemediationConfig()
         self.state = state
         self.clock = WatchedClock()
         self.pair = Pair(layout_of(self.config, seed), self.clock)
@@ -125,7 +125,7 @@ class CampaignPair:
 
     # --- monitoring ----------------------------------------------------------------------------------------------
 
-    def ask(self, node: Node, request: Request) -> None:
+    def ask(self, node: Node, request: RepairRequest) -> None:
         """Monitoring asks a node for a repair, if it reaches it: `hastwatch repair NAME --detach`."""
         if self.installed is None or not (node.on and node.sshd_runs):
             return

@@ -31,7 +31,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.policy import Repair
 from simulator.node import Node
 from tests.campaign.bit_flips import BITS_FLIP, compared
@@ -66,7 +66,7 @@ LOOKS = 2.0
 """Seconds between two looks whether it is."""
 TOLD_EVERY = 20.0
 """Seconds between two lines about the progress."""
-CONFIG = Config(repair=Repair(cool_down=0, hourly_limit=60))
+CONFIG = RemediationConfig(repair=Repair(cool_down=0, hourly_limit=60))
 """As it is shipped, but that a repair is tried again as often as it is asked for: what it may do is seen more often."""
 PLANNED = [kind for kind in ORDINARY if kind.planned and kind.name != "orderly shutdown"]
 

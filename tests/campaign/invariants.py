@@ -53,7 +53,7 @@ HANGS = 90.0
 """Seconds in which a client is answered whose server is well: a SYN is repeated for 75 s, a segment every 64 s at least
 (tcp_timer.h), and cron(8) has told of each client within a minute. One that nobody wakes waits for 300 s."""
 ANSWERED = 5.0
-"""Seconds within which an answer shows that no client hangs, so that nothing else is looked at: the time of one look."""
+"""Seconds within which an answer shows that no client hangs, so that nothing else is looked at."""
 
 
 class Violation(Exception):

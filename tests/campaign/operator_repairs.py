@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from remediate.context import Context
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
@@ -48,7 +48,7 @@ def put_right(campaign: CampaignPair, chance: random.Random) -> None:
         if (
             node.name in campaign.misled
         ):  # for it the checks ask for that (events/table.py), and cron(8) promotes nothing
-            campaign.ask(node, Request(Remedy.CONVERGE))
+            campaign.ask(node, RepairRequest(Remedy.CONVERGE))
     if campaign.installed is not None:
         for node in nodes:
             cleared = failures.clear(Store(str(campaign.installed.state / node.name)), "campaign")

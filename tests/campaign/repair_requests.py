@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from remediate.events.repair_request import REQUESTS, Remedy, Request
+from remediate.events.repair_request import REQUESTS, Remedy, RepairRequest
 
 FIRST, LAST = -3.0, 120.0
 """Seconds from the cause of a failover until the first request, and until the last one: then all is being put right."""
@@ -16,7 +16,7 @@ SOON = 20.0
 class Ask(NamedTuple):
     """A request: for what, when (seconds from the cause of the failover), and of which node (0 the active one)."""
 
-    request: Request
+    request: RepairRequest
     at: float
     node: int
 
@@ -28,7 +28,9 @@ def asked_wrongly(chance: random.Random) -> list[Ask]:
 
 def asked_after(chance: random.Random, at: float, node: int) -> list[Ask]:
     """Requests after something broke on a node, one of which may be the right one."""
-    return [Ask(Request(remedy), at + chance.uniform(0, SOON), node) for remedy in chance.sample(tuple(Remedy), 3)]
+    return [
+        Ask(RepairRequest(remedy), at + chance.uniform(0, SOON), node) for remedy in chance.sample(tuple(Remedy), 3)
+    ]
 
 
 def _ask(chance: random.Random) -> Ask:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.events.repair_request import REQUESTS, Held, Remedy, Request
-from remediate.failover.converge import ConvergeRequest, Result, converge
+from remediate.events.repair_request import REQUESTS, EngineHold, Remedy, RepairRequest
+from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from simulator.account.writes import Cause, Fate, Part, Piece
 from simulator.clock import Completion
 from simulator.faults.faults import inflict
@@ -143,7 +143,7 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
     context = campaign.installed.context(standby)
     task = campaign.clock.run_task(lambda: converge(context, ConvergeRequest("human root")))
     campaign.clock.advance(5)
-    assert task.value is not None and task.value.result is Result.IN_PLACE
+    assert task.value is not None and task.value.result is ConvergeResult.IN_PLACE
     campaign.close()
 
 
@@ -164,7 +164,7 @@ def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:
 
 def test_what_monitoring_asks_for_is_done_while_a_failover_goes_on(tmp_path: Path) -> None:
     campaign = CampaignPair(1, tmp_path)
-    asks = (Ask(Request(Remedy.DEVD), 1.0, 1), Ask(Request(Remedy.DEVD, Held.DOWNTIME), 1.0, 0))
+    asks = (Ask(RepairRequest(Remedy.DEVD), 1.0, 1), Ask(RepairRequest(Remedy.DEVD, EngineHold.DOWNTIME), 1.0, 0))
     inflict(campaign.pair, "kill", campaign.pair.peer(campaign.active).name, "devd")
     play(campaign, PLANNED._replace(asks=asks))
     assert campaign.repairs == {"devd: helped": 1, "devd: downtime": 1}

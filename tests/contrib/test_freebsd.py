@@ -17,7 +17,7 @@ from checks.probes.devd_conf import Configuration
 from checks.probes.hook import Does
 from checks.probes.vhid import STATES
 from remediate import exits
-from remediate.config import Config, load
+from remediate.config import RemediationConfig, load
 from remediate.policy import Failover
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
@@ -52,7 +52,7 @@ run_rc_command() {
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     """A pair whose only rules are ours."""
-    made = healthy_pair(layout_of(Config(), 1), hooked=False)
+    made = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
     for node in made.nodes.values():
         node.files.remove("/etc/devd/carp.conf")
         node.files.write("/usr/local/etc/devd/hastwatch.conf", (FREEBSD / "devd-hastwatch.conf").read_text(), 0.0)
@@ -308,7 +308,7 @@ OF_CHECKS = "hastd_repaired"
 
 def test_every_key_of_the_failover_is_in_the_sample_with_its_default(tmp_path: Path) -> None:
     text = (CONTRIB / "hastwatch.toml.sample").read_text()
-    assert load(str(CONTRIB / "hastwatch.toml.sample")) == Config()
+    assert load(str(CONTRIB / "hastwatch.toml.sample")) == RemediationConfig()
     section = text.partition("# [failover]\n")[2].partition("\n\n")[0]
     path = tmp_path / "hastwatch.toml"
     path.write_text("[failover]\n" + re.sub(r"(?m)^# ", "", section))

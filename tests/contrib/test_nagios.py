@@ -9,7 +9,7 @@ import pytest
 
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
-from remediate.events.repair_request import REQUESTS, Request
+from remediate.events.repair_request import REQUESTS, RepairRequest
 from remediate.subcommands.contrib import text
 from tests.engines import nagios, nrpe
 from tests.engines.nagios import NagiosDaemon
@@ -102,7 +102,7 @@ def test_nrpe_runs_a_check_as_the_monitoring_user(daemon: NrpeDaemon, check: str
 
 @needs_nrpe
 @pytest.mark.parametrize("repair", REQUESTS, ids=lambda repair: repair.nrpe)
-def test_nrpe_runs_a_repair_as_root_with_exactly_its_words(daemon: NrpeDaemon, repair: Request) -> None:
+def test_nrpe_runs_a_repair_as_root_with_exactly_its_words(daemon: NrpeDaemon, repair: RepairRequest) -> None:
     assert daemon.ask(repair.nrpe).stdout == f"root: hastwatch {' '.join(repair.words)}\n"
 
 

@@ -23,7 +23,7 @@ from checks.probes.state_cache import Memory
 from remediate.context import Transport
 from remediate.contrib import authorized_keys, doas, sudoers
 from remediate.contrib.placement import Placement
-from remediate.events.repair_request import REQUESTS, Request
+from remediate.events.repair_request import REQUESTS, RepairRequest
 from remediate.subcommands.contrib import GENERATED, text
 from tests.contrib.private_machine import LIMIT, NODE, Machine, Reached, why_not
 from tests.expected import expected_file, read, same_everywhere, script
@@ -51,7 +51,7 @@ OTHERS = [
 """What is not permitted: another command, other words, the same words in another order or with more of them."""
 
 
-def named(request: Request) -> str:
+def named(request: RepairRequest) -> str:
     """`repair devd --detach`."""
     return " ".join(request.words)
 
@@ -136,7 +136,7 @@ def test_a_user_who_is_root_is_offered_the_gate_and_no_repair() -> None:
 
 
 @pytest.mark.parametrize("wanted", REQUESTS, ids=named)
-def test_every_repair_may_be_asked_for(wanted: Request, machine: Machine) -> None:
+def test_every_repair_may_be_asked_for(wanted: RepairRequest, machine: Machine) -> None:
     done = machine.root_for_user("hastwatch", *wanted.words)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("".join(f"[{word}]\n" for word in wanted.words))
@@ -205,7 +205,7 @@ def test_the_key_of_the_checks_is_refused_everything_else(asked: list[str], reac
 
 
 @pytest.mark.parametrize("wanted", REQUESTS, ids=named)
-def test_the_key_of_the_repairs_may_ask_for_each(wanted: Request, reached: Reached) -> None:
+def test_the_key_of_the_repairs_may_ask_for_each(wanted: RepairRequest, reached: Reached) -> None:
     path = f"{reached.directory}/bin/hastwatch"
     for words in ((path, *wanted.words), wanted.words):
         done = reached.ask("repairs", quoted(words))

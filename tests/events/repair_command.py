@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from remediate.config import Config
-from remediate.events.repair import Outcome, repair
-from remediate.events.repair_request import Held, Remedy, Request
+from remediate.config import RemediationConfig
+from remediate.events.repair import RepairOutcome, repair
+from remediate.events.repair_request import EngineHold, Remedy, RepairRequest
 from remediate.policy import Repair
 from simulator.dying import NEVER, Fate
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair
 
-EAGER = Config(repair=Repair(cool_down=0, hourly_limit=60))
+EAGER = RemediationConfig(repair=Repair(cool_down=0, hourly_limit=60))
 """Nothing is held back because it was tried before."""
 ALL = tuple(Remedy)
 
 
-def repairs(pair: InstalledPair, node: Node, remedy: Remedy, held: Held | None = None, fate: Fate = NEVER) -> Outcome:
+def repairs(
+    pair: InstalledPair, node: Node, remedy: Remedy, held: EngineHold | None = None, fate: Fate = NEVER
+) -> RepairOutcome:
     """The command on a node, waited for. Raises what it raises."""
-    return pair.does(node, lambda context: repair(context, Request(remedy, held)), fate)
+    return pair.does(node, lambda context: repair(context, RepairRequest(remedy, held)), fate)
 
 
 def steps_done(pair: InstalledPair, node: Node) -> list[str]:

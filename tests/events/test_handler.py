@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remediate.events.handler import command, parser
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.events.table import TABLE
 from tests.state.child import ROOT
 
@@ -110,7 +110,7 @@ def test_a_macro_that_is_none_asks_for_nothing(node: Node, words: tuple[str, ...
 ])  # fmt: skip
 def test_what_ssh_takes_as_its_destination_is_handed_on(destination: str) -> None:
     options = parser().parse_args([*CALLED, "--ssh", destination])
-    said = command(options, Request(Remedy.DEVD))
+    said = command(options, RepairRequest(Remedy.DEVD))
     assert said[-2:] == (destination, "/usr/local/hastwatch/bin/hastwatch repair devd --detach")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from remediate.events.guards import UNSAFE
 from remediate.events.repair import Ending, dry_run, repair
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.state import marker, noted
 from simulator.layout import ResourceLayout
 from simulator.node import Node
@@ -176,7 +176,7 @@ def test_nfs_is_left_alone_where_hastd_does_not_say_that_the_data_are_here(pair:
 
 def test_an_address_that_goes_while_nfs_is_restarted_leaves_nfs_stopped(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     assert pair.until(lambda: not pair.active.nfs.running("nfsd"))
     pair.active.run("sysctl net.inet.carp.demotion=100")
     assert pair.until(lambda: task.done)
@@ -342,7 +342,7 @@ def test_what_would_be_done_is_shown_and_not_done(
     pair.breaks(*fault.split())
     entries = pair.entries(pair.active)
     running = {process.pid for process in pair.active.processes.listed()}
-    shown = pair.does(pair.active, lambda context: dry_run(context, Request(remedy)))
+    shown = pair.does(pair.active, lambda context: dry_run(context, RepairRequest(remedy)))
     assert trouble in shown.trouble and not shown.held
     assert [step.name for step in shown.steps] == steps
     assert all(step.lines for step in shown.steps)

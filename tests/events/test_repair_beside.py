@@ -7,7 +7,7 @@ import pytest
 from checks.probes.carp_demotion import Reason, Why
 from remediate.events.guards import REPAIR_RUNS
 from remediate.events.repair import Ending, repair
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.failover import carp_demotion
 from remediate.state import maintenance
 from remediate.state.lock import Lock
@@ -33,7 +33,7 @@ def runs_devd(node: Node) -> bool:
 @pytest.mark.quick
 def test_the_same_is_not_done_twice_at_a_time_nor_waited_for(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs001", "devd")
-    first = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))
+    first = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.passes(0.1)
     began = pair.now
     outcome = repairs(pair, pair.active, Remedy.DEVD)
@@ -46,7 +46,7 @@ def test_the_same_is_not_done_twice_at_a_time_nor_waited_for(pair: InstalledPair
 
 def test_another_one_waits_for_the_one_that_runs_and_is_done_then(pair: InstalledPair) -> None:
     pair.breaks_all(["kill nfs001 devd", "hang nfs001 mountd"])
-    first = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))
+    first = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.passes(0.1)
     assert not first.done
     assert repairs(pair, pair.active, Remedy.NFS).ending is Ending.HELPED
@@ -57,7 +57,7 @@ def test_another_one_waits_for_the_one_that_runs_and_is_done_then(pair: Installe
 
 def test_what_the_one_that_ran_has_mended_is_not_called_for_any_more(pair: InstalledPair) -> None:
     pair.breaks_all(["kill nfs001 devd", "kill nfs001 nfsd"])
-    first = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))
+    first = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.passes(0.1)
     assert repairs(pair, pair.active, Remedy.NFS).ending is Ending.NOTHING  # the convergence of the first did it
     assert first.done and well(pair)
@@ -66,7 +66,7 @@ def test_what_the_one_that_ran_has_mended_is_not_called_for_any_more(pair: Insta
 def test_a_repair_waits_for_the_convergence_that_runs_and_is_done_then(pair: InstalledPair) -> None:
     lock = holding_converge(pair)
     pair.breaks("kill", "nfs001", "devd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.passes(30)
     assert not task.done and not runs_devd(pair.active)
     lock.release()
@@ -76,7 +76,7 @@ def test_a_repair_waits_for_the_convergence_that_runs_and_is_done_then(pair: Ins
 
 def test_what_was_mended_before_the_repair_came_to_act_is_not_done_and_does_not_count(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs001", "nfsd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     pair.passes(0.02)  # it looks
     lock = holding_converge(pair)
     pair.passes(5)
@@ -91,7 +91,7 @@ def test_what_was_mended_before_the_repair_came_to_act_is_not_done_and_does_not_
 def test_what_is_mended_between_two_steps_ends_the_repair(pair: InstalledPair) -> None:
     before = pair.active.nfs.daemons["nfsd"].process
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     assert pair.until(lambda: steps_done(pair, pair.active) == ["reread-exports"])
     pair.breaks("resume", "nfs001", "mountd")
     assert pair.until(lambda: task.done)
@@ -103,7 +103,7 @@ def test_what_is_mended_between_two_steps_ends_the_repair(pair: InstalledPair) -
 def test_maintenance_that_begins_while_a_repair_waits_holds_it_back(pair: InstalledPair) -> None:
     lock = holding_converge(pair)
     pair.breaks("kill", "nfs001", "devd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.DEVD)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.passes(1)
     maintenance.begin(pair.store(pair.active), pair.active.now, None, "new disk", "alice")
     lock.release()
@@ -115,7 +115,7 @@ def test_a_node_that_begins_to_shut_down_while_a_repair_looks_starts_no_hastd(pa
     pair.breaks("kill", "nfs002", "hastd")
     boot = pair.standby.boot_mark
     pair.breaks("hang-command", "nfs002", "kldstat")
-    task = pair.begins(pair.standby, lambda context: repair(context, Request(Remedy.HASTD)))
+    task = pair.begins(pair.standby, lambda context: repair(context, RepairRequest(Remedy.HASTD)))
     pair.passes(1)
     pair.does(pair.standby, lambda context: carp_demotion.hold(context, boot, {Reason(Why.SHUTDOWN)}, 240))
     pair.breaks("release-command", "nfs002", "kldstat")
@@ -126,7 +126,7 @@ def test_a_node_that_begins_to_shut_down_while_a_repair_looks_starts_no_hastd(pa
 
 def test_an_event_of_devd_that_comes_while_a_repair_acts_is_taken_up(pair: InstalledPair) -> None:
     pair.breaks("hang", "nfs002", "devd")
-    task = pair.begins(pair.standby, lambda context: repair(context, Request(Remedy.DEVD)))
+    task = pair.begins(pair.standby, lambda context: repair(context, RepairRequest(Remedy.DEVD)))
     pair.breaks("power-off", "nfs001")
     assert pair.until(lambda: task.done)
     pair.passes(30)

@@ -10,11 +10,11 @@ import pytest
 
 from checks.plugin.config import ConfigError
 from checks.probes.carp_demotion import Reason, Why
-from remediate.config import Config, load
+from remediate.config import RemediationConfig, load
 from remediate.events import guards
 from remediate.events.guards import Guard
 from remediate.events.repair import Ending, dry_run, repair
-from remediate.events.repair_request import Held, Remedy, Request
+from remediate.events.repair_request import EngineHold, Remedy, RepairRequest
 from remediate.failover import carp_demotion
 from remediate.policy import REPAIRS, Repair, SplitBrain
 from remediate.rehearsal.context import context_of
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 COOL_DOWN = Repair().cool_down
 
 
-def pair_without_devd(state: Path, config: Config | None = None) -> InstalledPair:
+def pair_without_devd(state: Path, config: RemediationConfig | None = None) -> InstalledPair:
     pair = installed_pair(state, config)
     pair.breaks("kill", "nfs001", "devd")
     return pair
@@ -52,8 +52,8 @@ def suspend(pair: InstalledPair) -> None:
     maintenance.begin(pair.store(pair.active), pair.active.now, None, "new disk", "alice")
 
 
-def ago(pair: InstalledPair, seconds: float) -> repairs.Now:
-    return repairs.Now(pair.active.now - seconds, pair.pair.clock.now - seconds)
+def ago(pair: InstalledPair, seconds: float) -> repairs.Moment:
+    return repairs.Moment(pair.active.now - seconds, pair.pair.clock.now - seconds)
 
 
 def tried_just_now(pair: InstalledPair) -> None:
@@ -88,16 +88,16 @@ def blind(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "ps")
 
 
-HOLDING: dict[str, tuple[Callable[[InstalledPair], object], Config, int, str]] = {
-    "not-allowed": (lambda pair: None, Config(repair=Repair(actions=("nfs",))), 1, "does not name it"),
-    "maintenance": (suspend, Config(), 1, "(new disk)"),
-    "repair-runs": (lock("repair"), Config(), 75, "another one"),
-    "convergence-runs": (lock("converge"), Config(), 75, "another one"),
-    "leaving": (shutting_down, Config(), 1, "shuts down"),
-    "not-seen": (blind, Config(), 1, "`ps -axww -o pid,ppid,jid,ruid,uid,lstart,comm` timed out"),
-    "cool-down": (tried_just_now, Config(), 1, "and was not ended; not again for 9 min"),
-    "hourly-limit": (tried_often, Config(), 1, "6, of at most 6"),
-    "no-record": (unreadable_record, Config(), 1, "repairs.json cannot be read: it is invalid JSON"),
+HOLDING: dict[str, tuple[Callable[[InstalledPair], object], RemediationConfig, int, str]] = {
+    "not-allowed": (lambda pair: None, RemediationConfig(repair=Repair(actions=("nfs",))), 1, "does not name it"),
+    "maintenance": (suspend, RemediationConfig(), 1, "(new disk)"),
+    "repair-runs": (lock("repair"), RemediationConfig(), 75, "another one"),
+    "convergence-runs": (lock("converge"), RemediationConfig(), 75, "another one"),
+    "leaving": (shutting_down, RemediationConfig(), 1, "shuts down"),
+    "not-seen": (blind, RemediationConfig(), 1, "`ps -axww -o pid,ppid,jid,ruid,uid,lstart,comm` timed out"),
+    "cool-down": (tried_just_now, RemediationConfig(), 1, "and was not ended; not again for 9 min"),
+    "hourly-limit": (tried_often, RemediationConfig(), 1, "6, of at most 6"),
+    "no-record": (unreadable_record, RemediationConfig(), 1, "repairs.json cannot be read: it is invalid JSON"),
 }
 
 
@@ -111,7 +111,7 @@ def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> No
     assert says in outcome.said
     assert held_back(pair, pair.active) == [name]
     assert pair.active.devd.process is None and not pair.entries(pair.active, "step")
-    shown = pair.does(pair.active, lambda context: dry_run(context, Request(Remedy.DEVD)))
+    shown = pair.does(pair.active, lambda context: dry_run(context, RepairRequest(Remedy.DEVD)))
     assert name in [held.guard.name for held in shown.held]
     if isinstance(kept, Lock):
         kept.release()
@@ -119,8 +119,8 @@ def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("remedy", ALL)
-@pytest.mark.parametrize("held", Held)
-def test_what_the_engine_holds_back_is_only_written_down(state: Path, remedy: Remedy, held: Held) -> None:
+@pytest.mark.parametrize("held", EngineHold)
+def test_what_the_engine_holds_back_is_only_written_down(state: Path, remedy: Remedy, held: EngineHold) -> None:
     pair = pair_without_devd(state)
     outcome = repaired(pair, pair.active, remedy, held)
     assert (outcome.status, outcome.guard and outcome.guard.name) == (0, held.value)
@@ -130,8 +130,8 @@ def test_what_the_engine_holds_back_is_only_written_down(state: Path, remedy: Re
 
 
 def test_the_engines_word_comes_before_what_is_not_allowed(state: Path) -> None:
-    pair = pair_without_devd(state, Config(repair=Repair(actions=())))
-    assert repaired(pair, pair.active, Remedy.DEVD, Held.DOWNTIME).status == 0
+    pair = pair_without_devd(state, RemediationConfig(repair=Repair(actions=())))
+    assert repaired(pair, pair.active, Remedy.DEVD, EngineHold.DOWNTIME).status == 0
     assert repaired(pair, pair.active, Remedy.DEVD).status == 1
     assert held_back(pair, pair.active) == ["downtime", "not-allowed"]
 
@@ -155,7 +155,7 @@ def test_where_there_can_be_no_lock_nothing_is_done(state: Path) -> None:
 
 
 def test_a_policy_of_none_leaves_a_split_brain_to_a_human(state: Path) -> None:
-    pair = installed_pair(state, Config(split_brain=SplitBrain(policy="none")))
+    pair = installed_pair(state, RemediationConfig(split_brain=SplitBrain(policy="none")))
     assert repaired(pair, pair.standby, Remedy.SPLIT_BRAIN).status == 1
     assert held_back(pair, pair.standby) == ["no-policy"]
 
@@ -171,7 +171,7 @@ def test_what_is_said_each_time_is_written_down_each_time(state: Path) -> None:
 def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> None:
     pair = pair_without_devd(state)
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     assert pair.until(lambda: "begins" in [entry.result for entry in pair.entries(pair.active, "repair")])
     pair.passes(2)  # the exports are being read
     suspend(pair)
@@ -183,7 +183,7 @@ def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> Non
 def test_nfs_that_was_stopped_is_started_again_though_maintenance_begins_meanwhile(state: Path) -> None:
     pair = pair_without_devd(state)
     pair.breaks("hang", "nfs001", "mountd")
-    task = pair.begins(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    task = pair.begins(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     assert pair.until(lambda: not pair.active.nfs.running("nfsd"))
     suspend(pair)
     assert pair.until(lambda: task.done)
@@ -240,7 +240,7 @@ def test_a_clock_that_is_stepped_neither_unlocks_nor_locks_for_longer(state: Pat
 
 
 def test_no_more_than_so_many_are_tried_in_an_hour(state: Path) -> None:
-    pair = installed_pair(state, Config(repair=Repair(cool_down=0, hourly_limit=3)))
+    pair = installed_pair(state, RemediationConfig(repair=Repair(cool_down=0, hourly_limit=3)))
     for _ in range(3):
         kills_devd(pair, pair.active)
         assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediate.events.repair import repair
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.rehearsal.context import context_of
 from simulator.dying import Fate, Killed, Life
 from simulator.node import Node
@@ -91,7 +91,7 @@ def _began(pair: InstalledPair, node: Node) -> bool:
 def _lives(pair: InstalledPair, node: Node, remedy: Remedy, fate: Fate) -> Life:
     life = Life(fate)
     context = context_of(node, pair.state, pair.installed.configs[node.name], life)
-    task = pair.pair.clock.run_task(lambda: repair(context, Request(remedy)))
+    task = pair.pair.clock.run_task(lambda: repair(context, RepairRequest(remedy)))
     pair.pair.clock.wait(task)
     if task.error is not None and not isinstance(task.error, Killed):
         raise task.error

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.events.repair import Ending, repair
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from simulator.dying import Life
 from simulator.pair import HAST_HOOK
 from tests.events.repair_command import repairs, steps_done
@@ -73,7 +73,7 @@ def test_without_the_other_nodes_word_nobody_steps_down(state: Path) -> None:
 
 def test_what_a_second_look_does_not_show_any_more_is_not_marked(state: Path) -> None:
     pair = unheard(state, "step-down")
-    task = pair.begins(pair.losing, lambda context: repair(context, Request(Remedy.SPLIT_BRAIN)))
+    task = pair.begins(pair.losing, lambda context: repair(context, RepairRequest(Remedy.SPLIT_BRAIN)))
     assert pair.until(lambda: "begins" in [entry.result for entry in pair.entries(pair.losing, "repair")])
     pair.breaks("cut-management")
     assert pair.until(lambda: task.done)
@@ -84,7 +84,7 @@ def test_what_a_second_look_does_not_show_any_more_is_not_marked(state: Path) ->
 def test_where_clients_came_to_this_node_while_it_was_looked_at_it_is_not_marked(state: Path) -> None:
     pair = unheard(state, "step-down")
     node = pair.losing
-    task = pair.begins(node, lambda context: repair(context, Request(Remedy.SPLIT_BRAIN)))
+    task = pair.begins(node, lambda context: repair(context, RepairRequest(Remedy.SPLIT_BRAIN)))
     pair.passes(0.1)
     pair.breaks("power-off", pair.winner.name)
     assert pair.until(lambda: task.done)
@@ -99,7 +99,7 @@ def test_while_a_copy_is_recovered_nothing_starts_hastd_under_it(state: Path) ->
     recovery = pair.begins_recovery(Life())
     assert pair.until(lambda: (pair.state / pair.losing.name / ".converge.lock").read_text() != "")
     pair.breaks("kill", pair.losing.name, "hastd")
-    asked = pair.begins(pair.losing, lambda context: repair(context, Request(Remedy.HASTD)))
+    asked = pair.begins(pair.losing, lambda context: repair(context, RepairRequest(Remedy.HASTD)))
     assert not recovery.done
     while not recovery.done:
         assert not pair.losing.hastd.running

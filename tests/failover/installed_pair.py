@@ -15,16 +15,16 @@ from typing import TypeVar
 from checks.plugin.config import Config as CheckConfig
 from checks.probes.carp_demotion import from_values
 from checks.probes.marker import Marker
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
-from remediate.failover.converge import ConvergeRequest, Outcome, converge
+from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, converge
 from remediate.failover.switchover import switch
 from remediate.policy import Failover
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.service import Clients
 from remediate.state import failures, marker
-from remediate.state.journal import NAME, Entry, one_line
+from remediate.state.journal import NAME, JournalEntry, one_line
 from remediate.state.journal_reading import read
 from remediate.state.store import Store
 from simulator.clock import Steps, Task
@@ -169,14 +169,14 @@ class Watched:
 class InstalledPair(Watched):
     """The same with hastwatch on both nodes."""
 
-    def __init__(self, pair: Pair, state: Path, config: Config) -> None:
+    def __init__(self, pair: Pair, state: Path, config: RemediationConfig) -> None:
         self.config, self.state = config, state
         self.installed = Installed(pair, state, config)
         for node in pair.nodes.values():
             self.installed.start_worker(node, ConvergeRequest("installed"))
         super().__init__(pair)
 
-    def converges(self, node: Node, request: ConvergeRequest = TEST, fate: Fate = NEVER) -> Outcome:
+    def converges(self, node: Node, request: ConvergeRequest = TEST, fate: Fate = NEVER) -> ConvergeOutcome:
         """`hastwatch converge` on a node, waited for. Raises what it raises."""
         return self.does(node, lambda context: converge(context, request), fate)
 
@@ -193,7 +193,7 @@ class InstalledPair(Watched):
         context = self.installed.context(node, fate)
         return self.pair.clock.run_task(lambda: call(context))
 
-    def moves(self) -> Task[Outcome]:
+    def moves(self) -> Task[ConvergeOutcome]:
         """`hastwatch switchover` on the active node, begun."""
         return self.begins(self.active, lambda context: switch(context, "human", lambda step: None))
 
@@ -230,12 +230,12 @@ class InstalledPair(Watched):
             return ()
         return tuple(map(str, from_values(kept).reasons))
 
-    def entries(self, node: Node, event: str = "") -> list[Entry]:
+    def entries(self, node: Node, event: str = "") -> list[JournalEntry]:
         """The journal of a node since the test began."""
         everything = [entry for entry in read(str(self.state / node.name / NAME)) if entry.time >= self.began]
         return [entry for entry in everything if event in ("", entry.event)]
 
-    def told_once(self, node: Node, pattern: str, event: str) -> Entry:
+    def told_once(self, node: Node, pattern: str, event: str) -> JournalEntry:
         """The one entry of an event that says what the pattern does, which has one line of syslog."""
         found = [entry for entry in self.entries(node, event) if re.search(pattern, entry.sentence())]
         assert len(found) == 1, [entry.sentence() for entry in self.entries(node)]
@@ -264,26 +264,28 @@ def master(node: Node) -> bool:
     return node.on and all(vhid.state is State.MASTER for vhid in node.network.vhids()) and bool(node.network.vhids())
 
 
-def policy(**changes: object) -> Config:
+def policy(**changes: object) -> RemediationConfig:
     """A configuration with another policy (`[failover]`)."""
-    return Config(failover=Failover()._replace(**changes))  # type: ignore[arg-type]  # the fields are the caller's
+    return RemediationConfig(failover=Failover()._replace(**changes))  # type: ignore[arg-type]  # the fields are the caller's
 
 
-def hastd_repaired(repaired: bool) -> Config:
+def hastd_repaired(repaired: bool) -> RemediationConfig:
     """A configuration that says whether hastd has the fix for FreeBSD bug 292322."""
-    return Config(checks=CheckConfig(hastd_repaired=repaired))
+    return RemediationConfig(checks=CheckConfig(hastd_repaired=repaired))
 
 
-def installed_pair(state: Path, config: Config | None = None, releases: str = "", **layout: object) -> InstalledPair:
+def installed_pair(
+    state: Path, config: RemediationConfig | None = None, releases: str = "", **layout: object
+) -> InstalledPair:
     """A healthy pair with hastwatch, of these releases of FreeBSD (`14.5,15.1`); `layout` replaces fields of
     PairLayout."""
-    settings = config or Config()
+    settings = config or RemediationConfig()
     made = _layout(settings, layout)
     made = made.running(releases) if releases else made
     return InstalledPair(healthy_pair(made, hooked=False), state, settings)
 
 
-def the_other_wrote_last(state: Path, config: Config | None = None) -> InstalledPair:
+def the_other_wrote_last(state: Path, config: RemediationConfig | None = None) -> InstalledPair:
     """The active node dies; the other one takes over, serves alone, and is shut down in order."""
     pair = installed_pair(state, config)
     pair.active.power_off()
@@ -294,13 +296,13 @@ def the_other_wrote_last(state: Path, config: Config | None = None) -> Installed
     return pair
 
 
-def documented_pair(config: Config | None = None, hook: Hook | None = None, **layout: object) -> Watched:
+def documented_pair(config: RemediationConfig | None = None, hook: Hook | None = None, **layout: object) -> Watched:
     """A healthy pair with the documented hook, or another one of devd's."""
-    pair = healthy_pair(_layout(config or Config(), layout), hooked=hook is None)
+    pair = healthy_pair(_layout(config or RemediationConfig(), layout), hooked=hook is None)
     if hook is not None:
         pair.on_carp_event(hook)
     return Watched(pair)
 
 
-def _layout(config: Config, changes: dict[str, object]) -> PairLayout:
+def _layout(config: RemediationConfig, changes: dict[str, object]) -> PairLayout:
     return replace(layout_of(config, 1), **changes)  # type: ignore[arg-type]  # the fields are the caller's

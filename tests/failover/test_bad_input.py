@@ -9,8 +9,8 @@ import pytest
 
 from checks.probes.hast import Role
 from remediate.failover import peer
-from remediate.failover.converge import Result
-from remediate.failover.hastd_events import Refused, carp_event, hast_event
+from remediate.failover.converge import ConvergeResult
+from remediate.failover.hastd_events import InvalidEvent, carp_event, hast_event
 from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.resource import places
 from remediate.state import maintenance
@@ -35,7 +35,7 @@ def test_a_full_disk_promotes_nothing_and_says_so_until_there_is_room(pair: Inst
     for path in in_the_way:
         path.rmdir()
     pair.passes(1)
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby)
 
 
@@ -53,7 +53,7 @@ def test_an_interface_that_is_gone_leaves_the_resource_alone(pair: InstalledPair
     del pair.active.network.interfaces["vtnet1"]
     pair.standby.power_off()
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED
+    assert outcome.result is ConvergeResult.REFUSED
     assert "no vhid speaks for the resource" in outcome.said[0]
     assert pair.mounted(pair.active)
 
@@ -73,7 +73,7 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(
     pair: InstalledPair, state: Path, words: list[str]
 ) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         pair.does(pair.active, lambda context: carp_event(context, words))
     assert str(refused.value).isprintable() and len(str(refused.value)) < 300
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
@@ -87,7 +87,7 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(
 )  # fmt: skip
 def test_words_that_are_no_event_of_hastd_are_refused(pair: InstalledPair, state: Path, words: list[str]) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidEvent):
         pair.does(pair.active, lambda context: hast_event(context, words, 0.0, PeerNotice()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
@@ -96,7 +96,7 @@ def test_a_node_without_a_resource_says_that_it_is_in_maintenance(pair: Installe
     pair.standby.files.write("/etc/hast.conf", "", pair.standby.now)
     maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "a test", "root")
     outcome = pair.converges(pair.standby)
-    assert outcome.result is Result.REFUSED
+    assert outcome.result is ConvergeResult.REFUSED
     assert outcome.said == ("maintenance: a test",)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.observer import BOTH, Observer
 from remediate.state import ledger
 from simulator.account.writes import Cause
@@ -149,9 +149,9 @@ def test_two_nodes_that_boot_after_a_common_power_failure_hear_each_other_and_on
 def test_a_human_may_promote_a_node_that_was_booted_alone(state: Path) -> None:
     pair = the_other_wrote_last(state)
     pair.boots(pair.active, SETTLED)
-    assert pair.converges(pair.active).result is Result.REFUSED
+    assert pair.converges(pair.active).result is ConvergeResult.REFUSED
     outcome = pair.converges(pair.active, ConvergeRequest("human", accept_loss=True))
-    assert outcome.result is Result.IN_PLACE and pair.serves(pair.active), pair.story()
+    assert outcome.result is ConvergeResult.IN_PLACE and pair.serves(pair.active), pair.story()
     assert ledger.read(pair.store(pair.active), "home").unheard_since is None
 
 
@@ -170,7 +170,7 @@ def test_a_boot_that_becomes_known_during_the_wait_for_carp_is_looked_at_before_
     pair.boots(pair.standby, OFF)
     pair.active.power_off()
     assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")[-1].result.count("settle")), 30), pair.story()
-    ledger.record(pair.store(pair.standby), "home", ledger.Event.STARTED, pair.pair.clock.now, pair.standby.name)
+    ledger.record(pair.store(pair.standby), "home", ledger.LedgerEvent.STARTED, pair.pair.clock.now, pair.standby.name)
     pair.passes(SETTLED)
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
     assert "not known to have written last" in pair.entries(pair.standby, "superseded")[-1].why

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.state import marker
 from simulator.account.writes import Cause
 from simulator.node import Node
@@ -141,7 +141,7 @@ def test_a_copy_that_loses_needs_a_humans_word_where_the_one_that_was_wiped_may_
     assert not pair.holds(pair.active) and not pair.holds(pair.standby), pair.story()
     assert "recreated since" in pair.entries(pair.standby, "refused")[-1].result, pair.story()
     pair.standby.run("ifconfig vtnet1 vhid 2 state master")
-    assert pair.converges(pair.standby, CHOOSES).result is Result.IN_PLACE, pair.story()
+    assert pair.converges(pair.standby, CHOOSES).result is ConvergeResult.IN_PLACE, pair.story()
     assert pair.serves(pair.standby) and pair.split_brain(pair.standby) is None
     pair.passes(120)
     assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
@@ -152,5 +152,5 @@ def test_a_human_cannot_have_a_losing_copy_served_while_the_other_one_is_there(s
     marked(pair, pair.standby, losing=True)
     pair.standby.run("ifconfig vtnet1 vhid 2 state master")
     pair.passes(1)
-    assert pair.converges(pair.standby, CHOOSES).result is Result.REFUSED, pair.story()
+    assert pair.converges(pair.standby, CHOOSES).result is ConvergeResult.REFUSED, pair.story()
     assert not pair.holds(pair.standby)

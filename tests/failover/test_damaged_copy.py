@@ -8,14 +8,14 @@ from time import gmtime, strftime
 import pytest
 
 from checks.probes.damage_record import Anew, Damage
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
 from remediate.state import ledger
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from simulator.account.accounting import disk_of
 from simulator.host.log import MESSAGES
 from simulator.node import Node
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 MINUTES = 130.0
 
 
-def with_cron(state: Path, config: Config | None = None) -> InstalledPair:
+def with_cron(state: Path, config: RemediationConfig | None = None) -> InstalledPair:
     pair = installed_pair(state, config)
     start_cron(pair.installed)
     return pair
@@ -67,7 +67,7 @@ def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_no
     reconnects(pair)
     pair.passes(MINUTES)
     kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.copy is Copy.INCOMPLETE and kept.damage is not None and kept.damage.anew is Anew.NO
+    assert kept.copy is CopyState.INCOMPLETE and kept.damage is not None and kept.damage.anew is Anew.NO
     assert "hastd counts" in kept.damage.says and "vtbd1, sector" in kept.damage.says
     assert pair.reasons(pair.standby) == ("home: damaged copy",)
     assert damage(pair, pair.active) is None and pair.serves(pair.active)
@@ -162,7 +162,7 @@ def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_com
     assert found is not None and found.anew is not Anew.NO, pair.story()
     pair.passes(2 * MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     assert "home: damaged copy" not in pair.reasons(pair.standby)
     assert pair.pair.ledger and not disk_of(pair.standby, "home").damaged
     pair.active.power_off()
@@ -287,7 +287,7 @@ def test_a_human_declares_a_copy_sound_not_while_the_worker_still_counts(state: 
     pair.does(pair.standby, lambda context: damaged.declare_sound(context, "home", "root"))
     pair.passes(MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     assert pair.reasons(pair.standby) != ("home: damaged copy",)
 
 

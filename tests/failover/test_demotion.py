@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.config import Config
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
 from simulator.network.carp import State
@@ -161,7 +161,7 @@ def test_a_hastd_that_hangs_for_a_while_does_not_demote_the_node_that_serves(pai
 
 def test_a_file_system_that_a_human_mounted_read_only_stays_where_it_is(pair: InstalledPair) -> None:
     pair.pair.must(pair.active, "mount -u -o ro /hast/home")
-    assert pair.converges(pair.active).result is Result.REFUSED
+    assert pair.converges(pair.active).result is ConvergeResult.REFUSED
     assert pair.demotion(pair.active) == 0 and master(pair.active)
 
 
@@ -297,7 +297,7 @@ def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_se
 def test_after_a_death_the_node_that_took_over_lets_go_when_the_other_is_connected_and_keeps_the_address(
     state: Path, skews: tuple[int, int]
 ) -> None:
-    nodes = layout_of(Config(), 1).nodes
+    nodes = layout_of(RemediationConfig(), 1).nodes
     changed = tuple(replace(node, advskew=skew) for node, skew in zip(nodes, skews, strict=True))
     pair = installed_pair(state, nodes=changed)
     pair.active.power_off()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result, converge
+from remediate.failover.converge import ConvergeResult, converge
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair, policy
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def test_a_convergence_after_a_kill_between_role_and_device_waits_for_the_device
     pair.passes(8)
     pair.breaks("device-appears", pair.standby.name, "home")
     pair.pair.clock.wait(begun)
-    assert begun.value is not None and begun.value.result is Result.IN_PLACE, pair.story()
+    assert begun.value is not None and begun.value.result is ConvergeResult.IN_PLACE, pair.story()
     assert pair.serves(pair.standby) and not pair.entries(pair.standby, "promotion-failed")
     (waited,) = (entry for entry in pair.entries(pair.standby, "step") if entry.step == "await-device home")
     assert waited.result.startswith("/dev/hast/home after ")
@@ -52,7 +52,7 @@ def test_a_device_that_is_there_already_costs_nothing(pair: InstalledPair) -> No
     assert pair.until(lambda: pair.standby.files.exists("/dev/hast/home"))
     for life in pair.installed.workers:
         life.end()
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     (waited,) = (entry for entry in pair.entries(pair.standby, "step") if entry.step == "await-device home")
     assert waited.result == "/dev/hast/home after 0.00 s"
 

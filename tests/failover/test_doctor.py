@@ -12,7 +12,7 @@ import pytest
 from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
 from remediate.doctor import try_hast
-from remediate.doctor.scratch import CONF, DEVICE, DIRECTORY, PIDFILE, Heard, Listener, Scratch, conf
+from remediate.doctor.scratch import CONF, DEVICE, DIRECTORY, PIDFILE, HandshakeStage, Listener, Scratch, conf
 from remediate.failover import known_bug
 from remediate.failover.converge import silent
 from remediate.failover.errors import StepFailed
@@ -32,7 +32,7 @@ def pair_of(state: Path, releases: str) -> InstalledPair:
     return installed_pair(state, releases=releases)
 
 
-def tried(pair: InstalledPair, node: Node | None = None) -> try_hast.Found:
+def tried(pair: InstalledPair, node: Node | None = None) -> try_hast.TrialResult:
     return pair.does(node or pair.standby, lambda context: try_hast.try_hast(context, silent))
 
 
@@ -140,11 +140,11 @@ def test_its_configuration_is_one_of_hastd_with_nothing_of_the_one_in_service() 
 
 def test_a_listener_tells_a_connection_from_one_with_a_header() -> None:
     listener = Listener()
-    assert listener.heard() is Heard.NOTHING
+    assert listener.heard() is HandshakeStage.NOTHING
     with socket.create_connection(("127.0.0.1", listener.port)) as worker:
-        assert listener.heard() is Heard.CONNECTION
+        assert listener.heard() is HandshakeStage.CONNECTION
         worker.sendall(b"\0\2")
-        assert listener.heard() is Heard.HEADER
+        assert listener.heard() is HandshakeStage.HEADER
         with suppress(ConnectionResetError):
             assert worker.recv(1) == b""
     listener.close()

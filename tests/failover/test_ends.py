@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remediate.context import Context
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.state import failures, maintenance
@@ -22,7 +22,7 @@ def switches(pair: InstalledPair) -> object:
 def test_a_node_that_cannot_be_looked_at_is_unavailable(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "ifconfig")
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.NOT_SEEN and outcome.result.value == 69
+    assert outcome.result is ConvergeResult.NOT_SEEN and outcome.result.value == 69
     assert "could not be read" in outcome.said[0]
     assert pair.serves(pair.active)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from remediate.events.repair_request import Remedy
-from remediate.failover.converge import ConvergeRequest, Result, converge
+from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from simulator.account.writes import Cause
 from simulator.host.log import MESSAGES
 from simulator.node import Node
@@ -174,7 +174,7 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     pair.active.power_off()
     pair.passes(60)
     assert "nfs001 reported that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
-    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby)
     assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
 

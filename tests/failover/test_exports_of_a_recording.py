@@ -10,7 +10,7 @@ from checks.probes import rc_conf
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover import exported
 from remediate.failover.resource import places
 from tests.expected import RECORDINGS, via
@@ -62,4 +62,4 @@ def test_where_rc_conf_does_not_tell_the_files_that_is_said(tmp_path: Path) -> N
 
 def test_a_resource_of_a_recording_has_its_export(tmp_path: Path) -> None:
     node = recorded(tmp_path, {"/etc/exports": LINE})
-    assert places(node, Config())["home"].exported == "/hast/home"
+    assert places(node, RemediationConfig())["home"].exported == "/hast/home"

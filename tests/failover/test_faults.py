@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from remediate.config import Config
-from remediate.failover.converge import Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeResult
 from remediate.policy import Failover
 from remediate.state import failures
 from simulator.account.writes import Cause
@@ -17,7 +17,7 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
-SHORT = Config(failover=Failover(fsck=20, let_go=20))
+SHORT = RemediationConfig(failover=Failover(fsck=20, let_go=20))
 ZFS = ResourceLayout(kind="zfs")
 
 
@@ -97,7 +97,7 @@ def test_two_failed_promotions_stop_all_automatic_action_until_a_human_clears_it
     pair.passes(120)
     assert not pair.holds(pair.standby)
     failures.clear(pair.store(pair.standby), "an operator")
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby) and pair.sound
 
 
@@ -250,7 +250,7 @@ def test_a_device_that_hangs_is_not_taken_away_under_its_mount(pair: InstalledPa
 
 
 def test_a_service_that_hangs_when_it_is_stopped_does_not_hold_the_file_system_for_ever(state: Path) -> None:
-    pair = installed_pair(state, Config(failover=Failover(services=("ctld",))))
+    pair = installed_pair(state, RemediationConfig(failover=Failover(services=("ctld",))))
     demoted(pair, "hang-command nfs001 service")
     pair.passes(100)
     stopped = [entry for entry in pair.entries(pair.active) if entry.step.startswith("stop-serving")]

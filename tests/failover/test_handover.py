@@ -12,11 +12,11 @@ import pytest
 from remediate.context import Context
 from remediate.failover import peer_route
 from remediate.failover.carp_demotion import SHUTDOWN
-from remediate.failover.converge import LOCK, ConvergeRequest, Result
-from remediate.failover.handover import SUBCOMMAND, Refused
+from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeResult
+from remediate.failover.handover import SUBCOMMAND, HandoverRefused
 from remediate.failover.switchover import switch
 from remediate.rehearsal.context import PairTiming
-from remediate.session import Message, Reason, Say
+from remediate.session import Message, MessageKind, RefusalReason
 from remediate.state import clients as known_clients
 from remediate.state import failures, ledger, maintenance
 from remediate.state.lock import Lock
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 OVER = 3.0
 """Seconds in which a handover is over on the simulated pair."""
 EVERY = 0.15
-PREPARED = Message(Say.PREPARE, by="nfs001", resources=("home",))
+PREPARED = Message(MessageKind.PREPARE, by="nfs001", resources=("home",))
 MOMENTS = [round(EVERY * number, 2) for number in range(1, int(OVER / EVERY) + 1)]
 
 
@@ -57,7 +57,7 @@ def when(pair: InstalledPair, node: Node, event: str, pattern: str = "") -> floa
 def test_nothing_is_stopped_before_the_other_node_is_ready(pair: InstalledPair) -> None:
     task = pair.moves()
     assert pair.until(lambda: task.done, 30) and pair.serves(pair.standby), pair.story()
-    assert task.value is not None and task.value.result is Result.IN_PLACE
+    assert task.value is not None and task.value.result is ConvergeResult.IN_PLACE
     assert when(pair, pair.active, "session", "is ready") <= when(pair, pair.active, "hold")
     assert pair.lost() == 0 and pair.sound
     nodes = (pair.active, pair.standby)
@@ -102,35 +102,35 @@ def test_a_node_with_an_older_hastwatch_is_handed_to_without_a_session(pair: Ins
     assert pair.lost() == 0 and pair.sound
 
 
-def is_busy(pair: InstalledPair) -> Reason:
+def is_busy(pair: InstalledPair) -> RefusalReason:
     Lock(pair.store(pair.standby), LOCK, "a convergence", PairTiming(pair.standby, Life())).acquire(0)
-    return Reason.BUSY
+    return RefusalReason.BUSY
 
 
-def is_behind(pair: InstalledPair) -> Reason:
-    ledger.record(pair.store(pair.standby), "home", ledger.Event.TOLD_INCOMPLETE, pair.standby.now, "nfs001")
-    return Reason.UNFIT
+def is_behind(pair: InstalledPair) -> RefusalReason:
+    ledger.record(pair.store(pair.standby), "home", ledger.LedgerEvent.TOLD_INCOMPLETE, pair.standby.now, "nfs001")
+    return RefusalReason.UNFIT
 
 
-def is_blocked(pair: InstalledPair) -> Reason:
+def is_blocked(pair: InstalledPair) -> RefusalReason:
     for _ in range(2):
         failures.note(pair.store(pair.standby), "home", pair.standby.now, "a test")
-    return Reason.UNFIT
+    return RefusalReason.UNFIT
 
 
-def keeps_nothing(pair: InstalledPair) -> Reason:
+def keeps_nothing(pair: InstalledPair) -> RefusalReason:
     pair.breaks("state-read-only", pair.standby.name)
-    return Reason.UNFIT
+    return RefusalReason.UNFIT
 
 
 @pytest.mark.parametrize("wrong", [is_busy, is_behind, is_blocked, keeps_nothing])
 def test_what_speaks_against_a_promotion_there_stops_nothing_here(
-    pair: InstalledPair, wrong: Callable[[InstalledPair], Reason]
+    pair: InstalledPair, wrong: Callable[[InstalledPair], RefusalReason]
 ) -> None:
     reason = wrong(pair)
     task = pair.moves()
     pair.passes(40)
-    assert isinstance(task.error, Refused) and task.error.reason is reason, pair.story()
+    assert isinstance(task.error, HandoverRefused) and task.error.reason is reason, pair.story()
     assert pair.serves(pair.active) and not pair.clients.outages() and not steps(pair, pair.active)
     assert pair.demotion(pair.active) == 0
 
@@ -157,7 +157,7 @@ def test_a_promotion_that_fails_there_is_taken_back(pair: InstalledPair) -> None
     pair.standby.trouble.failing_mounts.add("home")
     task = pair.moves()
     assert pair.until(lambda: task.done and pair.serves(pair.active), 90), pair.story()
-    assert task.value is not None and task.value.result is Result.REFUSED
+    assert task.value is not None and task.value.result is ConvergeResult.REFUSED
     assert any("a step failed" in said for said in task.value.said)
     assert pair.lost() == 0 and pair.sound
 
@@ -210,7 +210,8 @@ def trouble(begins: str, ends: str, moment: float) -> list[str]:
         found += [
             f"{node.name}: converged again: {again}"
             for node in alive
-            if (again := pair.converges(node, ConvergeRequest("again"))).result is not Result.IN_PLACE or again.steps
+            if (again := pair.converges(node, ConvergeRequest("again"))).result is not ConvergeResult.IN_PLACE
+            or again.steps
         ]
         return [*found, pair.story()] if found else []
 
@@ -261,14 +262,17 @@ def test_a_device_that_is_late_for_another_reason_is_waited_for(pair: InstalledP
     "said",
     [
         (),
-        (Message(Say.YOURS, resources=("home",)),),
-        (Message(Say.PREPARE, by="nfs001"),),
+        (Message(MessageKind.YOURS, resources=("home",)),),
+        (Message(MessageKind.PREPARE, by="nfs001"),),
         (PREPARED, PREPARED),
-        (PREPARED, Message(Say.SERVED)),
-        (PREPARED, Message(Say.YOURS)),
-        (PREPARED, Message(Say.YOURS, resources=("home", "mail"))),
-        (PREPARED, Message(Say.YOURS, resources=("home",))),
-        (Message(Say.PREPARE, by="nfs001", resources=("mail",)), Message(Say.YOURS, resources=("mail",))),
+        (PREPARED, Message(MessageKind.SERVED)),
+        (PREPARED, Message(MessageKind.YOURS)),
+        (PREPARED, Message(MessageKind.YOURS, resources=("home", "mail"))),
+        (PREPARED, Message(MessageKind.YOURS, resources=("home",))),
+        (
+            Message(MessageKind.PREPARE, by="nfs001", resources=("mail",)),
+            Message(MessageKind.YOURS, resources=("mail",)),
+        ),
     ],
 )
 def test_what_is_not_given_away_properly_is_not_taken(pair: InstalledPair, said: tuple[Message, ...]) -> None:
@@ -295,7 +299,7 @@ def test_clients_that_are_none_are_not_noted_and_keep_nothing_up(pair: Installed
         line = context.peer.talk((context.config.failover.peer_hastwatch, SUBCOMMAND))
         line.say(PREPARED)
         context.timing.sleep(2)
-        line.say(Message(Say.YOURS, resources=("home",), clients=(words,)))
+        line.say(Message(MessageKind.YOURS, resources=("home",), clients=(words,)))
         context.timing.sleep(2)
 
     pair.begins(pair.active, talk)

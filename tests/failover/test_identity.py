@@ -14,7 +14,7 @@ from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.peer import ask
 from remediate.failover.pools import _is_of_the_pair
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.switchover import switch
 from simulator.layout import PairLayout, ResourceLayout
 from simulator.node import Node
@@ -23,7 +23,7 @@ from tests.failover.installed_pair import InstalledPair, installed_pair
 pytestmark = pytest.mark.slow
 
 LIES = ("oneself", "stranger")
-PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "", "", ())
+PLACE = ResourcePlace("home", "/dev/hast/home", "/hast/home", "", "", "", ())
 
 
 def lied_to(pair: InstalledPair, lie: str) -> InstalledPair:
@@ -47,7 +47,7 @@ def identifier(node: Node, kind: str) -> str:
     return node.layout.hostuuid.upper() if kind == "uuid" else f"hostid{node.layout.hostid}"
 
 
-def place_of(pair: InstalledPair, node: Node) -> Place:
+def place_of(pair: InstalledPair, node: Node) -> ResourcePlace:
     return pair.does(node, lambda context: places(context.here.node(), context.config)["home"])
 
 

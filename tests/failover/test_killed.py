@@ -14,7 +14,7 @@ import pytest
 
 from checks.probes.silence import OID
 from remediate.failover import peer_route
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.switchover import switch
 from remediate.rehearsal.context import context_of
 from simulator.dying import Fate, Life
@@ -149,7 +149,7 @@ def _trouble(pair: InstalledPair, transition: Transition) -> Iterator[str]:
             yield f"{node.name}: {OID} is left at {dropped}"
         if node.network.host_routes or (pair.state / node.name / peer_route.NAME).exists():
             yield f"{node.name}: the other node is rejected, or noted as rejected: {node.network.host_routes}"
-        if node.on and (again := pair.converges(node)) != (Result.IN_PLACE, 0, ()):
+        if node.on and (again := pair.converges(node)) != (ConvergeResult.IN_PLACE, 0, ()):
             yield f"{node.name}: converged again: {again}"
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from checks.probes import as_primary
 from checks.probes.bug_292322 import AsPrimary
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover import known_bug
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import observe
 from remediate.failover.pair_status import look
@@ -30,7 +30,7 @@ STOCK = "14.5,15.1"
 """The standby's hastd is the one with the bug."""
 
 
-def pair_of(state: Path, releases: str = STOCK, config: Config | None = None) -> InstalledPair:
+def pair_of(state: Path, releases: str = STOCK, config: RemediationConfig | None = None) -> InstalledPair:
     return installed_pair(state, config, releases)
 
 
@@ -97,7 +97,7 @@ def test_it_is_not_tried_again_where_nobody_else_could_serve(state: Path) -> Non
     pair.passes(30)
     for _ in range(3):
         outcome = pair.converges(pair.standby)
-        assert outcome.result is Result.REFUSED
+        assert outcome.result is ConvergeResult.REFUSED
         assert any("the address stays here" in said for said in outcome.said)
     assert tried(pair) == 1 and pair.rests(pair.standby)
     assert pair.reasons(pair.standby) == ("hastd does not work as primary",)

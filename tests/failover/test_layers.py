@@ -8,8 +8,8 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ResourceConfig
-from remediate.config import Config
-from remediate.failover.converge import Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.policy import Failover
 from simulator.layout import KEY_FILE, ResourceLayout
@@ -25,7 +25,7 @@ FOUND = ("journal", "p1", "s1a", "label/mail")
 def layered(state: Path, layer: str, settings: ResourceConfig | None = None, **policy: object) -> InstalledPair:
     """A pair whose file system lies on a layer; `settings` are those of [resource.home]."""
     resource = {"home": settings} if settings else {}
-    config = Config(ConfigOfChecks(resource=resource), failover=Failover()._replace(**policy))  # type: ignore[arg-type]
+    config = RemediationConfig(ConfigOfChecks(resource=resource), failover=Failover()._replace(**policy))  # type: ignore[arg-type]
     return installed_pair(state, config, resources=(ResourceLayout(layer=layer),))
 
 
@@ -153,5 +153,5 @@ def test_the_device_that_goes_away_takes_the_layer_and_the_mount_with_it(layer: 
 
 def test_a_convergence_of_an_active_node_changes_nothing(state: Path) -> None:
     pair = layered(state, "journal")
-    assert pair.converges(pair.active).result is Result.IN_PLACE
+    assert pair.converges(pair.active).result is ConvergeResult.IN_PLACE
     assert not pair.entries(pair.active, "step")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.carp_demotion import SHUTDOWN
-from remediate.failover.converge import ConvergeRequest, Result, converge
+from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from remediate.failover.facts import Leaving
 from remediate.failover.switchover import SWITCHOVER
 from remediate.state import failures, maintenance, marker
@@ -280,7 +280,7 @@ def test_what_a_node_gives_away_itself_supersedes_no_plan(pair: InstalledPair, l
     if leaving == SWITCHOVER:
         task = pair.moves()
         pair.passes(30)
-        assert task.done and task.value is not None and task.value.result is Result.IN_PLACE
+        assert task.done and task.value is not None and task.value.result is ConvergeResult.IN_PLACE
     else:
         pair.pair.clock.wait(pair.active.shut_down())
         pair.passes(30)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
-from remediate.failover.behind import Compared
+from remediate.failover.behind import CopyFindings
 from remediate.failover.behind import behind as compared
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.observer import SimulatedMemory
 from remediate.state import ledger
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from simulator.account.writes import Cause
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
@@ -24,7 +24,7 @@ ALONE = 180.0
 """Seconds that the active node writes without the other one."""
 
 
-def behind(state: Path, config: Config | None = None, *cuts: str) -> InstalledPair:
+def behind(state: Path, config: RemediationConfig | None = None, *cuts: str) -> InstalledPair:
     """Replication was cut for minutes, then the active node lost power."""
     pair = installed_pair(state, config)
     for cut in ("cut-replication", *cuts):
@@ -39,7 +39,7 @@ def behind(state: Path, config: Config | None = None, *cuts: str) -> InstalledPa
 # --- no copy at all ---------------------------------------------------------------------------------------------
 
 
-def without_the_active_node(state: Path, *commands: str, config: Config | None = None) -> InstalledPair:
+def without_the_active_node(state: Path, *commands: str, config: RemediationConfig | None = None) -> InstalledPair:
     """The standby's disk was replaced; then the active node lost power."""
     pair = installed_pair(state, config)
     pair.breaks("cut-management")  # or the other node would have told it that it is behind
@@ -80,12 +80,12 @@ def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
 def test_nobody_can_accept_the_loss_of_a_copy_that_is_not_there(state: Path, for_good: bool) -> None:
     pair = without_the_active_node(state, config=policy(promote_stale=True) if for_good else None)
     outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
-    assert outcome.result is Result.REFUSED and "the disk of this node holds no copy" in outcome.said[0]
+    assert outcome.result is ConvergeResult.REFUSED and "the disk of this node holds no copy" in outcome.said[0]
     assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
     assert not pair.blocked(pair.standby) and not pair.entries(pair.standby, "promotion-failed"), pair.story()
 
 
-def looked_at(context: Context) -> list[Compared]:
+def looked_at(context: Context) -> list[CopyFindings]:
     """What is known of the copy, whether the other node answers or not."""
     return [compared(context, "home", None, asked) for asked in (True, False)]
 
@@ -128,12 +128,12 @@ def test_a_stale_standby_that_was_told_nothing_knows_it_from_the_time(state: Pat
 def test_a_human_can_accept_the_loss(state: Path) -> None:
     pair = behind(state)
     outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
-    assert outcome.result is Result.IN_PLACE and pair.serves(pair.standby)
+    assert outcome.result is ConvergeResult.IN_PLACE and pair.serves(pair.standby)
     causes = {loss.cause for loss in pair.clients.account().losses}
     assert Cause.REPLICATION in causes
     kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.copy is Copy.COMPLETE and "accepted" in kept.why
-    assert pair.converges(pair.standby) == (Result.IN_PLACE, 0, ())
+    assert kept.copy is CopyState.COMPLETE and "accepted" in kept.why
+    assert pair.converges(pair.standby) == (ConvergeResult.IN_PLACE, 0, ())
 
 
 def test_a_policy_can_accept_it_for_good(state: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_stale_standby_is_followed_by_the_complete_copy_when_that_comes_back(s
     start_cron(pair.installed)
     pair.passes(60)
     assert pair.rests(pair.standby) and pair.sound
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     causes = {loss.cause for loss in pair.clients.account().losses}
     assert causes <= {Cause.UFS_DELAY}
 
@@ -209,7 +209,7 @@ def test_a_preferred_node_comes_back_only_when_its_copy_is_complete(state: Path)
     pair.passes(8)
     assert pair.serves(pair.standby) and "home: incomplete copy" in pair.reasons(pair.active), pair.story()
     assert pair.until(lambda: pair.serves(pair.active), 120), pair.story()
-    assert ledger.read(pair.store(pair.active), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.active), "home").copy is CopyState.COMPLETE
     assert pair.sound
 
 
@@ -295,7 +295,7 @@ def test_the_documented_recovery_ends_a_split_brain_on_both_nodes(split: Install
     split.passes(120)
     for node in (split.active, split.standby):
         assert split.split_brain(node) is None, split.story()
-    assert split.converges(split.standby).result is Result.IN_PLACE
+    assert split.converges(split.standby).result is ConvergeResult.IN_PLACE
     assert split.rests(split.standby) and "split-brain" not in "".join(split.reasons(split.standby))
     split.active.power_off()
     split.passes(30)

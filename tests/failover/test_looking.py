@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import ProbeError
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.doctor import try_hast
 from remediate.events import repair
 from remediate.events.diagnosis import trouble
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.failover import pair_status
-from remediate.failover.converge import Result, dry_run, silent
+from remediate.failover.converge import ConvergeResult, dry_run, silent
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import observe
 from remediate.failover.plan import Plan
@@ -25,14 +25,14 @@ from remediate.policy import Repair
 from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Recovery
 from remediate.state import events, failures
-from remediate.state.journal import Entry, Journal
+from remediate.state.journal import Journal, JournalEntry
 from remediate.state.store import StateError, Store
 from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow
 
-REPAIRS = Config(repair=Repair()._replace(actions=tuple(remedy.value for remedy in Remedy)))
+REPAIRS = RemediationConfig(repair=Repair()._replace(actions=tuple(remedy.value for remedy in Remedy)))
 DEVD_IS_DEAD = ("kill nfs001 devd", "kill nfs002 devd")
 """So nobody acts on what happens then, and a look is the first to find it."""
 STATES = {
@@ -78,7 +78,7 @@ class Silent(Journal):
     def __init__(self, journal: Journal, tried: list[str]) -> None:
         self.node_name, self.tried = journal.node_name, tried
 
-    def entry(self, event: str, **more: object) -> Entry:
+    def entry(self, event: str, **more: object) -> JournalEntry:
         self.tried.append(event)
         raise AssertionError(f"{event} is journalled")
 
@@ -93,7 +93,7 @@ def looks() -> dict[str, Callable[[Context], object]]:
     }
     for remedy in Remedy:
         found[f"diagnosis {remedy.value}"] = lambda context, asked=remedy: trouble(context, asked)  # type: ignore[misc]
-        request = Request(remedy)
+        request = RepairRequest(remedy)
         found[f"repair {remedy.value}"] = lambda context, asked=request: repair.dry_run(context, asked)  # type: ignore[misc]
     return found
 
@@ -152,7 +152,7 @@ def test_a_look_that_fails_leaves_what_it_saw_of_carp(state: Path) -> None:
     before = events.read(pair.store(pair.standby)).vhids
     pair.breaks("hang-command", "nfs002", "ps")
     pair.passes(60)
-    assert pair.converges(pair.standby).result is Result.NOT_SEEN
+    assert pair.converges(pair.standby).result is ConvergeResult.NOT_SEEN
     after = events.read(pair.store(pair.standby)).vhids
     for name, vhid in after.items():
         was = before[name].heard

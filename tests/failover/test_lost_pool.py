@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.subcommands.status_page import page
@@ -66,7 +66,7 @@ def test_it_takes_nothing_back_before_a_reboot_and_follows_after_it(state: Path)
     pair.standby.power_off()
     pair.passes(60)
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED and SUSPENDED in outcome.said[0]
+    assert outcome.result is ConvergeResult.REFUSED and SUSPENDED in outcome.said[0]
     assert pair.role(pair.active) == "secondary"
     pair.boots(pair.standby)
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
@@ -87,7 +87,7 @@ def test_nothing_is_given_up_where_the_other_node_cannot_serve(why: str, state: 
         pair.passes(60)
     suspends(pair, "pool-suspends")
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED and "reboot this node" in outcome.said[0], outcome
+    assert outcome.result is ConvergeResult.REFUSED and "reboot this node" in outcome.said[0], outcome
     assert pair.role(pair.active) == "primary" and not pair.serves(pair.standby)
     assert not pair.entries(pair.active, "step")
     assert pair.sound
@@ -96,7 +96,7 @@ def test_nothing_is_given_up_where_the_other_node_cannot_serve(why: str, state: 
 def test_a_pool_that_only_does_not_answer_is_not_taken_away(state: Path) -> None:
     pair = pool_pair(state)
     pair.breaks("hang-command", pair.active.name, "zpool")
-    assert pair.converges(pair.active).result is Result.IN_PLACE
+    assert pair.converges(pair.active).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.active) and not pair.reasons(pair.active)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.context import Context
-from remediate.failover.converge import LOCK, ConvergeRequest, Outcome, Result, converge
+from remediate.failover.converge import LOCK, ConvergeOutcome, ConvergeRequest, ConvergeResult, converge
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
@@ -19,7 +19,7 @@ MIDDLE = 0.02
 """Seconds from the beginning of a step to its middle."""
 
 
-def converged(context: Context) -> Outcome:
+def converged(context: Context) -> ConvergeOutcome:
     """`hastwatch converge`."""
     return converge(context, ConvergeRequest("hook"))
 
@@ -30,7 +30,7 @@ def test_two_hooks_at_once_make_one_promotion(pair: InstalledPair) -> None:
     pair.until(lambda: master(pair.standby))
     first, second = (pair.begins(pair.standby, converged) for _ in range(2))
     pair.passes(30)
-    assert {first.value.result, second.value.result} <= {Result.BUSY, Result.IN_PLACE}  # type: ignore[union-attr]
+    assert {first.value.result, second.value.result} <= {ConvergeResult.BUSY, ConvergeResult.IN_PLACE}  # type: ignore[union-attr]
     assert len(pair.entries(pair.standby, "promoted")) == 1
     assert pair.serves(pair.standby)
 
@@ -120,5 +120,5 @@ def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(pair
     pair.told_once(pair.standby, "before .* home: maintenance: a new disk", "superseded")
     pair.told_once(pair.standby, "maintenance: a new disk", "refused")
     pair.passes(60)
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby) and pair.sound

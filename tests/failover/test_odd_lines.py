@@ -8,8 +8,8 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ResourceConfig
-from remediate.config import Config
-from remediate.failover.converge import Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeResult
 from simulator.layout import VhidLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
@@ -52,35 +52,39 @@ def test_a_line_that_was_not_understood_is_in_the_journal(pair: InstalledPair) -
 def test_a_vhid_whose_own_line_is_not_understood_moves_nothing(pair: InstalledPair) -> None:
     prints(pair, "carp: PROMOTING vhid 9 advbase 1 advskew 10")
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED and "9@vtnet1 UNKNOWN" in outcome.said[0]
+    assert outcome.result is ConvergeResult.REFUSED and "9@vtnet1 UNKNOWN" in outcome.said[0]
     assert pair.serves(pair.active)
-    assert pair.converges(pair.standby).result is Result.REFUSED and pair.rests(pair.standby)
+    assert pair.converges(pair.standby).result is ConvergeResult.REFUSED and pair.rests(pair.standby)
 
 
 def test_a_mapped_vhid_is_followed_beside_one_that_is_not_understood(state: Path) -> None:
-    pair = installed_pair(state, Config(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1")})))
+    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1")})))
     prints(pair, "carp: PROMOTING vhid 9 advbase 1 advskew 10")
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
 
 
 def test_a_mapping_that_names_the_interface_of_the_other_node_fails_over(state: Path) -> None:
-    pair = installed_pair(state, Config(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=ONE)
-    assert pair.converges(pair.active).result is Result.IN_PLACE
+    pair = installed_pair(
+        state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=ONE
+    )
+    assert pair.converges(pair.active).result is ConvergeResult.IN_PLACE
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
 
 
 def test_a_number_on_two_interfaces_is_told_apart_by_the_service_address(state: Path) -> None:
     mapped = ResourceConfig(vhid="2@em0", service_address="10.1.101.5")
-    pair = installed_pair(state, Config(ConfigOfChecks(resource={"home": mapped})), vhids=TWICE)
+    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"home": mapped})), vhids=TWICE)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
 
 
 def test_a_number_on_two_interfaces_promotes_nothing_where_neither_is_known_to_be_meant(state: Path) -> None:
-    pair = installed_pair(state, Config(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=TWICE)
+    pair = installed_pair(
+        state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=TWICE
+    )
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED
+    assert outcome.result is ConvergeResult.REFUSED
     assert "2@em0 is not unique on this node" in outcome.said[0] and "service_address" in outcome.said[0]
     assert pair.holds(pair.active)

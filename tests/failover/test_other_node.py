@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import PeerTransport, Transport
 from remediate.failover.converge import ConvergeRequest, converge
 from remediate.policy import Failover
@@ -84,7 +84,7 @@ def test_a_peer_whose_hastd_is_stuck_is_not_taken_for_gone(pair: InstalledPair) 
 
 
 def test_a_node_that_is_cut_off_itself_does_not_take_the_other_one_for_dead(state: Path) -> None:
-    config = Config(failover=Failover(boot_window=0, witness="10.1.101.9"))
+    config = RemediationConfig(failover=Failover(boot_window=0, witness="10.1.101.9"))
     alone, wise = installed_pair(state / "alone"), installed_pair(state / "wise", config)
     for pair in (alone, wise):
         pair.breaks("isolate", pair.standby.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import SETTLE, layout_of
@@ -42,7 +42,7 @@ def test_a_healthy_pair_of_any_releases_is_well_and_left_alone(releases: str, st
     pair = pair_of(releases, state)
     assert wrong(pair) == ({CANNOT, "carp-demoted"} if releases in ONE_SIDED else set())
     for node in (pair.active, pair.standby):
-        assert pair.converges(node).result is Result.IN_PLACE
+        assert pair.converges(node).result is ConvergeResult.IN_PLACE
     assert not pair.entries(pair.active, "step") and not pair.entries(pair.standby, "step")
     assert pair.serves(pair.active) and pair.rests(pair.standby)
 
@@ -94,11 +94,11 @@ def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> No
     made.clock.advance(SETTLE)
     pair = InstalledPair(made, state, config)
     assert not wrong(pair)
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
     pair.passes(5)
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert not pair.entries(pair.standby, "promotion-failed")
 
 
@@ -128,6 +128,6 @@ def test_a_pair_of_stock_15_has_no_service_says_so_and_is_not_tried_for_ever(rel
     pair = pair_of(releases, state)
     assert {CANNOT, "carp-master-hast-secondary"} <= wrong(pair)
     outcome = pair.converges(pair.active)
-    assert outcome.result is Result.REFUSED and "292322" in " ".join(outcome.said)
+    assert outcome.result is ConvergeResult.REFUSED and "292322" in " ".join(outcome.said)
     assert not pair.entries(pair.active, "step") and pair.sound
     assert pair.active.run("sysctl -n kern.geom.confxml").status == 0

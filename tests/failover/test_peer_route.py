@@ -9,7 +9,7 @@ import pytest
 from checks.probes import route
 from checks.probes.node import Node as ReadNode
 from remediate.failover import peer_route
-from remediate.failover.converge import Result, dry_run
+from remediate.failover.converge import ConvergeResult, dry_run
 from remediate.failover.executor import show
 from remediate.state import maintenance
 from simulator.layout import ResourceLayout, VhidLayout
@@ -102,7 +102,7 @@ def test_a_route_by_which_the_administrator_rejects_the_other_node_is_not_remove
 
 def test_a_convergence_removes_the_route_of_one_that_was_killed(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
-    assert pair.converges(pair.standby).result is Result.IN_PLACE, pair.story()
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE, pair.story()
     assert pair.serves(pair.standby)
     assert not rejected(pair.standby) and not noted(pair, pair.standby)
 
@@ -125,7 +125,7 @@ def test_a_note_that_cannot_be_read_leaves_no_route(pair: InstalledPair, note: s
     pair.converges(pair.standby)
     pair.converges(pair.standby)
     assert pair.serves(pair.standby) and not rejected(pair.standby), pair.story()
-    assert pair.converges(pair.standby) == (Result.IN_PLACE, 0, ())
+    assert pair.converges(pair.standby) == (ConvergeResult.IN_PLACE, 0, ())
 
 
 def test_a_route_whose_note_is_lost_is_found_by_its_flag(pair: InstalledPair) -> None:
@@ -133,7 +133,7 @@ def test_a_route_whose_note_is_lost_is_found_by_its_flag(pair: InstalledPair) ->
     assert pair.until(lambda: pair.serves(pair.standby))
     pair.passes(10)
     pair.standby.network.host_routes[PEER] = OURS
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert not rejected(pair.standby)
 
 
@@ -149,9 +149,9 @@ def test_a_route_that_cannot_be_removed_is_said_and_stops_nothing_else(pair: Ins
     pair.standby.hung_commands.add("route")
     outcome = pair.converges(pair.standby)
     assert pair.serves(pair.standby), pair.story()
-    assert outcome.result is Result.REFUSED and "admit-peer" in outcome.said[0]
+    assert outcome.result is ConvergeResult.REFUSED and "admit-peer" in outcome.said[0]
     pair.standby.hung_commands.clear()
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert not rejected(pair.standby)
 
 

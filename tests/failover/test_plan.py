@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from checks.probes.carp import CarpState
 from checks.probes.node_state import HastRole, Mounted
-from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, Pool, ResourceState, Split
+from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, PoolState, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
-from remediate.failover.steps import Do, Step
+from remediate.failover.steps import Action, Step
 from remediate.policy import Failover
 from tests.failover.effects import node_after, resource_after
 
@@ -65,7 +65,7 @@ RESOURCES += tuple(state._replace(damaged=True) for state in RESOURCES[::19])
 RESOURCES += tuple(
     state._replace(pool=pool, connected=state.role is HastRole.PRIMARY, role_first=False)
     for state in [each for each in RESOURCES if each.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)][::31]
-    for pool in (Pool.LEFT, Pool.STUCK)
+    for pool in (PoolState.LEFT, PoolState.STUCK)
 )
 
 
@@ -92,17 +92,17 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
     """What the plan for a state does that it must not."""
     made = plan(node, {"home": state}, policy)
     goes_down = node.leaving is Leaving.GOES_DOWN
-    acting = [step for step in made.steps if step.do is not Do.ADMIT_PEER]
+    acting = [step for step in made.steps if step.do is not Action.ADMIT_PEER]
     if (node.maintenance or node.blocked) and not goes_down and acting:
         yield "something is done under maintenance or after failed promotions"
     promoted = awaited = False
-    suspended = state.pool is not Pool.WELL
-    if suspended and acting and acting[0].do is not Do.BECOME_SECONDARY:
+    suspended = state.pool is not PoolState.WELL
+    if suspended and acting and acting[0].do is not Action.BECOME_SECONDARY:
         yield "the role of a suspended pool is not given up before what may hang"
-    if state.pool is Pool.STUCK and acting and not goes_down:
+    if state.pool is PoolState.STUCK and acting and not goes_down:
         yield "a suspended pool given up to nobody"
     for step, before, seen in walk(made, node, state):
-        if step.do is Do.BECOME_PRIMARY:
+        if step.do is Action.BECOME_PRIMARY:
             promoted = True
             if seen.carp is not CarpState.MASTER:
                 yield "primary without being MASTER"
@@ -110,37 +110,45 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
                 yield "primary while the other node may hold the resource"
             if not seen.settled:
                 yield "primary before CARP is believed"
-        awaited = awaited or step.do in (Do.BECOME_PRIMARY, Do.AWAIT_DEVICE)
-        if step.do is Do.CHECK and not awaited:
+        awaited = awaited or step.do in (Action.BECOME_PRIMARY, Action.AWAIT_DEVICE)
+        if step.do is Action.CHECK and not awaited:
             yield "a file system looked for before the device is known to be there"
-        if step.do is Do.MOUNT and seen.role is not HastRole.PRIMARY:
+        if step.do is Action.MOUNT and seen.role is not HastRole.PRIMARY:
             yield "mounted without being primary"
-        if step.do is Do.START_SERVING and not seen.active:
+        if step.do is Action.START_SERVING and not seen.active:
             yield "NFS started before the mount"
         if suspended and step.resource:
-            if step.do is not Do.BECOME_SECONDARY:
+            if step.do is not Action.BECOME_SECONDARY:
                 yield "a suspended pool touched, which hangs"
             continue
-        if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.BECOME_SECONDARY, Do.BECOME_INIT) and before.serving:
+        if (
+            step.do in (Action.UNMOUNT, Action.UNMOUNT_BY_FORCE, Action.BECOME_SECONDARY, Action.BECOME_INIT)
+            and before.serving
+        ):
             yield "NFS runs while the file system or the role is taken away"
-        given_up = step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT)
+        given_up = step.do in (Action.BECOME_SECONDARY, Action.BECOME_INIT)
         if given_up and seen.mounted is not Mounted.NOTHING and not seen.role_first:
             yield "the role given up under a mount without a proof that this saves a split-brain"
-        if step.do is Do.UNMOUNT and seen.role_first:
+        if step.do is Action.UNMOUNT and seen.role_first:
             yield "a clean unmount where it is proven to make a split-brain"
-        if step.do is Do.UNMOUNT_BY_FORCE and seen.role is HastRole.PRIMARY:
+        if step.do is Action.UNMOUNT_BY_FORCE and seen.role is HastRole.PRIMARY:
             yield "force instead of a clean unmount, with the device there"
-        if step.do is Do.MOUNT and state.encrypted and Step(Do.ATTACH, "home") not in made.steps:
+        if step.do is Action.MOUNT and state.encrypted and Step(Action.ATTACH, "home") not in made.steps:
             yield "an encrypted file system mounted that was not opened"
-        if step.do in (Do.BECOME_SECONDARY, Do.BECOME_INIT) and seen.role is HastRole.PRIMARY and state.encrypted and (
-            Step(Do.DETACH, "home") not in made.steps and not state.role_first
+        if step.do in (Action.BECOME_SECONDARY,
+            Action.BECOME_INIT) and seen.role is HastRole.PRIMARY and state.encrypted and (
+            Step(Action.DETACH, "home") not in made.steps and not state.role_first
         ):  # fmt: skip
             yield "the device of an encrypted provider taken away before that is closed"
-        if step.do is Do.MOUNT and before.serving:
+        if step.do is Action.MOUNT and before.serving:
             yield "NFS answers before the mount"
-        if step.do is Do.REJECT_PEER and state.peer is Peer.LET_GO:
+        if step.do is Action.REJECT_PEER and state.peer is Peer.LET_GO:
             yield "a node rejected that has said that it has released the resource"
-        if before.rejected and step.do not in (Do.REJECT_PEER, Do.BECOME_PRIMARY, Do.ADMIT_PEER) and promoted:
+        if (
+            before.rejected
+            and step.do not in (Action.REJECT_PEER, Action.BECOME_PRIMARY, Action.ADMIT_PEER)
+            and promoted
+        ):
             yield "the other node is still rejected when the role has been taken"
     if promoted and (state.split is Split.LOSING or (state.stale and not policy.promote_stale)):
         yield "a losing or stale copy promoted"
@@ -205,10 +213,10 @@ def test_several_resources_share_nfs(node: NodeState, found: dict[str, ResourceS
     seen, there = dict(found), node
     served = [name for name, each in made.decisions.items() if each.target is Target.ACTIVE]
     for step in made.steps:
-        if step.do is Do.START_SERVING:
+        if step.do is Action.START_SERVING:
             assert all(seen[name].active for name in served)
-        if step.do in (Do.UNMOUNT, Do.UNMOUNT_BY_FORCE, Do.MOUNT):
-            assert not there.serving and seen[step.resource].pool is Pool.WELL
+        if step.do in (Action.UNMOUNT, Action.UNMOUNT_BY_FORCE, Action.MOUNT):
+            assert not there.serving and seen[step.resource].pool is PoolState.WELL
         there = node_after(step, there)
         for name in [step.resource] if step.resource else list(seen):
             seen[name] = resource_after(step, seen[name])

@@ -8,10 +8,10 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ConfigError, ResourceConfig
-from remediate.config import Config, load
-from remediate.failover.facts import Peer, ResourceState, Said, Split
+from remediate.config import RemediationConfig, load
+from remediate.failover.facts import Peer, Remarks, ResourceState, Split
 from remediate.failover.observe import together
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.failover.test_plan import RESOURCES
@@ -21,7 +21,11 @@ pytestmark = pytest.mark.slow
 
 def pool_pair(state: Path, *, configured: bool) -> InstalledPair:
     """A pair whose resource `home` holds a pool `tank`."""
-    config = Config(ConfigOfChecks(resource={"home": ResourceConfig(pool="tank")})) if configured else Config()
+    config = (
+        RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(pool="tank")}))
+        if configured
+        else RemediationConfig()
+    )
     return installed_pair(state, config, resources=(ResourceLayout(kind="zfs", pool="tank"),))
 
 
@@ -43,9 +47,9 @@ def test_a_pool_of_another_name_is_exported_here_and_imported_there(configured: 
     assert list(pair.standby.filesystems.pools) == ["tank"]
 
 
-def place(name: str) -> Place:
+def place(name: str) -> ResourcePlace:
     devices = ("/dev/hast/a", "/dev/hast/b")
-    made = Place(name, f"/dev/hast/{name}", "/tank", "", "", "", (), configured_pool="tank")
+    made = ResourcePlace(name, f"/dev/hast/{name}", "/tank", "", "", "", (), configured_pool="tank")
     return made._replace(pooled=("a", "b"), pooled_devices=devices)
 
 
@@ -59,7 +63,7 @@ def test_what_forbids_to_promote_one_resource_of_a_pool_forbids_the_other(change
     states, said = together(
         {"a": place("a"), "b": place("b")},
         {"a": seen(), "b": seen(**change)},
-        {"a": Said(), "b": Said(stale="it is old", unheard="it is old", split="it is old")},
+        {"a": Remarks(), "b": Remarks(stale="it is old", unheard="it is old", split="it is old")},
     )
     for name in ("a", "b"):
         assert all(getattr(states[name], key) == value for key, value in change.items())
@@ -70,13 +74,13 @@ def test_what_forbids_to_promote_one_resource_of_a_pool_forbids_the_other(change
 def test_resources_of_their_own_are_left_as_they_are() -> None:
     alone = {"a": place("a")._replace(pooled=()), "b": place("b")._replace(pooled=())}
     states = {"a": seen(), "b": seen(stale=True)}
-    assert together(alone, states, {"a": Said(), "b": Said()})[0] == states
+    assert together(alone, states, {"a": Remarks(), "b": Remarks()})[0] == states
 
 
 def test_the_resources_of_one_pool_are_known_by_the_configuration(state: Path) -> None:
     tank = ResourceConfig(pool="tank", mount_point="/tank")
     layouts = tuple(ResourceLayout(name, f"/dev/vtbd{number}") for number, name in enumerate("abc", 1))
-    pair = installed_pair(state, Config(ConfigOfChecks(resource={"a": tank, "b": tank})), resources=layouts)
+    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"a": tank, "b": tank})), resources=layouts)
     found = pair.does(pair.active, lambda context: places(context.here.node(), context.config))
     assert found["a"].pooled == found["b"].pooled == ("a", "b") and found["c"].pooled == ()
     assert found["b"].pooled_devices == ("/dev/hast/a", "/dev/hast/b")

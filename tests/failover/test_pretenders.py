@@ -8,7 +8,7 @@ import pytest
 
 from checks.probes.processes import NFS_DAEMONS
 from remediate.events.repair import Ending, repair
-from remediate.events.repair_request import Remedy, Request
+from remediate.events.repair_request import Remedy, RepairRequest
 from tests.failover.installed_pair import InstalledPair, installed_pair
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def test_what_only_has_the_name_does_not_stand_in_for_a_daemon_at_a_takeover(
 def test_a_dead_rpcbind_is_repaired_although_a_jail_has_one(pair: InstalledPair) -> None:
     pair.breaks("jail-daemon", "nfs001", "rpcbind")
     pair.breaks("kill", "nfs001", "rpcbind")
-    outcome = pair.does(pair.active, lambda context: repair(context, Request(Remedy.NFS)))
+    outcome = pair.does(pair.active, lambda context: repair(context, RepairRequest(Remedy.NFS)))
     assert outcome.ending is Ending.HELPED and pair.serves(pair.active), pair.story()
 
 
@@ -72,7 +72,7 @@ def test_a_dead_devd_and_a_dead_hastd_are_repaired_although_users_have_their_own
         pair.breaks("user-process", "nfs002", command)
     for daemon, remedy in (("devd", Remedy.DEVD), ("hastd", Remedy.HASTD)):
         pair.breaks("kill", "nfs002", daemon)
-        outcome = pair.does(pair.standby, lambda context, remedy=remedy: repair(context, Request(remedy)))  # type: ignore[misc]
+        outcome = pair.does(pair.standby, lambda context, remedy=remedy: repair(context, RepairRequest(remedy)))  # type: ignore[misc]
         assert outcome.ending is Ending.HELPED, pair.story()
     pair.breaks("users-leave", "nfs002")
     assert not [process for process in pair.standby.processes.listed() if process.uid == 1001]

@@ -9,8 +9,8 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ResourceConfig
-from remediate.config import Config
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.state import noted
 from simulator.layout import VhidLayout
 from simulator.nfs.client import Answer
@@ -18,10 +18,10 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
-TWO = Config(
+TWO = RemediationConfig(
     ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 )
-SHARED = Config(
+SHARED = RemediationConfig(
     ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
 )
 VHIDS = (VhidLayout(2, "10.1.101.5"), VhidLayout(3, "10.1.101.6"))
@@ -42,7 +42,7 @@ def pair(state: Path) -> InstalledPair:
 def test_both_nodes_can_be_active_for_a_resource_each(pair: InstalledPair) -> None:
     assert pair.lost() == 0 and pair.sound
     for node in (pair.active, pair.standby):
-        assert pair.converges(node) == (Result.IN_PLACE, 0, ())
+        assert pair.converges(node) == (ConvergeResult.IN_PLACE, 0, ())
 
 
 @pytest.mark.parametrize("dies", ["nfs001", "nfs002"])
@@ -128,7 +128,7 @@ def test_without_a_mapping_vhids_that_disagree_promote_nothing_and_say_so(state:
     assert pair.carp(pair.standby) == {"2@vtnet1": "BACKUP", "3@vtnet1": "MASTER"}
     for node in (pair.active, pair.standby):
         outcome = pair.converges(node)
-        assert outcome.result is Result.REFUSED
+        assert outcome.result is ConvergeResult.REFUSED
         assert "the vhids disagree" in outcome.said[0] and "2@vtnet1" in outcome.said[0]
     assert pair.holds(pair.active) and pair.rests(pair.standby)
     assert pair.clients.account().errors == {} and pair.clients.silent_for() < 5
@@ -169,7 +169,7 @@ def test_a_mount_point_that_takes_no_flag_disturbs_the_clients_of_no_other_resou
     if kept:
         pair.told_once(pair.active, "/hast/mail takes files .* Operation not supported", "unprotected")
         assert sum("could not" in entry.result for entry in pair.entries(pair.active, "step")) == 1
-        assert pair.converges(pair.active) == (Result.IN_PLACE, 0, ())
+        assert pair.converges(pair.active) == (ConvergeResult.IN_PLACE, 0, ())
 
 
 def test_a_mount_point_that_took_no_flag_is_asked_again_after_a_boot(pair: InstalledPair) -> None:

@@ -9,13 +9,13 @@ import pytest
 from checks.probes.errors import Hangs, ToolMissing, Unreachable
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.failover import hearing, peer
 from remediate.failover.facts import Peer
-from remediate.failover.hearing import Heard
+from remediate.failover.hearing import Responsiveness
 from remediate.failover.observe import observe
-from remediate.failover.peer import Standing
+from remediate.failover.peer import PeerStanding
 from remediate.failover.resource import places
 from remediate.rehearsal.context import CONNECT_TIMEOUT
 from simulator.node import Node
@@ -37,10 +37,10 @@ def fill_the_port(pair: InstalledPair, node: Node, asking: Node) -> int:
     return -1
 
 
-def standing(pair: InstalledPair, asked: bool = True) -> Standing:
+def standing(pair: InstalledPair, asked: bool = True) -> PeerStanding:
     """What the standby takes the other node for."""
 
-    def look(context: Context) -> Standing:
+    def look(context: Context) -> PeerStanding:
         place = observe(context).places["home"]
         return peer.look(context if asked else context._replace(peer=None), place)
 
@@ -121,7 +121,7 @@ def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
     assert found.peer is Peer.LINGERS and found.says.startswith("the other node cannot say what it is"), found
 
 
-def with_management(pair: InstalledPair, address: str) -> Config:
+def with_management(pair: InstalledPair, address: str) -> RemediationConfig:
     """The configuration of the standby with another second sign."""
     config = pair.installed.configs[pair.standby.name]
     return config._replace(failover=config.failover._replace(management=address))
@@ -144,21 +144,21 @@ class Saying(Transport):
 @pytest.mark.parametrize(
     ("status", "stderr", "heard"),
     [
-        (0, "Connection to 10.1.101.3 8457 port [tcp/*] succeeded!\n", Heard.LISTENS),
-        (1, f"{CONNECT}Connection refused\n", Heard.ALIVE),
-        (1, f"{CONNECT}Connection reset by peer\n", Heard.ALIVE),
-        (1, f"{CONNECT}Operation timed out\n{CONNECT}Connection refused\n", Heard.ALIVE),
-        (1, f"{CONNECT}Operation timed out\n", Heard.SILENT),
-        (1, f"{CONNECT}Host is down\n{CONNECT}Operation timed out\n", Heard.SILENT),
-        (1, f"{CONNECT}No route to host\n", Heard.NOT_KNOWN),
-        (1, f"{CONNECT}Network is unreachable\n", Heard.NOT_KNOWN),
-        (1, f"{CONNECT}Operation timed out\n{CONNECT}Network is down\n", Heard.NOT_KNOWN),
-        (1, "nc: getaddrinfo: Name does not resolve\n", Heard.NOT_KNOWN),
-        (1, "", Heard.NOT_KNOWN),
-        (127, "", Heard.NOT_KNOWN),
+        (0, "Connection to 10.1.101.3 8457 port [tcp/*] succeeded!\n", Responsiveness.LISTENS),
+        (1, f"{CONNECT}Connection refused\n", Responsiveness.ALIVE),
+        (1, f"{CONNECT}Connection reset by peer\n", Responsiveness.ALIVE),
+        (1, f"{CONNECT}Operation timed out\n{CONNECT}Connection refused\n", Responsiveness.ALIVE),
+        (1, f"{CONNECT}Operation timed out\n", Responsiveness.SILENT),
+        (1, f"{CONNECT}Host is down\n{CONNECT}Operation timed out\n", Responsiveness.SILENT),
+        (1, f"{CONNECT}No route to host\n", Responsiveness.NOT_KNOWN),
+        (1, f"{CONNECT}Network is unreachable\n", Responsiveness.NOT_KNOWN),
+        (1, f"{CONNECT}Operation timed out\n{CONNECT}Network is down\n", Responsiveness.NOT_KNOWN),
+        (1, "nc: getaddrinfo: Name does not resolve\n", Responsiveness.NOT_KNOWN),
+        (1, "", Responsiveness.NOT_KNOWN),
+        (127, "", Responsiveness.NOT_KNOWN),
     ],
 )
-def test_only_silence_of_a_port_is_heard_as_silence(status: int, stderr: str, heard: Heard) -> None:
+def test_only_silence_of_a_port_is_heard_as_silence(status: int, stderr: str, heard: Responsiveness) -> None:
     assert hearing.hastd(Saying(status, stderr=stderr), "tcp4://10.1.101.3:8457") is heard
 
 
@@ -168,23 +168,25 @@ PING = "PING 10.0.2.15 (10.0.2.15): 56 data bytes\n"
 @pytest.mark.parametrize(
     ("status", "stdout", "stderr", "heard"),
     [
-        (0, f"{PING}64 bytes from 10.0.2.15: icmp_seq=0 ttl=64 time=0.3 ms\n", "", Heard.ALIVE),
-        (2, PING, "", Heard.SILENT),
-        (2, PING, "ping: sendto: Host is down\n", Heard.SILENT),
-        (2, PING, "ping: sendto: No route to host\n", Heard.NOT_KNOWN),
-        (2, PING, "ping: sendto: Network is down\n", Heard.NOT_KNOWN),
-        (2, f"{PING}92 bytes from 10.0.2.15: Communication prohibited by filter\n", "", Heard.NOT_KNOWN),
-        (68, "", "ping: cannot resolve nfs001: Unknown host\n", Heard.NOT_KNOWN),
-        (127, "", "", Heard.NOT_KNOWN),
+        (0, f"{PING}64 bytes from 10.0.2.15: icmp_seq=0 ttl=64 time=0.3 ms\n", "", Responsiveness.ALIVE),
+        (2, PING, "", Responsiveness.SILENT),
+        (2, PING, "ping: sendto: Host is down\n", Responsiveness.SILENT),
+        (2, PING, "ping: sendto: No route to host\n", Responsiveness.NOT_KNOWN),
+        (2, PING, "ping: sendto: Network is down\n", Responsiveness.NOT_KNOWN),
+        (2, f"{PING}92 bytes from 10.0.2.15: Communication prohibited by filter\n", "", Responsiveness.NOT_KNOWN),
+        (68, "", "ping: cannot resolve nfs001: Unknown host\n", Responsiveness.NOT_KNOWN),
+        (127, "", "", Responsiveness.NOT_KNOWN),
     ],
 )
-def test_only_silence_of_a_machine_is_heard_as_silence(status: int, stdout: str, stderr: str, heard: Heard) -> None:
+def test_only_silence_of_a_machine_is_heard_as_silence(
+    status: int, stdout: str, stderr: str, heard: Responsiveness
+) -> None:
     assert hearing.machine(Saying(status, stdout, stderr), "10.0.2.15") is heard
 
 
 @pytest.mark.parametrize("remoteaddr", ["", "uds:///var/run/other", "tcp4://"])
 def test_of_an_address_that_is_none_nothing_is_known(remoteaddr: str) -> None:
-    assert hearing.hastd(Saying(0), remoteaddr) is Heard.NOT_KNOWN
+    assert hearing.hastd(Saying(0), remoteaddr) is Responsiveness.NOT_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -200,10 +202,10 @@ def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool
     assert not hearing.is_silence(Hangs("`hostname` timed out after 4.0 s and was killed"))
 
 
-def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, Standing]:
+def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, PeerStanding]:
     """What a look at the other node comes to on the standby, and how long it takes."""
 
-    def look(context: Context) -> tuple[float, Standing]:
+    def look(context: Context) -> tuple[float, PeerStanding]:
         place = places(context.here.node(), context.config)["home"]
         if management is not None:
             policy = context.config.failover._replace(management=management)

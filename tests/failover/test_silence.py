@@ -9,7 +9,7 @@ import pytest
 from checks.probes.carp_demotion import Why
 from checks.probes.silence import NAME, OID, SILENT
 from remediate.failover import carp_demotion, silence
-from remediate.failover.converge import LOCK, ConvergeRequest, Result
+from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeResult
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
@@ -104,7 +104,7 @@ def test_what_was_written_down_in_another_boot_is_void(pair: InstalledPair, stat
 @pytest.mark.parametrize("convergence", [TEST, ConvergeRequest("periodic", promote=False)], ids=["any", "periodic"])
 def test_every_convergence_restores_what_a_killed_one_left(pair: InstalledPair, convergence: ConvergeRequest) -> None:
     pair.does(pair.active, silence.begin)
-    assert pair.converges(pair.active, convergence) == (Result.IN_PLACE, 0, ())
+    assert pair.converges(pair.active, convergence) == (ConvergeResult.IN_PLACE, 0, ())
     assert dropping(pair.active) == 0
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from checks.probes.carp_demotion import Reason, Why
 from remediate.failover import carp_demotion
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.observer import Observer
 from remediate.state import ledger
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.store import Store
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -94,7 +94,7 @@ def test_nothing_is_promoted_where_nothing_can_be_written_down(pair: InstalledPa
     pair.passes(60)
     assert master(pair.standby) and not pair.holds(pair.standby) and pair.sound, pair.story()
     outcome = pair.converges(pair.standby)
-    assert outcome.result in (Result.REFUSED, Result.NOT_KEPT) and outcome.said
+    assert outcome.result in (ConvergeResult.REFUSED, ConvergeResult.NOT_KEPT) and outcome.said
 
 
 @pytest.mark.parametrize("name", ["failures.json", "maintenance.json"])
@@ -105,7 +105,7 @@ def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(pair
     assert master(pair.standby) and not pair.holds(pair.standby), pair.story()
     assert f"{name} cannot be read" in pair.entries(pair.standby, "refused")[-1].result
     (directory(pair, pair.standby) / name).unlink()
-    assert pair.converges(pair.standby).result is Result.IN_PLACE
+    assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby)
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> No
         pair = installed_pair(place)
         pair.breaks("cut-replication")
         pair.passes(ALONE)
-        assert ledger.read(pair.store(pair.standby), "home").copy is Copy.INCOMPLETE
+        assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.INCOMPLETE
         damaged("home.ledger.json", text)(pair, pair.standby)
         pair.active.power_off()
         pair.passes(60)
@@ -182,9 +182,9 @@ def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> No
 def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -> None:
     pair = behind(state)
     damaged("home.ledger.json")(pair, pair.standby)
-    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is Result.IN_PLACE
+    assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby)
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
 
 
 @pytest.mark.parametrize("harm", [read_only, full, somebody_elses], ids=lambda harm: harm.__name__)
@@ -199,12 +199,12 @@ def test_a_human_promotes_a_node_whose_state_directory_is_lost(pair: InstalledPa
 
 def test_a_synchronisation_mends_a_damaged_ledger(pair: InstalledPair) -> None:
     damaged("home.ledger.json")(pair, pair.standby)
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.INCOMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.INCOMPLETE
     pair.breaks("cut-replication")
     pair.passes(60)
     pair.breaks("heal")
     pair.passes(60)
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     pair.active.power_off()
     pair.passes(30)
     assert pair.serves(pair.standby)
@@ -228,7 +228,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     pair: InstalledPair, harm: Harm
 ) -> None:
     """The disk of the state fails until the node is up, and nobody can tell the node what it lacks."""
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     pair.standby.power_off()
     pair.passes(300)
     pair.breaks("cut-management")
@@ -236,12 +236,12 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     pair.boots(pair.standby)
     pair.breaks("state-ok", pair.standby.name)
     pair.converges(pair.standby)
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.UNKNOWN
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.UNKNOWN
     assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
     pair.breaks("heal")
     pair.installed.runs(pair.active, "converge", "--periodic")
     pair.passes(10)
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()
 
 

@@ -11,7 +11,7 @@ from remediate.failover import carp_demotion
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
 from remediate.state import ledger, refusals
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.store import Store
 from tests.failover.installed_pair import InstalledPair, master
 from tests.failover.test_ledger_in_failover import ALONE
@@ -49,7 +49,7 @@ def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_al
     pair.breaks("state-ok", before.name)
     pair.breaks("cut-replication")
     pair.passes(ALONE)
-    assert ledger.read(pair.store(before), "home").copy is Copy.INCOMPLETE, pair.story()
+    assert ledger.read(pair.store(before), "home").copy is CopyState.INCOMPLETE, pair.story()
     after.power_off()
     pair.passes(60)
     assert master(before) and not pair.holds(before), pair.story()
@@ -57,7 +57,7 @@ def test_a_primary_that_could_not_write_down_its_new_role_is_told_of_its_copy_al
 
 def test_a_look_corrects_the_role_in_the_ledger(pair: InstalledPair) -> None:
     node = pair.standby
-    ledger.record(pair.store(node), "home", ledger.Event.ROLE_PRIMARY, node.now, node.name)
+    ledger.record(pair.store(node), "home", ledger.LedgerEvent.ROLE_PRIMARY, node.now, node.name)
     pair.converges(node)
     assert ledger.read(pair.store(node), "home").role == "secondary"
 

@@ -13,11 +13,11 @@ from checks.probes.node_state import HastRole, Mounted
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
-from remediate.failover.resource import Place
-from remediate.failover.status_rules import NODE_RULES, RESOURCE_RULES, Verdict, could_take_over, serves, verdict
-from remediate.state.ledger import NOTHING, Copy
+from remediate.failover.resource import ResourcePlace
+from remediate.failover.status_rules import NODE_RULES, RESOURCE_RULES, PairVerdict, could_take_over, serves, verdict
+from remediate.state.ledger import NOTHING, CopyState
 
-PLACE = Place("home", "/dev/hast/home", "/hast/home", "", "10.1.101.5", "/hast/home", ())
+PLACE = ResourcePlace("home", "/dev/hast/home", "/hast/home", "", "10.1.101.5", "/hast/home", ())
 ALL = frozenset({"rpcbind", "statd", "lockd", "mountd", "nfsd"})
 ACTIVE = ResourceStatus(
     PLACE, CarpState.MASTER, "", HastRole.PRIMARY, Status.COMPLETE, 0, Mounted.WRITABLE, True, None, NOTHING, None
@@ -50,7 +50,7 @@ def seen(*nodes: NodeStatus) -> PairStatus:
 
 def test_nothing_is_wrong_with_a_healthy_pair() -> None:
     found = verdict(seen(here(), there()))
-    assert found == Verdict("nfs001 serves home, nfs002 can take over", {"home": True}, ())
+    assert found == PairVerdict("nfs001 serves home, nfs002 can take over", {"home": True}, ())
     assert found.well
 
 
@@ -89,7 +89,9 @@ RESOURCES = {
     "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
     "the copies of {name} differ": here(ACTIVE._replace(verified=DIFFER)),
     "the other copy of {name} is not proven to be complete": here(ACTIVE._replace(unproven=Unproven(0.0, 0.0))),
-    "the copy of {name} on {node} is incomplete": there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))),
+    "the copy of {name} on {node} is incomplete": there(
+        STANDBY._replace(copy=NOTHING._replace(copy=CopyState.INCOMPLETE))
+    ),
     "{point} on {node} takes files though nothing is mounted": there(STANDBY._replace(protected=False)),
 }
 """A node to which the row applies, and to a healthy pair none does."""
@@ -152,7 +154,7 @@ def test_a_node_whose_daemons_are_not_known_may_serve() -> None:
         (there(hastd=False), False),
         (there(held=Held((Reason(Why.BOOT),), 240, 240), demotion=240), False),
         (there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=120), True),
-        (there(STANDBY._replace(copy=NOTHING._replace(copy=Copy.INCOMPLETE))), False),
+        (there(STANDBY._replace(copy=NOTHING._replace(copy=CopyState.INCOMPLETE))), False),
         (there(STANDBY._replace(split=BROKEN)), False),
         (there(STANDBY._replace(split=BROKEN._replace(losing=False))), True),
         (there(STANDBY._replace(role=HastRole.NOT_KNOWN, status=None)), None),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.counted import Started, counted
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import QUESTIONS, UPTIME, switch
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -36,7 +36,7 @@ def test_a_target_that_was_just_booted_settles_before_anything_is_given_up(state
     assert shown[0].startswith("await-settled 1")
     assert "waits, serving: the other node was booted recently" in pair.entries(pair.active)[-1].result
     assert pair.until(lambda: task.done, 120), pair.story()
-    assert task.value is not None and task.value.result is Result.IN_PLACE and pair.serves(pair.standby)
+    assert task.value is not None and task.value.result is ConvergeResult.IN_PLACE and pair.serves(pair.standby)
     assert 150 < pair.now - began < 210
     assert pair.lost() == 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from checks.probes.boot_time import PATH
 from remediate.failover import boot
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.this_boot import this_boot
 from remediate.subcommands.hold import shown
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -80,7 +80,7 @@ def test_where_no_mark_can_be_had_a_node_is_held_back_once_and_not_let_go(pair: 
         assert pair.demotion(pair.standby) == 240
     outcome = pair.converges(pair.standby)
     assert pair.demotion(pair.standby) == 240
-    assert outcome.result is Result.REFUSED and "is left at 240" in outcome.said[0]
+    assert outcome.result is ConvergeResult.REFUSED and "is left at 240" in outcome.said[0]
 
 
 def test_where_no_mark_can_be_had_the_service_is_taken_over_all_the_same(pair: InstalledPair) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediate.failover import tickle
-from remediate.failover.tickle import Client
+from remediate.failover.tickle import ClientEndpoint
 from remediate.subcommands import tickle as command
 from remediate.timing import Timing
 
@@ -58,7 +58,7 @@ def test_a_client_that_nobody_wakes_goes_on_waiting() -> None:
 def test_the_checksum_of_a_segment_over_ipv4_is_right(
     source: ipaddress.IPv4Address, client: ipaddress.IPv4Address, port: int
 ) -> None:
-    octets = tickle.segment(str(source), Client(str(client), port))
+    octets = tickle.segment(str(source), ClientEndpoint(str(client), port))
     assert folded(source.packed + client.packed + struct.pack("!xBH", 6, len(octets)) + octets) == 0xFFFF
 
 
@@ -66,7 +66,7 @@ def test_the_checksum_of_a_segment_over_ipv4_is_right(
 def test_the_checksum_of_a_segment_over_ipv6_is_right(
     source: ipaddress.IPv6Address, client: ipaddress.IPv6Address, port: int
 ) -> None:
-    octets = tickle.segment(str(source), Client(str(client), port))
+    octets = tickle.segment(str(source), ClientEndpoint(str(client), port))
     assert folded(source.packed + client.packed + struct.pack("!IxxxB", len(octets), 6) + octets) == 0xFFFF
 
 
@@ -81,7 +81,7 @@ def folded(octets: bytes) -> int:
 
 def test_a_segment_is_a_bare_ack_with_numbers_that_no_connection_expects() -> None:
     source, destination, sequence, acknowledged, offset, flags = struct.unpack(
-        "!HHIIBB", tickle.segment("192.0.2.5", Client("192.0.2.20", 876))[:14]
+        "!HHIIBB", tickle.segment("192.0.2.5", ClientEndpoint("192.0.2.20", 876))[:14]
     )
     assert (source, destination, sequence, acknowledged, offset >> 4, flags) == (2049, 876, 0, 0, 5, 0x10)
 
@@ -93,14 +93,14 @@ def test_a_sweep_has_every_privileged_port_once_and_the_likeliest_first() -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a raw socket needs root")
 def test_a_client_that_cannot_be_reached_keeps_nothing_from_the_others() -> None:
-    clients = [Client("2001:db8::20", 876), Client("127.0.0.1", 876)]
+    clients = [ClientEndpoint("2001:db8::20", 876), ClientEndpoint("127.0.0.1", 876)]
     sent = tickle.wake("127.0.0.1", clients, Timing(), 5.0)
     assert sent == (1, "2001:db8::20: 2001:db8::20 cannot be reached from 127.0.0.1")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a raw socket needs root")
 def test_nothing_is_sent_after_the_deadline() -> None:
-    sent = tickle.wake("127.0.0.1", [Client("127.0.0.1", 876)], Timing(), 0.0)
+    sent = tickle.wake("127.0.0.1", [ClientEndpoint("127.0.0.1", 876)], Timing(), 0.0)
     assert sent == (0, "not all were sent within 0 s")
 
 
@@ -108,12 +108,12 @@ def test_nothing_is_sent_after_the_deadline() -> None:
     ("text", "expected"),
     [
         ("192.0.2.20", "192.0.2.20"),
-        ("192.0.2.20:876", Client("192.0.2.20", 876)),
+        ("192.0.2.20:876", ClientEndpoint("192.0.2.20", 876)),
         ("2001:db8::20", "2001:db8::20"),
-        ("[2001:db8::20]:876", Client("2001:db8::20", 876)),
+        ("[2001:db8::20]:876", ClientEndpoint("2001:db8::20", 876)),
     ],
 )
-def test_a_client_is_named_by_its_address_with_or_without_a_port(text: str, expected: Client | str) -> None:
+def test_a_client_is_named_by_its_address_with_or_without_a_port(text: str, expected: ClientEndpoint | str) -> None:
     assert command.client(text) == expected
 
 

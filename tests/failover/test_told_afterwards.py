@@ -13,7 +13,7 @@ from remediate.failover.converge import LOCK, ConvergeRequest
 from remediate.failover.peer_notice import TOLD as TOLD_LAST
 from remediate.failover.peer_notice import PeerNotice
 from remediate.state import ledger, maintenance, noted
-from remediate.state.ledger import Copy
+from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
 from simulator.dying import Fate, Killed
 from tests.failover.installed_pair import InstalledPair
@@ -106,7 +106,7 @@ def gives_way(pair: InstalledPair) -> None:
 def tells_that_it_is_behind(pair: InstalledPair) -> bool:
     def tell(context: Context) -> None:
         telling = PeerNotice()
-        telling.learned("home", Copy.INCOMPLETE, again=True)
+        telling.learned("home", CopyState.INCOMPLETE, again=True)
         telling.send(context)
 
     before = len(pair.entries(pair.active, "told"))
@@ -168,7 +168,7 @@ def test_a_loss_of_the_primary_that_is_taken_up_late_says_nothing_when_that_has_
     pair.pair.clock.wait(held)
     assert [each.words[0] for each in noted.waiting(pair.store(pair.standby))] == ["disconnect", "connect"]
     pair.converges(pair.standby)
-    assert ledger.read(pair.store(pair.standby), "home").copy is not Copy.INCOMPLETE, pair.story()
+    assert ledger.read(pair.store(pair.standby), "home").copy is not CopyState.INCOMPLETE, pair.story()
     pair.active.run("sysctl net.inet.carp.demotion=200")
     assert pair.until(lambda: pair.serves(pair.standby), 40), pair.story()
     assert pair.lost() == 0 and pair.sound
@@ -193,7 +193,7 @@ def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_a
     pair.breaks("cut-replication")
     pair.passes(60)
     store = pair.store(pair.active)
-    ledger.record(store, "home", ledger.Event.TOLD_INCOMPLETE, pair.active.now, "nfs002", pair.active.boot_mark)
+    ledger.record(store, "home", ledger.LedgerEvent.TOLD_INCOMPLETE, pair.active.now, "nfs002", pair.active.boot_mark)
     pair.breaks("demote", "nfs001", "240")
     assert pair.until(lambda: bool(pair.entries(pair.standby, "refused")), 60), pair.story()
     assert pair.rests(pair.active) and pair.reasons(pair.standby) == ("home: stale",), pair.story()
@@ -221,7 +221,7 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     pair.breaks("peer-tells-the-truth", "nfs001")
     assert "dirty: 0 " not in pair.active.run("hastctl list home").out
     pair.converges(pair.active, ConvergeRequest("periodic", promote=False, again=True))
-    assert ledger.read(pair.store(pair.standby), "home").copy is Copy.COMPLETE, pair.story()
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE, pair.story()
     assert noted.waiting(pair.store(pair.active)) == []
     assert pair.sound
 
@@ -233,5 +233,5 @@ def test_a_synchronisation_counts_for_two_minutes_and_not_when_it_is_of_later_th
     """What has come since a clock was set back would be taken for older."""
     noted.note(pair.store(pair.active), ["syncdone", "home"], pair.active.now - ago)
     pair.converges(pair.active)
-    assert (ledger.read(pair.store(pair.active), "home").copy is Copy.COMPLETE) is counts
+    assert (ledger.read(pair.store(pair.active), "home").copy is CopyState.COMPLETE) is counts
     assert noted.waiting(pair.store(pair.active)) == []

@@ -15,8 +15,8 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ResourceConfig
-from remediate.config import Config
-from remediate.failover.converge import Result
+from remediate.config import RemediationConfig
+from remediate.failover.converge import ConvergeResult
 from remediate.failover.switchover import switch
 from remediate.state.journal import ALERT
 from simulator.account.writes import Cause
@@ -36,7 +36,7 @@ from tests.failover.installed_pair import (
 
 pytestmark = pytest.mark.slow
 
-TWO = Config(
+TWO = RemediationConfig(
     ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 )
 SLOWLY = replace(Costs(), device_appears=2.5)
@@ -200,7 +200,7 @@ def test_5_a_service_that_is_moved_by_hand_arrives_and_loses_nothing(state: Path
     assert pair.lost() == 0
     moved = installed_pair(state / "moved")
     outcome = moved.does(moved.active, lambda context: switch(context, "human", lambda step: None))
-    assert outcome.result is Result.IN_PLACE
+    assert outcome.result is ConvergeResult.IN_PLACE
     moved.passes(10)
     assert moved.serves(moved.standby) and moved.rests(moved.active)
     assert moved.lost() == 0

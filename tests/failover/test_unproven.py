@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes.unproven import Unproven
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover import unproven as primary
 from remediate.failover.converge import ConvergeRequest
@@ -15,8 +15,8 @@ from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
 from remediate.state import ledger, unproven, verifications
-from remediate.state.ledger import Copy
-from remediate.verification.asking import Refused
+from remediate.state.ledger import CopyState
+from remediate.verification.asking import ComparisonRefused
 from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of, served_old
 from simulator.account.writes import Part, Piece
@@ -33,7 +33,7 @@ EXTENT = 20
 MINUTES = 130.0
 
 
-def with_cron(state: Path, config: Config | None = None, mode: str = "fullsync") -> InstalledPair:
+def with_cron(state: Path, config: RemediationConfig | None = None, mode: str = "fullsync") -> InstalledPair:
     pair = installed_pair(state, config, resources=(ResourceLayout(replication=mode),))
     start_cron(pair.installed)
     return pair
@@ -43,7 +43,7 @@ def doubt(pair: InstalledPair, node: Node) -> Unproven | None:
     return unproven.known(pair.store(node), "home")
 
 
-def copy(pair: InstalledPair, node: Node) -> Copy:
+def copy(pair: InstalledPair, node: Node) -> CopyState:
     return ledger.read(pair.store(node), "home").copy
 
 
@@ -71,7 +71,7 @@ def makes_anew(pair: InstalledPair, node: Node) -> None:
 
 
 def refused_to_verify(pair: InstalledPair) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ComparisonRefused) as refused:
         pair.does(pair.active, lambda context: verify(context, "home", "human"))
     return str(refused.value)
 
@@ -93,10 +93,10 @@ def test_a_copy_that_lacks_nothing_is_proven_by_itself_some_seconds_after_the_no
     loses_the_connection(pair, during=None)
     known = doubt(pair, pair.active)
     assert known is not None and known.extents and not known.full
-    assert copy(pair, pair.standby) is Copy.INCOMPLETE
+    assert copy(pair, pair.standby) is CopyState.INCOMPLETE
     assert pair.until(lambda: doubt(pair, pair.active) is None, 30), pair.story()
     pair.passes(5)
-    assert copy(pair, pair.standby) is Copy.COMPLETE, pair.story()
+    assert copy(pair, pair.standby) is CopyState.COMPLETE, pair.story()
     assert "equal" in pair.entries(pair.active, "unproven")[-1].result
 
 
@@ -114,7 +114,7 @@ def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(pair: Ins
         worker = pair.active.hastd.resources["home"].worker
         if getattr(worker, "settled", False):
             seen.append((doubt(pair, pair.active) is None, copy(pair, pair.standby)))
-    assert (False, Copy.COMPLETE) not in seen and (True, Copy.COMPLETE) in seen, pair.story()
+    assert (False, CopyState.COMPLETE) not in seen and (True, CopyState.COMPLETE) in seen, pair.story()
 
 
 def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(pair: InstalledPair) -> None:
@@ -140,7 +140,7 @@ def test_a_copy_that_lacks_a_block_is_found_and_damaged_on_both_nodes(state: Pat
     pair = with_cron(state)
     quiet(pair)
     loses_the_connection(pair)
-    assert pair.until(lambda: copy(pair, pair.standby) is Copy.INCOMPLETE, 60)
+    assert pair.until(lambda: copy(pair, pair.standby) is CopyState.INCOMPLETE, 60)
     pair.passes(60)
     kept = ledger.read(pair.store(pair.standby), "home")
     assert kept.damage is not None and "lacks what was underway when the connection was lost" in kept.damage.says
@@ -218,7 +218,7 @@ def test_a_primary_whose_state_directory_takes_no_file_does_not_call_the_other_c
         pair.breaks("state-ok", pair.active.name)
     pair.passes(MINUTES)
     assert pair.does(pair.active, lambda context: primary.known(context, "home")) is not None
-    assert copy(pair, pair.standby) is Copy.INCOMPLETE
+    assert copy(pair, pair.standby) is CopyState.INCOMPLETE
     pair.active.power_off()
     pair.passes(MINUTES)
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
@@ -260,7 +260,7 @@ def test_a_copy_made_anew_is_proven_and_sound_again(state: Path) -> None:
     pair.passes(4 * MINUTES)
     assert doubt(pair, pair.active) is None, pair.story()
     kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.damage is None and kept.copy is Copy.COMPLETE, kept
+    assert kept.damage is None and kept.copy is CopyState.COMPLETE, kept
     assert not served_old(pair.pair, pair.standby, "home") and not disk_of(pair.standby, "home").damaged
 
 
@@ -300,7 +300,7 @@ def test_a_new_worker_that_has_copied_what_was_kept_is_proven_by_the_comparison(
     pair.breaks("heal")
     start_cron(pair.installed)
     pair.passes(MINUTES)
-    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is Copy.COMPLETE, pair.story()
+    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is CopyState.COMPLETE, pair.story()
     assert not disk_of(pair.standby, "home").damaged
 
 
@@ -363,7 +363,7 @@ def test_what_is_written_down_and_cannot_be_read_is_the_worst_and_ends_by_a_comp
     Path(store.directory, "home.unproven.json").write_text("{}")
     assert doubt(pair, pair.active) == unproven.UNREADABLE
     pair.passes(2 * MINUTES)
-    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is Copy.COMPLETE
+    assert doubt(pair, pair.active) is None and copy(pair, pair.standby) is CopyState.COMPLETE
 
 
 def test_without_a_way_to_the_other_node_nothing_is_written_down(pair: InstalledPair) -> None:

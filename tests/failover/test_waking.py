@@ -14,10 +14,10 @@ import pytest
 from remediate import mounted_file
 from remediate.failover import clients
 from remediate.failover.converge import ConvergeRequest
-from remediate.failover.resource import Place
+from remediate.failover.resource import ResourcePlace
 from remediate.rehearsal.service import RHYTHM
 from remediate.state import clients as remembered
-from remediate.state.clients import Client, Clients
+from remediate.state.clients import Clients, KnownClient
 from remediate.state.store import Store
 from simulator.clock import Process
 from simulator.nfs.client import Operation
@@ -183,8 +183,8 @@ def test_that_the_other_node_cannot_be_told_is_said_once(pair: InstalledPair) ->
 # --- the record ----------------------------------------------------------------------------------------------------
 
 
-def client(number: int, at: float = 1000.0, ports: tuple[int, ...] = (876,)) -> Client:
-    return Client("10.1.101.5", f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", ports, at)
+def client(number: int, at: float = 1000.0, ports: tuple[int, ...] = (876,)) -> KnownClient:
+    return KnownClient("10.1.101.5", f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", ports, at)
 
 
 def test_the_number_of_clients_is_bounded_and_the_last_seen_stay() -> None:
@@ -217,7 +217,7 @@ def test_what_is_no_client_of_an_address_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize("each", [client(1), client(2, ports=()), client(3, ports=(1, 2, 65535))])
-def test_a_client_is_told_in_a_word(each: Client) -> None:
+def test_a_client_is_told_in_a_word(each: KnownClient) -> None:
     assert remembered.of_word(each.service, remembered.words(each), each.at) == each
 
 
@@ -290,7 +290,7 @@ def test_the_file_is_read(tmp_path: Path) -> None:
 
 def read_from(point: Path) -> str:
     """What the command that reads it gets, with this machine's find(1)."""
-    place = Place("home", "", str(point), "", "", "", ())
+    place = ResourcePlace("home", "", str(point), "", "", "", ())
     return subprocess.run(["find", *clients.reading(place)[1:]], capture_output=True, text=True, timeout=10).stdout
 
 

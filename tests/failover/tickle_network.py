@@ -48,7 +48,7 @@ import sys
 from remediate.failover import tickle
 from remediate.timing import Timing
 service, client, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
-clients = [tickle.Client(client, port)] if port else tickle.every_privileged_port(client)
+clients = [tickle.ClientEndpoint(client, port)] if port else tickle.every_privileged_port(client)
 print(*tickle.wake(service, clients, Timing(), 5.0))
 """
 

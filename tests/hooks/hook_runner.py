@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from remediate.state.journal import Entry
+from remediate.state.journal import JournalEntry
 from remediate.state.journal_reading import read
 from tests.state.child import ROOT
 
@@ -77,7 +77,7 @@ class HookRunner:
             self._syslog.settimeout(LIMIT)
         return [line.partition(">")[2] for line in lines]
 
-    def journal(self) -> list[Entry]:
+    def journal(self) -> list[JournalEntry]:
         """What is in the journal now."""
         return list(read(str(self.state / "journal.jsonl")))
 

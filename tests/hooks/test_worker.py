@@ -11,10 +11,10 @@ import pytest
 
 from checks.probes.errors import Hangs
 from remediate import detached, exits, worker
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
-from remediate.failover.converge import Outcome, Result
-from remediate.failover.devd_events import Refused
+from remediate.failover.converge import ConvergeOutcome, ConvergeResult
+from remediate.failover.devd_events import InvalidEvent
 from remediate.failover.errors import StepFailed
 from remediate.rehearsal.context import context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
@@ -22,7 +22,7 @@ from remediate.state import events
 from remediate.state.journal_reading import read
 from remediate.state.lock import Lock
 from remediate.state.store import StateNotKept
-from remediate.worker import Hook
+from remediate.worker import WorkerHook
 from simulator.pair import Pair
 from tests.state import child
 from tests.waiting import awaited
@@ -30,12 +30,12 @@ from tests.waiting import awaited
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    return healthy_pair(layout_of(Config(), 1), hooked=False)
+    return healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
 
 
 @pytest.fixture
 def context(pair: Pair, tmp_path: Path) -> Context:
-    return context_of(pair.nodes["nfs001"], tmp_path, Config())
+    return context_of(pair.nodes["nfs001"], tmp_path, RemediationConfig())
 
 
 def said(context: Context) -> list[str]:
@@ -80,7 +80,7 @@ print(os.getsid(0))
 @pytest.mark.parametrize(
     ("error", "status", "result"),
     [
-        (Refused("hast.conf has no resource x"), exits.USAGE, "hast.conf has no resource x"),
+        (InvalidEvent("hast.conf has no resource x"), exits.USAGE, "hast.conf has no resource x"),
         (
             StateNotKept("No space left on device", "/x"),
             exits.CANNOT_KEEP,
@@ -119,7 +119,7 @@ def test_a_fault_of_the_hook_itself_is_70_and_one_line(tmp_path: Path, capsys: p
     def fails(context: Context, words: list[str]) -> int:
         raise KeyError(words[0])
 
-    status = worker.run(Hook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
+    status = worker.run(WorkerHook("a-hook", "WORD", fails), ["--state-dir", str(tmp_path / "state"), "word"])
     assert status == exits.INTERNAL
     assert capsys.readouterr().err.startswith("a-hook: internal error: KeyError: 'word' (at test_worker.py:")
     (entry,) = read(str(tmp_path / "state" / "journal.jsonl"))
@@ -131,7 +131,7 @@ def test_an_event_that_was_noted_is_content_with_the_convergence_that_runs(pair:
     assert (noted.trigger, noted.status, events.read(context.store).seq) == ("devd 2@vtnet1 MASTER", 0, 1)
     with Lock(context.store, "converge", "another", context.timing):
         began = pair.clock.now
-        assert as_task(pair, lambda: noted.converge(context)).result is Result.BUSY
+        assert as_task(pair, lambda: noted.converge(context)).result is ConvergeResult.BUSY
         assert pair.clock.now == pytest.approx(began)
 
 
@@ -139,15 +139,15 @@ def test_what_a_running_convergence_does_not_hear_of_is_done_after_it(pair: Pair
     lock = Lock(context.store, "converge", "another", context.timing)
     assert lock.acquire(0)
     pair.clock.after(5.0, lock.release)
-    noted = worker.Noted("devd 2@vtnet1 MASTER", exits.CANNOT_KEEP)
+    noted = worker.NotedTrigger("devd 2@vtnet1 MASTER", exits.CANNOT_KEEP)
     began = pair.clock.now
     outcome = as_task(pair, lambda: noted.converge(context))
-    assert outcome.result is Result.IN_PLACE
+    assert outcome.result is ConvergeResult.IN_PLACE
     assert pair.clock.now >= began + 5
 
 
 def test_a_convergence_that_does_not_end_is_not_waited_for_for_ever(pair: Pair, context: Context) -> None:
-    busy = Outcome(Result.BUSY, 0, ("process 7 does it already",))
+    busy = ConvergeOutcome(ConvergeResult.BUSY, 0, ("process 7 does it already",))
     assert as_task(pair, lambda: worker.patiently(context, "hastd split-brain home", lambda: busy)) is busy
     assert said(context) == ["worker: hastd split-brain home - not taken up: process 7 does it already"]
 
@@ -161,7 +161,7 @@ resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 def act(context, words):
     detached.detach(context, "a test", lambda context: None)
     return 0
-print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
+print(worker.run(worker.WorkerHook("a-hook", "WORD", act), ["--state-dir", sys.argv[1], "word"]))
 """
     if os.geteuid() != 0:
         program = program.replace("os.setuid(65534)\n", "")
@@ -171,7 +171,7 @@ print(worker.run(worker.Hook("a-hook", "WORD", act), ["--state-dir", sys.argv[1]
         assert [entry.result for entry in read(str(directory / "journal.jsonl"))] == [err.strip().partition(": ")[2]]
 
 
-def as_task(pair: Pair, call: Callable[[], Outcome]) -> Outcome:
+def as_task(pair: Pair, call: Callable[[], ConvergeOutcome]) -> ConvergeOutcome:
     """Run to its end as a task of the pair."""
     task = pair.clock.run_task(call)
     pair.clock.wait(task)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from remediate.monitoring.answer import Answer, Fate
+from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.result import CheckResult
 from remediate.timing import Timing
 
-TAKEN = Answer(Fate.TAKEN, "taken")
-AWAY = Answer(Fate.LATER, "no connection", everyone=True)
-LOST = Answer(Fate.LATER, "no answer", everyone=True, perhaps_arrived=True)
-BUSY = Answer(Fate.LATER, "not this one now")
-WRONG = Answer(Fate.REFUSED, "no such service")
-LOCKED = Answer(Fate.LOCKED, "the password is wrong", everyone=True)
+TAKEN = ReceiverAnswer(Disposition.TAKEN, "taken")
+AWAY = ReceiverAnswer(Disposition.LATER, "no connection", everyone=True)
+LOST = ReceiverAnswer(Disposition.LATER, "no answer", everyone=True, perhaps_arrived=True)
+BUSY = ReceiverAnswer(Disposition.LATER, "not this one now")
+WRONG = ReceiverAnswer(Disposition.REFUSED, "no such service")
+LOCKED = ReceiverAnswer(Disposition.LOCKED, "the password is wrong", everyone=True)
 
 
 class Scripted:
@@ -19,14 +19,14 @@ class Scripted:
 
     name = "the server"
 
-    def __init__(self, *answers: Answer, by_service: dict[str, Answer] | None = None) -> None:
+    def __init__(self, *answers: ReceiverAnswer, by_service: dict[str, ReceiverAnswer] | None = None) -> None:
         self.answers = list(answers)
         self.by_service = by_service or {}
         self.sent: list[str] = []
         self.asked: list[str] = []
         self.has: set[str] = set()
 
-    def send(self, result: CheckResult) -> Answer:
+    def send(self, result: CheckResult) -> ReceiverAnswer:
         self.sent.append(result.output)
         if result.service in self.by_service:
             return self.by_service[result.service]

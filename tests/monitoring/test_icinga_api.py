@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from remediate.monitoring.answer import Fate
+from remediate.monitoring.answer import Disposition
 from remediate.monitoring.icinga import Icinga
 from remediate.monitoring.result import CheckResult
-from remediate.monitoring.submission import Icinga as Settings
+from remediate.monitoring.submission import IcingaSettings as Settings
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.monitoring.event_stream import EventStream, taken
 from tests.monitoring.relay import LARGE, LosingRelay
@@ -177,7 +177,7 @@ def test_a_process_that_was_killed_after_sending_does_not_make_it_come_twice(
 ) -> None:
     result = bad(number=1)
     place.spool("icinga").put(result)
-    assert api(place, icinga).send(result).fate is Fate.TAKEN
+    assert api(place, icinga).send(result).fate is Disposition.TAKEN
     assert place.submit("--flush", check=False).returncode == 0
     assert (taken(icinga), place.waiting("icinga")) == (1, [])
 
@@ -193,7 +193,7 @@ def test_a_result_whose_answer_is_lost_comes_once(place: Submitter, icinga: Icin
 
 def test_an_older_result_does_not_replace_a_newer_one(place: Submitter, icinga: IcingaDaemon) -> None:
     place.spool("icinga").put(bad(number=1))
-    assert api(place, icinga).send(bad(number=2)).fate is Fate.TAKEN
+    assert api(place, icinga).send(bad(number=2)).fate is Disposition.TAKEN
     assert place.submit("--flush", check=False).returncode == 0
     assert (last(icinga)["output"], taken(icinga)) == ("THING CRITICAL - 2", 1)
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediate.monitoring.answer import Fate
+from remediate.monitoring.answer import Disposition
 from remediate.monitoring.nagios_pipe import LONGEST_LINE, NagiosPipe, line
-from remediate.monitoring.submission import Nagios
+from remediate.monitoring.submission import NagiosSettings
 from tests.engines.nagios import NagiosDaemon, why_not
 from tests.monitoring.submitter import Submitter, a_result
 
@@ -40,7 +40,7 @@ def pipe(tmp_path: Path) -> Path:
 def test_a_result_is_one_line_with_its_own_time(pipe: Path) -> None:
     result = a_result(status=2, output="BAD; very \\ bad", long_output="a;b\nc", perfdata=("n=1;2;3", "'m m'=4s"))
     with reader(pipe) as nagios:
-        assert NagiosPipe(Nagios(pipe=str(pipe))).send(result).fate is Fate.TAKEN
+        assert NagiosPipe(NagiosSettings(pipe=str(pipe))).send(result).fate is Disposition.TAKEN
         assert os.read(nagios, 9999).decode() == (
             "[1800000000] PROCESS_SERVICE_CHECK_RESULT;nfs001;check_thing;2;"
             "BAD: very \\\\ bad|n=1;2;3 'm m'=4s\\na:b\\nc\n"
@@ -48,20 +48,22 @@ def test_a_result_is_one_line_with_its_own_time(pipe: Path) -> None:
 
 
 def test_without_a_reader_nothing_waits(pipe: Path) -> None:
-    answer = NagiosPipe(Nagios(pipe=str(pipe))).send(a_result())
-    assert (answer.fate, answer.everyone) == (Fate.LATER, True)
+    answer = NagiosPipe(NagiosSettings(pipe=str(pipe))).send(a_result())
+    assert (answer.fate, answer.everyone) == (Disposition.LATER, True)
     assert answer.says == f"nobody reads {pipe}: Nagios does not run"
 
 
-@pytest.mark.parametrize(("kind", "fate"), [("file", Fate.LOCKED), ("link", Fate.LOCKED), ("nothing", Fate.LATER)])
-def test_what_is_no_pipe_is_not_written_to(tmp_path: Path, pipe: Path, kind: str, fate: Fate) -> None:
+@pytest.mark.parametrize(
+    ("kind", "fate"), [("file", Disposition.LOCKED), ("link", Disposition.LOCKED), ("nothing", Disposition.LATER)]
+)
+def test_what_is_no_pipe_is_not_written_to(tmp_path: Path, pipe: Path, kind: str, fate: Disposition) -> None:
     place = tmp_path / "place"
     if kind == "file":
         place.write_text("")
     if kind == "link":
         place.symlink_to(pipe)
     with reader(pipe):
-        assert NagiosPipe(Nagios(pipe=str(place))).send(a_result()).fate is fate
+        assert NagiosPipe(NagiosSettings(pipe=str(place))).send(a_result()).fate is fate
     assert kind != "file" or place.read_text() == ""
 
 
@@ -71,12 +73,12 @@ def test_a_pipe_that_is_full_keeps_nobody_for_ever(pipe: Path) -> None:
         with pytest.raises(BlockingIOError):
             while True:
                 os.write(writer, b"x" * 4096)
-        target = NagiosPipe(Nagios(pipe=str(pipe)))
+        target = NagiosPipe(NagiosSettings(pipe=str(pipe)))
         assert target.send(a_result()).says == f"{pipe} is full: Nagios does not read it"
         with suppress(BlockingIOError):
             while os.read(nagios, 1 << 16):
                 pass
-        assert target.send(a_result()).fate is Fate.TAKEN
+        assert target.send(a_result()).fate is Disposition.TAKEN
         os.close(writer)
 
 

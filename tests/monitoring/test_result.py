@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediate.monitoring.result import CheckResult, Names, check, measured, named, parsed, plugin
+from remediate.monitoring.result import CheckResult, ObjectNames, check, measured, named, parsed, plugin
 from remediate.timing import Timing
 
 
@@ -17,7 +17,7 @@ def run(tmp_path: Path, script: str, seconds: float = 30.0) -> CheckResult:
     path = tmp_path / "check_thing"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
-    return check((str(path), "-r", "home"), Names("nfs001", "thing"), seconds, 0.0, Timing())
+    return check((str(path), "-r", "home"), ObjectNames("nfs001", "thing"), seconds, 0.0, Timing())
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_check_that_hangs_is_killed_and_unknown(tmp_path: Path) -> None:
 
 
 def test_a_check_that_is_not_there_is_unknown() -> None:
-    result = check(("/nowhere/check_thing",), Names("a", "b"), 5, 0, Timing())
+    result = check(("/nowhere/check_thing",), ObjectNames("a", "b"), 5, 0, Timing())
     assert (result.status, result.output) == (
         3, "UNKNOWN - the check was not run to its end: /nowhere/check_thing: not found",
     )  # fmt: skip

@@ -82,7 +82,7 @@ def test_a_mistake_is_refused_in_one_line(tmp_path: Path, text: str, says: str) 
 
 
 def test_checks_and_remediation_know_the_same_tables() -> None:
-    others = set(config.Config._fields) - {"checks", "submission"} | set(config.SUBMISSION)
+    others = set(config.RemediationConfig._fields) - {"checks", "submission"} | set(config.SUBMISSION)
     assert others == set(NOT_FOR_CHECKS)
 
 

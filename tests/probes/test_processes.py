@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checks.probes import devd
 from checks.probes.errors import NotUnderstood
 from checks.probes.processes import COLUMNS, NFS_DAEMONS, Process, daemons, hastd_workers, processes, read_ps, running
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.faults.faults import inflict
 from tests import player
@@ -192,7 +192,7 @@ PRETENDERS = (
 
 @pytest.mark.parametrize(("fault", "what"), PRETENDERS)
 def test_who_pretends_to_be_a_daemon_on_the_simulated_pair_is_none(fault: str, what: str) -> None:
-    pair = healthy_pair(layout_of(Config(), 1), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
     node = pair.nodes["nfs002"]
     pair.must(node, "service nfsd onestop; service mountd onestop; service lockd onestop; service statd onestop")
     before = read_ps(node.run(PS).out)[0]

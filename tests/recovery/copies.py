@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from checks.probes.process import Completed
 from checks.probes.state_cache import Memory
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.recovery.items import FILE, SYMLINK, Item
 from remediate.recovery.remote_tree import RemoteTree
@@ -106,7 +106,7 @@ def local_context(state: Path) -> Context:
     """This machine as a node, with its state in a directory."""
     memory = Memory(None)
     journal = Journal(str(state / "journal.jsonl"), "nfs001", Timing(), lambda level, line: None)
-    return Context(Transport((), memory), None, Config(), Store(str(state)), journal, Timing())
+    return Context(Transport((), memory), None, RemediationConfig(), Store(str(state)), journal, Timing())
 
 
 class OwnProgram(Transport):

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from checks.probes.carp_demotion import Why
 from checks.probes.errors import ProbeError
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover.clients import FILE
-from remediate.failover.converge import ConvergeRequest, Result
+from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.policy import Failover, SplitBrain
 from remediate.recovery.preservation import Keeper, Mode
@@ -58,7 +58,7 @@ class SplitPair(InstalledPair):
     def __init__(self, state: Path, policy: str = "step-down") -> None:
         self.salvage = state / "salvage"
         self.salvage.mkdir()
-        config = Config(
+        config = RemediationConfig(
             failover=Failover(boot_window=60.0), split_brain=SplitBrain(policy=policy, salvage_to=str(self.salvage))
         )
         layout = replace(layout_of(config, 1), nfs_at_boot=False)
@@ -344,7 +344,7 @@ def stale_promoted(pair: SplitPair, writers: frozenset[str]) -> None:
     pair.breaks("power-off", old.name)
     request = ConvergeRequest("human", accept_loss=True, only=(HOME,))
     assert pair.until(lambda: master(new))
-    assert pair.until(lambda: pair.converges(new, request).result is Result.IN_PLACE)
+    assert pair.until(lambda: pair.converges(new, request).result is ConvergeResult.IN_PLACE)
     pair.passes(APART)
     pair.boots(old, 60)
     pair.heals()

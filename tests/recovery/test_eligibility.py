@@ -15,9 +15,9 @@ from checks.probes.counters import Relation
 from checks.probes.hast import Metadata, Role
 from checks.probes.node_state import HastRole, Mounted
 from remediate.failover.facts import SERVING
-from remediate.failover.reach import Answer, Served
+from remediate.failover.reach import Reachability, ServiceAnswer
 from remediate.recovery.eligibility import REFUSALS, Kind, judge, may_create
-from remediate.recovery.evidence import Evidence, Side
+from remediate.recovery.evidence import Evidence, NodeEvidence
 
 ALL = frozenset(SERVING)
 FLAG = (False, True)
@@ -42,11 +42,11 @@ DUMPS: dict[Relation | None, tuple[Metadata | None, Metadata | None]] = {
 EQUAL_ABOVE_ZERO = [(dump(7, 3, 5), dump(7, 5, 3)), (dump(7, 0, 1), dump(7, 1, 0)), (dump(7, 1, 0), dump(7, 0, 1))]
 """Relation.IN_SYNC as well; what a primary wrote that was never connected in its role is in none of these counters."""
 
-HERE = Side("nfs001", CarpState.BACKUP, HastRole.INIT)
-THERE = Side("nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=Mounted.WRITABLE, exported=True, daemons=ALL)
+HERE = NodeEvidence("nfs001", CarpState.BACKUP, HastRole.INIT)
+THERE = NodeEvidence("nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=Mounted.WRITABLE, exported=True, daemons=ALL)
 
 
-def heres() -> Iterator[Side]:
+def heres() -> Iterator[NodeEvidence]:
     """This node, in every state."""
     carp: CarpState | None
     for carp, role, mounted, daemons, device, marked, unread in itertools.product(
@@ -57,7 +57,7 @@ def heres() -> Iterator[Side]:
         )
 
 
-def theres() -> Iterator[Side]:
+def theres() -> Iterator[NodeEvidence]:
     """The other node, in every state."""
     carp: CarpState | None
     for carp, role, mounted, exported, daemons, incomplete, unread in itertools.product(
@@ -69,10 +69,12 @@ def theres() -> Iterator[Side]:
         )  # fmt: skip
 
 
-ANSWERED = Answer(Served.YES)
+ANSWERED = ServiceAnswer(Reachability.YES)
 
 
-def evidence(here: Side, there: Side, relation: Relation | None, answered: Answer = ANSWERED) -> Evidence:
+def evidence(
+    here: NodeEvidence, there: NodeEvidence, relation: Relation | None, answered: ServiceAnswer = ANSWERED
+) -> Evidence:
     mine, theirs = DUMPS[relation]
     blank = relation is None
     return Evidence(here._replace(metadata=mine, blank=blank), there._replace(metadata=theirs), answered)
@@ -82,7 +84,7 @@ def all_evidence() -> Iterator[Evidence]:
     """Every state of one node beside every other of the other one would be a billion; each side is a set of independent
     sentences, so every state of a side is put beside the states in which the other forbids nothing, and beside some."""
     some = list(theres())
-    for relation, answered in itertools.product(DUMPS, map(Answer, Served)):
+    for relation, answered in itertools.product(DUMPS, map(ServiceAnswer, Reachability)):
         for index, here in enumerate(heres()):
             yield evidence(here, THERE, relation, answered)
             yield evidence(here, some[index * 37 % len(some)], relation, answered)
@@ -154,7 +156,9 @@ def test_one_source_that_lies_does_not_make_a_dead_node_serve(source: str) -> No
     field = next(iter(LIES[source]))
     lying = dead._replace(**{field: getattr(THERE, field)})
     assert may_create(evidence(HERE, lying, Relation.SPLIT_BRAIN), True)
-    assert may_create(evidence(HERE, THERE, Relation.SPLIT_BRAIN, Answer(Served.NO)), True), "clients are a source too"
+    assert may_create(evidence(HERE, THERE, Relation.SPLIT_BRAIN, ServiceAnswer(Reachability.NO)), True), (
+        "clients are a source too"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from remediate.context import Transport
 from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, imaging, manifest, remote_target, salvage, targets
 from remediate.recovery.items import DIRECTORY, FILE, Item
-from remediate.recovery.manifest import Kept
+from remediate.recovery.manifest import SavedItem
 from remediate.recovery.readonly import Area
 from remediate.recovery.remote_tree import RemoteTree, ending, row
-from remediate.recovery.targets import Bounded, Source
+from remediate.recovery.targets import BoundedSource, Source
 from remediate.recovery.trees import LEVELS, DirectoryTree
 from tests.recovery.copies import local_context, make, ssh
 
@@ -91,11 +91,11 @@ def test_what_a_host_says_at_the_end_of_a_long_error_is_what_is_shown(tmp_path: 
 @pytest.mark.parametrize("size", [0, 1, 4096, targets.BLOCK - 1, targets.BLOCK, 3 * targets.BLOCK + 7])
 def test_a_bounded_source_gives_all_that_is_allowed_and_refuses_one_byte_more(size: int) -> None:
     whole = os.urandom(size)
-    assert Bounded(io.BytesIO(whole), size, "x").read() == whole
-    pieces = Bounded(io.BytesIO(whole), size, "x")
+    assert BoundedSource(io.BytesIO(whole), size, "x").read() == whole
+    pieces = BoundedSource(io.BytesIO(whole), size, "x")
     assert b"".join(iter(lambda: pieces.read(1000), b"")) == whole
     with pytest.raises(StepFailed, match=f"x: more than {size} bytes"):
-        Bounded(io.BytesIO(whole + b"y"), size, "x").read()
+        BoundedSource(io.BytesIO(whole + b"y"), size, "x").read()
 
 
 class Sent(targets.Directory):
@@ -139,9 +139,9 @@ def member(kind: bytes, size: int, name: str = "a") -> bytes:
     ],
 )
 def test_an_archive_without_an_end_is_refused(sends: Sends) -> None:
-    kept = (Kept(Item(b"a", FILE, 3, 0, 0, 0, 0, 0, 1), ("x",), False, "0" * 64),)
+    kept = (SavedItem(Item(b"a", FILE, 3, 0, 0, 0, 0, 0, 1), ("x",), False, "0" * 64),)
     with pytest.raises(StepFailed):
-        for each in archive.members(Bounded(sends, archive.size_of(kept), "x"), kept):
+        for each in archive.members(BoundedSource(sends, archive.size_of(kept), "x"), kept):
             b"".join(archive.contents(each))
 
 

@@ -14,7 +14,7 @@ from checks.probes.state_cache import Memory
 from remediate.context import Context, PeerTransport, Transport
 from remediate.recovery.incident import AFTER, BEFORE, MOST, NoIncident, as_json, as_markdown, gather, ids
 from remediate.recovery.preservation import Mode
-from remediate.state.journal import ALERT, INFO, Entry
+from remediate.state.journal import ALERT, INFO, JournalEntry
 from remediate.state.journal_reading import read
 from tests.failover.installed_pair import state_directory
 from tests.recovery.copies import in_memory, local_context
@@ -26,8 +26,8 @@ AT = 1795336623.0
 HOSTILE = "`rm`|x\n## title <script>alert(1)</script> [a](javascript:b) \x1b[31m*b*"
 
 
-def entry(at: float, event: str, run: str = "", node: str = "nfs001", **words: str) -> Entry:
-    made = Entry(AT + at, "1", node, 1, run, event, "home", "", "", (), "", None, INFO)
+def entry(at: float, event: str, run: str = "", node: str = "nfs001", **words: str) -> JournalEntry:
+    made = JournalEntry(AT + at, "1", node, 1, run, event, "home", "", "", (), "", None, INFO)
     return made._replace(**words)  # type: ignore[arg-type]  # texts of an entry
 
 
@@ -64,7 +64,7 @@ def context(peer: PeerTransport | None = None) -> Context:
         return local_context(Path(directory))._replace(peer=peer)
 
 
-def lines(entries: Iterable[Entry]) -> str:
+def lines(entries: Iterable[JournalEntry]) -> str:
     return "".join(f"{each.line()}\n" for each in entries)
 
 
@@ -173,7 +173,7 @@ def test_a_post_mortem_of_a_long_journal_holds_no_more_than_it_shows() -> None:
     class Long:
         """A journal of which no more than a part is ever held."""
 
-        def __iter__(self) -> Iterator[Entry]:
+        def __iter__(self) -> Iterator[JournalEntry]:
             yield entry(0, "split-brain", "i1")
             for number in range(3 * MOST):
                 yield entry(number / MOST, "step", why=str(number))

@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeVar
 import pytest
 
 from checks.probes import hast
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
-from remediate.failover.resource import Place, places
+from remediate.failover.resource import ResourcePlace, places
 from remediate.recovery import readonly
 from remediate.recovery.salvage import salvage, unchanged_since, verify
 from remediate.rehearsal.context import context_of
@@ -40,15 +40,15 @@ class Losing(NamedTuple):
 
     def context(self, life: Life | None = None) -> Context:
         """Of a new process on the losing node."""
-        return context_of(self.node, self.state, Config(), life)
+        return context_of(self.node, self.state, RemediationConfig(), life)
 
-    def does(self, call: Callable[[Context, Place, hast.Metadata], T], life: Life | None = None) -> T:
+    def does(self, call: Callable[[Context, ResourcePlace, hast.Metadata], T], life: Life | None = None) -> T:
         """A call on the losing node, waited for."""
         context = self.context(life)
 
         def all_of_it() -> T:
             node = self.context().here.node()
-            return call(context, places(node, Config())["home"], hast.metadata(node, "home"))
+            return call(context, places(node, RemediationConfig())["home"], hast.metadata(node, "home"))
 
         task = self.pair.clock.run_task(all_of_it)
         self.pair.clock.wait(task)
@@ -65,7 +65,7 @@ class Losing(NamedTuple):
 @pytest.fixture
 def losing(tmp_path: Path) -> Losing:
     """Both nodes wrote while they were apart; the losing one unmounted cleanly."""
-    pair = healthy_pair(layout_of(Config(), 1), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
     first, second = pair.nodes.values()
     pair.must(first, "sh -c 'echo same > /hast/home/both'")
     pair.must(first, "fsync /hast/home/both")
@@ -88,7 +88,7 @@ def test_its_files_are_read_and_nothing_changes_on_the_disk(losing: Losing) -> N
     disk = losing.node.disks["/dev/vtbd1"]
     seen = (disk.superblock, {extent: set(pieces) for extent, pieces in disk.extents.items()})
 
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> set[bytes]:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> set[bytes]:
         with readonly.opened(context, place, metadata) as point:
             assert readonly.unclean(context, place) == ""
             return {item.path for item in MountTree(losing.node, point).walk()}
@@ -102,7 +102,7 @@ def test_its_files_are_read_and_nothing_changes_on_the_disk(losing: Losing) -> N
 def test_what_only_it_has_is_kept_and_read_back(losing: Losing, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
 
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> str:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> str:
         with readonly.opened(context, place, metadata) as point:
             here, there = MountTree(losing.node, point), MountTree(losing.winner, place.point)
             made = salvage(context, place.name, here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
@@ -114,7 +114,7 @@ def test_what_only_it_has_is_kept_and_read_back(losing: Losing, tmp_path: Path) 
 
 
 def test_what_was_written_after_the_cut_is_what_speaks_against_the_proof(losing: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> tuple[str, str]:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> tuple[str, str]:
         with readonly.opened(context, place, metadata) as point:
             tree = MountTree(losing.node, point)
             return unchanged_since(tree, context.timing.wall() - 60, 5), unchanged_since(
@@ -129,7 +129,7 @@ def test_a_file_system_that_was_not_unmounted_is_read_and_called_unclean(losing:
     losing.pair.must(losing.winner, "hastctl role init home")
     other = losing._replace(node=losing.winner, winner=losing.node)
 
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> str:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> str:
         with readonly.opened(context, place, metadata):
             return readonly.unclean(context, place)
 
@@ -147,7 +147,7 @@ def test_a_disk_that_hastd_may_have_open_is_left_alone(losing: Losing, role: str
     assert losing.nothing_is_left()
 
 
-def open_it(context: Context, place: Place, metadata: hast.Metadata) -> None:
+def open_it(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> None:
     """And close it again."""
     with readonly.opened(context, place, metadata):
         pass
@@ -160,7 +160,7 @@ def test_metadata_that_changed_meanwhile_is_not_trusted(losing: Losing) -> None:
 
 @pytest.mark.parametrize("command", ["gnop", "mount", "fstyp", "mkdir"])
 def test_a_command_that_hangs_ends_in_its_time_and_is_said(losing: Losing, command: str) -> None:
-    def broken(context: Context, place: Place, metadata: hast.Metadata) -> None:
+    def broken(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> None:
         losing.node.hung_commands.add(command)
         try:
             open_it(context, place, metadata)
@@ -191,7 +191,7 @@ def test_a_disk_without_a_file_system_that_is_known_says_to_keep_an_image(losing
 
 
 def test_a_failure_of_what_looks_at_it_still_takes_everything_away(losing: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> None:
         with readonly.opened(context, place, metadata):
             raise StepFailed("no room")
 
@@ -201,7 +201,7 @@ def test_a_failure_of_what_looks_at_it_still_takes_everything_away(losing: Losin
 
 
 def test_who_stays_in_it_is_thrown_out_in_the_end(losing: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> None:
         with readonly.opened(context, place, metadata) as point:
             mount = losing.node.filesystems.mounts[point]
             mount.users.append(losing.node.processes.spawn("less", "less", losing.pair.clock.now))
@@ -211,7 +211,7 @@ def test_who_stays_in_it_is_thrown_out_in_the_end(losing: Losing) -> None:
 
 
 def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> int:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> int:
         with readonly.opened(context, place, metadata) as point:
             return len(list(MountTree(losing.node, point).walk()))
 
@@ -230,7 +230,7 @@ def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losi
 
 
 def test_a_power_cut_in_the_middle_leaves_nothing(losing: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> None:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> None:
         with readonly.opened(context, place, metadata):
             losing.node.power_off()
             losing.pair.clock.wait(losing.node.power_on())
@@ -255,7 +255,7 @@ def pool(tmp_path: Path) -> Losing:
 
 
 def test_an_exported_pool_is_read_under_another_root_and_exported_again(pool: Losing) -> None:
-    def call(context: Context, place: Place, metadata: hast.Metadata) -> tuple[str, set[bytes]]:
+    def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> tuple[str, set[bytes]]:
         with readonly.opened(context, place, metadata) as point:
             assert readonly.unclean(context, place) == ""
             return point, {item.path for item in MountTree(pool.node, point).walk()}

@@ -15,9 +15,9 @@ from remediate.failover.converge import LOCK
 from remediate.failover.errors import StepFailed
 from remediate.recovery.eligibility import Kind
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.recover import Recovery, Refused
+from remediate.recovery.recover import Recovery, RecoveryRefused
 from remediate.state import ledger, marker
-from remediate.state.ledger import Event
+from remediate.state.ledger import LedgerEvent
 from remediate.state.lock import Lock
 from simulator.account.accounting import disk_of
 from simulator.node import Node
@@ -55,7 +55,7 @@ def reasons(pair: SplitPair, node: Node | None = None, mode: Mode = Mode.SALVAGE
         keeper = Keeper(mode, str(pair.salvage))
         return Recovery(context, HOME, keeper, lambda step: None).run("human")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RecoveryRefused) as refused:
         pair.does(node or pair.losing, run)
     assert (pair.created, pair.destroyed) == (0, False)
     return refused.value.reasons
@@ -119,7 +119,7 @@ def peer_is_not_exported(pair: SplitPair) -> None:
 
 
 def peer_is_known_to_be_older(pair: SplitPair) -> None:
-    ledger.record(pair.store(pair.winner), HOME, Event.TOLD_INCOMPLETE, pair.winner.now, pair.losing.name)
+    ledger.record(pair.store(pair.winner), HOME, LedgerEvent.TOLD_INCOMPLETE, pair.winner.now, pair.losing.name)
 
 
 def peer_lacks_writes(pair: SplitPair) -> None:
@@ -210,7 +210,7 @@ def test_a_resource_that_hast_conf_does_not_have_is_no_resource(pair: SplitPair)
     def ask(context: Context) -> Recovery:
         return Recovery(context, "../mail", Keeper(Mode.SALVAGE, ""), lambda step: None)
 
-    with pytest.raises(Refused, match=r"hast\.conf has no resource \.\./mail"):
+    with pytest.raises(RecoveryRefused, match=r"hast\.conf has no resource \.\./mail"):
         pair.does(pair.losing, ask)
 
 
@@ -284,7 +284,7 @@ def test_nothing_that_changes_between_the_salvage_and_the_guard_is_destroyed(pai
 
         return Recovery(context, HOME, keeper, at).run("human")
 
-    with pytest.raises(Refused, match="the other node does not serve the clients"):
+    with pytest.raises(RecoveryRefused, match="the other node does not serve the clients"):
         pair.does(pair.losing, run)
     assert (pair.created, pair.destroyed) == (0, False)
 
@@ -301,7 +301,7 @@ def test_a_disk_that_was_blank_and_is_not_any_more_is_not_created_anew(pair: Spl
 
         return Recovery(context, HOME, Keeper(Mode.SALVAGE, ""), at).run("human")
 
-    with pytest.raises(Refused, match="the metadata of this copy have changed since it was looked at"):
+    with pytest.raises(RecoveryRefused, match="the metadata of this copy have changed since it was looked at"):
         pair.does(pair.losing, run)
     assert disk.metadata is metadata
 
@@ -323,7 +323,7 @@ def test_a_disk_that_a_human_has_created_already_is_not_created_again(pair: Spli
     pair.pair.must(pair.losing, "hastctl create home")
     pair.passes(1)
     assert pair.recovers() == "the disk held no copy"
-    assert ledger.read(pair.store(pair.losing), HOME).copy is ledger.Copy.INCOMPLETE
+    assert ledger.read(pair.store(pair.losing), HOME).copy is ledger.CopyState.INCOMPLETE
     assert pair.until(lambda: pair.healthy)
     assert pair.created == 1
 
@@ -381,7 +381,7 @@ def test_what_was_kept_before_the_copy_was_written_to_again_is_kept_anew(pair: S
 
         return Recovery(context, HOME, Keeper(Mode.SALVAGE, str(pair.salvage)), at).run("human")
 
-    with pytest.raises(Refused):
+    with pytest.raises(RecoveryRefused):
         pair.does(pair.losing, stopped)
     for line in (
         "hastctl role primary home", "fsck -t ufs -p /dev/hast/home", "chflags noschg /hast/home",

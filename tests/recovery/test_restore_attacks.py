@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from remediate.recovery.items import DIRECTORY, FILE, SYMLINK, Item
-from remediate.recovery.manifest import Kept
-from remediate.recovery.restoring import How
+from remediate.recovery.manifest import SavedItem
+from remediate.recovery.restoring import RestoreMode
 from tests.recovery.test_restoring import ONE, back, files_of, hostile
 
 ATTACKER, VICTIM = 60_001, 60_002
@@ -58,18 +58,20 @@ def attacked(attack: Callable[[], object]) -> Iterator[None]:
         os.close(begun)
 
 
-def entry(path: bytes, kind: str = FILE, mode: int = 0o644) -> Kept:
+def entry(path: bytes, kind: str = FILE, mode: int = 0o644) -> SavedItem:
     """An entry of a salvage that belongs to the attacker."""
     size = 3 if kind == FILE else 0
     target = b"somewhere" if kind == SYMLINK else b""
     made = Item(path, kind, size, 10**18, 10**18, mode, ATTACKER, ATTACKER, 1, target)
-    return Kept(made, ("x",), False, ONE if kind == FILE else "")
+    return SavedItem(made, ("x",), False, ONE if kind == FILE else "")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("how", RestoreMode)
 @pytest.mark.parametrize("kind", [SYMLINK, FILE, DIRECTORY])
-def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(place: Path, kind: str, how: How) -> None:
+def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(
+    place: Path, kind: str, how: RestoreMode
+) -> None:
     names = [b"d/%d" % number for number in range(MANY)]
     hostile(place, *(entry(name, kind, 0o777) for name in names))
     directory = place / "live" / "d"
@@ -99,8 +101,8 @@ def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(place: Pa
     assert given_away == [] and len(inodes & {each.st_ino for each in found}) == MANY
 
 
-@pytest.mark.parametrize("how", How)
-def test_nothing_gets_out_of_the_tree_through_a_parent_that_becomes_a_link(place: Path, how: How) -> None:
+@pytest.mark.parametrize("how", RestoreMode)
+def test_nothing_gets_out_of_the_tree_through_a_parent_that_becomes_a_link(place: Path, how: RestoreMode) -> None:
     hostile(place, *(entry(b"d/sub/%d" % number) for number in range(MANY)))
     outside, directory = place / "outside", place / "live" / "d"
     outside.mkdir()
@@ -139,7 +141,7 @@ def test_what_a_user_saves_while_it_is_restored_over_is_never_lost(place: Path) 
                     os.rename(directory / f"{number}.new", directory / number)
 
     with attacked(save):
-        done = back(place, How.OVER)
+        done = back(place, RestoreMode.OVER)
     contents = list(files_of(place / "live").values())
     assert {f"saved {number}".encode() for number in range(MANY)} <= set(contents)
     assert contents.count(b"one") <= sum(not one.failed for one in done.values())
@@ -156,7 +158,7 @@ def test_what_is_built_can_be_reached_by_nobody_else(place: Path) -> None:
                 os.write(said, b"x")
 
     with attacked(look_into_what_root_makes):
-        done = back(place, How.OVER)
+        done = back(place, RestoreMode.OVER)
     os.close(said)
     assert os.read(heard, 1) == b""
     os.close(heard)

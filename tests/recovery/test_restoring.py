@@ -16,8 +16,8 @@ from hypothesis import given
 from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, manifest
 from remediate.recovery.items import DIRECTORY, FILE, OTHER, SYMLINK, Item
-from remediate.recovery.manifest import Kept, Manifest
-from remediate.recovery.restoring import Done, How, chosen, put_back
+from remediate.recovery.manifest import Manifest, SavedItem
+from remediate.recovery.restoring import RestoredEntry, RestoreMode, chosen, put_back
 from remediate.recovery.salvage import read_manifest, salvage
 from remediate.recovery.targets import FILES, MANIFEST, Directory
 from remediate.recovery.trees import DirectoryTree
@@ -34,7 +34,7 @@ def keep(place: Path, losing: Mapping[bytes, Content], live: Mapping[bytes, Cont
     return Directory(str(place / "kept"), "home-i1")
 
 
-def back(place: Path, how: How, *patterns: bytes, dry_run: bool = False) -> dict[bytes, Done]:
+def back(place: Path, how: RestoreMode, *patterns: bytes, dry_run: bool = False) -> dict[bytes, RestoredEntry]:
     kept = Directory(str(place / "kept"), "home-i1")
     found = read_manifest(kept)
     done = list(put_back(kept, found, chosen(found, patterns), str(place / "live"), how, dry_run))
@@ -57,7 +57,7 @@ def files_of(root: Path) -> dict[bytes, bytes]:
 def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there(
     losing: Mapping[bytes, Content], live: Mapping[bytes, Content]
 ) -> None:
-    for how in How:
+    for how in RestoreMode:
         with in_memory() as directory:
             place = Path(directory)
             keep(place, losing, live)
@@ -72,7 +72,7 @@ def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there
                 assert after[kept_as] == content
             for path, one in done.items():
                 if not one.failed and one.kept.item.kind in (FILE, SYMLINK):
-                    assert after[path + (b".salvaged-i1" if how is How.BESIDE else b"")] == wanted[path]
+                    assert after[path + (b".salvaged-i1" if how is RestoreMode.BESIDE else b"")] == wanted[path]
             assert not any(PREFIX in path for path in after)
             assert set(files_of(place)) >= {b"kept/home-i1/files.tar"}
 
@@ -80,10 +80,10 @@ def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there
 def test_beside_overwrites_nothing_and_says_what_is_there_already(tmp_path: Path) -> None:
     keep(tmp_path, {b"d/a": b"one", b"d/b": b"one", b"new/c": b"one"}, {b"d/a": b"two", b"d/b": b"two"})
     (tmp_path / "live" / "d" / "b.salvaged-i1").write_bytes(b"another")
-    first = back(tmp_path, How.BESIDE)
+    first = back(tmp_path, RestoreMode.BESIDE)
     assert (first[b"d/a"].words, first[b"d/a"].failed) == ("to a.salvaged-i1", False)
     assert (first[b"d/b"].words, first[b"d/b"].failed) == ("b.salvaged-i1 is there already, and is another", True)
-    again = back(tmp_path, How.BESIDE)
+    again = back(tmp_path, RestoreMode.BESIDE)
     assert again[b"d/a"].words == "a.salvaged-i1 is there already, and the same" and not again[b"d/a"].failed
     assert files_of(tmp_path / "live") == {
         b"d/a": b"two", b"d/a.salvaged-i1": b"one", b"d/b": b"two", b"d/b.salvaged-i1": b"another",
@@ -94,21 +94,21 @@ def test_beside_overwrites_nothing_and_says_what_is_there_already(tmp_path: Path
 def test_over_keeps_the_present_file_first_and_twice_is_once(tmp_path: Path) -> None:
     keep(tmp_path, {b"a": b"one", b"b": b"one", b"c": b"one"}, {b"a": b"two", b"b": b"two"})
     (tmp_path / "live" / "b.before-restore-i1").write_bytes(b"of somebody")
-    done = back(tmp_path, How.OVER)
+    done = back(tmp_path, RestoreMode.OVER)
     assert done[b"a"].words == "over it, kept as a.before-restore-i1"
     assert done[b"b"].failed and "move it away first" in done[b"b"].words
     assert done[b"c"].words == "where nothing was"
     expected = {b"a": b"one", b"b": b"two", b"c": b"one"}
     expected |= {b"a.before-restore-i1": b"two", b"b.before-restore-i1": b"of somebody"}
     assert files_of(tmp_path / "live") == expected
-    assert back(tmp_path, How.OVER)[b"a"].words == "is the same already"
+    assert back(tmp_path, RestoreMode.OVER)[b"a"].words == "is the same already"
     assert files_of(tmp_path / "live") == expected
 
 
 def test_a_restore_that_was_killed_between_its_two_names_is_finished_by_the_next(tmp_path: Path) -> None:
     keep(tmp_path, {b"a": b"one"}, {b"a": b"two"})
     os.link(tmp_path / "live" / "a", tmp_path / "live" / "a.before-restore-i1")
-    assert back(tmp_path, How.OVER)[b"a"].words == "over it, kept as a.before-restore-i1"
+    assert back(tmp_path, RestoreMode.OVER)[b"a"].words == "over it, kept as a.before-restore-i1"
     assert files_of(tmp_path / "live") == {b"a": b"one", b"a.before-restore-i1": b"two"}
 
 
@@ -117,14 +117,14 @@ def test_what_a_killed_restore_left_unfinished_is_gone_after_the_next(tmp_path: 
     left = tmp_path / "live" / os.fsdecode(PREFIX + b"1")
     left.mkdir(mode=0o700)
     (left / os.fsdecode(ENTRY)).write_bytes(b"half")
-    back(tmp_path, How.OVER)
+    back(tmp_path, RestoreMode.OVER)
     assert files_of(tmp_path / "live") == {b"a": b"one"} and os.listdir(tmp_path / "live") == ["a"]
 
 
 @pytest.mark.parametrize("moment", range(1, 12))
-@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("how", RestoreMode)
 def test_a_restore_that_is_killed_at_any_moment_loses_nothing_and_is_finished_by_the_next(
-    tmp_path: Path, how: How, moment: int
+    tmp_path: Path, how: RestoreMode, moment: int
 ) -> None:
     keep(tmp_path, {b"a": b"one", b"d/b": b"three"}, {b"a": b"two"})
     child = os.fork()
@@ -143,8 +143,8 @@ def test_a_restore_that_is_killed_at_any_moment_loses_nothing_and_is_finished_by
     os.waitpid(child, 0)
     assert b"two" in files_of(tmp_path / "live").values()
     back(tmp_path, how)
-    expected = {How.BESIDE: {b"a": b"two", b"a.salvaged-i1": b"one", b"d/b.salvaged-i1": b"three"},
-                How.OVER: {b"a": b"one", b"a.before-restore-i1": b"two", b"d/b": b"three"}}  # fmt: skip
+    expected = {RestoreMode.BESIDE: {b"a": b"two", b"a.salvaged-i1": b"one", b"d/b.salvaged-i1": b"three"},
+                RestoreMode.OVER: {b"a": b"one", b"a.before-restore-i1": b"two", b"d/b": b"three"}}  # fmt: skip
     assert files_of(tmp_path / "live") == expected[how]
     assert sorted(os.listdir(tmp_path / "live")) == sorted({name.split(b"/")[0].decode() for name in expected[how]})
 
@@ -154,7 +154,7 @@ def test_a_file_that_a_killed_restore_moved_away_and_that_has_no_other_name_stay
     left = tmp_path / "live" / os.fsdecode(PREFIX + b"1")
     left.mkdir(mode=0o700)
     (left / os.fsdecode(PRESENT)).write_bytes(b"only here")
-    back(tmp_path, How.OVER)
+    back(tmp_path, RestoreMode.OVER)
     assert files_of(tmp_path / "live") == {b"a": b"one", PREFIX + b"1/" + PRESENT: b"only here"}
 
 
@@ -166,7 +166,7 @@ def test_a_directory_that_others_enter_is_not_taken_for_a_leftover(tmp_path: Pat
     theirs.chmod(mode)
     (theirs / os.fsdecode(ENTRY)).write_bytes(b"of somebody")
     (tmp_path / "live" / os.fsdecode(PREFIX + b"2")).symlink_to(tmp_path / "kept")
-    back(tmp_path, How.OVER)
+    back(tmp_path, RestoreMode.OVER)
     assert (theirs / os.fsdecode(ENTRY)).read_bytes() == b"of somebody"
     assert os.path.lexists(tmp_path / "live" / os.fsdecode(PREFIX + b"2"))
 
@@ -193,7 +193,7 @@ def test_modes_owners_and_times_come_back(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o755)
     here, there = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "live"))
     salvage(local_context(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
-    back(tmp_path, How.OVER, b"d/a")
+    back(tmp_path, RestoreMode.OVER, b"d/a")
     found = os.stat(tmp_path / "live" / "d" / "a")
     for name in ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_size"):
         assert getattr(found, name) == getattr(wanted, name)
@@ -208,9 +208,9 @@ def test_a_hard_link_comes_back_with_its_content_whichever_name_is_chosen(tmp_pa
     (tmp_path / "state").mkdir(mode=0o755)
     here, there = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "live"))
     salvage(local_context(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
-    back(tmp_path, How.OVER, b"b")
+    back(tmp_path, RestoreMode.OVER, b"b")
     assert files_of(tmp_path / "live") == {b"b": b"one"}
-    back(tmp_path, How.BESIDE)
+    back(tmp_path, RestoreMode.BESIDE)
     assert files_of(tmp_path / "live") == {b"b": b"one", b"a.salvaged-i1": b"one", b"b.salvaged-i1": b"one"}
 
 
@@ -226,8 +226,8 @@ def test_patterns_choose_by_path_and_a_directory_stands_for_what_is_in_it(tmp_pa
     assert paths(b"nothing") == [] and len(paths()) == len(found.files)
 
 
-@pytest.mark.parametrize("how", How)
-def test_a_dry_run_writes_nothing(tmp_path: Path, how: How) -> None:
+@pytest.mark.parametrize("how", RestoreMode)
+def test_a_dry_run_writes_nothing(tmp_path: Path, how: RestoreMode) -> None:
     keep(tmp_path, {b"a": b"one", b"d/b": b"one"}, {b"a": b"two"})
     done = back(tmp_path, how, dry_run=True)
     assert files_of(tmp_path / "live") == {b"a": b"two"} and os.listdir(tmp_path / "live") == ["a"]
@@ -246,7 +246,7 @@ def test_no_link_of_the_live_tree_is_followed(tmp_path: Path) -> None:
     (tmp_path / "live" / "f").symlink_to(outside / "f")
     (tmp_path / "live" / "e").mkdir()
     (tmp_path / "live" / "e" / "x").symlink_to("../../outside")
-    done = back(tmp_path, How.OVER)
+    done = back(tmp_path, RestoreMode.OVER)
     assert done[b"d/a"].failed and "no link is followed" in done[b"d/a"].words and done[b"e/x/b"].failed
     assert files_of(outside) == {b"f": b"outside"}
     assert (tmp_path / "live" / "f").read_bytes() == b"one" and not (tmp_path / "live" / "f").is_symlink()
@@ -271,7 +271,7 @@ class Text:
         return io.BytesIO(b"one")
 
 
-def hostile(place: Path, *kept: Kept, raw: bytes | None = None) -> None:
+def hostile(place: Path, *kept: SavedItem, raw: bytes | None = None) -> None:
     """A salvage that says this, and whose archive is what it says or something else."""
     (place / "live").mkdir()
     (place / "kept" / "home-i1").mkdir(parents=True, mode=0o700)
@@ -289,9 +289,9 @@ def hostile(place: Path, *kept: Kept, raw: bytes | None = None) -> None:
 @pytest.mark.parametrize(
     "path", [b"../x", b"a/../../x", b"/x", b"//x", b"a//x", b"./x", b"a/.", b"..", b".", b"a/../x", b"x\0y"]
 )
-@pytest.mark.parametrize("how", How)
-def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: bytes, how: How) -> None:
-    kept = Kept(item(path), ("x",), False, ONE)
+@pytest.mark.parametrize("how", RestoreMode)
+def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: bytes, how: RestoreMode) -> None:
+    kept = SavedItem(item(path), ("x",), False, ONE)
     if b"\0" in path:
         with pytest.raises((StepFailed, ValueError)):
             hostile(tmp_path, kept)
@@ -311,13 +311,13 @@ def test_a_link_that_leads_out_is_refused_and_nothing_goes_through_one_that_does
 ) -> None:
     hostile(
         tmp_path,
-        Kept(item(b"in", SYMLINK, b"dir"), ("x",), False),
-        Kept(item(b"in/file"), ("x",), False, ONE),
-        Kept(item(b"out", SYMLINK, target), ("x",), False),
-        Kept(item(b"out/file"), ("x",), False, ONE),
+        SavedItem(item(b"in", SYMLINK, b"dir"), ("x",), False),
+        SavedItem(item(b"in/file"), ("x",), False, ONE),
+        SavedItem(item(b"out", SYMLINK, target), ("x",), False),
+        SavedItem(item(b"out/file"), ("x",), False, ONE),
     )
     (tmp_path / "live" / "dir").mkdir()
-    done = back(tmp_path, How.OVER)
+    done = back(tmp_path, RestoreMode.OVER)
     assert not done[b"in"].failed and os.readlink(tmp_path / "live" / "in") == "dir"
     assert done[b"in/file"].failed and done[b"out"].failed
     assert os.listdir(tmp_path / "live" / "dir") == []
@@ -357,26 +357,26 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     ],
 )
 def test_an_archive_that_is_not_what_its_manifest_says_gives_nothing(tmp_path: Path, raw: bytes) -> None:
-    hostile(tmp_path, Kept(item(b"a"), ("x",), False, ONE), raw=raw)
+    hostile(tmp_path, SavedItem(item(b"a"), ("x",), False, ONE), raw=raw)
     with pytest.raises(StepFailed):
-        back(tmp_path, How.OVER)
+        back(tmp_path, RestoreMode.OVER)
     found = files_of(tmp_path / "live")
     assert found in ({}, {b"a": b"one"})
 
 
 def test_special_files_and_the_root_are_told_and_left_as_they_are(tmp_path: Path) -> None:
     hostile(
-        tmp_path, Kept(item(b"", DIRECTORY), ("x",), True), Kept(item(b"pipe", OTHER), ("x",), False)
+        tmp_path, SavedItem(item(b"", DIRECTORY), ("x",), True), SavedItem(item(b"pipe", OTHER), ("x",), False)
     )  # fmt: skip
     for dry_run in (True, False):
-        done = back(tmp_path, How.OVER, dry_run=dry_run)
+        done = back(tmp_path, RestoreMode.OVER, dry_run=dry_run)
         assert done[b""].failed and done[b"pipe"].failed
     assert os.listdir(tmp_path / "live") == []
 
 
 def test_what_is_there_and_is_no_file_is_not_put_over(tmp_path: Path) -> None:
     keep(tmp_path, {b"a": b"one"}, {b"a/b": b"two"})
-    assert back(tmp_path, How.OVER)[b"a"].words == "what is there now is neither a file nor a link"
+    assert back(tmp_path, RestoreMode.OVER)[b"a"].words == "what is there now is neither a file nor a link"
     assert files_of(tmp_path / "live") == {b"a/b": b"two"}
 
 
@@ -384,10 +384,10 @@ def test_a_salvage_that_others_may_write_is_not_believed(tmp_path: Path) -> None
     keep(tmp_path, {b"a": b"one"}, {})
     (tmp_path / "kept" / "home-i1").chmod(0o777)
     with pytest.raises(StepFailed, match="others may write"):
-        back(tmp_path, How.OVER)
+        back(tmp_path, RestoreMode.OVER)
 
 
 def test_a_name_that_becomes_too_long_is_told(tmp_path: Path) -> None:
     keep(tmp_path, {b"x" * 250: b"one"}, {})
-    assert back(tmp_path, How.BESIDE)[b"x" * 250].words == "File name too long"
+    assert back(tmp_path, RestoreMode.BESIDE)[b"x" * 250].words == "File name too long"
     assert os.listdir(tmp_path / "live") == []

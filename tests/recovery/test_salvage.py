@@ -19,7 +19,7 @@ from remediate.failover.errors import StepFailed
 from remediate.recovery import differences, manifest, targets
 from remediate.recovery.items import DIRECTORY, FILE, OTHER
 from remediate.recovery.salvage import (
-    Verified,
+    SalvageCheck,
     first_difference,
     make_ready,
     read_manifest,
@@ -154,7 +154,7 @@ def test_hard_links_are_stored_once_and_special_files_only_told(context: Context
     os.mkfifo(tmp_path / "losing" / "pipe")
     made = keep(context, tmp_path)
     assert in_archive(Path(made.where)) == {b"a": (FILE, b"one", b""), b"b": ("hard link", b"", b"a")}
-    assert verify(context, made) == Verified(files=1, size=3, others=1)
+    assert verify(context, made) == SalvageCheck(files=1, size=3, others=1)
     told = json.loads(Path(made.where, "manifest.json").read_text())["files"]
     assert [(one["path"], one["kind"], one["stored"]) for one in told] == [
         ("a", "file", True), ("b", "file", True), ("pipe", "other", False),
@@ -294,7 +294,7 @@ def test_a_finished_salvage_is_taken_as_it_is_and_never_written_over(context: Co
     before = os.stat(Path(first.where, "files.tar"))
     again = keep(context, tmp_path)
     assert os.path.samestat(os.stat(Path(again.where, "files.tar")), before)
-    assert verify(context, again) == Verified(1, 3, 0)
+    assert verify(context, again) == SalvageCheck(1, 3, 0)
     (tmp_path / "losing" / "b").write_bytes(b"more")
     more = keep(context, tmp_path)
     assert more.where == f"{first.where}.2" and set(why(more)) == {b"a", b"b"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.rehearsal.scenario import Outcome, Scenario, Stage, play
+from remediate.rehearsal.scenario import Scenario, ScenarioOutcome, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.service import Clients
 from remediate.rehearsal.setting import WARM_UP, setting
-from remediate.rehearsal.story import Looked
+from remediate.rehearsal.story import CheckRound
 from simulator.pace import Pace
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -17,20 +17,22 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 def stage_of(seed: int = 1) -> Stage:
     """A stage with a healthy pair whose clients have been writing for a while, and on which nothing acts by itself."""
-    pair = healthy_pair(layout_of(Config(), seed), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), seed), hooked=False)
     clients = Clients(pair)
     pair.clock.advance(WARM_UP)
-    return Stage(pair, Observer(pair, Config()), clients, Pace(pair.clock, None, lambda: None), lambda entry: None)
+    return Stage(
+        pair, Observer(pair, RemediationConfig()), clients, Pace(pair.clock, None, lambda: None), lambda entry: None
+    )
 
 
-def played(name: str, *, seed: int = 1, config: Config | None = None) -> Outcome:
+def played(name: str, *, seed: int = 1, config: RemediationConfig | None = None) -> ScenarioOutcome:
     """A scenario played to its end."""
     return played_as(BY_NAME[name], seed=seed, config=config)
 
 
-def played_as(scenario: Scenario, *, seed: int = 1, config: Config | None = None) -> Outcome:
+def played_as(scenario: Scenario, *, seed: int = 1, config: RemediationConfig | None = None) -> ScenarioOutcome:
     """The same for a scenario that may have been changed."""
-    settings = config or Config()
+    settings = config or RemediationConfig()
     with setting(scenario, layout_of(settings, seed), settings) as (pair, clients, installed):
         pace = Pace(pair.clock, None, lambda: None)
         return play(scenario, Stage(pair, Observer(pair, settings), clients, pace, lambda entry: None, installed))
@@ -51,12 +53,12 @@ def nothing(*_: object, **__: object) -> None:
     """Instead of a fault or a command."""
 
 
-def looks(outcome: Outcome) -> dict[str, Looked]:
+def looks(outcome: ScenarioOutcome) -> dict[str, CheckRound]:
     """What the checks said, by moment."""
-    return {entry.moment: entry for entry in outcome.entries if isinstance(entry, Looked)}
+    return {entry.moment: entry for entry in outcome.entries if isinstance(entry, CheckRound)}
 
 
-def said(look: Looked, check: str, node: str = "both") -> tuple[str, tuple[str, ...]]:
+def said(look: CheckRound, check: str, node: str = "both") -> tuple[str, tuple[str, ...]]:
     """The state of one check and its reasons that are not OK."""
     found = next(one for one in look.says if (one.check, one.node) == (check, node))
     return found.state, found.wrong

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from checks.probes.errors import Hangs, Unreachable
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.rehearsal.context import CONNECT_TIMEOUT, context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def pair() -> Pair:
-    return healthy_pair(layout_of(Config(), 1), hooked=False)
+    return healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def node(pair: Pair) -> Node:
 
 @pytest.fixture
 def context(node: Node, tmp_path: Path) -> Context:
-    return context_of(node, tmp_path, Config())
+    return context_of(node, tmp_path, RemediationConfig())
 
 
 def way(context: Context) -> Transport:
@@ -146,7 +146,7 @@ def test_its_state_is_in_real_files_that_the_node_shows(context: Context, node: 
     context.store.write("ledger.home", {"complete": True})
     assert json.loads((tmp_path / "nfs001" / "ledger.home").read_text()) == {"complete": True}
     assert json.loads(node.run("cat /var/db/hastwatch/ledger.home").out) == {"complete": True}
-    assert context_of(node, tmp_path, Config()).store.read("ledger.home") == {"complete": True}
+    assert context_of(node, tmp_path, RemediationConfig()).store.read("ledger.home") == {"complete": True}
 
 
 def test_an_entry_of_the_journal_is_also_a_line_of_the_nodes_messages(context: Context, node: Node) -> None:
@@ -182,7 +182,7 @@ def noted(node: Node) -> str:
 def test_killed_before_its_nth_command_it_has_begun_one_less(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(before_command=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     pair.clock.advance(10)
     assert (done(node), noted(node)) == ("abcd"[: number - 1], "abcd"[: number - 1])
@@ -192,7 +192,7 @@ def test_killed_before_its_nth_command_it_has_begun_one_less(
 def test_killed_during_its_nth_command_that_goes_on_without_it(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(during_command=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(during_command=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     assert done(node) == "abcd"[: number - 1]
     pair.clock.advance(10)
@@ -203,21 +203,21 @@ def test_killed_during_its_nth_command_that_goes_on_without_it(
 def test_killed_before_its_nth_note_the_command_before_it_is_done(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(before_write=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_write=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     assert (done(node), noted(node)) == ("abcd"[:number], "abcd"[: number - 1])
 
 
 def test_a_life_counts_so_that_every_moment_can_be_tried(pair: Pair, node: Node, tmp_path: Path) -> None:
     life = Life()
-    context = context_of(node, tmp_path, Config(), life)
+    context = context_of(node, tmp_path, RemediationConfig(), life)
     assert as_task(pair, lambda: program(context)).error is None
     assert (life.commands, life.writes) == (4, 4)
 
 
 def test_once_dead_it_does_nothing_for_good(pair: Pair, node: Node, tmp_path: Path) -> None:
     life = Life(Fate(before_command=1))
-    context = context_of(node, tmp_path, Config(), life)
+    context = context_of(node, tmp_path, RemediationConfig(), life)
     first = as_task(pair, lambda: program(context))
     attempts: list[Callable[[], object]] = [
         lambda: context.here.act(("/usr/bin/true",), 1),
@@ -240,7 +240,7 @@ def test_once_dead_it_does_nothing_for_good(pair: Pair, node: Node, tmp_path: Pa
 
 
 def test_what_handles_errors_does_not_take_death_for_one(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(before_command=2)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=2)))
     survived: list[str] = []
 
     def careful() -> None:
@@ -255,7 +255,7 @@ def test_what_handles_errors_does_not_take_death_for_one(pair: Pair, node: Node,
 
 
 def test_death_in_one_of_several_calls_is_the_death_of_all(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(before_command=2)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=2)))
 
     def long() -> None:
         context.here.act(("/bin/sleep", "50"), 100)
@@ -270,7 +270,7 @@ def test_death_in_one_of_several_calls_is_the_death_of_all(pair: Pair, node: Nod
 
 
 def test_a_power_cut_ends_what_waits_at_that_instant(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config())
+    context = context_of(node, tmp_path, RemediationConfig())
     inflict(pair, "hang-command", "nfs002", "hastctl")
     waits: list[Callable[[], object]] = [
         lambda: context.timing.sleep(1000),
@@ -288,7 +288,7 @@ def test_a_power_cut_ends_what_waits_at_that_instant(pair: Pair, node: Node, tmp
 def test_what_ran_before_a_power_cut_touches_nothing_after_the_next_boot(
     pair: Pair, node: Node, tmp_path: Path
 ) -> None:
-    context = context_of(node, tmp_path, Config())
+    context = context_of(node, tmp_path, RemediationConfig())
     task = pair.clock.run_task(lambda: program(context))
     pair.clock.advance(1.5)
     node.power_off()
@@ -296,7 +296,7 @@ def test_what_ran_before_a_power_cut_touches_nothing_after_the_next_boot(
     pair.clock.advance(30)
     assert isinstance(task.error, Killed)
     assert (done(node), noted(node)) == ("a", "a")
-    assert as_task(pair, lambda: program(context_of(node, tmp_path, Config()))).error is None
+    assert as_task(pair, lambda: program(context_of(node, tmp_path, RemediationConfig()))).error is None
     assert noted(node) == "abcd"
 
 
@@ -308,7 +308,7 @@ def test_a_power_cut_of_the_peer_is_no_death_here(pair: Pair, context: Context) 
 
 
 def test_a_dead_owner_does_not_keep_a_lock(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config(), Life(Fate(during_command=1)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(during_command=1)))
 
     def holding(mine: Context) -> bool:
         with Lock(mine.store, "converge", "a test", mine.timing):
@@ -316,12 +316,12 @@ def test_a_dead_owner_does_not_keep_a_lock(pair: Pair, node: Node, tmp_path: Pat
         return True
 
     assert isinstance(as_task(pair, lambda: holding(context)).error, Killed)
-    assert as_task(pair, lambda: holding(context_of(node, tmp_path, Config()))).value is True
+    assert as_task(pair, lambda: holding(context_of(node, tmp_path, RemediationConfig()))).value is True
 
 
 def test_a_hook_that_is_killed_ends_like_a_killed_process(pair: Pair, node: Node, tmp_path: Path) -> None:
     def hook(here: Node, argv: list[str]) -> None:
-        program(context_of(here, tmp_path, Config(), Life(Fate(before_command=2))))
+        program(context_of(here, tmp_path, RemediationConfig(), Life(Fate(before_command=2))))
 
     node.install("/usr/local/sbin/hook", PythonHook(hook))
     assert node.run("/usr/local/sbin/hook").status == SIGKILLED
@@ -331,7 +331,7 @@ def test_a_hook_that_is_killed_ends_like_a_killed_process(pair: Pair, node: Node
 def test_every_process_of_a_node_has_the_same_state_and_the_peer_another(
     pair: Pair, node: Node, tmp_path: Path
 ) -> None:
-    other = context_of(pair.nodes["nfs002"], tmp_path, Config())
-    context_of(node, tmp_path, Config()).store.write("mine", {"a": 1})
+    other = context_of(pair.nodes["nfs002"], tmp_path, RemediationConfig())
+    context_of(node, tmp_path, RemediationConfig()).store.write("mine", {"a": 1})
     assert other.store.read("mine") == {}
-    assert context_of(node, tmp_path, Config()).store.read("mine") == {"a": 1}
+    assert context_of(node, tmp_path, RemediationConfig()).store.read("mine") == {"a": 1}

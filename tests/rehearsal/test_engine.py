@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remediate.rehearsal.engine import Service
-from remediate.rehearsal.story import Acted, Noticed
+from remediate.rehearsal.story import JournalAction, NodeReaction
 from tests.rehearsal.play import played
 
 LETTERS = {"O": "OK", "W": "WARNING", "C": "CRITICAL", "U": "UNKNOWN"}
@@ -27,8 +27,10 @@ def test_a_service_becomes_hard_with_the_third_look_that_finds_something(results
 
 def test_a_missed_failover_is_found_on_the_first_look_and_repaired_on_the_second() -> None:
     entries = played("missed-event-repaired").entries
-    asked = [f"{entry.node} {entry.text}" for entry in entries if isinstance(entry, Noticed)]
+    asked = [f"{entry.node} {entry.text}" for entry in entries if isinstance(entry, NodeReaction)]
     assert "nfs002 monitoring: check_devd CRITICAL SOFT 2, asks for repair devd" in asked
     assert not any("SOFT 1" in text for text in asked)
-    done = [entry.text for entry in entries if isinstance(entry, Acted) and entry.text.startswith("repair devd")]
+    done = [
+        entry.text for entry in entries if isinstance(entry, JournalAction) and entry.text.startswith("repair devd")
+    ]
     assert done == ["repair devd: devd does not run - begins", "repair devd: helped"]

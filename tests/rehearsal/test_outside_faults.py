@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import NotUnderstood, ProbeError
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.rehearsal.context import PairPeerTransport, context_of
 from remediate.rehearsal.observer import SimulatedMemory
@@ -30,7 +30,7 @@ def pair() -> Pair:
 
 @pytest.fixture
 def context(pair: Pair, tmp_path: Path) -> Context:
-    return context_of(pair.nodes["nfs001"], tmp_path, Config())
+    return context_of(pair.nodes["nfs001"], tmp_path, RemediationConfig())
 
 
 def test_a_foreign_demotion_adds_to_the_counter_and_a_negative_one_takes_away(pair: Pair) -> None:
@@ -76,7 +76,7 @@ def test_a_lock_can_be_had_whatever_the_disk_of_the_state_directory_is_like(
 
 def way_from(node: Node) -> Transport:
     """What a process on the node has to the other one, before a look where that leads."""
-    return PairPeerTransport(node, Life(), SimulatedMemory(), Config())
+    return PairPeerTransport(node, Life(), SimulatedMemory(), RemediationConfig())
 
 
 def role(way: Transport | None) -> str:

@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal import rehearse
-from remediate.rehearsal.observer import Observer, Said
+from remediate.rehearsal.observer import CheckReport, Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.server import Server
@@ -49,7 +49,7 @@ def test_the_tour_plays_every_scenario_and_ends_with_0() -> None:
 
 def test_a_scenario_that_does_not_end_as_it_must_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     options = rehearse.parser().parse_args(["--speed", "max"])
-    run = rehearse.Rehearsal(options, Config(), layout_of(Config(), 1))
+    run = rehearse.Rehearsal(options, RemediationConfig(), layout_of(RemediationConfig(), 1))
     assert run.run([spared(BY_NAME["power-loss"], "breaks"), BY_NAME[QUICK]]) == 1
     out = capsys.readouterr().out
     assert "no check said node-unreachable" in out
@@ -256,9 +256,9 @@ def test_pair_exec_through_hastwatch_imports_next_to_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, tuple[Said, ...]]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, tuple[CheckReport, ...]]]:
     """A healthy pair behind its socket, and what the checks said in process just before; a --via prefix up to NODE."""
-    pair = healthy_pair(layout_of(Config(), 1), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
     pair.must(pair.nodes["nfs002"], "service nfsd onestart")
     says = Observer(pair).look(pair.clock.wait)
     folder = tmp_path_factory.mktemp("served")
@@ -286,7 +286,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, tupl
     ],
 )
 def test_the_command_through_pair_exec_says_what_is_said_in_process(
-    served: tuple[str, tuple[Said, ...]], tmp_path: Path, check: str, node: str
+    served: tuple[str, tuple[CheckReport, ...]], tmp_path: Path, check: str, node: str
 ) -> None:
     prefix, says = served
     expected = next(one for one in says if (one.check, one.node) == (f"check_{check}", node))

@@ -6,10 +6,10 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from checks.plugin.config import ResourceConfig
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
-from remediate.rehearsal.story import Acted, Noticed, Typed
+from remediate.rehearsal.story import JournalAction, NodeReaction, TypedCommand
 from simulator.account.writes import Cause, Fate
 from tests.rehearsal.play import BY_NAME, looks, played, played_as, said, spared, stage_of
 
@@ -22,7 +22,7 @@ DOCUMENTED = 10.0
 costs-of-the-documented-hook)."""
 AUTOMATIC = sorted(name for name, scenario in BY_NAME.items() if scenario.automatic)
 
-OWN = Config(
+OWN = RemediationConfig(
     ConfigOfChecks(
         timeout=6,
         severity={"carp-demoted": "ok"},
@@ -100,30 +100,30 @@ def test_a_failover_that_a_dead_devd_missed_is_excused_for_the_grace_period_and_
     assert said(seen["devd is dead"], "check_devd", "nfs002")[0] == "CRITICAL"
     assert said(seen["address moved"], "check_carp_hast") == ("WARNING", ("failover-in-progress",))
     assert said(seen["the alarm"], "check_carp_hast")[0] == "CRITICAL"
-    roles = [entry.text for entry in outcome.entries if isinstance(entry, Noticed) and entry.node == "nfs002"]
+    roles = [entry.text for entry in outcome.entries if isinstance(entry, NodeReaction) and entry.node == "nfs002"]
     assert "hastd: home secondary -> primary" in roles
 
 
 def test_the_documented_hook_makes_two_primaries_of_a_boot_with_the_flap() -> None:
     outcome = played("boot-flap")
     assert "hast-both-primary" in said(looks(outcome)["two primaries"], "check_carp_hast")[1]
-    assert not [entry for entry in outcome.entries if isinstance(entry, Typed) and "role" in entry.line]
+    assert not [entry for entry in outcome.entries if isinstance(entry, TypedCommand) and "role" in entry.line]
 
 
 @pytest.mark.parametrize("name", AUTOMATIC)
 def test_an_automatic_scenario_tells_what_hastwatch_did_and_why_in_the_order_of_time(name: str) -> None:
     entries = played(name).entries
     assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
-    deeds = [entry.text for entry in entries if isinstance(entry, Acted)]
+    deeds = [entry.text for entry in entries if isinstance(entry, JournalAction)]
     assert any("the service address is" in text for text in deeds)
 
 
 @pytest.mark.parametrize("name", AUTOMATIC)
 def test_where_hastwatch_acts_nobody_types_a_step_of_a_failover(name: str) -> None:
-    typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, Typed)]
+    typed = [entry.line.split()[0] for entry in played(name).entries if isinstance(entry, TypedCommand)]
     assert set(typed) <= {"sysctl", "hastctl", "hastwatch", "shutdown"}
     step = "role primary" if name == "disk-fails-writes-automatic" else "role"  # there an operator makes a copy anew
-    assert not [entry for entry in played(name).entries if isinstance(entry, Typed) and step in entry.line]
+    assert not [entry for entry in played(name).entries if isinstance(entry, TypedCommand) and step in entry.line]
 
 
 def test_by_itself_a_service_that_is_moved_by_hand_loses_nothing() -> None:
@@ -143,14 +143,16 @@ def test_by_itself_a_power_loss_costs_a_tenth_of_what_it_costs_by_hand() -> None
 def test_a_preferred_node_that_returns_takes_nothing_from_the_node_that_serves() -> None:
     returned = played("preferred-node-returns")
     assert len(returned.account.outages) == 1
-    assert not [entry for entry in returned.entries if isinstance(entry, Noticed) and entry.text.endswith("> primary")][
-        1:
-    ]
+    assert not [
+        entry for entry in returned.entries if isinstance(entry, NodeReaction) and entry.text.endswith("> primary")
+    ][1:]
 
 
 def test_a_boot_with_the_flap_promotes_nothing_where_hastwatch_is() -> None:
     outcome = played("boot-flap-automatic")
-    assert not [entry for entry in outcome.entries if isinstance(entry, Noticed) and entry.text.endswith("> primary")]
+    assert not [
+        entry for entry in outcome.entries if isinstance(entry, NodeReaction) and entry.text.endswith("> primary")
+    ]
     assert outcome.account.losses == ()
 
 
@@ -226,7 +228,7 @@ def test_numbers_are_told_as_runs(numbers: tuple[int, ...], text: str) -> None:
 
 def test_a_recovered_split_brain_costs_clients_only_what_was_kept_before_anything_was_destroyed() -> None:
     outcome = played("split-brain-recovered")
-    texts = [entry.text for entry in outcome.entries if isinstance(entry, Acted) and entry.node == "nfs002"]
+    texts = [entry.text for entry in outcome.entries if isinstance(entry, JournalAction) and entry.node == "nfs002"]
     order = ["recovery: human root", "salvage: ", "salvage-verified: ", "/sbin/hastctl create", "recovered: "]
     assert [next(index for index, text in enumerate(texts) if text.startswith(each)) for each in order] == sorted(
         index for index, text in enumerate(texts) if text.startswith(tuple(order))

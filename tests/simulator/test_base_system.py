@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
 from simulator.faults.faults import inflict
@@ -23,7 +23,7 @@ WORKING_15 = "15.1+D57511"
 
 def pair_of(releases: str, rc_conf: str = "") -> Pair:
     """A healthy pair whose nodes have more in rc.conf(5)."""
-    layout = layout_of(Config(), 1).running(releases)
+    layout = layout_of(RemediationConfig(), 1).running(releases)
     pair = Pair(replace(layout, devd_action="/usr/local/sbin/carp-log $subsystem $type"))
     for node in pair.nodes.values():
         node.files.write("/etc/rc.conf", rc_conf, 0.0, append=True)
@@ -94,7 +94,7 @@ def test_14_knows_no_service_jails() -> None:
 @pytest.mark.parametrize(("says_no", "status"), [(True, 0), (False, 1)])
 def test_a_script_of_ours_would_fail_in_a_jail_and_says_no(tmp_path: Path, says_no: bool, status: int) -> None:
     pair = pair_of(WORKING_15, ALL_JAILS)
-    Installed(pair, tmp_path, Config())
+    Installed(pair, tmp_path, RemediationConfig())
     _, standby = pair.nodes.values()
     script = "/usr/local/etc/rc.d/hastwatch_hold"
     if not says_no:
@@ -105,7 +105,7 @@ def test_a_script_of_ours_would_fail_in_a_jail_and_says_no(tmp_path: Path, says_
 
 
 def test_a_package_that_is_deleted_takes_its_programs_and_scripts_away() -> None:
-    pair = healthy_pair(layout_of(Config(), 1).running(WORKING_15), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1).running(WORKING_15), hooked=False)
     active = next(iter(pair.nodes.values()))
     inflict(pair, "delete-package", active.name, "FreeBSD-hast")
     assert active.run("hastctl status").err == "sh: hastctl: not found\n"

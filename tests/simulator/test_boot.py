@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.host.programs import PythonHook
 from simulator.node import Node
@@ -164,7 +164,7 @@ def test_a_reboot_comes_back(pair: Pair, line: str, orderly: bool) -> None:
 
 
 def test_the_boot_instant_is_that_of_this_boot() -> None:
-    pair = healthy_pair(layout_of(Config(), 1), hooked=False)
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
     node = pair.nodes["nfs002"]
     node.power_off()
     pair.clock.advance(7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.faults.faults import inflict
 from simulator.node import Node
@@ -13,7 +13,7 @@ from simulator.pair import Pair
 
 @pytest.fixture
 def pair() -> Pair:
-    return healthy_pair(layout_of(Config(), 1), hooked=False)
+    return healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
 
 
 def pings(node: Node, address: str) -> bool:

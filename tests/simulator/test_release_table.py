@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator import release
 from simulator.node import Node
@@ -44,7 +44,7 @@ WORKS_AS_PRIMARY = {"13.2", "14.4", "14.5"}
 @cache
 def booted(name: str) -> Node:
     """The standby of a pair of one release, where rc(8) starts mountd and nfsd, with nothing mounted."""
-    pair = Pair(layout_of(Config(), 1).running(name))
+    pair = Pair(layout_of(RemediationConfig(), 1).running(name))
     for each in pair.nodes.values():
         text = each.files.read("/etc/rc.conf")
         each.files.write("/etc/rc.conf", text.replace('_enable="NO"', '_enable="YES"'), 0.0)
@@ -66,7 +66,9 @@ def test_every_release_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", release.RELEASES)
 def test_a_release_works_as_primary_or_does_not(name: str) -> None:
-    active, standby = healthy_pair(layout_of(Config(), 1).running(f"14.5,{name}"), hooked=False).nodes.values()
+    active, standby = healthy_pair(
+        layout_of(RemediationConfig(), 1).running(f"14.5,{name}"), hooked=False
+    ).nodes.values()
     for line in ("umount /hast/home", "hastctl role secondary home"):
         assert active.run(line).status == 0
     assert standby.run("hastctl role primary home; sleep 2; test -c /dev/hast/home").status == (

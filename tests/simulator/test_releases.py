@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator import release
 from simulator.node import Node
@@ -20,7 +20,7 @@ LOG = "/var/log/daemon.log"
 
 
 def pair_of(releases: str) -> Pair:
-    return healthy_pair(layout_of(Config(), 1).running(releases), hooked=False)
+    return healthy_pair(layout_of(RemediationConfig(), 1).running(releases), hooked=False)
 
 
 def moved(releases: str = STOCK) -> tuple[Pair, Node, Node]:
@@ -44,7 +44,7 @@ def last(node: Node) -> str:
 
 @pytest.mark.parametrize("name", release.RELEASES)
 def test_a_node_says_which_release_it_runs(name: str) -> None:
-    pair = Pair(layout_of(Config(), 1).running(name))
+    pair = Pair(layout_of(RemediationConfig(), 1).running(name))
     pair.power_on()
     for node in pair.nodes.values():
         wanted = release.RELEASES[name]

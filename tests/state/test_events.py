@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from checks.probes import ifconfig
 from remediate.state import events
-from remediate.state.events import SELF_TESTS_KEPT, Heard, Look, Seen, SelfTest, VhidSeen
+from remediate.state.events import SELF_TESTS_KEPT, BackupPeriod, CarpHistory, CarpLook, SelfTest, VhidHistory
 from remediate.state.store import Store
 from tests.state import child
 
@@ -20,23 +20,23 @@ NOW = 1795337195.25
 
 
 def test_an_event_is_counted_and_its_state_kept(store: Store) -> None:
-    assert events.read(store) == Seen(0, {})
+    assert events.read(store) == CarpHistory(0, {})
     assert events.note(store, "2@em0", "MASTER", NOW, "1000") == 1
-    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "1000")})
+    assert events.read(store) == CarpHistory(1, {"2@em0": VhidHistory("MASTER", NOW, "1000")})
 
 
 def test_a_state_that_repeats_is_since_its_first_event(store: Store) -> None:
     for later in range(3):
         events.note(store, "2@em0", "MASTER", NOW + later, "1000")
-    assert events.read(store) == Seen(3, {"2@em0": VhidSeen("MASTER", NOW, "1000")})
+    assert events.read(store) == CarpHistory(3, {"2@em0": VhidHistory("MASTER", NOW, "1000")})
 
 
 def test_a_state_that_changes_or_that_another_boot_saw_is_since_now(store: Store) -> None:
     events.note(store, "2@em0", "MASTER", NOW, "1000")
     events.note(store, "2@em0", "BACKUP", NOW + 1, "1000")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 1, "1000")
+    assert events.read(store).vhids["2@em0"] == VhidHistory("BACKUP", NOW + 1, "1000")
     events.note(store, "2@em0", "BACKUP", NOW + 2, "2000")
-    assert events.read(store).vhids["2@em0"] == VhidSeen("BACKUP", NOW + 2, "2000")
+    assert events.read(store).vhids["2@em0"] == VhidHistory("BACKUP", NOW + 2, "2000")
 
 
 def test_vhids_are_apart_but_counted_together(store: Store) -> None:
@@ -93,13 +93,15 @@ def test_a_damaged_record_is_begun_anew_with_numbers_above_the_old_ones(store: S
         assert events.read(store).unreadable.startswith("events.json ")
         number = events.note(store, "2@em0", "BACKUP", NOW, "1000")
         assert number > 3
-        assert events.read(store) == Seen(number, {"2@em0": VhidSeen("BACKUP", NOW, "1000")})
+        assert events.read(store) == CarpHistory(number, {"2@em0": VhidHistory("BACKUP", NOW, "1000")})
 
 
 def test_a_self_test_is_kept_but_no_event(store: Store) -> None:
     events.note(store, "2@em0", "MASTER", NOW, "1000")
     events.note_self_test(store, "a-1", NOW + 1)
-    assert events.read(store) == Seen(1, {"2@em0": VhidSeen("MASTER", NOW, "1000")}, (SelfTest("a-1", NOW + 1),))
+    assert events.read(store) == CarpHistory(
+        1, {"2@em0": VhidHistory("MASTER", NOW, "1000")}, (SelfTest("a-1", NOW + 1),)
+    )
     for number in range(SELF_TESTS_KEPT + 3):
         events.note_self_test(store, f"t{number}", NOW)
     assert len(events.read(store).self_tests) == SELF_TESTS_KEPT
@@ -147,12 +149,12 @@ def test_devds_hook_pays_for_nothing_that_it_does_not_use(store: Store) -> None:
     assert done.stdout == "[]\n['json']\n"
 
 
-def heard(store: Store) -> Heard | None:
+def heard(store: Store) -> BackupPeriod | None:
     return events.read(store).vhids["2@em0"].heard
 
 
 def look(store: Store, state: str, at: float, boot: str = "1000", clock: float = 5.0) -> None:
-    events.record(store, Look(events.read(store), {"2@em0": state}, at, boot, clock))
+    events.record(store, CarpLook(events.read(store), {"2@em0": state}, at, boot, clock))
 
 
 def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(store: Store) -> None:
@@ -161,18 +163,18 @@ def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(sto
     for later in (10, 20, 30):
         look(store, "BACKUP", NOW + later)
     events.note(store, "2@em0", "MASTER", NOW + 500, "1000")
-    assert heard(store) == Heard(NOW + 10, NOW + 30, 5.0)
+    assert heard(store) == BackupPeriod(NOW + 10, NOW + 30, 5.0)
     look(store, "MASTER", NOW + 501)
-    heard_before = Heard(NOW + 10, NOW + 30, 5.0)
-    assert events.read(store).vhids["2@em0"] == VhidSeen("MASTER", NOW + 500, "1000", heard_before)
+    heard_before = BackupPeriod(NOW + 10, NOW + 30, 5.0)
+    assert events.read(store).vhids["2@em0"] == VhidHistory("MASTER", NOW + 500, "1000", heard_before)
 
 
 def test_what_looks_proved_is_void_after_another_change_another_boot_and_a_step_of_the_clock(store: Store) -> None:
     look(store, "BACKUP", NOW)
     look(store, "BACKUP", NOW + 600, clock=605.0)
-    assert heard(store) == Heard(NOW + 600, NOW + 600, 605.0)
+    assert heard(store) == BackupPeriod(NOW + 600, NOW + 600, 605.0)
     look(store, "BACKUP", NOW + 1, boot="2000")
-    assert heard(store) == Heard(NOW + 1, NOW + 1, 5.0)
+    assert heard(store) == BackupPeriod(NOW + 1, NOW + 1, 5.0)
     for state in ("MASTER", "BACKUP"):
         events.note(store, "2@em0", state, NOW + 2, "2000")
     assert heard(store) is None
@@ -186,7 +188,7 @@ def test_a_state_lasts_from_where_it_began_however_the_clock_is_set_meanwhile(st
     for later, clock in ((1, 5.0), (301, 305.0), (-590, -587.0)):
         look(store, "MASTER", NOW + later, clock=clock)
         seen = events.read(store)
-        assert seen.seq == 1 and seen.vhids["2@em0"] == VhidSeen("MASTER", NOW, "1000", clock=5.0)
+        assert seen.seq == 1 and seen.vhids["2@em0"] == VhidHistory("MASTER", NOW, "1000", clock=5.0)
         assert seen.vhids["2@em0"].since_by(clock) == pytest.approx(NOW + clock - 5.0)
 
 
@@ -199,7 +201,7 @@ def test_a_state_that_an_older_hastwatch_noted_is_since_the_time_that_it_noted(s
 
 def test_a_look_that_is_written_down_late_leaves_what_came_meanwhile(store: Store) -> None:
     look(store, "BACKUP", NOW)
-    late = Look(events.read(store), {"2@em0": "BACKUP", "3@em0": "BACKUP"}, NOW + 1, "1000", 5.0)
+    late = CarpLook(events.read(store), {"2@em0": "BACKUP", "3@em0": "BACKUP"}, NOW + 1, "1000", 5.0)
     events.note(store, "2@em0", "MASTER", NOW + 2, "1000", 5.0)
     events.record(store, late)
     seen = events.read(store)
@@ -210,7 +212,7 @@ def test_a_look_that_is_written_down_late_leaves_what_came_meanwhile(store: Stor
 def test_what_is_known_with_a_look_is_what_is_known_when_it_is_written_down(store: Store) -> None:
     events.note(store, "2@em0", "BACKUP", NOW, "1000", 5.0)
     for state in ("BACKUP", "MASTER"):
-        now = Look(events.read(store), {"2@em0": state}, NOW + 60, "1000", 5.0)
+        now = CarpLook(events.read(store), {"2@em0": state}, NOW + 60, "1000", 5.0)
         assert events.read(store) == now.before
         events.record(store, now)
         assert events.read(store) == now.known

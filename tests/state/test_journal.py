@@ -17,9 +17,9 @@ from remediate.state.journal import (
     INFO,
     LONGEST_LINE,
     MOST_EVIDENCE,
-    Entry,
     Journal,
-    Level,
+    JournalEntry,
+    JournalLevel,
     one_line,
     parse,
     system_syslog,
@@ -142,7 +142,7 @@ def test_what_is_too_long_is_cut_and_too_much_evidence_is_counted(path: Path) ->
 
 @given(
     st.builds(
-        Entry,
+        JournalEntry,
         time=st.integers(0, 4 * 10**12).map(lambda milliseconds: milliseconds / 1000),
         boot=st.text(),
         node=st.text(),
@@ -155,10 +155,10 @@ def test_what_is_too_long_is_cut_and_too_much_evidence_is_counted(path: Path) ->
         evidence=st.lists(st.text(), max_size=3).map(tuple),
         result=st.text(),
         seconds=st.none() | st.floats(0, 1e6),
-        severity=st.sampled_from(Level),
+        severity=st.sampled_from(JournalLevel),
     )
 )
-def test_an_entry_survives_its_line(entry: Entry) -> None:
+def test_an_entry_survives_its_line(entry: JournalEntry) -> None:
     assert parse(entry.line()) == entry
 
 

@@ -13,7 +13,7 @@ from time import monotonic
 
 import pytest
 
-from remediate.state.lock import Held, Holder, Lock
+from remediate.state.lock import Holder, Lock, LockHeld
 from remediate.state.store import StateNotKept, Store
 from remediate.timing import Timing
 from tests.state import child
@@ -134,7 +134,7 @@ def test_one_object_does_not_get_what_it_holds_a_second_time(store: Store) -> No
 def test_a_with_block_takes_what_is_free_keeps_what_it_has_and_refuses_what_is_held(store: Store) -> None:
     first = lock(store, "a test of two")
     assert first.acquire(0)
-    with first, pytest.raises(Held) as caught, lock(store):
+    with first, pytest.raises(LockHeld) as caught, lock(store):
         raise AssertionError("two hold it")
     assert str(caught.value) == f"the lock converge.lock is held by process {os.getpid()} (a test of two)"
     with lock(store):

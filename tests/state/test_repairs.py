@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from remediate.policy import MOST_REPAIRS
 from remediate.state import repairs
-from remediate.state.repairs import HOUR, MOST_KEPT, NAME, STEP, Now, Tried
+from remediate.state.repairs import HOUR, MOST_KEPT, NAME, STEP, Moment, RepairAttempt
 from remediate.state.store import StateUnreadable, Store
 from tests.failover.installed_pair import state_directory
 
@@ -19,13 +19,13 @@ UP = 90_000.5
 """What the clock that only goes forward says then."""
 
 
-def at(wall: float, steady: float | None = None) -> Now:
+def at(wall: float, steady: float | None = None) -> Moment:
     """A moment, `wall` by a clock that was never stepped unless the steady one says something else."""
-    return Now(wall, wall - NOW + UP if steady is None else steady)
+    return Moment(wall, wall - NOW + UP if steady is None else steady)
 
 
-def begun_at(wall: float, remedy: str = "devd", result: str = "") -> Tried:
-    return Tried(remedy, wall, wall - NOW + UP, result)
+def begun_at(wall: float, remedy: str = "devd", result: str = "") -> RepairAttempt:
+    return RepairAttempt(remedy, wall, wall - NOW + UP, result)
 
 
 def test_nothing_was_tried_at_first_and_asking_leaves_no_file(store: Store) -> None:
@@ -61,7 +61,7 @@ def test_the_last_one_of_a_kind_and_those_of_an_hour_are_counted(store: Store) -
 def test_a_clock_that_was_stepped_changes_nothing_about_how_long_ago_it_was(store: Store, step: float) -> None:
     repairs.begin(store, "devd", at(NOW))
     later = at(NOW + step + 200, UP + 200)
-    assert repairs.redate(store, later) == (Tried("devd", NOW + step, UP),)
+    assert repairs.redate(store, later) == (RepairAttempt("devd", NOW + step, UP),)
     assert repairs.redate(store, at(NOW + 300, UP + 300))[0].at == pytest.approx(NOW)  # and stepped to where it was
 
 
@@ -76,17 +76,17 @@ def test_a_clock_that_is_only_slewed_is_written_down_by_nobody(store: Store) -> 
 def test_in_a_new_boot_the_clock_on_the_wall_counts_and_the_future_is_now(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW))
     assert repairs.redate(store, at(NOW + 300, 100.0)) == (begun_at(NOW),)
-    assert repairs.redate(store, at(NOW - 300, 100.0)) == (Tried("devd", NOW - 300, UP),)
+    assert repairs.redate(store, at(NOW - 300, 100.0)) == (RepairAttempt("devd", NOW - 300, UP),)
 
 
 def test_what_a_new_boot_takes_for_its_own_is_held_back_too_long_and_never_too_short(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW, 50.0))
-    assert repairs.redate(store, at(NOW + 2 * HOUR, 70.0)) == (Tried("devd", NOW + 2 * HOUR - 20, 50.0),)
+    assert repairs.redate(store, at(NOW + 2 * HOUR, 70.0)) == (RepairAttempt("devd", NOW + 2 * HOUR - 20, 50.0),)
 
 
 def test_looking_at_what_was_tried_writes_nothing(store: Store) -> None:
     repairs.begin(store, "devd", at(NOW))
-    assert repairs.tried(store, at(NOW - 600, UP)) == (Tried("devd", NOW - 600, UP),)
+    assert repairs.tried(store, at(NOW - 600, UP)) == (RepairAttempt("devd", NOW - 600, UP),)
     assert repairs.tried(store, at(NOW)) == (begun_at(NOW),)
 
 
@@ -121,7 +121,7 @@ def test_however_the_clock_is_stepped_each_repair_is_as_long_ago_as_it_is(
     with state_directory() as directory:
         store, now, begun = Store(str(directory / "state")), at(NOW), list[float]()
         for passes, step, tries in moments:
-            now = Now(now.wall + passes + step, now.steady + passes)
+            now = Moment(now.wall + passes + step, now.steady + passes)
             if tries:
                 begun.append(repairs.begin(store, "devd", now).steady)
             found = [now.wall - one.at for one in repairs.redate(store, now)]

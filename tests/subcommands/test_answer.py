@@ -17,7 +17,7 @@ from checks.plugin.config import ResourceConfig
 from checks.probes import rc_conf
 from checks.probes.node import ENV_C, quoted
 from checks.probes.process import Completed
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.failover import exported
 from remediate.policy import Failover
 from remediate.recovery.items import FILE
@@ -29,7 +29,7 @@ from tests.recovery.copies import OwnProgram, make
 from tests.state.child import ROOT
 
 PROGRAM = "/usr/local/hastwatch/bin/hastwatch"
-CONFIG = Config(
+CONFIG = RemediationConfig(
     ConfigOfChecks(resource={"home": ResourceConfig(mount_point="/srv/home")}, ask_write=True),
     Failover(services=("ctld",)),
 )
@@ -51,7 +51,7 @@ def line_of(row: tuple[str, str, str]) -> str:
 LINES = [line_of(row) for row in answer.READS + answer.ORDERS]
 
 
-def is_admitted(line: str, config: Config = CONFIG) -> bool:
+def is_admitted(line: str, config: RemediationConfig = CONFIG) -> bool:
     """Whether the gate runs it."""
     try:
         answer.admitted(line, lambda: config)
@@ -187,7 +187,7 @@ class ThroughTheGate(OwnProgram):
 
     def __init__(self, point: Path) -> None:
         super().__init__()
-        self._config = Config(ConfigOfChecks(resource={"home": ResourceConfig(mount_point=str(point))}))
+        self._config = RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(mount_point=str(point))}))
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
         """Raises Refused."""

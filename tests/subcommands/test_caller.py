@@ -23,7 +23,7 @@ from remediate import local
 ours, theirs = os.pipe()
 os.dup2(theirs, 2)
 os.close(ours)
-progress = Progress(local.context(local.Where()), verbose=True)
+progress = Progress(local.context(local.LocalOptions()), verbose=True)
 progress("unmount home")
 progress("become-secondary home")
 print("goes on")

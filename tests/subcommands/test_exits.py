@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from remediate import exits
-from remediate.failover.converge import Result
+from remediate.failover.converge import ConvergeResult
 from remediate.subcommands import caller
 from remediate.subcommands.registry import SUBCOMMANDS
 
@@ -59,7 +59,7 @@ def test_what_looks_at_a_node_says_every_status_that_its_frame_ends_with(name: s
 
 @pytest.mark.parametrize("name", ["converge", "clear", "promote"])
 def test_a_convergence_ends_with_what_its_help_says(name: str) -> None:
-    assert {result.value for result in Result} <= said(SUBMODULES[name]).keys()
+    assert {result.value for result in ConvergeResult} <= said(SUBMODULES[name]).keys()
 
 
 def test_no_module_has_a_status_of_the_table_of_its_own() -> None:

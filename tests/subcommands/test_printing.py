@@ -16,8 +16,8 @@ import pytest
 from checks.registry import REGISTRY
 from remediate.recovery.salvage import salvage
 from remediate.state import ledger
-from remediate.state.clients import Client, as_values
-from remediate.state.journal import INFO, Entry
+from remediate.state.clients import KnownClient, as_values
+from remediate.state.journal import INFO, JournalEntry
 from remediate.state.store import Store
 from remediate.subcommands.registry import SUBCOMMANDS
 from tests.recovery.copies import UNKNOWN, local_context, make
@@ -92,12 +92,14 @@ def kept_much(directory: Path) -> dict[str, list[str]]:
     """A state directory and a salvage of which there is more to print than a pipe takes; how each is shown."""
     directory.chmod(0o700)
     store = Store(str(directory))
-    entry = Entry(1.8e9, "boot", "nfs001", 1, "run", "step", "home", "mount", "as CARP says", (), "done", 0.1, INFO)
+    entry = JournalEntry(
+        1.8e9, "boot", "nfs001", 1, "run", "step", "home", "mount", "as CARP says", (), "done", 0.1, INFO
+    )
     (directory / "journal.jsonl").write_text(f"{entry.line()}\n" * 300)
-    seen = tuple(Client("10.0.0.1", f"10.0.1.{number}", (700,), time.time()) for number in range(1, 250))
+    seen = tuple(KnownClient("10.0.0.1", f"10.0.1.{number}", (700,), time.time()) for number in range(1, 250))
     store.update("clients.json", lambda _: as_values(seen), instead=lambda _: {})
     for number in range(60):
-        ledger.record(store, f"resource{number}", ledger.Event.TOLD_INCOMPLETE, 1_795_000_000.0, "nfs002" * 10)
+        ledger.record(store, f"resource{number}", ledger.LedgerEvent.TOLD_INCOMPLETE, 1_795_000_000.0, "nfs002" * 10)
     losing = make(directory / "losing", {b"name%d" % number + b"x" * 60: b"" for number in range(250)})
     winner, kept = make(directory / "winner", {}), directory / "kept"
     kept.mkdir()

@@ -18,7 +18,7 @@ import pytest
 
 from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Mode
-from remediate.recovery.recover import Refused
+from remediate.recovery.recover import RecoveryRefused
 from remediate.recovery.resync import Resync
 from remediate.subcommands import recover
 from remediate.subcommands.caller import NotConfirmed
@@ -134,7 +134,7 @@ def test_without_a_target_and_without_an_answer_nothing_is_done(pair: SplitPair)
 
 
 def test_yes_is_no_way_around_a_refusal(pair: SplitPair) -> None:
-    with pytest.raises(Refused, match="this node is CARP MASTER"):
+    with pytest.raises(RecoveryRefused, match="this node is CARP MASTER"):
         typed(pair, "--yes", node=pair.winner)
     assert pair.serves(pair.winner)
 
@@ -153,7 +153,7 @@ def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_
         recovery.watch = lambda step: inflict(pair.pair, "cut-management") if step == "create" else None
         return recovery.run("human")
 
-    with pytest.raises(Refused, match="the other node could not be read"):
+    with pytest.raises(RecoveryRefused, match="the other node could not be read"):
         pair.does(pair.losing, begun)
     pair.pair.link.heal()
     assert typed(pair) == 0

@@ -8,14 +8,14 @@ import pytest
 
 from checks.plugin.config import Config as ConfigOfChecks
 from remediate import wiring
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.rehearsal.context import context_of
 from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from remediate.wiring import Chain, Link
+from remediate.wiring import ExpectedWiring, WiringCheck
 from simulator.faults.faults import inflict
 from simulator.node import Node
 from simulator.pair import Pair
@@ -25,8 +25,8 @@ RULES = "/etc/devd/carp.conf"
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
-    made = healthy_pair(layout_of(Config(), 1), hooked=False)
-    Installed(made, tmp_path, Config())
+    made = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
+    Installed(made, tmp_path, RemediationConfig())
     return made
 
 
@@ -37,12 +37,12 @@ def node(pair: Pair) -> Node:
 
 @pytest.fixture
 def context(node: Node, tmp_path: Path) -> Context:
-    return context_of(node, tmp_path, Config())
+    return context_of(node, tmp_path, RemediationConfig())
 
 
-def chain(pair: Pair, context: Context, seconds: float = 10.0) -> list[Link]:
+def chain(pair: Pair, context: Context, seconds: float = 10.0) -> list[WiringCheck]:
     """All links that were looked at. Afterwards the interface is gone, whatever happened."""
-    task = pair.clock.run_task(lambda: list(wiring.chain(context, Chain(seconds=seconds))))
+    task = pair.clock.run_task(lambda: list(wiring.chain(context, ExpectedWiring(seconds=seconds))))
     pair.clock.wait(task)
     if task.error is not None:
         raise task.error
@@ -51,7 +51,7 @@ def chain(pair: Pair, context: Context, seconds: float = 10.0) -> list[Link]:
     return task.value
 
 
-def broken(links: list[Link]) -> dict[str, str]:
+def broken(links: list[WiringCheck]) -> dict[str, str]:
     """What does not hold."""
     return {link.name: link.says for link in links if not link.holds}
 
@@ -100,13 +100,13 @@ def test_the_whole_ends_in_a_few_seconds(pair: Pair, context: Context) -> None:
 
 
 def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, Config(ConfigOfChecks(timeout=3.0)))
+    context = context_of(node, tmp_path, RemediationConfig(ConfigOfChecks(timeout=3.0)))
     for fault in ("carp-hast-switch", "service"):
         inflict(pair, "hang-command", "nfs001", fault)
     inflict(pair, "hang-command", "nfs002", "hastwatch")
     inflict(pair, "drop-devd-event", "nfs001", "1000")
     began = pair.clock.now
-    task = pair.clock.run_task(lambda: [*wiring.chain(context, Chain()), *wiring.setup(context)])
+    task = pair.clock.run_task(lambda: [*wiring.chain(context, ExpectedWiring()), *wiring.setup(context)])
     pair.clock.wait(task)
     assert task.value is not None
     assert {"event", "rc.conf", "peer"} <= broken(task.value).keys()
@@ -171,7 +171,7 @@ def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context
 def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, context: Context, node: Node) -> None:
     pair.must(node, "ifconfig lo9123 create")
     with pytest.raises(StepFailed, match="there is an interface lo9123 already"):
-        list(wiring.chain(context, Chain()))
+        list(wiring.chain(context, ExpectedWiring()))
     assert "lo9123" in node.run("ifconfig -l").out
 
 

@@ -10,10 +10,10 @@ import pytest
 from checks import ask
 from checks.probes.errors import NotPermitted
 from checks.probes.node import ENV_C, quoted
-from remediate.config import Config
+from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover.reach import HASTWATCH
-from remediate.session import Ended, Message, Say
+from remediate.session import Message, MessageKind, SessionEnded
 from remediate.state import ledger, verifications
 from remediate.subcommands import answer
 from remediate.verification.answering import MOST
@@ -42,7 +42,7 @@ def says(pair: InstalledPair, messages: Sequence[Message], name: str = HOME) -> 
                 answered = line.hear(30)
                 assert answered is not None
                 heard.append(answered)
-        except Ended:
+        except SessionEnded:
             heard.append("ended")
         line.close()
         return heard
@@ -50,16 +50,16 @@ def says(pair: InstalledPair, messages: Sequence[Message], name: str = HOME) -> 
     return pair.does(pair.active, talk)
 
 
-COMPARE = Message(Say.COMPARE, by="nfs001", resources=(HOME,))
+COMPARE = Message(MessageKind.COMPARE, by="nfs001", resources=(HOME,))
 
 
 @pytest.mark.quick
 def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked_for(pair: InstalledPair) -> None:
     ready, hashes, again = says(
-        pair, [COMPARE, Message(Say.READ, extents=(127, 0, 127)), Message(Say.READ, extents=(0,))]
+        pair, [COMPARE, Message(MessageKind.READ, extents=(127, 0, 127)), Message(MessageKind.READ, extents=(0,))]
     )
     assert isinstance(ready, Message) and ready.told is not None and ready.told["extentsize"] == 2 << 20
-    assert isinstance(hashes, Message) and hashes.say is Say.HASHES
+    assert isinstance(hashes, Message) and hashes.say is MessageKind.HASHES
     assert hashes.digests[0] == hashes.digests[2] != hashes.digests[1]
     assert isinstance(again, Message) and again.digests == hashes.digests[1:2]
 
@@ -68,11 +68,16 @@ def test_extents_within_the_data_are_hashed_in_the_order_in_which_they_are_asked
     "extents", [(), (128,), (0, 1 << 40), tuple(range(MOST + 1))], ids=["none", "behind", "far", "too many"]
 )
 def test_what_lies_outside_the_data_is_not_read(pair: InstalledPair, extents: tuple[int, ...]) -> None:
-    assert says(pair, [COMPARE, Message(Say.READ, extents=extents)])[1:] == ["ended"]
+    assert says(pair, [COMPARE, Message(MessageKind.READ, extents=extents)])[1:] == ["ended"]
 
 
 @pytest.mark.parametrize(
-    "first", [Message(Say.READ, extents=(0,)), Message(Say.PREPARE, resources=(HOME,)), COMPARE._replace(resources=())]
+    "first",
+    [
+        Message(MessageKind.READ, extents=(0,)),
+        Message(MessageKind.PREPARE, resources=(HOME,)),
+        COMPARE._replace(resources=()),
+    ],
 )
 def test_nothing_is_read_for_who_does_not_say_what_is_compared(state: Path, first: Message) -> None:
     assert says(installed_pair(state), [first]) == ["ended"]
@@ -80,18 +85,18 @@ def test_nothing_is_read_for_who_does_not_say_what_is_compared(state: Path, firs
 
 def test_a_resource_that_hast_conf_does_not_have_is_refused(state: Path) -> None:
     (refused,) = says(installed_pair(state), [COMPARE._replace(resources=("vtbd0",))], "vtbd0")
-    assert isinstance(refused, Message) and refused.say is Say.REFUSED and "no resource vtbd0" in refused.words
+    assert isinstance(refused, Message) and refused.say is MessageKind.REFUSED and "no resource vtbd0" in refused.words
 
 
 def test_only_a_connected_standby_is_read(pair: InstalledPair) -> None:
     pair.breaks("cut-replication")
     pair.passes(60)
     (refused,) = says(pair, [COMPARE])
-    assert isinstance(refused, Message) and refused.say is Say.REFUSED and "not connected" in refused.words
+    assert isinstance(refused, Message) and refused.say is MessageKind.REFUSED and "not connected" in refused.words
 
 
 def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(pair: InstalledPair) -> None:
-    assert says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT)])[1] == Message(Say.KEPT)
+    assert says(pair, [COMPARE, Message(MessageKind.VERIFIED, told=RESULT)])[1] == Message(MessageKind.KEPT)
     (run,) = verifications.runs(pair.store(pair.standby), HOME)
     assert run.equal and run.by == "nfs001"
     wrongs: tuple[dict[str, object], ...] = (
@@ -99,14 +104,14 @@ def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(pair
         {"wrong": "x\ny"}, {"by": "x" * 400},
     )  # fmt: skip
     for wrong in wrongs:
-        assert says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT | wrong)])[1:] == ["ended"]
-    assert says(pair, [COMPARE, Message(Say.VERIFIED)])[1:] == ["ended"]
+        assert says(pair, [COMPARE, Message(MessageKind.VERIFIED, told=RESULT | wrong)])[1:] == ["ended"]
+    assert says(pair, [COMPARE, Message(MessageKind.VERIFIED)])[1:] == ["ended"]
     assert len(verifications.runs(pair.store(pair.standby), HOME)) == 1
 
 
 def test_half_a_year_is_kept_and_no_more(pair: InstalledPair) -> None:
     for number in range(40):
-        says(pair, [COMPARE, Message(Say.VERIFIED, told=RESULT | {"extents": number})])
+        says(pair, [COMPARE, Message(MessageKind.VERIFIED, told=RESULT | {"extents": number})])
     kept = [run.extents for run in verifications.runs(pair.store(pair.standby), HOME)]
     assert kept == list(range(10, 40))
 
@@ -114,7 +119,7 @@ def test_half_a_year_is_kept_and_no_more(pair: InstalledPair) -> None:
 @pytest.mark.parametrize("words", [("extents",), ("extents", "../x"), ("extents", "home", "--state-dir", "/tmp")])
 def test_the_gate_admits_a_resource_and_no_option(words: tuple[str, ...]) -> None:
     with pytest.raises(ask.Refused):
-        answer.admitted(quoted((*ENV_C, HASTWATCH, *words)), Config)
+        answer.admitted(quoted((*ENV_C, HASTWATCH, *words)), RemediationConfig)
 
 
 def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
@@ -123,14 +128,14 @@ def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
 
 
 def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(pair: InstalledPair) -> None:
-    lacking = Message(Say.LACKING, words="it lacks\x1b[31m what was underway")
-    _, kept, hashes = says(pair, [COMPARE, lacking, Message(Say.READ, extents=(0,))])
-    assert isinstance(kept, Message) and kept.say is Say.KEPT and isinstance(hashes, Message)
+    lacking = Message(MessageKind.LACKING, words="it lacks\x1b[31m what was underway")
+    _, kept, hashes = says(pair, [COMPARE, lacking, Message(MessageKind.READ, extents=(0,))])
+    assert isinstance(kept, Message) and kept.say is MessageKind.KEPT and isinstance(hashes, Message)
     damage = ledger.read(pair.store(pair.standby), HOME).damage
     assert damage is not None and "it lacks" in damage.says and damage.says.isprintable()
 
 
 def test_a_comparison_of_some_extents_that_found_nothing_leaves_nothing(pair: InstalledPair) -> None:
     before = pair.store(pair.standby).names()
-    says(pair, [COMPARE, Message(Say.DONE)])
+    says(pair, [COMPARE, Message(MessageKind.DONE)])
     assert pair.store(pair.standby).names() == before and not pair.entries(pair.standby, "extents")

@@ -19,14 +19,14 @@ import pytest
 from remediate import exits
 from remediate.console import SIGNALS
 from remediate.context import Context
-from remediate.session import Ended, PipeLine
+from remediate.session import PipeChannel, SessionEnded
 from remediate.state.store import Store
 from remediate.subcommands import verify as command
 from remediate.timing import Timing
 from remediate.verification.answering import _answers
-from remediate.verification.asking import There
-from remediate.verification.comparing import Compared, Comparison
-from remediate.verification.extents import LocalExtents, Provider
+from remediate.verification.asking import RemoteCopySession
+from remediate.verification.comparing import ComparisonResult, ExtentComparison
+from remediate.verification.extents import CopyLocation, LocalExtents
 from simulator.account.accounting import disk_of
 from tests.failover.installed_pair import InstalledPair
 from tests.state.child import ROOT
@@ -96,23 +96,23 @@ def test_two_real_files_are_compared_over_two_real_pipes(tmp_path: Path) -> None
     content[3 << 20] ^= 1
     content[-1] ^= 1
     (tmp_path / "there").write_bytes(b"x" * 5120 + content)
-    here = Provider(str(tmp_path / "here"), 4608, 8 << 20, 128 << 10)
-    there = Provider(str(tmp_path / "there"), 5120, 8 << 20, 128 << 10)
+    here = CopyLocation(str(tmp_path / "here"), 4608, 8 << 20, 128 << 10)
+    there = CopyLocation(str(tmp_path / "there"), 5120, 8 << 20, 128 << 10)
     (reads, to_here), (reads_there, to_there) = os.pipe(), os.pipe()
-    line, other = PipeLine(reads, to_there), PipeLine(reads_there, to_here)
+    line, other = PipeChannel(reads, to_there), PipeChannel(reads_there, to_here)
     context = SimpleNamespace(timing=Timing(), store=Store(str(tmp_path / "state")))
 
     def answers() -> None:
-        with LocalExtents(there) as opened, suppress(Ended):
+        with LocalExtents(there) as opened, suppress(SessionEnded):
             _answers(cast("Context", context), HOME, other, opened, there.extents)
 
     answering = threading.Thread(target=answers, daemon=True)
     answering.start()
-    asking = There.__new__(There)
+    asking = RemoteCopySession.__new__(RemoteCopySession)
     asking._context, asking._name, asking._stopped, asking._line = cast("Context", context), HOME, lambda: "", line
     with LocalExtents(here) as opened:
-        comparison = Comparison(opened, asking, lambda: True, Timing())
-        assert comparison.compare(range(here.extents)) == Compared(differ=(24, 63))
+        comparison = ExtentComparison(opened, asking, lambda: True, Timing())
+        assert comparison.compare(range(here.extents)) == ComparisonResult(differ=(24, 63))
     asking.close()
     answering.join(30)
     assert not answering.is_alive()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediate.timing import Timing
-from remediate.verification.comparing import TIMES, Compared, Comparison
+from remediate.verification.comparing import TIMES, ComparisonResult, ExtentComparison
 
 EXTENTS = 3
 LASTS = 3.0
@@ -91,9 +91,9 @@ class Disks:
         self.clock.at += self.takes()
         return quiet
 
-    def compare(self, times: int = TIMES) -> Compared:
+    def compare(self, times: int = TIMES) -> ComparisonResult:
         """All extents."""
-        return Comparison(self, self, self.quiet, self.clock, times).compare(range(EXTENTS))
+        return ExtentComparison(self, self, self.quiet, self.clock, times).compare(range(EXTENTS))
 
 
 def some_time(seed: int) -> Callable[[], float]:
@@ -131,7 +131,7 @@ def test_a_write_that_has_failed_on_one_side_is_a_difference_or_not_decided(seed
 @given(st.sets(st.integers(0, EXTENTS - 1)))
 def test_where_nothing_is_written_all_that_differs_is_found(failed: set[int]) -> None:
     disks = Disks([Write(extent, -1.0, 0.1, 0.1, fails_there=True) for extent in sorted(failed)], lambda: 0.01)
-    assert disks.compare() == Compared(differ=tuple(sorted(failed)))
+    assert disks.compare() == ComparisonResult(differ=tuple(sorted(failed)))
 
 
 def test_an_extent_that_cannot_be_read_is_tried_again_before_it_is_told() -> None:

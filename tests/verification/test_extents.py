@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.probes.errors import Failed, NotFound
 from checks.probes.hast import Metadata, Role
-from remediate.verification.extents import BLOCK, DIGEST, METADATA_SIZE, LocalExtents, Provider, bits, provider
+from remediate.verification.extents import BLOCK, DIGEST, METADATA_SIZE, CopyLocation, LocalExtents, bits, provider
 
 OFFSET = 4608
 
@@ -36,7 +36,7 @@ def test_each_extent_has_the_hash_of_its_bytes(
     path = tmp_path_factory.mktemp("copy") / "disk"
     content = pattern(size)
     path.write_bytes(b"m" * OFFSET + content + b"behind the data")
-    where = Provider(str(path), OFFSET, size, extentsize)
+    where = CopyLocation(str(path), OFFSET, size, extentsize)
     numbers = data.draw(st.lists(st.integers(0, where.extents - 1), max_size=20))
     with LocalExtents(where) as extents:
         made = extents.digests(numbers)
@@ -46,7 +46,7 @@ def test_each_extent_has_the_hash_of_its_bytes(
 def test_an_extent_of_many_blocks_is_one_hash(tmp_path: Path) -> None:
     content = pattern(3 * BLOCK + 512)
     (tmp_path / "disk").write_bytes(b"m" * OFFSET + content)
-    where = Provider(str(tmp_path / "disk"), OFFSET, len(content), 4 * BLOCK)
+    where = CopyLocation(str(tmp_path / "disk"), OFFSET, len(content), 4 * BLOCK)
     with LocalExtents(where) as extents:
         assert extents.digests([0]) == [digest(content)]
 
@@ -55,8 +55,8 @@ def test_an_extent_that_the_disk_cannot_read_has_no_hash_and_the_others_have() -
     """/proc/self/mem answers EIO where nothing is mapped, as a disk with a bad sector does."""
     content = bytearray(pattern(8192))
     begin = ctypes.addressof(ctypes.c_char.from_buffer(content))
-    low = Provider("/proc/self/mem", 1, 4096, 4096)
-    there = Provider("/proc/self/mem", begin, 8192, 4096)
+    low = CopyLocation("/proc/self/mem", 1, 4096, 4096)
+    there = CopyLocation("/proc/self/mem", begin, 8192, 4096)
     with LocalExtents(low) as unmapped, LocalExtents(there) as mapped:
         assert unmapped.digests([0]) == [None]
         assert mapped.digests([1, 0]) == [digest(bytes(content[4096:])), digest(bytes(content[:4096]))]
@@ -64,7 +64,7 @@ def test_an_extent_that_the_disk_cannot_read_has_no_hash_and_the_others_have() -
 
 def test_a_disk_that_ends_within_the_data_is_no_copy(tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(b"m" * 9000)
-    with LocalExtents(Provider(str(tmp_path / "disk"), OFFSET, 8192, 4096)) as extents:
+    with LocalExtents(CopyLocation(str(tmp_path / "disk"), OFFSET, 8192, 4096)) as extents:
         assert extents.digests([0]) == [digest(b"m" * 4096)]
         with pytest.raises(Failed, match="ends at 9000 bytes"):
             extents.digests([1])
@@ -72,16 +72,16 @@ def test_a_disk_that_ends_within_the_data_is_no_copy(tmp_path: Path) -> None:
 
 def test_what_is_no_disk_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        LocalExtents(Provider(str(tmp_path / "none"), OFFSET, 1, 512))
+        LocalExtents(CopyLocation(str(tmp_path / "none"), OFFSET, 1, 512))
     with pytest.raises(Failed, match="neither a disk nor a file"):
-        LocalExtents(Provider(str(tmp_path), OFFSET, 1, 512))
+        LocalExtents(CopyLocation(str(tmp_path), OFFSET, 1, 512))
 
 
 def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
     """A hole of 256 MiB, in far less."""
     with (tmp_path / "disk").open("wb") as file:
         file.truncate(OFFSET + (256 << 20))
-    with LocalExtents(Provider(str(tmp_path / "disk"), OFFSET, 256 << 20, 2 << 20)) as extents:
+    with LocalExtents(CopyLocation(str(tmp_path / "disk"), OFFSET, 256 << 20, 2 << 20)) as extents:
         tracemalloc.start()
         try:
             assert len(extents.digests(range(128))) == 128
@@ -92,7 +92,7 @@ def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
 
 def test_metadata_that_do_not_say_where_the_data_lies_are_refused() -> None:
     known = Metadata("home", 1 << 28, 1 << 21, 64, 5, 0, 0, Role.PRIMARY, OFFSET)
-    assert provider("/dev/vtbd1", known) == Provider("/dev/vtbd1", OFFSET, 1 << 28, 1 << 21)
+    assert provider("/dev/vtbd1", known) == CopyLocation("/dev/vtbd1", OFFSET, 1 << 28, 1 << 21)
     with pytest.raises(Failed):
         provider("/dev/vtbd1", known._replace(localoff=0))
 
@@ -113,20 +113,20 @@ def test_a_bit_of_the_map_is_an_extent(numbers: set[int], count: int) -> None:
 def test_the_map_lies_between_the_metadata_and_the_data(tmp_path: Path) -> None:
     marked = (1 << 3 | 1 << 70).to_bytes(OFFSET - METADATA_SIZE, "little")
     (tmp_path / "disk").write_bytes(b"m" * METADATA_SIZE + marked + b"\xff" * 4096)
-    with LocalExtents(Provider(str(tmp_path / "disk"), OFFSET, 4096 * 100, 4096)) as extents:
+    with LocalExtents(CopyLocation(str(tmp_path / "disk"), OFFSET, 4096 * 100, 4096)) as extents:
         assert extents.marked() == {3, 70}
 
 
 @pytest.mark.parametrize("offset", [0, METADATA_SIZE, 1 << 40])
 def test_metadata_that_leave_no_room_for_a_map_are_not_believed(tmp_path: Path, offset: int) -> None:
     (tmp_path / "disk").write_bytes(b"m" * 8192)
-    where = Provider(str(tmp_path / "disk"), offset, 4096, 4096)
+    where = CopyLocation(str(tmp_path / "disk"), offset, 4096, 4096)
     with LocalExtents(where) as extents, pytest.raises(Failed, match="has no map of extents"):
         extents.marked()
 
 
 def test_a_provider_that_ends_within_its_map_is_said_to(tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(b"m" * (METADATA_SIZE + 100))
-    where = Provider(str(tmp_path / "disk"), OFFSET, 4096, 4096)
+    where = CopyLocation(str(tmp_path / "disk"), OFFSET, 4096, 4096)
     with LocalExtents(where) as extents, pytest.raises(Failed, match="ends within its map"):
         extents.marked()

@@ -13,7 +13,7 @@ from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.recover import Refused
+from remediate.recovery.recover import RecoveryRefused
 from remediate.recovery.resync import Resync
 from remediate.state import marker, verifications
 from remediate.subcommands import verify_repair
@@ -106,13 +106,13 @@ def test_a_copy_that_may_be_the_good_one_is_not_touched(
 ) -> None:
     before = disk_of(pair.standby, HOME).metadata
     as_told(pair, **changes)
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(RecoveryRefused, match=says):
         renews(pair, NothingToKeep(WHY))
     assert disk_of(pair.standby, HOME).metadata is before and pair.role(pair.standby) == "secondary"
 
 
 def test_what_was_never_compared_is_not_repaired(state: Path) -> None:
-    with pytest.raises(Refused, match="never been compared"):
+    with pytest.raises(RecoveryRefused, match="never been compared"):
         renews(installed_pair(state), NothingToKeep(WHY))
 
 
@@ -139,14 +139,14 @@ def test_nothing_is_destroyed_that_the_other_node_does_not_serve(
 ) -> None:
     breaks(pair)
     before = disk_of(pair.standby, HOME).metadata
-    with pytest.raises((Refused, ProbeError)):
+    with pytest.raises((RecoveryRefused, ProbeError)):
         renews(pair, NothingToKeep(WHY))
     assert disk_of(pair.standby, HOME).metadata is before
 
 
 def test_the_primary_is_never_made_anew(pair: InstalledPair) -> None:
     before = disk_of(pair.active, HOME).metadata
-    with pytest.raises(Refused, match="this node is primary"):
+    with pytest.raises(RecoveryRefused, match="this node is primary"):
         renews(pair, NothingToKeep(WHY), pair.active)
     assert disk_of(pair.active, HOME).metadata == before and pair.serves(pair.active)
 

@@ -18,8 +18,8 @@ from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.state import verifications
 from remediate.subcommands.status_page import page
-from remediate.verification.asking import READS, Refused
-from remediate.verification.verify import Done, Stopped, verify
+from remediate.verification.asking import READS, ComparisonRefused
+from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
 from simulator.account.accounting import disk_of
 from simulator.account.writes import Part, Piece
 from simulator.clock import Completion, Steps
@@ -206,7 +206,7 @@ def test_what_cannot_be_compared_is_refused(
     pair: InstalledPair, breaks: Callable[[InstalledPair], None], says: str
 ) -> None:
     breaks(pair)
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(ComparisonRefused, match=says):
         compares(pair)
     assert not verifications.runs(pair.store(pair.active), HOME)
 
@@ -218,7 +218,7 @@ def test_a_peer_that_cannot_be_asked_is_an_error_and_no_result(pair: InstalledPa
 
 
 def test_only_the_primary_compares(pair: InstalledPair) -> None:
-    with pytest.raises(Refused, match="secondary on nfs002, not primary"):
+    with pytest.raises(ComparisonRefused, match="secondary on nfs002, not primary"):
         compares(pair, pair.standby)
 
 
@@ -233,10 +233,10 @@ def stops_after(pair: InstalledPair, seconds: float) -> Callable[[], str]:
 
 def test_a_run_that_is_interrupted_goes_on_where_it_was(pair: InstalledPair) -> None:
     flip(disk_of(pair.standby, HOME), 2, 120)
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(VerificationStopped) as stopped:
         compares(pair, rate=RATE, stopped=stops_after(pair, 4))
     assert 0 < stopped.value.done < EXTENTS and str(stopped.value) == "interrupted by SIGTERM"
-    shown: list[Done] = []
+    shown: list[VerificationProgress] = []
     run = pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done - stopped.value.done == 16  # the next batch
     assert run.numbers == (2, 120) and run.ended - run.began > 4
@@ -248,9 +248,9 @@ def test_a_peer_that_is_lost_midway_stops_it_and_it_goes_on_when_it_is_back(pair
     pair.passes(4)
     pair.standby.power_off()
     pair.passes(READS + 1)
-    assert task.done and isinstance(task.error, Stopped) and 0 < task.error.done < EXTENTS
+    assert task.done and isinstance(task.error, VerificationStopped) and 0 < task.error.done < EXTENTS
     pair.boots(pair.standby, 120)
-    shown: list[Done] = []
+    shown: list[VerificationProgress] = []
     run = pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done > task.error.done and run.equal and pair.sound
 
@@ -261,17 +261,17 @@ def test_a_primary_that_is_no_primary_any_more_stops(pair: InstalledPair) -> Non
     move = pair.moves()
     pair.pair.clock.wait(move)
     pair.passes(40)
-    assert task.done and isinstance(task.error, Stopped) and pair.serves(pair.standby)
+    assert task.done and isinstance(task.error, VerificationStopped) and pair.serves(pair.standby)
 
 
 def test_what_was_compared_of_another_copy_counts_for_nothing(pair: InstalledPair) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(VerificationStopped):
         compares(pair, rate=RATE, stopped=stops_after(pair, 4))
     for node in pair.pair.nodes.values():
         disk = disk_of(node, HOME)
         assert disk.metadata is not None
         disk.metadata = replace(disk.metadata, resuid=77)
-    shown: list[Done] = []
+    shown: list[VerificationProgress] = []
     pair.does(pair.active, lambda context: verify(context, HOME, "test", RATE, shown.append))
     assert shown[0].done == 16
 
@@ -279,7 +279,7 @@ def test_what_was_compared_of_another_copy_counts_for_nothing(pair: InstalledPai
 def test_two_at_a_time_are_refused(pair: InstalledPair) -> None:
     first = pair.begins(pair.active, lambda context: verify(context, HOME, "test", RATE))
     pair.passes(1)
-    with pytest.raises(Refused, match="being verified already"):
+    with pytest.raises(ComparisonRefused, match="being verified already"):
         compares(pair)
     assert not first.done
 
