@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from simulator.clock import Steps
     from simulator.node import Node
 
+PERIODIC = ("converge", "--periodic")
+"""The words that `contrib/freebsd/cron-hastwatch` has cron(8) call hastwatch with."""
 EVERY = 60.0
 """Seconds; crontab(5) knows nothing shorter."""
 FIRST, APART = 17.0, 29.0
@@ -16,7 +18,7 @@ FIRST, APART = 17.0, 29.0
 
 
 def start_cron(installed: Installed) -> None:
-    """From now on both nodes call `hastwatch converge --periodic` every minute, while they are up."""
+    """From now on both nodes call hastwatch every minute, while they are up."""
     for number, node in enumerate(installed.pair.nodes.values()):
         node.clock.start(_cron(installed, node, FIRST + APART * number))
 
@@ -25,5 +27,5 @@ def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:
     yield first
     while True:
         if node.on and node.sshd_runs:
-            installed.runs(node, "converge", "--periodic")
+            installed.runs(node, *PERIODIC)
         yield EVERY

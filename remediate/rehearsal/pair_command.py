@@ -86,7 +86,7 @@ def parser() -> Parser:
     up.add_argument("--hast-hook", metavar="COMMAND", help="what hastd runs on its events")
     up.add_argument("--hastwatch", metavar="COMMAND", help="what the other node reaches as `hastwatch`")
     up.add_argument("--automatic", action="store_true",
-                    help="hastwatch is installed on both nodes, its state in DIR/state/NODE")  # fmt: skip
+                    help="hastwatch on both nodes, called by devd and cron; its state in DIR/state/NODE")  # fmt: skip
     up.add_argument("--foreground", action="store_true", help="do not go into the background")
     each["exec"].add_argument("node", metavar="NODE", help="nfs001 or nfs002")
     each["exec"].add_argument("line", metavar="COMMAND-LINE", nargs="+", help="as a shell takes it")

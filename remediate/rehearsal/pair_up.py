@@ -53,12 +53,14 @@ def up(arguments: argparse.Namespace) -> int:
 
 def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
     """Let the state directories of both nodes lie in the pair's, where commands of this machine find them, and install
-    hastwatch itself where it is asked for; then it has been at work for a while. Raises ConfigError, OSError."""
+    hastwatch itself where it is asked for, with its line of crontab(5); then it has been at work for a while. Raises
+    ConfigError, OSError."""
     for node in pair.nodes.values():
         node.keep_state_in(state / node.name)
         (state / node.name).chmod(0o755)
     if arguments.automatic:
         from remediate.failover.converge import ConvergeRequest
+        from remediate.rehearsal.cron import start_cron
         from remediate.rehearsal.installed import Installed
 
         config = _config(arguments)
@@ -66,6 +68,7 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
         for node in pair.nodes.values():
             installed.start_worker(node, ConvergeRequest("boot"))
         pair.clock.advance(config.failover.boot_window)
+        start_cron(installed)  # not before: a call that is underway would not survive the fork
 
 
 def _config(arguments: argparse.Namespace) -> RemediationConfig:
