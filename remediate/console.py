@@ -40,6 +40,20 @@ class Console:
         return self.err.isatty()
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether standard output is a terminal that can be drawn on."""
+        from remediate import terminal
+
+        return terminal.is_terminal()
+
+    @property
+    def columns(self) -> int:
+        """How wide what is printed may be."""
+        from remediate import terminal
+
+        return terminal.size()[0]
+
+    @property
     def is_coloured(self) -> bool:
         """Whether colours are wanted on standard output."""
         from remediate import terminal

@@ -21,7 +21,7 @@ from simulator.host.files import File, FileTree
 from simulator.host.kernel import Kernel
 from simulator.host.processes import ProcessTable
 from simulator.host.processor import Processor
-from simulator.host.programs import RECORDED, HookPair, Program
+from simulator.host.programs import RECORDED, Caller, HookPair, Program
 from simulator.host.syslogd import Syslogd
 from simulator.layout import KEY_FILE, NodeLayout, configuration_files
 from simulator.network.network import Network
@@ -48,8 +48,8 @@ DEADLINE = 60.0
 STATE_DIRECTORY = "/var/db/hastwatch"
 """Where hastwatch keeps what it remembers."""
 
-Called = Callable[["Node", list[str], Callable[[str, str], None], str], Completion[int]]
-"""A command that is given its node, argv, what takes its output (`out` or `err`, and the text), and its user."""
+Called = Callable[["Node", list[str], Caller], Completion[int]]
+"""A command that is given its node, argv, and who called it."""
 
 BOOT_MARK = "/var/run/hastwatch.boot"
 """Its mark of a boot."""

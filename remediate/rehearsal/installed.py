@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checks.plugin.config import ConfigError
 from remediate import command, exits, worker
 from remediate.config import RemediationConfig
 from remediate.console import Console
 from remediate.failover import afterwards
 from remediate.failover.converge import LOCK, ConvergeRequest, converge
 from remediate.rehearsal.context import context_of
-from remediate.rehearsal.invocation import NodeConsole, NodeInvocation, Write
+from remediate.rehearsal.invocation import NodeConsole, NodeInvocation
 from remediate.rehearsal.sessions import SimulatedChannel
 from remediate.state import noted
 from remediate.state.store import StateError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from remediate.context import Context
     from remediate.invocation import Invocation
     from simulator.clock import Completion
+    from simulator.host.programs import Caller
     from simulator.network.sessions import SessionEnd
     from simulator.node import Node
     from simulator.pair import Pair
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
 ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
 """rc.conf(5): its two scripts."""
 
-ELSEWHERE = {"answer", "contrib", "journal", "pair", "reach", "rehearse", "restore", "status", "submit", "tickle"}
-"""Subcommands that a node of the pair lacks: of this machine, or without an end; `own_commands` has two of them."""
+ELSEWHERE = {"answer", "contrib", "pair", "reach", "rehearse", "restore", "submit", "tickle"}
+"""Subcommands that a node of the pair lacks: of this machine; `own_commands` has two of them."""
+WATCHING = {"journal", "status"}
+"""Subcommands that only look, perhaps without an end (`--follow`, `--watch`): they end with their caller."""
 
 
 class Installed:
@@ -117,6 +121,9 @@ class Installed:
         context = self._started(node, self._context(node, life, console), seconds)
         try:
             return main(NodeInvocation(node, console, lambda: context))
+        except ConfigError as error:  # of an option that a real node takes
+            console.err.write(f"hastwatch: {error}\n")
+            return exits.CONFIG
         except SystemExit as ended:
             return int(ended.code or 0)
 
@@ -166,17 +173,19 @@ class Installed:
         except Killed:
             return self._run(node, shutdown, Life(), NodeConsole(node))
 
-    def _command(self, node: Node, argv: list[str], write: Write, user: str) -> Completion[int]:
+    def _command(self, node: Node, argv: list[str], caller: Caller) -> Completion[int]:
         """`hastwatch`, as the other node or a human calls it."""
-        words, console = argv[1:], NodeConsole(node, write, user)
+        words, console, life = argv[1:], NodeConsole(node, caller.write, caller.user), Life()
         if words[:1] and words[0] in ELSEWHERE:
-            write("err", f"hastwatch: {words[0]} is not simulated\n")
+            caller.write("err", f"hastwatch: {words[0]} is not simulated\n")
             return finished(exits.USAGE)
+        if words[:1] and words[0] in WATCHING:
+            caller.goes.then(life.end)
 
         def run(node: Node, argv: list[str]) -> int:
             if words[:1] == ["ledger"] and "--told" in words:
                 self.messages.append((node.clock.now, node.name, " ".join(words)))
-            return self._run(node, words, Life(), console)
+            return self._run(node, words, life, console)
 
         return PythonHook(run).start(node, argv)
 

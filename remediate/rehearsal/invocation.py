@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, cast
 
 from checks.plugin.config import ConfigError
+from remediate import terminal
 from remediate.config import RemediationConfig
 from remediate.console import Console
 from remediate.invocation import Invocation
@@ -50,6 +51,16 @@ class NodeConsole(Console):
     def err(self) -> TextIO:
         """Standard error."""
         return self._err
+
+    @property
+    def is_terminal(self) -> bool:
+        """It is none."""
+        return False
+
+    @property
+    def columns(self) -> int:
+        """Those of what is no terminal."""
+        return terminal.FALLBACK[0]
 
     @property
     def is_coloured(self) -> bool:
@@ -103,8 +114,8 @@ class NodeInvocation(Invocation):
         return self._begun()
 
     def bare(self, where: LocalOptions) -> Context:
-        """Raises Killed."""
-        return self._begun()._replace(config=RemediationConfig(), peer=None)
+        """Raises what `context` raises."""
+        return self.context(where)._replace(config=RemediationConfig(), peer=None)
 
     def take_resources(self) -> None:
         """Limits are not simulated."""

@@ -13,8 +13,9 @@ from checks.probes.as_primary import Facts, to_text
 from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
 from remediate.subcommands.tickle import client
-from simulator.clock import Steps
+from simulator.clock import Completion, Steps
 from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
+from simulator.host.programs import Caller
 from simulator.nfs import nfs_ports
 from simulator.nfs.nfs import VERSION_3
 from simulator.rc.variables import rc_variables
@@ -52,9 +53,13 @@ def hastwatch(call: Call) -> Steps[int]:
         return _tickle(call)
     if len(call.argv) != 4 or call.argv[1] != "reach":
         if call.node.hastwatch is not None:
-            status = yield call.node.hastwatch(call.node, call.argv, call.write, call.user)
+            caller = Caller(call.write, call.user, Completion())
+            try:
+                status = yield call.node.hastwatch(call.node, call.argv, caller)
+            finally:
+                caller.goes.finish()
             return int(status or 0)
-        call.err(f"hastwatch: {' '.join(call.argv[1:2])} is not simulated\n")
+        call.err(f"hastwatch: not installed on {call.node.name} (see --automatic of hastwatch pair up)\n")
         return 2
     address, path = call.argv[2:]
     server = server_at(call, address)

@@ -152,7 +152,7 @@ class Server:
                     node.install(path, ExternalHook(command, self.directory, self.speed))
         own = ExternalHook(hastwatch, self.directory, self.speed)
         for node in self.pair.nodes.values() if hastwatch else ():
-            node.hastwatch = lambda node, argv, write, user: own.start(node, argv)
+            node.hastwatch = lambda node, argv, caller: own.start(node, argv)
 
     def serve(self) -> None:
         """Until `down` is asked for."""

@@ -20,20 +20,25 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
+from typing import TextIO
 
+from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
-from remediate import exits, local, terminal
+from checks.probes.errors import ProbeError
+from remediate import exits, local
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.context import Context
+from remediate.invocation import OWN, Invocation
 from remediate.state.journal import ERR, NAME, WARNING, JournalEntry
 from remediate.state.journal_reading import MOST_READ, Reading
 from remediate.state.maintenance import duration
-from remediate.state.store import STATE_DIRECTORY
 from remediate.subcommands import caller
 from remediate.terminal import FAINT, RED, YELLOW, Paint
-from remediate.timing import Timing
 
+PROG = "hastwatch journal"
 POLL = 0.25
 """Seconds between two looks for new entries; no event tells of them on every system."""
 COLUMNS = 4
@@ -45,20 +50,21 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    options = parser().parse(words, invocation.console)
     if options.incident:
-        return caller.run("hastwatch journal", options, lambda context: incident_of(context, options), acts=False)
+        return caller.run(PROG, options, partial(incident_of, options=options), acts=False, invocation=invocation)
     try:
-        return show(options, Timing())
-    except OSError as error:
-        return _cannot_write(error)
+        context = invocation.bare(local.where(options))
+    except (ConfigError, ProbeError) as error:
+        return caller.refuse(invocation.console, PROG, str(error), exits.CONFIG)
+    return show(context, options)
 
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch journal", description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
+    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
     made.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
     made.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
     made.add_argument("-n", "--last", type=_count, default=50, metavar="N",
@@ -79,34 +85,35 @@ def incident_of(context: Context, options: argparse.Namespace) -> int:
     try:
         found = gather(context, reading, options.incident)
     except NoIncident as error:
-        return caller.refuse(context.console, "hastwatch journal", str(error), 1)
+        return caller.refuse(context.console, PROG, str(error), 1)
     found = found._replace(missing=(*found.missing, *reading.unread, *reading.left_out))
-    sys.stdout.write(as_json(found) if options.json else as_markdown(found))
+    context.console.out.write(as_json(found) if options.json else as_markdown(found))
     return 0
 
 
-def show(options: argparse.Namespace, timing: Timing) -> int:
+def show(context: Context, options: argparse.Namespace) -> int:
     """Write the entries asked for to standard output, and what is wrong with the journal to standard error."""
+    out, timing = context.console.out, context.timing
     since = None if options.since is None else timing.wall() - options.since
     few = 0 < options.last <= KEPT
-    reading = Reading(os.path.join(options.state_dir or STATE_DIRECTORY, NAME), MOST_READ if few else None)
+    reading = Reading(os.path.join(context.store.directory, NAME), MOST_READ if few else None)
     wanted = _last(reading, options.last, options.resource, since)
     sample = list(islice(wanted, SAMPLE))
-    page = Page(sample, Paint(terminal.is_coloured()), options.verbose)
+    page = Page(sample, Paint(context.console.is_coloured), options.verbose)
     shown = 0
     for entry in chain(sample, wanted):
-        _write(entry, page, options.json)
+        _write(out, entry, page, options.json)
         shown += 1
     if not (shown or options.json or options.follow or reading.unread):
-        sys.stdout.write("no entries\n")
-    sys.stdout.flush()
+        out.write("no entries\n")
+    out.flush()
     if shown < options.last and reading.left_out:
         reading.unread += [f"not looked at (see -n 0): {left}" for left in reading.left_out]
-    _complain(reading)
+    _complain(context.console, reading)
     while options.follow:
         for entry in _wanted(reading.new(), options.resource, None):
-            _write(entry, page, options.json)
-        sys.stdout.flush()
+            _write(out, entry, page, options.json)
+        out.flush()
         timing.sleep(POLL)
     return 1 if reading.unread else 0
 
@@ -155,25 +162,17 @@ def _wanted(
             yield entry
 
 
-def _write(entry: JournalEntry, page: Page, json: bool) -> None:
+def _write(out: TextIO, entry: JournalEntry, page: Page, json: bool) -> None:
     for line in [entry.line()] if json else page.lines(entry):
-        sys.stdout.write(f"{line}\n")
+        out.write(f"{line}\n")
 
 
-def _complain(reading: Reading) -> None:
+def _complain(console: Console, reading: Reading) -> None:
     for trouble in reading.unread:
-        sys.stderr.write(f"hastwatch journal: {plain(trouble)}\n")
+        console.err.write(f"{PROG}: {plain(trouble)}\n")
     if reading.skipped:
         lines = "1 line that is" if reading.skipped == 1 else f"{reading.skipped} lines that are"
-        sys.stderr.write(f"hastwatch journal: {lines} no entry left out\n")
-
-
-def _cannot_write(error: OSError) -> int:
-    """Standard output is closed or full: end, in the first case without a word, and let Python try no more."""
-    if not isinstance(error, BrokenPipeError):
-        sys.stderr.write(f"hastwatch journal: standard output: {error.strerror}\n")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+        console.err.write(f"{PROG}: {lines} no entry left out\n")
 
 
 def _duration(text: str) -> float:

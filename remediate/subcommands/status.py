@@ -25,11 +25,13 @@ from checks.probes.unproven import as_values as unproven_values
 from checks.probes.verified import as_values as verified_values
 from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
+from remediate.console import Console
 from remediate.context import Context
 from remediate.exits import USAGE
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.status_rules import PairVerdict, serves, verdict
+from remediate.invocation import OWN, Invocation
 from remediate.subcommands.status_page import page
 
 SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
@@ -43,14 +45,14 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    options = parser().parse(words, invocation.console)
     try:
-        context = local.context(local.where(options))
+        context = invocation.context(local.where(options))
     except (ConfigError, ProbeError) as error:
-        return _refuse(str(error))
-    if context.here.via and not options.state_dir:
+        return _refuse(invocation.console, str(error))
+    if options.via and not options.state_dir:
         context = context._replace(store=RemoteStore(context.here))
     try:
         return watch(context, options) if options.watch else show(context, options)
@@ -74,8 +76,8 @@ def show(context: Context, options: argparse.Namespace) -> int:
     """Look once and write it to standard output."""
     pair, judged = seen(context, options)
     if missing := _missing(pair, options.resource):
-        return _refuse_missing(missing)
-    _write(pair, judged, options)
+        return _refuse_missing(context.console, missing)
+    _write(context.console, pair, judged, options)
     return status(pair, judged)
 
 
@@ -83,13 +85,14 @@ def watch(context: Context, options: argparse.Namespace) -> int:
     """Look again and again; the exit status is that of the last look."""
     ends = NOTHING_READ
     try:
-        if not terminal.is_terminal() or options.json:
+        if not context.console.is_terminal or options.json:
+            out = context.console.out
             while True:
                 ends = show(context, options)
                 if ends == USAGE:
                     return ends
-                sys.stdout.write("" if options.json else "\n")
-                sys.stdout.flush()
+                out.write("" if options.json else "\n")
+                out.flush()
                 context.timing.sleep(options.watch)
         with terminal.Screen() as screen:
             while True:
@@ -102,7 +105,7 @@ def watch(context: Context, options: argparse.Namespace) -> int:
                 while (left := again - context.timing.now()) > 0:
                     if screen.wait(left):
                         _draw(screen, pair, judged)
-        return _refuse_missing(missing)
+        return _refuse_missing(context.console, missing)
     except KeyboardInterrupt:
         return _leave(ends)
 
@@ -186,15 +189,15 @@ def _resource_values(node: NodeStatus, resource: ResourceStatus) -> dict[str, ob
     }  # fmt: skip
 
 
-def _write(pair: PairStatus, judged: PairVerdict, options: argparse.Namespace) -> None:
+def _write(console: Console, pair: PairStatus, judged: PairVerdict, options: argparse.Namespace) -> None:
     if options.json:
         import json
 
         lines = [json.dumps(as_values(pair, judged))]
     else:
-        lines = page(pair, judged, terminal.size()[0], terminal.is_coloured())
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+        lines = page(pair, judged, console.columns, console.is_coloured)
+    console.out.write("".join(f"{line}\n" for line in lines))
+    console.out.flush()
 
 
 def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict) -> None:
@@ -218,12 +221,12 @@ def _leave(status: int) -> int:
     return status
 
 
-def _refuse_missing(name: str) -> int:
-    return _refuse(f"hast.conf has no resource {name}")
+def _refuse_missing(console: Console, name: str) -> int:
+    return _refuse(console, f"hast.conf has no resource {name}")
 
 
-def _refuse(why: str) -> int:
-    sys.stderr.write(f"hastwatch status: {plain(why)}\n")
+def _refuse(console: Console, why: str) -> int:
+    console.err.write(f"hastwatch status: {plain(why)}\n")
     return USAGE
 
 

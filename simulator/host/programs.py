@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from simulator.clock import Completion, Task, finished
 from simulator.dying import SIGKILLED, Killed
@@ -44,6 +44,15 @@ class Program(Protocol[AnyHost_contra]):
     def start(self, node: AnyHost_contra, argv: list[str]) -> Completion[int]:
         """Run it; finished with the exit status."""
         ...
+
+
+class Caller(NamedTuple):
+    """Who called a program: what takes its output (`out` or `err`, and the text), its user, and what has happened as
+    soon as the caller does not wait any more."""
+
+    write: Callable[[str, str], None]
+    user: str
+    goes: Completion[None]
 
 
 class PythonHook(Generic[AnyHost]):

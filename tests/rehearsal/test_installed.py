@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +12,13 @@ import pytest
 from remediate import exits
 from remediate.failover import carp_demotion
 from remediate.failover.reach import HASTWATCH
-from simulator.shell.output import Result
+from remediate.state.journal import NAME
+from remediate.state.journal_reading import read
+from simulator.shell.output import Output, Result
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+
+A_LOOK = 30.0
+"""Seconds in which both nodes are looked at, on the machines that were emulated."""
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +58,47 @@ def test_nobody_confirms_on_a_node_without_a_terminal(pair: InstalledPair) -> No
     assert pair.serves(pair.active)
 
 
-def test_a_node_is_reached_in_no_other_way(pair: InstalledPair) -> None:
-    assert typed(pair, "hold --state-dir /tmp").status == exits.CONFIG
+@pytest.mark.parametrize("words", ["hold", "status", "journal", "maintenance status"])
+def test_a_node_is_reached_in_no_other_way(pair: InstalledPair, words: str) -> None:
+    refused = typed(pair, f"{words} --state-dir /tmp")
+    assert refused.out == "" and "a simulated node has one configuration, one state directory" in refused.err
+    assert refused.status == (exits.USAGE if words == "status" else exits.CONFIG)
+
+
+def test_the_status_of_both_nodes_is_that_of_the_real_command(pair: InstalledPair) -> None:
+    shown = typed(pair, "status")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.splitlines()[0] == "nfs001 serves home, nfs002 can take over. Nothing is wrong."
+    assert re.search(r"\n +copy +in use +complete for ", shown.out)
+    values = json.loads(typed(pair, "status --json").out)
+    assert [node["name"] for node in values["nodes"]] == ["nfs001", "nfs002"] and values["unread"] == []
+    unknown = typed(pair, "status -r nosuch")
+    assert unknown == (exits.USAGE, "", "hastwatch status: hast.conf has no resource nosuch\n")
+
+
+def test_the_journal_of_a_node_is_shown_by_the_real_command(pair: InstalledPair) -> None:
+    shown = typed(pair, "journal")
+    entries = list(read(str(pair.state / pair.active.name / NAME)))
+    assert (shown.status, shown.err) == (0, "")
+    assert entries and len(shown.out.splitlines()) == len(entries)
+    assert all(entry.event in line for entry, line in zip(entries, shown.out.splitlines(), strict=True))
+    assert typed(pair, "journal -n 1 --json").out == entries[-1].line() + "\n"
+    assert typed(pair, "journal --incident last").err == "hastwatch journal: no incident last; there are none\n"
+
+
+@pytest.mark.parametrize("words", ["status --watch 2", "journal --follow"])
+def test_what_goes_on_waits_in_simulated_time_and_ends_with_its_caller(pair: InstalledPair, words: str) -> None:
+    output, tasks = Output(), threading.active_count()
+    process = pair.active.start_command(f"{HASTWATCH} {words}", output)
+    pair.passes(A_LOOK)
+    assert not process.done and output.text("out")
+    assert typed(pair, "maintenance on --reason later").status == typed(pair, "maintenance off").status == 0
+    pair.passes(A_LOOK)
+    text = output.text("out")
+    assert "maintenance-off" in text if words.startswith("journal") else text.count("Nothing is wrong.") > 1
+    process.kill()
+    pair.passes(1.0)
+    assert threading.active_count() == tasks and output.text("out") == text and not pair.pair.hook_errors
 
 
 def test_what_acts_on_this_machine_is_not_simulated(pair: InstalledPair) -> None:

@@ -163,10 +163,10 @@ def test_colour_is_for_terminals_only(directory: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a device that is always full")
 def test_a_full_disk_behind_the_output_is_one_line(directory: Path) -> None:
-    command = [sys.executable, "-m", "remediate.subcommands.journal", "--state-dir", str(directory)]
+    command = [sys.executable, "-m", "remediate.command", "journal", "--state-dir", str(directory)]
     with open("/dev/full", "w") as full:
         ended = subprocess.run(command, cwd=child.ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (1, "hastwatch journal: standard output: No space left on device\n")
+    assert (ended.returncode, ended.stderr) == (74, "hastwatch: standard output: No space left on device\n")
 
 
 @pytest.mark.slow
