@@ -17,7 +17,8 @@ from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import processes, silence
 from checks.probes.carp import CarpState
-from checks.probes.node_state import HastRole, Mounted, Nfs, State
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted, Nfs, State
 from checks.probes.timestamps import utc
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY

@@ -16,8 +16,9 @@ from checks.probes.carp import Vhid
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Metadata
 from checks.probes.hast_conf import ConfiguredResource
+from checks.probes.hast_state import HastRole
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import Mounted
 from checks.probes.read_node import NodeReader, ResourceFacts, Unread, needed, read_resource
 from checks.probes.silence import Silence
 from checks.probes.timestamps import utc

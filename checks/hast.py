@@ -15,8 +15,8 @@ from checks.plugin.judging import Judgement, Number, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.probes import damage, damage_record, hast, unproven
-from checks.probes.hast import Role, Status
+from checks.probes import damage, damage_record, unproven
+from checks.probes.hast import Cause, NoState, Role, Status
 from checks.probes.route import Route
 from checks.probes.unproven import Unproven
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
@@ -59,6 +59,14 @@ TABLE = Table(
         "a peer is connected, and lacks no more than this"),
     Row("hast-following", OK, "secondary, complete", "a primary is connected"),
 )  # fmt: skip
+
+NO_STATE = {
+    Cause.DOWN: "hastd-down",
+    Cause.STUCK: "hastctl-hangs",
+    Cause.WORKER_LEFT: "hastctl-hangs",
+    Cause.ERROR: "hast-error",
+}
+"""The row for why hastd gives no state of a resource."""
 
 PERFDATA = (
     ("RESOURCE_dirty", "bytes that the other copy lacks, with -w and -c (a primary; a secondary always has 0)"),
@@ -106,14 +114,9 @@ class Dirty(Number):
         return resource.thresholds if resource.found.role is Role.PRIMARY else ("", "")
 
 
-def judge_no_state(error: hast.NoState) -> Judgement:
+def judge_no_state(error: NoState) -> Judgement:
     """Why hastd says nothing of the resource."""
-    if isinstance(error, hast.HastdDown):
-        yield "hastd-down", str(error)
-    elif isinstance(error, hast.HastctlFailed):
-        yield "hastctl-hangs", str(error)
-    else:
-        yield "hast-error", str(error)
+    yield NO_STATE[error.cause], str(error)
 
 
 def judge_role(of: RoleOf) -> Judgement:

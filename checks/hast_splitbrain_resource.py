@@ -10,11 +10,12 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
-from checks.probes import hast, marker
+from checks.probes import marker
 from checks.probes.counters import Relation, relation
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
 from checks.probes.hast_log import Logs, Sign
+from checks.probes.hast_state import Dump, HastRole, hast_dump, hast_state_or_unknown
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 
@@ -147,13 +148,10 @@ def _last_compared(kept: dict[str, object]) -> LastCompared | None:
 
 def _seen(logs: Logs, name: str, has_hook: bool, now: float) -> Seen:
     node = logs.node
-    found: Metadata | None = None
+    dump = Dump(None)
     unread: list[str] = []
-    lost = ""
     try:
-        found = hast.metadata(node, name)
-    except hast.MetadataUnreadable as error:
-        lost = str(error)
+        dump = hast_dump(node, name)
     except ProbeError as error:
         unread.append(f"dump not read: {error}")
     left: Marker | None = None
@@ -174,7 +172,8 @@ def _seen(logs: Logs, name: str, has_hook: bool, now: float) -> Seen:
     except ProbeError as error:
         unread.append(f"log not read: {error}")
     is_fresh = left is not None and left.is_fresh(now)
-    return Seen(node.label, found, left, is_fresh, damaged, marker_lost, signs, tuple(unread), lost, has_hook)
+    missing = tuple(unread)
+    return Seen(node.label, dump.metadata, left, is_fresh, damaged, marker_lost, signs, missing, dump.lost, has_hook)
 
 
 def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]:
@@ -185,22 +184,21 @@ def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]
     if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
         return seen
     try:
-        return [seen[0]._replace(metadata=hast.metadata(here, name)), seen[1]]
-    except hast.MetadataUnreadable as error:
-        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
+        again = hast_dump(here, name)
+        return [seen[0]._replace(metadata=again.metadata, lost=again.lost), seen[1]]
     except ProbeError as error:
         return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
 
 
 def _side(node: Node, name: str) -> Side:
     """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
-    (`hast.WorkerLeft` is no HastdDown)."""
-    try:
-        found = hast.resource(node, name)
-    except hast.HastdDown:
+    (`Cause.WORKER_LEFT` is not DOWN)."""
+    hastd = hast_state_or_unknown(node, name)
+    if hastd.role is HastRole.DOWN:
         return Side(node.label, None, False, "runs no hastd")
-    except (ProbeError, hast.NoState) as error:
-        return Side(node.label, None, None, f"does not say its role ({error})")
+    found = hastd.resource
+    if found is None:
+        return Side(node.label, None, None, f"does not say its role ({hastd.says})")
     if found.role is not Role.PRIMARY:
         return Side(node.label, found.role, False, f"is {found.role.value}")
     written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"

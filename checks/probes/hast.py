@@ -98,30 +98,27 @@ EHAST = {1: "no such resource in hastd", 2: "invalid request", 3: "out of memory
 """sbin/hastd/hast.h"""
 
 
-class NoState(Exception):
-    """hastd gave no state of the resource; the subclass says why."""
+class Cause(enum.Enum):
+    """Why hastd gives no state of a resource."""
 
-
-class HastdError(NoState):
-    """hastd answered with an error instead of a resource."""
-
-    def __init__(self, name: str, number: int) -> None:
-        super().__init__(f"hastd answers ERR{number} for {name}: {EHAST.get(number, 'unknown error')}")
-        self.number = number
-
-
-class HastdDown(NoState):
+    DOWN = "hastd down"
     """Nobody listens on the control socket, and no process of hastd exists: hastd does not run."""
-
-
-class HastctlFailed(NoState):
-    """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70), never came back, or was refused by
-    one that runs or may run."""
-
-
-class WorkerLeft(HastctlFailed):
+    WORKER_LEFT = "worker left"
     """hastd is gone and one of its workers is not: it ends by itself (`control.c ctrl_thread()`) unless it is stopped,
     and may hold its device until then."""
+    STUCK = "hastd stuck"
+    """hastctl got no or a bad answer from a hastd that runs (exit status 69, 70), never came back, or was refused by
+    one that runs or may run."""
+    ERROR = "hastd error"
+    """hastd answered with an error instead of a resource."""
+
+
+class NoState(Exception):
+    """hastd gave no state of the resource."""
+
+    def __init__(self, cause: Cause, says: str) -> None:
+        super().__init__(says)
+        self.cause = cause
 
 
 class _Refused(Exception):
@@ -140,13 +137,13 @@ class MetadataUnreadable(Exception):
 def resource(node: Node, name: str) -> Resource:
     """The state of a resource now, asked of hastd.
 
-    Raises HastdDown, HastctlFailed, HastdError, and ProbeError where nothing can be said about hastd.
+    Raises NoState, and ProbeError where nothing can be said about hastd.
     """
     try:
         completed = node.run("hastctl", "list", name)
         _refuse_failure(completed)
     except Hangs as error:
-        raise HastctlFailed(str(error)) from None
+        raise NoState(Cause.STUCK, str(error)) from None
     except _Refused as error:
         raise _down_or_stuck(node, str(error)) from None
     node.note_odd("hastctl list", odd_lines(completed.stdout, LIST_HEADING))
@@ -161,12 +158,13 @@ def _down_or_stuck(node: Node, why: str) -> NoState:
     try:
         found = processes.processes(node)
     except ProbeError as error:
-        return HastctlFailed(f"{refused}; whether it runs is not known: {error}")
+        return NoState(Cause.STUCK, f"{refused}; whether it runs is not known: {error}")
     if daemon := processes.hastd(found):
-        return HastctlFailed(f"{refused}, but it runs (process {daemon.pid}): it is stuck")
+        return NoState(Cause.STUCK, f"{refused}, but it runs (process {daemon.pid}): it is stuck")
     if workers := processes.hastd_workers(found):
-        return WorkerLeft(f"{refused}; process {workers[0].pid}, a worker of hastd, is still there")
-    return HastdDown(refused)
+        says = f"{refused}; process {workers[0].pid}, a worker of hastd, is still there"
+        return NoState(Cause.WORKER_LEFT, says)
+    return NoState(Cause.DOWN, refused)
 
 
 def metadata(node: Node, name: str) -> Metadata:
@@ -196,7 +194,7 @@ def _refuse_failure(completed: Completed) -> None:
             raise NotUnderstood("hastctl list", completed.words)
         raise _Refused(why)
     if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
-        raise HastctlFailed(f"hastctl exits with {completed.status}: {_plain(completed)}")
+        raise NoState(Cause.STUCK, f"hastctl exits with {completed.status}: {_plain(completed)}")
     if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed
         raise Failed(f"hast.conf: {_plain(completed)}")
     if completed.status > 4:  # 1 to 4 are EHAST numbers, which `list` prints with the resource
@@ -208,10 +206,12 @@ def _plain(completed: Completed) -> str:
 
 
 def parse_list(text: str, name: str) -> Resource:
-    """The resource `name` in the output of `hastctl list`. Raises HastdError and NotUnderstood."""
+    """The resource `name` in the output of `hastctl list`. Raises NoState and NotUnderstood."""
     fields = _section(text, name, LIST_HEADING, "hastctl list")
     if "error" in fields:
-        raise HastdError(name, _number(fields, "error"))
+        number = _number(fields, "error")
+        says = f"hastd answers ERR{number} for {name}: {EHAST.get(number, 'unknown error')}"
+        raise NoState(Cause.ERROR, says)
     for line in odd_lines(text, LIST_HEADING):
         if any(key not in fields and key in line.lower() for key in ("status", "workerpid")):
             raise NotUnderstood("hastctl list", line)  # that there is none of them has a meaning

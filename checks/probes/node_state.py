@@ -7,17 +7,8 @@ import enum
 from typing import NamedTuple
 
 from checks.probes.errors import ProbeError
+from checks.probes.hast_state import HastRole
 from checks.probes.vhid import CarpState
-
-
-class HastRole(enum.Enum):
-    """The role of the resource, that there is no hastd to have one, or that hastd does not say."""
-
-    PRIMARY = "primary"
-    SECONDARY = "secondary"
-    INIT = "init"
-    DOWN = "hastd down"
-    NOT_KNOWN = "role not known"
 
 
 class Mounted(enum.Enum):

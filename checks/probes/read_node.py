@@ -10,15 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from checks.probes import boot_time, carp, filesystem, hast, marker, processes
+from checks.probes import boot_time, carp, filesystem, marker, processes
 from checks.probes.beneath import Lies, Wanted, ground
 from checks.probes.carp import Lacking, Vhid, asked
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
-from checks.probes.hast import Metadata, NoState, Resource
+from checks.probes.hast_state import Dump, HastState, hast_dump, hast_state
 from checks.probes.marker import Marker
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Look, Mounted, Nfs, State
+from checks.probes.node_state import Look, Mounted, Nfs, State
 from checks.probes.processes import Process
 
 T = TypeVar("T")
@@ -47,28 +47,6 @@ def needed(part: T | Unread) -> T:
     if isinstance(part, Unread):
         raise part.error
     return part
-
-
-class HastState(NamedTuple):
-    """What hastd says of a resource; `silence` is why it gives no state, and then there is no `resource`."""
-
-    role: HastRole
-    resource: Resource | None = None
-    silence: NoState | None = None
-
-    @property
-    def says(self) -> str:
-        """hastd's own words where it gives no state, else empty."""
-        return str(self.silence or "")
-
-
-class Dump(NamedTuple):
-    """What is on the disk below a resource; `lost` is why there is no metadata, or empty."""
-
-    metadata: Metadata | None
-    lost: str = ""
-    blank: bool = False
-    """The disk can be opened, and has no HAST metadata (freebsd-facts: no-metadata-exits-255)."""
 
 
 class NodeReader:
@@ -117,7 +95,7 @@ class NodeReader:
 
     def dump(self, name: str) -> Dump | Unread:
         """What is on the disk below a resource."""
-        return self._part(("dump", name), partial(_dump, name=name))
+        return self._part(("dump", name), partial(hast_dump, name=name))
 
     def marker(self, name: str) -> Marker | Unread | None:
         """The marker of a split-brain, None where there is none."""
@@ -136,24 +114,6 @@ def attempted(read: Callable[[], T]) -> T | Unread:
         return read()
     except ProbeError as error:
         return Unread(error)
-
-
-def hast_state(node: Node, name: str) -> HastState:
-    """What hastd says of a resource now. Raises ProbeError where nothing can be said about hastd."""
-    try:
-        found = hast.resource(node, name)
-    except hast.HastdDown as error:
-        return HastState(HastRole.DOWN, silence=error)
-    except hast.NoState as error:
-        return HastState(HastRole.NOT_KNOWN, silence=error)
-    return HastState(HastRole(found.role.value), found)
-
-
-def _dump(node: Node, name: str) -> Dump:
-    try:
-        return Dump(hast.metadata(node, name))
-    except hast.MetadataUnreadable as error:
-        return Dump(None, str(error), error.blank)
 
 
 def _demotion(node: Node) -> int | None:

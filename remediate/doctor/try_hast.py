@@ -18,7 +18,8 @@ from checks.probes.bug_292322 import NAME as BUG
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.context import Context
 from remediate.doctor.scratch import (
     CONF,

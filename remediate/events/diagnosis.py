@@ -7,14 +7,16 @@ raises: what is not seen is not repaired.
 from __future__ import annotations
 
 from checks.plugin.text import name_list
-from checks.probes import carp, devd, filesystem, hast, processes
+from checks.probes import carp, devd, filesystem, processes
 from checks.probes.beneath import lies_on_hast
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, NotFound
+from checks.probes.hast import Cause
+from checks.probes.hast_state import HastRole, hast_state
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
-from checks.probes.read_node import NodeReader, hast_state, mounted_as, needed
+from checks.probes.node_state import Mounted
+from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
 from remediate.failover import converge, reach
@@ -133,7 +135,7 @@ def served_here(context: Context) -> tuple[ResourcePlace, ...]:
 
 def _refuse_without_role(reader: NodeReader, place: ResourcePlace) -> None:
     hastd = needed(reader.hast(place.name))
-    if hastd.silence:
+    if hastd.resource is None:
         raise Unsafe(f"{place.name} is mounted, and hastd does not say that it is primary: {hastd.says}")
     if hastd.role is not HastRole.PRIMARY:
         raise Unsafe(f"{place.name} is mounted, and hastd says that it is {hastd.role.value}")
@@ -160,7 +162,7 @@ def silent(node: Node, name: str) -> str:
     """That hastd answers nobody, asked for a resource; one that hangs, refuses or answers badly is there. Raises Unsafe
     where only a worker of it is, and ProbeError."""
     hastd = hast_state(node, name)
-    if isinstance(hastd.silence, hast.WorkerLeft):
+    if hastd.cause is Cause.WORKER_LEFT:
         raise Unsafe(f"{hastd.says}: hastd is not started beside it")
     return hastd.says if hastd.role is HastRole.DOWN else ""
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.context import Context
-from remediate.failover import dumps, hastd_events, replicas, unproven
+from remediate.failover import dumps, hast_of, hastd_events, replicas, unproven
 from remediate.failover.hastd_events import InvalidEvent
 from remediate.failover.hook_arguments import refuse_wrong
 from remediate.failover.observe import Observation
@@ -179,10 +179,8 @@ def _of_a_past_primary(context: Context, event: HastdEvent, events: list[HastdEv
     before = [each.words[3] for each in events if each.words[:2] == ["role", name] and each.at <= event.at + SHUFFLE]
     if before[-1:] != [Role.PRIMARY.value]:
         return False
-    try:
-        return hast.resource(context.here.node(), name).role is not Role.PRIMARY
-    except (hast.NoState, ProbeError):
-        return False
+    here = hast_of.resource(context.here, name)
+    return here is not None and here.role is not Role.PRIMARY
 
 
 def _event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:

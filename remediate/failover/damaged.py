@@ -13,11 +13,10 @@ from typing import NamedTuple
 from checks.probes import damage, hast, log_time
 from checks.probes.damage import FailedWrite
 from checks.probes.damage_record import Anew
-from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
 from remediate.context import Context
-from remediate.failover import devices, log_lines, own_copy
+from remediate.failover import devices, hast_of, log_lines, own_copy
 from remediate.failover.errors import StepFailed
 from remediate.failover.log_lines import LogExcerpt
 from remediate.state.journal import CRIT, NOTICE, WARNING
@@ -109,11 +108,10 @@ def note(context: Context, name: str, role: Role, says: str) -> None:
     known = own_copy.known(context, name).damage
     if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:
         return  # a primary's worker writes its own metadata over those of a create (freebsd-facts: create-asks-nobody)
-    with suppress(hast.MetadataUnreadable, ProbeError):
-        blank = hast.metadata(context.here.node(), name).resuid == 0
-        stage = LedgerEvent.CREATED if blank else LedgerEvent.FILLS
-        if known.anew is Anew.NO and not blank:
-            return
-        before, after = own_copy.record(context, name, stage, now, by)
-        if before.damage != after.damage:
-            context.journal.entry("damaged", resource=name, result=after.why, severity=NOTICE)
+    metadata = hast_of.metadata(context.here, name)
+    blank = metadata is not None and metadata.resuid == 0
+    if metadata is None or (known.anew is Anew.NO and not blank):
+        return
+    before, after = own_copy.record(context, name, LedgerEvent.CREATED if blank else LedgerEvent.FILLS, now, by)
+    if before.damage != after.damage:
+        context.journal.entry("damaged", resource=name, result=after.why, severity=NOTICE)

@@ -20,7 +20,8 @@ from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import HALF, PARTED, STAYS, Reason, Why
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.context import Context
 from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
 from remediate.failover.behind import is_ahead, lacks_nothing
@@ -172,7 +173,7 @@ def _is_kept_back(context: Context, seen: Observation, held: bool) -> bool:
     try:
         theirs = carp.partners(seen.vhids, carp.vhids(context.peer.node(peer.ASK)))
         demotion = carp.settings(context.peer.node(peer.ASK)).demotion
-    except (ProbeError, carp.CarpNotLoaded, hast.NoState):
+    except (ProbeError, carp.CarpNotLoaded):
         return held
     return any(
         other is None

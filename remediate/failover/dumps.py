@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes import counters, hast
+from checks.probes import counters
 from checks.probes.counters import Relation
-from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata
 from remediate.context import Context
+from remediate.failover import hast_of
 from remediate.failover.peer import ASK
 
 PATIENT = 20.0
@@ -47,17 +47,13 @@ def read(context: Context, name: str, seconds: float = ASK) -> Dumps | None:
     """Both dumps, None where one of them cannot be had in so many seconds."""
     if context.peer is None:
         return None
-    try:
-        return beside(context, name, hast.metadata(context.here.node(), name), seconds)
-    except (hast.MetadataUnreadable, ProbeError):
-        return None
+    mine = hast_of.metadata(context.here, name)
+    return None if mine is None else beside(context, name, mine, seconds)
 
 
 def beside(context: Context, name: str, mine: Metadata, seconds: float = ASK) -> Dumps | None:
     """The same where what is on the disk here has been read already."""
     if context.peer is None:
         return None
-    try:
-        return Dumps(mine, hast.metadata(context.peer.node(seconds), name))
-    except (hast.MetadataUnreadable, ProbeError):
-        return None
+    theirs = hast_of.metadata(context.peer, name, seconds)
+    return None if theirs is None else Dumps(mine, theirs)

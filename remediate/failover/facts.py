@@ -10,7 +10,8 @@ import enum
 from typing import NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 
 SERVING = ("mountd", "nfsd")
 """The daemons that must not run where nothing is mounted (freebsd-facts: root-is-exported-instead), in the order of

@@ -9,12 +9,11 @@ may have been wiped by mistake: then this one is served on an operator's word on
 
 from __future__ import annotations
 
-from checks.probes import hast
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.marker import read as read_marker
 from remediate.context import Context
-from remediate.failover import dumps
+from remediate.failover import dumps, hast_of
 from remediate.failover.peer import ASK
 from remediate.state import marker
 
@@ -30,9 +29,8 @@ def given_up(context: Context, name: str) -> str | None:
     found = marker.present(context.store, name)
     if found is not None and abs(context.timing.wall() - found.last) <= LATELY:
         return None
-    try:
-        mine = hast.metadata(context.here.node(), name)
-    except (hast.MetadataUnreadable, ProbeError):
+    mine = hast_of.metadata(context.here, name)
+    if mine is None:
         return None
     if mine.resuid == 0:
         return ""

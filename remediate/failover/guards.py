@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import Why
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import Leaving, NodeState, Peer, PoolState, ResourceState, Split
 from remediate.policy import Failover
 

@@ -6,16 +6,16 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 
 from __future__ import annotations
 
-from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import PARTED, Reason
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role, Status
+from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
 from remediate.failover import (
     alone,
     carp_demotion,
     damaged,
+    hast_of,
     mastership,
     newest,
     own_copy,
@@ -45,7 +45,7 @@ SYNC_LOOKS = 2.0
 
 def hast_event(context: Context, words: list[str], at: float, telling: PeerNotice) -> str:
     """An event of hastd (hast.conf(5), `exec`) that came at `at` (seconds since 1970), perhaps some time ago. What a
-    convergence is to be called for, empty where none is needed. Raises Refused, StateError, ProbeError."""
+    convergence is to be called for, empty where none is needed. Raises InvalidEvent, StateError, ProbeError."""
     refuse_wrong(words)
     kind, name, more = words[0], words[1], words[2:]
     if name not in places(context.here.node(), context.config):
@@ -54,10 +54,10 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
         return _split_brain(context, name)
     if kind == "role":
         return _role(context, name, more[1], at)
-    try:
-        resource = hast.resource(context.here.node(), name)
-    except (hast.NoState, ProbeError) as error:
-        raise InvalidEvent(f"what {kind} of {name} means is not known: {error}") from None
+    hastd = hast_of.state(context.here, name)
+    resource = hastd.resource
+    if resource is None:
+        raise InvalidEvent(f"what {kind} of {name} means is not known: {hastd.says}")
     fresh = damaged.at_an_event(context, resource)
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
         replicas.write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), context.journal.node_name)
@@ -102,12 +102,10 @@ def _await_word(context: Context, name: str, at: float) -> None:
 def _role(context: Context, name: str, said: str, at: float) -> str:
     """A change of the role says "look now": by the time that this is done another one may have followed, and what was
     recorded of that must stay. What hastd said counts where it does not answer."""
-    try:
-        resource = hast.resource(context.here.node(), name)
-        now = resource.role.value
+    resource = hast_of.resource(context.here, name)
+    now = said if resource is None else resource.role.value
+    if resource is not None:
         damaged.at_an_event(context, resource)
-    except (hast.NoState, ProbeError):
-        now = said
     replicas.write_down(
         context, name, ROLES[now], at if now == said else context.timing.wall(), context.journal.node_name
     )
@@ -155,13 +153,11 @@ def told(context: Context, name: str, copy: CopyState, by: str) -> str:
 def _is_secondary(context: Context, name: str) -> bool:
     """Whether hastd has another role than the ledger, which could not be written when that was given; then it is now.
     Raises StateError."""
-    try:
-        secondary = hast.resource(context.here.node(), name).role is Role.SECONDARY
-    except (hast.NoState, ProbeError):
+    here = hast_of.resource(context.here, name)
+    if here is None or here.role is not Role.SECONDARY:
         return False
-    if secondary:
-        own_copy.record(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), context.journal.node_name)
-    return secondary
+    own_copy.record(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), context.journal.node_name)
+    return True
 
 
 def _fit_again(context: Context, trigger: str) -> str:
@@ -203,9 +199,7 @@ def _look_at_carp(context: Context, name: str) -> None:
                               result=f"CARP was not read: {error}")  # fmt: skip
 
 
-def _about_the_copies(
-    context: Context, resource: hast.Resource, event: LedgerEvent, at: float, telling: PeerNotice
-) -> None:
+def _about_the_copies(context: Context, resource: Resource, event: LedgerEvent, at: float, telling: PeerNotice) -> None:
     """What a primary learned of the other copy goes to the other node; a secondary that lost its primary asks it. An
     event that waited is of a connection that may have been followed by another one: then only the primary knows."""
     name = resource.name
@@ -235,9 +229,8 @@ def _after_a_look(context: Context, name: str) -> CopyState:
     found: list[CopyState] = []
 
     def known() -> bool:
-        try:
-            resource = hast.resource(context.here.node(), name)
-        except (hast.NoState, ProbeError):
+        resource = hast_of.resource(context.here, name)
+        if resource is None:
             return False
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
         now = of_peer(context, resource) if here else CopyState.UNKNOWN

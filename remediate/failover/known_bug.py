@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checks.probes import as_primary, bug_292322, hast
+from checks.probes import as_primary, bug_292322
 from checks.probes.as_primary import Known, Seen, judge
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.node import Node
 from remediate.context import Context
+from remediate.failover import hast_of
 from remediate.failover.errors import StepFailed
 from remediate.failover.peer import ASK
 from remediate.state.errors import StateError, StateUnreadable
@@ -110,11 +111,10 @@ def is_why(context: Context, name: str) -> bool:
     the worker lives, and is connected to nobody. Raises nothing."""
     if known(context).as_primary is not AsPrimary.FAILS:
         return False
-    try:
-        found = hast.resource(context.here.node(), name)
-    except (ProbeError, hast.NoState):
+    found = hast_of.resource(context.here, name)
+    if found is None or found.role is not Role.PRIMARY:
         return False
-    return found.role is Role.PRIMARY and found.workerpid is not None and found.status is Status.DEGRADED
+    return found.workerpid is not None and found.status is Status.DEGRADED
 
 
 def note_seen(context: Context, works: bool, how: str) -> str:

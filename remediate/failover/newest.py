@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.probes import hast
 from checks.probes.carp import CarpState
-from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
+from remediate.failover import hast_of
 from remediate.failover.facts import ResourceState
 from remediate.state.journal import WARNING
 from remediate.state.store import StateError, Values
@@ -35,10 +34,9 @@ def note(context: Context, states: Mapping[str, ResourceState], resources: Mappi
 
 def look(context: Context, name: str) -> None:
     """The same, by a look at the resource; where hastd gives no answer nothing is recorded. Raises nothing."""
-    try:
-        note_alone(context, hast.resource(context.here.node(), name))
-    except (hast.NoState, ProbeError):
-        return
+    here = hast_of.resource(context.here, name)
+    if here is not None:
+        note_alone(context, here)
 
 
 def note_alone(context: Context, resource: Resource) -> None:
@@ -71,11 +69,8 @@ def _keep(context: Context, name: str) -> None:
 def _counters(context: Context, name: str) -> dict[str, int] | None:
     """Those of this node's disk, None where they cannot be read or say that nothing was written alone: localcnt is
     raised by the first such write (primary.c, write_complete())."""
-    try:
-        found = hast.metadata(context.here.node(), name)
-    except (hast.MetadataUnreadable, ProbeError):
-        return None
-    if found.resuid == 0 or found.localcnt == 0:
+    found = hast_of.metadata(context.here, name)
+    if found is None or found.resuid == 0 or found.localcnt == 0:
         return None
     return {"resuid": found.resuid, "localcnt": found.localcnt, "remotecnt": found.remotecnt}
 

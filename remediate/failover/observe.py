@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import carp, filesystem, hast, route
+from checks.probes import carp, filesystem, route
 from checks.probes.boot_time import boot_mark
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
+from checks.probes.hast_state import HastRole, hast_state_or_unknown
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import Mounted
 from checks.probes.read_node import mounted_as
 from remediate.context import Context
 from remediate.failover import (
@@ -238,15 +239,11 @@ def _resource(
     MASTER; and the logs that prove nothing new of its copy."""
     context, name = reading.context, place.name
     wanted = place.asks(reading.vhids)
-    role, worker, role_said = HastRole.NOT_KNOWN, False, ""
-    try:
-        resource = hast.resource(reading.node, name)
-        resources[name] = resource
-        role, worker = HastRole(resource.role.value), resource.status is Status.COMPLETE
-    except hast.HastdDown as error:
-        role, role_said = HastRole.DOWN, str(error)
-    except (hast.NoState, ProbeError) as error:
-        role_said = str(error)
+    hastd = hast_state_or_unknown(reading.node, name)
+    role, worker = hastd.role, False
+    if hastd.resource is not None:
+        resources[name] = hastd.resource
+        worker = hastd.resource.status is Status.COMPLETE
     there = filesystem.mounted_at(reading.mounts, place.point)
     mounted = mounted_as(reading.node, there, place.wanted)
     going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
@@ -262,7 +259,7 @@ def _resource(
     if only == "" or (only and going_up):
         split = Split.NONE
     if going_up:
-        seen = peer.look(context, place, resources.get(name))
+        seen = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
         stale, split_said, compared, no_copy, lacks = behind(context, name, heard, seen.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
@@ -311,7 +308,7 @@ def _resource(
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
     said = Remarks(
-        wanted.why, role_said, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
+        wanted.why, hastd.says, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
         failed, pool_said, lacks,
     )  # fmt: skip
     return state, said, believed_at, done_with

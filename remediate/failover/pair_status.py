@@ -18,10 +18,11 @@ from checks.probes.carp_demotion import Held
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
 from checks.probes.hast import Resource, Status
+from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import Mounted
 from checks.probes.processes import Process, hastd, hastd_workers, running
 from checks.probes.read_node import NodeReader, Unread, attempted, mounted_as
 from checks.probes.unproven import Unproven

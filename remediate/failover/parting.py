@@ -23,7 +23,7 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
-from remediate.failover import dumps, hearing
+from remediate.failover import dumps, hast_of, hearing
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.peer import ASK
 
@@ -63,10 +63,8 @@ def _role_there(context: Context, name: str) -> Role | None:
     """The role that the other node says it has now; None where it says none."""
     if context.peer is None:
         return None
-    try:
-        return hast.resource(context.peer.node(ASK), name).role
-    except (hast.NoState, ProbeError):
-        return None
+    there = hast_of.resource(context.peer, name, ASK)
+    return None if there is None else there.role
 
 
 def _goes_on_alone(there: Role | None, carp: CarpState | None) -> bool:

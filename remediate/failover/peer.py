@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes import hast
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
-from checks.probes.hast import Role, Status
-from checks.probes.node_state import HastRole
-from checks.probes.read_node import hast_state
+from checks.probes.hast import Cause, Role, Status
+from checks.probes.hast_state import HastRole, HastState, hast_state
 from remediate.context import Context
-from remediate.failover import hearing
+from remediate.failover import hast_of, hearing
 from remediate.failover.facts import Peer
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.resource import ResourcePlace
@@ -43,8 +41,8 @@ class PeerStanding(NamedTuple):
     node: str = ""
 
 
-def look(context: Context, place: ResourcePlace, known: hast.Resource | None = None) -> PeerStanding:
-    """What is known now; `known`: the resource on this node, where it has been looked at just before. Never raises:
+def look(context: Context, place: ResourcePlace, known: HastState | None = None) -> PeerStanding:
+    """What is known now; `known`: what hastd of this node says, where it was asked just before. Never raises:
     what cannot be known is Peer.LINGERS.
 
     Asking and looking for signs go on at the same time, because a dead node answers neither. A sign takes SIGN seconds
@@ -52,9 +50,8 @@ def look(context: Context, place: ResourcePlace, known: hast.Resource | None = N
     for: ssh(1) takes longer to find that out.
     """
     found: list[PeerStanding | None] = [None]
-    here: list[hast.Resource] = []
+    hastd: list[HastState] = []
     gone: list[str] = []
-    trouble: list[Exception] = []
     cut_off: list[str] = []
     silent: list[str] = []
     misled: list[str] = []
@@ -70,11 +67,9 @@ def look(context: Context, place: ResourcePlace, known: hast.Resource | None = N
             misled.append(f"the other node could not be asked: {error}")
 
     def see_signs() -> None:
-        try:
-            here.append(known or hast.resource(context.here.node(), place.name))
-            gone.extend(_signs(context, here[0].remoteaddr))
-        except (hast.NoState, ProbeError) as error:
-            trouble.append(error)
+        hastd.append(known or hast_of.state(context.here, place.name))
+        if hastd[0].resource is not None:
+            gone.extend(_signs(context, hastd[0].resource.remoteaddr))
 
     def ask_witness() -> None:
         witness = context.config.failover.witness
@@ -87,9 +82,10 @@ def look(context: Context, place: ResourcePlace, known: hast.Resource | None = N
         return len(gone) > 1 and bool(witnessed) and not cut_off and not answers
 
     context.timing.gather([ask_it, see_signs, ask_witness], known_to_be_gone)
-    if not here:
-        why = f"the state of the resource here is not known: {trouble[0]}"
-        return PeerStanding(Peer.LINGERS, why, False, isinstance(trouble[0], hast.HastdDown))
+    here = hastd[0].resource
+    if here is None:
+        why = f"the state of the resource here is not known: {hastd[0].says}"
+        return PeerStanding(Peer.LINGERS, why, False, hastd[0].role is HastRole.DOWN)
     asked = found[0]
     if asked is not None:
         return asked
@@ -99,8 +95,8 @@ def look(context: Context, place: ResourcePlace, known: hast.Resource | None = N
         return PeerStanding(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
         return PeerStanding(Peer.GONE, " and ".join(gone), False)
-    if here[0].role is Role.SECONDARY and here[0].status is not Status.ABSENT:
-        worker = f"the secondary worker {here[0].workerpid} still runs"
+    if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
+        worker = f"the secondary worker {here.workerpid} still runs"
         return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
     why = misled[0] if misled else "the other node could not be asked"
     return PeerStanding(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
@@ -119,11 +115,8 @@ def await_news(context: Context, place: ResourcePlace) -> None:
 def has_primary(context: Context, place: ResourcePlace) -> bool:
     """Whether a primary is connected to this node, as its secondary worker says; not where nothing is known. Raises
     nothing."""
-    try:
-        here = hast.resource(context.here.node(), place.name)
-    except (hast.NoState, ProbeError):
-        return False
-    return here.role is Role.SECONDARY and here.status is not Status.ABSENT
+    here = hast_of.resource(context.here, place.name)
+    return here is not None and here.role is Role.SECONDARY and here.status is not Status.ABSENT
 
 
 def ask(context: Context, place: ResourcePlace) -> PeerStanding | None:
@@ -143,7 +136,7 @@ def _answer(context: Context, place: ResourcePlace) -> PeerStanding | None:
     hastd = hast_state(node, place.name)
     if hastd.role is HastRole.DOWN:
         return PeerStanding(Peer.LET_GO, f"the other node says: {hastd.says}", True)
-    if isinstance(hastd.silence, hast.HastctlFailed):
+    if hastd.cause in (Cause.STUCK, Cause.WORKER_LEFT):
         return PeerStanding(Peer.LINGERS, f"the other node cannot say what it is: {hastd.says}", False)
     if hastd.resource is None:
         return None

@@ -7,13 +7,12 @@ could not be told is told again when something happens, and by the periodic look
 
 from __future__ import annotations
 
-from checks.probes import hast
 from checks.probes.carp_demotion import Reason, Why
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
-from remediate.failover import carp_demotion, dumps, unproven
+from remediate.failover import carp_demotion, dumps, hast_of, unproven
 from remediate.failover.facts import Peer
 from remediate.failover.peer import ASK, ask
 from remediate.failover.resource import places
@@ -105,11 +104,8 @@ def _still(context: Context, name: str, copy: CopyState, parted: bool) -> CopySt
     """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
     any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer."""
     left = copy if parted else CopyState.UNKNOWN
-    try:
-        resource = hast.resource(context.here.node(), name)
-    except (hast.NoState, ProbeError):
-        return left
-    if resource.role is not Role.PRIMARY:
+    resource = hast_of.resource(context.here, name)
+    if resource is None or resource.role is not Role.PRIMARY:
         return left
     known = copy if (now := of_peer(context, resource)) is CopyState.UNKNOWN else now
     return CopyState.UNKNOWN if known is CopyState.INCOMPLETE and _gives_way(context, name) else known

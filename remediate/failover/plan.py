@@ -29,7 +29,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, PoolState, ResourceState
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.steps import Action, Step

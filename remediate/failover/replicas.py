@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from checks.probes.carp import CarpState
 from checks.probes.hast import Role, Status
-from checks.probes.node_state import HastRole
+from checks.probes.hast_state import HastRole
 from remediate.context import Context
 from remediate.failover import damaged, dumps, own_copy, unproven
 from remediate.failover.observe import Observation

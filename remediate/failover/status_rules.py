@@ -12,7 +12,8 @@ from typing import NamedTuple
 from checks.plugin.text import name_list, plain
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.state.ledger import CopyState

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import SERVING
 from remediate.recovery.evidence import Evidence
 

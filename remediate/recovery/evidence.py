@@ -12,8 +12,9 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
+from checks.probes.hast_state import HastRole
 from checks.probes.node import Node
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import Mounted
 from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.failover import reach

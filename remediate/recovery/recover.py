@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from checks.probes import carp, hast
 from checks.probes.carp_demotion import Reason, Why
-from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.context import Context
-from remediate.failover import carp_demotion, own_copy, replicas, roles
+from remediate.failover import carp_demotion, hast_of, own_copy, replicas, roles
 from remediate.failover.converge import LOCK, ConvergeRequest, converge
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import with_address
@@ -106,9 +106,8 @@ class Recovery:
         """How far the primary has come with copying everything here; None where it cannot be asked."""
         if self.context.peer is None:
             return None
-        try:
-            there = hast.resource(self.context.peer.node(ASK), self.name)
-        except (hast.NoState, ProbeError):
+        there = hast_of.resource(self.context.peer, self.name, ASK)
+        if there is None:
             return None
         return CopyProgress(there.dirty, there.role is Role.PRIMARY and there.status is Status.COMPLETE)
 

@@ -12,7 +12,8 @@ from checks import verified
 from checks.plugin.text import plain, say_duration, say_size
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.failover.status_rules import PairVerdict, ProblemLevel, lacking, serves

@@ -33,8 +33,7 @@ from collections.abc import Callable
 
 from checks.plugin.text import plain, say_duration, say_size, size
 from checks.probes.errors import ProbeError
-from checks.probes.node_state import HastRole
-from checks.probes.read_node import hast_state
+from checks.probes.hast_state import HastRole, hast_state
 from checks.probes.verified import Verification, as_values
 from checks.verified import said
 from remediate import exits, local

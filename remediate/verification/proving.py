@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from checks.plugin.text import plain, say_count
-from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.unproven import LONGEST, MOST, Unproven
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import SHOWN, said
 from remediate.context import Context
-from remediate.failover import afterwards
+from remediate.failover import afterwards, hast_of
 from remediate.failover.errors import StepFailed
 from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.unproven import proven
@@ -75,11 +74,8 @@ def prove(context: Context, name: str, trigger: str) -> bool:
 
 
 def _is_connected_primary(context: Context, name: str) -> bool:
-    try:
-        found = hast.resource(context.here.node(), name)
-    except (hast.NoState, ProbeError):
-        return False
-    return found.role is Role.PRIMARY and found.status is Status.COMPLETE
+    found = hast_of.resource(context.here, name)
+    return found is not None and found.role is Role.PRIMARY and found.status is Status.COMPLETE
 
 
 def _compared(context: Context, name: str, trigger: str, seen: Unproven) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
 from remediate.failover.steps import Action, Step
 

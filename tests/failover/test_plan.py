@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.carp import CarpState
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, PoolState, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.probes import hast
-from checks.probes.hast import HastctlFailed, HastdDown
+from checks.probes.hast_state import HastRole, hast_state
 from remediate.failover.converge import ConvergeRequest, dry_run
 from remediate.failover.facts import Peer
 from remediate.failover.observe import observe
@@ -78,11 +77,10 @@ def test_a_peer_whose_hastd_refuses_may_be_primary_still(pair: InstalledPair) ->
 def test_without_a_look_at_the_processes_a_refusal_says_neither(pair: InstalledPair) -> None:
     pair.breaks("kill", "nfs002", "hastd")
     pair.breaks("hang-command", "nfs002", "ps")
-    with pytest.raises(HastctlFailed, match="whether it runs is not known"):
-        pair.does(pair.standby, lambda context: hast.resource(context.here.node(), "home"))
+    refused = pair.does(pair.standby, lambda context: hast_state(context.here.node(), "home"))
+    assert refused.role is HastRole.NOT_KNOWN and "whether it runs is not known" in refused.says
     pair.breaks("release-command", "nfs002", "ps")
-    with pytest.raises(HastdDown):
-        pair.does(pair.standby, lambda context: hast.resource(context.here.node(), "home"))
+    assert pair.does(pair.standby, lambda context: hast_state(context.here.node(), "home")).role is HastRole.DOWN
 
 
 def test_check_hast_calls_a_hastd_that_refuses_stuck_and_one_that_is_gone_down(pair: InstalledPair) -> None:

@@ -7,9 +7,10 @@ import pytest
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import Held, Reason, Why
 from checks.probes.hast import Status
+from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.node_state import Mounted
 from checks.probes.unproven import Unproven
 from checks.probes.verified import Verification
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus

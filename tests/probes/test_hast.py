@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.hast import Errors, HastdError, Metadata, Resource, Role, Status, parse_dump, parse_list
+from checks.probes.hast import Errors, Metadata, NoState, Resource, Role, Status, parse_dump, parse_list
 from tests.probes.recorded_outputs import outputs
 
 LISTS = outputs("hastctl list")
@@ -78,7 +78,7 @@ def test_debug_lines_are_let_pass() -> None:
 
 
 def test_an_unknown_resource_is_hastds_error() -> None:
-    with pytest.raises(HastdError, match="ERR1 for home: no such resource"):
+    with pytest.raises(NoState, match="ERR1 for home: no such resource"):
         parse_list("home:\n  error: 1\n", "home")
 
 
@@ -146,7 +146,7 @@ def test_an_output_cut_off_in_a_needed_line_is_never_understood_as_something_els
     cut = text[:length]
     try:
         found = parse_list(cut, "home")
-    except (NotUnderstood, HastdError):
+    except (NotUnderstood, NoState):
         return
     whole = parse_list(text, "home")
     assert found._replace(queues={}, errors=whole.errors) == whole._replace(queues={})
@@ -161,7 +161,7 @@ def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.Dat
     for parse in (parse_list, parse_dump):
         try:
             parse(garbled, "home")
-        except (NotUnderstood, HastdError) as error:
+        except (NotUnderstood, NoState) as error:
             assert str(error).isprintable()
 
 

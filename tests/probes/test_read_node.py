@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from checks.probes.errors import NotPermitted, NotUnderstood
-from checks.probes.hast import WorkerLeft
+from checks.probes.hast import Cause
+from checks.probes.hast_state import HastRole, HastState
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
-from checks.probes.node_state import HastRole
 from checks.probes.process import Completed
 from checks.probes.processes import COLUMNS
-from checks.probes.read_node import HastState, NodeReader, Unread, needed
+from checks.probes.read_node import NodeReader, Unread, needed
 from checks.probes.state_cache import Memory
 from tests.probes.recorded_outputs import outputs
 
@@ -83,7 +83,7 @@ def test_a_hastd_that_is_down_is_a_state_of_the_resource() -> None:
 def test_a_worker_that_is_left_is_no_hastd_that_is_down() -> None:
     state = needed(hastd(INIT + WORKER))
     assert state.role is HastRole.NOT_KNOWN
-    assert isinstance(state.silence, WorkerLeft)
+    assert state.cause is Cause.WORKER_LEFT
 
 
 def test_what_this_user_may_not_ask_of_hastd_is_unread() -> None:

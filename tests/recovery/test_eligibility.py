@@ -13,7 +13,8 @@ import pytest
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.hast import Metadata, Role
-from checks.probes.node_state import HastRole, Mounted
+from checks.probes.hast_state import HastRole
+from checks.probes.node_state import Mounted
 from remediate.failover.facts import SERVING
 from remediate.failover.reach import Reachability, ServiceAnswer
 from remediate.recovery.eligibility import REFUSALS, Kind, judge, may_create

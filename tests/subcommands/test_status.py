@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
-from checks.probes.node_state import HastRole
 from remediate.context import Context, PeerTransport
 from remediate.failover.converge import silent
 from remediate.failover.pair_status import NodeStatus, PairStatus, look
