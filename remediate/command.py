@@ -43,8 +43,8 @@ def called(words: list[str], invocation: "Invocation | None" = None) -> int:
     if not words or words[0] not in SUBCOMMANDS:
         from remediate.exits import USAGE
 
-        said = f"no subcommand {words[0]!r}" if words else "a subcommand is needed"
-        err.write(f"hastwatch: {said}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
+        error = f"no subcommand {words[0]!r}" if words else "a subcommand is needed"
+        err.write(f"hastwatch: {error}: {', '.join(SUBCOMMANDS)} (see hastwatch --help)\n")
         return USAGE
     from importlib import import_module
 

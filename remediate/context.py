@@ -46,10 +46,10 @@ class Transport:
 
     def node(self, seconds: float = LOOK) -> Node:
         """The node, with so many seconds for everything that is asked of it. Raises ToolMissing."""
-        made = Node(self.via, Deadline(seconds), self._given_up)
+        node = Node(self.via, Deadline(seconds), self._given_up)
         if self.machine is not None:
-            made.reads = self.machine.read
-        return made
+            node.reads = self.machine.read
+        return node
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
         """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""
@@ -112,15 +112,15 @@ class PeerTransport(Transport):
     def node(self, seconds: float = LOOK) -> Node:
         """As Transport does it, and the first time in a process after a look which machine it is. Raises NotTheOther
         where it is not the other node, and ProbeError where that is not known."""
-        made = self._way.node(seconds)
+        node = self._way.node(seconds)
         if not self._host_name:
             here = self._here.node(seconds)
-            self._answered = bool(made.host_name)
-            tell_apart(here, made)
-            refuse_stranger(here, made)
-            self._host_name, self._called = made.host_name, made.name
-        made.known_as(self._host_name, self._called)
-        return made
+            self._answered = bool(node.host_name)
+            tell_apart(here, node)
+            refuse_stranger(here, node)
+            self._host_name, self._called = node.host_name, node.name
+        node.known_as(self._host_name, self._called)
+        return node
 
     def talk(self, argv: tuple[str, ...]) -> Channel:
         """As Transport does it, with the other node alone."""

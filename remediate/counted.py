@@ -30,9 +30,9 @@ class _CountedTransport(Transport):
 
     def node(self, seconds: float = LOOK) -> Node:
         """As the way's own."""
-        made = self._way.node(seconds)
-        made.started = self._started
-        return made
+        node = self._way.node(seconds)
+        node.started = self._started
+        return node
 
     def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
         """As the way's own."""

@@ -32,14 +32,16 @@ class LocalOptions(NamedTuple):
     state_dir: str | None = None
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which node is meant and where its state is kept."""
-    made.add_argument("--via", metavar="PREFIX", help=(
+    parser.add_argument("--via", metavar="PREFIX", help=(
         "the command prefix that reaches this node (default: run directly); then name a --state-dir"
     ))  # fmt: skip
-    made.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
-    made.add_argument("--state-dir", metavar="DIR", help=f"what is remembered of the node (default: {STATE_DIRECTORY})")
-    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+    parser.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
+    parser.add_argument(
+        "--state-dir", metavar="DIR", help=f"what is remembered of the node (default: {STATE_DIRECTORY})"
+    )
+    parser.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
 
 
 def where(options: argparse.Namespace) -> LocalOptions:
@@ -47,15 +49,15 @@ def where(options: argparse.Namespace) -> LocalOptions:
     return LocalOptions(options.config, options.via, options.peer, options.state_dir)
 
 
-def context(said: LocalOptions) -> Context:
+def context(options: LocalOptions) -> Context:
     """The context. `via` of the configuration is how the checks ask, who are not root and only read: what acts on a
     node goes through no prefix but one that it is given. Raises ConfigError, and ProbeError where a way or the node's
     name is none."""
-    config = load(said.config)
+    config = load(options.config)
     timing, memory = Timing(), Memory(config.checks.state_dir or None)
-    here = Transport(prefix_words(said.via or ""), memory)
-    peer = prefix_words(config.checks.peer if said.peer is None else said.peer)
-    store = Store(said.state_dir or STATE_DIRECTORY)
+    here = Transport(prefix_words(options.via or ""), memory)
+    peer = prefix_words(config.checks.peer if options.peer is None else options.peer)
+    store = Store(options.state_dir or STATE_DIRECTORY)
     return Context(
         here,
         PeerTransport(Transport(peer, memory), here) if peer else None,
@@ -66,12 +68,12 @@ def context(said: LocalOptions) -> Context:
     )
 
 
-def bare(said: LocalOptions) -> Context:
+def bare(options: LocalOptions) -> Context:
     """The context without a configuration, for what must be done whatever that is like. Raises ConfigError and
     ProbeError where the options themselves are wrong."""
     timing, memory = Timing(), Memory(None)
-    store = Store(said.state_dir or STATE_DIRECTORY)
-    here = Transport(prefix_words(said.via or ""), memory)
+    store = Store(options.state_dir or STATE_DIRECTORY)
+    here = Transport(prefix_words(options.via or ""), memory)
     journal = Journal(os.path.join(store.directory, NAME), this_machine(), timing, system_syslog)
     return Context(here, None, RemediationConfig(), store, journal, timing)
 

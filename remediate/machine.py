@@ -92,16 +92,16 @@ class Machine:
 
     def mounted(self, point: str) -> Mount | None:
         """What is mounted at `point` (statfs(2)), None where nothing is. Raises ProbeError."""
-        found = parse_statfs(_statfs(point))
-        return found if found.point == point else None
+        mount = parse_statfs(_statfs(point))
+        return mount if mount.point == point else None
 
     def mounts(self) -> tuple[Mount, ...]:
         """Everything that is mounted (getfsstat(2)). Raises Failed."""
         raw = _getfsstat()
-        found = tuple(parse_statfs(raw[at : at + STATFS_SIZE]) for at in range(0, len(raw), STATFS_SIZE))
-        if not any(each.point == "/" for each in found):
+        mounted = tuple(parse_statfs(raw[at : at + STATFS_SIZE]) for at in range(0, len(raw), STATFS_SIZE))
+        if not any(each.point == "/" for each in mounted):
             raise Failed("getfsstat(2) gives no root file system")
-        return found
+        return mounted
 
     def takes_no_files(self, point: str) -> bool:
         """Whether an empty mount point is immutable, or is not there (lstat(2)). Raises Failed."""
@@ -125,22 +125,22 @@ class Machine:
         NotFound, Failed."""
         import threading
 
-        said: list[str | ProbeError] = []
+        answers: list[str | ProbeError] = []
 
         def ask() -> None:
             try:
-                said.append(_sysctl_text(name))
+                answers.append(_sysctl_text(name))
             except ProbeError as error:
-                said.append(error)
+                answers.append(error)
 
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
         asking.join(seconds)
-        if not said:
+        if not answers:
             raise Hangs(f"sysctl {name} timed out after {seconds:g} s")
-        if isinstance(said[0], ProbeError):
-            raise said[0]
-        return said[0]
+        if isinstance(answers[0], ProbeError):
+            raise answers[0]
+        return answers[0]
 
     def set_integer(self, name: str, value: int) -> None:
         """Set an int of sysctl(3). Raises NotFound, NotPermitted, Failed."""

@@ -119,13 +119,13 @@ class Message(NamedTuple):
         """The message as it is sent; pure ASCII, one line."""
         import json
 
-        kept: dict[str, object] = {"version": VERSION, "say": self.say.value}
-        kept |= {key: value for key, value in self._asdict().items() if key not in ("say", "reason") and value}
+        values: dict[str, object] = {"version": VERSION, "say": self.say.value}
+        values |= {key: value for key, value in self._asdict().items() if key not in ("say", "reason") and value}
         if self.told is not None:
-            kept["told"] = dict(self.told)
+            values["told"] = dict(self.told)
         if self.reason is not None:
-            kept["reason"] = self.reason.name
-        return json.dumps(kept, allow_nan=False) + "\n"
+            values["reason"] = self.reason.name
+        return json.dumps(values, allow_nan=False) + "\n"
 
 
 class SessionEnded(Exception):
@@ -137,13 +137,13 @@ def parse(line: str) -> Message:
     import json
 
     try:
-        kept = json.loads(line)
-        if not isinstance(kept, dict) or kept.pop("version", None) != VERSION:
+        values = json.loads(line)
+        if not isinstance(values, dict) or values.pop("version", None) != VERSION:
             raise ValueError("not version 1")
-        say, reason = MessageKind(kept.pop("say")), kept.pop("reason", None)
-        if not kept.keys() <= _FIELDS.keys():
+        say, reason = MessageKind(values.pop("say")), values.pop("reason", None)
+        if not values.keys() <= _FIELDS.keys():
             raise ValueError("a key that is not known")
-        fields = {key: _FIELDS[key](value) for key, value in kept.items()}
+        fields = {key: _FIELDS[key](value) for key, value in values.items()}
         return Message(say, reason=None if reason is None else RefusalReason[reason], **fields)  # type: ignore[arg-type]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SessionEnded(f"not understood ({error}): {plain(line, 120)}") from None
@@ -244,8 +244,8 @@ class PipeChannel(Channel):
     def hear(self, seconds: float) -> Message | None:
         ends = time.monotonic() + seconds
         while True:
-            line, found, _ = self._buffer.partition(b"\n")
-            if found:
+            line, separator, _ = self._buffer.partition(b"\n")
+            if separator:
                 del self._buffer[: len(line) + 1]
                 return parse(line.decode("ascii", "backslashreplace"))
             if len(self._buffer) > LONGEST:

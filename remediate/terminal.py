@@ -39,8 +39,8 @@ def is_coloured() -> bool:
 
 def size() -> tuple[int, int]:
     """Columns and lines, also of the standard output of a pipe: COLUMNS and LINES, or what terminals once had."""
-    found = shutil.get_terminal_size(FALLBACK)
-    return found.columns, found.lines
+    terminal = shutil.get_terminal_size(FALLBACK)
+    return terminal.columns, terminal.lines
 
 
 class Paint:

@@ -64,14 +64,14 @@ class Timing:
 
     def left(self, look: Callable[[], str], seconds: float, every: float = 0.05) -> str:
         """What a look at what is wrong still says after so many seconds; nothing as soon as it says nothing."""
-        said = [""]
+        lines = [""]
 
         def nothing() -> bool:
-            said[0] = look()
-            return not said[0]
+            lines[0] = look()
+            return not lines[0]
 
         self.until(nothing, seconds, every)
-        return said[0]
+        return lines[0]
 
 
 class _Outcome(Generic[T]):

@@ -216,9 +216,9 @@ def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[WiringCheck]
 
 
 def _carp(node: Node) -> WiringCheck:
-    found = carp.settings(node)
-    if not found.preempt or not found.allow:
-        oid = "preempt" if not found.preempt else "allow"
+    settings = carp.settings(node)
+    if not settings.preempt or not settings.allow:
+        oid = "preempt" if not settings.preempt else "allow"
         return WiringCheck("carp", False, f"net.inet.carp.{oid} is 0 (sysctl.conf: net.inet.carp.{oid}=1)")
     return WiringCheck("carp", True, "net.inet.carp.preempt and allow are 1")
 

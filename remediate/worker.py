@@ -100,14 +100,14 @@ def run(hook: WorkerHook, words: list[str], invocation: Invocation = OWN) -> int
 
 def parse(words: list[str]) -> tuple[LocalOptions, list[str], str]:
     """The options in front of a hook's own words, those, and what is wrong with an option, if anything."""
-    said: dict[str, str] = {}
+    values: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].startswith("-"):
         name, equals, value = rest.pop(0).partition("=")
         if name not in OPTIONS or not (equals or rest):
-            return LocalOptions(**said), rest, f"{plain(name, 120)!r} is not an option, or lacks its value"
-        said[OPTIONS[name]] = value if equals else rest.pop(0)
-    return LocalOptions(**said), rest, ""
+            return LocalOptions(**values), rest, f"{plain(name, 120)!r} is not an option, or lacks its value"
+        values[OPTIONS[name]] = value if equals else rest.pop(0)
+    return LocalOptions(**values), rest, ""
 
 
 def carp_on(context: Context, words: list[str]) -> int:
@@ -245,8 +245,8 @@ def leave_nothing_mounted(context: Context) -> None:
     """What is left to a shutdown that could not converge. Raises nothing."""
     from remediate.failover import boot
 
-    if said := boot.leave_nothing_mounted(context):
-        context.journal.entry("shutdown", why="something was left mounted", result="; ".join(said), severity=CRIT)
+    if sentences := boot.leave_nothing_mounted(context):
+        context.journal.entry("shutdown", why="something was left mounted", result="; ".join(sentences), severity=CRIT)
 
 
 def _refuse(invocation: Invocation, hook: WorkerHook, where: LocalOptions, why: str, status: int) -> int:

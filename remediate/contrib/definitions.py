@@ -53,17 +53,19 @@ def definitions() -> tuple[Definition, ...]:
 
 def definition(check: CheckCommand, on_node: bool) -> Definition:
     """One check with the options that an engine may give."""
-    made = parser(check)
-    return Definition(check, on_node, tuple(_option(made, action) for action in made._actions if _offered(action)))
+    options_parser = parser(check)
+    return Definition(
+        check, on_node, tuple(_option(options_parser, action) for action in options_parser._actions if _offered(action))
+    )
 
 
 def _offered(action: argparse.Action) -> bool:
     return action.dest not in FOR_A_TERMINAL
 
 
-def _option(made: argparse.ArgumentParser, action: argparse.Action) -> Option:
+def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:
     flag = next(flag for flag in action.option_strings if flag.startswith("--"))
-    about = " ".join((str(action.help) % {**vars(action), "prog": made.prog}).split())
+    about = " ".join((str(action.help) % {**vars(action), "prog": parser.prog}).split())
     return Option(
         name=flag.removeprefix("--").replace("-", "_"),
         flag=flag,

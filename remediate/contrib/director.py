@@ -54,32 +54,32 @@ def text(placement: Placement) -> str:
 
 def basket(placement: Placement) -> dict[str, JSON]:
     """All objects, by type and name."""
-    found = fields()
-    commands = {definition.name: _check(definition, placement, found) for definition in definitions()}
-    commands[HANDLER] = _event(HANDLER, placement, found[BY[0]]) | {"vars": {BY[0]: placement.by}}
-    commands[HANDLER_OVER_SSH] = _event(HANDLER_OVER_SSH, placement, found[SSH[0]])
+    variables = fields()
+    commands = {definition.name: _check(definition, placement, variables) for definition in definitions()}
+    commands[HANDLER] = _event(HANDLER, placement, variables[BY[0]]) | {"vars": {BY[0]: placement.by}}
+    commands[HANDLER_OVER_SSH] = _event(HANDLER_OVER_SSH, placement, variables[SSH[0]])
     return {
         "Command": dict(commands),
         "HostTemplate": {
-            "hastwatch-node": _host("hastwatch-node", found[NODE[0]]) | {"vars": {NODE[0]: True}},
-            "hastwatch-pair": _host("hastwatch-pair", found[PAIR[0]]),
+            "hastwatch-node": _host("hastwatch-node", variables[NODE[0]]) | {"vars": {NODE[0]: True}},
+            "hastwatch-pair": _host("hastwatch-pair", variables[PAIR[0]]),
         },
         "ServiceTemplate": {each["object_name"]: each for each in _templates()},  # type: ignore[misc]  # a str
         "ServiceSet": {NODE_SET: _set(NODE_SET, True), PAIR_SET: _set(PAIR_SET, False)},
-        "Datafield": {str(field.number): field.datafield for field in found.values()},
+        "Datafield": {str(field.number): field.datafield for field in variables.values()},
     }
 
 
 def fields() -> dict[str, Field]:
     """Every variable, by its name."""
-    found: dict[str, Field] = {}
+    variables: dict[str, Field] = {}
     for name, about, kind in (NODE, PAIR, BY, SSH):
-        found[name] = Field(len(found) + 1, name, about, kind)
+        variables[name] = Field(len(variables) + 1, name, about, kind)
     for definition in definitions():
         for argument in icinga2.arguments(definition):
-            new = Field(len(found) + 1, argument.variable, argument.option.about, _kind(argument))
-            found.setdefault(argument.variable, new)
-    return found
+            new = Field(len(variables) + 1, argument.variable, argument.option.about, _kind(argument))
+            variables.setdefault(argument.variable, new)
+    return variables
 
 
 def _kind(argument: Argument) -> str:
@@ -88,16 +88,16 @@ def _kind(argument: Argument) -> str:
     return "Array" if argument.option.repeatable else "String"
 
 
-def _check(definition: Definition, placement: Placement, found: dict[str, Field]) -> JSON:
-    made = icinga2.arguments(definition)
+def _check(definition: Definition, placement: Placement, variables: dict[str, Field]) -> JSON:
+    arguments = icinga2.arguments(definition)
     return {
         "object_name": definition.name,
         "object_type": "object",
         "methods_execute": "PluginCheck",
         "command": placement.command(definition.name),
         "timeout": 60,
-        "arguments": {argument.option.flag: argument.settings for argument in made},
-        "fields": [_use(found[argument.variable]) for argument in made],
+        "arguments": {argument.option.flag: argument.settings for argument in arguments},
+        "fields": [_use(variables[argument.variable]) for argument in arguments],
     }
 
 
@@ -105,14 +105,14 @@ def _event(name: str, placement: Placement, field: Field) -> JSON:
     """An EventCommand; that of the node names the command, which may be elsewhere than the README has it."""
     here = {"--hastwatch": placement.command("hastwatch"), "--by": f"${BY[0]}$"}
     way = here if name == HANDLER else {"--ssh": f"${SSH[0]}$"}
-    told: JSON = {flag: {"value": macro} for flag, macro in (EVENT | way).items()}
+    arguments: JSON = {flag: {"value": macro} for flag, macro in (EVENT | way).items()}
     return {
         "object_name": name,
         "object_type": "object",
         "methods_execute": "PluginEvent",
         "command": " ".join((*icinga2.CLEAN, placement.command(HANDLER))),
         "timeout": 60,
-        "arguments": told | {OUTPUT[0]: {"value": OUTPUT[1], "skip_key": True}},
+        "arguments": arguments | {OUTPUT[0]: {"value": OUTPUT[1], "skip_key": True}},
         "fields": [_use(field)],
     }
 

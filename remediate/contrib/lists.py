@@ -78,11 +78,11 @@ def rows() -> str:
 
 def applied() -> str:
     """Icinga 2: a service for each check of a node."""
-    made = []
+    lines = []
     for each in ON_NODE:
         before, more = ICINGA.get(each.name, ("", ""))
-        made.append(APPLY.format(name=each.name, before=before, more=more))
-    return "".join(made)
+        lines.append(APPLY.format(name=each.name, before=before, more=more))
+    return "".join(lines)
 
 
 def templates() -> str:
@@ -118,10 +118,10 @@ LISTS = (
 
 def brought_up_to_date(files: Mapping[str, str]) -> dict[str, str]:
     """The files of PATHS, by path, with their lists as they are now. Raises MissingAnchor."""
-    made = dict(files)
+    texts = dict(files)
     for each in LISTS:
-        made[each.path] = each.in_place(made[each.path])
-    return made
+        texts[each.path] = each.in_place(texts[each.path])
+    return texts
 
 
 PATHS = tuple(dict.fromkeys(each.path for each in LISTS))

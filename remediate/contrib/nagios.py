@@ -80,8 +80,8 @@ def text(placement: Placement) -> str:
         blocks.append(NODE.format(name=each.name) if each.on_node else _outside(placement, each))
     handler = placement.command("hastwatch-event-handler")
     options = " ".join(f"{flag}='{macro}'" for flag, macro in MACROS)
-    made = [HANDLER.format(way=way, command=handler, options=options) for way in WAYS]
-    return "".join([*blocks, HANDLERS, "\n".join(made)])
+    sections = [HANDLER.format(way=way, command=handler, options=options) for way in WAYS]
+    return "".join([*blocks, HANDLERS, "\n".join(sections)])
 
 
 def _outside(placement: Placement, each: Definition) -> str:

@@ -137,17 +137,17 @@ def _machine(context: Context) -> Machine:
 
 def _ready(context: Context) -> Machine:
     machine = _machine(context)
-    seen = observe(context)
-    for name in seen.facts.resources:
-        if why := _why_not(seen, name):
+    observation = observe(context)
+    for name in observation.facts.resources:
+        if why := _why_not(observation, name):
             raise StepFailed(f"refused: {why}")
     return machine
 
 
-def _why_not(seen: Observation, name: str) -> str:
+def _why_not(observation: Observation, name: str) -> str:
     """Why a node is left alone because of a resource; empty where it is not. Under maintenance an operator answers for
     what is not in service."""
-    state, facts = seen.facts.resources[name], seen.facts
+    state, facts = observation.facts.resources[name], observation.facts
     if state.role is HastRole.PRIMARY or state.mounted is not Mounted.NOTHING:
         return f"{name} is in service on this node, or was a moment ago"
     if state.role is HastRole.NOT_KNOWN:
@@ -176,15 +176,15 @@ class Trial:
         try:
             for do in TRIES:
                 self._do(do)
-            found = self._judged()
+            result = self._judged()
         finally:
             if self.listener is not None:
                 self.listener.close()
             left = self._end()
-        if found.as_primary is not AsPrimary.NOT_KNOWN:
-            works = found.as_primary is AsPrimary.WORKS
-            known_bug.note_seen(self.context, works, f"{HOW}: {found.why}")
-        return found._replace(why="; ".join([found.why, *left]))
+        if result.as_primary is not AsPrimary.NOT_KNOWN:
+            works = result.as_primary is AsPrimary.WORKS
+            known_bug.note_seen(self.context, works, f"{HOW}: {result.why}")
+        return result._replace(why="; ".join([result.why, *left]))
 
     def _end(self) -> list[str]:
         """Take away what was made; why something could not be."""
@@ -203,11 +203,11 @@ class Trial:
         self.watch(_name(do))
         began = self.context.timing.now()
         try:
-            said = self._did(do)
+            message = self._did(do)
         except (StepFailed, ProbeError) as error:
             self._journal(f"failed: {error}", ERR, do, self.context.timing.now() - began)
             raise
-        self._journal(said or "done", INFO, do, self.context.timing.now() - began)
+        self._journal(message or "done", INFO, do, self.context.timing.now() - began)
 
     def _did(self, do: TrialStep) -> str:
         if do is TrialStep.CLEAN:

@@ -60,8 +60,8 @@ def decide(event: EngineEvent) -> RepairDecision:
 
 def reasons(event: EngineEvent) -> list[RepairRule]:
     """The rows of the findings that the output names, in its order: the worst first."""
-    found = dict.fromkeys(re.findall(REASON, event.output.partition("|")[0]))
-    return [row for name in found if (row := BY_FINDING.get((event.check, name)))]
+    names = dict.fromkeys(re.findall(REASON, event.output.partition("|")[0]))
+    return [row for name in names if (row := BY_FINDING.get((event.check, name)))]
 
 
 def since(event: EngineEvent) -> Since:

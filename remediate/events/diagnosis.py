@@ -78,16 +78,18 @@ def devd_trouble(context: Context) -> str:
 
 def _converge_trouble(context: Context) -> str:
     """That the node is not where CARP wants it. Raises ProbeError, StateError."""
-    seen, made = converge.dry_run(context, converge_request(Remedy.CONVERGE))
-    found = [f"{name}: {made.decisions[name].rule.says}" for name in made.decisions if _is_refused(seen, made, name)]
-    if made.steps:
-        found.append(f"to be done: {', '.join(map(str, made.steps))}")
-    return "; ".join(found)
+    observation, plan = converge.dry_run(context, converge_request(Remedy.CONVERGE))
+    refused = [
+        f"{name}: {plan.decisions[name].rule.says}" for name in plan.decisions if _is_refused(observation, plan, name)
+    ]
+    if plan.steps:
+        refused.append(f"to be done: {', '.join(map(str, plan.steps))}")
+    return "; ".join(refused)
 
 
-def _is_refused(seen: Observation, made: Plan, name: str) -> bool:
+def _is_refused(observation: Observation, plan: Plan, name: str) -> bool:
     """The address is here, and the data are not to be."""
-    state, decision = seen.facts.resources[name], made.decisions[name]
+    state, decision = observation.facts.resources[name], plan.decisions[name]
     given_up = decision.target is not Target.ACTIVE and not state.active
     return state.carp is CarpState.MASTER and (decision.rule.refuses is not None or given_up)
 
@@ -122,15 +124,15 @@ def served_here(context: Context) -> tuple[ResourcePlace, ...]:
     node = context.here.node()
     reader = NodeReader(node)
     vhids, mounts = needed(reader.vhids()), needed(reader.mounts())
-    found = []
+    served = []
     for place in places(node, context.config).values():
         if place.asks(vhids).state is not CarpState.MASTER:
             continue
         if mounted_as(node, filesystem.mounted_at(mounts, place.point), place.wanted) is not Mounted.WRITABLE:
             return ()
         _refuse_without_role(reader, place)
-        found.append(with_address(place, vhids))
-    return tuple(found)
+        served.append(with_address(place, vhids))
+    return tuple(served)
 
 
 def _refuse_without_role(reader: NodeReader, place: ResourcePlace) -> None:
@@ -148,11 +150,11 @@ def hastd_trouble(context: Context) -> str:
     """That hastd does not run. One that hangs or answers badly does. Raises Unsafe where it must not be started, and
     ProbeError."""
     node = context.here.node()
-    found = places(node, context.config)
-    if not found:
+    resources = places(node, context.config)
+    if not resources:
         return ""
-    down = silent(node, next(iter(found)))
-    used = in_use(context, node, found) if down else ""
+    down = silent(node, next(iter(resources)))
+    used = in_use(context, node, resources) if down else ""
     if used:
         raise Unsafe(f"{down}; it is not started while {used}")
     return down
@@ -167,11 +169,11 @@ def silent(node: Node, name: str) -> str:
     return hastd.says if hastd.role is HastRole.DOWN else ""
 
 
-def in_use(context: Context, node: Node, found: dict[str, ResourcePlace]) -> str:
+def in_use(context: Context, node: Node, resources: dict[str, ResourcePlace]) -> str:
     """What of a hastd that is gone is still in use, in words. Its device vanishes with it, and what was mounted is
     unmounted by the kernel (freebsd-facts: device-goes-with-hastd): what is still there has somebody who holds it.
     Raises ProbeError."""
-    devices_of_hast = frozenset(place.device for place in found.values())
+    devices_of_hast = frozenset(place.device for place in resources.values())
     mounted = {mount.device.partition("/")[0] if mount.kind == "zfs" else mount.device: mount
                for mount in reversed(filesystem.mounts(node)) if mount.point != "/"}  # fmt: skip
     for mount in mounted.values():
@@ -183,7 +185,7 @@ def in_use(context: Context, node: Node, found: dict[str, ResourcePlace]) -> str
         devices = ()
     if devices:
         return f"{DEVICES}/{devices[0]} is still there"
-    pools = sorted(_pools(context) & {place.pool for place in found.values()})
+    pools = sorted(_pools(context) & {place.pool for place in resources.values()})
     return f"the pool {pools[0]} is still imported" if pools else ""
 
 
@@ -206,17 +208,17 @@ def _pools(context: Context) -> set[str]:
 
 def _split_brain_trouble(context: Context) -> str:
     """That this node has a losing copy and has not done with it what the policy says. Raises ProbeError, StateError."""
-    found = [f"{name}: both copies have writes that the other lacks, and this node does not serve the clients"
+    troubles = [f"{name}: both copies have writes that the other lacks, and this node does not serve the clients"
              for name in unmarked(context)]  # fmt: skip
-    _, made = converge.dry_run(context, converge_request(Remedy.SPLIT_BRAIN))
-    for name, decision in made.decisions.items():
-        steps = [str(step) for step in made.steps if step.resource == name]
+    _, plan = converge.dry_run(context, converge_request(Remedy.SPLIT_BRAIN))
+    for name, decision in plan.decisions.items():
+        steps = [str(step) for step in plan.steps if step.resource == name]
         if decision.target is Target.STEPPED_DOWN and steps:
-            found.append(f"{name}: {decision.rule.says}; to be done: {', '.join(steps)}")
+            troubles.append(f"{name}: {decision.rule.says}; to be done: {', '.join(steps)}")
         elif _is_to_be_recovered(context, name):
             policy = context.config.split_brain.policy
-            found.append(f"{name}: the copy of this node loses, and `split_brain.policy` is {policy}")
-    return "; ".join(found)
+            troubles.append(f"{name}: the copy of this node loses, and `split_brain.policy` is {policy}")
+    return "; ".join(troubles)
 
 
 def unmarked(context: Context) -> tuple[str, ...]:
@@ -224,17 +226,17 @@ def unmarked(context: Context) -> tuple[str, ...]:
     serves the clients, and this one does not. Raises ProbeError."""
     node = context.here.node()
     vhids = carp.vhids(node)
-    found = []
+    names = []
     for name, place in places(node, context.config).items():
         if marker.present(context.store, name) is None:
-            seen = evidence.collect(context, with_address(place, vhids))
-            unread = seen.here.unread or seen.there.unread
-            one_serves = seen.there.serves and not seen.here.serves and seen.here.mounted is Mounted.NOTHING
-            if not unread and seen.relation is Relation.SPLIT_BRAIN and one_serves:
-                found.append(name)
-    return tuple(found)
+            pair = evidence.collect(context, with_address(place, vhids))
+            unread = pair.here.unread or pair.there.unread
+            one_serves = pair.there.serves and not pair.here.serves and pair.here.mounted is Mounted.NOTHING
+            if not unread and pair.relation is Relation.SPLIT_BRAIN and one_serves:
+                names.append(name)
+    return tuple(names)
 
 
 def _is_to_be_recovered(context: Context, name: str) -> bool:
-    found = marker.present(context.store, name)
-    return automatic.recovers(context) and found is not None and found.losing is True and not found.unreadable
+    marked = marker.present(context.store, name)
+    return automatic.recovers(context) and marked is not None and marked.losing is True and not marked.unreadable

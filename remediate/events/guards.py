@@ -123,14 +123,14 @@ def refuse_too_often(context: Context, remedy: Remedy) -> None:
     """Whether it was tried too short a while ago, or too much was. Raises HeldBack."""
     now, policy = repairs.now(context.timing), context.config.repair
     try:
-        found = repairs.tried(context.store, now)
+        attempts = repairs.tried(context.store, now)
     except StateError as error:
         raise HeldBack(NO_RECORD, str(error)) from None
-    before = repairs.last(found, remedy.value)
+    before = repairs.last(attempts, remedy.value)
     if before is not None and now.wall - before.at < policy.cool_down:
         left = say_duration(before.at + policy.cool_down - now.wall)
-        said = f"at {utc(before.at)}, {before.result or 'and was not ended'}; not again for {left}"
-        raise HeldBack(COOL_DOWN, said)
-    many = repairs.within_an_hour(found, now.wall)
+        sentence = f"at {utc(before.at)}, {before.result or 'and was not ended'}; not again for {left}"
+        raise HeldBack(COOL_DOWN, sentence)
+    many = repairs.within_an_hour(attempts, now.wall)
     if many >= policy.hourly_limit:
         raise HeldBack(HOURLY_LIMIT, f"{many}, of at most {policy.hourly_limit}")

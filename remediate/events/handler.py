@@ -69,55 +69,55 @@ NRPE_UNKNOWN = 3
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
-    made = parser()
-    options = made.parse_args(words)
+    options_parser = parser()
+    options = options_parser.parse_args(words)
     decision = decide(event(options))
     subject = f"{options.host or 'a node'}/{options.service or options.check}"
-    found = f" [{decision.reason}]" if decision.reason else ""
-    said = f"{subject} {options.state.name} {options.type} {options.attempt}{found}: "
+    reason = f" [{decision.reason}]" if decision.reason else ""
+    message = f"{subject} {options.state.name} {options.type} {options.attempt}{reason}: "
     if decision.request is None:
-        return _say(f"{said}nothing is asked for: {decision.why}", 0)
+        return _say(f"{message}nothing is asked for: {decision.why}", 0)
     try:
         argv = command(options, decision.request)
         done = run(argv, time.monotonic() + DEADLINE, shown=argv[0])
     except (ProbeError, ConfigError) as error:
-        return _say(f"{said}{asked(decision.request)} could not be asked for: {error}", UNAVAILABLE)
+        return _say(f"{message}{asked(decision.request)} could not be asked for: {error}", UNAVAILABLE)
     status = status_of(done, options)
     tells = status != 0 or decision.request.held is not None
     answer = f": {done.words}" if tells and (done.stdout + done.stderr).strip() else ""
     how = {0: "is asked for", UNAVAILABLE: "could not be asked for"}.get(status, f"was refused ({done.status})")
     what = f"{asked(decision.request)} {how}"
-    return _say(f"{said}{what}, because {decision.why}{answer}", status)
+    return _say(f"{message}{what}, because {decision.why}{answer}", status)
 
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, ()))
-    made.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
-    made.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
-    made.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
-    made.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), metavar="TYPE",
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, ()))
+    parser.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
+    parser.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
+    parser.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
+    parser.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), metavar="TYPE",
                       help="the type of the state: SOFT or HARD")  # fmt: skip
-    made.add_argument("--attempt", required=True, type=_count, metavar="N", help="the number of the check attempt")
-    made.add_argument("--downtime", required=True, type=_count, metavar="DEPTH", help="how many downtimes it is in")
-    flapping = made.add_mutually_exclusive_group()
+    parser.add_argument("--attempt", required=True, type=_count, metavar="N", help="the number of the check attempt")
+    parser.add_argument("--downtime", required=True, type=_count, metavar="DEPTH", help="how many downtimes it is in")
+    flapping = parser.add_mutually_exclusive_group()
     flapping.add_argument("--flapping", type=_truth, default=False, metavar="0|1", help="whether it flaps (Icinga)")
     flapping.add_argument("--state-change", type=_flaps, dest="flapping", metavar="PERCENT", help=(
         f"the change of its state, which from {FLAPS:g} on is flapping (Nagios)"
     ))  # fmt: skip
-    made.add_argument("--output", default="", metavar="TEXT", help="the status line of the check")
-    made.add_argument("--host", default="", metavar="NAME", help="the host, for what is said")
-    made.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
-    way = made.add_mutually_exclusive_group()
+    parser.add_argument("--output", default="", metavar="TEXT", help="the status line of the check")
+    parser.add_argument("--host", default="", metavar="NAME", help="the host, for what is said")
+    parser.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
+    way = parser.add_mutually_exclusive_group()
     way.add_argument("--by", default="", metavar="WORDS", help="how to become root here: 'sudo -n', doas")
     way.add_argument("--nrpe", type=ADDRESS, metavar="ADDRESS", help="ask the node through its NRPE")
     way.add_argument("--ssh", type=DESTINATION, metavar="DESTINATION", help=(
         "ask the node through ssh(1): [USER@]HOST or ssh://[USER@]HOST[:PORT]; which key is used, and all else that "
         "ssh has to know, stands in ~/.ssh/config of the user who runs this"
     ))  # fmt: skip
-    made.add_argument("--nrpe-port", type=_count, default=5666, metavar="PORT", help="of NRPE (default: 5666)")
-    made.add_argument("--hastwatch", default=HASTWATCH, metavar="PATH", help=f"the command (default: {HASTWATCH})")
-    return made
+    parser.add_argument("--nrpe-port", type=_count, default=5666, metavar="PORT", help="of NRPE (default: 5666)")
+    parser.add_argument("--hastwatch", default=HASTWATCH, metavar="PATH", help=f"the command (default: {HASTWATCH})")
+    return parser
 
 
 def event(options: argparse.Namespace) -> EngineEvent:

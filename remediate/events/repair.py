@@ -109,8 +109,8 @@ def dry_run(context: Context, request: RepairRequest) -> RepairPreview:
         planned = _plan(context, remedy)
     except HeldBack as error:
         return RepairPreview("", (*held, error), (), ())
-    seen, made = converge_dry_run(context, converge_request(remedy))
-    return RepairPreview(wrong, held, planned, tuple(executor.show(made, seen.places)))
+    observation, plan = converge_dry_run(context, converge_request(remedy))
+    return RepairPreview(wrong, held, planned, tuple(executor.show(plan, observation.places)))
 
 
 def _guarded(context: Context, request: RepairRequest) -> HeldBack | None:
@@ -192,18 +192,20 @@ class _Run:
         return self._nothing() if begun is None else self._end(begun)
 
     def _nothing(self) -> RepairOutcome:
-        said = f"{Ending.NOTHING.value}: it is not called for"
-        self._journal("repair", result=said)
-        return RepairOutcome(Ending.NOTHING, said)
+        sentence = f"{Ending.NOTHING.value}: it is not called for"
+        self._journal("repair", result=sentence)
+        return RepairOutcome(Ending.NOTHING, sentence)
 
     def _not_ended(self) -> RepairAttempt | None:
         """The last one of its kind, where its process died in it: what it did may be in effect, and the convergence
         that belongs to it missing. Raises HeldBack."""
         try:
-            found = repairs.last(repairs.tried(self.context.store, repairs.now(self.context.timing)), self.remedy.value)
+            attempt = repairs.last(
+                repairs.tried(self.context.store, repairs.now(self.context.timing)), self.remedy.value
+            )
         except StateError as error:
             raise HeldBack(guards.NO_RECORD, str(error)) from None
-        return found if found is not None and not found.result else None
+        return attempt if attempt is not None and not attempt.result else None
 
     def _begin(self) -> RepairAttempt:
         try:
@@ -246,13 +248,13 @@ class _Run:
     def _converge(self) -> Converged:
         """Bring the node to what CARP says, waiting for whoever does; then what the policy says of a losing copy."""
         asked = converge_request(self.remedy)
-        found = worker.patiently(self.context, asked.trigger, lambda: converge(self.context, asked, self.watch))
+        outcome = worker.patiently(self.context, asked.trigger, lambda: converge(self.context, asked, self.watch))
         if self.remedy is Remedy.SPLIT_BRAIN:
             try:
                 worker.recover_losing(self.context)
             except (StepFailed, ProbeError, StateError) as error:
                 self._journal("recovery-refused", why="event split-brain", result=str(error), severity=ERR)
-        return found
+        return outcome
 
     def _look_again(self) -> str:
         """What is still wrong, after it had time to pass."""
@@ -269,17 +271,17 @@ class _Run:
         """Converge, and look whether it has helped: that is recorded, and told to whom it is to be told. Raises
         StateNotKept where no lock can be had."""
         converged, left = self._converge(), self._look_again()
-        said = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
-        said += f"; {self.failed}" if self.failed and self.failed not in said else ""
+        sentence = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
+        sentence += f"; {self.failed}" if self.failed and self.failed not in sentence else ""
         if converged.result is not ConvergeResult.IN_PLACE and converged.said:
-            said += f"; the node is not in place: {'; '.join(converged.said)}"
+            sentence += f"; the node is not in place: {'; '.join(converged.said)}"
         try:
-            repairs.end(self.context.store, begun, said)
+            repairs.end(self.context.store, begun, sentence)
         except StateError as error:
             self._journal("repair", result=f"what came of it was not recorded: {error}", severity=WARNING)
-        self._journal("repair", result=said, severity=ERR if left else NOTICE)
-        icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {said}", not left)
-        return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, said, steps=tuple(self.done))
+        self._journal("repair", result=sentence, severity=ERR if left else NOTICE)
+        icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {sentence}", not left)
+        return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, sentence, steps=tuple(self.done))
 
     def _journal(self, event: str, *, why: str = "", result: str = "", severity: JournalLevel = INFO) -> None:
         self.context.journal.entry(

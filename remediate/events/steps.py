@@ -154,13 +154,13 @@ def _service(context: Context, name: str) -> str:
 def _nfs(context: Context) -> tuple[RepairStep, ...]:
     """The gentlest that can help first. Without rpcbind nothing but a restart of all does."""
     running = running_daemons(context.here.node())
-    found: list[RepairStep] = []
+    steps: list[RepairStep] = []
     if running.issuperset(diagnosis.NEEDED):
-        found.append(RepairStep("reread-exports", "let mountd reread its exports", (f"{KILL} -HUP `mountd`",), _reread))
+        steps.append(RepairStep("reread-exports", "let mountd reread its exports", (f"{KILL} -HUP `mountd`",), _reread))
     if "rpcbind" in running:
-        found.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(found)))
+        steps.append(_restart("restart-nfs", "restart what answers clients", ALL_STOP[:1], ALL_START[2:], bool(steps)))
     why = "restart all of NFS, in order"
-    return *found, _restart("restart-all-of-nfs", why, ALL_STOP, ALL_START, bool(found))
+    return *steps, _restart("restart-all-of-nfs", why, ALL_STOP, ALL_START, bool(steps))
 
 
 def _restart(
@@ -172,10 +172,10 @@ def _restart(
 
 
 def _reread(context: Context) -> str:
-    found = services.pids(processes.processes(context.here.node()), "mountd")
-    if not found:
+    pids = services.pids(processes.processes(context.here.node()), "mountd")
+    if not pids:
         raise StepFailed("mountd does not run any more")
-    context.here.act((KILL, "-HUP", *map(str, found)), services.STOPS)
+    context.here.act((KILL, "-HUP", *map(str, pids)), services.STOPS)
     return _await_served(context, REREAD)
 
 
@@ -195,12 +195,12 @@ def _restarted(context: Context, stop: tuple[tuple[str, ...], ...], start: tuple
 def _still_served(context: Context) -> tuple[ResourcePlace, ...]:
     """Raises Superseded."""
     try:
-        found = diagnosis.served_here(context)
+        served = diagnosis.served_here(context)
     except (StepFailed, ProbeError) as error:
         raise Superseded(f"it cannot be seen that address and data are here: {error}") from None
-    if not found:
+    if not served:
         raise Superseded("address and data are not here together any more")
-    return found
+    return served
 
 
 def _missing(context: Context, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -227,8 +227,8 @@ def _mark(context: Context, name: str) -> str:
     if name not in diagnosis.unmarked(context):
         raise Superseded("another look does not show it any more")
     boot, now = boot_mark(context.here.node()), context.timing.wall()
-    found = marker.record(context.store, name, context.journal.node_name, boot, now, True)
+    error = marker.record(context.store, name, context.journal.node_name, boot, now, True)
     side = "this node does not serve, and steps down"
     context.journal.entry("split-brain", resource=name, why="the counters on both disks say so", result=side,
-                          severity=ALERT, run=found.id)  # fmt: skip
+                          severity=ALERT, run=error.id)  # fmt: skip
     return ""

@@ -51,13 +51,13 @@ def write_down(context: Context) -> None:
             replicas.write_down(context, each.words[1], LedgerEvent.DISCONNECT, each.at, context.journal.node_name)
 
 
-def note_parting(context: Context, seen: Observation, telling: PeerNotice) -> None:
+def note_parting(context: Context, observation: Observation, telling: PeerNotice) -> None:
     """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
     copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
     but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone, nor
     where nothing was mounted and the counters prove it: an event of CARP had overtaken the promotion."""
     waiting = noted.waiting(context.store)
-    for name, state in seen.facts.resources.items():
+    for name, state in observation.facts.resources.items():
         if state.role is not HastRole.PRIMARY or state.role_first or not _lost_as_primary(name, waiting):
             continue
         if state.mounted is not Mounted.NOTHING or not _wrote_nothing(context, name):

@@ -36,10 +36,10 @@ WROTE_MORE = None
 """No reason to hold back, whatever else is so."""
 
 
-def begins(context: Context, seen: Observation, names: Collection[str]) -> None:
+def begins(context: Context, observation: Observation, names: Collection[str]) -> None:
     """Before the promotion of these begins. Raises nothing."""
-    unheard = [name for name in names if not seen.facts.said[name].peer_asked]
-    _kept(context, names, partial(alone.note, context.store, seen.facts.boot_id, names, unheard))
+    unheard = [name for name in names if not observation.facts.said[name].peer_asked]
+    _kept(context, names, partial(alone.note, context.store, observation.facts.boot_id, names, unheard))
 
 
 def joined(context: Context, boot: str, names: Collection[str]) -> None:
@@ -47,26 +47,26 @@ def joined(context: Context, boot: str, names: Collection[str]) -> None:
     _kept(context, names, partial(alone.note, context.store, boot, names, ()))
 
 
-def reasons(context: Context, seen: Observation, gone: Collection[str] = ()) -> set[Reason]:
+def reasons(context: Context, observation: Observation, gone: Collection[str] = ()) -> set[Reason]:
     """Why a node that serves holds back all the same. Of the resources `gone` the other node was known to be gone a
     moment ago, and is not asked. Raises nothing."""
-    active = [name for name, state in seen.facts.resources.items() if state.active]
-    parted = [name for name in active if not _is_connected(seen, name)]
-    promoted = alone.promoted(context.store, seen.facts.boot_id)
-    stand_still = _stand_still(context, seen, parted)
-    asked = {name: None if name in gone else peer.ask(context, seen.places[name]) for name in parted}
-    joined_again = {name for name, said in asked.items() if said is not None and said.peer is Peer.LET_GO}
+    active = [name for name, state in observation.facts.resources.items() if state.active]
+    parted = [name for name in active if not _is_connected(observation, name)]
+    promoted = alone.promoted(context.store, observation.facts.boot_id)
+    stand_still = _stand_still(context, observation, parted)
+    asked = {name: None if name in gone else peer.ask(context, observation.places[name]) for name in parted}
+    joined_again = {name for name, remarks in asked.items() if remarks is not None and remarks.peer is Peer.LET_GO}
     parted = [name for name in parted if name not in joined_again]
-    joined(context, seen.facts.boot_id, [name for name in active if name in promoted and name not in parted])
+    joined(context, observation.facts.boot_id, [name for name in active if name in promoted and name not in parted])
     why: dict[str, Why | None] = {name: Why.APART for name in parted if name in promoted}
     held = carp_demotion.reasons(context.store)
     for name in parted:
-        said, place = asked[name], seen.places[name]
-        if said is None and name in stand_still:
-            said = peer.look(context, place)  # it may be heard by now
-        written = said is not None and said.peer is Peer.HOLDS
-        decided = _by_what_was_written(context, place, seen.resources.get(name)) if written else {}
-        is_gone = said is not None and said.peer is Peer.GONE
+        remarks, place = asked[name], observation.places[name]
+        if remarks is None and name in stand_still:
+            remarks = peer.look(context, place)  # it may be heard by now
+        written = remarks is not None and remarks.peer is Peer.HOLDS
+        decided = _by_what_was_written(context, place, observation.resources.get(name)) if written else {}
+        is_gone = remarks is not None and remarks.peer is Peer.GONE
         if name in stand_still and not decided and (is_gone or Reason(Why.QUIET, name) in held):
             decided = {name: Why.QUIET}
         why |= decided
@@ -76,19 +76,19 @@ def reasons(context: Context, seen: Observation, gone: Collection[str] = ()) -> 
     return {Reason(reason, name) for name, reason in why.items() if reason is not None}
 
 
-def _is_connected(seen: Observation, name: str) -> bool:
-    return name in seen.resources and seen.resources[name].status is Status.COMPLETE
+def _is_connected(observation: Observation, name: str) -> bool:
+    return name in observation.resources and observation.resources[name].status is Status.COMPLETE
 
 
-def _stand_still(context: Context, seen: Observation, names: list[str]) -> set[str]:
+def _stand_still(context: Context, observation: Observation, names: list[str]) -> set[str]:
     """Those to which nothing has been written from one look to the next. Raises nothing: what is not known is none."""
-    known = {name: seen.resources[name] for name in names if name in seen.resources}
+    known = {name: observation.resources[name] for name in names if name in observation.resources}
     counts = {name: Count(one.workerpid, one.writes) for name, one in known.items() if one.workerpid is not None}
-    if not counts or not seen.facts.boot_id:
+    if not counts or not observation.facts.boot_id:
         return set()
     now = context.timing.now()
     try:
-        stood = quiet.since(context.store, seen.facts.boot_id, counts, now)
+        stood = quiet.since(context.store, observation.facts.boot_id, counts, now)
     except StateError:
         return set()
     return {name for name, at in stood.items() if now - at >= STANDS_STILL}

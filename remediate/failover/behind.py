@@ -44,8 +44,8 @@ def behind(context: Context, name: str, heard: BackupPeriod | None, asked: bool)
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
     answers. A disk without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
     (sbin/hastd/primary.c, init_local()). Where the dump fails otherwise it may be one."""
-    kept = own_copy.known(context, name)
-    known = ledger.stale(kept, heard, context.config.failover.stale_after)
+    own = own_copy.known(context, name)
+    known = ledger.stale(own, heard, context.config.failover.stale_after)
     try:
         mine = hast.metadata(context.here.node(), name)
     except hast.MetadataUnreadable as error:
@@ -60,7 +60,7 @@ def behind(context: Context, name: str, heard: BackupPeriod | None, asked: bool)
     if _tells_nothing(context, name, both):
         return CopyFindings(known, "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
-    stale = BEHIND.get(both.relation, "" if _refutes(both, kept) else known)
+    stale = BEHIND.get(both.relation, "" if _refutes(both, own) else known)
     return CopyFindings(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
 
 
@@ -84,18 +84,18 @@ def is_ahead(context: Context, name: str) -> bool:
     return _refutes(both, own_copy.known(context, name))
 
 
-def _refutes(both: Dumps, kept: Ledger) -> bool:
+def _refutes(both: Dumps, ledger: Ledger) -> bool:
     """Whether the counters prove that this copy lacks nothing. One that was told to be behind may be in the middle of
     a synchronisation, which equal counters do not show; where this copy alone is ahead, that synchronisation copies
     from here to there (secondary.c, init_remote(): HAST_SYNCSRC_SECONDARY). Nor is there one where this copy was
     complete until the connection was lost, and none has come since: the other node told that it may be behind, and has
     completed no write since then. Of a write that failed no counter knows."""
-    if not both.nothing_is_lacking or kept.damage is not None:
+    if not both.nothing_is_lacking or ledger.damage is not None:
         return False
-    return kept.copy is not CopyState.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(kept)
+    return ledger.copy is not CopyState.INCOMPLETE or both.relation is Relation.FIRST_AHEAD or _was_whole(ledger)
 
 
-def _was_whole(kept: Ledger) -> bool:
+def _was_whole(ledger: Ledger) -> bool:
     """Whether this copy was known to be complete when its primary was lost, which has not connected again."""
-    gone, whole = kept.disconnected_at, kept.last_complete
+    gone, whole = ledger.disconnected_at, ledger.last_complete
     return gone is not None and whole is not None and whole >= gone

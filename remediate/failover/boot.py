@@ -66,13 +66,13 @@ def leave_nothing_mounted(context: Context) -> tuple[str, ...]:
     """After that, whatever became of it: hastd's stop is next, and takes the device away from under what is still
     mounted (rc.d/hastd, `hastctl role init all`). Needs neither CARP nor hastd, no configuration and no hast.conf: what
     counts is what the system shows. What was left to do, in sentences; empty where nothing was. Raises nothing."""
-    said = _stop_serving(within(context, context.timing.now() + STOPS))
+    sentences = _stop_serving(within(context, context.timing.now() + STOPS))
     try:
         left = _still_mounted(context)
     except ProbeError as error:
-        return (*said, f"what is still mounted is not known: {error}")
+        return (*sentences, f"what is still mounted is not known: {error}")
     calls = [partial(_said, f"unmount {place.point}", partial(filesystems.unmount, context, place)) for place in left]
-    return (*said, *context.timing.together(calls))
+    return (*sentences, *context.timing.together(calls))
 
 
 def _stop_serving(context: Context) -> list[str]:
@@ -94,9 +94,9 @@ def _still_mounted(context: Context) -> list[ResourcePlace]:
     """Where something is mounted from a device of HAST, as a place of its own each; of a pool its uppermost mount, as
     its export takes the others. Raises ProbeError."""
     node = context.here.node()
-    found = mounts(node)
-    direct = [each for each in found if each.device.startswith(f"{DEVICES}/")]
-    others = [each for each in found if each not in direct and each.point != "/" and (
+    mounted = mounts(node)
+    direct = [each for each in mounted if each.device.startswith(f"{DEVICES}/")]
+    others = [each for each in mounted if each not in direct and each.point != "/" and (
         each.kind == "zfs" or each.device.startswith("/dev/"))]  # fmt: skip
     names = _devices(context) if others else []
     devices = frozenset(f"{DEVICES}/{name}" for name in names)

@@ -148,14 +148,14 @@ def _change(context: Context, way: Held, before: tuple[Reason, ...]) -> Held:
     """Record, do, look, record."""
     _write(context.store, way)
     step = way.target - way.amount
-    seen = _add(context, step)
+    share = _add(context, step)
     with suppress(StateError):  # what was recorded before tells it too, by what the counter is (`share`)
         _write(context.store, way._replace(amount=way.target))
-    expected = "" if seen == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
+    expected = "" if share == way.before + step else f", not {way.before + step}: others have changed it meanwhile"
     context.journal.entry(
         "hold" if way.target else "release",
         why=_why(way.reasons) if way.target else f"no reason is left ({_why(before)})",
-        result=f"{OID} is {seen}, {way.target} of it from here{expected}",
+        result=f"{OID} is {share}, {way.target} of it from here{expected}",
         severity=WARNING if expected else NOTICE,
     )
     return way._replace(amount=way.target)
@@ -171,8 +171,8 @@ def _add(context: Context, step: int) -> int:
     done = context.here.act((SYSCTL, f"{OID}={step}"), SETS)
     if done.status != 0:
         raise StepFailed(f"`sysctl {OID}={step}` exits with {done.status}: {done.words}")
-    found = re.fullmatch(rf"{re.escape(OID)}: -?\d+ -> (-?\d+)", done.stdout.strip(), re.ASCII)
-    return int(found[1]) if found else carp.settings(context.here.node()).demotion
+    match = re.fullmatch(rf"{re.escape(OID)}: -?\d+ -> (-?\d+)", done.stdout.strip(), re.ASCII)
+    return int(match[1]) if match else carp.settings(context.here.node()).demotion
 
 
 def _why(reasons: tuple[Reason, ...]) -> str:

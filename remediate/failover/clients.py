@@ -37,49 +37,49 @@ WHY = "clients that wait are woken when the other node serves"
 TOLD = "clients_told.json"
 
 
-def note(context: Context, seen: Observation) -> Clients | None:
+def note(context: Context, observation: Observation) -> Clients | None:
     """Look, record, tell the other node, and keep it on the file systems; who is known, None where it was not
     looked. Raises nothing."""
-    known = note_leaving(context, seen)
+    known = note_leaving(context, observation)
     if not known:
         return known
-    for name in _served(seen):
-        if seen.resources[name].status is Status.COMPLETE:  # alone, a write of ours would part the copies
-            _keep(context, seen.places[name], known)
+    for name in _served(observation):
+        if observation.resources[name].status is Status.COMPLETE:  # alone, a write of ours would part the copies
+            _keep(context, observation.places[name], known)
     return known
 
 
-def note_leaving(context: Context, seen: Observation) -> Clients | None:
+def note_leaving(context: Context, observation: Observation) -> Clients | None:
     """The same without the file systems, which are about to be unmounted. Raises nothing."""
-    known = note_here(context, seen)
+    known = note_here(context, observation)
     if known is not None:
         tell(context, known)
     return known
 
 
-def note_here(context: Context, seen: Observation) -> Clients | None:
+def note_here(context: Context, observation: Observation) -> Clients | None:
     """Look and record; who is known, None where it was not looked. Raises nothing."""
-    if not _served(seen) or "nfsd" not in seen.facts.node.serving:
+    if not _served(observation) or "nfsd" not in observation.facts.node.serving:
         return None
     try:
-        return look(context, seen)
+        return look(context, observation)
     except (ProbeError, StateError) as error:
         context.journal.entry("clients", why=WHY, result=f"not noted: {error}", severity=WARNING)
         return None
 
 
-def _served(seen: Observation) -> list[str]:
-    states = seen.facts.resources.items()
+def _served(observation: Observation) -> list[str]:
+    states = observation.facts.resources.items()
     return [name for name, state in states if state.active and state.carp is CarpState.MASTER]
 
 
-def look(context: Context, seen: Observation) -> Clients:
+def look(context: Context, observation: Observation) -> Clients:
     """Who is connected now; all that is known then. Raises ProbeError, StateNotKept."""
-    found = tcp.connections(context.here.node()).established
+    established = tcp.connections(context.here.node()).established
     now = context.timing.wall()
-    services = [address for place in seen.places.values() for address in addresses(place, seen.vhids)]
+    services = [address for place in observation.places.values() for address in addresses(place, observation.vhids)]
     ports: dict[tuple[str, str], list[int]] = {}
-    for each in found:
+    for each in established:
         if each.port == NFS_PORT and each.local in services:
             ports.setdefault((each.local, each.remote), []).append(each.remote_port)
     connected = tuple(

@@ -169,15 +169,15 @@ def _without_lock(
     run = ConvergeRun(context, request, watch)
     run.promote = False
     outcome = run.rounds(telling)
-    said = f"no lock can be had, so nothing is promoted: {error}"
-    context.journal.entry("refused", why=request.trigger, result=said, run=run.id, severity=CRIT)
-    return outcome._replace(result=ConvergeResult.NOT_KEPT, said=(*outcome.said, said))
+    sentence = f"no lock can be had, so nothing is promoted: {error}"
+    context.journal.entry("refused", why=request.trigger, result=sentence, run=run.id, severity=CRIT)
+    return outcome._replace(result=ConvergeResult.NOT_KEPT, said=(*outcome.said, sentence))
 
 
 def dry_run(context: Context, request: ConvergeRequest) -> tuple[Observation, Plan]:
     """What `converge` would begin with now; changes nothing. Raises ProbeError."""
-    seen = observe(context, request.leaving)
-    return seen, ConvergeRun(context, request, silent).plan(seen)
+    observation = observe(context, request.leaving)
+    return observation, ConvergeRun(context, request, silent).plan(observation)
 
 
 class ConvergeRun:
@@ -197,102 +197,107 @@ class ConvergeRun:
 
     def rounds(self, telling: PeerNotice) -> ConvergeOutcome:
         """Look, plan, carry, until there is nothing to do."""
-        said: tuple[str, ...] = ()
+        refusals: tuple[str, ...] = ()
         for _ in range(ROUNDS):
             afterwards.write_down(self.context)
             self.looks = []
             try:
                 looking = counted(self.context, self.looks)
-                seen = observe(looking, self.request.leaving)
-                if not seen.facts.boot_id and this_boot(self.context):  # the first look in this boot
-                    seen = observe(looking, self.request.leaving)
+                observation = observe(looking, self.request.leaving)
+                if not observation.facts.boot_id and this_boot(self.context):  # the first look in this boot
+                    observation = observe(looking, self.request.leaving)
             except ProbeError as error:
                 with suppress(ProbeError, StateError):
                     mastership.note(self.context)  # how long the other node was MASTER is known by looks alone
                 return self.ends(ConvergeResult.NOT_SEEN, (f"the node could not be read: {error}",), CRIT)
-            self.seq = seen.seq
-            seen = record(self.context, seen)
-            replicas.note(self.context, seen, telling, again=self.request.again)
-            newest.note(self.context, seen.facts.resources, seen.resources)
-            known_bug.note_works(self.context, seen.resources.values())
-            made = self.plan(seen)
-            said = _refusals(seen, made)
-            if not made.steps:
+            self.seq = observation.seq
+            observation = record(self.context, observation)
+            replicas.note(self.context, observation, telling, again=self.request.again)
+            newest.note(self.context, observation.facts.resources, observation.resources)
+            known_bug.note_works(self.context, observation.resources.values())
+            plan = self.plan(observation)
+            refusals = _refusals(observation, plan)
+            if not plan.steps:
                 self._let_ports_answer()
                 if self.request.again:
-                    waking.again(self.context, seen, clients.note(self.context, seen))
-                trouble = self.hold(seen, made.decisions)
+                    waking.again(self.context, observation, clients.note(self.context, observation))
+                trouble = self.hold(observation, plan.decisions)
                 if events.read(self.context.store).seq != self.seq:
                     continue
                 return self.ends(
-                    ConvergeResult.REFUSED if said or trouble else ConvergeResult.IN_PLACE, (*said, *trouble), WARNING
+                    ConvergeResult.REFUSED if refusals or trouble else ConvergeResult.IN_PLACE,
+                    (*refusals, *trouble),
+                    WARNING,
                 )
             if self.request.leaving is not Leaving.NO:
-                clients.note_leaving(self.context, seen)
-                self.hold(seen, made.decisions)
-            elif self._is_taking_over(seen, made):
-                self._hold_back({Reason(Why.FAILED)}.intersection(carp_demotion.reasons(self.context.store)), seen)
-            alone.begins(self.context, seen, self._going_up(seen, made))
-            self.begins(seen, made)
-            stopped = self.carry(Executor(self.context, seen, self.id, self.watch), made)
-            afterwards.note_parting(self.context, seen, telling)
+                clients.note_leaving(self.context, observation)
+                self.hold(observation, plan.decisions)
+            elif self._is_taking_over(observation, plan):
+                self._hold_back(
+                    {Reason(Why.FAILED)}.intersection(carp_demotion.reasons(self.context.store)), observation
+                )
+            alone.begins(self.context, observation, self._going_up(observation, plan))
+            self.begins(observation, plan)
+            stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)
+            afterwards.note_parting(self.context, observation, telling)
             if stopped:
                 return self.ends(ConvergeResult.REFUSED, stopped, ALERT)
         return self.ends(
-            ConvergeResult.REFUSED, (*said, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT
+            ConvergeResult.REFUSED, (*refusals, f"not in place after {ROUNDS} plans: CARP keeps changing"), CRIT
         )
 
-    def plan(self, seen: Observation) -> Plan:
+    def plan(self, observation: Observation) -> Plan:
         """The plan for what was seen, without what the caller does not want."""
-        facts, policy = seen.facts, self.context.config.failover
+        facts, policy = observation.facts, self.context.config.failover
         states = facts.resources
         if self.request.accept_loss:
             states = {name: state._replace(damaged=False) for name, state in states.items()}
-        made = plan(facts.node, states, policy)
+        stages = plan(facts.node, states, policy)
         unwanted = {
             name: Decision(Target.AS_IT_IS, NOT_ASKED if self._is_left_out(name) else DRIFT)
-            for name in made.decisions
-            if self._is_left_out(name) or (not self.promote and self._goes_up(seen, name, made.decisions))
+            for name in stages.decisions
+            if self._is_left_out(name) or (not self.promote and self._goes_up(observation, name, stages.decisions))
         }
         if self.context.config.split_brain.policy == "none":
             unwanted |= {
                 name: decision._replace(target=Target.STANDBY)
-                for name, decision in made.decisions.items()
+                for name, decision in stages.decisions.items()
                 if decision.target is Target.STEPPED_DOWN
             }
-        return arranged(facts.node, states, made.decisions | unwanted, policy) if unwanted else made
+        return arranged(facts.node, states, stages.decisions | unwanted, policy) if unwanted else stages
 
     def _is_left_out(self, name: str) -> bool:
         return bool(self.request.only) and name not in self.request.only
 
     @staticmethod
-    def _goes_up(seen: Observation, name: str, decisions: dict[str, Decision]) -> bool:
-        return decisions[name].target is Target.ACTIVE and not seen.facts.resources[name].active
+    def _goes_up(observation: Observation, name: str, decisions: dict[str, Decision]) -> bool:
+        return decisions[name].target is Target.ACTIVE and not observation.facts.resources[name].active
 
-    def _is_taking_over(self, seen: Observation, made: Plan) -> bool:
+    def _is_taking_over(self, observation: Observation, plan: Plan) -> bool:
         """A promotion begins at once: a node that was held back lets go before it, or a standby that is held back less
         would take the address in the middle of it. Nobody is asked for that: it is on the way of the clients."""
         return any(
-            self._goes_up(seen, name, made.decisions) and state.settled for name, state in seen.facts.resources.items()
+            self._goes_up(observation, name, plan.decisions) and state.settled
+            for name, state in observation.facts.resources.items()
         )
 
-    def _going_up(self, seen: Observation, made: Plan) -> list[str]:
-        return [name for name in made.decisions if self._goes_up(seen, name, made.decisions)]
+    def _going_up(self, observation: Observation, plan: Plan) -> list[str]:
+        return [name for name in plan.decisions if self._goes_up(observation, name, plan.decisions)]
 
-    def carry(self, executor: Executor, made: Plan) -> tuple[str, ...]:
+    def carry(self, executor: Executor, plan: Plan) -> tuple[str, ...]:
         """Carry out a plan for what the executor has seen; what has to stop the run, in sentences."""
-        seen = executor.seen
+        observation = executor.seen
         try:
-            executor.carry(made)
+            executor.carry(plan)
         except Superseded as newer:
             executor.superseded = str(newer)
             self.context.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
             return ()
         finally:
             self.steps += executor.steps
-        if executor.left and {step.do for step in made.steps} == {Action.ADMIT_PEER}:
+        if executor.left and {step.do for step in plan.steps} == {Action.ADMIT_PEER}:
             return tuple(executor.left)  # it would fail again
-        going_up = self._going_up(seen, made)
+        going_up = self._going_up(observation, plan)
         if not executor.failed:
             if going_up:
                 self.gone = [name for name in going_up if executor.is_gone(name)]
@@ -301,13 +306,13 @@ class ConvergeRun:
         if going_up and executor.refused:
             left = self._demote(going_up)
             why = Why.IN_USE if left else Why.HELD_THERE
-            self._hold_back({Reason(why, name) for name in going_up}, seen)
+            self._hold_back({Reason(why, name) for name in going_up}, observation)
             return (*executor.failed.values(), *left)
         if going_up and ("" in executor.failed or set(going_up) & executor.failed.keys()):
-            return self.undo(seen, going_up, executor)
-        in_use = {Reason(Why.IN_USE, name or seen.facts.name) for name in executor.failed}
-        leaves = demotion_reasons.LEAVES.get(seen.facts.node.leaving)
-        self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), seen)
+            return self.undo(observation, going_up, executor)
+        in_use = {Reason(Why.IN_USE, name or observation.facts.name) for name in executor.failed}
+        leaves = demotion_reasons.LEAVES.get(observation.facts.node.leaving)
+        self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), observation)
         return tuple(executor.failed.values())
 
     def _promoted(self, names: list[str], processes: int) -> None:
@@ -328,30 +333,32 @@ class ConvergeRun:
 
     def _end_void_marker(self, name: str) -> None:
         """A marker that says that this copy loses was void, or it would not have been promoted. Raises StateNotKept."""
-        found = marker.present(self.context.store, name)
-        if found is not None and found.losing is not False:
+        marked = marker.present(self.context.store, name)
+        if marked is not None and marked.losing is not False:
             end_split_brain(self.context, name, "the other copy was recreated, and this one is served")
 
-    def undo(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def undo(self, observation: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
         plan is one of a node that cannot be primary, which gives the address away by itself."""
-        equal = self._equal_copies(seen, names)
-        stopped = self._undone(seen, names, executor)
+        equal = self._equal_copies(observation, names)
+        stopped = self._undone(observation, names, executor)
         telling = PeerNotice()
         for name in equal:
             telling.parted_equal(name)
         telling.send(self.context)
         return stopped
 
-    def _equal_copies(self, seen: Observation, names: list[str]) -> list[str]:
+    def _equal_copies(self, observation: Observation, names: list[str]) -> list[str]:
         """The resources whose other copy lacks nothing when the role is given up now: nothing is mounted, and a
         synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the moment
         that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
         ends = self.context.timing.now() + EQUAL
         try:
             mounted = {mount.point for mount in mounted_now(self.context)}
-            copies = {name: self._other_copy(name, ends) for name in names if seen.places[name].point not in mounted}
+            copies = {
+                name: self._other_copy(name, ends) for name in names if observation.places[name].point not in mounted
+            }
         except (ProbeError, hast.NoState):
             return []
         return [name for name, copy in copies.items() if copy is CopyState.COMPLETE]
@@ -359,14 +366,14 @@ class ConvergeRun:
     def _other_copy(self, name: str, ends: float) -> CopyState:
         """What this node, as primary, knows of it, after a synchronisation that is over by then (`Timing.now`). Raises
         ProbeError, NoState."""
-        while (found := hast.resource(self.context.here.node(), name)).role is Role.PRIMARY:
-            copy = of_peer(self.context, found)
+        while (resource := hast.resource(self.context.here.node(), name)).role is Role.PRIMARY:
+            copy = of_peer(self.context, resource)
             if copy is not CopyState.UNKNOWN or self.context.timing.now() >= ends:
                 return copy
             self.context.timing.sleep(1.0)
         return CopyState.UNKNOWN
 
-    def _undone(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def _undone(self, observation: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         why = "; ".join(executor.failed.values())
         for name in names:
             self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
@@ -374,7 +381,7 @@ class ConvergeRun:
         unknown = known_bug.note_seen(self.context, False, known_bug.NO_DEVICE) if known else ""
         left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:
-            self._hold_back({Reason(Why.IN_USE, name) for name in names}, seen)
+            self._hold_back({Reason(Why.IN_USE, name) for name in names}, observation)
             return (why, *left)
         if known:
             return (why, f"not tried again now: {unknown}") if unknown else ()
@@ -384,83 +391,88 @@ class ConvergeRun:
             blocked = failures.blocked(store, now, self.context.config.failover.window)
             if blocked:
                 blocked = failures.block(store, blocked)
-            able = not failures.given_away(store) and any(self._peer_could_take(seen, name) for name in names)
+            able = not failures.given_away(store) and any(self._peer_could_take(observation, name) for name in names)
             if able:
                 failures.note_given_away(store, now)
         except StateError as error:
             return why, f"that the promotion failed could not be recorded, so it is not tried again: {error}"
         if able:
-            self._hold_back({Reason(Why.FAILED)}, seen)
+            self._hold_back({Reason(Why.FAILED)}, observation)
             return (why, "the address was given away, the other node could take it")
         return (why, blocked) if blocked else ()
 
     def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
-            seen = record(self.context, observe(self.context, self.request.leaving))
+            observation = record(self.context, observe(self.context, self.request.leaving))
         except ProbeError as error:
             return (f"the node could not be read: {error}",)
-        facts = seen.facts
+        facts = observation.facts
         decisions = plan(facts.node, facts.resources, self.context.config.failover).decisions
         decisions |= dict.fromkeys(names, Decision(to, UNDONE))
         resources = {  # the mount has written already: giving up the role under it would save nothing, and lose buffers
             name: state._replace(role_first=False) for name, state in facts.resources.items()
         }
-        seen = seen._replace(facts=facts._replace(resources=resources))
-        executor = Executor(self.context, seen, self.id, self.watch)
+        observation = observation._replace(facts=facts._replace(resources=resources))
+        executor = Executor(self.context, observation, self.id, self.watch)
         executor.carry(arranged(facts.node, resources, decisions, self.context.config.failover), heedless=True)
         self.steps += executor.steps
         return tuple(executor.failed.values())
 
-    def _peer_could_take(self, seen: Observation, name: str) -> bool:
+    def _peer_could_take(self, observation: Observation, name: str) -> bool:
         """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
-        asked = peer.ask(self.context, seen.places[name])
+        asked = peer.ask(self.context, observation.places[name])
         if asked is not None:
             return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.context)
-        if name not in seen.resources:
+        if name not in observation.resources:
             return False
-        return hearing.hastd(self.context.here, seen.resources[name].remoteaddr) is Responsiveness.LISTENS
+        return hearing.hastd(self.context.here, observation.resources[name].remoteaddr) is Responsiveness.LISTENS
 
-    def hold(self, seen: Observation, decisions: dict[str, Decision]) -> tuple[str, ...]:
+    def hold(self, observation: Observation, decisions: dict[str, Decision]) -> tuple[str, ...]:
         """Hold the node back in CARP, or let it go, as it is fit; what could not be done."""
         try:
-            held = carp_demotion.current(self.context.store, seen.facts.boot_id, seen.facts.demotion or 0).amount > 0
+            held = (
+                carp_demotion.current(
+                    self.context.store, observation.facts.boot_id, observation.facts.demotion or 0
+                ).amount
+                > 0
+            )
         except StateError:
             held = True  # it may be: then it stays so
-        reasons = demotion_reasons.reasons(self.context, seen, decisions, held, self.gone)
+        reasons = demotion_reasons.reasons(self.context, observation, decisions, held, self.gone)
         if events.read(self.context.store).seq != self.seq:  # nothing is let go by what was so before CARP changed
             reasons |= set(carp_demotion.reasons(self.context.store))
-        trouble = self._hold_back(reasons, seen)
+        trouble = self._hold_back(reasons, observation)
         for name, decision in decisions.items():
             if (
                 decision.rule.refuses in demotion_reasons.GIVES_BACK
-                and seen.facts.resources[name].carp is CarpState.MASTER
+                and observation.facts.resources[name].carp is CarpState.MASTER
             ):
-                gone = give_back(self.context, seen, name, self.id)
+                gone = give_back(self.context, observation, name, self.id)
                 if not gone and decision.rule.refuses is Why.CANNOT_BE_PRIMARY:
                     trouble += (f"{name}: no other node is known to be able to serve: the address stays here",)
         return trouble
 
-    def _hold_back(self, reasons: set[Reason], seen: Observation) -> tuple[str, ...]:
+    def _hold_back(self, reasons: set[Reason], observation: Observation) -> tuple[str, ...]:
         try:
             share = demotion_reasons.amount(reasons, int(self.context.config.failover.demotion))
-            carp_demotion.hold(self.context, seen.facts.boot_id, reasons, share)
+            carp_demotion.hold(self.context, observation.facts.boot_id, reasons, share)
         except (StepFailed, ProbeError) as error:
             why = ", ".join(sorted(map(str, reasons)))
             self.context.journal.entry("hold", why=why, result=f"failed: {error}", run=self.id, severity=CRIT)
             return (str(error),)
         return ()
 
-    def begins(self, seen: Observation, made: Plan) -> None:
+    def begins(self, observation: Observation, plan: Plan) -> None:
         """Record what is going to be done, and why."""
-        known_bug.note(self.context, self._going_up(seen, made), self.id)
-        for number, (name, decision) in enumerate(made.decisions.items()):
-            state, said = seen.facts.resources[name], seen.facts.said[name]
+        known_bug.note(self.context, self._going_up(observation, plan), self.id)
+        for number, (name, decision) in enumerate(plan.decisions.items()):
+            state, remarks = observation.facts.resources[name], observation.facts.said[name]
             evidence = [f"CARP {state.carp.value if state.carp else 'not known'}", f"HAST {state.role.value}",
-                        state.mounted.value, f"peer: {said.peer}", *seen.facts.odd]  # fmt: skip
+                        state.mounted.value, f"peer: {remarks.peer}", *observation.facts.odd]  # fmt: skip
             self.context.journal.entry(
                 "plan", resource=name, why=f"{self.request.trigger}: {decision.rule.says}", evidence=evidence,
-                result=f"to be {decision.target.value}: {', '.join(map(str, made.steps)) or 'nothing to do'}",
+                result=f"to be {decision.target.value}: {', '.join(map(str, plan.steps)) or 'nothing to do'}",
                 run=self.id, severity=NOTICE, processes=None if number else len(self.looks),
             )  # fmt: skip
 
@@ -469,20 +481,20 @@ class ConvergeRun:
         if self.request.leaving is not Leaving.GOES_DOWN:
             silence.end(self.context)
 
-    def ends(self, result: ConvergeResult, said: tuple[str, ...], severity: int) -> ConvergeOutcome:
+    def ends(self, result: ConvergeResult, sentences: tuple[str, ...], severity: int) -> ConvergeOutcome:
         """Record how it ended, where that is news."""
         self._let_ports_answer()
-        known = refusals.same(self.context.store, said)
+        known = refusals.same(self.context.store, sentences)
         if not self.request.promote and known:
-            return ConvergeOutcome(result, self.steps, said)  # said before, and nothing has changed since
-        refusals.keep(self.context.store, () if result is ConvergeResult.IN_PLACE else said, self.request.promote)
+            return ConvergeOutcome(result, self.steps, sentences)  # said before, and nothing has changed since
+        refusals.keep(self.context.store, () if result is ConvergeResult.IN_PLACE else sentences, self.request.promote)
         if result is not ConvergeResult.IN_PLACE or self.steps:
             self.context.journal.entry(
                 "converged" if result is ConvergeResult.IN_PLACE else "refused", why=self.request.trigger, run=self.id,
-                result="; ".join(said) or f"in place after {self.steps} steps",
+                result="; ".join(sentences) or f"in place after {self.steps} steps",
                 severity=INFO if result is ConvergeResult.IN_PLACE else _LEVELS.get(severity, ERR),
             )  # fmt: skip
-        return ConvergeOutcome(result, self.steps, said)
+        return ConvergeOutcome(result, self.steps, sentences)
 
 
 _LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, INFO)}
@@ -494,19 +506,19 @@ UNDONE = GuardRule(
 )
 
 
-def _refusals(seen: Observation, made: Plan) -> tuple[str, ...]:
+def _refusals(observation: Observation, plan: Plan) -> tuple[str, ...]:
     """Why resources are not served here although the address is here, in sentences."""
-    if seen.facts.node.leaving is Leaving.GOES_DOWN:
+    if observation.facts.node.leaving is Leaving.GOES_DOWN:
         return ()
-    sentences, facts = [], seen.facts
-    for name, decision in made.decisions.items():
-        state, said = seen.facts.resources[name], seen.facts.said[name]
+    sentences, facts = [], observation.facts
+    for name, decision in plan.decisions.items():
+        state, remarks = observation.facts.resources[name], observation.facts.said[name]
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
-            detail = {Why.STALE: said.stale, Why.DAMAGED: said.damage, Why.SPLIT_BRAIN: said.split,
-                      Why.DOWN: said.role, Why.ROLE_NOT_KNOWN: said.role, Why.BOOT_ALONE: said.unheard,
-                      Why.NO_KEY: said.unopenable, Why.NO_COPY: said.no_copy,
-                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary, Why.SUSPENDED: said.pool,
-                      None: said.carp}.get(decision.rule.refuses, "")  # fmt: skip
+            detail = {Why.STALE: remarks.stale, Why.DAMAGED: remarks.damage, Why.SPLIT_BRAIN: remarks.split,
+                      Why.DOWN: remarks.role, Why.ROLE_NOT_KNOWN: remarks.role, Why.BOOT_ALONE: remarks.unheard,
+                      Why.NO_KEY: remarks.unopenable, Why.NO_COPY: remarks.no_copy,
+                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary, Why.SUSPENDED: remarks.pool,
+                      None: remarks.carp}.get(decision.rule.refuses, "")  # fmt: skip
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")

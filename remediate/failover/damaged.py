@@ -35,34 +35,34 @@ class DamageEvidence(NamedTuple):
     done_with: LogExcerpt | None = None
 
 
-def look(context: Context, node: Node, found: Resource, kept: Ledger) -> DamageEvidence:
+def look(context: Context, node: Node, resource: Resource, ledger: Ledger) -> DamageEvidence:
     """Look at the counters and the logs. Raises nothing: a log that cannot be read proves nothing, and the counters are
     looked at all the same."""
-    if kept.damage is not None and kept.damage.anew is Anew.NO:
+    if ledger.damage is not None and ledger.damage.anew is Anew.NO:
         return DamageEvidence()
-    counted = damage.by_counters(found) if _are_of_this_copy(kept) else ""
-    logs = log_lines.read(context, node, found.name)
-    new = _new(context, node, found, kept, logs.lines)
+    counted = damage.by_counters(resource) if _are_of_this_copy(ledger) else ""
+    logs = log_lines.read(context, node, resource.name)
+    new = _new(context, node, resource, ledger, logs.lines)
     return DamageEvidence("; ".join(filter(None, (counted, damage.summary(new)))), None if new else logs)
 
 
-def _are_of_this_copy(kept: Ledger) -> bool:
+def _are_of_this_copy(ledger: Ledger) -> bool:
     """Whether the worker that counts has begun after the copy was recreated: one that runs while the copy is created
     goes on (freebsd-facts: create-asks-nobody), until the next connection."""
-    return kept.damage is None or kept.damage.anew is not Anew.BLANK
+    return ledger.damage is None or ledger.damage.anew is not Anew.BLANK
 
 
-def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: list[str]) -> list[FailedWrite]:
+def _new(context: Context, node: Node, resource: Resource, ledger: Ledger, lines: list[str]) -> list[FailedWrite]:
     """What the lines of the log prove, and is of after the copy was sound last, as far as that is known."""
     if not lines:
         return []
     lines = log_time.of_host(lines, node)
-    providers = damage.providers_of(lambda: devices.graph_of(context), found.localpath)
-    failed = [each for each in damage.failed_writes(lines, found.name, providers) if not each.theirs]
+    providers = damage.providers_of(lambda: devices.graph_of(context), resource.localpath)
+    failed = [each for each in damage.failed_writes(lines, resource.name, providers) if not each.theirs]
     if not failed:
         return []
     now, offset = log_time.now(node), log_time.offset(node, lines)
-    since = kept.damage.anew_at if kept.damage is not None else kept.sound_since
+    since = ledger.damage.anew_at if ledger.damage is not None else ledger.sound_since
     new = []
     for each in failed:
         when = log_time.of_line(each.line, now, offset)
@@ -72,15 +72,15 @@ def _new(context: Context, node: Node, found: Resource, kept: Ledger, lines: lis
     return new
 
 
-def at_an_event(context: Context, found: Resource) -> str:
+def at_an_event(context: Context, resource: Resource) -> str:
     """Look and record, for an event of hastd: what has become known now. Raises nothing."""
-    failed, done_with = look(context, context.here.node(), found, own_copy.known(context, found.name))
+    failed, done_with = look(context, context.here.node(), resource, own_copy.known(context, resource.name))
     if done_with is not None:
-        log_lines.note(context, found.name, done_with)
+        log_lines.note(context, resource.name, done_with)
     try:
-        note(context, found.name, found.role, failed)
+        note(context, resource.name, resource.role, failed)
     except StateError as error:
-        context.journal.entry("ledger", resource=found.name, result=f"not written: {error}", severity=WARNING)
+        context.journal.entry("ledger", resource=resource.name, result=f"not written: {error}", severity=WARNING)
     return failed
 
 
@@ -88,9 +88,9 @@ def declare_sound(context: Context, name: str, who: str) -> None:
     """An operator says that this copy is sound. Raises StepFailed where the running worker still counts failed writes,
     which would say the same again, and StateError, ProbeError."""
     with suppress(hast.NoState):
-        found = hast.resource(context.here.node(), name)
-        if said := damage.by_counters(found):
-            raise StepFailed(f"{said}: these counters end with the worker, at the next change of the role")
+        resource = hast.resource(context.here.node(), name)
+        if sentence := damage.by_counters(resource):
+            raise StepFailed(f"{sentence}: these counters end with the worker, at the next change of the role")
     before, _ = own_copy.record(context, name, LedgerEvent.TOLD_SOUND, context.timing.wall(), context.journal.node_name)
     was = before.damage.sentence if before.damage is not None else "it was not known to be damaged"
     context.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",

@@ -42,34 +42,38 @@ LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
 
 
 def reasons(
-    context: Context, seen: Observation, decisions: Mapping[str, Decision], held: bool, gone: Collection[str] = ()
+    context: Context,
+    observation: Observation,
+    decisions: Mapping[str, Decision],
+    held: bool,
+    gone: Collection[str] = (),
 ) -> set[Reason]:
     """Why this node must not take the address; `held`: it holds itself back already; `gone`: resources for which the
     other node was known to be gone a moment ago. Raises nothing."""
-    facts = seen.facts
+    facts = observation.facts
     if facts.node.leaving in LEAVES:
         return {Reason(LEAVES[facts.node.leaving])}
     if any(_serves(state) for state in facts.resources.values()):
-        return alone.reasons(context, seen, gone)
-    found = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
-    found |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(context) else set()
-    found |= {Reason(Why.UNSURE)} if facts.unsure else set()
-    found |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(context, seen) else set()
+        return alone.reasons(context, observation, gone)
+    reasons = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
+    reasons |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(context) else set()
+    reasons |= {Reason(Why.UNSURE)} if facts.unsure else set()
+    reasons |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(context, observation) else set()
     for name in facts.resources:
-        why = _of_resource(context, seen, decisions[name], name)
-        found |= {Reason(why, name)} if why else set()
-    if not found and _is_kept_back(context, seen, held):
+        why = _of_resource(context, observation, decisions[name], name)
+        reasons |= {Reason(why, name)} if why else set()
+    if not reasons and _is_kept_back(context, observation, held):
         return {Reason(Why.NO_FAILBACK)}
-    return found
+    return reasons
 
 
-def _cannot_be_primary(context: Context, seen: Observation) -> bool:
+def _cannot_be_primary(context: Context, observation: Observation) -> bool:
     """Whether hastd was seen not to work as primary, or where the address is not here, is one that is known for it. As
     MASTER it is tried once (`known_bug`): until then the node is no worse than any that is being promoted."""
-    if seen.facts.node.cannot_be_primary or any(
-        state.carp is CarpState.MASTER for state in seen.facts.resources.values()
+    if observation.facts.node.cannot_be_primary or any(
+        state.carp is CarpState.MASTER for state in observation.facts.resources.values()
     ):
-        return seen.facts.node.cannot_be_primary
+        return observation.facts.node.cannot_be_primary
     return known_bug.known(context).as_primary is AsPrimary.FAILS
 
 
@@ -87,8 +91,8 @@ def amount(reasons: set[Reason], most: int) -> int:
     return most // 2 if all(reason.why in HALF for reason in reasons) else most
 
 
-def _of_resource(context: Context, seen: Observation, decision: Decision, name: str) -> Why | None:
-    state, rule = seen.facts.resources[name], decision.rule
+def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> Why | None:
+    state, rule = observation.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
         return Why.SPLIT_BRAIN
     if state.unopenable:
@@ -105,17 +109,17 @@ def _of_resource(context: Context, seen: Observation, decision: Decision, name: 
         return Why.PRIMARY if state.role is HastRole.PRIMARY else Why.INIT
     if state.damaged:
         return Why.DAMAGED
-    kept = own_copy.known(context, name)
-    connected = name in seen.resources and seen.resources[name].status is not Status.ABSENT
-    if kept.copy is CopyState.INCOMPLETE and (connected or not is_ahead(context, name)):
+    own = own_copy.known(context, name)
+    connected = name in observation.resources and observation.resources[name].status is not Status.ABSENT
+    if own.copy is CopyState.INCOMPLETE and (connected or not is_ahead(context, name)):
         return Why.INCOMPLETE
     was_off = bool(
         {Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(carp_demotion.reasons(context.store))
     )
     if connected:
-        unsure = was_off and kept.copy is CopyState.UNKNOWN and not _primary_has_none_dirty(context, name)
+        unsure = was_off and own.copy is CopyState.UNKNOWN and not _primary_has_none_dirty(context, name)
         return Why.MAY_BE_BEHIND if unsure else None
-    return _still(context, name) or _unconnected(context, seen.places[name], kept, was_off)
+    return _still(context, name) or _unconnected(context, observation.places[name], own, was_off)
 
 
 def _primary_has_none_dirty(context: Context, name: str) -> bool:
@@ -133,15 +137,15 @@ def _primary_has_none_dirty(context: Context, name: str) -> bool:
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
-def _unconnected(context: Context, place: ResourcePlace, kept: ledger.Ledger, was_off: bool) -> Why:
+def _unconnected(context: Context, place: ResourcePlace, own: ledger.Ledger, was_off: bool) -> Why:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
     no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
     asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.LET_GO:
         return Why.NOT_CONNECTED
-    since = kept.disconnected_at
+    since = own.disconnected_at
     short = since is not None and context.timing.wall() - since <= context.config.failover.stale_after
-    followed = kept.role == "primary" or short  # it has just given up the role, and the event of it is to come
+    followed = own.role == "primary" or short  # it has just given up the role, and the event of it is to come
     return Why.NOT_CONNECTED if followed and not was_off else Why.MAY_BE_BEHIND
 
 
@@ -160,7 +164,7 @@ def _gave_away(context: Context) -> bool:
     return bool(recent) and failures.given_away(context.store)
 
 
-def _is_kept_back(context: Context, seen: Observation, held: bool) -> bool:
+def _is_kept_back(context: Context, observation: Observation, held: bool) -> bool:
     """Whether a fit standby is held back: else it would take the address from a node that serves.
 
     Where the other node can be asked, its advskew tells whether it would; where it cannot, the node stays as it is,
@@ -171,7 +175,7 @@ def _is_kept_back(context: Context, seen: Observation, held: bool) -> bool:
     if context.peer is None:
         return held
     try:
-        theirs = carp.partners(seen.vhids, carp.vhids(context.peer.node(peer.ASK)))
+        theirs = carp.partners(observation.vhids, carp.vhids(context.peer.node(peer.ASK)))
         demotion = carp.settings(context.peer.node(peer.ASK)).demotion
     except (ProbeError, carp.CarpNotLoaded):
         return held
@@ -179,6 +183,6 @@ def _is_kept_back(context: Context, seen: Observation, held: bool) -> bool:
         other is None
         or not (mine.numbers_read and other.numbers_read)
         or (mine.advbase, mine.advskew) < (other.advbase, other.advskew + demotion)
-        for mine in seen.vhids
+        for mine in observation.vhids
         for other in [theirs.get(mine.name)]
     )

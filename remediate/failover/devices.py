@@ -56,8 +56,8 @@ def check(context: Context, place: ResourcePlace) -> tuple[MountedDevice, str]:
     preened = context.here.act(preen(device), context.config.failover.preen)
     where = "" if device == place.device else f"{device}: "
     if preened.status == 0:
-        said = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
-        return MountedDevice(device, "ufs"), where + said
+        state = next((line for line in reversed(preened.stdout.splitlines()) if "FILE SYSTEM" in line), "").strip("* ")
+        return MountedDevice(device, "ufs"), where + state
     if kind(context, place, device) == "zfs":
         return MountedDevice(device, "zfs"), "a ZFS pool, which needs no check"
     full = context.here.act(check_in_full(device), context.config.failover.fsck)
@@ -92,8 +92,8 @@ def layer(context: Context, place: ResourcePlace) -> str:
         graph = graph_of(context)
     except ProbeError:
         return ""
-    found = tops(graph, place.device.removeprefix(geom.DEVICES))
-    known = [name for name in found if len(found) == 1 or _is_known(context, f"{geom.DEVICES}{name}")]
+    layers = tops(graph, place.device.removeprefix(geom.DEVICES))
+    known = [name for name in layers if len(layers) == 1 or _is_known(context, f"{geom.DEVICES}{name}")]
     if len(known) > 1:
         raise StepFailed(f"there are several file systems on {place.device}: {', '.join(known)}; name one as `device`")
     return f"{geom.DEVICES}{known[0]}" if known else ""
@@ -102,8 +102,8 @@ def layer(context: Context, place: ResourcePlace) -> str:
 def is_closed(context: Context, place: ResourcePlace) -> bool:
     """Whether nobody has the device of HAST open: no mount, no pool, no process, nor one that was killed and waits for
     an answer of it. Raises ProbeError."""
-    found = geom.find(graph_of(context), place.device)
-    return found is not None and found.mode == geom.CLOSED
+    provider = geom.find(graph_of(context), place.device)
+    return provider is not None and provider.mode == geom.CLOSED
 
 
 def graph_of(context: Context) -> Graph:
@@ -114,12 +114,12 @@ def graph_of(context: Context) -> Graph:
 
 def tops(graph: Graph, name: str, passed: tuple[str, ...] = ()) -> list[str]:
     """The uppermost providers on one; a label has the same content as what it lies on, and does not count by itself."""
-    found: list[str] = []
+    providers: list[str] = []
     for above in geom.above(graph, name):
         if above not in passed:
             higher = tops(graph, above, (*passed, name))
-            found += higher or ([] if graph[above].kind == "LABEL" else [above])
-    return list(dict.fromkeys(found))
+            providers += higher or ([] if graph[above].kind == "LABEL" else [above])
+    return list(dict.fromkeys(providers))
 
 
 def _identified(context: Context, device: str) -> str:
@@ -165,12 +165,12 @@ def unopenable(context: Context, place: ResourcePlace) -> str:
         listed = context.here.node().run("ls", "-ln", place.key)
     except ProbeError as error:
         return f"whether the key file {place.key} is there is not known: {error}"
-    found = re.fullmatch(KEY, listed.stdout.strip())
-    if listed.status != 0 or not found:
+    match = re.fullmatch(KEY, listed.stdout.strip())
+    if listed.status != 0 or not match:
         return f"the key file {place.key} is not there: {listed.words}"
-    if found["owner"] not in ("0", "root") or found["mode"][3:] != "------":
+    if match["owner"] not in ("0", "root") or match["mode"][3:] != "------":
         return f"the key file {place.key} may be read or written by others than root (chmod 400)"
-    return f"the key file {place.key} is empty" if found["size"] == "0" else ""
+    return f"the key file {place.key} is empty" if match["size"] == "0" else ""
 
 
 def attaching(place: ResourcePlace) -> tuple[str, ...]:

@@ -43,10 +43,10 @@ def hand_over(context: Context, trigger: str) -> ConvergeOutcome | None:
     try:
         outcome = switchover.switch(context, f"{trigger}, disk errors", lambda step: None)
     except StepFailed as why:  # before anything was done
-        said = f"{lacks}; nothing is moved: {why}"
-        _keep(context, {"said": said})
-        if before.get("said") != said:
-            context.journal.entry("disk-errors", why=trigger, result=said, severity=CRIT)
+        sentence = f"{lacks}; nothing is moved: {why}"
+        _keep(context, {"said": sentence})
+        if before.get("said") != sentence:
+            context.journal.entry("disk-errors", why=trigger, result=sentence, severity=CRIT)
         return None
     became = "; ".join(outcome.said)
     context.journal.entry("disk-errors", why=trigger, result=f"{lacks}; {became}", severity=CRIT)
@@ -55,8 +55,8 @@ def hand_over(context: Context, trigger: str) -> ConvergeOutcome | None:
 
 def _damaged_primaries(context: Context) -> dict[str, Damage]:
     """By the ledgers alone: this is asked every minute."""
-    kept = {name: own_copy.known(context, name) for name in ledger.resources(context.store)}
-    return {name: each.damage for name, each in kept.items() if each.damage is not None and each.role == "primary"}
+    ledgers = {name: own_copy.known(context, name) for name in ledger.resources(context.store)}
+    return {name: each.damage for name, each in ledgers.items() if each.damage is not None and each.role == "primary"}
 
 
 def _keep(context: Context, values: Values) -> None:

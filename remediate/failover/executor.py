@@ -64,12 +64,12 @@ class Executor:
     def __init__(
         self,
         context: Context,
-        seen: Observation,
+        observation: Observation,
         run: str,
         watch: Callable[[str], None],
         heed: Callable[[Step], None] | None = None,
     ) -> None:
-        self.context, self.seen, self.run, self.watch = context, seen, run, watch
+        self.context, self.seen, self.run, self.watch = context, observation, run, watch
         self._began = context.timing.now()
         self._heed = heed
         self.failed: dict[str, str] = {}
@@ -91,7 +91,7 @@ class Executor:
         """The resources whose role is taken."""
         self._rejecting: set[str] = set()
         """Addresses of the other node that are rejected now, by a route of this executor."""
-        self._carp = {name: state.carp for name, state in seen.facts.resources.items()}
+        self._carp = {name: state.carp for name, state in observation.facts.resources.items()}
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
         self._looked: dict[str, peer.PeerStanding] = {}
         """Of resources for which the other node was waited for, what the last look at it showed."""
@@ -143,9 +143,9 @@ class Executor:
 
     def _counting(self, started: Started) -> Executor:
         """The same executor, as what one step does it with: tracks go at the same time, and each counts its own."""
-        made = copy.copy(self)
-        made.context = counted(self.context, started)
-        return made
+        executor = copy.copy(self)
+        executor.context = counted(self.context, started)
+        return executor
 
     def _journal(self, step: Step, result: str, began: float, started: Started, severity: JournalLevel = INFO) -> None:
         self.processes += len(started)
@@ -310,22 +310,22 @@ class Executor:
     def _become_primary(self, place: ResourcePlace) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
         devd may tell of CARP before a boot is known for one."""
-        kept, heedless = own_copy.known(self.context, place.name), self.context.config.failover.promote_stale
-        if kept.damage is not None and not self.seen.facts.said[place.name].damage:
-            raise Superseded(f"before {place.name} becomes primary: {kept.damage.sentence}")
-        told = (
-            kept.copy is CopyState.INCOMPLETE and not heedless
+        own, heedless = own_copy.known(self.context, place.name), self.context.config.failover.promote_stale
+        if own.damage is not None and not self.seen.facts.said[place.name].damage:
+            raise Superseded(f"before {place.name} becomes primary: {own.damage.sentence}")
+        reported = (
+            own.copy is CopyState.INCOMPLETE and not heedless
         )  # which both dumps may refute, as they may have before
         compared = self.seen.facts.said[place.name].compared
         lately = compared and self.context.timing.now() - self._began <= LONG
         looked = self._looked.get(place.name)
         answers = looked is not None and looked.asked
-        if told or (answers and not lately):
-            found = behind(self.context, place.name, None, asked=True)
-            against = found.split or found.no_copy or ("" if heedless else found.stale)
+        if reported or (answers and not lately):
+            findings = behind(self.context, place.name, None, asked=True)
+            against = findings.split or findings.no_copy or ("" if heedless else findings.stale)
             if against:
                 raise Superseded(f"before {place.name} becomes primary: {against}")
-            compared = compared or found.dumps
+            compared = compared or findings.dumps
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.context, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")

@@ -35,16 +35,16 @@ class ExportLines(NamedTuple):
         """What is exported of the file system at a mount point; `points`: those of all resources. The mount point comes
         first, because a client that asks for it proves most; then what needs no name to be looked up."""
         refused = []
-        found: list[tuple[bool, bool, str]] = []
+        candidates: list[tuple[bool, bool, str]] = []
         for name, lines in self.files:
             for line in exports.below(lines, point, points):
                 if line.taken is Taken.NO:
                     refused.append(f"line {line.number} of {name} is refused by mountd: {line.why}")
                 else:
                     paths = (point, *line.paths) if line.alldirs else line.paths
-                    found += [(path != point, line.taken is Taken.PERHAPS, path) for path in paths]
-        if found:
-            return ExportDirectory(min(found, key=lambda each: each[:2])[2])
+                    candidates += [(path != point, line.taken is Taken.PERHAPS, path) for path in paths]
+        if candidates:
+            return ExportDirectory(min(candidates, key=lambda each: each[:2])[2])
         names = " and ".join(name for name, _ in self.files)
         return ExportDirectory(
             "", "; ".join([*(refused or [f"nothing of it is in {names}"]), *([self.doubt] * bool(self.doubt))])
@@ -55,7 +55,7 @@ def look(node: Node, conf: RcConf) -> ExportLines:
     """What the node's mountd reads, by what was read of rc.conf, ASKED at least. Raises ProbeError where that cannot be
     asked."""
     names, doubt = _files(conf)
-    found = []
+    files = []
     for name in dict.fromkeys(names):
         lines: tuple[Line, ...] = ()
         try:
@@ -70,8 +70,8 @@ def look(node: Node, conf: RcConf) -> ExportLines:
             if not doubt:
                 raise
             doubt = f"{doubt}; {error}"
-        found.append((name, lines))
-    return ExportLines(tuple(found), doubt)
+        files.append((name, lines))
+    return ExportLines(tuple(files), doubt)
 
 
 def _files(conf: RcConf) -> tuple[tuple[str, ...], str]:

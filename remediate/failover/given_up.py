@@ -26,8 +26,8 @@ def given_up(context: Context, name: str) -> str | None:
     """None where neither copy is known to have been given up. Otherwise why an operator has to say that this one is to
     be served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and
     is not looked at. Raises nothing."""
-    found = marker.present(context.store, name)
-    if found is not None and abs(context.timing.wall() - found.last) <= LATELY:
+    record = marker.present(context.store, name)
+    if record is not None and abs(context.timing.wall() - record.last) <= LATELY:
         return None
     mine = hast_of.metadata(context.here, name)
     if mine is None:

@@ -36,11 +36,11 @@ PREEMPTS, LOOK_AGAIN = 3.0, 0.2
 (carp_send_ad_locked(): advbase 1, advskew 240), and has the address; and between two looks."""
 
 
-def give_back(context: Context, seen: Observation, name: str, run: str) -> bool:
+def give_back(context: Context, observation: Observation, name: str, run: str) -> bool:
     """Give the address of a resource that this node refuses to serve to the other node, where that could serve; whether
     it is gone. Raises nothing: what cannot be done is journalled, and this node stays what it is."""
-    place = seen.places[name]
-    mine = [vhid for vhid in place.speaking(seen.vhids) if _can_be_given(vhid)]
+    place = observation.places[name]
+    mine = [vhid for vhid in place.speaking(observation.vhids) if _can_be_given(vhid)]
     gone = context.timing.until(partial(_is_gone, context, place), PREEMPTS, LOOK_AGAIN)
     if gone or not mine:
         return gone
@@ -84,9 +84,9 @@ def _recently(context: Context, name: str) -> bool:
 
 def _has_served_since(context: Context, name: str, at: float) -> bool:
     """Whether the other node, as a primary, was connected since, or has told of this copy."""
-    kept = ledger.read(context.store, name)
-    told = kept.since if kept.copy is CopyState.INCOMPLETE else None
-    return any(time is not None and time > at for time in (kept.connected_at, kept.last_complete, told))
+    own = ledger.read(context.store, name)
+    since = own.since if own.copy is CopyState.INCOMPLETE else None
+    return any(time is not None and time > at for time in (own.connected_at, own.last_complete, since))
 
 
 def _note_unfit(context: Context) -> None:

@@ -139,16 +139,16 @@ class _Giving:
     def done(self, seconds: float) -> HandoverResult:
         """Raises StepFailed, ProbeError."""
         run = ConvergeRun(self.context, self.request, self.watch)
-        seen = record(self.context, observe(self.context, self.request.leaving))
-        self._refuse_other(seen)
-        made = run.plan(seen)
-        before, after = made.without(Action.PROTECT), made.without(*(do for do in Action if do is not Action.PROTECT))
-        executor = Executor(self.context, seen, run.id, self._watch, heed=self._heed)
-        known = clients.note_here(self.context, seen) or ()
-        run.begins(seen, made)
+        observation = record(self.context, observe(self.context, self.request.leaving))
+        self._refuse_other(observation)
+        plan = run.plan(observation)
+        before, after = plan.without(Action.PROTECT), plan.without(*(do for do in Action if do is not Action.PROTECT))
+        executor = Executor(self.context, observation, run.id, self._watch, heed=self._heed)
+        known = clients.note_here(self.context, observation) or ()
+        run.begins(observation, plan)
         began = self.context.timing.now()
         held: Started = []
-        ConvergeRun(counted(self.context, held), self.request, self.watch).hold(seen, made.decisions)
+        ConvergeRun(counted(self.context, held), self.request, self.watch).hold(observation, plan.decisions)
         stopped = run.carry(executor, before)
         if executor.superseded or executor.failed:
             return HandoverResult(HandoverEnding.NOT_GIVEN, run.steps, stopped or (executor.superseded,))
@@ -164,14 +164,14 @@ class _Giving:
         self.context.journal.entry("handover", why=self.request.trigger,
                                    result="given away" if given else f"not told: {why}",
                                    seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
-        end, said = self._await_service(seen, seconds) if given else (HandoverEnding.NOT_KNOWN, why)
-        return HandoverResult(end, run.steps, (said, *stopped))
+        end, sentence = self._await_service(observation, seconds) if given else (HandoverEnding.NOT_KNOWN, why)
+        return HandoverResult(end, run.steps, (sentence, *stopped))
 
-    def _refuse_other(self, seen: Observation) -> None:
+    def _refuse_other(self, observation: Observation) -> None:
         """Raise StepFailed where what was to be moved is not served here any more, or not replicated: nothing was
         stopped yet."""
         for name in self.names:
-            state = seen.facts.resources.get(name)
+            state = observation.facts.resources.get(name)
             if state is None or not state.active or state.carp is not CarpState.MASTER or not state.connected:
                 raise StepFailed(f"{name} is not served from here any more, or the other node is not connected")
 
@@ -196,7 +196,7 @@ class _Giving:
             why = message.reason.value if message.reason else message.say.value
             raise Superseded(f"before {step}: the other node says: {why}: {message.words}")
 
-    def _await_service(self, seen: Observation, seconds: float) -> tuple[HandoverEnding, str]:
+    def _await_service(self, observation: Observation, seconds: float) -> tuple[HandoverEnding, str]:
         """What becomes of it there."""
         self.watch("await-service")
         began = self.context.timing.now()
@@ -207,7 +207,7 @@ class _Giving:
             except SessionEnded as ended:
                 return HandoverEnding.NOT_KNOWN, str(ended)
             if message is None:
-                if self._is_here(seen) and (self.left or self.context.timing.now() - began > ARRIVES + LOOKS):
+                if self._is_here(observation) and (self.left or self.context.timing.now() - began > ARRIVES + LOOKS):
                     return HandoverEnding.CAME_BACK, "the address came back before the other node served"
             elif message.say is MessageKind.STEP:
                 self._note(message)
@@ -223,11 +223,11 @@ class _Giving:
         self.context.journal.entry("there", step=message.words, result="done by the other node",
                                    seconds=message.seconds, processes=message.processes, severity=NOTICE)  # fmt: skip
 
-    def _is_here(self, seen: Observation) -> bool:
+    def _is_here(self, observation: Observation) -> bool:
         try:
-            here = vhids(self.context, seen.vhids)
+            here = vhids(self.context, observation.vhids)
         except ProbeError:
             return False
-        found = any(seen.places[name].asks(here).state is CarpState.MASTER for name in self.names)
-        self.left = self.left or not found
-        return found
+        master = any(observation.places[name].asks(here).state is CarpState.MASTER for name in self.names)
+        self.left = self.left or not master
+        return master

@@ -86,8 +86,8 @@ def _was_apart(before: ledger.Ledger, at: float) -> bool:
     primary that connects again before this node's hastd has noticed is told of by nothing but its connection: hastd
     stops the worker that it had (hastd.c, listen_accept()), and that ends without an event. A look may have seen the
     connection before its own event has come."""
-    seen = before.connected_at if before.disconnected_at is None else None
-    again = seen is not None and seen < at - ledger.SHUFFLE
+    since = before.connected_at if before.disconnected_at is None else None
+    again = since is not None and since < at - ledger.SHUFFLE
     return again or before.parted_at is not None or before.unheard_since is not None
 
 
@@ -99,15 +99,15 @@ def _await_word(context: Context, name: str, at: float) -> None:
         replicas.write_down(context, name, LedgerEvent.NOT_TOLD_YET, at, context.journal.node_name)
 
 
-def _role(context: Context, name: str, said: str, at: float) -> str:
+def _role(context: Context, name: str, role: str, at: float) -> str:
     """A change of the role says "look now": by the time that this is done another one may have followed, and what was
     recorded of that must stay. What hastd said counts where it does not answer."""
     resource = hast_of.resource(context.here, name)
-    now = said if resource is None else resource.role.value
+    now = role if resource is None else resource.role.value
     if resource is not None:
         damaged.at_an_event(context, resource)
     replicas.write_down(
-        context, name, ROLES[now], at if now == said else context.timing.wall(), context.journal.node_name
+        context, name, ROLES[now], at if now == role else context.timing.wall(), context.journal.node_name
     )
     return f"hastd role {name} init" if now == "init" else ""
 
@@ -121,11 +121,11 @@ def _is_old(context: Context, kind: str, name: str, at: float) -> bool:
 def _joined(context: Context, name: str) -> None:
     """A node that serves and has not heard of the other holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
-    kept = set(carp_demotion.reasons(context.store))
-    ended = {Reason(why, name) for why in PARTED} & kept
+    reasons = set(carp_demotion.reasons(context.store))
+    ended = {Reason(why, name) for why in PARTED} & reasons
     if ended:
         alone.joined(context, this_boot(context), [name])
-    if ended and kept == ended:
+    if ended and reasons == ended:
         try:
             carp_demotion.hold(context, this_boot(context), (), 0)
         except (StepFailed, ProbeError) as error:
@@ -168,25 +168,27 @@ def _fit_again(context: Context, trigger: str) -> str:
 def _split_brain(context: Context, name: str) -> str:
     """Write it down; the side that does not serve when it is found is the losing one, and steps down at once. Which
     side that is, is told once: hastd repeats the event, and a winner may stop to serve meanwhile."""
-    seen = record(context, observe(context))
-    state = seen.facts.resources[name]
+    observation = record(context, observe(context))
+    state = observation.facts.resources[name]
     serving = state.active and state.carp is CarpState.MASTER
     before = marker.present(context.store, name)
     losing = None if before is not None and before.losing is not None else not serving
     try:
-        found = marker.record(context.store, name, seen.facts.name, seen.facts.boot_id, context.timing.wall(), losing)
+        failure = marker.record(
+            context.store, name, observation.facts.name, observation.facts.boot_id, context.timing.wall(), losing
+        )
     except StateNotKept as error:
         result = f"no marker could be left, so nothing is promoted here until one can: {error}"
         context.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
         return "" if serving else f"hastd split-brain {name}"
-    if found.events == 1:
+    if failure.events == 1:
         if serving:
             waking.expect_all(context)
-        side = "this node does not serve, and steps down" if found.losing else "this node serves the clients"
+        side = "this node does not serve, and steps down" if failure.losing else "this node serves the clients"
         context.journal.entry("split-brain", resource=name, why="hastd reports it", result=side, severity=ALERT,
                               evidence=(f"CARP {state.carp.value if state.carp else 'not known'}", state.role.value,
-                                     state.mounted.value), run=found.id)  # fmt: skip
-    steps_down = found.losing and context.config.split_brain.policy != "none"
+                                     state.mounted.value), run=failure.id)  # fmt: skip
+    steps_down = failure.losing and context.config.split_brain.policy != "none"
     return f"hastd split-brain {name}" if steps_down else ""
 
 
@@ -226,7 +228,7 @@ def _after_a_look(context: Context, name: str) -> CopyState:
     """What a primary knows of the other copy when that has connected or is synchronised. A synchronisation with nothing
     dirty is over at once (freebsd-facts: events-come-in-any-order); one that is made in any case leaves nothing behind
     where it is cut short."""
-    found: list[CopyState] = []
+    copies: list[CopyState] = []
 
     def known() -> bool:
         resource = hast_of.resource(context.here, name)
@@ -235,11 +237,11 @@ def _after_a_look(context: Context, name: str) -> CopyState:
         here = resource.role is Role.PRIMARY  # else the role was given up meanwhile, and this node knows nothing more
         now = of_peer(context, resource) if here else CopyState.UNKNOWN
         if not here or now is not CopyState.UNKNOWN:
-            found.append(now)
-        return bool(found)
+            copies.append(now)
+        return bool(copies)
 
     context.timing.until(known, SYNC_LOOKS, 0.2)
-    copy = found[0] if found else CopyState.INCOMPLETE
+    copy = copies[0] if copies else CopyState.INCOMPLETE
     return CopyState.UNKNOWN if copy is CopyState.INCOMPLETE and replicas.are_the_same(context, name) else copy
 
 

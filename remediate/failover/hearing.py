@@ -57,13 +57,13 @@ BY_ERRNO = {
 
 def hastd(here: Transport, remoteaddr: str) -> Responsiveness:
     """What answers where the other node's hastd should listen, asked from this node. Raises nothing."""
-    found = re.fullmatch(REMOTE, remoteaddr)
-    if not found:
+    match = re.fullmatch(REMOTE, remoteaddr)
+    if not match:
         return Responsiveness.NOT_KNOWN
     address = address_of(remoteaddr)
     if here.machine and address:
-        return BY_ERRNO.get(here.machine.connects(address, int(found["port"] or PORT), SIGN), Responsiveness.NOT_KNOWN)
-    command = (NC, "-v", "-z", "-w", str(SIGN), found["host"].strip("[]"), found["port"] or PORT)
+        return BY_ERRNO.get(here.machine.connects(address, int(match["port"] or PORT), SIGN), Responsiveness.NOT_KNOWN)
+    command = (NC, "-v", "-z", "-w", str(SIGN), match["host"].strip("[]"), match["port"] or PORT)
     done = _done(here, command)
     if done is None or done.status == 0:
         return Responsiveness.NOT_KNOWN if done is None else Responsiveness.LISTENS

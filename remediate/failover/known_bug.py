@@ -44,13 +44,13 @@ def known(context: Context) -> Known:
         release = machine.release() if machine else bug_292322.release(context.here.node())
         if as_primary.is_older(release):
             return judge(release, False, None, None)
-        found = _facts(context)
+        facts = _facts(context)
     except ProbeError as error:
         return Known(AsPrimary.NOT_KNOWN, False, str(error))
     was = _kept(context)
-    judged = judge(release, False, found, was)
+    judged = judge(release, False, facts, was)
     if machine is not None and judged.as_primary is not AsPrimary.WORKS:
-        judged = judge(release, False, found._replace(ends=machine.ends_reads()), was)
+        judged = judge(release, False, facts._replace(ends=machine.ends_reads()), was)
     return judged
 
 
@@ -59,19 +59,19 @@ def seen_to_fail(context: Context) -> Known | None:
     was = _kept(context)
     if was is None or was.works:
         return None
-    found = known(context)
-    return found if found.seen and found.as_primary is AsPrimary.FAILS else None
+    bug = known(context)
+    return bug if bug.seen and bug.as_primary is AsPrimary.FAILS else None
 
 
 def here(context: Context) -> str:
     """What is to be said before this node becomes primary; empty where nothing is. Raises nothing."""
-    found = known(context)
-    return warning(context.journal.node_name, found) if found.as_primary is AsPrimary.FAILS else ""
+    bug = known(context)
+    return warning(context.journal.node_name, bug) if bug.as_primary is AsPrimary.FAILS else ""
 
 
-def warning(name: str, found: Known) -> str:
+def warning(name: str, bug: Known) -> str:
     """What to say of a node whose hastd does not work as primary."""
-    return f"{bug_292322.warning(name)} ({found.why})"
+    return f"{bug_292322.warning(name)} ({bug.why})"
 
 
 def of_other(context: Context, node: Node) -> Known:
@@ -94,16 +94,16 @@ def could_be_primary(context: Context) -> bool:
 
 def refuse(context: Context, node: Node) -> None:
     """Raise StepFailed where a node could not serve what is moved to it."""
-    found = of_other(context, node)
-    if found.as_primary is AsPrimary.FAILS:
-        raise StepFailed(f"refused: {warning(node.name, found)}")
+    bug = of_other(context, node)
+    if bug.as_primary is AsPrimary.FAILS:
+        raise StepFailed(f"refused: {warning(node.name, bug)}")
 
 
 def note(context: Context, names: list[str], run: str) -> None:
     """Before a promotion: record what is to be expected of it."""
-    said = here(context) if names else ""
-    if said:
-        context.journal.entry("known-bug", resource=", ".join(names), result=said, run=run, severity=CRIT)
+    warnings = here(context) if names else ""
+    if warnings:
+        context.journal.entry("known-bug", resource=", ".join(names), result=warnings, run=run, severity=CRIT)
 
 
 def is_why(context: Context, name: str) -> bool:
@@ -111,17 +111,17 @@ def is_why(context: Context, name: str) -> bool:
     the worker lives, and is connected to nobody. Raises nothing."""
     if known(context).as_primary is not AsPrimary.FAILS:
         return False
-    found = hast_of.resource(context.here, name)
-    if found is None or found.role is not Role.PRIMARY:
+    resource = hast_of.resource(context.here, name)
+    if resource is None or resource.role is not Role.PRIMARY:
         return False
-    return found.workerpid is not None and found.status is Status.DEGRADED
+    return resource.workerpid is not None and resource.status is Status.DEGRADED
 
 
 def note_seen(context: Context, works: bool, how: str) -> str:
     """Record what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
     try:
-        seen = Seen(works, how, context.timing.wall(), _facts(context).known_as)
-        context.store.write(as_primary.NAME, as_primary.to_values(seen))
+        sighting = Seen(works, how, context.timing.wall(), _facts(context).known_as)
+        context.store.write(as_primary.NAME, as_primary.to_values(sighting))
     except (ProbeError, StateError) as error:
         context.journal.entry("as-primary", result=f"{how}; not recorded: {error}", severity=WARNING)
         return str(error)
@@ -136,9 +136,9 @@ def note_works(context: Context, resources: Iterable[Resource]) -> None:
     machine = context.here.machine
     if machine is None or not connected or as_primary.is_older(machine.release()):
         return
-    found, was = machine.hastd(), _kept(context)
-    is_new = was is None or not was.works or was.known_as != found.known_as
-    if is_new and found.runs and any(machine.exists(f"{bug_292322.DEVICES}/{each.name}") for each in connected):
+    hastd, was = machine.hastd(), _kept(context)
+    is_new = was is None or not was.works or was.known_as != hastd.known_as
+    if is_new and hastd.runs and any(machine.exists(f"{bug_292322.DEVICES}/{each.name}") for each in connected):
         note_seen(context, True, AS_PRIMARY)
 
 

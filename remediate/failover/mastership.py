@@ -33,19 +33,19 @@ def look(context: Context, vhids: tuple[Vhid, ...], boot: str) -> CarpLook:
     return CarpLook(events.read(context.store), states, now, boot, now - context.timing.now())
 
 
-def record(store: Store, seen: CarpLook) -> None:
+def record(store: Store, carp: CarpLook) -> None:
     """Record what a look at CARP saw. Raises StateNotKept where a vhid is newly MASTER: where that cannot be
     recorded, what the other node told of this copy was not either, and nothing is promoted. Otherwise what cannot
     be recorded is not known later, and nothing here depends on it. In a boot that has no mark nothing is written:
     no look would ever find the note of the one before."""
-    if not seen.boot_id:
+    if not carp.boot_id:
         return
     try:
-        events.record(store, seen)
+        events.record(store, carp)
     except StateNotKept:
         known = events.read(store)
-        masters = [name for name, state in seen.states.items() if state == CarpState.MASTER.value]
-        if not all(_is_known(known, name, seen) for name in masters):
+        masters = [name for name, state in carp.states.items() if state == CarpState.MASTER.value]
+        if not all(_is_known(known, name, carp) for name in masters):
             raise
 
 
@@ -55,39 +55,39 @@ def note(context: Context) -> None:
     record(context.store, look(context, carp.vhids(node), boot_mark(node)))
 
 
-def _is_known(known: CarpHistory, name: str, seen: CarpLook) -> bool:
+def _is_known(known: CarpHistory, name: str, carp: CarpLook) -> bool:
     vhid = known.vhids.get(name)
     return (
         vhid is not None
-        and vhid.state == seen.states[name]
-        and same_boot(vhid.boot_id, seen.boot_id)
-        and vhid.since_by(seen.clock) <= seen.at + ROUNDED
+        and vhid.state == carp.states[name]
+        and same_boot(vhid.boot_id, carp.boot_id)
+        and vhid.since_by(carp.clock) <= carp.at + ROUNDED
     )
 
 
 def mastership(known: CarpHistory, vhids: list[Vhid], now: float, clock: float) -> Mastership:
     """What is known of these vhids, all of them MASTER, after a look at them. `clock`: as in `BackupPeriod`."""
-    seen = [known.vhids[vhid.name] for vhid in vhids]
-    heard = [vhid.heard for vhid in seen if vhid.heard is not None]
-    since = max((vhid.since_by(clock) for vhid in seen), default=now)
-    if not heard or len(heard) < len(seen):
+    histories = [known.vhids[vhid.name] for vhid in vhids]
+    heard = [vhid.heard for vhid in histories if vhid.heard is not None]
+    since = max((vhid.since_by(clock) for vhid in histories), default=now)
+    if not heard or len(heard) < len(histories):
         return Mastership(since, None)
     common = BackupPeriod(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)
     agree = all(common.is_of(one.clock) for one in heard)
     return Mastership(since, common if agree else None)
 
 
-def heard_until(context: Context, vhids: list[Vhid], found: Mastership) -> BackupPeriod | None:
+def heard_until(context: Context, vhids: list[Vhid], master: Mastership) -> BackupPeriod | None:
     """The span in which the other node is proven to have been MASTER, None where none is: the clock was set meanwhile,
     or nobody looked. The kernel's lines of all the vhids make it longer, where each is from after the last look and
     from before the change was known."""
     now = context.timing.wall()
-    if found.heard is None or not found.heard.is_of(now - context.timing.now()):
+    if master.heard is None or not master.heard.is_of(now - context.timing.now()):
         return None
     try:
         ended = [carp_log.became_master(context.here.node(), vhid.name) for vhid in vhids]
     except ProbeError:
-        return found.heard
+        return master.heard
     times = [now - ago for ago in ended if ago is not None]
-    fits = len(times) == len(vhids) and all(found.heard.last <= at <= found.since for at in times)
-    return found.heard._replace(last=min(times)) if fits else found.heard
+    fits = len(times) == len(vhids) and all(master.heard.last <= at <= master.since for at in times)
+    return master.heard._replace(last=min(times)) if fits else master.heard

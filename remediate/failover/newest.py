@@ -69,10 +69,10 @@ def _keep(context: Context, name: str) -> None:
 def _counters(context: Context, name: str) -> dict[str, int] | None:
     """Those of this node's disk, None where they cannot be read or say that nothing was written alone: localcnt is
     raised by the first such write (primary.c, write_complete())."""
-    found = hast_of.metadata(context.here, name)
-    if found is None or found.resuid == 0 or found.localcnt == 0:
+    metadata = hast_of.metadata(context.here, name)
+    if metadata is None or metadata.resuid == 0 or metadata.localcnt == 0:
         return None
-    return {"resuid": found.resuid, "localcnt": found.localcnt, "remotecnt": found.remotecnt}
+    return {"resuid": metadata.resuid, "localcnt": metadata.localcnt, "remotecnt": metadata.remotecnt}
 
 
 def _change(context: Context, name: str, counters: dict[str, int] | None) -> None:
@@ -85,7 +85,7 @@ def _change(context: Context, name: str, counters: dict[str, int] | None) -> Non
 
 
 def _changed(values: Values, name: str, counters: dict[str, int] | None) -> Values:
-    kept = {key: value for key, value in values.items() if key not in (name, "version")}
+    others = {key: value for key, value in values.items() if key not in (name, "version")}
     if counters is not None:
-        kept[name] = counters
-    return {"version": 1, **kept} if kept else {}
+        others[name] = counters
+    return {"version": 1, **others} if others else {}

@@ -121,21 +121,21 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
         young, leaving,
         remembered, carp_now.clock,
     )  # fmt: skip
-    found = places(node, context.config, only)
-    found = {name: with_address(place, vhids) for name, place in found.items()}
+    located = places(node, context.config, only)
+    located = {name: with_address(place, vhids) for name, place in located.items()}
     states: dict[str, ResourceState] = {}
-    said: dict[str, Remarks] = {}
+    remarks: dict[str, Remarks] = {}
     resources: dict[str, Resource] = {}
-    looked = context.timing.together([partial(_resource, reading, place, resources) for place in found.values()])
+    looked = context.timing.together([partial(_resource, reading, place, resources) for place in located.values()])
     settles: dict[str, float] = {}
     logs: dict[str, LogExcerpt] = {}
-    for name, (state, sentences, believed_at, done_with) in zip(found, looked, strict=True):
-        states[name], said[name] = state, sentences
+    for name, (state, sentences, believed_at, done_with) in zip(located, looked, strict=True):
+        states[name], remarks[name] = state, sentences
         if believed_at is not None and not state.settled:
             settles[name] = believed_at
         if done_with is not None:
             logs[name] = done_with
-    states, said = together(found, states, said)
+    states, remarks = together(located, states, remarks)
     suspended, stopped = remembered.maintenance, remembered.blocked
     fails = known_bug.seen_to_fail(context)
     daemons = running_daemons(node)
@@ -155,30 +155,30 @@ def observe(context: Context, leaving: Leaving = Leaving.NO, only: tuple[str, ..
             cannot_be_primary=fails is not None,
         ),
         resources=states,
-        said=said,
+        said=remarks,
         maintenance=suspended.reason if suspended else "",
         blocked=stopped,
         unsure=remembered.trouble,
         cannot_be_primary=fails.why if fails else "",
         odd=tuple(map(str, node.not_understood)),
     )
-    return Observation(facts, found, resources, vhids, arrived.seq, at, settles, carp_now, logs)
+    return Observation(facts, located, resources, vhids, arrived.seq, at, settles, carp_now, logs)
 
 
 def together(
-    found: dict[str, ResourcePlace], states: dict[str, ResourceState], said: dict[str, Remarks]
+    located: dict[str, ResourcePlace], states: dict[str, ResourceState], remarks: dict[str, Remarks]
 ) -> tuple[dict[str, ResourceState], dict[str, Remarks]]:
     """The states with those of one pool made one: what forbids to promote one of its copies forbids the others, and
     what keeps one of them from being given up first keeps them all. A pool without one of its devices is none."""
-    states, said = dict(states), dict(said)
-    for name, place in found.items():
+    states, remarks = dict(states), dict(remarks)
+    for name, place in located.items():
         mine = [each for each in place.pooled if each in states]
         if len(mine) < 2:
             continue
-        group = [(each, states[each], said[each]) for each in mine]
+        group = [(each, states[each], remarks[each]) for each in mine]
         pools = [state.pool for _, state, _ in group]
         losing = any(state.split is Split.LOSING for _, state, _ in group)
-        said[name] = said[name]._replace(
+        remarks[name] = remarks[name]._replace(
             stale=_of_all([(each, its.stale) for each, _, its in group]),
             no_copy=_of_all([(each, its.no_copy) for each, _, its in group]),
             unheard=_of_all([(each, its.unheard) for each, _, its in group]),
@@ -195,11 +195,11 @@ def together(
             split=Split.LOSING if losing else states[name].split,
             pool=next((worst for worst in (PoolState.STUCK, PoolState.LEFT) if worst in pools), PoolState.WELL),
         )
-    return states, said
+    return states, remarks
 
 
 def _of_all(sentences: list[tuple[str, str]]) -> str:
-    return "; ".join(f"{name}: {said}" for name, said in sentences if said)
+    return "; ".join(f"{name}: {sentence}" for name, sentence in sentences if sentence)
 
 
 def _rejected(
@@ -253,22 +253,22 @@ def _resource(
     settle = context.config.failover.boot_settle if reading.young else context.config.failover.settle
     stale = split_said = unheard = no_copy = ""
     compared = lacks = False
-    seen = NOT_LOOKED_FOR
+    standing = NOT_LOOKED_FOR
     split = _marked(context, name)
     only = given_up(context, name) if split is Split.LOSING else None
     if only == "" or (only and going_up):
         split = Split.NONE
     if going_up:
-        seen = peer.look(context, place, hastd)
+        standing = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
-        stale, split_said, compared, no_copy, lacks = behind(context, name, heard, seen.asked)
+        stale, split_said, compared, no_copy, lacks = behind(context, name, heard, standing.asked)
         split = Split.LOSING if split_said and split is not Split.WINNING else split
         stale = stale or only or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(context, name)
-        if reading.young and seen.peer is Peer.GONE and newest.is_proven(context, name):
+        if reading.young and standing.peer is Peer.GONE and newest.is_proven(context, name):
             works = boot_silence.network_works(context, place, reading.vhids)
-            at_once = f"{seen.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
-            seen = seen._replace(says=at_once if works else seen.says)
+            at_once = f"{standing.says}, its copy lacks writes of this one, and {works}: CARP is not awaited longer"
+            standing = standing._replace(says=at_once if works else standing.says)
             settle = context.config.failover.settle if works else settle
     believed_at = since.since - reading.clock + settle if since else None
     role_first = False
@@ -277,11 +277,11 @@ def _resource(
         worker = worker and hearing.hastd(context.here, resources[name].remoteaddr) is not Responsiveness.SILENT
         role_first = not worker and parting.role_first(context, resources[name], wanted.state)
     locked = devices.unopenable(context, place)
-    kept = own_copy.known(context, name)
+    own = own_copy.known(context, name)
     failed, done_with = (
-        damaged.look(context, reading.node, resources[name], kept) if name in resources else damaged.DamageEvidence()
+        damaged.look(context, reading.node, resources[name], own) if name in resources else damaged.DamageEvidence()
     )
-    damage = kept.damage.sentence if kept.damage is not None else failed
+    damage = own.damage.sentence if own.damage is not None else failed
     pool, pool_said = PoolState.WELL, ""
     if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
         pool, pool_said = lost_pool.look(context, reading.node, place, there, resources.get(name))
@@ -296,7 +296,7 @@ def _resource(
         or takes_no_files(context, place.point)
         or unprotected.is_given_up(context.store, place.point, reading.boot),
         settled=believed_at is not None and context.timing.now() >= believed_at,
-        peer=seen.peer,
+        peer=standing.peer,
         split=split,
         stale=bool(stale),
         unheard=bool(unheard),
@@ -307,16 +307,17 @@ def _resource(
         pool=pool,
         remote=route.address_of(resources[name].remoteaddr) if name in resources else "",
     )
-    said = Remarks(
-        wanted.why, hastd.says, stale, unheard, split_said, seen.says, seen.asked, compared, locked, no_copy, damage,
+    remarks = Remarks(
+        wanted.why, hastd.says, stale, unheard, split_said, standing.says, standing.asked, compared, locked, no_copy,
+            damage,
         failed, pool_said, lacks,
     )  # fmt: skip
-    return state, said, believed_at, done_with
+    return state, remarks, believed_at, done_with
 
 
 def _marked(context: Context, name: str) -> Split:
     """What the marker of hastd's event says; one that does not say which side loses says that it may be this one."""
-    found = marker.present(context.store, name)
-    if found is None:
+    marked = marker.present(context.store, name)
+    if marked is None:
         return Split.NONE
-    return Split.WINNING if found.losing is False else Split.LOSING
+    return Split.WINNING if marked.losing is False else Split.LOSING

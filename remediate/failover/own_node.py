@@ -36,8 +36,8 @@ def vhids(context: Context, known: Iterable[Vhid]) -> tuple[Vhid, ...]:
     state, or is VRRP, which SIOCGVH does not tell all of (ip_carp.c of 15, carp_carprcp()), ifconfig is run again.
     Raises ProbeError."""
     now = tuple(_as_known(context, each) for each in known)
-    found = tuple(each for each in now if each is not None)
-    return found if found and len(found) == len(now) else carp.vhids(context.here.node())
+    vhids_now = tuple(each for each in now if each is not None)
+    return vhids_now if vhids_now and len(vhids_now) == len(now) else carp.vhids(context.here.node())
 
 
 def _as_known(context: Context, vhid: Vhid) -> Vhid | None:

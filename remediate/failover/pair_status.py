@@ -218,8 +218,10 @@ class _Look:
     def _storage(self) -> None:
         self.mounts = self._known(self.reader.mounts())
         config = self.context.config
-        found = self._read(partial(places, self.node, config, self.only))
-        self.places = {name: assumed(name, config) for name in self.only or config.resource} if found is None else found
+        resources = self._read(partial(places, self.node, config, self.only))
+        self.places = (
+            {name: assumed(name, config) for name in self.only or config.resource} if resources is None else resources
+        )
 
     def _remembered(self) -> None:
         now = self.context.timing.wall()
@@ -332,8 +334,8 @@ def _rejects(node: Node, resource: Resource) -> bool | None:
     address = route.address_of(resource.remoteaddr)
     if resource.status is Status.COMPLETE or not address:
         return None
-    found = route.to(node, address)
-    return found is not None and found.rejects
+    way = route.to(node, address)
+    return way is not None and way.rejects
 
 
 def assumed(name: str, config: RemediationConfig) -> ResourcePlace:

@@ -49,7 +49,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     at most. Where two have said that the node is gone, and this process has had no answer from it yet, none is waited
     for: ssh(1) takes longer to find that out.
     """
-    found: list[PeerStanding | None] = [None]
+    standings: list[PeerStanding | None] = [None]
     hastd: list[HastState] = []
     gone: list[str] = []
     cut_off: list[str] = []
@@ -59,7 +59,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
 
     def ask_it() -> None:
         try:
-            found[0] = _answer(context, place)
+            standings[0] = _answer(context, place)
         except (Unreachable, Hangs, OutOfTime) as error:
             if hearing.is_silence(error):
                 silent.append("it cannot be asked")
@@ -86,7 +86,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     if here is None:
         why = f"the state of the resource here is not known: {hastd[0].says}"
         return PeerStanding(Peer.LINGERS, why, False, hastd[0].role is HastRole.DOWN)
-    asked = found[0]
+    asked = standings[0]
     if asked is not None:
         return asked
     if not context.config.failover.management:

@@ -108,5 +108,5 @@ def _noted(store: Store) -> frozenset[str]:
 
 
 def _is_ours(node: Node, address: str) -> bool:
-    found = route.to(node, address)
-    return found is not None and found.is_ours
+    way = route.to(node, address)
+    return way is not None and way.is_ours

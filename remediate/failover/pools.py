@@ -93,8 +93,8 @@ def await_export(context: Context, pool: str) -> str:
 def _name_on(context: Context, place: ResourcePlace) -> str:
     """The name in the label of the pool on the device: it need not be that of the resource. Raises ProbeError."""
     label = context.here.act((ZDB, "-l", place.device), LOOKS)
-    found = re.search(LABEL_NAME, label.stdout)
-    return found["name"] if label.status == 0 and found else place.pool
+    match = re.search(LABEL_NAME, label.stdout)
+    return match["name"] if label.status == 0 and match else place.pool
 
 
 def _await_devices(context: Context, place: ResourcePlace) -> None:

@@ -32,8 +32,8 @@ def compared_whole(context: Context) -> list[str]:
 def _waiting(context: Context) -> dict[str, Unproven]:
     if context.peer is None:
         return {}
-    found = ((name, known(context, name)) for name in ledger.resources(context.store))
-    return {name: each for name, each in found if each is not None and not each.differ}
+    pairs = ((name, known(context, name)) for name in ledger.resources(context.store))
+    return {name: each for name, each in pairs if each is not None and not each.differ}
 
 
 def try_to(context: Context, names: Sequence[str], trigger: str) -> None:

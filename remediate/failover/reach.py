@@ -70,16 +70,16 @@ def verify(context: Context, place: ResourcePlace, heed: Callable[[], None]) -> 
         return place.unexported or "nothing of it is exported"
     if not place.address:
         return "no service address is known: only `NFS exported` of mount(8) was looked at"
-    seen = [ServiceAnswer(Reachability.NO, "not asked")]
+    answers = [ServiceAnswer(Reachability.NO, "not asked")]
 
     def served() -> bool:
         heed()
-        seen[0] = look(context, place)
-        return seen[0].is_alive
+        answers[0] = look(context, place)
+        return answers[0].is_alive
 
     if not context.timing.until(served, SERVED, EVERY):
-        raise StepFailed(f"clients are not served {place.exported} at {place.address}: {seen[0].says}")
-    return f"{place.exported} at {place.address}: {seen[0].says}"
+        raise StepFailed(f"clients are not served {place.exported} at {place.address}: {answers[0].says}")
+    return f"{place.exported} at {place.address}: {answers[0].says}"
 
 
 def look(context: Context, place: ResourcePlace) -> ServiceAnswer:
@@ -110,8 +110,8 @@ def answer(address: str, path: str, timing: Timing) -> ServiceAnswer:
         ports = nfs.registrations(there, deadline=deadline)
         mountd = ports.ports(nfs.MOUNT, 3, Protocol.TCP)
         nfsd = ports.ports(nfs.NFS, 3, Protocol.TCP)
-        if not mountd and not nfsd and (found := _of_version_4_alone(there, deadline)):
-            return found
+        if not mountd and not nfsd and (only_version_4 := _of_version_4_alone(there, deadline)):
+            return only_version_4
         if not mountd or not nfsd:
             return ServiceAnswer(Reachability.NO, f"{'mountd' if not mountd else 'nfsd'} is not registered")
         mounted = nfs.mount(Endpoint(there, mountd[0], Protocol.TCP), path, deadline=deadline)

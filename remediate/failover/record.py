@@ -13,17 +13,17 @@ from remediate.state import failures
 from remediate.state.store import StateNotKept
 
 
-def record(context: Context, seen: Observation) -> Observation:
+def record(context: Context, observation: Observation) -> Observation:
     """Record what was seen; what counts then. It is another one only where something cannot be recorded. Raises
     nothing."""
-    for name, logs in seen.logs.items():
+    for name, logs in observation.logs.items():
         log_lines.note(context, name, logs)
-    facts = seen.facts
+    facts = observation.facts
     if facts.blocked:
         facts = facts._replace(blocked=failures.block(context.store, facts.blocked))
-    if why := _not_kept(context, seen):
-        facts = _unsure(facts, seen, why)
-    return seen._replace(facts=facts)
+    if why := _not_kept(context, observation):
+        facts = _unsure(facts, observation, why)
+    return observation._replace(facts=facts)
 
 
 def unwritable(context: Context) -> str:
@@ -35,25 +35,25 @@ def unwritable(context: Context) -> str:
     return ""
 
 
-def _not_kept(context: Context, seen: Observation) -> str:
+def _not_kept(context: Context, observation: Observation) -> str:
     """Why what speaks against a promotion may be missing: where one waits that nothing else speaks against, it is tried
     whether something can be recorded."""
     try:
-        mastership.record(context.store, seen.carp)
+        mastership.record(context.store, observation.carp)
     except StateNotKept as error:
         return str(error)
-    promotes = any(state.waits and not state.stale for state in seen.facts.resources.values())
+    promotes = any(state.waits and not state.stale for state in observation.facts.resources.values())
     return unwritable(context) if promotes else ""
 
 
-def _unsure(facts: Facts, seen: Observation, why: str) -> Facts:
+def _unsure(facts: Facts, observation: Observation, why: str) -> Facts:
     """The same where nothing may be promoted: each resource that waits, and those that have a pool with it, count as
     stale."""
-    states, said = dict(facts.resources), dict(facts.said)
+    states, remarks = dict(facts.resources), dict(facts.said)
     waiting = {name for name, state in states.items() if state.waits}
     for name, state in states.items():
-        mine = waiting.intersection([name, *seen.places[name].pooled])
+        mine = waiting.intersection([name, *observation.places[name].pooled])
         if mine and not state.stale:
-            states[name], said[name] = state._replace(stale=True), said[name]._replace(stale=why)
+            states[name], remarks[name] = state._replace(stale=True), remarks[name]._replace(stale=why)
     unsure = "; ".join(dict.fromkeys(filter(None, (facts.unsure, why))))
-    return facts._replace(resources=states, said=said, unsure=unsure)
+    return facts._replace(resources=states, said=remarks, unsure=unsure)

@@ -18,33 +18,33 @@ from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.store import StateError
 
 
-def note(context: Context, seen: Observation, telling: PeerNotice, again: bool = False) -> None:
+def note(context: Context, observation: Observation, telling: PeerNotice, again: bool = False) -> None:
     """Record what this look at the node showed, and what the other node is to be told of its copy; `again`: even
     where it was told the same before. Raises nothing: what cannot be kept is journalled."""
-    for name, state in seen.facts.resources.items():
+    for name, state in observation.facts.resources.items():
         if state.role is HastRole.DOWN:
             try:
                 note_dead(context, name, LedgerEvent.ROLE_INIT)
             except StateError as error:
                 _not_written(context, name, error)
-        said, kept = seen.facts.said[name], own_copy.known(context, name)
-        if said.lacks and kept.copy is not CopyState.INCOMPLETE:
-            _note_behind(context, name, seen.facts.name)
-        elif said.compared and not (said.stale or said.split) and kept.unheard_since is not None:
-            write_down(context, name, LedgerEvent.COMPARED, context.timing.wall(), seen.facts.name)
-    for name, resource in seen.resources.items():
+        remarks, own = observation.facts.said[name], own_copy.known(context, name)
+        if remarks.lacks and own.copy is not CopyState.INCOMPLETE:
+            _note_behind(context, name, observation.facts.name)
+        elif remarks.compared and not (remarks.stale or remarks.split) and own.unheard_since is not None:
+            write_down(context, name, LedgerEvent.COMPARED, context.timing.wall(), observation.facts.name)
+    for name, resource in observation.resources.items():
         try:
-            damaged.note(context, name, resource.role, seen.facts.said[name].failed)
+            damaged.note(context, name, resource.role, observation.facts.said[name].failed)
             if resource.role is Role.INIT:
-                write_down(context, name, LedgerEvent.ROLE_INIT, context.timing.wall(), seen.facts.name)
+                write_down(context, name, LedgerEvent.ROLE_INIT, context.timing.wall(), observation.facts.name)
             elif resource.role is Role.SECONDARY:
-                write_down(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), seen.facts.name)
+                write_down(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), observation.facts.name)
                 connected = resource.status is not Status.ABSENT
                 event = LedgerEvent.LOOKED_CONNECTED if connected else LedgerEvent.LOOKED_DISCONNECTED
-                write_down(context, name, event, context.timing.wall(), seen.facts.name)
+                write_down(context, name, event, context.timing.wall(), observation.facts.name)
             elif resource.role is Role.PRIMARY:
-                write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), seen.facts.name)
-                speaks = seen.facts.resources[name].carp is CarpState.MASTER
+                write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), observation.facts.name)
+                speaks = observation.facts.resources[name].carp is CarpState.MASTER
                 if speaks and (known := of_peer(context, resource)) is not CopyState.UNKNOWN:
                     telling.learned(name, known, again)
         except StateError as error:

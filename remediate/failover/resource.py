@@ -70,25 +70,27 @@ def places(node: Node, config: RemediationConfig, only: tuple[str, ...] = ()) ->
     resources = hast_conf.parse(text, names)
     points = {name: config.for_resource(name).mount_point for name in resources}
     known = exported.look(node, rc_conf.read(node, exported.ASKED))
-    found = {}
+    located = {}
     devices = frozenset(resource.device for resource in resources.values())
     for name, resource in resources.items():
         if only and name not in only:
             continue
         settings = config.for_resource(name)
-        said = known.at(settings.mount_point, tuple(points.values()))
-        found[name] = ResourcePlace(
-            name, resource.device, settings.mount_point, settings.vhid, settings.service_address, said.path,
+        pool = known.at(settings.mount_point, tuple(points.values()))
+        located[name] = ResourcePlace(
+            name, resource.device, settings.mount_point, settings.vhid, settings.service_address, pool.path,
             nodes[name], hast_conf.meant(names, nodes[name]), filesystem=settings.device,
             configured_pool=settings.pool, key=settings.geli_key, others=devices - {resource.device},
-            unexported=said.why,
+            unexported=pool.why,
         )  # fmt: skip
-    return {name: _with_pool(place, found) for name, place in found.items()}
+    return {name: _with_pool(place, located) for name, place in located.items()}
 
 
-def _with_pool(place: ResourcePlace, found: dict[str, ResourcePlace]) -> ResourcePlace:
+def _with_pool(place: ResourcePlace, resources: dict[str, ResourcePlace]) -> ResourcePlace:
     """The place with the resources that share its pool, by the configuration."""
-    same = [each for each in found.values() if each.configured_pool and each.configured_pool == place.configured_pool]
+    same = [
+        each for each in resources.values() if each.configured_pool and each.configured_pool == place.configured_pool
+    ]
     if len(same) < 2:
         return place
     return place._replace(pooled=tuple(each.name for each in same), pooled_devices=tuple(each.device for each in same))
@@ -97,5 +99,5 @@ def _with_pool(place: ResourcePlace, found: dict[str, ResourcePlace]) -> Resourc
 def addresses(place: ResourcePlace, vhids: tuple[Vhid, ...]) -> tuple[str, ...]:
     """The service addresses of a resource: the configured one, and those of its vhid."""
     mine = place.speaking(vhids)
-    found = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
-    return tuple(dict.fromkeys([*([place.address] if place.address else []), *found]))
+    numeric = [address.partition("/")[0] for vhid in mine for address in vhid.addresses]
+    return tuple(dict.fromkeys([*([place.address] if place.address else []), *numeric]))

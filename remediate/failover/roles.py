@@ -76,14 +76,14 @@ def _device_appears(context: Context, place: ResourcePlace, late: Callable[[], N
     """Wait until the primary worker offers its device; the seconds that it took. The worker first tries to connect to
     the other node (primary.c, hastd_primary()), so a dead one delays the device. Raises StepFailed, ProbeError."""
     began = asked = context.timing.now()
-    told = False
+    logged = False
 
     def there() -> bool:
-        nonlocal asked, told
+        nonlocal asked, logged
         if _has_device(context, place):
             return True
-        if not told and context.timing.now() - began >= LATE:
-            told = True
+        if not logged and context.timing.now() - began >= LATE:
+            logged = True
             late()
         if context.timing.now() - asked >= ROLE_EVERY:
             asked = context.timing.now()

@@ -51,7 +51,7 @@ def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
     """Which of the other services run, as `service NAME onestatus` has it (freebsd-facts:
     status-of-a-disabled-service). One that does not say counts as one
     that does: it is not started again, and has to be stopped before anything is unmounted. Raises ProbeError."""
-    found = []
+    running = []
     for name in names:
         command = (SERVICE, name, "onestatus")
         try:
@@ -59,8 +59,8 @@ def running_services(node: Node, names: Iterable[str]) -> frozenset[str]:
         except Hangs:
             runs = True
         if runs:
-            found.append(name)
-    return frozenset(found)
+            running.append(name)
+    return frozenset(running)
 
 
 def stop(context: Context, names: tuple[str, ...]) -> str:
@@ -75,8 +75,8 @@ def stop(context: Context, names: tuple[str, ...]) -> str:
             except (StepFailed, ProbeError) as error:
                 trouble.append(str(error))
     if daemons := [name for name in names if name in NFS_DAEMONS]:
-        found = processes(context.here.node())
-        context.timing.together([lambda name=name: _end(context, name, found) for name in daemons])  # type: ignore[misc]
+        running = processes(context.here.node())
+        context.timing.together([lambda name=name: _end(context, name, running) for name in daemons])  # type: ignore[misc]
     return "; ".join(trouble)
 
 
@@ -92,15 +92,15 @@ def start(context: Context, names: tuple[str, ...], points: tuple[str, ...], may
         _start(context, names, points, processes(context.here.node()))
 
 
-def _start(context: Context, names: tuple[str, ...], points: tuple[str, ...], found: tuple[Process, ...]) -> None:
-    runs = running(found)
+def _start(context: Context, names: tuple[str, ...], points: tuple[str, ...], processes: tuple[Process, ...]) -> None:
+    runs = running(processes)
     base = tuple(name for name in BASE if name in names and name not in runs)
     for name in base:  # in this order: their scripts start what they stand on
         _begin(context, name)
     await_running(context, base)
     if "mountd" in names:
         if "mountd" in runs:
-            _end(context, "mountd", found)
+            _end(context, "mountd", processes)
         _begin(context, "mountd")
     if set(SERVING) & set(names):
         _await_exports(context, points)
@@ -161,24 +161,24 @@ def _begin(context: Context, name: str) -> None:
     raise StepFailed(_failed(name, "onestart", failed))
 
 
-def _end(context: Context, name: str, found: tuple[Process, ...]) -> None:
+def _end(context: Context, name: str, running: tuple[Process, ...]) -> None:
     """End a daemon of NFS that was seen, by its signal, by SIGKILL where that does not help, and at last by rc(8)."""
     for signal in (SIGNALS.get(name, "TERM"), "KILL"):
-        if not pids(found, name) or _signalled(context, name, signal, found):
+        if not pids(running, name) or _signalled(context, name, signal, running):
             return
-        found = processes(context.here.node())
+        running = processes(context.here.node())
     _service(context, name, "onestop")
     if name in running_daemons(context.here.node()):
         raise StepFailed(f"{name} does not end")
 
 
-def _signalled(context: Context, name: str, signal: str, found: tuple[Process, ...]) -> bool:
+def _signalled(context: Context, name: str, signal: str, running: tuple[Process, ...]) -> bool:
     """Send a daemon a signal; whether it ends, and what has its name and is of it."""
-    machine, masters = context.here.machine, pids(found, name)
+    machine, masters = context.here.machine, pids(running, name)
     if machine is None:
         context.here.act((KILL, f"-{signal}", *map(str, masters)), STOPS)
         return context.timing.until(lambda: name not in running_daemons(context.here.node()), STOPS)
-    family = {process.pid for process in found if process.pid in masters or process.ppid in masters}
+    family = {process.pid for process in running if process.pid in masters or process.ppid in masters}
     for pid in masters:
         machine.send(pid, signal)
     return context.timing.until(lambda: not any(machine.runs(pid) for pid in family), STOPS, ENDS)
@@ -201,6 +201,6 @@ def _is_so_already(context: Context, name: str, verb: str) -> bool:
     return runs is (verb == "onestart")
 
 
-def pids(found: tuple[Process, ...], name: str) -> tuple[int, ...]:
+def pids(running: tuple[Process, ...], name: str) -> tuple[int, ...]:
     """The processes of a daemon that runs; of nfsd the master, which ends its servers itself."""
-    return tuple(process.pid for process in daemons(found, NFS_DAEMONS[name]))
+    return tuple(process.pid for process in daemons(running, NFS_DAEMONS[name]))

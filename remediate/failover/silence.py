@@ -62,15 +62,15 @@ def end(context: Context) -> str:
         record = kept(context.store)
         if record is None:
             return ""
-        said = "the value went with the boot that it was set in"
+        outcome = "the value went with the boot that it was set in"
         if same_boot(record.boot, this_boot(context)):
-            said = _restored(context, record)
+            outcome = _restored(context, record)
         context.store.remove(NAME)
     except (ProbeError, StateError, StepFailed) as error:
         why = f"{OID} is not restored: {error}"
         context.journal.entry("silence", why="the transition is over", result=f"failed: {why}", severity=WARNING)
         return why
-    context.journal.entry("silence", why="the transition is over", result=said, severity=INFO)
+    context.journal.entry("silence", why="the transition is over", result=outcome, severity=INFO)
     return ""
 
 
@@ -88,10 +88,10 @@ def kept(store: Store) -> Silence | None:
         raise StateUnreadable(NAME, "it is not a record of version 1") from None
 
 
-def _begun(kept: object, value: int, boot: str, now: float) -> Silence:
+def _begun(record: object, value: int, boot: str, now: float) -> Silence:
     """A record of this boot stays: its value is the one from before hastwatch."""
     try:
-        before = from_values(kept)
+        before = from_values(record)
         if same_boot(before.boot, boot):
             return before
     except NotUnderstood:

@@ -118,8 +118,8 @@ def _primary(resource: ResourceStatus) -> bool:
 
 
 def _nothing_mounted(node: NodeStatus) -> bool:
-    found = [resource.mounted for resource in node.resources.values()]
-    return bool(found) and set(found) == {Mounted.NOTHING}
+    mounts = [resource.mounted for resource in node.resources.values()]
+    return bool(mounts) and set(mounts) == {Mounted.NOTHING}
 
 
 NODE_RULES = (
@@ -200,9 +200,9 @@ def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
         for node in pair.nodes
         if not node.trouble and name in node.resources
     }
-    found = tuple(node for node, answer in answers.items() if answer)
+    serving = tuple(node for node, answer in answers.items() if answer)
     hidden = None in answers.values() or any(node.trouble for node in pair.nodes)
-    return None if hidden and not found else found
+    return None if hidden and not serving else serving
 
 
 def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None]) -> str:
@@ -213,11 +213,11 @@ def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None]) -> str:
     groups: dict[tuple[str, ...] | None, list[str]] = {}
     for name, who in by.items():
         groups.setdefault(who, []).append(name)
-    said = [_says(who, name_list(names)) for who, names in groups.items()]
+    parts = [_says(who, name_list(names)) for who, names in groups.items()]
     served_by = set(groups)
     if len(served_by) == 1 and (only := served_by.pop()) and len(only) == 1:
-        said += [_standby(node) for node in pair.nodes if node.name != only[0] and not node.trouble]
-    return ", ".join(said)
+        parts += [_standby(node) for node in pair.nodes if node.name != only[0] and not node.trouble]
+    return ", ".join(parts)
 
 
 def _says(who: tuple[str, ...] | None, names: str) -> str:
@@ -247,13 +247,15 @@ def _of_the_pair(pair: PairStatus, name: str) -> Iterator[Problem]:
 
 def _troubles(pair: PairStatus) -> tuple[Problem, ...]:
     """All that is wrong, the gravest first, nothing twice."""
-    found = [trouble for name in pair.names for trouble in _of_the_pair(pair, name)]
+    problems = [trouble for name in pair.names for trouble in _of_the_pair(pair, name)]
     for node in pair.nodes:
         why = ", ".join(plain(str(reason), 80) for reason in node.held.reasons)
-        found += [Problem(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)]
+        problems += [
+            Problem(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)
+        ]
     for node in pair.nodes:
         for resource in node.resources.values():
             words = {"node": node.name, "name": resource.place.name, "point": resource.place.point}
             fitting = [one for one in RESOURCE_RULES if one.fits(resource, node)]
-            found += [Problem(one.level, one.says.format(**words)) for one in fitting]
-    return tuple(sorted(dict.fromkeys(found), key=lambda trouble: -trouble.level))
+            problems += [Problem(one.level, one.says.format(**words)) for one in fitting]
+    return tuple(sorted(dict.fromkeys(problems), key=lambda trouble: -trouble.level))

@@ -57,9 +57,9 @@ def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> Conv
     """Move everything that is active here, and wait until it is served there. Raises StepFailed with the reason where
     that is not safe or this node has nothing to move: then nothing was done; ProbeError, StateError."""
     _prove(context, trigger, watch)
-    seen, moving, peer = _ready(context)
+    observation, moving, peer = _ready(context)
     if _await_settled(context, peer, trigger, watch):
-        seen, moving, peer = _ready(context)
+        observation, moving, peer = _ready(context)
     line = prepare(context, trigger, moving, watch)
     if line is None:
         _refuse_unwired(context, peer)
@@ -81,8 +81,8 @@ def switch(context: Context, trigger: str, watch: Callable[[str], None]) -> Conv
 
     def decided() -> bool:
         nonlocal missing
-        missing = _missing(context, peer, [seen.places[name] for name in moving])
-        return not missing or _came_back(context, seen, moving)
+        missing = _missing(context, peer, [observation.places[name] for name in moving])
+        return not missing or _came_back(context, observation, moving)
 
     if not context.timing.until(decided, SERVED, EVERY) or missing:
         return _taken_back(context, trigger, (f"not served by the other node: {missing}",), watch)
@@ -93,9 +93,9 @@ def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> Non
     """Move everything that is active here to a node that is ready to take it, where there is one; otherwise nothing is
     done, and the shutdown goes on by itself. Raises nothing."""
     try:
-        seen = record(context, observe(within(context, context.timing.now() + AT_SHUTDOWN)))
-        moving = _active(seen)
-        if context.peer is None or seen.facts.node.maintenance or not moving:
+        observation = record(context, observe(within(context, context.timing.now() + AT_SHUTDOWN)))
+        moving = _active(observation)
+        if context.peer is None or observation.facts.node.maintenance or not moving:
             return
         line = prepare(context, SHUTDOWN, moving, watch, AT_SHUTDOWN)
         if line is None:
@@ -117,8 +117,10 @@ def _prove(context: Context, trigger: str, watch: Callable[[str], None]) -> None
         proofs.try_to(context, names, trigger)
 
 
-def _active(seen: Observation) -> list[str]:
-    return [name for name, state in seen.facts.resources.items() if state.active and state.carp is CarpState.MASTER]
+def _active(observation: Observation) -> list[str]:
+    return [
+        name for name, state in observation.facts.resources.items() if state.active and state.carp is CarpState.MASTER
+    ]
 
 
 def _done(
@@ -134,9 +136,9 @@ def _done(
 
 def _ready(context: Context) -> tuple[Observation, list[str], Transport]:
     """What is seen here, what is to move, and the way to a node that can take over all of it. Raises StepFailed."""
-    seen = record(context, observe(context))
-    moving = _active(seen)
-    return seen, moving, _refuse_unready(context, seen, moving)
+    observation = record(context, observe(context))
+    moving = _active(observation)
+    return observation, moving, _refuse_unready(context, observation, moving)
 
 
 def _await_settled(context: Context, peer: Transport, trigger: str, watch: Callable[[str], None]) -> bool:
@@ -171,13 +173,13 @@ def _sum(vhid: Vhid, demotion: int) -> int:
     return min(MOST, max(0, vhid.advskew + demotion))
 
 
-def _refuse_slower(context: Context, node: Node, seen: Observation) -> None:
+def _refuse_slower(context: Context, node: Node, observation: Observation) -> None:
     """Raise StepFailed where the other node would not preempt this one although that holds back with all it has: where
     something demotes it as much. Raises ProbeError."""
     demotion = carp.settings(node).demotion
-    theirs = partners(seen.vhids, carp.vhids(node))
-    ours = (seen.facts.demotion or 0) + context.config.failover.demotion
-    for vhid in seen.vhids:
+    theirs = partners(observation.vhids, carp.vhids(node))
+    ours = (observation.facts.demotion or 0) + context.config.failover.demotion
+    for vhid in observation.vhids:
         other = theirs.get(vhid.name)
         if other is None or vhid.state is not CarpState.MASTER:
             continue
@@ -187,12 +189,12 @@ def _refuse_slower(context: Context, node: Node, seen: Observation) -> None:
             raise StepFailed(f"{node.name} is demoted by {demotion} in CARP: it would not take the address")
 
 
-def _refuse_unready(context: Context, seen: Observation, moving: list[str]) -> Transport:
+def _refuse_unready(context: Context, observation: Observation, moving: list[str]) -> Transport:
     """The way to a node that can take over everything. Raises StepFailed with the reason where there is none."""
-    if seen.facts.node.maintenance:
-        raise StepFailed(f"refused: this node is under maintenance: {seen.facts.maintenance}")
-    if seen.facts.node.blocked:
-        raise StepFailed(f"refused: this node is blocked: {seen.facts.blocked}")
+    if observation.facts.node.maintenance:
+        raise StepFailed(f"refused: this node is under maintenance: {observation.facts.maintenance}")
+    if observation.facts.node.blocked:
+        raise StepFailed(f"refused: this node is blocked: {observation.facts.blocked}")
     if not moving:
         raise StepFailed("nothing is served from this node: there is nothing to move")
     if context.peer is None:
@@ -205,25 +207,25 @@ def _refuse_unready(context: Context, seen: Observation, moving: list[str]) -> T
         if suspended is not None and not suspended.is_over(context.timing.wall()):
             raise StepFailed(f"refused: {node.name} is under maintenance: {suspended.reason}")
         known_bug.refuse(context, node)
-        _refuse_unknown_layers(context, seen, moving)
+        _refuse_unknown_layers(context, observation, moving)
         for name in moving:
             there = hast.resource(node, name)
             if there.role is not Role.SECONDARY or there.status is Status.ABSENT:
                 raise StepFailed(f"{name} on {node.name} is {there.role.value}, and not connected to this node")
             if lacks := damage.written_down(node, name) or damage.by_counters(there):
                 raise StepFailed(f"the copy of {name} on {node.name} is damaged: {lacks}")
-            heard = hearing.hastd(context.here, seen.resources[name].remoteaddr)
+            heard = hearing.hastd(context.here, observation.resources[name].remoteaddr)
             if (
                 heard is not Responsiveness.LISTENS
             ):  # a worker looks alive for long (freebsd-facts: complete-lags-behind)
                 raise StepFailed(f"hastd on {node.name} does not answer this node: {name} is not replicated now")
             if (doubt := unproven.known(context, name)) is not None:
                 raise StepFailed(f"the copy of {name} on {node.name} is not proven to be complete: {doubt.sentence}")
-            if of_peer(context, seen.resources[name]) is CopyState.INCOMPLETE:
+            if of_peer(context, observation.resources[name]) is CopyState.INCOMPLETE:
                 raise StepFailed(f"the copy of {name} on {node.name} is not complete")
-            if seen.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
+            if observation.places[name].asks(vhids(node)).state is not CarpState.BACKUP:
                 raise StepFailed(f"CARP on {node.name} is not BACKUP for {name}: it could not take the address")
-        _refuse_slower(context, node, seen)
+        _refuse_slower(context, node, observation)
     except (ProbeError, hast.NoState, carp.CarpNotLoaded) as error:
         raise StepFailed(f"whether the other node is ready is not known: {error}") from None
     return context.peer
@@ -240,35 +242,35 @@ def _refuse_unwired(context: Context, peer: Transport) -> None:
         raise StepFailed(f"hastwatch on the other node does not answer ({trouble}): nobody would promote it")
 
 
-def _refuse_unknown_layers(context: Context, seen: Observation, moving: list[str]) -> None:
+def _refuse_unknown_layers(context: Context, observation: Observation, moving: list[str]) -> None:
     """Raise StepFailed where what is mounted here is encrypted and the configuration, which is the same on both nodes,
     does not say what the other node would have to open. Raises ProbeError."""
-    found = mounted_now(context)
+    mounted = mounted_now(context)
     for name in moving:
-        place = seen.places[name]
-        there = mounted_at(found, place.point)
+        place = observation.places[name]
+        there = mounted_at(mounted, place.point)
         if there is not None and ELI in there.device and there.device != place.filesystem:
             raise StepFailed(f"{there.device} is encrypted, and [resource.{name}] has no such `device` with a key file:"
                              " the other node could not open it")  # fmt: skip
 
 
-def _came_back(context: Context, seen: Observation, moving: list[str]) -> bool:
+def _came_back(context: Context, observation: Observation, moving: list[str]) -> bool:
     """Whether the other node has given the address away: there is nothing more to wait for."""
     try:
         here = vhids(context.here.node())
     except ProbeError:
         return False
-    return any(seen.places[name].asks(here).state is CarpState.MASTER for name in moving)
+    return any(observation.places[name].asks(here).state is CarpState.MASTER for name in moving)
 
 
 def _missing(context: Context, peer: Transport, places: list[ResourcePlace]) -> str:
     """What the other node still lacks to serve, or nothing."""
     node = peer.node(ASK)
     try:
-        found = mounts(node)
+        mounted = mounts(node)
         for place in places:
             role = hast.resource(node, place.name).role
-            there = mounted_at(found, place.point)
+            there = mounted_at(mounted, place.point)
             if role is not Role.PRIMARY:
                 return f"{place.name} is {role.value} there"
             if there is None:

@@ -124,11 +124,11 @@ class _Taking:
         """Get ready, wait, serve; whether clients are served."""
         say = MessageKind.REFUSED
         try:
-            seen, made = self._ready()
+            observation, plan = self._ready()
             self.line.say(Message(MessageKind.READY))
             say = MessageKind.FAILED
-            self._await_yours(seen)
-            self._serve(seen, made)
+            self._await_yours(observation)
+            self._serve(observation, plan)
         except TakeOverRefused as refusal:
             _tell(self.context, self.line, self.trigger, Message(say, reason=refusal.reason, words=str(refusal)[:900]))
         except SessionEnded as ended:
@@ -142,31 +142,31 @@ class _Taking:
     def _ready(self) -> tuple[Observation, Plan]:
         """What there will be when the address has come, and the plan for that. Raises Refusal."""
         try:
-            seen = record(self.context, observe(self.context))
-            self._refuse_no_standby(seen)
-            seen = self._as_master(seen)
-            return self._warm(seen)
+            observation = record(self.context, observe(self.context))
+            self._refuse_no_standby(observation)
+            observation = self._as_master(observation)
+            return self._warm(observation)
         except (ProbeError, StepFailed, StateError) as error:
             raise TakeOverRefused(RefusalReason.NOT_KNOWN, str(error)) from None
 
-    def _refuse_no_standby(self, seen: Observation) -> None:
+    def _refuse_no_standby(self, observation: Observation) -> None:
         for name in self.names:
-            state, found = seen.facts.resources.get(name), seen.resources.get(name)
-            if state is None or found is None:
+            state, resource = observation.facts.resources.get(name), observation.resources.get(name)
+            if state is None or resource is None:
                 raise TakeOverRefused(
                     RefusalReason.NOT_STANDBY, f"{name} is not known here, or hastd does not say what it is"
                 )
-            if found.role is not Role.SECONDARY or found.status is Status.ABSENT:
+            if resource.role is not Role.SECONDARY or resource.status is Status.ABSENT:
                 raise TakeOverRefused(
-                    RefusalReason.NOT_STANDBY, f"{name} is {found.role.value} here, and no primary is connected"
+                    RefusalReason.NOT_STANDBY, f"{name} is {resource.role.value} here, and no primary is connected"
                 )
             if state.carp is not CarpState.BACKUP:
                 raise TakeOverRefused(RefusalReason.NOT_STANDBY, f"CARP is not BACKUP for {name} here")
 
-    def _as_master(self, seen: Observation) -> Observation:
+    def _as_master(self, observation: Observation) -> Observation:
         """The same node when the address is here and the other one has released the resource."""
-        doubt = seen.facts.unsure or unwritable(self.context)
-        states, said = dict(seen.facts.resources), dict(seen.facts.said)
+        doubt = observation.facts.unsure or unwritable(self.context)
+        states, remarks = dict(observation.facts.resources), dict(observation.facts.said)
         for name in self.names:
             stale, split, compared, no_copy, _ = behind(self.context, name, None, asked=False)
             states[name] = states[name]._replace(
@@ -179,36 +179,36 @@ class _Taking:
             )
             # it says so by giving the resource away, and is not asked again on the way of the clients
             let_go = f"{self.giver} gives it away"
-            said[name] = said[name]._replace(
+            remarks[name] = remarks[name]._replace(
                 stale=stale or doubt, split=split, peer=let_go, peer_asked=False, compared=compared, no_copy=no_copy
             )
-        return seen._replace(facts=seen.facts._replace(resources=states, said=said))
+        return observation._replace(facts=observation.facts._replace(resources=states, said=remarks))
 
-    def _decisions(self, seen: Observation) -> dict[str, Decision]:
+    def _decisions(self, observation: Observation) -> dict[str, Decision]:
         """What is decided by the rules of every promotion. Raises Refusal."""
-        found = {}
-        for name, state in seen.facts.resources.items():
+        decisions = {}
+        for name, state in observation.facts.resources.items():
             if name not in self.names:
-                found[name] = Decision(Target.AS_IT_IS, NOT_ASKED)
+                decisions[name] = Decision(Target.AS_IT_IS, NOT_ASKED)
                 continue
-            decision = decide(state, seen.facts.node, self.context.config.failover)
+            decision = decide(state, observation.facts.node, self.context.config.failover)
             if decision.target is not Target.ACTIVE:
-                said = seen.facts.said[name]
-                of_it = said.no_copy or said.stale or said.split or said.unopenable
-                detail = of_it or seen.facts.maintenance or seen.facts.blocked
+                remarks = observation.facts.said[name]
+                of_it = remarks.no_copy or remarks.stale or remarks.split or remarks.unopenable
+                detail = of_it or observation.facts.maintenance or observation.facts.blocked
                 words = f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else "")
                 raise TakeOverRefused(RefusalReason.UNFIT, words)
-            found[name] = decision
-        return found
+            decisions[name] = decision
+        return decisions
 
-    def _warm(self, seen: Observation) -> tuple[Observation, Plan]:
+    def _warm(self, observation: Observation) -> tuple[Observation, Plan]:
         """Do what can be done before the resources come: what NFS stands on runs, and on a node that serves nothing
         what must not run there does not. Raises Refusal, StepFailed, ProbeError."""
-        decisions, node = self._decisions(seen), seen.facts.node
-        alone.joined(self.context, seen.facts.boot_id, self.names)
+        decisions, node = self._decisions(observation), observation.facts.node
+        alone.joined(self.context, observation.facts.boot_id, self.names)
         if lacking := tuple(name for name in BASE if name not in node.base):
             services.start(self.context, lacking, ())
-        if not any(state.active for state in seen.facts.resources.values()):
+        if not any(state.active for state in observation.facts.resources.values()):
             running = node.serving | node.extra.intersection(self.context.config.failover.services)
             if running:
                 order = tuple(reversed((*SERVING, *self.context.config.failover.services)))
@@ -216,22 +216,22 @@ class _Taking:
             node = node._replace(serving=frozenset(), extra=frozenset())
         silence.begin(self.context)  # the address comes before the resources do
         node = node._replace(base=frozenset(BASE))
-        seen = seen._replace(facts=seen.facts._replace(node=node))
-        made = arranged(node, seen.facts.resources, decisions, self.context.config.failover)
-        return seen, made.without(Action.SILENCE)
+        observation = observation._replace(facts=observation.facts._replace(node=node))
+        plan = arranged(node, observation.facts.resources, decisions, self.context.config.failover)
+        return observation, plan.without(Action.SILENCE)
 
     # --- while the other node gives it away ----------------------------------------------------------------------
 
-    def _await_yours(self, seen: Observation) -> None:
+    def _await_yours(self, observation: Observation) -> None:
         """Raises Ended, Refusal."""
         ends, looked = self.context.timing.now() + GIVEN, self.context.timing.now()
         while self.context.timing.now() < ends:
             message = self.line.hear(EVERY)
             now = self.context.timing.now()
             if message is None:
-                self._refuse_other_request(seen)
+                self._refuse_other_request(observation)
                 if now - max(self.heard_at, looked) >= SILENT:
-                    self._refuse_without_giver(seen)
+                    self._refuse_without_giver(observation)
                     looked = self.context.timing.now()
             elif message.say is MessageKind.YOURS:
                 if set(message.resources) != set(self.names):
@@ -253,48 +253,52 @@ class _Taking:
         except (ValueError, StateError) as error:
             _journal(self.context, self.trigger, f"not all clients of the other node are noted: {error}")
 
-    def _refuse_other_request(self, seen: Observation) -> None:
+    def _refuse_other_request(self, observation: Observation) -> None:
         """Raise Refusal where an operator, or a shutdown, wants something else of this node now."""
         try:
-            Executor(self.context, seen, "", _ignored, heed=_nothing).refuse_superseded(Step(Action.BECOME_PRIMARY))
+            Executor(self.context, observation, "", _ignored, heed=_nothing).refuse_superseded(
+                Step(Action.BECOME_PRIMARY)
+            )
         except Superseded as newer:
             raise TakeOverRefused(RefusalReason.SUPERSEDED, str(newer)) from None
 
-    def _refuse_without_giver(self, seen: Observation) -> None:
+    def _refuse_without_giver(self, observation: Observation) -> None:
         """A node that has lost power ends no session, nor does a network that is cut. Once the address is here, and
         the other node is known to be gone or to have let go, an ordinary promotion waits for nothing more. Raises
         Refusal."""
-        if not self._is_master(seen):
+        if not self._is_master(observation):
             return
-        found = [peer.look(self.context, seen.places[name]) for name in self.names]
-        if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in found):
+        standings = [peer.look(self.context, observation.places[name]) for name in self.names]
+        if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in standings):
             raise TakeOverRefused(
-                RefusalReason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in found)}"
+                RefusalReason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in standings)}"
             )
 
-    def _is_master(self, seen: Observation) -> bool:
+    def _is_master(self, observation: Observation) -> bool:
         self.looked_at = self.context.timing.now()
         try:
-            vhids = own_node.vhids(counted(self.context, self.looks), seen.vhids)
+            vhids = own_node.vhids(counted(self.context, self.looks), observation.vhids)
         except ProbeError:
             return False
-        return all(seen.places[name].asks(vhids).state is CarpState.MASTER for name in self.names)
+        return all(observation.places[name].asks(vhids).state is CarpState.MASTER for name in self.names)
 
     # --- on the way of the clients ---------------------------------------------------------------------------------
 
-    def _serve(self, seen: Observation, made: Plan) -> None:
+    def _serve(self, observation: Observation, plan: Plan) -> None:
         """Carry out the plan, and say what becomes of it. Raises Refusal."""
         began, self.looks = self.context.timing.now(), []
-        if not self.context.timing.until(lambda: self._is_master(seen), ARRIVES, ARRIVAL):
+        if not self.context.timing.until(lambda: self._is_master(observation), ARRIVES, ARRIVAL):
             raise TakeOverRefused(RefusalReason.NOT_MASTER, f"the service address has not come within {ARRIVES:g} s")
         run = _ToldRun(self.context, ConvergeRequest(self.trigger), _ignored)
         run.failing = lambda why: self._tell_quietly(
             Message(MessageKind.FAILED, reason=RefusalReason.STEP, words=why[:900])
         )
-        run.begins(seen, made)
-        executor = Executor(self.context, seen, run.id, _ignored, heed=lambda step: self._heed(seen, step))
+        run.begins(observation, plan)
+        executor = Executor(
+            self.context, observation, run.id, _ignored, heed=lambda step: self._heed(observation, step)
+        )
         executor.told = self._tell_step
-        stopped = run.carry(executor, made)
+        stopped = run.carry(executor, plan)
         if executor.superseded:
             raise TakeOverRefused(RefusalReason.SUPERSEDED, executor.superseded)
         if stopped:
@@ -307,14 +311,14 @@ class _Taking:
         self.context.journal.entry("take-over", why=self.trigger, result="served", run=run.id, severity=NOTICE,
                                    seconds=seconds, processes=processes)  # fmt: skip
 
-    def _heed(self, seen: Observation, step: Step) -> None:
+    def _heed(self, observation: Observation, step: Step) -> None:
         """CARP is read again before clients get answers, and where a step fails or has to wait; until then a change
         does no harm, as the other node is no primary any more."""
         again, now = step in self.begun, self.context.timing.now()
         self.begun.add(step)
         if step.do is Action.VERIFY and now - self.looked_at < SERVES:
             return
-        if (again or step.do is Action.START_SERVING) and not self._is_master(seen):
+        if (again or step.do is Action.START_SERVING) and not self._is_master(observation):
             raise Superseded(f"before {step}: the service address is not here any more")
 
     def _tell_step(self, step: Step, seconds: float, processes: int) -> None:
@@ -336,10 +340,10 @@ class _ToldRun(ConvergeRun):
 
     failing: Callable[[str], None]
 
-    def undo(self, seen: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def undo(self, observation: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
         """As Run does it."""
         self.failing("; ".join(executor.failed.values()))
-        return super().undo(seen, names, executor)
+        return super().undo(observation, names, executor)
 
 
 def _ignored(step: str) -> None:

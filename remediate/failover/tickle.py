@@ -63,9 +63,9 @@ def every_privileged_port(address: str) -> Iterator[ClientEndpoint]:
 def every(clients: Iterable[ClientEndpoint | str]) -> Iterator[ClientEndpoint]:
     """All connections of these clients: those that are known first, then what those may have of whom only the address
     is known."""
-    found = list(clients)
-    yield from (each for each in found if isinstance(each, ClientEndpoint))
-    for each in found:
+    endpoints = list(clients)
+    yield from (each for each in endpoints if isinstance(each, ClientEndpoint))
+    for each in endpoints:
         if isinstance(each, str):
             yield from every_privileged_port(each)
 

@@ -81,15 +81,15 @@ def known(context: Context, name: str) -> Unproven | None:
     return unproven.known(context.store, name)
 
 
-def proven(context: Context, name: str, trigger: str, seen: Unproven, count: int) -> bool:
-    """So many extents are equal, which is all that was `seen` to be wanted; False where the connection was lost
+def proven(context: Context, name: str, trigger: str, doubt: Unproven, count: int) -> bool:
+    """So many extents are equal, which is all that was `doubt` to be wanted; False where the connection was lost
     meanwhile. Raises StateNotKept."""
-    if not unproven.judged(context.store, name, seen, None):
+    if not unproven.judged(context.store, name, doubt, None):
         return False
     reach = ""
-    if seen.full and seen.extents is not None:
+    if doubt.full and doubt.extents is not None:
         reach = "; one that was written before these may have left hastd's map: hastwatch verify compares all of them"
-    result = f"the other copy has what was underway at {utc(seen.last)}: {say_count(count, 'extent')} equal{reach}"
+    result = f"the other copy has what was underway at {utc(doubt.last)}: {say_count(count, 'extent')} equal{reach}"
     context.journal.entry("unproven", resource=name, why=trigger, result=result, severity=NOTICE)
     return True
 
@@ -97,28 +97,28 @@ def proven(context: Context, name: str, trigger: str, seen: Unproven, count: int
 def compared(context: Context, name: str, run: Verification) -> None:
     """All extents were compared: where they are equal, what was known before that began counts no more. Raises
     StateNotKept."""
-    seen = unproven.known(context.store, name)
-    if seen is not None and run.equal and run.began > seen.last:
-        proven(context, name, "hastwatch verify", seen, run.extents)
+    before = unproven.known(context.store, name)
+    if before is not None and run.equal and run.began > before.last:
+        proven(context, name, "hastwatch verify", before, run.extents)
 
 
 def connected(context: Context, name: str) -> None:
     """The other node has connected: what differed is compared again. Its copy may have been recreated, or a new worker
     of this node copy it. Raises nothing."""
-    seen = known(context, name)
-    if seen is not None and seen.differ:
-        _change(context, name, seen, seen._replace(differ=(), through=False))
+    before = known(context, name)
+    if before is not None and before.differ:
+        _change(context, name, before, before._replace(differ=(), through=False))
 
 
 def synchronised(context: Context, name: str, at: float) -> None:
     """A synchronisation was through at `at`. Raises nothing."""
-    seen = known(context, name)
-    if seen is not None and not seen.through and at >= seen.last:
-        _change(context, name, seen, seen._replace(through=True))
+    before = known(context, name)
+    if before is not None and not before.through and at >= before.last:
+        _change(context, name, before, before._replace(through=True))
 
 
-def _change(context: Context, name: str, seen: Unproven, now: Unproven) -> None:
+def _change(context: Context, name: str, doubt: Unproven, now: Unproven) -> None:
     try:
-        unproven.judged(context.store, name, seen, now)
+        unproven.judged(context.store, name, doubt, now)
     except StateError as error:
         context.journal.entry("unproven", resource=name, result=f"not written: {error}", severity=WARNING)

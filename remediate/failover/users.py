@@ -29,12 +29,12 @@ def end(context: Context, there: Mount, signal: str) -> tuple[Process, ...]:
     """Send a signal to whoever uses the mounted file system; who got it. Nobody does where anything about them is not
     known. Raises ProbeError where the signal cannot be sent."""
     try:
-        found = using(context, there)
+        users = using(context, there)
     except ProbeError:
         return ()
-    if found:
-        context.here.act((KILL, f"-{signal}", *(str(process.pid) for process in found)), SECONDS)
-    return found
+    if users:
+        context.here.act((KILL, f"-{signal}", *(str(process.pid) for process in users)), SECONDS)
+    return users
 
 
 def using(context: Context, there: Mount) -> tuple[Process, ...]:
@@ -50,10 +50,10 @@ def using(context: Context, there: Mount) -> tuple[Process, ...]:
     now = processes(context.here.node())
     began = {process.pid: process.started for process in before}
     spared = never_ended(now, 0 if context.here.via else os.getpid())
-    found = tuple(
+    users = tuple(
         process for process in now if process.pid in pids - spared and began.get(process.pid) == process.started
     )
-    return found if _is_the_same(there, mounted_at(mounts(context.here.node()), there.point)) else ()
+    return users if _is_the_same(there, mounted_at(mounts(context.here.node()), there.point)) else ()
 
 
 def parse_fuser(text: str) -> frozenset[int]:
@@ -61,19 +61,19 @@ def parse_fuser(text: str) -> frozenset[int]:
     return frozenset(map(int, text.split())) if re.fullmatch(r"(?: *\d+)*\s*", text, re.ASCII) else frozenset()
 
 
-def never_ended(found: Iterable[Process], ourselves: int) -> frozenset[int]:
+def never_ended(processes: Iterable[Process], ourselves: int) -> frozenset[int]:
     """The pids that get no signal whatever they use: the kernel's, init, hastd and its workers, devd, sshd, and the
     process `ourselves` (0: it is not on this node) with all its ancestors."""
-    found = tuple(found)
-    kept = {process.pid for process in found if process.of_the_kernel or _is_sshd(process)}
-    kept |= {process.pid for process in (*daemons(found, DEVD), *hastd_workers(found))}
-    daemon = hastd(found)
-    parents = {process.pid: process.ppid for process in found}
+    processes = tuple(processes)
+    pids = {process.pid for process in processes if process.of_the_kernel or _is_sshd(process)}
+    pids |= {process.pid for process in (*daemons(processes, DEVD), *hastd_workers(processes))}
+    daemon = hastd(processes)
+    parents = {process.pid: process.ppid for process in processes}
     for pid in (daemon.pid if daemon else 0, ourselves):
-        while pid not in kept:
-            kept.add(pid)
+        while pid not in pids:
+            pids.add(pid)
             pid = parents.get(pid, 0)
-    return frozenset(kept | {0, 1})
+    return frozenset(pids | {0, 1})
 
 
 def named(ended: Iterable[Process]) -> str:

@@ -71,7 +71,7 @@ def expect_all(context: Context) -> None:
     expect(context, tuple(each for each in remembered.read(context.store) if now - each.at <= LATELY))
 
 
-def again(context: Context, seen: Observation, looked: Clients | None) -> None:
+def again(context: Context, observation: Observation, looked: Clients | None) -> None:
     """At a periodic look, which has shown who is connected here, if it has: tickle those who are awaited still. Raises
     nothing."""
     if looked is None:
@@ -81,8 +81,8 @@ def again(context: Context, seen: Observation, looked: Clients | None) -> None:
     except StateError as error:
         _journal(context, f"{NOT_AGAIN}: {error}", WARNING)
         return
-    served = [place for name, place in seen.places.items() if seen.facts.resources[name].active]
-    services = [service for place in served for service in addresses(place, seen.vhids)]
+    served = [place for name, place in observation.places.items() if observation.facts.resources[name].active]
+    services = [service for place in served for service in addresses(place, observation.vhids)]
     here = {(each.service, each.address) for each in looked if each.ports}
     waiting = _of(services, left)
     away = [each for each in waiting if (each.service, each.address) not in here]
@@ -108,8 +108,8 @@ def every_port(client: KnownClient) -> list[tickle.ClientEndpoint | str]:
     return [client.address, *(tickle.ClientEndpoint(client.address, port) for port in client.ports if port > 1023)]
 
 
-def _of(services: Iterable[str], found: Clients) -> list[KnownClient]:
-    return [each for each in found if each.service in services]
+def _of(services: Iterable[str], known: Clients) -> list[KnownClient]:
+    return [each for each in known if each.service in services]
 
 
 def _in_the_file(context: Context, place: ResourcePlace) -> Clients:
@@ -171,6 +171,6 @@ def _through(context: Context, service: str, woken: list[tickle.ClientEndpoint |
             done = context.here.act((HASTWATCH, "tickle", service, *words), SENDS + 2)
         except ProbeError as error:
             return SentSegments(count, str(error))
-        said = re.match(r"(?a)\d+", done.stdout)
-        count, trouble = count + (int(said[0]) if said else 0), trouble or (done.words if done.status else "")
+        match = re.match(r"(?a)\d+", done.stdout)
+        count, trouble = count + (int(match[0]) if match else 0), trouble or (done.words if done.status else "")
     return SentSegments(count, trouble)

@@ -60,14 +60,14 @@ class _Run:
 
     def empty(self) -> None:
         """Send what waits, and what is put there meanwhile. Raises SpoolError."""
-        seen: set[str] = set()
+        tried: set[str] = set()
         blocked: set[str] = set()
         while True:
-            names = [name for name in self.spool.names() if name not in seen]
+            names = [name for name in self.spool.names() if name not in tried]
             if not names:
                 return
             for name in names:
-                seen.add(name)
+                tried.add(name)
                 if whose(name) in blocked:
                     continue
                 answer = self._one(name)
@@ -150,9 +150,9 @@ def deliver(
     except _TimeIsOver:
         run.says.append(f"{receiver.name} was too slow: given up after {longest:g} s")
     fates += [Disposition.LATER] * (len(loose) - len(fates))
-    kept = all(fate is Disposition.TAKEN for fate in fates)
+    everything = all(fate is Disposition.TAKEN for fate in fates)
     return DeliveryReport(tuple(_own_fate(run, name) for name in own) + tuple(fates), run.taken, _waiting(spool),
-                     tuple(run.says), kept)  # fmt: skip
+                     tuple(run.says), everything)  # fmt: skip
 
 
 def _empty(run: _Run) -> None:

@@ -20,22 +20,22 @@ class Destination(NamedTuple):
     services: Mapping[str, str]
 
 
-def destination(way: str, said: Submission, timing: Timing) -> Destination:
+def destination(way: str, submission: Submission, timing: Timing) -> Destination:
     """The way `icinga`, `nrdp` or `nagios-pipe`. Raises ConfigError where it is not configured to its end."""
-    made, host, services = _receiver(way, said)
-    bounds = Bounds(said.submit.most, said.submit.keep)
-    return Destination(made, Spool(said.submit.spool, way, bounds, timing), host, services)
+    receiver, host, services = _receiver(way, submission)
+    bounds = Bounds(submission.submit.most, submission.submit.keep)
+    return Destination(receiver, Spool(submission.submit.spool, way, bounds, timing), host, services)
 
 
-def _receiver(way: str, said: Submission) -> tuple[Receiver, str, Mapping[str, str]]:
+def _receiver(way: str, submission: Submission) -> tuple[Receiver, str, Mapping[str, str]]:
     if way == "icinga":
         from remediate.monitoring.icinga import Icinga
 
-        return Icinga(said.icinga), said.icinga.host, said.icinga.services
+        return Icinga(submission.icinga), submission.icinga.host, submission.icinga.services
     if way == "nrdp":
         from remediate.monitoring.nrdp import Nrdp
 
-        return Nrdp(said.nrdp), said.nrdp.host, said.nrdp.services
+        return Nrdp(submission.nrdp), submission.nrdp.host, submission.nrdp.services
     from remediate.monitoring.nagios_pipe import NagiosPipe
 
-    return NagiosPipe(said.nagios), said.nagios.host, said.nagios.services
+    return NagiosPipe(submission.nagios), submission.nagios.host, submission.nagios.services

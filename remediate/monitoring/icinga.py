@@ -74,11 +74,11 @@ class Icinga:
 
     def already_has(self, result: CheckResult) -> bool:
         """Whether the service's last result is this one, or one of a later check."""
-        found = self._web.get(f"/v1/objects/services/{quote(result.whose, safe='')}", {"attrs": "last_check_result"})
-        if isinstance(found, ReceiverAnswer) or found.status != 200:
+        objects = self._web.get(f"/v1/objects/services/{quote(result.whose, safe='')}", {"attrs": "last_check_result"})
+        if isinstance(objects, ReceiverAnswer) or objects.status != 200:
             return False
         try:
-            last = found.values["results"][0]["attrs"]["last_check_result"]  # type: ignore[index]  # checked by except
+            last = objects.values["results"][0]["attrs"]["last_check_result"]  # type: ignore[index]  # checked by except
             started = float(last["execution_start"])
             same = abs(started - result.started) < SAME and abs(float(last["execution_end"]) - result.ended) < SAME
         except (KeyError, IndexError, TypeError, ValueError):

@@ -43,28 +43,28 @@ def tell(context: Context, remedy: Remedy, sentence: str, helped: bool | None) -
     """Tell of a repair: to the service of the check that leads to it, or to the host where there is no such service.
     Where the repair did not help nothing is acknowledged and no downtime begins: humans have to hear of it. Gives what
     was told, in one sentence; empty where nothing was to be told, or nothing could be. Raises nothing."""
-    said = context.config.submission
-    wanted = said.icinga.on_repair if said else ()
+    submission = context.config.submission
+    wanted = submission.icinga.on_repair if submission else ()
     kinds = [kind for kind in TOLD if kind in wanted and (kind == "comment" or helped is not False)]
-    if not said or not kinds:
+    if not submission or not kinds:
         return ""
     from remediate.monitoring.icinga import Icinga
     from remediate.monitoring.result import named
 
-    names = named((CHECKS[remedy],), said.icinga.host, said.icinga.services)
-    told, troubles = [], []
+    names = named((CHECKS[remedy],), submission.icinga.host, submission.icinga.services)
+    reported, troubles = [], []
     try:
-        icinga = Icinga(said.icinga)
+        icinga = Icinga(submission.icinga)
         for kind in kinds:
             body = {"author": AUTHOR, "comment": plain(sentence, LONGEST), **_times(kind, context.timing.wall())}
             place, trouble = _told(icinga, ACTIONS[kind], names, body)
-            told += [f"{kind} on {place}"] if place else []
+            reported += [f"{kind} on {place}"] if place else []
             troubles += [f"{kind}: {trouble}"] if trouble else []
     except ConfigError as error:
         troubles.append(str(error))
     if troubles:
         context.journal.entry("telling", why=f"repair {remedy.value}", result="; ".join(troubles), severity=WARNING)
-    return f"sent to Icinga: {', '.join(told)}" if told else ""
+    return f"sent to Icinga: {', '.join(reported)}" if reported else ""
 
 
 def _told(icinga: Icinga, action: str, names: ObjectNames, body: dict[str, object]) -> tuple[str, str]:

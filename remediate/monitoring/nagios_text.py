@@ -17,13 +17,13 @@ def nagios_text(result: CheckResult, longest: int = LONGEST, semicolon: str = ";
     performance data are left out, then the text is cut. `semicolon` is what one in the text becomes."""
     first = _cut(_escaped(result.output, semicolon), longest)
     room = longest - len(first.encode())
-    kept: list[str] = []
+    pieces: list[str] = []
     for item in result.perfdata:
         room -= len(item.encode()) + 1
         if room < 0:
             break
-        kept.append(item.replace("\\", "\\\\"))
-    line = f"{first}|{' '.join(kept)}" if kept else first
+        pieces.append(item.replace("\\", "\\\\"))
+    line = f"{first}|{' '.join(pieces)}" if pieces else first
     longer = _escaped(result.long_output, semicolon)
     return _cut(f"{line}\\n{longer}", longest) if longer else _cut(line, longest)
 

@@ -80,14 +80,14 @@ def meaning(reply: HttpReply) -> ReceiverAnswer:
     """The fate that an answer of NRDP means."""
     if 500 <= reply.status <= 599:
         return ReceiverAnswer(Disposition.LATER, f"HTTP {reply.status}: {reply.words}", everyone=True)
-    said = reply.values.get("result")
-    if reply.status != 200 or not isinstance(said, dict):
+    result = reply.values.get("result")
+    if reply.status != 200 or not isinstance(result, dict):
         return ReceiverAnswer(Disposition.LOCKED,
             f"HTTP {reply.status}, which is not NRDP's: {reply.words}: is `url` that of NRDP 2?",
                       everyone=True)  # fmt: skip
-    if str(said.get("status")) == "0":
+    if str(result.get("status")) == "0":
         return ReceiverAnswer(Disposition.TAKEN, "taken")
-    word = str(said.get("message", "")).strip()
+    word = str(result.get("message", "")).strip()
     for words, fate, says in REFUSALS:
         if word.upper() in words:
             return ReceiverAnswer(fate, f"{says}: {word}", everyone=fate is not Disposition.REFUSED)

@@ -71,8 +71,8 @@ def await_service(context: Context) -> None:
 
 
 def _start(context: Context, why: str, work: Callable[[], object]) -> None:
-    said = context.config.submission
-    if said is None or not said.submit.on_event:
+    submission = context.config.submission
+    if submission is None or not submission.submit.on_event:
         return
     try:
         detach(context, f"push: {why}", lambda own: work())
@@ -99,14 +99,14 @@ def push(context: Context) -> PushResult:
     from checks.plugin.config import ConfigError
     from remediate.monitoring.destination import destination
 
-    said = context.config.submission
-    if said is None or not said.submit.on_event or not said.submit.to:
+    submission = context.config.submission
+    if submission is None or not submission.submit.on_event or not submission.submit.to:
         raise ConfigError("`submit.on_event` and `submit.to` are needed")
-    where = destination(said.submit.to, said, context.timing)
+    where = destination(submission.submit.to, submission, context.timing)
     with ExitStack() as held:
         if not _in_turn(held, where.spool):
             return PushResult(None)
-        return PushResult(_looked(context, where, said.submit.on_event, said.submit.ttl))
+        return PushResult(_looked(context, where, submission.submit.on_event, submission.submit.ttl))
 
 
 def _in_turn(held: ExitStack, spool: Spool) -> bool:

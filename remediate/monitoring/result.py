@@ -60,8 +60,8 @@ class CheckResult(NamedTuple):
     @property
     def reason(self) -> str:
         """The reason of the worst finding; empty where all is well or the plugin is none of ours."""
-        found = re.search(REASON, self.output)
-        return found[1] if found and self.status else ""
+        match = re.search(REASON, self.output)
+        return match[1] if match and self.status else ""
 
     def is_over(self, now: float) -> bool:
         """Whether its time is over: it says nothing of how things are now."""
@@ -138,21 +138,21 @@ def parsed(text: str) -> tuple[str, str, tuple[str, ...]]:
     first, _, data = lines[0].partition("|")
     longer: list[str] = []
     for number, line in enumerate(lines[1:], 1):
-        said, bar, more = line.partition("|")
-        longer.append(said)
+        summary, bar, more = line.partition("|")
+        longer.append(summary)
         if bar:
             data = " ".join((data, more, *lines[number + 1 :]))
             break
-    kept = [_clean(line, LONGEST_LINE) for line in longer[:MOST_LINES]]
+    long_text = [_clean(line, LONGEST_LINE) for line in longer[:MOST_LINES]]
     if len(longer) > MOST_LINES:
-        kept.append(f"and {len(longer) - MOST_LINES} more lines")
-    return _clean(first, LONGEST_FIRST) or "(no text)", "\n".join(kept).strip("\n"), perfdata_items(data)
+        long_text.append(f"and {len(longer) - MOST_LINES} more lines")
+    return _clean(first, LONGEST_FIRST) or "(no text)", "\n".join(long_text).strip("\n"), perfdata_items(data)
 
 
 def perfdata_items(data: str) -> tuple[str, ...]:
     """The items of performance data that are some; the rest is left out."""
-    found = (match[0].rstrip(";") for match in ITEM.finditer(data[: 1 << 16]))
-    return tuple(item for item in found if item.isprintable())[:MOST_PERFDATA]
+    items = (match[0].rstrip(";") for match in ITEM.finditer(data[: 1 << 16]))
+    return tuple(item for item in items if item.isprintable())[:MOST_PERFDATA]
 
 
 class Measurement(NamedTuple):
@@ -165,12 +165,12 @@ class Measurement(NamedTuple):
 
 def measured(items: tuple[str, ...]) -> tuple[Measurement, ...]:
     """The numbers in items of performance data; `U`, which is not known, and what is no number is left out."""
-    found = []
+    measurements = []
     for match in filter(None, map(ITEM.match, items)):
         with suppress(ValueError):
             label = match[1].removeprefix("'").removesuffix("'").replace("''", "'")
-            found.append(Measurement(label, float(match[2]), match[3]))
-    return tuple(found)
+            measurements.append(Measurement(label, float(match[2]), match[3]))
+    return tuple(measurements)
 
 
 def _clean(line: str, longest: int) -> str:

@@ -85,9 +85,11 @@ class Spool:
         """A result that waits; None where it does no more, or the file is none of ours. Raises SpoolError."""
         try:
             with open(self._path(name), "rb") as file:
-                kept = json.loads(file.read(LARGEST))
-            made = CheckResult(**{**kept, "perfdata": tuple(kept["perfdata"])})
-            return made if all(map(_is_kind_of, made, CheckResult("", "", "", 0, "", "", (), 0.0, 0.0, ""))) else None
+                values = json.loads(file.read(LARGEST))
+            result = CheckResult(**{**values, "perfdata": tuple(values["perfdata"])})
+            return (
+                result if all(map(_is_kind_of, result, CheckResult("", "", "", 0, "", "", (), 0.0, 0.0, ""))) else None
+            )
         except (ValueError, TypeError, KeyError, RecursionError, FileNotFoundError):
             return None
         except OSError as error:
@@ -127,22 +129,22 @@ class Spool:
         old = [name for name in names if int(name.partition("-")[0]) < oldest]
         young = names[len(old) :]
         many = _superseded_first(young)[: max(len(young) - self.bounds.most, 0)]
-        said = []
+        sentences = []
         for why, going in ((f"they waited for more than {self.bounds.keep:g} s", old),
                            (f"more than {self.bounds.most} wait", many)):  # fmt: skip
             for name in going:
                 self.remove(name)
             if going:
-                said.append(f"dropped from the spool without being sent: {len(going)} ({why})")
+                sentences.append(f"dropped from the spool without being sent: {len(going)} ({why})")
         self._remove_unfinished(oldest)
-        return said
+        return sentences
 
     def _remove_unfinished(self, oldest: int) -> None:
         """What a killed process was writing."""
         with suppress(OSError):
             for name in os.listdir(self.directory):
-                found = re.fullmatch(re.escape(UNFINISHED) + NAME, name)
-                if found and int(found[1]) < oldest:
+                match = re.fullmatch(re.escape(UNFINISHED) + NAME, name)
+                if match and int(match[1]) < oldest:
                     os.unlink(self._path(name))
 
     def _ready(self) -> None:
@@ -151,12 +153,12 @@ class Spool:
         for directory in (self._root, self.directory):
             try:
                 os.makedirs(directory, 0o700, exist_ok=True)
-                found = os.lstat(directory)
+                status = os.lstat(directory)
             except OSError as error:
                 raise self._error(error) from None
-            if not stat.S_ISDIR(found.st_mode):
+            if not stat.S_ISDIR(status.st_mode):
                 raise SpoolError(f"{directory} is not a directory")
-            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 raise SpoolError(f"{directory} is not a directory that this user alone writes to")
         if os.geteuid() == 0:
             self._refuse_what_others_can_move()
@@ -166,9 +168,9 @@ class Spool:
         above = os.path.realpath(self._root)
         while above != "/":
             above = os.path.dirname(above)
-            found = os.stat(above)
-            sticky = found.st_mode & stat.S_ISVTX
-            if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
+            status = os.stat(above)
+            sticky = status.st_mode & stat.S_ISVTX
+            if status.st_uid != 0 or (status.st_mode & 0o022 and not sticky):
                 raise SpoolError(f"{self._root}: others than root can change {above}, so root keeps nothing there")
 
     def _path(self, name: str) -> str:

@@ -84,35 +84,35 @@ class Submission(NamedTuple):
 
 def submission(values: dict[str, object]) -> Submission:
     """The tables out of what TOML had. Raises TableError at the first thing that is not as documented."""
-    found = Submission(
+    tables = Submission(
         submit=made(SubmitSettings, table(values, "submit"), "submit"),
         icinga=made(IcingaSettings, table(values, "icinga"), "icinga"),
         nrdp=made(NrdpSettings, table(values, "nrdp"), "nrdp"),
         nagios=made(NagiosSettings, table(values, "nagios"), "nagios"),
     )
-    if found.submit.most < 1:
+    if tables.submit.most < 1:
         raise TableError("`submit.most` must be a whole number from 1")
-    one_of("submit.to", (found.submit.to,), ("", *WAYS))
-    one_of("icinga.on_repair", found.icinga.on_repair, TOLD)
-    for line in found.submit.on_event:
+    one_of("submit.to", (tables.submit.to,), ("", *WAYS))
+    one_of("icinga.on_repair", tables.icinga.on_repair, TOLD)
+    for line in tables.submit.on_event:
         _refuse_no_command(line)
-    for name, url in (("icinga.url", found.icinga.url), ("nrdp.url", found.nrdp.url)):
+    for name, url in (("icinga.url", tables.icinga.url), ("nrdp.url", tables.nrdp.url)):
         _refuse_open(name, url)
     for name, path in (
-        ("submit.spool", found.submit.spool),
-        ("icinga.ca", found.icinga.ca),
-        ("icinga.credentials", found.icinga.credentials),
-        ("nrdp.ca", found.nrdp.ca),
-        ("nrdp.credentials", found.nrdp.credentials),
-        ("nagios.pipe", found.nagios.pipe),
+        ("submit.spool", tables.submit.spool),
+        ("icinga.ca", tables.icinga.ca),
+        ("icinga.credentials", tables.icinga.credentials),
+        ("nrdp.ca", tables.nrdp.ca),
+        ("nrdp.credentials", tables.nrdp.credentials),
+        ("nagios.pipe", tables.nagios.pipe),
     ):
         if path and not path.startswith("/"):
             raise TableError(f"`{name}` must be an absolute path")
-    for key, way in (("icinga", found.icinga), ("nrdp", found.nrdp), ("nagios", found.nagios)):
+    for key, way in (("icinga", tables.icinga), ("nrdp", tables.nrdp), ("nagios", tables.nagios)):
         for each in (way.host, *way.services.values()):
             if each and not re.fullmatch(NAME, each):
                 raise TableError(f"`{key}` has a name of a host or service that is none: {each!r}")
-    return found
+    return tables
 
 
 def is_open(url: str) -> bool:

@@ -89,9 +89,9 @@ class HttpReply(NamedTuple):
         import json
 
         with suppress(ValueError, RecursionError):
-            found = json.loads(self.body)
-            if isinstance(found, dict):
-                return found
+            values = json.loads(self.body)
+            if isinstance(values, dict):
+                return values
         return {}
 
     @property
@@ -161,5 +161,5 @@ def _refuse_no_certificate(ca: str) -> None:
     try:
         ssl.create_default_context(cafile=ca)
     except OSError as error:
-        said = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate"
-        raise ConfigError(f"{ca}: {said or error}") from None
+        reason = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate"
+        raise ConfigError(f"{ca}: {reason or error}") from None

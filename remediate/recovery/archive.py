@@ -26,18 +26,18 @@ KNOWN = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tar
 TYPES = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, SYMLINK: tarfile.SYMTYPE}
 
 
-def size_of(kept: Iterable[SavedItem]) -> int:
+def size_of(items: Iterable[SavedItem]) -> int:
     """Bytes that an archive of these and its manifest take at most."""
     return ENDS + sum(
-        ENTRY + 16 * (len(each.item.path) + len(each.item.target) + len(each.link)) + each.item.size for each in kept
+        ENTRY + 16 * (len(each.item.path) + len(each.item.target) + len(each.link)) + each.item.size for each in items
     )
 
 
-def write(sink: Sink, tree: Tree, kept: tuple[SavedItem, ...], watch: Callable[[str], None]) -> tuple[SavedItem, ...]:
+def write(sink: Sink, tree: Tree, items: tuple[SavedItem, ...], watch: Callable[[str], None]) -> tuple[SavedItem, ...]:
     """Write an archive of what is kept, read out of its tree; the same with the hash of each content. Raises
     StepFailed, also where a file is not what it was when it was compared."""
     hashes: dict[bytes, str] = {}
-    done, said, total = 0, 0, sum(each.item.size for each in kept if each.has_content)
+    done, reported_at, total = 0, 0, sum(each.item.size for each in items if each.has_content)
     stream = cast("IO[bytes]", sink)
     with tarfile.open(
         fileobj=stream,
@@ -48,7 +48,7 @@ def write(sink: Sink, tree: Tree, kept: tuple[SavedItem, ...], watch: Callable[[
         errors="surrogateescape",
     ) as archive:
         archive.copybufsize = BLOCK  # type: ignore[attr-defined]  # documented for TarFile, missing in typeshed
-        for each in kept:
+        for each in items:
             if not each.stored:
                 continue
             if not each.has_content:
@@ -61,12 +61,12 @@ def write(sink: Sink, tree: Tree, kept: tuple[SavedItem, ...], watch: Callable[[
             except (OSError, tarfile.TarError):
                 raise StepFailed(f"{shown(each.item.path)} has changed while it was read") from None
             done += each.item.size
-            if done - said >= SAY_EVERY:
+            if done - reported_at >= SAY_EVERY:
                 watch(f"{say_size(done)} of {say_size(total)} kept")
-                said = done
+                reported_at = done
             _forget(archive)
     return tuple(
-        each._replace(sha256=hashes[each.link or each.item.path]) if each.item.kind == FILE else each for each in kept
+        each._replace(sha256=hashes[each.link or each.item.path]) if each.item.kind == FILE else each for each in items
     )
 
 
@@ -77,10 +77,10 @@ class _Header(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         """Raises tarfile.ReadError."""
-        made = super().frombuf(buf, encoding, errors)
-        if made.type not in KNOWN or (made.type == tarfile.XHDTYPE and made.size > LONGEST_HEADER):
+        header = super().frombuf(buf, encoding, errors)
+        if header.type not in KNOWN or (header.type == tarfile.XHDTYPE and header.size > LONGEST_HEADER):
             raise tarfile.ReadError("a header that no salvage has")
-        return made
+        return header
 
 
 class Member(NamedTuple):
@@ -90,7 +90,7 @@ class Member(NamedTuple):
     content: IO[bytes] | None
 
 
-def members(source: Source, kept: Iterable[SavedItem]) -> Iterator[Member]:
+def members(source: Source, items: Iterable[SavedItem]) -> Iterator[Member]:
     """The entries of an archive, which must be exactly those of its manifest. Raises StepFailed."""
     try:
         with tarfile.open(
@@ -101,14 +101,14 @@ def members(source: Source, kept: Iterable[SavedItem]) -> Iterator[Member]:
             errors="surrogateescape",
             tarinfo=_Header,
         ) as archive:
-            for each in kept:
+            for each in items:
                 if not each.stored:
                     continue
-                found = archive.next()
-                if found is None:
+                header = archive.next()
+                if header is None:
                     raise StepFailed(f"the archive lacks {shown(each.item.path)}")
-                _refuse_other(found, each)
-                yield Member(each, archive.extractfile(found) if each.has_content else None)
+                _refuse_other(header, each)
+                yield Member(each, archive.extractfile(header) if each.has_content else None)
                 _forget(archive)
             if archive.next() is not None:
                 raise StepFailed("the archive holds more than its manifest says")
@@ -118,36 +118,36 @@ def members(source: Source, kept: Iterable[SavedItem]) -> Iterator[Member]:
 
 def contents(member: Member) -> Iterator[bytes]:
     """The bytes of an entry; at the end it is known that they are those of its manifest. Raises StepFailed."""
-    made, read = hashlib.sha256(), 0
+    digest, read = hashlib.sha256(), 0
     if member.content is None:
         return
     try:
         while chunk := member.content.read(BLOCK):
-            made.update(chunk)
+            digest.update(chunk)
             read += len(chunk)
             yield chunk
     except (tarfile.TarError, OSError) as error:
         raise StepFailed(f"the archive cannot be read: {error}") from None
-    if read != member.kept.item.size or made.hexdigest() != member.kept.sha256:
+    if read != member.kept.item.size or digest.hexdigest() != member.kept.sha256:
         raise StepFailed(f"{shown(member.kept.item.path)} in the archive is not what its manifest says")
 
 
-def _refuse_other(found: tarfile.TarInfo, kept: SavedItem) -> None:
+def _refuse_other(header: tarfile.TarInfo, item: SavedItem) -> None:
     """Raise StepFailed where an entry is not the one that the manifest has in its place."""
-    kind = tarfile.LNKTYPE if kept.link else TYPES[kept.item.kind]
-    to = kept.link or kept.item.target
-    size = kept.item.size if kept.has_content else 0
-    as_said = (found.name, found.type, found.size, found.linkname) == (_name(kept), kind, size, _text(to))
-    if not as_said or found.issparse():
-        raise StepFailed(f"the archive has something else in the place of {shown(kept.item.path)}")
+    kind = tarfile.LNKTYPE if item.link else TYPES[item.item.kind]
+    to = item.link or item.item.target
+    size = item.item.size if item.has_content else 0
+    as_said = (header.name, header.type, header.size, header.linkname) == (_name(item), kind, size, _text(to))
+    if not as_said or header.issparse():
+        raise StepFailed(f"the archive has something else in the place of {shown(item.item.path)}")
 
 
-def _info(kept: SavedItem) -> tarfile.TarInfo:
-    item = kept.item
-    info = tarfile.TarInfo(_name(kept))
-    info.type = tarfile.LNKTYPE if kept.link else TYPES[item.kind]
-    info.linkname = _text(kept.link or item.target)
-    info.size = item.size if kept.has_content else 0
+def _info(saved: SavedItem) -> tarfile.TarInfo:
+    item = saved.item
+    info = tarfile.TarInfo(_name(saved))
+    info.type = tarfile.LNKTYPE if saved.link else TYPES[item.kind]
+    info.linkname = _text(saved.link or item.target)
+    info.size = item.size if saved.has_content else 0
     info.mode, info.uid, info.gid = item.mode, item.uid, item.gid
     info.mtime = item.mtime_ns // 1_000_000_000
     if item.mtime_ns % 1_000_000_000:
@@ -160,9 +160,9 @@ def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def _name(kept: SavedItem) -> str:
+def _name(item: SavedItem) -> str:
     """The root itself has no name in its tree: it is the dot."""
-    return _text(kept.item.path) or "."
+    return _text(item.item.path) or "."
 
 
 def _forget(archive: tarfile.TarFile) -> None:
@@ -173,8 +173,8 @@ def _forget(archive: tarfile.TarFile) -> None:
 class _Content:
     """The content of a file for tarfile, hashed while it is read."""
 
-    def __init__(self, tree: Tree, kept: SavedItem) -> None:
-        self._chunks = tree.chunks(kept.item.path)
+    def __init__(self, tree: Tree, item: SavedItem) -> None:
+        self._chunks = tree.chunks(item.item.path)
         self._rest = bytearray()
         self._hash = hashlib.sha256()
 

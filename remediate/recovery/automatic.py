@@ -40,10 +40,10 @@ def recover_losing(context: Context) -> None:
     """Recover every copy of this node that a marker says loses, as the policy allows; and end what was begun so for one
     that is complete again. Raises ProbeError, StateError."""
     for name in places(context.here.node(), context.config) if recovers(context) else ():
-        found = marker.present(context.store, name)
-        if found is not None and found.losing and not found.unreadable:
+        marked = marker.present(context.store, name)
+        if marked is not None and marked.losing and not marked.unreadable:
             recover(context, name)
-        elif found is None and own_copy.known(context, name).copy is CopyState.COMPLETE:
+        elif marked is None and own_copy.known(context, name).copy is CopyState.COMPLETE:
             progress.end(context, name)
 
 
@@ -52,27 +52,27 @@ def recover(context: Context, name: str) -> str:
     journal, once until it says something else. What was refused by the evidence is tried again at every call; where the
     proof or the salvage failed, which may have read everything on both nodes, not before RETRY. Raises StateError."""
     policy = context.config.split_brain.policy
-    found, now = marker.present(context.store, name), context.timing.wall()
-    incident = found.id if found is not None else ""
+    marked, now = marker.present(context.store, name), context.timing.wall()
+    incident = marked.id if marked is not None else ""
     last = _last(context, name)
     if last.incident == incident and now < last.again:
         return last.said
     keeper = Keeper(MODES[policy], context.config.split_brain.salvage_to)
     try:
-        kept = Recovery(context, name, keeper, lambda step: None).run(f"policy {policy}")
+        salvaged = Recovery(context, name, keeper, lambda step: None).run(f"policy {policy}")
     except (StepFailed, ProbeError, StateError) as error:
-        said = f"not recovered automatically: {error}"
-        if last.said != said or last.incident != incident:
-            context.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=said,
+        sentence = f"not recovered automatically: {error}"
+        if last.said != sentence or last.incident != incident:
+            context.journal.entry("recovery-refused", resource=name, why=f"policy {policy}", result=sentence,
                                   severity=ALERT, run=incident)  # fmt: skip
         _remember(
             context,
             name,
-            LastRefusal(incident, said, now if isinstance(error, (RecoveryRefused, ProbeError)) else now + RETRY),
+            LastRefusal(incident, sentence, now if isinstance(error, (RecoveryRefused, ProbeError)) else now + RETRY),
         )
-        return said
+        return sentence
     _remember(context, name, NOTHING)
-    return f"recovered automatically: {kept}"
+    return f"recovered automatically: {salvaged}"
 
 
 class LastRefusal(NamedTuple):
@@ -89,14 +89,14 @@ NOTHING = LastRefusal("", "", 0.0)
 def _last(context: Context, name: str) -> LastRefusal:
     """What cannot be read is tried again."""
     with suppress(StateError, KeyError, ValueError):
-        kept = context.store.read(NAME).get(name)
-        if isinstance(kept, dict):
-            return LastRefusal(str(kept["incident"]), str(kept["said"]), since_1970(kept["again"]))
+        values = context.store.read(NAME).get(name)
+        if isinstance(values, dict):
+            return LastRefusal(str(values["incident"]), str(values["said"]), since_1970(values["again"]))
     return NOTHING
 
 
 def _remember(context: Context, name: str, last: LastRefusal) -> None:
     """What cannot be recorded is said and tried again."""
-    kept = {**last._asdict(), "again": utc(last.again)}
+    record = {**last._asdict(), "again": utc(last.again)}
     with suppress(StateError):
-        context.store.update(NAME, lambda values: {**values, name: kept}, instead=lambda error: {})
+        context.store.update(NAME, lambda values: {**values, name: record}, instead=lambda error: {})

@@ -65,9 +65,9 @@ def differences(
 def first_difference(losing: FileListing, winner: FileListing) -> str:
     """The first thing of the losing copy that is not the same on the other one, in a few words; empty where all of it
     is: every content was compared. Raises StepFailed, ProbeError."""
-    found = next(differences(losing, winner, math.inf), None)
-    if found is not None:
-        return f"{shown(found.item.path)} is {found.why[0]}"
+    difference = next(differences(losing, winner, math.inf), None)
+    if difference is not None:
+        return f"{shown(difference.item.path)} is {difference.why[0]}"
     return f"{losing.vanished} names could not be read" if losing.vanished else ""
 
 

@@ -92,37 +92,37 @@ REFUSALS = (
 """In the order in which they are shown."""
 
 
-def judge(seen: Evidence) -> Eligibility:
+def judge(evidence: Evidence) -> Eligibility:
     """The verdict on this node's copy. Counters that agree prove that it is in step only where they prove that neither
     node has written alone (`counters.wrote_nothing_alone`)."""
-    refused = tuple(refusal for refusal in REFUSALS if refusal.holds(seen))
-    if seen.here.blank and not seen.here.unread:
+    refused = tuple(refusal for refusal in REFUSALS if refusal.holds(evidence))
+    if evidence.here.blank and not evidence.here.unread:
         return Eligibility(Kind.BLANK, refused)
-    if seen.nobody_wrote_alone:
+    if evidence.nobody_wrote_alone:
         return Eligibility(Kind.IN_STEP, refused)
-    return Eligibility(KINDS.get(seen.relation, Kind.UNKNOWN), refused)
+    return Eligibility(KINDS.get(evidence.relation, Kind.UNKNOWN), refused)
 
 
-def may_create(seen: Evidence, kept: bool) -> tuple[str, ...]:
-    """Why `hastctl create` must not be run on this node now; empty where it may. `kept`: its copy was salvaged and read
-    back, or is proven to hold nothing that the other one lacks. This is the guard, asked immediately before."""
-    verdict = judge(seen)
+def may_create(evidence: Evidence, is_saved: bool) -> tuple[str, ...]:
+    """Why `hastctl create` must not be run on this node now; empty where it may. `is_saved`: its copy was salvaged and
+    read back, or is proven to hold nothing that the other one lacks. This is the guard, asked immediately before."""
+    verdict = judge(evidence)
     reasons = [verdict.kind.value] if verdict.kind in (Kind.BEHIND, Kind.IN_STEP, Kind.UNKNOWN) else []
-    if verdict.kind is not Kind.BLANK and not kept:
+    if verdict.kind is not Kind.BLANK and not is_saved:
         reasons.append(NOT_KEPT)
-    return _guarded(seen, verdict, reasons)
+    return _guarded(evidence, verdict, reasons)
 
 
-def may_renew(seen: Evidence, kept: bool) -> tuple[str, ...]:
+def may_renew(evidence: Evidence, is_saved: bool) -> tuple[str, ...]:
     """The same for a standby whose copy differs although hastd takes it for equal (`hastwatch verify`)."""
-    reasons = [] if kept else [NOT_KEPT]
-    if seen.relation not in (Relation.IN_SYNC, Relation.SECOND_AHEAD, Relation.FIRST_BLANK):
+    reasons = [] if is_saved else [NOT_KEPT]
+    if evidence.relation not in (Relation.IN_SYNC, Relation.SECOND_AHEAD, Relation.FIRST_BLANK):
         reasons.append("the counters do not say that the other copy has all that was written here")
-    return _guarded(seen, judge(seen), reasons)
+    return _guarded(evidence, judge(evidence), reasons)
 
 
-def _guarded(seen: Evidence, verdict: Eligibility, reasons: list[str]) -> tuple[str, ...]:
-    found = [*[refusal.says for refusal in verdict.refusals], *reasons]
-    if seen.here.role not in (HastRole.INIT, HastRole.SECONDARY):
-        found.append(f"the role here is {seen.here.role.value}")
-    return tuple(dict.fromkeys(found))
+def _guarded(evidence: Evidence, verdict: Eligibility, reasons: list[str]) -> tuple[str, ...]:
+    sentences = [*[refusal.says for refusal in verdict.refusals], *reasons]
+    if evidence.here.role not in (HastRole.INIT, HastRole.SECONDARY):
+        sentences.append(f"the role here is {evidence.here.role.value}")
+    return tuple(dict.fromkeys(sentences))

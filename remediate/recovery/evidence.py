@@ -137,9 +137,9 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
         there = filesystem.mounted_at(needed(reader.mounts()), place.point)
         own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
-        found = marker.present(context.store, name) if own else None
-        told = needed(reader.marker(name)) if not own else None
-        kept = ledger.read(context.store, name) if own else _peer_ledger(node, name)
+        marked = marker.present(context.store, name) if own else None
+        needed_there = needed(reader.marker(name)) if not own else None
+        node_ledger = ledger.read(context.store, name) if own else _peer_ledger(node, name)
         return NodeEvidence(
             name=node.name,
             carp=own_place.asks(needed(reader.vhids())).state,
@@ -152,9 +152,9 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
             device=node.run("ls", place.device).status == 0,
             metadata=dump.metadata,
             blank=dump.blank,
-            marked=found.losing if found else None,
-            has_marker=found is not None or told is not None,
-            incomplete=kept.why if kept.copy is CopyState.INCOMPLETE else "",
+            marked=marked.losing if marked else None,
+            has_marker=marked is not None or needed_there is not None,
+            incomplete=node_ledger.why if node_ledger.copy is CopyState.INCOMPLETE else "",
             signs=_signs(node, name),
         )
     except ProbeError as error:

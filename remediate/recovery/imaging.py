@@ -43,12 +43,12 @@ def image(
     area = readonly.area(context, place, metadata)
     target = targets.target(where, targets.name_of(place.name, f"{incident}.image"), ssh)
     try:
-        made = image_of(area, target, {"resource": place.name, "incident": incident}, watch)
+        image = image_of(area, target, {"resource": place.name, "incident": incident}, watch)
     except StepFailed as error:
         context.journal.entry("image", resource=place.name, why=incident, result=f"failed: {error}", severity=ERR)
         raise
-    context.journal.entry("image", resource=place.name, why=incident, result=made, severity=NOTICE)
-    return made
+    context.journal.entry("image", resource=place.name, why=incident, result=image, severity=NOTICE)
+    return image
 
 
 def image_of(area: Area, target: SalvageTarget, about: dict[str, str], watch: Callable[[str], None]) -> str:
@@ -71,15 +71,15 @@ def image_of(area: Area, target: SalvageTarget, about: dict[str, str], watch: Ca
 
 
 def _write(area: Area, target: SalvageTarget, about: dict[str, str], watch: Callable[[str], None]) -> None:
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     with (
         target.writing(IMAGE) as sink,
         gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=cast("IO[bytes]", sink), mtime=0) as packed,
     ):
         for chunk in _said(_read(area), area.size, "kept", watch):
-            made.update(chunk)
+            digest.update(chunk)
             packed.write(chunk)
-    values = {"version": 1, **about, **area._asdict(), "sha256": made.hexdigest()}
+    values = {"version": 1, **about, **area._asdict(), "sha256": digest.hexdigest()}
     with target.writing(MANIFEST) as sink:
         sink.write(json.dumps(values).encode() + b"\n")
 
@@ -104,10 +104,10 @@ def _read(area: Area) -> Iterator[bytes]:
 
 def _refuse_another(area: Area, target: SalvageTarget, watch: Callable[[str], None]) -> None:
     """Raise StepFailed where the disk has changed since its image was made."""
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     for chunk in _said(_read(area), area.size, "compared with the image that is there", watch):
-        made.update(chunk)
-    if (area.size, made.hexdigest()) != _kept(target):
+        digest.update(chunk)
+    if (area.size, digest.hexdigest()) != _kept(target):
         raise StepFailed(f"{target.where} holds an image of another state of {area.local}: keep this one elsewhere")
 
 
@@ -116,8 +116,8 @@ def _kept(target: SalvageTarget) -> tuple[int, str]:
     with target.reading(MANIFEST) as source:
         raw = BoundedSource(source, MANIFEST_SIZE, target.where).read()
     try:
-        kept = json.loads(raw)
-        return int(kept["size"]), str(kept["sha256"])
+        values = json.loads(raw)
+        return int(values["size"]), str(values["sha256"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise StepFailed(f"{target.where}: its manifest is not one") from None
 
@@ -125,20 +125,20 @@ def _kept(target: SalvageTarget) -> tuple[int, str]:
 def _verify(area: Area, target: SalvageTarget, watch: Callable[[str], None]) -> None:
     """Read the image back. Raises StepFailed."""
     size, sha256 = _kept(target)
-    made, read = hashlib.sha256(), 0
+    digest, read = hashlib.sha256(), 0
     try:
         with (
             target.reading(IMAGE) as source,
             gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", _bounded(source, area, target))) as packed,
         ):
             for chunk in _said(iter(lambda: packed.read(BLOCK), b""), area.size, "read back", watch):
-                made.update(chunk)
+                digest.update(chunk)
                 read += len(chunk)
                 if read > area.size:
                     break
     except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]  # what gzip itself raises
         raise StepFailed(f"{target.where}: the image cannot be read back: {error}") from None
-    if (read, made.hexdigest()) != (size, sha256) or size != area.size:
+    if (read, digest.hexdigest()) != (size, sha256) or size != area.size:
         raise StepFailed(f"{target.where}: the image is not what was kept")
 
 

@@ -55,17 +55,17 @@ def ids(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
 def gather(context: Context, own: Iterable[JournalEntry], wanted: str) -> Incident:
     """An incident, `last` for the youngest one; `own` is read several times, and never held as a whole. Raises
     NoIncident."""
-    found, missing = (
+    gathered, missing = (
         _of_peer(context, context.peer) if context.peer is not None else ([], ("no way to the other node",))
     )
-    telling = deque((entry for entry in chain(own, found) if entry.event in INCIDENTS and entry.run), MOST)
+    telling = deque((entry for entry in chain(own, gathered) if entry.event in INCIDENTS and entry.run), MOST)
     known = ids(sorted(telling, key=_time))
     name = known[-1] if wanted == LAST and known else wanted
     if name not in known:
         raise NoIncident(f"no incident {name}; there are {', '.join(known[-SHOWN:]) or 'none'}")
     names = _names(telling, name)
-    first, last = _span(chain(own, found), names)
-    around = (entry for entry in chain(own, found) if first - BEFORE <= entry.time <= last + AFTER)
+    first, last = _span(chain(own, gathered), names)
+    around = (entry for entry in chain(own, gathered) if first - BEFORE <= entry.time <= last + AFTER)
     entries = sorted(islice(around, MOST), key=_time)
     if any(True for _ in around):
         missing = (*missing, f"more than {MOST} entries: those after {utc(entries[-1].time)}")
@@ -87,11 +87,11 @@ def _span(entries: Iterable[JournalEntry], names: set[str]) -> tuple[float, floa
 
 def _names(entries: Iterable[JournalEntry], name: str) -> set[str]:
     """The ids of an incident: both nodes find a split-brain of the same resource at about the same time."""
-    told = [entry for entry in entries if entry.event == "split-brain" and entry.run]
-    own = [entry for entry in told if entry.run == name]
+    runs = [entry for entry in entries if entry.event == "split-brain" and entry.run]
+    own = [entry for entry in runs if entry.run == name]
     return {name}.union(
         entry.run
-        for entry in told
+        for entry in runs
         for mine in own
         if (entry.resource, abs(entry.time - mine.time) < TOGETHER) == (mine.resource, True) and entry.node != mine.node
     )
@@ -100,8 +100,8 @@ def _names(entries: Iterable[JournalEntry], name: str) -> set[str]:
 def as_json(incident: Incident) -> str:
     """For machines."""
     entries = [json.loads(entry.line()) for entry in incident.entries]
-    told = {"incident": incident.id, "also": incident.also, "missing": incident.missing, "entries": entries}
-    return json.dumps(told, indent=2) + "\n"
+    values = {"incident": incident.id, "also": incident.also, "missing": incident.missing, "entries": entries}
+    return json.dumps(values, indent=2) + "\n"
 
 
 def as_markdown(incident: Incident) -> str:
@@ -142,13 +142,13 @@ def _of_peer(context: Context, peer: Transport) -> tuple[list[JournalEntry], tup
         return [], (f"the journal of the other node: {error}",)
     if done.status not in (0, 1):
         return [], (f"the journal of the other node: {done.words}",)
-    found, torn = [], 0
+    entries, torn = [], 0
     for line in done.stdout.splitlines():
         try:
-            found.append(parse(line))
+            entries.append(parse(line))
         except ValueError:
             torn += 1
-    return found, ((f"{torn} lines of the other node's journal that are no entries",) if torn else ())
+    return entries, ((f"{torn} lines of the other node's journal that are no entries",) if torn else ())
 
 
 def _cell(text: str) -> str:

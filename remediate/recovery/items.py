@@ -77,10 +77,10 @@ def shown(path: bytes) -> str:
 
 def digest(tree: Tree, path: bytes) -> str:
     """The SHA-256 of a file, empty where it is not there any more. Raises StepFailed."""
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     try:
         for chunk in tree.chunks(path):
-            made.update(chunk)
+            digest.update(chunk)
     except FileNotFoundError:
         return ""
-    return made.hexdigest()
+    return digest.hexdigest()

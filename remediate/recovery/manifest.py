@@ -66,9 +66,9 @@ def lines(manifest: Manifest) -> Iterator[bytes]:
     head = {"version": VERSION, **manifest._replace(files=(), since=since)._asdict()}
     del head["files"], head["where"]
     yield json.dumps(head, allow_nan=False)[:-1].encode() + b', "files": [\n'
-    for number, kept in enumerate(manifest.files, 1):
+    for number, item in enumerate(manifest.files, 1):
         comma = b",\n" if number < len(manifest.files) else b"\n"
-        yield json.dumps(_values(kept)).encode() + comma
+        yield json.dumps(_values(item)).encode() + comma
     yield b"]}\n"
 
 
@@ -87,18 +87,18 @@ def parse(raw: bytes, where: str) -> Manifest:
         raise StepFailed(f"{where}: its manifest is not one") from None
 
 
-def _values(kept: SavedItem) -> dict[str, object]:
-    item = kept.item
+def _values(saved: SavedItem) -> dict[str, object]:
+    item = saved.item
     return {
         **_path("path", item.path),
         "kind": item.kind,
         **{name: getattr(item, name) for name in NUMBERS},
         **(_path("target", item.target) if item.kind == SYMLINK else {}),
-        **(_path("hard_link_to", kept.link) if kept.link else {}),
-        "sha256": kept.sha256 or None,
-        "sides": [LOSING, WINNER] if kept.on_winner else [LOSING],
-        "why": list(kept.why),
-        "stored": kept.stored,
+        **(_path("hard_link_to", saved.link) if saved.link else {}),
+        "sha256": saved.sha256 or None,
+        "sides": [LOSING, WINNER] if saved.on_winner else [LOSING],
+        "why": list(saved.why),
+        "stored": saved.stored,
     }
 
 

@@ -65,8 +65,8 @@ class Keeper:
                 return self.prove(context, place, losing, since, readonly.unclean(context, place))
             apart = math.inf if since is None else since - MARGIN
             winner = self.winner(context, place)
-            made = salvage.salvage(context, place.name, losing, winner, apart, self.target, incident, watch)
-        return f"{salvage.verify(context, made)} at {made.where}"
+            manifest = salvage.salvage(context, place.name, losing, winner, apart, self.target, incident, watch)
+        return f"{salvage.verify(context, manifest)} at {manifest.where}"
 
     def prove(self, context: Context, place: ResourcePlace, losing: Tree, since: float | None, unclean: str) -> str:
         """Prove that this copy holds nothing that a client was told was safe and that the other copy lacks: either no

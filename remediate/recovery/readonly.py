@@ -105,12 +105,12 @@ def _refuse_layers(context: Context, place: ResourcePlace, where: Area) -> None:
         raise StepFailed(f"{place.filesystem} cannot be opened read-only on this node: keep an image{BY_HAND}")
     at = (where.offset + where.size) // SECTOR - 1
     done = context.here.act((DD, f"if={where.local}", f"bs={SECTOR}", f"skip={at}", "count=1"), LOOKS)
-    found = re.match(GEOM_METADATA, done.stdout)
+    match = re.match(GEOM_METADATA, done.stdout)
     if done.status != 0:
         raise StepFailed(f"the last sector of {where.local} cannot be read: {done.words}")
-    if found:
+    if match:
         raise StepFailed(
-            f"{found[0]} on {where.local} would be opened for writing as soon as it is seen: keep an image{BY_HAND}"
+            f"{match[0]} on {where.local} would be opened for writing as soon as it is seen: keep an image{BY_HAND}"
         )
 
 
@@ -121,10 +121,10 @@ def unclean(context: Context, place: ResourcePlace) -> str:
     if there is None:
         return "" if pool_view.is_open(context, place.pool, f"{POINTS}/{place.name}") else "the copy is not open"
     done = context.here.act((FILE, "-s", "-b", there.device), LOOKS)
-    found = re.search(CLEAN, done.stdout)
-    if done.status != 0 or not found:
+    match = re.search(CLEAN, done.stdout)
+    if done.status != 0 or not match:
         return f"whether it was unmounted cleanly is not known: {done.words}"
-    if found[1] == "1":
+    if match[1] == "1":
         return ""
     return "it was not unmounted cleanly: names that were not yet on the disk are missing from it"
 
@@ -166,10 +166,10 @@ def _close(context: Context, place: ResourcePlace, device: str, point: str, size
             raise StepFailed(f"{there.device} is mounted on {point}, which is not ours")
         if not _gone(context, (UMOUNT, point), lambda: mounted_at(mounts(context.here.node()), point) is None):
             raise StepFailed(f"{point} stays mounted")
-    found = _size(context, device)
-    if found is not None:
-        if found != size:
-            raise StepFailed(f"{device} is there and has {found} bytes: it is not ours")
+    now = _size(context, device)
+    if now is not None:
+        if now != size:
+            raise StepFailed(f"{device} is there and has {now} bytes: it is not ours")
         done = context.here.act((GNOP, "destroy", device), LOOKS)
         if not context.timing.until(lambda: _size(context, device) is None, LOOKS):
             raise StepFailed(f"{device} stays: {done.words}")

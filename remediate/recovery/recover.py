@@ -67,15 +67,15 @@ class Recovery:
 
     def __init__(self, context: Context, name: str, keeper: Keeper, watch: Callable[[str], None]) -> None:
         self.context, self.name, self.keeper, self.watch = context, name, keeper, watch
-        found = places(context.here.node(), context.config, (name,))
-        if name not in found:
+        located = places(context.here.node(), context.config, (name,))
+        if name not in located:
             raise RecoveryRefused((f"hast.conf has no resource {name}",))
-        self.place: ResourcePlace = with_address(found[name], carp.vhids(context.here.node()))
+        self.place: ResourcePlace = with_address(located[name], carp.vhids(context.here.node()))
 
     def look(self) -> tuple[Evidence, Eligibility]:
         """The evidence of both nodes, and the verdict on this node's copy. Changes nothing."""
-        seen = evidence.collect(self.context, self.place)
-        return seen, judge(seen)
+        pair = evidence.collect(self.context, self.place)
+        return pair, judge(pair)
 
     def run(self, trigger: str) -> str:
         """From where it stands to role secondary; what was kept, in a sentence. Raises Refused where nothing was done,
@@ -94,11 +94,11 @@ class Recovery:
         if not lock.acquire(WAIT):
             raise RecoveryRefused(("another recovery or convergence is running",))
         with lock:
-            seen, verdict = self.look()
-            self._refuse(seen, verdict)
+            pair, verdict = self.look()
+            self._refuse(pair, verdict)
             self._mark()
             self.context.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
-                                       evidence=sentences(seen), result="begins: step-down", severity=ALERT,
+                                       evidence=sentences(pair), result="begins: step-down", severity=ALERT,
                                        run=self._incident())  # fmt: skip
             self._give_up()
 
@@ -115,70 +115,70 @@ class Recovery:
         """The copy is complete again. Raises StateError."""
         progress.end(self.context, self.name)
 
-    def begun(self, seen: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
+    def begun(self, evidence: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
         """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
         was recreated is in no split-brain and has metadata, unless something has happened to it since; before that
         a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
-        found = progress.read(self.context.store, self.name)
-        if found is None:
+        recorded = progress.read(self.context.store, self.name)
+        if recorded is None:
             return None
-        if found.step >= RecoveryStep.CREATED:
-            over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
+        if recorded.step >= RecoveryStep.CREATED:
+            over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or evidence.here.blank
         else:
             marked = marker.present(self.context.store, self.name)
-            over = marked is None or marked.id != found.incident
-        return None if over else found
+            over = marked is None or marked.id != recorded.incident
+        return None if over else recorded
 
     def _steps(self, trigger: str) -> RecoveryProgress:
-        seen, verdict = self.look()
-        begun = self.begun(seen, verdict)
+        pair, verdict = self.look()
+        begun = self.begun(pair, verdict)
         if begun is not None and begun.step >= RecoveryStep.CREATED:
-            return self._follow(seen, begun)
-        self._refuse(seen, verdict)
-        if seen.here.metadata is not None and not seen.here.was_created:
+            return self._follow(pair, begun)
+        self._refuse(pair, verdict)
+        if pair.here.metadata is not None and not pair.here.was_created:
             self.keeper.make_ready(self.context, self.name)
         self._mark()
-        now = self._begin(trigger, seen, verdict) if begun is None else begun
+        now = self._begin(trigger, pair, verdict) if begun is None else begun
         now = now._replace(mode=self.keeper.mode.value, target=self.keeper.target)
-        if seen.here.was_created:
+        if pair.here.was_created:
             self._note_incomplete()
         else:
             self.watch("step-down")
             self._give_up()
             now = self._reached(now, RecoveryStep.STEPPED_DOWN)
             self.watch("keep")  # also where it was kept before: what has happened to the copy since is not known
-            now = self._reached(now._replace(kept=self._keep(seen, now.incident)), RecoveryStep.KEPT)
+            now = self._reached(now._replace(kept=self._keep(pair, now.incident)), RecoveryStep.KEPT)
             self.watch("create")
-            self._create(seen.here, now)
-        return self._follow(seen, self._reached(now, RecoveryStep.CREATED))
+            self._create(pair.here, now)
+        return self._follow(pair, self._reached(now, RecoveryStep.CREATED))
 
-    def _begin(self, trigger: str, seen: Evidence, verdict: Eligibility) -> RecoveryProgress:
+    def _begin(self, trigger: str, pair: Evidence, verdict: Eligibility) -> RecoveryProgress:
         """Everything of one split-brain bears one name, that of its marker. Raises StateError."""
         mode, target = self.keeper.mode.value, self.keeper.target
         begun = RecoveryProgress(
-            self._incident(), mode, target, RecoveryStep.BEGUN, HELD_NOTHING if seen.here.was_created else ""
+            self._incident(), mode, target, RecoveryStep.BEGUN, HELD_NOTHING if pair.here.was_created else ""
         )
         self.context.journal.entry("recovery", resource=self.name, why=f"{trigger}: {verdict.kind.value}",
-                                   evidence=sentences(seen), result=f"begins: {mode}", severity=ALERT,
+                                   evidence=sentences(pair), result=f"begins: {mode}", severity=ALERT,
                                    run=begun.incident)  # fmt: skip
         progress.write(self.context.store, self.name, begun)
         return begun
 
-    def _refuse(self, seen: Evidence, verdict: Eligibility) -> None:
+    def _refuse(self, pair: Evidence, verdict: Eligibility) -> None:
         """Raise Refused with every sentence that the evidence makes true."""
         reasons = [refusal.says for refusal in verdict.refusals]
-        reasons += [side.unread for side in (seen.here, seen.there) if side.unread]
-        reasons += self._unfit(seen, verdict)
+        reasons += [side.unread for side in (pair.here, pair.there) if side.unread]
+        reasons += self._unfit(pair, verdict)
         if reasons:
             raise RecoveryRefused(tuple(dict.fromkeys(reasons)))
 
-    def _unfit(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
+    def _unfit(self, pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why a recovery is not what this copy needs; nothing where it is."""
         return () if verdict.kind in RECOVERABLE else (verdict.kind.value,)
 
-    def _may_create(self, seen: Evidence, kept: bool) -> tuple[str, ...]:
+    def _may_create(self, pair: Evidence, is_saved: bool) -> tuple[str, ...]:
         """The guard, right before."""
-        return may_create(seen, kept)
+        return may_create(pair, is_saved)
 
     def _parted_at(self) -> float | None:
         """When the copies parted, where that is known."""
@@ -199,11 +199,11 @@ class Recovery:
         if hast.resource(self.context.here.node(), self.name).role is not Role.INIT:
             roles.become(self.context, self.place, Role.INIT)
 
-    def _keep(self, seen: Evidence, incident: str) -> str:
+    def _keep(self, pair: Evidence, incident: str) -> str:
         """Keep what only this copy has, and read it back; where it is, or why there is nothing. Raises StepFailed."""
-        if seen.here.metadata is None:
+        if pair.here.metadata is None:
             return HELD_NOTHING
-        return self.keeper.keep(self.context, self.place, seen.here.metadata, self._parted_at(), incident, self.watch)
+        return self.keeper.keep(self.context, self.place, pair.here.metadata, self._parted_at(), incident, self.watch)
 
     def _create(self, before: NodeEvidence, now: RecoveryProgress) -> None:
         """New metadata. The ledger knows the copy to be incomplete before anything is destroyed."""
@@ -211,9 +211,9 @@ class Recovery:
         old = before.metadata
         sizes = ("-e", str(old.extentsize), "-k", str(old.keepdirty)) if old else ()
         command = (roles.HASTCTL, "create", *sizes, self.name)
-        seen = evidence.collect(self.context, self.place)
-        reasons = self._may_create(seen, bool(now.kept))  # nothing stands between
-        if seen.here.metadata != old or seen.here.blank is not before.blank:
+        pair = evidence.collect(self.context, self.place)
+        reasons = self._may_create(pair, bool(now.kept))  # nothing stands between
+        if pair.here.metadata != old or pair.here.blank is not before.blank:
             reasons = (*reasons, "the metadata of this copy have changed since it was looked at")
         if reasons:
             raise RecoveryRefused(reasons)
@@ -231,10 +231,10 @@ class Recovery:
         now, node = self.context.timing.wall(), self.context.journal.node_name
         own_copy.record(self.context, self.name, ledger.LedgerEvent.TOLD_INCOMPLETE, now, node)
 
-    def _follow(self, seen: Evidence, now: RecoveryProgress) -> RecoveryProgress:
+    def _follow(self, pair: Evidence, now: RecoveryProgress) -> RecoveryProgress:
         """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into
         use since, StepFailed."""
-        if seen.here.role is HastRole.PRIMARY or seen.here.mounted is not Mounted.NOTHING:
+        if pair.here.role is HastRole.PRIMARY or pair.here.mounted is not Mounted.NOTHING:
             raise RecoveryRefused(("the new copy is in use on this node: it does not become secondary",))
         self.watch("follow")
         if marker.present(self.context.store, self.name) is not None:
@@ -245,8 +245,8 @@ class Recovery:
 
     def _incident(self) -> str:
         """The id of the marker."""
-        found = marker.present(self.context.store, self.name)
-        return found.id if found is not None else ""
+        marked = marker.present(self.context.store, self.name)
+        return marked.id if marked is not None else ""
 
     def _reached(self, now: RecoveryProgress, step: RecoveryStep) -> RecoveryProgress:
         now = now._replace(step=step)
@@ -254,12 +254,12 @@ class Recovery:
         return now
 
 
-def sentences(seen: Evidence) -> tuple[str, ...]:
+def sentences(pair: Evidence) -> tuple[str, ...]:
     """The evidence for a journal and for an operator, a sentence for each node and one for the pair."""
-    found = []
-    for side in (seen.here, seen.there):
+    lines = []
+    for side in (pair.here, pair.there):
         if side.unread:
-            found.append(f"{side.name or 'the other node'}: {side.unread}")
+            lines.append(f"{side.name or 'the other node'}: {side.unread}")
             continue
         counters = "no metadata"
         if side.metadata is not None:
@@ -268,9 +268,11 @@ def sentences(seen: Evidence) -> tuple[str, ...]:
             )
         daemons = " ".join(sorted(side.daemons)) or "no NFS daemon"
         carp = f"CARP {side.carp.value}" if side.carp else "no CARP state"
-        said = f"{carp}, HAST {side.role.value}, {side.mounted.value}{', exported' if side.exported else ''}, {daemons}"
-        found.append(f"{side.name}: {said}; {counters}" + (f"; {side.incomplete}" if side.incomplete else ""))
-    found.append(f"clients at the service address: {seen.answered.says}")
-    if seen.relation is not None:
-        found.append(f"the copies: {seen.relation.value}")
-    return tuple(found)
+        state = (
+            f"{carp}, HAST {side.role.value}, {side.mounted.value}{', exported' if side.exported else ''}, {daemons}"
+        )
+        lines.append(f"{side.name}: {state}; {counters}" + (f"; {side.incomplete}" if side.incomplete else ""))
+    lines.append(f"clients at the service address: {pair.answered.says}")
+    if pair.relation is not None:
+        lines.append(f"the copies: {pair.relation.value}")
+    return tuple(lines)

@@ -38,12 +38,12 @@ class SshDirectory:
     """A directory of another machine."""
 
     def __init__(self, place: str, name: str, ssh: tuple[str, ...] = SSH) -> None:
-        found = re.fullmatch(URL, place.rstrip("/") or place)
-        if not found or not found["path"].isprintable():
+        match = re.fullmatch(URL, place.rstrip("/") or place)
+        if not match or not match["path"].isprintable():
             raise StepFailed(f"{place!r} is not ssh://[USER@]HOST[:PORT]/PATH")
-        port = ("-p", found["port"]) if found["port"] else ()
-        self._argv = (*ssh, *port, "--", found["login"])
-        self._base = found["path"]
+        port = ("-p", match["port"]) if match["port"] else ()
+        self._argv = (*ssh, *port, "--", match["login"])
+        self._base = match["path"]
         self._path = f"{self._base}/{name}"
         self.where = f"{place.rstrip('/')}/{name}"
 
@@ -56,11 +56,13 @@ class SshDirectory:
     def room(self) -> int:
         """See Target."""
         base = quoted((self._base,))
-        said = self._run(f"test -d {base} || {{ echo {base}: no such directory >&2; exit 1; }}; LC_ALL=C df -Pk {base}")
-        found = re.findall(FREE, said)
-        if not found:
-            raise StepFailed(f"df on {self._argv[-1]} is not understood: {plain(said, 80)!r}")
-        return int(found[-1]) * 1024
+        output = self._run(
+            f"test -d {base} || {{ echo {base}: no such directory >&2; exit 1; }}; LC_ALL=C df -Pk {base}"
+        )
+        free = re.findall(FREE, output)
+        if not free:
+            raise StepFailed(f"df on {self._argv[-1]} is not understood: {plain(output, 80)!r}")
+        return int(free[-1]) * 1024
 
     def complete(self) -> bool:
         """See Target."""
@@ -121,10 +123,10 @@ class SshDirectory:
         connection = _Connection((*self._argv, line))
         connection.end_of_input()
         try:
-            said = connection.read(ANSWER + 1)
-            if len(said) > ANSWER:
+            output = connection.read(ANSWER + 1)
+            if len(output) > ANSWER:
                 raise StepFailed(f"{self._argv[-1]} says more than {ANSWER} bytes to a simple question")
-            return said.decode("utf-8", "backslashreplace")
+            return output.decode("utf-8", "backslashreplace")
         finally:
             connection.kill()
 
@@ -172,16 +174,16 @@ class _Connection:
 
     def read(self, size: int = -1, /) -> bytes:
         """At most so many bytes, fewer at the end only; all for -1. Raises StepFailed, also where the command fails."""
-        found, deadline = bytearray(), time.monotonic() + STALLS
-        while size < 0 or len(found) < size:
+        received, deadline = bytearray(), time.monotonic() + STALLS
+        while size < 0 or len(received) < size:
             if not self._wait_for(deadline, reading=[self._output]):
                 raise StepFailed(f"{self._whom} has sent too little for {STALLS:g} s")
-            chunk = os.read(self._output.fileno(), BLOCK if size < 0 else min(BLOCK, size - len(found)))
+            chunk = os.read(self._output.fileno(), BLOCK if size < 0 else min(BLOCK, size - len(received)))
             if not chunk:
                 self.finish()
                 break
-            found += chunk
-        return bytes(found)
+            received += chunk
+        return bytes(received)
 
     def finish(self) -> None:
         """Wait for its end. Raises StepFailed where it failed, with its words."""

@@ -46,17 +46,17 @@ class _Refused(Exception):
     """This one is not put back; the others are."""
 
 
-def chosen(found: Manifest, patterns: Sequence[bytes]) -> list[SavedItem]:
+def chosen(manifest: Manifest, patterns: Sequence[bytes]) -> list[SavedItem]:
     """The entries whose path matches a pattern of a shell (fnmatch(3)), all without one. A directory's name chooses
     what is in it too."""
     if not patterns:
-        return list(found.files)
-    return [kept for kept in found.files if any(_matches(kept.item.path, pattern) for pattern in patterns)]
+        return list(manifest.files)
+    return [item for item in manifest.files if any(_matches(item.item.path, pattern) for pattern in patterns)]
 
 
 def put_back(
     salvage: SalvageTarget,
-    found: Manifest,
+    manifest: Manifest,
     wanted: Sequence[SavedItem],
     root: str,
     how: RestoreMode,
@@ -65,26 +65,26 @@ def put_back(
     """Put entries of a salvage back below `root`, as they are read; each is on the disk when it is given. With
     `dry_run` nothing is written. Raises StepFailed where the salvage is not what its manifest says: what was given
     before that is right all the same."""
-    paths = {kept.item.path for kept in wanted}
+    paths = {item.item.path for item in wanted}
     try:
         top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise StepFailed(f"{root} cannot be opened: {error.strerror}") from None
     try:
         if dry_run:
-            yield from (_Live(top, None, found, how).put(kept, None) for kept in wanted)
+            yield from (_Live(top, None, manifest, how).put(item, None) for item in wanted)
             return
         links = _by_content(wanted)
         with workshop(top) as private, salvage.reading(FILES) as source:
-            live = _Live(top, private, found, how)
-            whole = BoundedSource(source, archive.size_of(found.files), salvage.where)
-            for member in archive.members(whole, found.files):
+            live = _Live(top, private, manifest, how)
+            whole = BoundedSource(source, archive.size_of(manifest.files), salvage.where)
+            for member in archive.members(whole, manifest.files):
                 wants = links.get(member.kept.item.path, []) if member.kept.has_content else []
                 if wants:
                     yield from _of_one_content(live, wants, archive.contents(member))
                 elif member.kept.item.kind != FILE and member.kept.item.path in paths:
                     yield live.put(member.kept, None)
-            yield from (live.put(kept, None) for kept in wanted if not kept.stored)
+            yield from (live.put(item, None) for item in wanted if not item.stored)
     finally:
         os.close(top)
 
@@ -96,11 +96,11 @@ def _matches(path: bytes, pattern: bytes) -> bool:
 
 def _by_content(wanted: Iterable[SavedItem]) -> dict[bytes, list[SavedItem]]:
     """Path in the archive: the entries that have its content."""
-    found: dict[bytes, list[SavedItem]] = {}
-    for kept in wanted:
-        if kept.item.kind == FILE:
-            found.setdefault(kept.link or kept.item.path, []).append(kept)
-    return found
+    by_content: dict[bytes, list[SavedItem]] = {}
+    for item in wanted:
+        if item.item.kind == FILE:
+            by_content.setdefault(item.link or item.item.path, []).append(item)
+    return by_content
 
 
 def _of_one_content(live: _Live, wants: Sequence[SavedItem], content: Iterator[bytes]) -> Iterator[RestoredEntry]:
@@ -111,28 +111,28 @@ def _of_one_content(live: _Live, wants: Sequence[SavedItem], content: Iterator[b
     with live.aside() as aside:
         for chunk in content:
             aside.write(chunk)
-        for kept in wants:
+        for item in wants:
             aside.seek(0)
-            yield live.put(kept, iter(lambda: aside.read(BLOCK), b""))
+            yield live.put(item, iter(lambda: aside.read(BLOCK), b""))
 
 
 class _Live:
     """The live file system, into which is written; without a workshop it is only looked at."""
 
-    def __init__(self, top: int, private: int | None, found: Manifest, how: RestoreMode) -> None:
+    def __init__(self, top: int, private: int | None, manifest: Manifest, how: RestoreMode) -> None:
         self._top, self._workshop, self._how = top, private, how
         self._device = os.fstat(top).st_dev
-        self._incident = found.incident.encode()
-        self._directories = {kept.item.path: kept for kept in found.files if kept.item.kind == DIRECTORY}
+        self._incident = manifest.incident.encode()
+        self._directories = {item.item.path: item for item in manifest.files if item.item.kind == DIRECTORY}
 
-    def put(self, kept: SavedItem, content: Iterator[bytes] | None) -> RestoredEntry:
+    def put(self, saved: SavedItem, content: Iterator[bytes] | None) -> RestoredEntry:
         """Put one entry back. Raises StepFailed where its content is not what it should be."""
         try:
-            return RestoredEntry(kept, self._put(kept, content))
+            return RestoredEntry(saved, self._put(saved, content))
         except (_Refused, Changed) as error:
-            return RestoredEntry(kept, str(error), True)
+            return RestoredEntry(saved, str(error), True)
         except OSError as error:
-            return RestoredEntry(kept, error.strerror or str(error), True)
+            return RestoredEntry(saved, error.strerror or str(error), True)
 
     def aside(self) -> IO[bytes]:
         """A file for a content that several names share. Raises OSError."""
@@ -143,11 +143,11 @@ class _Live:
         assert self._workshop is not None, "nothing is written where there is no workshop"
         return self._workshop
 
-    def _put(self, kept: SavedItem, content: Iterator[bytes] | None) -> str:
+    def _put(self, saved: SavedItem, content: Iterator[bytes] | None) -> str:
         """What was done. Raises _Refused, Changed, OSError, StepFailed."""
-        path = kept.item.path
-        refuse_unsafe(kept)
-        if kept.item.kind == DIRECTORY:
+        path = saved.item.path
+        refuse_unsafe(saved)
+        if saved.item.kind == DIRECTORY:
             if self._exists(path):
                 return "is there already"
             if self._workshop is not None:
@@ -159,8 +159,8 @@ class _Live:
         directory = self._enter(above)
         try:
             if self._how is RestoreMode.BESIDE:
-                return self._beside(directory, name, kept, content)
-            return self._over(directory, name, kept, content)
+                return self._beside(directory, name, saved, content)
+            return self._over(directory, name, saved, content)
         finally:
             os.close(directory)
 
@@ -169,9 +169,9 @@ class _Live:
             return f"to {shown(self._salvaged(name))}"
         return f"over it, kept as {shown(self._before(name))}" if self._exists(path) else "where nothing is"
 
-    def _beside(self, directory: int, name: bytes, kept: SavedItem, content: Iterator[bytes] | None) -> str:
+    def _beside(self, directory: int, name: bytes, saved: SavedItem, content: Iterator[bytes] | None) -> str:
         to = self._salvaged(name)
-        with StagedEntry(self._private, directory, kept, content) as working:
+        with StagedEntry(self._private, directory, saved, content) as working:
             try:
                 working.take_free_name(to)
             except FileExistsError:
@@ -180,9 +180,9 @@ class _Live:
                 raise _Refused(f"{shown(to)} is there already, and is another") from None
         return f"to {shown(to)}"
 
-    def _over(self, directory: int, name: bytes, kept: SavedItem, content: Iterator[bytes] | None) -> str:
+    def _over(self, directory: int, name: bytes, saved: SavedItem, content: Iterator[bytes] | None) -> str:
         before = self._before(name)
-        with StagedEntry(self._private, directory, kept, content) as working:
+        with StagedEntry(self._private, directory, saved, content) as working:
             if working.same_as(name):
                 return "is the same already"
             present = look(directory, name)
@@ -253,17 +253,17 @@ class _Live:
         return self._directories.get(path, unknown)
 
 
-def refuse_unsafe(kept: SavedItem) -> None:
+def refuse_unsafe(saved: SavedItem) -> None:
     """Raise _Refused for what would leave the file system: a path, or where a link leads to."""
-    path = kept.item.path
-    if kept.item.kind == OTHER:
+    path = saved.item.path
+    if saved.item.kind == OTHER:
         raise _Refused("a special file, of which nothing is kept")
     if not path or b"\0" in path or any(name in (b"", b".", b"..") for name in path.split(b"/")):
-        if not path and kept.item.kind == DIRECTORY:
+        if not path and saved.item.kind == DIRECTORY:
             raise _Refused("the root directory itself is left as it is")
         raise _Refused("its path leads out of the file system")
-    if kept.item.kind == SYMLINK:
-        target = kept.item.target
+    if saved.item.kind == SYMLINK:
+        target = saved.item.target
         led = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
         if not target or b"\0" in target or target.startswith(b"/") or led == b".." or led.startswith(b"../"):
             raise _Refused(f"a link that leads out of the file system, to {shown(target)}")

@@ -37,15 +37,15 @@ class Resync:
         progressed, least = self.began, math.inf
         while True:
             now = self.context.timing.now()
-            seen = recovery.copied()
-            if seen is not None and seen.complete:
+            copied = recovery.copied()
+            if copied is not None and copied.complete:
                 self._bar.clear()
                 recovery.finished()
                 return f"everything is copied, in {say_duration(now - self.began)}"
-            if seen is not None and seen.connected:
-                progressed, least = (now, seen.dirty) if seen.dirty < least else (progressed, least)
-                self.most = max(self.most, seen.dirty)
-                self._show(seen.dirty, now)
+            if copied is not None and copied.connected:
+                progressed, least = (now, copied.dirty) if copied.dirty < least else (progressed, least)
+                self.most = max(self.most, copied.dirty)
+                self._show(copied.dirty, now)
             if now - progressed > STANDS_STILL:
                 self._bar.clear()
                 raise StepFailed(

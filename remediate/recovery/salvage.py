@@ -64,48 +64,48 @@ def salvage(
     """
     _refuse_the_mount_point(context, resource, place)
     watch("comparing the two copies")
-    kept = _linked(differences(losing, winner, since, watch))
+    items = _linked(differences(losing, winner, since, watch))
     if losing.vanished:
         raise StepFailed(f"{losing.vanished} names of the losing copy could not be read: keep an image of it")
-    found, target = _place(resource, incident, place, kept, ssh)
-    if found is not None:
-        return found
-    made = Manifest(
-        resource, incident, context.journal.node_name, since if math.isfinite(since) else None, kept, target.where
+    earlier, target = _place(resource, incident, place, items, ssh)
+    if earlier is not None:
+        return earlier
+    new = Manifest(
+        resource, incident, context.journal.node_name, since if math.isfinite(since) else None, items, target.where
     )
-    _refuse_without_room(target, kept)
-    _refuse_too_many(made)
+    _refuse_without_room(target, items)
+    _refuse_too_many(new)
     try:
         target.begin()
         with target.writing(FILES) as sink:
-            made = made._replace(files=archive.write(sink, losing, kept, watch))
+            new = new._replace(files=archive.write(sink, losing, items, watch))
         with target.writing(MANIFEST) as sink:
-            for line in manifest.lines(made):
+            for line in manifest.lines(new):
                 sink.write(line)
     except StepFailed as error:
         target.discard()
         context.journal.entry("salvage", resource=resource, why=incident, result=f"failed: {error}", severity=ERR)
         raise
-    result = f"{len(kept)} files kept at {made.where}"
+    result = f"{len(items)} files kept at {new.where}"
     context.journal.entry("salvage", resource=resource, why=incident, result=result, severity=NOTICE)
-    return made
+    return new
 
 
-def verify(context: Context, made: Manifest, ssh: tuple[str, ...] | None = None) -> SalvageCheck:
+def verify(context: Context, manifest: Manifest, ssh: tuple[str, ...] | None = None) -> SalvageCheck:
     """Read a salvage back, manifest and archive, and hold every size and hash against what was kept. Raises
     StepFailed."""
-    target = targets.at(made.where, ssh)
-    kept = read_manifest(target)
-    if [_same(each) for each in kept.files] != [_same(each) for each in made.files]:
-        raise StepFailed(f"the manifest at {made.where} is not that of what was kept")
+    target = targets.at(manifest.where, ssh)
+    stored = read_manifest(target)
+    if [_same(each) for each in stored.files] != [_same(each) for each in manifest.files]:
+        raise StepFailed(f"the manifest at {manifest.where} is not that of what was kept")
     files = size = others = 0
     with target.reading(FILES) as source:
-        for member in archive.members(BoundedSource(source, archive.size_of(kept.files), target.where), kept.files):
+        for member in archive.members(BoundedSource(source, archive.size_of(stored.files), target.where), stored.files):
             read = sum(map(len, archive.contents(member)))
             files, size = files + member.kept.has_content, size + read
             others += not member.kept.has_content
     verified = SalvageCheck(files, size, others)
-    context.journal.entry("salvage-verified", resource=made.resource, why=made.incident, result=f"{verified}")
+    context.journal.entry("salvage-verified", resource=manifest.resource, why=manifest.incident, result=f"{verified}")
     return verified
 
 
@@ -115,18 +115,18 @@ def read_manifest(target: SalvageTarget) -> Manifest:
         return manifest.parse(BoundedSource(source, manifest.LARGEST, target.where).read(), target.where)
 
 
-def _linked(found: Iterable[Difference]) -> tuple[SavedItem, ...]:
+def _linked(differences: Iterable[Difference]) -> tuple[SavedItem, ...]:
     """What is kept, of which a further name of the same inode is a link to the first one."""
     first: dict[int, bytes] = {}
-    kept = []
-    for item, there, why in found:
+    items = []
+    for item, there, why in differences:
         link = first.setdefault(item.inode, item.path) if item.kind == FILE and item.nlink > 1 and item.inode else b""
-        kept.append(SavedItem(item, why, there is not None, link=link if link != item.path else b""))
-    return tuple(kept)
+        items.append(SavedItem(item, why, there is not None, link=link if link != item.path else b""))
+    return tuple(items)
 
 
 def _place(
-    resource: str, incident: str, place: str, kept: tuple[SavedItem, ...], ssh: tuple[str, ...] | None
+    resource: str, incident: str, place: str, items: tuple[SavedItem, ...], ssh: tuple[str, ...] | None
 ) -> tuple[Manifest | None, SalvageTarget]:
     """The salvage of this incident that holds all of this already, or None and where it is to be."""
     for number in range(1, MOST + 1):
@@ -134,33 +134,33 @@ def _place(
         target.room()
         if not target.complete():
             return None, target
-        found = read_manifest(target)
-        if {_same(each)[:5] for each in kept} <= {_same(each)[:5] for each in found.files}:
-            return found, target
+        earlier = read_manifest(target)
+        if {_same(each)[:5] for each in items} <= {_same(each)[:5] for each in earlier.files}:
+            return earlier, target
     raise StepFailed(f"{place} holds {MOST} salvages of this incident already")
 
 
-def _same(kept: SavedItem) -> tuple[object, ...]:
+def _same(saved: SavedItem) -> tuple[object, ...]:
     """What two entries for the same thing have in common; the last two only once it is in an archive."""
-    item = kept.item
-    return item.path, item.kind, item.size, item.mtime_ns, item.target, kept.link, kept.sha256
+    item = saved.item
+    return item.path, item.kind, item.size, item.mtime_ns, item.target, saved.link, saved.sha256
 
 
-def _refuse_without_room(target: SalvageTarget, kept: tuple[SavedItem, ...]) -> None:
-    needed, free = archive.size_of(each._replace(item=_in_archive(each)) for each in kept) * SPARE, target.room()
+def _refuse_without_room(target: SalvageTarget, items: tuple[SavedItem, ...]) -> None:
+    needed, free = archive.size_of(each._replace(item=_in_archive(each)) for each in items) * SPARE, target.room()
     if needed > free:
         raise StepFailed(f"{target.where}: {say_size(needed)} are needed, {say_size(free)} are free")
 
 
-def _refuse_too_many(made: Manifest) -> None:
+def _refuse_too_many(new: Manifest) -> None:
     """What cannot be read back is not begun."""
-    size = sum(len(line) + manifest.HASH for line in manifest.lines(made))
+    size = sum(len(line) + manifest.HASH for line in manifest.lines(new))
     if size > manifest.LARGEST:
-        raise StepFailed(f"{len(made.files)} files are too many to be kept one by one: keep an image")
+        raise StepFailed(f"{len(new.files)} files are too many to be kept one by one: keep an image")
 
 
-def _in_archive(kept: SavedItem) -> Item:
-    return kept.item if kept.has_content else kept.item._replace(size=0)
+def _in_archive(saved: SavedItem) -> Item:
+    return saved.item if saved.has_content else saved.item._replace(size=0)
 
 
 def _refuse_the_mount_point(context: Context, resource: str, place: str) -> None:

@@ -30,8 +30,8 @@ class Changed(Exception):
 class StagedEntry:
     """An entry in the workshop, all of it on the disk; gone at the end unless it got its name."""
 
-    def __init__(self, workshop: int, directory: int, kept: SavedItem, content: Iterator[bytes] | None) -> None:
-        self._workshop, self._directory, self._kept, self._content = workshop, directory, kept, content
+    def __init__(self, workshop: int, directory: int, saved: SavedItem, content: Iterator[bytes] | None) -> None:
+        self._workshop, self._directory, self._kept, self._content = workshop, directory, saved, content
 
     def __enter__(self) -> StagedEntry:
         item = self._kept.item
@@ -69,8 +69,8 @@ class StagedEntry:
         if look(self._workshop, PRESENT) is not None:
             raise Changed(f"not tried: an earlier file could not be given its name back, and is {IN_WORKSHOP}")
         os.rename(name, PRESENT, src_dir_fd=self._directory, dst_dir_fd=self._workshop)
-        moved, kept = look(self._workshop, PRESENT), look(self._directory, before)
-        if moved is None or kept is None or not os.path.samestat(moved, kept):
+        moved, previous = look(self._workshop, PRESENT), look(self._directory, before)
+        if moved is None or previous is None or not os.path.samestat(moved, previous):
             raise Changed(f"it was changed meanwhile, and stays {self._give_back(name, before)}")
         try:
             self._link(ENTRY, self._workshop, name)
@@ -85,23 +85,23 @@ class StagedEntry:
 
     def same_as(self, name: bytes) -> bool:
         """What has this name is the same already, whatever its times and mode."""
-        found = look(self._directory, name)
+        current = look(self._directory, name)
         item = self._kept.item
-        if found is None:
+        if current is None:
             return False
         if item.kind == SYMLINK:
-            return stat.S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=self._directory) == item.target
-        if not stat.S_ISREG(found.st_mode) or found.st_size != item.size:
+            return stat.S_ISLNK(current.st_mode) and os.readlink(name, dir_fd=self._directory) == item.target
+        if not stat.S_ISREG(current.st_mode) or current.st_size != item.size:
             return False
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._directory)
         with open(file, "rb") as opened:
-            if not os.path.samestat(os.fstat(file), found):
+            if not os.path.samestat(os.fstat(file), current):
                 return False
-            made, left = hashlib.sha256(), item.size
+            digest, left = hashlib.sha256(), item.size
             while left and (chunk := opened.read(min(left, CHUNK))):
-                made.update(chunk)
+                digest.update(chunk)
                 left -= len(chunk)
-            return not left and not opened.read(1) and made.hexdigest() == self._kept.sha256
+            return not left and not opened.read(1) and digest.hexdigest() == self._kept.sha256
 
     def _give_back(self, name: bytes, before: bytes) -> str:
         """Give what was moved away its name back, or another one where the name is taken by now; where it is, in
@@ -147,12 +147,12 @@ class StagedEntry:
             os.close(file)
 
     def _dress_directory(self) -> None:
-        made = os.open(ENTRY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._workshop)
+        directory = os.open(ENTRY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._workshop)
         try:
-            _dress(made, self._kept.item)
-            os.fsync(made)
+            _dress(directory, self._kept.item)
+            os.fsync(directory)
         finally:
-            os.close(made)
+            os.close(directory)
 
     def _remove(self) -> None:
         with suppress(OSError):

@@ -51,16 +51,16 @@ class BoundedSource:
 
     def read(self, size: int = -1, /) -> bytes:
         """See Source. Raises StepFailed, also where there is more than there may be."""
-        found = bytearray()
-        while size < 0 or len(found) < size:
-            chunk = self._source.read(BLOCK if size < 0 else min(BLOCK, size - len(found)))
+        received = bytearray()
+        while size < 0 or len(received) < size:
+            chunk = self._source.read(BLOCK if size < 0 else min(BLOCK, size - len(received)))
             if not chunk:
                 break
             self._left -= len(chunk)
             if self._left < 0:
                 raise StepFailed(f"{self._where}: more than {self._most} bytes, which is not what was kept")
-            found += chunk
-        return bytes(found)
+            received += chunk
+        return bytes(received)
 
 
 class SalvageTarget(Protocol):
@@ -122,10 +122,10 @@ class Directory:
         try:
             if not stat.S_ISDIR(os.stat(self._base).st_mode):
                 raise StepFailed(f"{self._base} is not a directory")
-            found = os.statvfs(self._base)
+            free = os.statvfs(self._base)
         except OSError as error:
             raise self._failed(error, self._base) from None
-        return found.f_bavail * found.f_frsize
+        return free.f_bavail * free.f_frsize
 
     def complete(self) -> bool:
         """See Target."""
@@ -218,14 +218,14 @@ class _File:
 def refuse_untrusted(directory: str) -> None:
     """Raise StepFailed unless it is a directory that only this user, or root, writes to."""
     try:
-        found = os.lstat(directory)
+        status = os.lstat(directory)
     except OSError as error:
         raise StepFailed(f"{directory}: {error.strerror}") from None
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise StepFailed(f"{directory} is not a directory")
-    if found.st_uid not in (0, os.geteuid()):
-        raise StepFailed(f"{directory} belongs to user {found.st_uid}")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_uid not in (0, os.geteuid()):
+        raise StepFailed(f"{directory} belongs to user {status.st_uid}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise StepFailed(f"others may write into {directory} (chmod go-w)")
 
 

@@ -117,8 +117,8 @@ class DirectoryTree:
                 file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
             finally:
                 os.close(directory)
-            found = os.fstat(file)
-            if stat.S_ISREG(found.st_mode) and found.st_dev == os.fstat(top).st_dev:
+            status = os.fstat(file)
+            if stat.S_ISREG(status.st_mode) and status.st_dev == os.fstat(top).st_dev:
                 return file
             os.close(file)
             raise FileNotFoundError(errno.ENOENT, "it is not the file it was")
@@ -147,28 +147,28 @@ class DirectoryTree:
     def _look(self, directory: int, path: bytes, name: bytes) -> tuple[Item, int] | None:
         """An item and its device, None where it is gone."""
         try:
-            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(found.st_mode) else b""
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
         except OSError as error:
             if error.errno not in (*GONE, errno.EINVAL):
                 raise StepFailed(f"{shown(path)} cannot be read: {error.strerror}") from None
             self.vanished += 1
             return None
-        return self._item(path, found, target), found.st_dev
+        return self._item(path, status, target), status.st_dev
 
-    def _item(self, path: bytes, found: os.stat_result, target: bytes = b"") -> Item:
+    def _item(self, path: bytes, status: os.stat_result, target: bytes = b"") -> Item:
         return Item(
             path,
-            kind_of(found.st_mode, getattr(found, "st_flags", 0)),
-            found.st_size if stat.S_ISREG(found.st_mode) else 0,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-            stat.S_IMODE(found.st_mode),
-            found.st_uid,
-            found.st_gid,
-            found.st_nlink,
+            kind_of(status.st_mode, getattr(status, "st_flags", 0)),
+            status.st_size if stat.S_ISREG(status.st_mode) else 0,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            stat.S_IMODE(status.st_mode),
+            status.st_uid,
+            status.st_gid,
+            status.st_nlink,
             target,
-            found.st_ino,
+            status.st_ino,
         )
 
     def _enter(self, directory: int, path: bytes, name: bytes, device: int) -> int | None:

@@ -33,12 +33,12 @@ def workshop(top: int) -> Iterator[int]:
     restore left behind. Raises StepFailed."""
     try:
         _remove_leftovers(top)
-        made = next(filter(None, (_make(top) for _ in range(ATTEMPTS))), None)
+        created = next(filter(None, (_make(top) for _ in range(ATTEMPTS))), None)
     except OSError as error:
         raise StepFailed(f"no private directory can be made on the live file system: {error.strerror}") from None
-    if made is None:
+    if created is None:
         raise StepFailed("no private directory on the live file system: somebody else removes or replaces it")
-    name, directory = made
+    name, directory = created
     try:
         yield directory
     finally:
@@ -74,9 +74,9 @@ def _entered(top: int, name: bytes) -> int | None:
     except OSError:
         return None
     try:
-        found = os.fstat(directory)
-        own = found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o777 == 0o700
-        if own and found.st_dev == os.fstat(top).st_dev:
+        status = os.fstat(directory)
+        own = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o777 == 0o700
+        if own and status.st_dev == os.fstat(top).st_dev:
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return directory
     except BlockingIOError:

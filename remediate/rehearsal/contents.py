@@ -52,7 +52,7 @@ class SimulatedExtents:
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         """In simulated time. Raises Failed where the disk is gone, and Killed."""
-        made: list[bytes | None] = []
+        digests: list[bytes | None] = []
         clock = self._node.clock
         for extent in numbers:
             clock.wait(first_of(clock.timeout(self._where.length(extent) / RATE), self._life.ended))
@@ -61,5 +61,5 @@ class SimulatedExtents:
             if disk is None or not disk.present:
                 raise Failed(f"{self._where.path} cannot be read: Device not configured")
             unreadable = disk.read_error(extent) is not None
-            made.append(None if unreadable else hashlib.blake2b(content_of(disk, extent)).digest())
-        return made
+            digests.append(None if unreadable else hashlib.blake2b(content_of(disk, extent)).digest())
+        return digests

@@ -254,10 +254,10 @@ class PairTransport(Transport):
     def node(self, seconds: float = LOOK) -> Node:
         """The simulated node, whose files and name are known without a process, as on this machine. Raises Killed."""
         self._life.check()
-        made = MortalNode(self.simulated, seconds, self._memory, self._life)
-        made.reads = SimulatedMachine(self.simulated, self._life).read
-        made.known_as(self.simulated.kernel.values["kern.hostname"])
-        return made
+        node = MortalNode(self.simulated, seconds, self._memory, self._life)
+        node.reads = SimulatedMachine(self.simulated, self._life).read
+        node.known_as(self.simulated.kernel.values["kern.hostname"])
+        return node
 
     def begins(self, call: Callable[[Context], object]) -> bool:
         """A process of the simulated node, where hastwatch is installed on it (`installed.py`). Raises Killed."""

@@ -56,9 +56,9 @@ class Deeds:
             entries = [entry for entry in reading.new() if entry.event in TOLD]
             self._waiting += [Deed(entry.time, name, words(entry)) for entry in entries]
         self._waiting.sort(key=lambda deed: deed.at)
-        found = [deed for deed in self._waiting if deed.at <= instant]
-        self._waiting = self._waiting[len(found) :]
-        return found
+        deeds = [deed for deed in self._waiting if deed.at <= instant]
+        self._waiting = self._waiting[len(deeds) :]
+        return deeds
 
     def close(self) -> None:
         """Let go of the files."""

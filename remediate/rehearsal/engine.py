@@ -60,22 +60,22 @@ class Engine:
             yield task
             if task.error is not None:
                 raise task.error
-            for said in task.value or ():
-                self._looked(said)
+            for report in task.value or ():
+                self._looked(report)
 
-    def _looked(self, said: CheckReport) -> None:
-        before = self.services.get((said.check, said.node), Service())
-        now = before.seen(said.state)
-        self.services[said.check, said.node] = now
+    def _looked(self, report: CheckReport) -> None:
+        before = self.services.get((report.check, report.node), Service())
+        now = before.seen(report.state)
+        self.services[report.check, report.node] = now
         if now == before:
             return
         kind = f"{'HARD' if now.hard else 'SOFT'} {now.attempt}"
-        event = EngineEvent(said.check, Severity[now.state], now.hard, now.attempt, 0, False, said.line)
+        event = EngineEvent(report.check, Severity[now.state], now.hard, now.attempt, 0, False, report.line)
         decision = decide(event)
         if decision.request is None:
             return
         what = f"repair {decision.request.remedy.value}"
         for node in self.pair.nodes.values():
-            if node.on and said.node in (BOTH, node.name):
-                self.pair.note(node.name, f"monitoring: {said.check} {now.state} {kind}, asks for {what}")
+            if node.on and report.node in (BOTH, node.name):
+                self.pair.note(node.name, f"monitoring: {report.check} {now.state} {kind}, asks for {what}")
                 self.installed.runs(node, *decision.request.words)

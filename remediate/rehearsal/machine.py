@@ -90,10 +90,10 @@ class SimulatedMachine(Machine):
 
     def set_integer(self, name: str, value: int) -> None:
         """Raises Killed, Failed."""
-        said: list[str] = []
-        self._life.begin_command(lambda: said.append(self._fails(f"sysctl {name}={value}")))
-        if said[0]:
-            raise Failed(said[0])
+        output: list[str] = []
+        self._life.begin_command(lambda: output.append(self._fails(f"sysctl {name}={value}")))
+        if output[0]:
+            raise Failed(output[0])
 
     def carp(self, interface: str, vhid: int) -> KernelVhid:
         """Raises Killed, Failed."""
@@ -150,15 +150,15 @@ class SimulatedMachine(Machine):
 
     def make_immutable(self, path: str, wanted: bool) -> str:
         """Raises Killed."""
-        said: list[str] = []
+        output: list[str] = []
         line = f"chflags {'schg' if wanted else 'noschg'} {path}"
-        self._life.begin_command(lambda: said.append(self._fails(line)))
-        return said[0]
+        self._life.begin_command(lambda: output.append(self._fails(line)))
+        return output[0]
 
     def send(self, pid: int, name: str) -> None:
         """Raises Killed."""
-        said: list[str] = []
-        self._life.begin_command(lambda: said.append(self._fails(f"kill -{name} {pid}")))
+        output: list[str] = []
+        self._life.begin_command(lambda: output.append(self._fails(f"kill -{name} {pid}")))
 
     def runs(self, pid: int) -> bool:
         """Raises Killed."""
@@ -174,8 +174,8 @@ class SimulatedMachine(Machine):
         self._life.begin_command(lambda: begun.append(self._node.system_call(line, output)))
         self._node.clock.wait(first_of(begun[0], self._life.ended), seconds)
         self._life.check()
-        said = re.match(r"(?a)\d+", output.text("out"))
-        return SentSegments(int(said[0]) if said else 0, "" if begun[0].value == 0 else output.text("err").strip())
+        match = re.match(r"(?a)\d+", output.text("out"))
+        return SentSegments(int(match[0]) if match else 0, "" if begun[0].value == 0 else output.text("err").strip())
 
     def reach(self, address: str, path: str, timing: Timing) -> ServiceAnswer:
         """Asked by the command that asks it on a node that is reached through a prefix. Raises Killed."""

@@ -30,7 +30,7 @@ SETTLE = 45.0
 def layout_of(config: RemediationConfig, seed: int) -> PairLayout:
     """A healthy pair with the resources of a configuration. Raises ConfigError where they can't be built."""
     first, second = PairLayout().nodes
-    kept = PairLayout(
+    layout = PairLayout(
         nodes=(first, replace(second, management=SECOND_MANAGEMENT)),
         seed=seed,
         devd_action=f"{HOOK} $subsystem $type",
@@ -38,7 +38,7 @@ def layout_of(config: RemediationConfig, seed: int) -> PairLayout:
         devd_self_test=True,
         nfs_at_boot=False,
     )
-    return with_resources(kept, config)
+    return with_resources(layout, config)
 
 
 def with_resources(plain: PairLayout, config: RemediationConfig) -> PairLayout:

@@ -41,8 +41,8 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["exec"]:
         return exec_client.main(words[1:])
-    made = parser()
-    arguments = made.parse_args(words)
+    options_parser = parser()
+    arguments = options_parser.parse_args(words)
     if arguments.command == "up":
         from remediate.rehearsal import pair_up
 
@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> int:
     if arguments.list:
         return _list()
     if not arguments.dir or not arguments.words:
-        made.error("fault needs --dir DIR FAULT [WORD ...], or --list")
+        options_parser.error("fault needs --dir DIR FAULT [WORD ...], or --list")
     return exec_client.ask(arguments.dir, ["fault", *arguments.words])
 
 
@@ -65,8 +65,8 @@ def parser() -> Parser:
     from remediate.arguments import Parser
     from remediate.rehearsal.arguments import CONFIG, speed
 
-    made = Parser(prog="hastwatch pair", description=__doc__, exits=exits.said(EXITS))
-    commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    parser = Parser(prog="hastwatch pair", description=__doc__, exits=exits.said(EXITS))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in SUBCOMMANDS.items()}
     for name, one in each.items():
         where = "the pair's directory" if name != "up" else "directory of its own, made with mode 0700"
@@ -93,7 +93,7 @@ def parser() -> Parser:
     each["state"].add_argument("--json", action="store_true", help="for programs")
     each["fault"].add_argument("--list", action="store_true", help="name all faults, one line each")
     each["fault"].add_argument("words", nargs="*", metavar="WORD", help="the fault and its words")
-    return made
+    return parser
 
 
 def _list() -> int:

@@ -127,17 +127,17 @@ class Rehearsal:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.said(EXITS))
-    made.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
-    made.add_argument("--list", action="store_true", help="name all scenarios")
-    made.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
+    parser = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.said(EXITS))
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
+    parser.add_argument("--list", action="store_true", help="name all scenarios")
+    parser.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
         f"simulated seconds per real second, or max (default: {DEFAULT_SPEED:g})"
     ))  # fmt: skip
-    made.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
-    made.add_argument("--config", metavar="FILE", help=f"{CONFIG}; its severities and timeout count too")
-    made.add_argument("--json", action="store_true", help="the whole story as one JSON object, at the end")
-    made.add_argument("-v", "--verbose", action="count", default=0, help="the whole line of every check")
-    return made
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
+    parser.add_argument("--config", metavar="FILE", help=f"{CONFIG}; its severities and timeout count too")
+    parser.add_argument("--json", action="store_true", help="the whole story as one JSON object, at the end")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="the whole line of every check")
+    return parser
 
 
 def _speed(text: str) -> float | None:
@@ -152,15 +152,15 @@ def _speed(text: str) -> float | None:
 def chosen(names: list[str]) -> list[Scenario]:
     """The scenarios of these names; `tour`, or none, is all of them. Raises ValueError with what to say."""
     known = {scenario.name: scenario for scenario in SCENARIOS}
-    found: list[Scenario] = []
+    scenarios: list[Scenario] = []
     for name in names or ["tour"]:
         if name == "tour":
-            found += SCENARIOS
+            scenarios += SCENARIOS
         elif name in known:
-            found.append(known[name])
+            scenarios.append(known[name])
         else:
             raise ValueError(f"no scenario {name}; --list names them")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(scenarios))
 
 
 def listing() -> list[str]:
@@ -181,8 +181,8 @@ EXITS = {0: "every scenario passed", 1: "one did not"}
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
-    made = parser()
-    options = made.parse_args(words)
+    options_parser = parser()
+    options = options_parser.parse_args(words)
     try:
         if options.list:
             print(json.dumps(catalogue(), indent=2) if options.json else "\n".join(listing()), flush=True)
@@ -194,7 +194,7 @@ def main(words: list[str] | None = None) -> int:
     except OSError as error:
         return _cannot_write(error)
     except (ConfigError, ValueError) as error:
-        made.error(str(error))
+        options_parser.error(str(error))
     rehearsal = Rehearsal(options, config, layout)
     try:
         status = rehearsal.run(scenarios)

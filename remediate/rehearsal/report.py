@@ -59,10 +59,10 @@ def story(entry: Entry, paint: Paint, verbose: bool) -> Iterator[str]:
     if isinstance(entry, CheckRound):
         yield from _looked(entry, paint, verbose)
     elif isinstance(entry, TypedCommand):
-        said = entry.words and f"   [{plain(entry.words)}]"
+        words = entry.words and f"   [{plain(entry.words)}]"
         exit_status = f"   exit {entry.status}" if entry.status else ""
         took = f"   {say_duration(entry.seconds)}" if entry.seconds >= 2 else ""
-        yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + said + took, FAINT)}", paint)
+        yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + words + took, FAINT)}", paint)
     elif isinstance(entry, InjectedFault):
         yield _row(entry.at, "fault", FAULT, entry.words, paint)
     elif isinstance(entry, JournalAction):
@@ -109,9 +109,9 @@ def verdict(outcome: ScenarioOutcome, paint: Paint) -> Iterator[str]:
         yield _row(None, "", "", f"{text} ({WHOSE[loss.cause]})", paint)
     looks = [entry for entry in outcome.entries if isinstance(entry, CheckRound)]
     expected = dict.fromkeys(name for look in looks for name in look.expected)
-    said = [name for name in expected if not any(name in look.missing for look in looks)]
+    unreported = [name for name in expected if not any(name in look.missing for look in looks)]
     if expected:
-        text = f"{say_count(len(expected), 'reason')}, {len(said)} named: {', '.join(said)}"
+        text = f"{say_count(len(expected), 'reason')}, {len(unreported)} named: {', '.join(unreported)}"
         for number, line in enumerate(textwrap.wrap(text, TEXT_WIDTH, break_on_hyphens=False)):
             yield _row(None, "" if number else "expected", BOLD, line, paint)
     for text in outcome.trouble:
@@ -122,12 +122,12 @@ def verdict(outcome: ScenarioOutcome, paint: Paint) -> Iterator[str]:
 
 def _service(account: Account) -> str:
     if not account.outages:
-        said = "no time without service"
+        sentence = "no time without service"
     else:
         times = " + ".join(say_duration(seconds) for seconds in account.outages)
-        said = f"no service for {times}"
+        sentence = f"no service for {times}"
     errors = ", ".join(f"{number} x {text}" for text, number in account.errors.items())
-    return f"{said}{f'; errors: {errors}' if errors else ''}"
+    return f"{sentence}{f'; errors: {errors}' if errors else ''}"
 
 
 def table(outcomes: list[ScenarioOutcome], paint: Paint) -> Iterator[str]:

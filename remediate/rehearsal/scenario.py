@@ -147,16 +147,16 @@ class Stage:
 
     def watches(self, node: Node, line: str, shown: str, limit: float = 900.0) -> None:
         """The operator repeats a command until it prints a line that begins with `shown`, at most `limit` seconds."""
-        at, found = self.now, False
-        while not found and self.now - at < limit:
+        at, shows = self.now, False
+        while not shows and self.now - at < limit:
             output = Output()
             process = node.start_command(line, output)
             self._pace.wait(process, COMMAND_LIMIT)
-            found = process.done and _shows(output.text("out"), shown)
-            if not found:
+            shows = process.done and _shows(output.text("out"), shown)
+            if not shows:
                 self._pace.advance(1.0)
         self._add(TypedCommand(at, node.name, line, 0, self.now - at, f"until it shows {shown.strip()}"))
-        if not found:
+        if not shows:
             self.trouble.append(f"{node.name}: `{line}` did not show {shown} in {limit:g} s")
 
     def breaks(self, *words: str) -> None:
@@ -208,17 +208,17 @@ class Stage:
         if silent > SILENCE:
             self.trouble.append(f"at the end clients have had no service for {silent:.0f} s")
         account = self.clients.account()
-        found = {loss.cause for loss in account.losses}
-        for cause in sorted(found - self._may, key=str):
+        causes = {loss.cause for loss in account.losses}
+        for cause in sorted(causes - self._may, key=str):
             self.trouble.append(f"acknowledged writes were lost that must not be, by {cause.value}")
-        for cause in sorted(self._must - found, key=str):
+        for cause in sorted(self._must - causes, key=str):
             self.trouble.append(f"no acknowledged write was lost by {cause.value}, which had to be shown")
 
     def _looked(self, moment: str, expected: tuple[str, ...], only: frozenset[str] | None) -> None:
         at = self.now
         says = self.observer.look(self._pace.wait)
-        said = {reason for one in says for reason in one.reasons}
-        missing = tuple(reason for reason in expected if reason not in said)
+        reported = {reason for one in says for reason in one.reasons}
+        missing = tuple(reason for reason in expected if reason not in reported)
         self._add(CheckRound(at, moment, says, expected, missing))
         self.trouble += [f"{moment}: no check said {reason}" for reason in missing]
         if only is not None:

@@ -54,10 +54,10 @@ def prepare(directory: Path) -> Path:
     if (length := len(os.fsencode(path))) > LONGEST_PATH:
         raise OSError(errno.ENAMETOOLONG, f"{length - LONGEST_PATH} bytes too long for a socket in it", str(directory))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = directory.stat()
-    if found.st_uid != os.getuid():
+    status = directory.stat()
+    if status.st_uid != os.getuid():
         raise PermissionError(errno.EPERM, "belongs to somebody else", str(directory))
-    if stat.S_IMODE(found.st_mode) & 0o022:
+    if stat.S_IMODE(status.st_mode) & 0o022:
         raise PermissionError(errno.EPERM, "others may write to it; name a new directory", str(directory))
     if path.exists():
         with socket.socket(socket.AF_UNIX) as probe:

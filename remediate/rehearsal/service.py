@@ -90,12 +90,12 @@ class Clients:
 
     def outages(self) -> tuple[float, ...]:
         """Seconds of each time without service, up to now; of several resources, of the one that had least of it."""
-        found: list[tuple[float, ...]] = []
+        by_client: list[tuple[float, ...]] = []
         for client in self.clients.values():
             ends = [*_good(self.began, client), self.pair.clock.now]
             gaps = [after - before - RHYTHM for before, after in pairwise(ends)]
-            found.append(tuple(gap for gap in gaps if gap > NOTICED))
-        return max(found, key=sum, default=())
+            by_client.append(tuple(gap for gap in gaps if gap > NOTICED))
+        return max(by_client, key=sum, default=())
 
     def account(self) -> Account:
         """What the clients got, and what has become of it, now."""

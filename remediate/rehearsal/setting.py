@@ -47,9 +47,11 @@ def setting(scenario: Scenario, layout: PairLayout, config: RemediationConfig) -
     with TemporaryDirectory(prefix="hastwatch-rehearse-") as state:
         pair = healthy_pair(layout, hooked=False)
         policy = scenario.policy(config.failover)._replace(services=())  # only NFS is simulated
-        kept = Path(state) / "salvage"
-        kept.mkdir()
-        split = config.split_brain._replace(policy="step-down", salvage_to=str(kept))  # nothing goes to the real target
+        salvages = Path(state) / "salvage"
+        salvages.mkdir()
+        split = config.split_brain._replace(
+            policy="step-down", salvage_to=str(salvages)
+        )  # nothing goes to the real target
         installed = Installed(pair, Path(state), config._replace(failover=policy, split_brain=split))
         start_cron(installed)
         if scenario.monitored:

@@ -97,11 +97,11 @@ def _since(values: Values) -> float:
         return 0.0
 
 
-def merged(found: Iterable[KnownClient], now: float) -> Clients:
+def merged(clients: Iterable[KnownClient], now: float) -> Clients:
     """Each client once, by the last look at it, within the bounds and not older than KEPT. A time ahead of `now`, as of
     another clock, counts as now."""
     latest: dict[tuple[str, str], KnownClient] = {}
-    for client in sorted(found, key=lambda each: (min(each.at, now), bool(each.ports)), reverse=True):
+    for client in sorted(clients, key=lambda each: (min(each.at, now), bool(each.ports)), reverse=True):
         if now - client.at <= KEPT and _is_possible(client):
             latest.setdefault((client.service, client.address), client._replace(at=min(client.at, now)))
     return tuple(latest.values())[:MOST_CLIENTS]
@@ -109,8 +109,8 @@ def merged(found: Iterable[KnownClient], now: float) -> Clients:
 
 def as_values(clients: Clients) -> Values:
     """The object in the file."""
-    kept = [{**each._asdict(), "ports": list(each.ports), "at": utc(each.at)} for each in clients]
-    return {"version": 1, "clients": kept}
+    listed = [{**each._asdict(), "ports": list(each.ports), "at": utc(each.at)} for each in clients]
+    return {"version": 1, "clients": listed}
 
 
 def from_values(values: Mapping[str, object]) -> Clients:
@@ -118,8 +118,8 @@ def from_values(values: Mapping[str, object]) -> Clients:
     listed = values.get("clients")
     if values.get("version") != 1 or not isinstance(listed, list):
         return ()
-    found = [_client(each) for each in listed[:MOST_CLIENTS]]
-    return tuple(each for each in found if each is not None)
+    clients = [_client(each) for each in listed[:MOST_CLIENTS]]
+    return tuple(each for each in clients if each is not None)
 
 
 def words(client: KnownClient) -> str:

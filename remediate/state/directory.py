@@ -35,29 +35,29 @@ def ready(path: str) -> None:
             os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
             with suppress(FileExistsError):  # another process made it just now; it is looked at below
                 os.mkdir(path, MODE)
-        found = refuse_untrusted(path, {os.geteuid()})
-        if found.st_mode & 0o077:
-            _shut_others_out(path, found.st_mode)
+        status = refuse_untrusted(path, {os.geteuid()})
+        if status.st_mode & 0o077:
+            _shut_others_out(path, status.st_mode)
     except OSError as error:
         raise StateNotKept(error.strerror or str(error), path) from None
 
 
 def refuse_untrusted(path: str, owners: set[int]) -> os.stat_result:
     """What others may have written decides nothing here. Raises StateNotKept, and OSError."""
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode):
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
         raise StateNotKept(f"{path} is not a directory", path)
-    if found.st_uid not in owners:
-        raise StateNotKept(f"{path} belongs to user {found.st_uid}", path)
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_uid not in owners:
+        raise StateNotKept(f"{path} belongs to user {status.st_uid}", path)
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise StateNotKept(f"others may write into {path} (chmod go-w)", path)
-    return found
+    return status
 
 
 def is_private(file: int) -> bool:
     """Whether an open file is one that only this user could ever open. Raises OSError."""
-    found = os.fstat(file)
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    status = os.fstat(file)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 
 
 def _shut_others_out(path: str, mode: int) -> None:

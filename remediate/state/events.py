@@ -100,8 +100,8 @@ class CarpLook(NamedTuple):
 
 def valid(subsystem: str, type: str) -> bool:
     """Whether these are the words of a CARP event: `2@vlan0.100`, `MASTER`."""
-    found = re.fullmatch(SUBSYSTEM, subsystem)
-    return found is not None and 1 <= int(found["vhid"]) <= 255 and type in STATES
+    match = re.fullmatch(SUBSYSTEM, subsystem)
+    return match is not None and 1 <= int(match["vhid"]) <= 255 and type in STATES
 
 
 def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock: float | None = None) -> int:
@@ -113,10 +113,10 @@ def note(store: Store, subsystem: str, type: str, at: float, boot_id: str, clock
     numbers: list[int] = []
 
     def noted(values: Values) -> Values:
-        seen = _seen(values)
-        numbers[:] = [(int(at * 1000) if seen.unreadable else seen.seq) + 1]
-        now = _after(seen.vhids.get(subsystem), type, at, boot_id, clock)
-        return _values(seen._replace(seq=numbers[0], vhids={**seen.vhids, subsystem: now}))
+        history = _seen(values)
+        numbers[:] = [(int(at * 1000) if history.unreadable else history.seq) + 1]
+        now = _after(history.vhids.get(subsystem), type, at, boot_id, clock)
+        return _values(history._replace(seq=numbers[0], vhids={**history.vhids, subsystem: now}))
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
     return numbers[0]
@@ -139,16 +139,16 @@ def record(store: Store, look: CarpLook) -> None:
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
 
 
-def _looked(seen: CarpHistory, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> CarpHistory:
+def _looked(history: CarpHistory, states: Mapping[str, str], at: float, boot_id: str, clock: float) -> CarpHistory:
     """What is known after a look."""
-    vhids = {name: _after(seen.vhids.get(name), state, at, boot_id, clock) for name, state in states.items()}
-    changed = sum(vhid != seen.vhids.get(name) for name, vhid in vhids.items())
+    vhids = {name: _after(history.vhids.get(name), state, at, boot_id, clock) for name, state in states.items()}
+    changed = sum(vhid != history.vhids.get(name) for name, vhid in vhids.items())
     for name, vhid in vhids.items():
         if vhid.state == "BACKUP":
             again = vhid.heard.seen_again(at, clock) if vhid.heard else BackupPeriod(at, at, clock)
             vhids[name] = vhid._replace(heard=again)
-    seq = int(at * 1000) if seen.unreadable else seen.seq
-    return seen._replace(seq=seq + changed, vhids={**seen.vhids, **vhids}, unreadable="")
+    seq = int(at * 1000) if history.unreadable else history.seq
+    return history._replace(seq=seq + changed, vhids={**history.vhids, **vhids}, unreadable="")
 
 
 def _after(last: VhidHistory | None, state: str, at: float, boot_id: str, clock: float | None) -> VhidHistory:
@@ -167,9 +167,11 @@ def note_self_test(store: Store, token: str, at: float) -> None:
         raise ValueError(f"{token!r} is not a token of a self-test")
 
     def noted(values: Values) -> Values:
-        seen = _seen(values)
-        seq = int(at * 1000) if seen.unreadable else seen.seq
-        return _values(seen._replace(seq=seq, self_tests=(*seen.self_tests, SelfTest(token, at))[-SELF_TESTS_KEPT:]))
+        history = _seen(values)
+        seq = int(at * 1000) if history.unreadable else history.seq
+        return _values(
+            history._replace(seq=seq, self_tests=(*history.self_tests, SelfTest(token, at))[-SELF_TESTS_KEPT:])
+        )
 
     store.update(NAME, noted, instead=lambda error: {"unreadable": error.why})
 
@@ -182,7 +184,7 @@ def read(store: Store) -> CarpHistory:
         return CarpHistory(0, {}, unreadable=str(error))
 
 
-def _values(seen: CarpHistory) -> Values:
+def _values(history: CarpHistory) -> Values:
     vhids = {
         name: {
             "state": vhid.state,
@@ -191,10 +193,10 @@ def _values(seen: CarpHistory) -> Values:
             "heard": _heard_values(vhid.heard) if vhid.heard else None,
             "clock": None if vhid.clock is None else round(vhid.clock, 3),
         }
-        for name, vhid in seen.vhids.items()
+        for name, vhid in history.vhids.items()
     }
-    self_tests = [{"token": test.token, "at": utc_milliseconds(test.at)} for test in seen.self_tests]
-    return {"version": 1, "seq": seen.seq, "vhids": vhids, "self_tests": self_tests}
+    self_tests = [{"token": test.token, "at": utc_milliseconds(test.at)} for test in history.self_tests]
+    return {"version": 1, "seq": history.seq, "vhids": vhids, "self_tests": self_tests}
 
 
 def _heard_values(heard: BackupPeriod) -> Values:

@@ -39,8 +39,8 @@ def note(store: Store, resource: str, now: float, why: str) -> None:
     failure = Failure(resource, now, why)
 
     def noted(values: Values) -> Values:
-        kept = _kept(values)
-        return _values(kept._replace(failures=(*kept.failures, failure)[-MOST_KEPT:]))
+        failures = _kept(values)
+        return _values(failures._replace(failures=(*failures.failures, failure)[-MOST_KEPT:]))
 
     store.update(NAME, noted, instead=_as_blocked)
 
@@ -63,10 +63,10 @@ def unreadable(store: Store) -> str:
 def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
     """Why no promotion may be tried, empty where one may: `most` failed within `window` seconds, or `block` was
     called."""
-    kept = _read(store)
-    if kept.blocked:
-        return kept.blocked
-    failed = _within(kept, now, window)
+    failures = _read(store)
+    if failures.blocked:
+        return failures.blocked
+    failed = _within(failures, now, window)
     if len(failed) < most:
         return ""
     last = failed[-1]
@@ -83,8 +83,8 @@ def block(store: Store, why: str) -> str:
         return why
 
     def noted(values: Values) -> Values:
-        kept = _kept(values)
-        return values if kept.blocked or not kept.failures else _values(kept._replace(blocked=why))
+        failures = _kept(values)
+        return values if failures.blocked or not failures.failures else _values(failures._replace(blocked=why))
 
     try:
         store.update(NAME, noted, instead=_as_blocked)
@@ -119,19 +119,19 @@ def _read(store: Store) -> _Kept:
         return _kept(_as_blocked(error))
 
 
-def _within(kept: _Kept, now: float, window: float) -> tuple[Failure, ...]:
+def _within(failures: _Kept, now: float, window: float) -> tuple[Failure, ...]:
     """One that a stepped clock puts into the future is a recent one."""
-    return tuple(failure for failure in kept.failures if now - failure.at <= window)
+    return tuple(failure for failure in failures.failures if now - failure.at <= window)
 
 
 def _as_blocked(error: StateUnreadable) -> Values:
     return _values(_Kept(blocked=f"how many promotions failed is not known: {error}", given_away=0.0))
 
 
-def _values(kept: _Kept) -> Values:
-    failures = [{**failure._asdict(), "at": utc_milliseconds(failure.at)} for failure in kept.failures]
-    away = None if kept.given_away is None else utc_milliseconds(kept.given_away)
-    return {"version": 1, "failures": failures, "blocked": kept.blocked, "given_away": away}
+def _values(record: _Kept) -> Values:
+    failures = [{**failure._asdict(), "at": utc_milliseconds(failure.at)} for failure in record.failures]
+    away = None if record.given_away is None else utc_milliseconds(record.given_away)
+    return {"version": 1, "failures": failures, "blocked": record.blocked, "given_away": away}
 
 
 def _kept(values: Values) -> _Kept:

@@ -63,8 +63,8 @@ class JournalEntry(NamedTuple):
         """The entry as JSON, without an end of line; pure ASCII."""
         import json
 
-        kept = {**self._asdict(), "time": utc_milliseconds(self.time), "severity": self.severity.name.lower()}
-        return json.dumps(kept, allow_nan=False)
+        values = {**self._asdict(), "time": utc_milliseconds(self.time), "severity": self.severity.name.lower()}
+        return json.dumps(values, allow_nan=False)
 
     @property
     def took(self) -> str:
@@ -76,10 +76,10 @@ class JournalEntry(NamedTuple):
     def sentence(self) -> str:
         """The entry for humans, as syslog has it: `home: step mount: why - result (0.4 s) [evidence]`."""
         about = " ".join(filter(None, [f"{self.resource}:" if self.resource else "", self.event, self.step]))
-        said = f"{about}: {self.why}" if self.why else about
-        said += f" - {self.result}" if self.result else ""
-        said += f" ({self.took})" if self.took else ""
-        return f"{said} [{'; '.join(self.evidence)}]" if self.evidence else said
+        text = f"{about}: {self.why}" if self.why else about
+        text += f" - {self.result}" if self.result else ""
+        text += f" ({self.took})" if self.took else ""
+        return f"{text} [{'; '.join(self.evidence)}]" if self.evidence else text
 
 
 def parse(line: str) -> JournalEntry:
@@ -87,18 +87,18 @@ def parse(line: str) -> JournalEntry:
     import json
 
     try:
-        kept = json.loads(line)
-        texts = {name: kept[name] for name in ("boot", "node", "run", "event", "resource", "step", "why", "result")}
-        evidence, seconds, pid = kept["evidence"], kept["seconds"], kept["pid"]
+        values = json.loads(line)
+        texts = {name: values[name] for name in ("boot", "node", "run", "event", "resource", "step", "why", "result")}
+        evidence, seconds, pid = values["evidence"], values["seconds"], values["pid"]
         if not all(isinstance(text, str) for text in (*texts.values(), *evidence)) or not isinstance(evidence, list):
             raise ValueError("what has to be text is none")
         return JournalEntry(
-            time=since_1970(kept["time"]),
+            time=since_1970(values["time"]),
             pid=int(pid),
             evidence=tuple(evidence),
             seconds=None if seconds is None else float(seconds),
-            processes=None if kept.get("processes") is None else int(kept["processes"]),
-            severity=JournalLevel[kept["severity"].upper()],
+            processes=None if values.get("processes") is None else int(values["processes"]),
+            severity=JournalLevel[values["severity"].upper()],
             **texts,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -135,7 +135,7 @@ class Journal:
         run: str = "",
     ) -> JournalEntry:
         """Make an entry, on the disk and in syslog when this returns. Raises nothing where it cannot be kept."""
-        made = JournalEntry(
+        record = JournalEntry(
             time=self._timing.wall(),
             boot=self._boot if isinstance(self._boot, str) else self._boot(),
             node=self.node_name,
@@ -153,11 +153,11 @@ class Journal:
         )
         trouble = ""
         try:
-            self._keep(made.line())
+            self._keep(record.line())
         except StateNotKept as error:
             trouble = f" (journal not written: {error.why})"
-        self._syslog(int(severity), one_line(made.sentence(), trouble))
-        return made
+        self._syslog(int(severity), one_line(record.sentence(), trouble))
+        return record
 
     def _keep(self, line: str) -> None:
         """Append to the file. Raises StateNotKept."""

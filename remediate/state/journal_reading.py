@@ -53,11 +53,11 @@ class Reading:
     def __iter__(self) -> Iterator[JournalEntry]:
         self.close()
         self.unread, self.left_out, self._skipped = [], [], 0
-        found = archives(self.path)
-        if self._most is not None and len(found) > MOST_ARCHIVES:
-            self.left_out.append(f"{len(found) - MOST_ARCHIVES} older files than {found[-MOST_ARCHIVES]}")
-            found = found[-MOST_ARCHIVES:]
-        for archive in found:
+        paths = archives(self.path)
+        if self._most is not None and len(paths) > MOST_ARCHIVES:
+            self.left_out.append(f"{len(paths) - MOST_ARCHIVES} older files than {paths[-MOST_ARCHIVES]}")
+            paths = paths[-MOST_ARCHIVES:]
+        for archive in paths:
             yield from self._archived(archive)
         yield from self.new()
 
@@ -155,12 +155,12 @@ def archives(path: str) -> list[str]:
         names = sorted(os.listdir(directory))
     except OSError:
         return []
-    found: dict[int, str] = {}
+    by_number: dict[int, str] = {}
     for name in names:
         archive = re.fullmatch(re.escape(base) + ARCHIVE, name)
         if archive:  # while newsyslog compresses there are both: the plain one, which sorts first, is whole
-            found.setdefault(int(archive["number"]), os.path.join(directory, name))
-    return [found[number] for number in sorted(found, reverse=True)]
+            by_number.setdefault(int(archive["number"]), os.path.join(directory, name))
+    return [by_number[number] for number in sorted(by_number, reverse=True)]
 
 
 def _decompressed(path: str) -> AbstractContextManager[IO[bytes]]:

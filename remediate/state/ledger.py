@@ -362,7 +362,7 @@ def record(
 ) -> tuple[Ledger, Ledger]:
     """Record what became known in this boot; the ledger before and after. One that can't be read is begun anew as
     that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
-    seen: list[Ledger] = []
+    previous: list[Ledger] = []
 
     def changed(values: Values) -> Values:
         unreadable = values.get("unreadable")
@@ -370,11 +370,11 @@ def record(
             store.keep_aside(_name(resource))
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
         before = in_boot(before, boot)
-        seen[:] = [before, after(before, event, at, by, says)]
-        return as_values(seen[1])
+        previous[:] = [before, after(before, event, at, by, says)]
+        return as_values(previous[1])
 
-    kept = store.update(_name(resource), changed, instead=lambda error: {"unreadable": str(error)})
-    return seen[0], from_values(kept, resource)
+    stored = store.update(_name(resource), changed, instead=lambda error: {"unreadable": str(error)})
+    return previous[0], from_values(stored, resource)
 
 
 def _name(resource: str) -> str:
@@ -394,12 +394,12 @@ LATER_TIMES = ("unheard_since", "sound_since")
 
 def as_values(ledger: Ledger) -> Values:
     """The object in the file of a ledger; times to the millisecond."""
-    kept: Values = {"version": 1, **ledger._asdict(), "copy": ledger.copy.value}
+    values: Values = {"version": 1, **ledger._asdict(), "copy": ledger.copy.value}
     for name in (*TIMES, *LATER_TIMES):
         at = getattr(ledger, name)
-        kept[name] = None if at is None else utc_milliseconds(at)
-    kept["damage"] = damage_record.to_values(ledger.damage) if ledger.damage is not None else None
-    return kept
+        values[name] = None if at is None else utc_milliseconds(at)
+    values["damage"] = damage_record.to_values(ledger.damage) if ledger.damage is not None else None
+    return values
 
 
 def from_values(values: Values, resource: str) -> Ledger:

@@ -84,9 +84,9 @@ class Lock:
     def holder(self) -> Holder | None:
         """Who holds the lock now; None where nobody does, or the holder has not said yet who it is."""
         for path in self._paths:
-            found = _words(path)
-            if found is not None and _is_alive(found.pid) and not _is_free(path):
-                return found
+            words = _words(path)
+            if words is not None and _is_alive(words.pid) and not _is_free(path):
+                return words
         return None
 
     def __enter__(self) -> Lock:
@@ -181,10 +181,10 @@ def _words(path: str) -> Holder | None:
 
     try:
         with open(path, "rb", opener=without_waiting) as file:
-            kept = json.loads(file.read(LONGEST))
-        heeds = str(kept.get("heeds", ""))
-        in_part = kept.get("in_part") is True
-        return Holder(int(str(kept["pid"])), str(kept["purpose"]), since_1970(kept["since"]), heeds, in_part)
+            values = json.loads(file.read(LONGEST))
+        heeds = str(values.get("heeds", ""))
+        in_part = values.get("in_part") is True
+        return Holder(int(str(values["pid"])), str(values["purpose"]), since_1970(values["since"]), heeds, in_part)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -26,10 +26,10 @@ def begun(store: Store, now: float) -> Maintenance | None:
     nothing may be promoted, but a node that must not serve still stops."""
     values = store.read(NAME)
     try:
-        found = from_values(values) if values else None
+        maintenance = from_values(values) if values else None
     except NotUnderstood:
         raise StateUnreadable(NAME, "it is not a record of version 1") from None
-    return None if found is None or found.is_over(now) else found
+    return None if maintenance is None or maintenance.is_over(now) else maintenance
 
 
 def begin(store: Store, now: float, seconds: float | None, reason: str, who: str) -> Maintenance:

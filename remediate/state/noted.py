@@ -53,7 +53,7 @@ def note(store: Store, words: list[str], at: float) -> None:
 def waiting(store: Store) -> list[HastdEvent]:
     """The events that have not been taken up, the oldest first. Raises nothing: what cannot be read, or could be
     somebody else's, is none."""
-    found = []
+    events = []
     with suppress(OSError, StateNotKept):
         directories.refuse_untrusted(store.directory, {0, os.geteuid()})
         for name in os.listdir(store.directory):
@@ -61,10 +61,10 @@ def waiting(store: Store) -> list[HastdEvent]:
                 with suppress(FileNotFoundError):  # taken up by another process just now
                     file = os.lstat(os.path.join(store.directory, name))
                     if stat.S_ISREG(file.st_mode):
-                        found.append(
+                        events.append(
                             (file.st_mtime_ns, HastdEvent(name, matched["words"].split(SEPARATOR), file.st_mtime))
                         )
-    return [noted for _, noted in sorted(found)]
+    return [noted for _, noted in sorted(events)]
 
 
 def done(store: Store, noted: HastdEvent) -> None:

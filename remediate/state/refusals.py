@@ -14,10 +14,10 @@ from remediate.state.store import StateError, StateUnreadable, Store, Values
 NAME = "refused.json"
 
 
-def same(store: Store, said: tuple[str, ...]) -> bool:
+def same(store: Store, sentences: tuple[str, ...]) -> bool:
     """Whether exactly this was said last."""
     try:
-        return _kept(store).get("said", []) == list(said)
+        return _kept(store).get("said", []) == list(sentences)
     except StateUnreadable:
         return False
 
@@ -30,11 +30,11 @@ def pending(store: Store) -> bool:
         return False
 
 
-def keep(store: Store, said: tuple[str, ...], asked: bool) -> None:
+def keep(store: Store, sentences: tuple[str, ...], asked: bool) -> None:
     """Record what was refused, or that nothing is any more. `asked`: an event or an operator wanted it. What cannot be
     recorded is said again the next time."""
     second = store.second()
-    values: Values = {"version": 1, "said": list(said), "asked": asked or pending(store)} if said else {}
+    values: Values = {"version": 1, "said": list(sentences), "asked": asked or pending(store)} if sentences else {}
     try:
         store.write(NAME, values)
         instead: Values = {}

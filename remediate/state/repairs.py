@@ -77,18 +77,18 @@ def end(store: Store, begun: RepairAttempt, result: str) -> None:
     store.update(NAME, ended)
 
 
-def last(found: tuple[RepairAttempt, ...], remedy: str) -> RepairAttempt | None:
+def last(attempts: tuple[RepairAttempt, ...], remedy: str) -> RepairAttempt | None:
     """The last time that a repair was tried, None where it never was."""
-    return next((one for one in reversed(found) if one.remedy == remedy), None)
+    return next((one for one in reversed(attempts) if one.remedy == remedy), None)
 
 
-def within_an_hour(found: tuple[RepairAttempt, ...], now: float) -> int:
+def within_an_hour(attempts: tuple[RepairAttempt, ...], now: float) -> int:
     """How many repairs of any kind were tried in the last hour."""
-    return sum(now - one.at < HOUR for one in found)
+    return sum(now - one.at < HOUR for one in attempts)
 
 
-def _dated(found: tuple[RepairAttempt, ...], now: Moment) -> tuple[RepairAttempt, ...]:
-    return tuple(one._replace(at=_date(one, now)) for one in found)
+def _dated(attempts: tuple[RepairAttempt, ...], now: Moment) -> tuple[RepairAttempt, ...]:
+    return tuple(one._replace(at=_date(one, now)) for one in attempts)
 
 
 def _date(one: RepairAttempt, now: Moment) -> float:
@@ -97,21 +97,21 @@ def _date(one: RepairAttempt, now: Moment) -> float:
     return now.wall - ago if stepped else min(one.at, now.wall)
 
 
-def _values(found: tuple[RepairAttempt, ...]) -> Values:
-    if not found:
+def _values(attempts: tuple[RepairAttempt, ...]) -> Values:
+    if not attempts:
         return {}
-    kept = [{**one._asdict(), "at": utc_milliseconds(one.at)} for one in found]
-    return {"version": 1, "repairs": kept}
+    listed = [{**one._asdict(), "at": utc_milliseconds(one.at)} for one in attempts]
+    return {"version": 1, "repairs": listed}
 
 
 def _kept(values: Values) -> tuple[RepairAttempt, ...]:
     if not values:
         return ()
     try:
-        kept = values["repairs"]
-        if values["version"] != 1 or not isinstance(kept, list):
+        listed = values["repairs"]
+        if values["version"] != 1 or not isinstance(listed, list):
             raise ValueError("not version 1")
-        return tuple(_tried(one) for one in kept)
+        return tuple(_tried(one) for one in listed)
     except (ValueError, KeyError, TypeError):
         raise StateUnreadable(NAME, "it is not a record of version 1") from None
 

@@ -133,10 +133,10 @@ class Store:
         from where the file can't be read, which is kept aside then; without it StateUnreadable is raised. Raises
         StateNotKept."""
         with self._alone(name):
-            kept: bytes | None = None
+            previous: bytes | None = None
             try:
                 before = self.read(name)
-                kept = _text(before) if before else None
+                previous = _text(before) if before else None
             except StateUnreadable as error:
                 before = instead(error)
                 self.keep_aside(name)
@@ -145,7 +145,7 @@ class Store:
                 self._unlink(name)
                 return {}
             text = _text(after)
-            if text != kept:
+            if text != previous:
                 self._replace(name, text)
             return after
 

@@ -27,7 +27,7 @@ def known(store: Store, resource: str) -> Unproven | None:
 
 def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None, full: bool) -> Unproven:
     """The connection was lost at `at`, with this in the map; what is known now. Raises StateNotKept."""
-    made: list[Unproven] = []
+    added: list[Unproven] = []
     earlier = known(store, resource)
 
     def changed(values: Values) -> Values:
@@ -37,7 +37,7 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
             both = None if before.extents is None or extents is None else extents.union(before.extents)
             last = max(before.last + MOMENT, at)  # a clock may have been set back, and this is another one
             now = Unproven(min(before.since, at), last, _list(both), before.full or full)
-        made[:] = [now]
+        added[:] = [now]
         return dict(unproven.as_values(now))
 
     place = _place(store, resource)
@@ -48,22 +48,22 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
         if second is None or place is not store:
             raise
         second.update(_name(resource), changed, instead=_unreadable)
-    return made[0]
+    return added[0]
 
 
-def narrowed(seen: Unproven, extents: Sequence[int], restless: bool) -> Unproven:
-    """What is left to compare of what was `seen`."""
-    return seen._replace(extents=_list(frozenset(extents)), restless=restless)
+def narrowed(unproven: Unproven, extents: Sequence[int], restless: bool) -> Unproven:
+    """What is left to compare of what was `unproven`."""
+    return unproven._replace(extents=_list(frozenset(extents)), restless=restless)
 
 
-def judged(store: Store, resource: str, seen: Unproven, now: Unproven | None) -> bool:
-    """Replace what was `seen` when the comparison began, None to end it; whether that is done, and no connection was
+def judged(store: Store, resource: str, doubt: Unproven, now: Unproven | None) -> bool:
+    """Replace what was `doubt` when the comparison began, None to end it; whether that is done, and no connection was
     lost meanwhile. Raises StateNotKept."""
     done: list[bool] = []
 
     def changed(values: Values) -> Values:
         before = _from_values(values)
-        same = before is not None and _lost(before) == _lost(seen)
+        same = before is not None and _lost(before) == _lost(doubt)
         done[:] = [same]
         return values if not same else {} if now is None else dict(unproven.as_values(now))
 

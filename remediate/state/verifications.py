@@ -44,8 +44,8 @@ def add(store: Store, resource: str, run: Verification) -> None:
         except ValueError:
             store.keep_aside(_results(resource))
             runs = ()
-        kept = [dict(verified.as_values(each)) for each in (*runs, run)]
-        return {"version": 1, "runs": kept[-MOST_RUNS:]}
+        listed = [dict(verified.as_values(each)) for each in (*runs, run)]
+        return {"version": 1, "runs": listed[-MOST_RUNS:]}
 
     store.update(_results(resource), changed, instead=lambda error: {})
 
@@ -66,14 +66,14 @@ def begun(store: Store, resource: str, identity: tuple[int, ...], now: float) ->
         values = store.read(_progress(resource))
         if not values or values["version"] != 1:
             return None
-        found = InterruptedComparison(
+        interrupted = InterruptedComparison(
             _numbers(values["identity"]), since_1970(values["began"]), _number(values["next"]),
             _seconds(values["seconds"]), _number(values["differ"]), _numbers(values["numbers"]),
             _number(values["unread_here"]), _number(values["unread_there"]), _numbers(values["undecided"]),
         )  # fmt: skip
     except (StateUnreadable, ValueError, KeyError):
         return None
-    return found if found.identity == identity and 0 <= now - found.began < KEPT_FOR else None
+    return interrupted if interrupted.identity == identity and 0 <= now - interrupted.began < KEPT_FOR else None
 
 
 def keep(store: Store, resource: str, progress: InterruptedComparison) -> None:

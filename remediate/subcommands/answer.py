@@ -163,9 +163,9 @@ def parser() -> Parser:
     """The command line."""
     from remediate.arguments import Parser
 
-    made = Parser(prog="hastwatch answer", description=__doc__)
-    made.add_argument("--list", action="store_true", help="print what is answered")
-    return made
+    parser = Parser(prog="hastwatch answer", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print what is answered")
+    return parser
 
 
 def admitted(line: str, configuration: Callable[[], RemediationConfig]) -> list[str]:

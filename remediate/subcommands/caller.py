@@ -79,11 +79,11 @@ def refuse(console: Console, prog: str, why: str, status: int) -> int:
 def named(context: Context, names: list[str]) -> dict[str, ResourcePlace]:
     """The resources that are named, all of hast.conf where none is. Raises StepFailed for one that it does not have,
     and ProbeError."""
-    found = places(context.here.node(), context.config)
+    resources = places(context.here.node(), context.config)
     for name in names:
-        if name not in found:
-            raise StepFailed(f"hast.conf has no resource {name}; there are {', '.join(found) or 'none'}")
-    return {name: place for name, place in found.items() if not names or name in names}
+        if name not in resources:
+            raise StepFailed(f"hast.conf has no resource {name}; there are {', '.join(resources) or 'none'}")
+    return {name: place for name, place in resources.items() if not names or name in names}
 
 
 def confirm(console: Console, options: argparse.Namespace, question: str, answer: str) -> None:
@@ -99,6 +99,6 @@ def confirm(console: Console, options: argparse.Namespace, question: str, answer
         raise NotConfirmed("not confirmed, nothing was done")
 
 
-def add_yes(made: argparse.ArgumentParser) -> None:
+def add_yes(parser: argparse.ArgumentParser) -> None:
     """The option that stands for an operator's confirmation."""
-    made.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")

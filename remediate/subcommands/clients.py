@@ -44,15 +44,15 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    what = made.add_mutually_exclusive_group()
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--told", nargs="+", metavar="ADDRESS", help=(
         "note the clients of a service address, each as CLIENT[,PORT]..., as the other node tells them"
     ))  # fmt: skip
     what.add_argument("--keep", metavar="POINT", help="write what is known into the file system that is mounted there")
     what.add_argument("--json", action="store_true", help="for programs")
-    local.add_options(made)
-    return made
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:

@@ -46,9 +46,9 @@ class TableRow(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-def table(found: Iterable[TableRow], width: int, coloured: bool) -> Iterator[str]:
+def table(rows: Iterable[TableRow], width: int, coloured: bool) -> Iterator[str]:
     """The rows as lines; cells `width` wide."""
-    for row in found:
+    for row in rows:
         if not row.cells:
             yield from ["", painted((ColouredText(plain(row.label), NAME),), coloured)]
             continue

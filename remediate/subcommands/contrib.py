@@ -40,30 +40,30 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    made = text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by))
-    sys.stdout.write(made)
+    output = text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by))
+    sys.stdout.write(output)
     return 0
 
 
 def parser() -> Parser:
     """The command line."""
     default = Placement()
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS))
     choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
-    made.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
-    made.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",
+    parser.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
+    parser.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",
                       help=f"where the commands are (default: {default.directory})")  # fmt: skip
-    made.add_argument("--user", type=NAME, default=default.user, metavar="NAME",
+    parser.add_argument("--user", type=NAME, default=default.user, metavar="NAME",
                       help=f"who runs the checks (default: {default.user})")  # fmt: skip
-    made.add_argument("--by", type=WORDS, default=default.by, metavar="WORDS",
+    parser.add_argument("--by", type=WORDS, default=default.by, metavar="WORDS",
                       help=f"how that user becomes root; nothing where it is root (default: {default.by})")  # fmt: skip
-    return made
+    return parser
 
 
 def text(what: str, placement: Placement = Placement()) -> str:  # noqa: B008 - never changed
     """What is printed."""
-    made: str = import_module(f"remediate.contrib.{what.replace('-', '_')}").text(placement)
-    return made
+    output: str = import_module(f"remediate.contrib.{what.replace('-', '_')}").text(placement)
+    return output
 
 
 if __name__ == "__main__":

@@ -47,12 +47,12 @@ EXITS = {
 
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    made = parser()
-    options = made.parse(words, invocation.console)
+    options_parser = parser()
+    options = options_parser.parse(words, invocation.console)
     if options.dry_run and options.detach:
-        made.error("--dry-run shows what would be done: it cannot be detached")
+        options_parser.error("--dry-run shows what would be done: it cannot be detached")
     if options.resource and (options.boot or options.shutdown):
-        made.error("--boot and --shutdown are about the whole node, not about a --resource")
+        options_parser.error("--boot and --shutdown are about the whole node, not about a --resource")
     began: list[float] = []
 
     def begin(context: Context) -> int:
@@ -80,15 +80,15 @@ def _shut_down_all_the_same(invocation: Invocation, options: argparse.Namespace,
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
-    made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
+    parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
-    made.add_argument("--detach", action="store_true", help="return at once, converge in the background")
-    made.add_argument("--json", action="store_true", help="for programs")
-    made.add_argument("-v", "--verbose", action="store_true",
+    parser.add_argument("--detach", action="store_true", help="return at once, converge in the background")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("-v", "--verbose", action="store_true",
                       help="show the steps where no terminal is, and with --dry-run what was seen")  # fmt: skip
-    why = made.add_mutually_exclusive_group()
+    why = parser.add_mutually_exclusive_group()
     why.add_argument("--periodic", action="store_true", help=(
         "called by cron(8): finds what devd missed; promotes nothing unless failover.periodic_promotion says so"
     ))  # fmt: skip
@@ -96,8 +96,8 @@ def parser() -> Parser:
     why.add_argument(
         "--shutdown", action="store_true", help="called by rc.shutdown(8): the service moves to the other node"
     )
-    local.add_options(made)
-    return made
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
@@ -105,8 +105,10 @@ def act(context: Context, options: argparse.Namespace) -> int:
     only = tuple(caller.named(context, options.resource)) if options.resource else ()
     request = requested(context, options, only)
     if options.dry_run:
-        seen, plan = dry_run(context, request)
-        context.console.out.write(planned_as_json(seen, plan) if options.json else planned(seen, plan, options.verbose))
+        observation, plan = dry_run(context, request)
+        context.console.out.write(
+            planned_as_json(observation, plan) if options.json else planned(observation, plan, options.verbose)
+        )
         return 0
     progress = StepPrinter(context, options.verbose, quiet=options.json)
     if options.detach:
@@ -146,54 +148,54 @@ def outcome_of(
     return converge(context, request, watch)
 
 
-def planned(seen: Observation, plan: Plan, verbose: bool) -> str:
+def planned(observation: Observation, plan: Plan, verbose: bool) -> str:
     """A plan for humans: what each resource is to be and why, then the steps with their command lines."""
     lines = []
     for name, decision in plan.decisions.items():
         lines += [f"{name}: {decision.target.value}", f"    because: {decision.rule.says} [{decision.rule.reason}]"]
-        lines += [f"    {line}" for line in _seen(seen, name)] if verbose else []
-    lines += ["nothing to do"] if not plan.steps else ["", *executor.show(plan, seen.places)]
+        lines += [f"    {line}" for line in _seen(observation, name)] if verbose else []
+    lines += ["nothing to do"] if not plan.steps else ["", *executor.show(plan, observation.places)]
     return "".join(f"{plain(line, 1000)}\n" for line in lines)
 
 
-def planned_as_json(seen: Observation, plan: Plan) -> str:
+def planned_as_json(observation: Observation, plan: Plan) -> str:
     """The same for programs."""
     resources = {
         name: {
             "target": decision.target.name.lower().replace("_", "-"),
             "reason": decision.rule.reason,
             "says": decision.rule.says,
-            "seen": _seen(seen, name),
+            "seen": _seen(observation, name),
         }
         for name, decision in plan.decisions.items()
     }
     steps: list[dict[str, object]] = []
     commands: list[str] = []
-    for line in executor.show(plan, seen.places):
+    for line in executor.show(plan, observation.places):
         if line.startswith(" "):
             commands.append(line.strip())
         else:
             step, _, why = line.partition(": ")
             commands = []
             steps.append({"step": step, "why": why, "commands": commands})
-    return json.dumps({"node": seen.facts.name, "resources": resources, "steps": steps}, indent=2) + "\n"
+    return json.dumps({"node": observation.facts.name, "resources": resources, "steps": steps}, indent=2) + "\n"
 
 
-def _seen(seen: Observation, name: str) -> list[str]:
+def _seen(observation: Observation, name: str) -> list[str]:
     """What was seen of a resource, a fact a line."""
-    state, said, facts = seen.facts.resources[name], seen.facts.said[name], seen.facts
+    state, remarks, facts = observation.facts.resources[name], observation.facts.said[name], observation.facts
     mounted = f"{state.mounted.value}{', exported' if state.exported else ''}"
     lines = [
-        f"CARP: {state.carp.value if state.carp else said.carp}",
+        f"CARP: {state.carp.value if state.carp else remarks.carp}",
         f"HAST: {state.role.value}, {'connected' if state.connected else 'not connected'}",
         f"mount: {mounted}; NFS: {' '.join(sorted(facts.node.serving)) or 'stopped'}",
-        f"other node: {said.peer}",
+        f"other node: {remarks.peer}",
     ]
     leaves = LEAVES.get(facts.node.leaving)
     more = {
-        "copy": said.no_copy or said.damage or said.stale,
-        "split-brain": said.split,
-        "role": said.role,
+        "copy": remarks.no_copy or remarks.damage or remarks.stale,
+        "split-brain": remarks.split,
+        "role": remarks.role,
         "maintenance": facts.maintenance,
         "blocked": facts.blocked,
         "leaving": leaves.value if leaves else "",

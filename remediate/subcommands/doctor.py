@@ -44,11 +44,11 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("--try-hast", action="store_true", help="try whether hastd works as primary, with another one")
-    made.add_argument("--dry-run", action="store_true", help="only show what would be done")
-    local.add_options(made)
-    return made
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("--try-hast", action="store_true", help="try whether hastd works as primary, with another one")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
@@ -75,18 +75,18 @@ def _try_hast(context: Context) -> int:
     known = known_bug.known(context)
     if known.as_primary is AsPrimary.WORKS and not context.config.checks.hastd_repaired:
         return _say(context, known.as_primary, known.why)
-    found = try_hast.try_hast(context, StepPrinter(context))
-    return _say(context, found.as_primary, found.why)
+    result = try_hast.try_hast(context, StepPrinter(context))
+    return _say(context, result.as_primary, result.why)
 
 
-def _say(context: Context, found: AsPrimary, why: str) -> int:
+def _say(context: Context, result: AsPrimary, why: str) -> int:
     words = {
         AsPrimary.WORKS: "hastd works as primary",
         AsPrimary.FAILS: "hastd does not work as primary",
         AsPrimary.NOT_KNOWN: "whether hastd works as primary is not known",
     }
-    context.console.out.write(f"{words[found]}: {plain(why, 1000)}\n")
-    return 0 if found is AsPrimary.WORKS else caller.REFUSED
+    context.console.out.write(f"{words[result]}: {plain(why, 1000)}\n")
+    return 0 if result is AsPrimary.WORKS else caller.REFUSED
 
 
 if __name__ == "__main__":

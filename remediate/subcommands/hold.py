@@ -48,12 +48,12 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    what = made.add_mutually_exclusive_group()
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--boot", action="store_true", help="hold back until this boot has been looked at")
     what.add_argument("--release", action="store_true", help="take hastwatch's share back, whatever it is for")
-    local.add_options(made)
-    return made
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:

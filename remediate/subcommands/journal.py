@@ -64,17 +64,17 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
-    made.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
-    made.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
-    made.add_argument("-n", "--last", type=_count, default=50, metavar="N",
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
+    parser.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
+    parser.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
+    parser.add_argument("-n", "--last", type=_count, default=50, metavar="N",
                       help="the last N entries, 0 for all (default: %(default)s)")  # fmt: skip
-    made.add_argument("--follow", action="store_true", help="go on with what is added from now on, until interrupted")
-    made.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
-    made.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
-    made.add_argument("--incident", metavar="ID", help="a post-mortem from both nodes (`last`: of the youngest)")
-    local.add_options(made)
-    return made
+    parser.add_argument("--follow", action="store_true", help="go on with what is added from now on, until interrupted")
+    parser.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
+    parser.add_argument("--incident", metavar="ID", help="a post-mortem from both nodes (`last`: of the youngest)")
+    local.add_options(parser)
+    return parser
 
 
 def incident_of(context: Context, options: argparse.Namespace) -> int:
@@ -83,11 +83,11 @@ def incident_of(context: Context, options: argparse.Namespace) -> int:
 
     reading = Reading(os.path.join(context.store.directory, NAME), MOST_READ)
     try:
-        found = gather(context, reading, options.incident)
+        incident = gather(context, reading, options.incident)
     except NoIncident as error:
         return caller.refuse(context.console, PROG, str(error), 1)
-    found = found._replace(missing=(*found.missing, *reading.unread, *reading.left_out))
-    context.console.out.write(as_json(found) if options.json else as_markdown(found))
+    incident = incident._replace(missing=(*incident.missing, *reading.unread, *reading.left_out))
+    context.console.out.write(as_json(incident) if options.json else as_markdown(incident))
     return 0
 
 
@@ -141,9 +141,9 @@ class Page:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
         severity, *words = (f"{plain(word):<{width}}" for word, width in zip(_words(entry), self.widths, strict=True))
         colour = RED if entry.severity <= ERR else YELLOW if entry.severity == WARNING else FAINT
-        said = " - ".join(plain(text, 1000) for text in (entry.why, entry.result) if text)
+        sentence = " - ".join(plain(text, 1000) for text in (entry.why, entry.result) if text)
         took = f" ({entry.took})" if entry.took else ""
-        columns = [self.paint(when, FAINT), self.paint(severity, colour), *words, said + took]
+        columns = [self.paint(when, FAINT), self.paint(severity, colour), *words, sentence + took]
         yield "  ".join(columns).rstrip()
         if self.verbose:
             for piece in entry.evidence:

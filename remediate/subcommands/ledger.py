@@ -52,30 +52,30 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parsed(words: list[str] | None, console: Console) -> argparse.Namespace:
     """The command line, of which each part fits the others."""
-    made = parser()
-    options = made.parse(words, console)
+    options_parser = parser()
+    options = options_parser.parse(words, console)
     if (options.told is None) is not (options.by is None):
-        made.error("--told goes with RES and --by")
+        options_parser.error("--told goes with RES and --by")
     if options.told and len(options.told) != len(options.resource):
-        made.error("--told says one thing of each RES")
+        options_parser.error("--told says one thing of each RES")
     if options.sound and (options.told or not options.resource):
-        made.error("--sound goes with RES alone")
+        options_parser.error("--sound goes with RES alone")
     return options
 
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("resource", nargs="?", type=_resources, default=(), metavar="RES[,RES...]",
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("resource", nargs="?", type=_resources, default=(), metavar="RES[,RES...]",
                       help="only these resources (default: all)")  # fmt: skip
-    made.add_argument("--told", type=_copies, metavar="|".join(COPIES), help=(
+    parser.add_argument("--told", type=_copies, metavar="|".join(COPIES), help=(
         "note that the copy here is that, separated by commas for several resources"
     ))  # fmt: skip
-    made.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
-    made.add_argument("--sound", action="store_true", help="note that no failed write has left anything on RES here")
-    made.add_argument("--json", action="store_true", help="for programs")
-    local.add_options(made)
-    return made
+    parser.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
+    parser.add_argument("--sound", action="store_true", help="note that no failed write has left anything on RES here")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
@@ -96,13 +96,15 @@ def act(context: Context, options: argparse.Namespace) -> int:
         for name in options.resource:
             damaged.declare_sound(context, name, context.console.user)
         return 0
-    found = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
+    ledgers = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
     if options.json:
-        context.console.out.write(json.dumps({name: as_values(each) for name, each in found.items()}, indent=2) + "\n")
+        context.console.out.write(
+            json.dumps({name: as_values(each) for name, each in ledgers.items()}, indent=2) + "\n"
+        )
         return 0
-    for name, each in found.items():
+    for name, each in ledgers.items():
         context.console.out.write("".join(f"{plain(line, 1000)}\n" for line in shown(name, each)))
-    if not found:
+    if not ledgers:
         context.console.out.write("nothing has been heard of any copy yet\n")
     return 0
 

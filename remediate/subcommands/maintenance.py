@@ -50,12 +50,12 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(
+    parser = Parser(
         prog=PROG,
         description=__doc__,
         exits=exits.said(EXITS, COMMON),
     )
-    commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"on": "suspend automatic action", "off": "allow it again", "status": "show whether it is suspended"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
@@ -63,14 +63,15 @@ def parser() -> Parser:
     each["on"].add_argument("--reason", required=True, type=_reason, metavar="TEXT", help="what every check shows")
     each["on"].add_argument("--for", dest="seconds", type=_duration, metavar="TIME",
                             help="2h, 90m, 1d, 1h30m (default: until `off`)")  # fmt: skip
-    return made
+    return parser
 
 
-def say(found: Maintenance, now: float) -> str:
+def say(maintenance: Maintenance, now: float) -> str:
     """A maintenance in one sentence for humans."""
-    until = "until it is ended" if found.until is None else f"until {utc(found.until)}"
-    left = "" if found.until is None else f", {say_duration(found.until - now)} left"
-    return f"maintenance since {utc(found.since)} {until}{left}, by {plain(found.who)}: {plain(found.reason)}"
+    until = "until it is ended" if maintenance.until is None else f"until {utc(maintenance.until)}"
+    left = "" if maintenance.until is None else f", {say_duration(maintenance.until - now)} left"
+    who = f"by {plain(maintenance.who)}: {plain(maintenance.reason)}"
+    return f"maintenance since {utc(maintenance.since)} {until}{left}, {who}"
 
 
 def _on(context: Context, options: argparse.Namespace) -> int:

@@ -39,8 +39,8 @@ def end(prog: str, outcome: ConvergeOutcome, progress: StepPrinter) -> int:
     """Say how it ended; the exit status."""
     status: int = outcome.result.value
     if outcome.result is not ConvergeResult.IN_PLACE:
-        for said in outcome.said or ("not in place",):
-            refuse(progress.console, prog, said, status)
+        for sentence in outcome.said or ("not in place",):
+            refuse(progress.console, prog, sentence, status)
         return status
     done = f"in place after {say_count(outcome.steps, 'step')}, {progress.seconds:.1f} s" if outcome.steps else ""
     progress.console.out.write(
@@ -51,10 +51,10 @@ def end(prog: str, outcome: ConvergeOutcome, progress: StepPrinter) -> int:
 
 def as_json(outcome: ConvergeOutcome, progress: StepPrinter) -> str:
     """The same for programs."""
-    kept = {
+    values = {
         "result": outcome.result.name.lower().replace("_", "-"),
         "steps": outcome.steps,
         "said": outcome.said,
         "seconds": round(progress.seconds, 3),
     }
-    return json.dumps(kept) + "\n"
+    return json.dumps(values) + "\n"

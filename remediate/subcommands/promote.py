@@ -44,27 +44,29 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
-    made.add_argument("--accept-data-loss", action="store_true", help="also a copy that lacks writes, or may lack them")
-    caller.add_yes(made)
-    local.add_options(made)
-    return made
+    parser.add_argument(
+        "--accept-data-loss", action="store_true", help="also a copy that lacks writes, or may lack them"
+    )
+    caller.add_yes(parser)
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Look, say what it would cost, ask, do it; the exit status. Raises what `caller.run` tells of."""
     only = tuple(caller.named(context, options.resource))
-    seen = observe(context)
-    going_up = [name for name in only if not seen.facts.resources[name].active]
+    observation = observe(context)
+    going_up = [name for name in only if not observation.facts.resources[name].active]
     if not going_up:
         context.console.out.write("in place: served from this node already\n")
         return 0
-    costs = {name: said for name in going_up if (said := cost(context, seen, name))}
-    refuse_impossible(seen, going_up, {} if options.accept_data_loss else costs)
-    question = "\n".join(f"{name}: {said}; what it lacks is lost." for name, said in costs.items())
-    asked = question or f"Take {', '.join(going_up)} into service on {seen.facts.name}."
+    costs = {name: costs_much for name in going_up if (costs_much := cost(context, observation, name))}
+    refuse_impossible(observation, going_up, {} if options.accept_data_loss else costs)
+    question = "\n".join(f"{name}: {costs_much}; what it lacks is lost." for name, costs_much in costs.items())
+    asked = question or f"Take {', '.join(going_up)} into service on {observation.facts.name}."
     if known := known_bug.here(context):
         context.console.out.write(f"{known}\n")
     caller.confirm(context.console, options, asked, " ".join(costs) if costs else "yes")
@@ -73,16 +75,16 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return end(PROG, converge(context, request, progress), progress)
 
 
-def cost(context: Context, seen: Observation, name: str) -> str:
+def cost(context: Context, observation: Observation, name: str) -> str:
     """Why the copy lacks writes, or may lack them; empty where it would be promoted without being asked."""
-    said, waits = seen.facts.said[name], context.config.failover.boot_alone == "wait"
-    return said.stale or (f"this copy may lack what the other node wrote after it: {said.unheard}"
-                          if waits and said.unheard else "")  # fmt: skip
+    remarks, waits = observation.facts.said[name], context.config.failover.boot_alone == "wait"
+    return remarks.stale or (f"this copy may lack what the other node wrote after it: {remarks.unheard}"
+                          if waits and remarks.unheard else "")  # fmt: skip
 
 
-def refuse_impossible(seen: Observation, names: list[str], costs: dict[str, str]) -> None:
+def refuse_impossible(observation: Observation, names: list[str], costs: dict[str, str]) -> None:
     """Raise StepFailed with the reason where a promotion would be refused anyway."""
-    facts = seen.facts
+    facts = observation.facts
     if facts.node.maintenance:
         raise StepFailed(f"maintenance: {facts.maintenance} (hastwatch maintenance off)")
     if facts.node.blocked:
@@ -94,7 +96,7 @@ def refuse_impossible(seen: Observation, names: list[str], costs: dict[str, str]
         if state.carp is None:
             raise StepFailed(f"{name}: {facts.said[name].carp}")
         if state.carp is not CarpState.MASTER:
-            raise StepFailed(no_address(seen, name, state.carp))
+            raise StepFailed(no_address(observation, name, state.carp))
         if state.split is Split.LOSING:
             raise StepFailed(f"{name}: a split-brain is not resolved, and this copy is the losing one or may be")
         if state.no_copy:
@@ -103,9 +105,9 @@ def refuse_impossible(seen: Observation, names: list[str], costs: dict[str, str]
             raise StepFailed(f"{name}: {costs[name]}; --accept-data-loss promotes it all the same")
 
 
-def no_address(seen: Observation, name: str, state: CarpState) -> str:
+def no_address(observation: Observation, name: str, state: CarpState) -> str:
     """That the address is not here, and how it comes here."""
-    mine = seen.places[name].speaking(seen.vhids)
+    mine = observation.places[name].speaking(observation.vhids)
     forced = "; ".join(f"ifconfig {vhid.interface} vhid {vhid.number} state master" for vhid in mine[:1])
     return (
         f"{name}: CARP is {state.value} here, and the service address has to be here first: `hastwatch switchover` on "

@@ -27,20 +27,20 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    found = answer(options.address, options.path, Timing())
-    if found.served is Reachability.YES:
-        sys.stdout.write(f"{found.why}\n" if found.why else "")
+    result = answer(options.address, options.path, Timing())
+    if result.served is Reachability.YES:
+        sys.stdout.write(f"{result.why}\n" if result.why else "")
         return 0
-    sys.stderr.write(f"{plain(found.says)}\n")  # without a name in front: the other node shows these words
-    return DENIED if found.served is Reachability.DENIED else 1
+    sys.stderr.write(f"{plain(result.says)}\n")  # without a name in front: the other node shows these words
+    return DENIED if result.served is Reachability.DENIED else 1
 
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch reach", description=__doc__, exits=exits.said(EXITS))
-    made.add_argument("address", metavar="ADDRESS", help="the service address")
-    made.add_argument("path", type=_path, metavar="PATH", help="an exported directory")
-    return made
+    parser = Parser(prog="hastwatch reach", description=__doc__, exits=exits.said(EXITS))
+    parser.add_argument("address", metavar="ADDRESS", help="the service address")
+    parser.add_argument("path", type=_path, metavar="PATH", help="an exported directory")
+    return parser
 
 
 def _path(text: str) -> str:

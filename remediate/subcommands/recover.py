@@ -54,9 +54,9 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
-    modes = made.add_mutually_exclusive_group()
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
+    modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(
         "keep every file that the other copy lacks or has otherwise (default)"
     ))  # fmt: skip
@@ -67,31 +67,33 @@ def parser() -> Parser:
     modes.add_argument("--step-down", dest="mode", action="store_const", const="step-down", help=(
         "give up address and role, nothing else"
     ))  # fmt: skip
-    made.add_argument("--to", default="", metavar="TARGET", help=(
+    parser.add_argument("--to", default="", metavar="TARGET", help=(
         "where it is kept: a directory, which is made where it is missing, or ssh://[USER@]HOST/PATH (default: "
         "split_brain.salvage_to)"
     ))  # fmt: skip
-    made.add_argument("-n", "--dry-run", action="store_true", help="show the evidence and the verdict, change nothing")
-    made.add_argument("--no-wait", action="store_true", help="do not wait until everything is copied")
-    made.add_argument("--json", action="store_true", help="with --dry-run: for programs")
-    caller.add_yes(made)
-    local.add_options(made)
-    return made
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="show the evidence and the verdict, change nothing"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="do not wait until everything is copied")
+    parser.add_argument("--json", action="store_true", help="with --dry-run: for programs")
+    caller.add_yes(parser)
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Show, have it confirmed, recover, wait; the exit status. Raises what `caller.run` tells of."""
     progress = StepPrinter(context)
     recovery = Recovery(context, options.resource, Keeper(Mode.SALVAGE), progress)
-    seen, verdict = recovery.look()
-    begun = recovery.begun(seen, verdict)
+    pair, verdict = recovery.look()
+    begun = recovery.begun(pair, verdict)
     recovery.keeper = keeper = _keeper(context, options, begun)
     if options.dry_run and options.json:
-        context.console.out.write(as_json(seen, verdict))
-        return int(bool(reasons(seen, verdict)))
-    context.console.out.write(screen(options.resource, seen, verdict, begun.step.name.lower() if begun else ""))
+        context.console.out.write(as_json(pair, verdict))
+        return int(bool(reasons(pair, verdict)))
+    context.console.out.write(screen(options.resource, pair, verdict, begun.step.name.lower() if begun else ""))
     context.console.out.flush()
-    refused = reasons(seen, verdict)
+    refused = reasons(pair, verdict)
     if options.dry_run:
         return int(bool(refused))
     if begun is None and refused:
@@ -102,9 +104,9 @@ def act(context: Context, options: argparse.Namespace) -> int:
         return 0
     _refuse_without_target(keeper, verdict, begun)
     if begun is None:
-        caller.confirm(context.console, options, _question(options.resource, keeper, verdict, seen), options.resource)
-    kept = recovery.run(f"human {context.console.user}")
-    context.console.out.write(f"{plain(kept, 1000)}\n")
+        caller.confirm(context.console, options, _question(options.resource, keeper, verdict, pair), options.resource)
+    salvaged = recovery.run(f"human {context.console.user}")
+    context.console.out.write(f"{plain(salvaged, 1000)}\n")
     if options.no_wait:
         return 0
     copied = Resync(context, context.console.out).wait(recovery)
@@ -112,41 +114,41 @@ def act(context: Context, options: argparse.Namespace) -> int:
     return 0
 
 
-def reasons(seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
+def reasons(pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
     """Why this node's copy is not given up, a sentence each; none where it may be."""
-    found = [refusal.says for refusal in verdict.refusals]
+    sentences = [refusal.says for refusal in verdict.refusals]
     if verdict.kind not in (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK):
-        found.append(verdict.kind.value)
-    return tuple(dict.fromkeys(found))
+        sentences.append(verdict.kind.value)
+    return tuple(dict.fromkeys(sentences))
 
 
-def screen(resource: str, seen: Evidence, verdict: Eligibility, begun: str) -> str:
+def screen(resource: str, pair: Evidence, verdict: Eligibility, begun: str) -> str:
     """Everything that an operator needs, on one screen."""
-    lines = [f"{resource}: {verdict.kind.value}", *[f"  {line}" for line in sentences(seen)]]
-    for side in (seen.here, seen.there):
+    lines = [f"{resource}: {verdict.kind.value}", *[f"  {line}" for line in sentences(pair)]]
+    for side in (pair.here, pair.there):
         lines += [f"  log of {side.name}: {sign}" for sign in side.signs[:3]]
     if begun:
         lines.append(f"  a recovery was begun here, and has come to: {begun}")
-    refused = reasons(seen, verdict)
+    refused = reasons(pair, verdict)
     if refused:
         lines += [
             "",
-            f"The copy of {seen.here.name or 'this node'} is not given up:",
+            f"The copy of {pair.here.name or 'this node'} is not given up:",
             *[f"  - {why}" for why in refused],
         ]
     else:
-        lines += ["", f"The copy of {seen.here.name} loses, that of {seen.there.name} is served to the clients."]
+        lines += ["", f"The copy of {pair.here.name} loses, that of {pair.there.name} is served to the clients."]
     return "".join(f"{plain(line, 300)}\n" for line in lines)
 
 
-def as_json(seen: Evidence, verdict: Eligibility) -> str:
+def as_json(pair: Evidence, verdict: Eligibility) -> str:
     """The same for programs."""
     return json.dumps({
         "kind": verdict.kind.name.lower().replace("_", "-"),
         "says": verdict.kind.value,
-        "evidence": sentences(seen),
+        "evidence": sentences(pair),
         "refused": [{"reason": refusal.reason, "says": refusal.says} for refusal in verdict.refusals],
-        "may_be_recovered": not reasons(seen, verdict),
+        "may_be_recovered": not reasons(pair, verdict),
     }, indent=2) + "\n"  # fmt: skip
 
 
@@ -163,15 +165,15 @@ def _refuse_without_target(keeper: Keeper, verdict: Eligibility, begun: Begun | 
         raise StepFailed("where the salvage is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
 
 
-def _question(resource: str, keeper: Keeper, verdict: Eligibility, seen: Evidence) -> str:
+def _question(resource: str, keeper: Keeper, verdict: Eligibility, pair: Evidence) -> str:
     if verdict.kind is Kind.BLANK:
-        return f"{resource} on {seen.here.name} gets new metadata, and everything is copied to it."
+        return f"{resource} on {pair.here.name} gets new metadata, and everything is copied to it."
     what = {
         Mode.RESYNC: "nothing of it is kept, which is refused unless that is proven to lose nothing",
         Mode.SALVAGE: f"what only it has is kept at {keeper.target} first",
         Mode.IMAGE: f"its raw data are kept at {keeper.target} first",
     }[keeper.mode]
-    return f"The copy of {resource} on {seen.here.name} is destroyed and copied again in full; {what}."
+    return f"The copy of {resource} on {pair.here.name} is destroyed and copied again in full; {what}."
 
 
 if __name__ == "__main__":

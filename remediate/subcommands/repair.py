@@ -49,10 +49,10 @@ EXITS = {
 
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    made = parser()
-    options = made.parse(words, invocation.console)
+    options_parser = parser()
+    options = options_parser.parse(words, invocation.console)
     if options.dry_run and options.detach:
-        made.error("--dry-run shows what would be done: it cannot be detached")
+        options_parser.error("--dry-run shows what would be done: it cannot be detached")
     if not options.dry_run:
         invocation.take_resources()
     if options.dry_run or not (options.detach or options.held):
@@ -65,19 +65,19 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("remedy", choices=[remedy.value for remedy in Remedy], metavar="REPAIR", help=(
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("remedy", choices=[remedy.value for remedy in Remedy], metavar="REPAIR", help=(
         f"one of {', '.join(remedy.value for remedy in Remedy)}"
     ))  # fmt: skip
-    made.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
-    made.add_argument("--detach", action="store_true", help="return at once, repair in the background")
-    made.add_argument("--held", choices=[held.value for held in EngineHold], help=(
+    parser.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
+    parser.add_argument("--detach", action="store_true", help="return at once, repair in the background")
+    parser.add_argument("--held", choices=[held.value for held in EngineHold], help=(
         "do nothing: record that the monitoring engine holds the repair back, and why"
     ))  # fmt: skip
-    made.add_argument("--json", action="store_true", help="for programs")
-    made.add_argument("-v", "--verbose", action="store_true", help="show the steps where no terminal is")
-    local.add_options(made)
-    return made
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the steps where no terminal is")
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
@@ -111,14 +111,14 @@ def end(console: Console, outcome: RepairOutcome) -> int:
 
 def as_json(outcome: RepairOutcome, progress: StepPrinter) -> str:
     """The same for programs."""
-    kept = {
+    values = {
         "result": outcome.ending.name.lower().replace("_", "-"),
         "guard": outcome.guard.name if outcome.guard else "",
         "said": outcome.said,
         "steps": outcome.steps,
         "seconds": round(progress.seconds, 3),
     }
-    return json.dumps(kept) + "\n"
+    return json.dumps(values) + "\n"
 
 
 def shown_as_text(shown: RepairPreview) -> str:
@@ -142,8 +142,8 @@ def shown_as_json(shown: RepairPreview) -> str:
         for step in shown.steps
     ]
     held = [{"guard": each.guard.name, "says": str(each)} for each in shown.held]
-    kept = {"trouble": shown.trouble, "held": held, "steps": steps, "converge": shown.converge}
-    return json.dumps(kept, indent=2) + "\n"
+    values = {"trouble": shown.trouble, "held": held, "steps": steps, "converge": shown.converge}
+    return json.dumps(values, indent=2) + "\n"
 
 
 if __name__ == "__main__":

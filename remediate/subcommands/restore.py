@@ -62,14 +62,14 @@ def main(words: list[str] | None = None) -> int:
     options = parser().parse_args(words)
     try:
         salvage = targets.at(os.path.abspath(options.directory))
-        found = read_manifest(salvage)
-        wanted = chosen(found, [os.fsencode(pattern) for pattern in options.patterns])
+        manifest = read_manifest(salvage)
+        wanted = chosen(manifest, [os.fsencode(pattern) for pattern in options.patterns])
         if not wanted:
             return _refuse("nothing in the salvage matches", FAILED)
         if not options.to_live:
-            _list(found, wanted)
+            _list(manifest, wanted)
             return 0
-        return _restore(options, salvage, found, wanted)
+        return _restore(options, salvage, manifest, wanted)
     except (StepFailed, ProbeError, ConfigError) as error:
         return _refuse(str(error), FAILED)
     except NotActive as error:
@@ -78,20 +78,20 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(
+    parser = Parser(
         prog="hastwatch restore",
         description=__doc__,
         exits=exits.said(EXITS, COMMON),
     )
-    made.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
-    made.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")
-    made.add_argument(
+    parser.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")
+    parser.add_argument(
         "--to-live", choices=[how.value for how in RestoreMode], help="put them back into the live file system"
     )
-    made.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-    made.add_argument("--yes", action="store_true", help="put files back over present ones without asking")
-    add_options(made)
-    return made
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--yes", action="store_true", help="put files back over present ones without asking")
+    add_options(parser)
+    return parser
 
 
 def active(here: Context, name: str) -> ResourcePlace:
@@ -116,18 +116,18 @@ def active(here: Context, name: str) -> ResourcePlace:
     return place
 
 
-def _restore(options: argparse.Namespace, salvage: SalvageTarget, found: Manifest, wanted: list[SavedItem]) -> int:
+def _restore(options: argparse.Namespace, salvage: SalvageTarget, manifest: Manifest, wanted: list[SavedItem]) -> int:
     how = RestoreMode(options.to_live)
     if os.geteuid() != 0 and not options.state_dir:
         return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
     here = context(where(options))
-    place = active(here, found.resource)
-    if how is RestoreMode.OVER and not options.dry_run and not options.yes and not _confirmed(found, len(wanted)):
+    place = active(here, manifest.resource)
+    if how is RestoreMode.OVER and not options.dry_run and not options.yes and not _confirmed(manifest, len(wanted)):
         return _refuse("not confirmed: nothing was done", USAGE)
     done: list[RestoredEntry] = []
     trouble, unread = "", None
     try:
-        for one in put_back(salvage, found, wanted, place.point, how, options.dry_run):
+        for one in put_back(salvage, manifest, wanted, place.point, how, options.dry_run):
             done.append(one)
             try:
                 _say(one)
@@ -137,7 +137,7 @@ def _restore(options: argparse.Namespace, salvage: SalvageTarget, found: Manifes
         trouble = str(error)
     failed = sum(one.failed for one in done)
     if not options.dry_run:
-        _journal(here, found, how, done, trouble)
+        _journal(here, manifest, how, done, trouble)
     if unread is not None:
         raise unread
     if trouble:
@@ -145,43 +145,47 @@ def _restore(options: argparse.Namespace, salvage: SalvageTarget, found: Manifes
     return FAILED if failed else 0
 
 
-def _confirmed(found: Manifest, count: int) -> bool:
+def _confirmed(manifest: Manifest, count: int) -> bool:
     """An operator has typed the name of the resource. Without a terminal there is nobody to ask."""
     if not sys.stdin.isatty():
         sys.stderr.write("hastwatch restore: --to-live over needs a terminal to confirm on, or --yes\n")
         return False
     sys.stderr.write(
-        f"{count} files of {plain(found.resource)} will be put back over the present ones, which are kept.\n"
+        f"{count} files of {plain(manifest.resource)} will be put back over the present ones, which are kept.\n"
     )
-    sys.stderr.write(f"Type {plain(found.resource)} to go on: ")
+    sys.stderr.write(f"Type {plain(manifest.resource)} to go on: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == found.resource
+    return sys.stdin.readline().strip() == manifest.resource
 
 
-def _journal(here: Context, found: Manifest, how: RestoreMode, done: list[RestoredEntry], trouble: str) -> None:
+def _journal(here: Context, manifest: Manifest, how: RestoreMode, done: list[RestoredEntry], trouble: str) -> None:
     failed = sum(one.failed for one in done)
     result = f"{len(done) - failed} put back, {failed} not" + (f"; {trouble}" if trouble else "")
     evidence = [f"{shown(one.kept.item.path)}: {one.words}" for one in done]
     here.journal.entry(
         "restore",
-        resource=found.resource,
-        why=f"{how.value}, of incident {found.incident}",
+        resource=manifest.resource,
+        why=f"{how.value}, of incident {manifest.incident}",
         evidence=evidence,
         result=result,
         severity=ERR if failed or trouble else NOTICE,
     )
 
 
-def _list(found: Manifest, wanted: list[SavedItem]) -> None:
-    since = "" if found.since is None else f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found.since))}"
-    head = f"{plain(found.resource)}, incident {plain(found.incident)}, the copy of {plain(found.node)}{since}"
-    sys.stdout.write(f"{head}: {len(wanted)} of {len(found.files)} files\n")
-    for kept in wanted:
-        item = kept.item
+def _list(manifest: Manifest, wanted: list[SavedItem]) -> None:
+    since = (
+        ""
+        if manifest.since is None
+        else f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(manifest.since))}"
+    )
+    head = f"{plain(manifest.resource)}, incident {plain(manifest.incident)}, the copy of {plain(manifest.node)}{since}"
+    sys.stdout.write(f"{head}: {len(wanted)} of {len(manifest.files)} files\n")
+    for saved in wanted:
+        item = saved.item
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.mtime_ns / 1e9))
         to = f" -> {shown(item.target)}" if item.kind == SYMLINK else ""
         size = say_size(item.size) if item.kind == "file" else item.kind
-        sys.stdout.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(kept.why))})\n")
+        sys.stdout.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(saved.why))})\n")
 
 
 def _say(one: RestoredEntry) -> None:

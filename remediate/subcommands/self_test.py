@@ -43,29 +43,29 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("--wait", type=seconds(0, 600), default=None, metavar="SECONDS", help=(
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("--wait", type=seconds(0, 600), default=None, metavar="SECONDS", help=(
         "how long the event may take (default: `timeout` of the configuration, which holds for each look too)"
     ))  # fmt: skip
-    made.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
-    made.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
+    parser.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
+    parser.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
                       help="hastd's hook (default: %(default)s)")  # fmt: skip
-    made.add_argument("--json", action="store_true", help="for programs")
-    local.add_options(made)
-    return made
+    parser.add_argument("--json", action="store_true", help="for programs")
+    local.add_options(parser)
+    return parser
 
 
 def act(context: Context, options: argparse.Namespace) -> int:
     """Look at every link and say it; the exit status. Raises what `caller.run` tells of."""
-    seen, paint = [], Paint(context.console.is_coloured)
+    lines, paint = [], Paint(context.console.is_coloured)
     for link in _links(context, options):
-        seen.append(link)
+        lines.append(link)
         if not options.json:
             context.console.out.write(f"{line(link, paint)}\n")
             context.console.out.flush()
-    broken = [link for link in seen if not link.holds]
+    broken = [link for link in lines if not link.holds]
     if options.json:
-        context.console.out.write(json.dumps([link._asdict() for link in seen], indent=2) + "\n")
+        context.console.out.write(json.dumps([link._asdict() for link in lines], indent=2) + "\n")
     result = "; ".join(f"{link.name}: {link.says}" for link in broken) or "all of it holds"
     context.journal.entry(
         "self-test", why=f"human {context.console.user}", result=result, severity=WARNING if broken else INFO

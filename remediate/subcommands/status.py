@@ -62,14 +62,14 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch status", description=__doc__, exits=exits.said(EXITS))
-    made.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
+    parser = Parser(prog="hastwatch status", description=__doc__, exits=exits.said(EXITS))
+    parser.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
-    made.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",
+    parser.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",
                       help=f"look again and again, by default every {EVERY:g} s, until interrupted")  # fmt: skip
-    made.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
-    local.add_options(made)
-    return made
+    parser.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
+    local.add_options(parser)
+    return parser
 
 
 def show(context: Context, options: argparse.Namespace) -> int:

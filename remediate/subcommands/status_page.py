@@ -75,23 +75,23 @@ def _first(pair: PairStatus, verdict: PairVerdict) -> Paragraph:
     headline = plain(verdict.headline)
     if headline.partition(" ")[0] not in {node.name for node in pair.nodes}:
         headline = headline[:1].upper() + headline[1:]
-    said = [ColouredText(f"{headline}.", WELL if verdict.well else WRONG)]
+    parts = [ColouredText(f"{headline}.", WELL if verdict.well else WRONG)]
     for level, word, mark in ((ProblemLevel.WRONG, "Wrong", WRONG), (ProblemLevel.NOTE, "Note", NOTE)):
-        found = [plain(trouble.says, 160) for trouble in verdict.troubles if trouble.level is level]
-        if found:
-            said.append(ColouredText(f"{word}: {'; '.join(found)}.", mark))
+        problems = [plain(trouble.says, 160) for trouble in verdict.troubles if trouble.level is level]
+        if problems:
+            parts.append(ColouredText(f"{word}: {'; '.join(problems)}.", mark))
     if not verdict.troubles:
-        said.append(ColouredText("Nothing is wrong."))
-    return tuple(said)
+        parts.append(ColouredText("Nothing is wrong."))
+    return tuple(parts)
 
 
 def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[TableRow]:
     """The table of these nodes. Rows that say nothing about any node are left out."""
 
     def row(label: str, cells: Iterable[Cell]) -> Iterator[TableRow]:
-        found = tuple(cells)
-        if any(found):
-            yield TableRow(label, found)
+        filled = tuple(cells)
+        if any(filled):
+            yield TableRow(label, filled)
 
     yield from row("", (_name(pair, node) for node in nodes))
     yield from row("not reached", (_one(node.trouble, WRONG) for node in nodes))
@@ -183,14 +183,14 @@ def _services(node: NodeStatus, names: tuple[str, ...]) -> Cell:
 
 
 def _automation(node: NodeStatus, now: float) -> Cell:
-    said = []
+    parts = []
     if node.maintenance is not None:
         until = node.maintenance.until
         left = "until it is ended" if until is None else f"for another {say_duration(max(until - now, 0))}"
-        said.append((ColouredText(f"off {left}: maintenance, {plain(node.maintenance.reason, 160)}", NOTE),))
+        parts.append((ColouredText(f"off {left}: maintenance, {plain(node.maintenance.reason, 160)}", NOTE),))
     if node.blocked:
-        said.append((ColouredText(f"blocked: {plain(node.blocked)}", WRONG),))
-    return tuple(said) or _one("on")
+        parts.append((ColouredText(f"blocked: {plain(node.blocked)}", WRONG),))
+    return tuple(parts) or _one("on")
 
 
 def _last(node: NodeStatus, now: float) -> Cell:
@@ -200,8 +200,8 @@ def _last(node: NodeStatus, now: float) -> Cell:
     event = entry.event.replace("-", " ")
     about = f"{entry.resource} {event}" if entry.resource else event
     mark = WRONG if entry.severity <= ERR else NOTE if entry.severity == WARNING else PLAIN
-    said = entry.result or entry.why
-    text = f"{say_duration(max(now - entry.time, 0))} ago: {about}" + (f", {said}" if said else "")
+    sentence = entry.result or entry.why
+    text = f"{say_duration(max(now - entry.time, 0))} ago: {about}" + (f", {sentence}" if sentence else "")
     return _one(plain(text, 160), mark)
 
 

@@ -72,28 +72,28 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     name, time = like(NAME, "a name of a host or a service"), seconds(0, LONGEST)
-    made = Parser(
+    parser = Parser(
         prog=PROG,
         description=__doc__,
         exits=exits.said(EXITS, (*exits.OF_EVERY_SUBCOMMAND, exits.INTERNAL, exits.CONFIG)),
         usage="%(prog)s [options] -- CHECK [ARGUMENT ...]\n       %(prog)s [options] --flush | --push",
     )
-    made.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")
-    made.add_argument("--host", type=name, metavar="NAME", help="this node's name there (default: as configured)")
-    made.add_argument("--service", type=name, metavar="NAME",
+    parser.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")
+    parser.add_argument("--host", type=name, metavar="NAME", help="this node's name there (default: as configured)")
+    parser.add_argument("--service", type=name, metavar="NAME",
                       help="the check's name there (default: as configured, else the name of the command)")  # fmt: skip
-    made.add_argument("--ttl", type=time, metavar="SECONDS",
+    parser.add_argument("--ttl", type=time, metavar="SECONDS",
                       help="for how long the result is good (default: as configured, else forever)")  # fmt: skip
-    made.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
+    parser.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
                       help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
-    made.add_argument("--textfile", metavar="FILE",
+    parser.add_argument("--textfile", metavar="FILE",
                       help="write the result for the textfile collector of Prometheus's node_exporter")  # fmt: skip
-    made.add_argument("--flush", action="store_true", help="run no check, send what waits in the spool")
-    made.add_argument("--push", action="store_true",
+    parser.add_argument("--flush", action="store_true", help="run no check, send what waits in the spool")
+    parser.add_argument("--push", action="store_true",
                       help="run the checks of [submit] on_event, as the hooks do on an event")  # fmt: skip
-    made.add_argument("--state-dir", metavar="DIR", help="where --push has its journal (default: that of hastwatch)")
-    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
-    return made
+    parser.add_argument("--state-dir", metavar="DIR", help="where --push has its journal (default: that of hastwatch)")
+    parser.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+    return parser
 
 
 def _wrong(options: argparse.Namespace, argv: tuple[str, ...]) -> str:
@@ -112,27 +112,31 @@ def _wrong(options: argparse.Namespace, argv: tuple[str, ...]) -> str:
 
 def _submit(options: argparse.Namespace, argv: tuple[str, ...]) -> int:
     """Run the check and send what it says; the exit status. Raises ConfigError."""
-    said = load(options.config).submission or Submission()
+    submission = load(options.config).submission or Submission()
     timing = Timing()
-    way = options.to or said.submit.to
+    way = options.to or submission.submit.to
     if not way and (options.flush or not options.textfile):
         raise ConfigError("where to? Give --to, or `to` in [submit]")
-    where = destination(way, said, timing) if way else None
+    where = destination(way, submission, timing) if way else None
     if where is not None and options.flush:
         return _told(deliver(where.spool, where.receiver, timing, []))
-    result = _checked(options, argv, where, said, timing)
+    result = _checked(options, argv, where, submission, timing)
     written = _written(options.textfile, result) if options.textfile else 0
     return written if where is None else _told(deliver(where.spool, where.receiver, timing, [result])) or written
 
 
 def _checked(
-    options: argparse.Namespace, argv: tuple[str, ...], where: Destination | None, said: Submission, timing: Timing
+    options: argparse.Namespace,
+    argv: tuple[str, ...],
+    where: Destination | None,
+    submission: Submission,
+    timing: Timing,
 ) -> CheckResult:
     names = named(argv, where.host if where else "", where.services if where else {})
     names = ObjectNames(options.host or names.host, options.service or names.service)
     if not all(re.fullmatch(NAME, name) and name.isprintable() for name in names):
         raise ConfigError(f"{names.service!r} on {names.host!r} does not name a service: give --host and --service")
-    return check(argv, names, options.timeout, said.submit.ttl if options.ttl is None else options.ttl, timing)
+    return check(argv, names, options.timeout, submission.submit.ttl if options.ttl is None else options.ttl, timing)
 
 
 def _written(path: str, result: CheckResult) -> int:

@@ -42,16 +42,16 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch tickle", description=__doc__, exits=exits.said(EXITS))
-    made.add_argument("address", type=_address, metavar="ADDRESS", help="the service address, on this node")
-    made.add_argument(
+    parser = Parser(prog="hastwatch tickle", description=__doc__, exits=exits.said(EXITS))
+    parser.add_argument("address", type=_address, metavar="ADDRESS", help="the service address, on this node")
+    parser.add_argument(
         "clients",
         type=client,
         nargs="+",
         metavar="CLIENT[:PORT]",
         help="10.1.101.20, 10.1.101.20:876, [2001:db8::20]:876",
     )
-    return made
+    return parser
 
 
 def client(text: str) -> ClientEndpoint | str:

@@ -46,8 +46,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog="hastwatch tree", description=__doc__, exits=exits.said(EXITS))
-    commands = made.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    parser = Parser(prog="hastwatch tree", description=__doc__, exits=exits.said(EXITS))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"list": "every file below a directory", "sha256": "what some files hold"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
@@ -55,7 +55,7 @@ def parser() -> Parser:
     each["list"].add_argument("--after", type=_path, metavar="PATH", help="only what comes behind it")
     each["list"].add_argument("--limit", type=int, default=PAGE, metavar="N", help="items (default: %(default)s)")
     each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH")
-    return made
+    return parser
 
 
 def _list(tree: PagedTree, options: argparse.Namespace) -> Iterator[str]:

@@ -60,12 +60,12 @@ LINES = 30.0
 
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    made = parser()
-    options = made.parse(words, invocation.console)
+    options_parser = parser()
+    options = options_parser.parse(words, invocation.console)
     if not options.repair and (options.to or options.image or options.dry_run):
-        made.error("--to, --image and --dry-run are of --repair")
+        options_parser.error("--to, --image and --dry-run are of --repair")
     if options.repair and len(options.resource) != 1:
-        made.error("--repair is of one resource, which is named")
+        options_parser.error("--repair is of one resource, which is named")
     return caller.run(
         PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
     )
@@ -73,29 +73,31 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    made = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
-    made.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
-    made.add_argument("--rate", type=_rate, metavar="SIZE", help=(
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
+    parser.add_argument("--rate", type=_rate, metavar="SIZE", help=(
         "bytes a second that each disk is read at most, such as 20M (default: as fast as the disks, or the processor)"
     ))  # fmt: skip
-    made.add_argument("--afresh", action="store_true", help="start over where an earlier run was interrupted")
-    made.add_argument("--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))")
-    made.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
-    made.add_argument("--json", action="store_true", help="the results for programs, one object")
-    made.add_argument("--repair", action="store_true", help=(
+    parser.add_argument("--afresh", action="store_true", help="start over where an earlier run was interrupted")
+    parser.add_argument(
+        "--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
+    parser.add_argument("--json", action="store_true", help="the results for programs, one object")
+    parser.add_argument("--repair", action="store_true", help=(
         "on the standby: recreate this node's copy, of one resource that was found to differ"
     ))  # fmt: skip
-    made.add_argument("--to", default="", metavar="TARGET", help=(
+    parser.add_argument("--to", default="", metavar="TARGET", help=(
         "with --repair: where what only this copy has is kept, a directory or ssh://[USER@]HOST/PATH (default: "
         "split_brain.salvage_to)"
     ))  # fmt: skip
-    made.add_argument("--image", action="store_true", help="with --repair: keep the raw data instead of files")
-    made.add_argument(
+    parser.add_argument("--image", action="store_true", help="with --repair: keep the raw data instead of files")
+    parser.add_argument(
         "-n", "--dry-run", action="store_true", help="with --repair: show what would be done, change nothing"
     )
-    caller.add_yes(made)
-    local.add_options(made)
-    return made
+    caller.add_yes(parser)
+    local.add_options(parser)
+    return parser
 
 
 def _rate(text: str) -> int:
@@ -119,19 +121,19 @@ def act(context: Context, options: argparse.Namespace) -> int:
         names = [name for name in names if _is_primary(context, name)]
     context.console.be_gentle()
     signals = context.console.interruptions()
-    found: dict[str, dict[str, object]] = {}
+    results: dict[str, dict[str, object]] = {}
     worst = 0
     for name in names:
-        status, said = _one(context, name, options, signals)
-        found[name] = said
+        status, result = _one(context, name, options, signals)
+        results[name] = result
         worst = max(worst, status, key=RANK.index)
         if not options.json:
-            context.console.out.write(f"{name}: {plain(str(said['says']), 1000)}\n")
+            context.console.out.write(f"{name}: {plain(str(result['says']), 1000)}\n")
             context.console.out.flush()
         if signals():
             break
     if options.json:
-        context.console.out.write(json.dumps({"resources": found}, indent=2) + "\n")
+        context.console.out.write(json.dumps({"resources": results}, indent=2) + "\n")
     return worst
 
 

@@ -35,15 +35,15 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     last = last_differing(context, name)
     keeper = _keeper(context, options, last.wrong)
     renewal = Renewal(context, name, keeper, StepPrinter(context), last)
-    seen, verdict = renewal.look()
-    begun = renewal.begun(seen, verdict)
+    pair, verdict = renewal.look()
+    begun = renewal.begun(pair, verdict)
     over = begun is not None and begun.step >= RecoveryStep.CREATED
-    refused = () if over else renewal.reasons(seen, verdict)
-    lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(seen)]]
+    refused = () if over else renewal.reasons(pair, verdict)
+    lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(pair)]]
     if begun is not None:
         lines.append(f"  this was begun here, and has come to: {begun.step.name.lower()}")
     keeps = f"keep what only this copy has at {keeper.target}" if keeper.target else f"keep nothing: {last.wrong}"
-    words = {"name": name, "there": seen.there.name, "keeps": keeps}
+    words = {"name": name, "there": pair.there.name, "keeps": keeps}
     lines += ["", *[f"  {number}. {step.format(**words)}" for number, step in enumerate(STEPS, 1)]]
     lines += ["", *[f"refused: {why}" for why in refused]] if refused else []
     context.console.out.write("".join(f"{plain(line, 300)}\n" for line in lines))
@@ -56,11 +56,11 @@ def repair(context: Context, options: argparse.Namespace) -> int:
         raise StepFailed("where it is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
     if begun is None:
         question = (
-            f"The copy of {name} on {seen.here.name} is destroyed and copied again in full from {seen.there.name}."
+            f"The copy of {name} on {pair.here.name} is destroyed and copied again in full from {pair.there.name}."
         )
         caller.confirm(context.console, options, question, name)
-    kept = renewal.run(f"human {context.console.user}")
-    context.console.out.write(f"{plain(kept, 1000)}\n")
+    salvaged = renewal.run(f"human {context.console.user}")
+    context.console.out.write(f"{plain(salvaged, 1000)}\n")
     context.console.out.write(f"{name}: {Resync(context, context.console.out).wait(renewal)}\n")
     return _again(context, name)
 

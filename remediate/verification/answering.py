@@ -51,14 +51,14 @@ def _opened(context: Context, name: str, line: Channel) -> bool:
     try:
         if name not in configured(context.here.node()):
             raise StepFailed(f"hast.conf has no resource {name}")
-        found = look(context, name, Role.SECONDARY)
-        opened = context.here.extents(found.where)
+        own = look(context, name, Role.SECONDARY)
+        opened = context.here.extents(own.where)
     except (StepFailed, ProbeError) as error:
         line.say(Message(MessageKind.REFUSED, words=str(error)[:900]))
         return False
     try:
-        line.say(Message(MessageKind.READY, told=found.copy._asdict()))
-        return _answers(context, name, line, opened, found.where.extents)
+        line.say(Message(MessageKind.READY, told=own.copy._asdict()))
+        return _answers(context, name, line, opened, own.where.extents)
     finally:
         opened.close()
 

@@ -72,7 +72,7 @@ class ExtentComparison:
 
     def decide(self, numbers: Sequence[int]) -> ComparisonResult:
         """Read extents again until they are equal or proven to differ. Raises what `compare` raises."""
-        found: dict[str, list[int]] = {name: [] for name in ComparisonResult._fields}
+        lists: dict[str, list[int]] = {name: [] for name in ComparisonResult._fields}
         proven = dict.fromkeys(numbers, 0)
         before = dict(zip(numbers, self.here.digests(numbers), strict=True))
         restless = 0
@@ -92,15 +92,15 @@ class ExtentComparison:
                 proven[number] += unread or (quiet and mine == before[number])
                 if proven[number] >= self.times:
                     del proven[number]
-                    found["differ"].append(number)
-                    found["unread_here"] += [number] * (mine is None)
-                    found["unread_there"] += [number] * (other is None)
+                    lists["differ"].append(number)
+                    lists["unread_here"] += [number] * (mine is None)
+                    lists["unread_there"] += [number] * (other is None)
             before = after
             restless += not quiet
             if not proven or restless >= TIMES:
                 break
-        found["undecided"] += proven
-        return ComparisonResult(**{name: tuple(each) for name, each in found.items()})
+        lists["undecided"] += proven
+        return ComparisonResult(**{name: tuple(each) for name, each in lists.items()})
 
     def _await_quiet(self) -> bool:
         return self.timing.until(self.quiet, PATIENCE, EVERY)

@@ -46,33 +46,33 @@ def look(context: Context, name: str, role: Role) -> LocalCopy:
     """This node's copy, in this role and connected. Raises StepFailed where it is not, or that is unknown, and
     ProbeError."""
     node = context.here.node()
-    found = connected(context, name, role)
+    resource = connected(context, name, role)
     try:
         metadata = hast.metadata(node, name)
     except hast.MetadataUnreadable as error:
         raise StepFailed(str(error)) from None
     damaged = own_copy.known(context, name).damage is not None
-    return LocalCopy(_copy(metadata, found, damaged), provider(found.localpath, metadata), found)
+    return LocalCopy(_copy(metadata, resource, damaged), provider(resource.localpath, metadata), resource)
 
 
 def connected(context: Context, name: str, role: Role) -> Resource:
     """What hastd of this node says, where the resource has this role and is connected. Raises StepFailed and
     ProbeError."""
     try:
-        found = hast.resource(context.here.node(), name)
+        resource = hast.resource(context.here.node(), name)
     except hast.NoState as error:
         raise StepFailed(str(error)) from None
-    if found.role is not role:
-        raise StepFailed(f"{name} is {found.role.value} on {context.journal.node_name}, not {role.value}")
-    if found.status is not Status.COMPLETE:
+    if resource.role is not role:
+        raise StepFailed(f"{name} is {resource.role.value} on {context.journal.node_name}, not {role.value}")
+    if resource.status is not Status.COMPLETE:
         raise StepFailed(f"{name} is not connected on {context.journal.node_name}: there is nothing to compare with")
-    return found
+    return resource
 
 
-def _copy(metadata: Metadata, found: Resource, damaged: bool) -> CopyIdentity:
+def _copy(metadata: Metadata, resource: Resource, damaged: bool) -> CopyIdentity:
     return CopyIdentity(
         metadata.datasize, metadata.extentsize, metadata.localoff, metadata.resuid, metadata.localcnt,
-        metadata.remotecnt, found.errors.write, int(damaged),
+        metadata.remotecnt, resource.errors.write, int(damaged),
     )  # fmt: skip
 
 
@@ -95,9 +95,9 @@ def incomparable(mine: CopyIdentity, theirs: CopyIdentity) -> str:
         return f"the copies have other extents: {mine.extentsize} and {theirs.extentsize} bytes"
     if mine.datasize != theirs.datasize:
         return f"the copies have other sizes: {mine.datasize} and {theirs.datasize} bytes"
-    found = relation(_counters(mine), _counters(theirs))
-    if found in (Relation.OTHER_DISK, Relation.SPLIT_BRAIN, Relation.FIRST_BLANK, Relation.SECOND_BLANK):
-        return str(found.value)
+    related = relation(_counters(mine), _counters(theirs))
+    if related in (Relation.OTHER_DISK, Relation.SPLIT_BRAIN, Relation.FIRST_BLANK, Relation.SECOND_BLANK):
+        return str(related.value)
     return ""
 
 
@@ -105,11 +105,11 @@ def _counters(copy: CopyIdentity) -> Metadata:
     return Metadata("", copy.datasize, copy.extentsize, 0, copy.resuid, copy.localcnt, copy.remotecnt, Role.INIT)
 
 
-def in_flight(found: Resource) -> bool:
+def in_flight(resource: Resource) -> bool:
     """Whether a request may be underway between the copies.
 
     An extent is dirty from before a write is given to either side until both have answered (primary.c,
     ggate_recv_thread(): activemap_write_start(), ggate_send_thread(): activemap_write_complete(), after the last of
     the two), whatever the replication mode; a failed one too. A BIO_DELETE is not in that map: it is in a queue.
     """
-    return found.dirty > 0 or any(found.queues.get(name, 0) for name in ("local", "send", "recv", "done"))
+    return resource.dirty > 0 or any(resource.queues.get(name, 0) for name in ("local", "send", "recv", "done"))

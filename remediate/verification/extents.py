@@ -104,14 +104,14 @@ class LocalExtents:
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         """As Digests says. Raises Failed where the provider is gone or ends too early."""
-        made: list[hashlib.blake2b | None] = [hashlib.blake2b(digest_size=DIGEST) for _ in numbers]
+        hashes: list[hashlib.blake2b | None] = [hashlib.blake2b(digest_size=DIGEST) for _ in numbers]
         for at, block in self._blocks(numbers):
-            hasher = made[at]
+            hasher = hashes[at]
             if block is None:
-                made[at] = None
+                hashes[at] = None
             elif hasher is not None:
                 hasher.update(block)
-        return [hasher and hasher.digest() for hasher in made]
+        return [hasher and hasher.digest() for hasher in hashes]
 
     def marked(self) -> frozenset[int]:
         """As Extents says. Raises Failed."""
@@ -166,8 +166,8 @@ def bits(raw: bytes, count: int) -> frozenset[int]:
     own order (sys/sys/bitstring.h, _bit_idx())."""
     words = array("L", raw[: len(raw) // array("L").itemsize * array("L").itemsize])
     width = 8 * words.itemsize
-    found = (at * width + bit for at, word in enumerate(words) if word for bit in range(width) if word >> bit & 1)
-    return frozenset(number for number in found if number < count)
+    dirty = (at * width + bit for at, word in enumerate(words) if word for bit in range(width) if word >> bit & 1)
+    return frozenset(number for number in dirty if number < count)
 
 
 def _opened(path: str) -> int:

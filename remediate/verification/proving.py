@@ -59,11 +59,11 @@ def prove(context: Context, name: str, trigger: str) -> bool:
     """Compare what the other copy of a resource may lack, where that is to be done and can be; whether the copy is
     proven now, and was not before. Raises nothing: what went wrong is recorded, and journalled once."""
     for _ in range(TRIES):
-        seen = unproven.known(context.store, name)
-        if seen is None or seen.differ or not _is_connected_primary(context, name):
+        unproven_writes = unproven.known(context.store, name)
+        if unproven_writes is None or unproven_writes.differ or not _is_connected_primary(context, name):
             return False
         try:
-            if _compared(context, name, trigger, seen):
+            if _compared(context, name, trigger, unproven_writes):
                 return unproven.known(context.store, name) is None
         except Busy:
             return False
@@ -74,41 +74,41 @@ def prove(context: Context, name: str, trigger: str) -> bool:
 
 
 def _is_connected_primary(context: Context, name: str) -> bool:
-    found = hast_of.resource(context.here, name)
-    return found is not None and found.role is Role.PRIMARY and found.status is Status.COMPLETE
+    resource = hast_of.resource(context.here, name)
+    return resource is not None and resource.role is Role.PRIMARY and resource.status is Status.COMPLETE
 
 
-def _compared(context: Context, name: str, trigger: str, seen: Unproven) -> bool:
+def _compared(context: Context, name: str, trigger: str, doubt: Unproven) -> bool:
     """Compare what may be missing, and record what came out; False where the connection was lost meanwhile. What is
     written whenever it is looked at is left for the next time, alone."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
         raise Busy
     with lock:
-        found = look(context, name, Role.PRIMARY) if seen.through else mine(context, name)
+        own = look(context, name, Role.PRIMARY) if doubt.through else mine(context, name)
         there = RemoteCopySession(context, name, lambda: "")
         try:
-            if why := incomparable(found.copy, there.copy):
+            if why := incomparable(own.copy, there.copy):
                 raise ComparisonRefused(why)
-            every = range(found.where.extents)
-            numbers = every if seen.extents is None else [each for each in seen.extents if each in every]
+            every = range(own.where.extents)
+            numbers = every if doubt.extents is None else [each for each in doubt.extents if each in every]
             began = context.timing.wall()
-            result = _read(context, name, found, there, numbers)
+            result = _read(context, name, own, there, numbers)
             last = look(context, name, Role.PRIMARY)
-            if (last.copy.identity, there.look().identity) != (found.copy.identity, there.copy.identity):
+            if (last.copy.identity, there.look().identity) != (own.copy.identity, there.copy.identity):
                 raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
             if result.differ:
-                _note_difference(context, name, trigger, seen, there, last, began, len(numbers), result)
-                after = seen._replace(differ=result.differ[:MOST_NUMBERS], said="")
-                return unproven.judged(context.store, name, seen, after)
+                _note_difference(context, name, trigger, doubt, there, last, began, len(numbers), result)
+                after = doubt._replace(differ=result.differ[:MOST_NUMBERS], said="")
+                return unproven.judged(context.store, name, doubt, after)
             if result.undecided:
                 restless = last.copy.failed > 0 and not comes_to_rest(context, name)
-                unproven.judged(context.store, name, seen, unproven.narrowed(seen, result.undecided, restless))
+                unproven.judged(context.store, name, doubt, unproven.narrowed(doubt, result.undecided, restless))
                 there.done()
                 left = f"{len(result.undecided)} of {say_count(len(numbers), 'extent')}"
                 raise StepFailed(f"{left} are being written whenever they are looked at")
             there.done()
-            return proven(context, name, trigger, seen, len(numbers))
+            return proven(context, name, trigger, doubt, len(numbers))
         finally:
             there.close()
 
@@ -117,7 +117,7 @@ def _note_difference(
     context: Context,
     name: str,
     trigger: str,
-    seen: Unproven,
+    doubt: Unproven,
     there: RemoteCopySession,
     last: LocalCopy,
     began: float,
@@ -146,7 +146,7 @@ def _note_difference(
         wrong_node=at_fault,
         deletes=last.resource.deletes,
     )
-    if not _is_written_down(context, name, seen, run):
+    if not _is_written_down(context, name, doubt, run):
         verifications.add(context.store, name, run)
         context.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
     if at_fault == node:
@@ -155,26 +155,26 @@ def _note_difference(
     there.tell(run)
 
 
-def _is_written_down(context: Context, name: str, seen: Unproven, run: Verification) -> bool:
+def _is_written_down(context: Context, name: str, doubt: Unproven, run: Verification) -> bool:
     """Whether the same was found before, and the other node could not write it down then."""
     with suppress(StateUnreadable):
         last = verifications.runs(context.store, name)[-1:]
-        return any(each.began + 1 > seen.last and each.numbers == run.numbers for each in last)  # in whole seconds
+        return any(each.began + 1 > doubt.last and each.numbers == run.numbers for each in last)  # in whole seconds
     return False
 
 
 def _read(
-    context: Context, name: str, found: LocalCopy, there: RemoteCopySession, numbers: Sequence[int]
+    context: Context, name: str, own: LocalCopy, there: RemoteCopySession, numbers: Sequence[int]
 ) -> ComparisonResult:
     """What became of these extents. Raises what a comparison raises."""
-    opened = context.here.extents(found.where)
+    opened = context.here.extents(own.where)
     try:
         comparison = ExtentComparison(opened, there, lambda: is_quiet(context, name), context.timing)
         results, left = [], list(numbers)
         for _ in range(ROUNDS):
             parts = []
             for begin in range(0, len(left), BATCH):
-                ends = context.timing.now() + BATCH * found.where.extentsize / RATE
+                ends = context.timing.now() + BATCH * own.where.extentsize / RATE
                 parts.append(comparison.compare(left[begin : begin + BATCH]))
                 if len(left) > MOST:
                     context.timing.sleep(max(0.0, ends - context.timing.now()))

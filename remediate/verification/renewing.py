@@ -50,25 +50,25 @@ class Renewal(Recovery):
         super().__init__(context, name, keeper, watch)
         self.run_found = run
 
-    def begun(self, seen: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
+    def begun(self, pair: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
         """The renewal after the same comparison that was interrupted. Raises StateUnreadable."""
-        found = progress_of(self.context.store, self.name)
-        if found is None or found.incident != self._incident():
+        recorded = progress_of(self.context.store, self.name)
+        if recorded is None or recorded.incident != self._incident():
             return None
-        over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or seen.here.blank
-        return None if over and found.step >= RecoveryStep.CREATED else found
+        over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or pair.here.blank
+        return None if over and recorded.step >= RecoveryStep.CREATED else recorded
 
-    def reasons(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
+    def reasons(self, pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why this node's copy is not recreated, a sentence each; none where it may be."""
-        found = [refusal.says for refusal in verdict.refusals]
-        return tuple(dict.fromkeys([*found, *self._unfit(seen, verdict)]))
+        sentences = [refusal.says for refusal in verdict.refusals]
+        return tuple(dict.fromkeys([*sentences, *self._unfit(pair, verdict)]))
 
-    def _unfit(self, seen: Evidence, verdict: Eligibility) -> tuple[str, ...]:
+    def _unfit(self, pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """The kept copy is looked after by the steps."""
-        return tuple(why for why in may_renew(seen, True) if why not in {each.says for each in verdict.refusals})
+        return tuple(why for why in may_renew(pair, True) if why not in {each.says for each in verdict.refusals})
 
-    def _may_create(self, seen: Evidence, kept: bool) -> tuple[str, ...]:
-        return may_renew(seen, kept)
+    def _may_create(self, pair: Evidence, is_saved: bool) -> tuple[str, ...]:
+        return may_renew(pair, is_saved)
 
     def _parted_at(self) -> float | None:
         """Not known: what differs did so before anything parted, and leaves no time anywhere. All contents count."""

@@ -77,13 +77,13 @@ def verify(
     if not lock.acquire(0):
         raise ComparisonRefused(f"{name} is being verified already")
     with lock:
-        found = mine(context, name)
+        own = mine(context, name)
         try:
             there = RemoteCopySession(context, name, stopped)
         except Interrupted as error:
-            raise VerificationStopped(f"{error}, before anything was read", 0, found.where.extents) from None
+            raise VerificationStopped(f"{error}, before anything was read", 0, own.where.extents) from None
         try:
-            run = _Run(context, name, found, there, rate, show, stopped)
+            run = _Run(context, name, own, there, rate, show, stopped)
             return run.compared(trigger, afresh)
         finally:
             there.close()
@@ -92,13 +92,13 @@ def verify(
 def mine(context: Context, name: str) -> LocalCopy:
     """This node's copy, of a primary that has nothing left to synchronise. Raises Refused and ProbeError."""
     try:
-        found = look(context, name, Role.PRIMARY)
+        own = look(context, name, Role.PRIMARY)
         if not comes_to_rest(context, name):
             why = f"{name} is being synchronised, or written all the time: it has dirty extents at every look"
-            raise ComparisonRefused(why + (f"; {FAILED_ON_BOTH}" if found.copy.failed else ""))
+            raise ComparisonRefused(why + (f"; {FAILED_ON_BOTH}" if own.copy.failed else ""))
     except StepFailed as error:
         raise ComparisonRefused(str(error)) from None
-    return found
+    return own
 
 
 def comes_to_rest(context: Context, name: str) -> bool:
@@ -115,19 +115,19 @@ class _Run:
     """One run, from where it was interrupted or from the beginning."""
 
     def __init__(
-        self, context: Context, name: str, found: LocalCopy, there: RemoteCopySession, rate: int | None,
+        self, context: Context, name: str, own: LocalCopy, there: RemoteCopySession, rate: int | None,
             show: Callable[[VerificationProgress], None],
         stopped: Callable[[], str],
     ) -> None:  # fmt: skip
         """Raises Refused."""
         self.context, self.name, self.there = context, name, there
         self.rate, self.show, self.stopped = rate, show, stopped
-        self.where = found.where
-        if why := incomparable(found.copy, there.copy):
+        self.where = own.where
+        if why := incomparable(own.copy, there.copy):
             raise ComparisonRefused(why)
         self.bytes = 0
         self.began = self.kept_at = context.timing.now()
-        self.now = InterruptedComparison((*found.copy.identity, *there.copy.identity), context.timing.wall())
+        self.now = InterruptedComparison((*own.copy.identity, *there.copy.identity), context.timing.wall())
         self.before = 0.0
 
     def compared(self, trigger: str, afresh: bool) -> Verification:
@@ -158,11 +158,11 @@ class _Run:
         while self.now.next < self.where.extents:
             began = self.context.timing.now()
             numbers = range(self.now.next, min(self.now.next + step, self.where.extents))
-            found = comparison.compare(numbers)
-            left = (*self.now.undecided, *found.undecided)
+            result = comparison.compare(numbers)
+            left = (*self.now.undecided, *result.undecided)
             if len(left) > MOST_LEFT:
                 raise StepFailed(f"more than {MOST_LEFT} extents are written all the time")
-            self._note(found, left, numbers.stop)
+            self._note(result, left, numbers.stop)
             count = sum(map(self.where.length, numbers))
             self.bytes += count
             self._keep_now_and_then()
@@ -176,18 +176,18 @@ class _Run:
         waiting = self.now.undecided
         for begin in range(0, len(waiting), MOST):
             part = waiting[begin : begin + MOST]
-            found = comparison.compare(part)
-            decided = set(part) - set(found.undecided)
-            self._note(found, tuple(each for each in self.now.undecided if each not in decided), self.now.next)
+            result = comparison.compare(part)
+            decided = set(part) - set(result.undecided)
+            self._note(result, tuple(each for each in self.now.undecided if each not in decided), self.now.next)
 
-    def _note(self, found: ComparisonResult, undecided: tuple[int, ...], following: int) -> None:
+    def _note(self, result: ComparisonResult, undecided: tuple[int, ...], following: int) -> None:
         now = self.now
         self.now = now._replace(
             next=following,
-            differ=now.differ + len(found.differ),
-            numbers=(*now.numbers, *found.differ)[:MOST_NUMBERS],
-            unread_here=now.unread_here + len(found.unread_here),
-            unread_there=now.unread_there + len(found.unread_there),
+            differ=now.differ + len(result.differ),
+            numbers=(*now.numbers, *result.differ)[:MOST_NUMBERS],
+            unread_here=now.unread_here + len(result.unread_here),
+            unread_there=now.unread_there + len(result.unread_there),
             undecided=undecided,
         )
 
