@@ -61,6 +61,12 @@ class Invocation:
         if not context.here.via:
             os.chdir("/")
 
+    def unwritable(self, point: str) -> str:
+        """Why this process cannot write into what is mounted there, empty where it can."""
+        if os.path.ismount(point):
+            return ""
+        return f"{point} of this machine is not a mount point: run this on the node itself"
+
     def tree(self, point: str) -> PagedTree:
         """The files below a directory."""
         from remediate.recovery.trees import DirectoryTree

@@ -128,6 +128,10 @@ class NodeInvocation(Invocation):
     def see_it_through(self, context: Context) -> None:
         """Nothing of its caller can end it."""
 
+    def unwritable(self, point: str) -> str:
+        """This machine may have something mounted there too, which is none of the node's."""
+        return f"{point} of a simulated node is no directory of this machine: nothing is put back there"
+
     def tree(self, point: str) -> MountTree:
         """What is mounted there."""
         return MountTree(self._node, point)

@@ -7,7 +7,9 @@
     hastwatch pair state --dir /tmp/pair
     hastwatch pair down --dir /tmp/pair
 
-The pair that `up` starts is healthy: every check says OK. The exit status of `exec` is the command's.
+The pair that `up` starts is healthy: every check says OK. The exit status of `exec` is the command's. A salvage of
+`hastwatch recover RES --to DIR` on a node is kept in DIR of this machine; `hastwatch restore` lists it, and puts no
+file back on a simulated node.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 import time
+from typing import TextIO
 
 from checks.plugin.config import ConfigError
 from checks.plugin.text import plain, say_size
@@ -28,10 +29,12 @@ from checks.probes.node_state import Mounted
 from checks.probes.read_node import mounted_as
 from remediate import exits
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import ResourcePlace, places
-from remediate.local import add_options, context, where
+from remediate.invocation import OWN, Invocation
+from remediate.local import add_options, where
 from remediate.printing import NotPrinted
 from remediate.recovery import targets
 from remediate.recovery.items import SYMLINK, shown
@@ -40,7 +43,9 @@ from remediate.recovery.restoring import RestoredEntry, RestoreMode, chosen, put
 from remediate.recovery.salvage import read_manifest
 from remediate.recovery.targets import SalvageTarget
 from remediate.state.journal import ERR, NOTICE
+from remediate.subcommands import caller
 
+PROG = "hastwatch restore"
 FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, exits.USAGE, exits.UNAVAILABLE, exits.NOT_PERMITTED
 """The last two as in sysexits(3): EX_UNAVAILABLE, EX_NOPERM."""
 
@@ -57,29 +62,30 @@ EXITS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    console = invocation.console
+    options = parser().parse(words, console)
     try:
         salvage = targets.at(os.path.abspath(options.directory))
         manifest = read_manifest(salvage)
         wanted = chosen(manifest, [os.fsencode(pattern) for pattern in options.patterns])
         if not wanted:
-            return _refuse("nothing in the salvage matches", FAILED)
+            return caller.refuse(console, PROG, "nothing in the salvage matches", FAILED)
         if not options.to_live:
-            _list(manifest, wanted)
+            _list(console.out, manifest, wanted)
             return 0
-        return _restore(options, salvage, manifest, wanted)
+        return _restore(options, salvage, manifest, wanted, invocation)
     except (StepFailed, ProbeError, ConfigError) as error:
-        return _refuse(str(error), FAILED)
+        return caller.refuse(console, PROG, str(error), FAILED)
     except NotActive as error:
-        return _refuse(str(error), NOT_ACTIVE)
+        return caller.refuse(console, PROG, str(error), NOT_ACTIVE)
 
 
 def parser() -> Parser:
     """The command line."""
     parser = Parser(
-        prog="hastwatch restore",
+        prog=PROG,
         description=__doc__,
         exits=exits.said(EXITS, COMMON),
     )
@@ -111,26 +117,34 @@ def active(here: Context, name: str) -> ResourcePlace:
         raise NotActive(f"{name} is not mounted at {place.point}")
     if there.read_only:
         raise NotActive(f"{place.point} is mounted read-only")
-    if not os.path.ismount(place.point):
-        raise NotActive(f"{place.point} of this machine is not a mount point: run this on the node itself")
     return place
 
 
-def _restore(options: argparse.Namespace, salvage: SalvageTarget, manifest: Manifest, wanted: list[SavedItem]) -> int:
-    how = RestoreMode(options.to_live)
-    if os.geteuid() != 0 and not options.state_dir:
-        return _refuse("only root may do this (or name a --state-dir of your own)", NOT_PERMITTED)
-    here = context(where(options))
+def _restore(
+    options: argparse.Namespace,
+    salvage: SalvageTarget,
+    manifest: Manifest,
+    wanted: list[SavedItem],
+    invocation: Invocation,
+) -> int:
+    how, console = RestoreMode(options.to_live), invocation.console
+    if not console.is_root and not options.state_dir:
+        why = "only root may do this (or name a --state-dir of your own)"
+        return caller.refuse(console, PROG, why, NOT_PERMITTED)
+    here = invocation.context(where(options))
     place = active(here, manifest.resource)
-    if how is RestoreMode.OVER and not options.dry_run and not options.yes and not _confirmed(manifest, len(wanted)):
-        return _refuse("not confirmed: nothing was done", USAGE)
+    if why := invocation.unwritable(place.point):
+        raise NotActive(why)
+    asks = how is RestoreMode.OVER and not (options.dry_run or options.yes)
+    if asks and not _confirmed(console, manifest, len(wanted)):
+        return caller.refuse(console, PROG, "not confirmed: nothing was done", USAGE)
     done: list[RestoredEntry] = []
     trouble, unread = "", None
     try:
         for one in put_back(salvage, manifest, wanted, place.point, how, options.dry_run):
             done.append(one)
             try:
-                _say(one)
+                _say(console, one)
             except NotPrinted as error:  # no reason to stop half way, nor to leave it out of the journal
                 unread = error
     except StepFailed as error:
@@ -141,21 +155,20 @@ def _restore(options: argparse.Namespace, salvage: SalvageTarget, manifest: Mani
     if unread is not None:
         raise unread
     if trouble:
-        return _refuse(trouble, FAILED)
+        return caller.refuse(console, PROG, trouble, FAILED)
     return FAILED if failed else 0
 
 
-def _confirmed(manifest: Manifest, count: int) -> bool:
+def _confirmed(console: Console, manifest: Manifest, count: int) -> bool:
     """An operator has typed the name of the resource. Without a terminal there is nobody to ask."""
-    if not sys.stdin.isatty():
-        sys.stderr.write("hastwatch restore: --to-live over needs a terminal to confirm on, or --yes\n")
+    asked, name = console.asked, plain(manifest.resource)
+    if asked is None:
+        console.err.write(f"{PROG}: --to-live over needs a terminal to confirm on, or --yes\n")
         return False
-    sys.stderr.write(
-        f"{count} files of {plain(manifest.resource)} will be put back over the present ones, which are kept.\n"
-    )
-    sys.stderr.write(f"Type {plain(manifest.resource)} to go on: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip() == manifest.resource
+    console.err.write(f"{count} files of {name} will be put back over the present ones, which are kept.\n")
+    console.err.write(f"Type {name} to go on: ")
+    console.err.flush()
+    return asked.readline().strip() == manifest.resource
 
 
 def _journal(here: Context, manifest: Manifest, how: RestoreMode, done: list[RestoredEntry], trouble: str) -> None:
@@ -172,30 +185,24 @@ def _journal(here: Context, manifest: Manifest, how: RestoreMode, done: list[Res
     )
 
 
-def _list(manifest: Manifest, wanted: list[SavedItem]) -> None:
+def _list(out: TextIO, manifest: Manifest, wanted: list[SavedItem]) -> None:
     since = (
         ""
         if manifest.since is None
         else f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(manifest.since))}"
     )
     head = f"{plain(manifest.resource)}, incident {plain(manifest.incident)}, the copy of {plain(manifest.node)}{since}"
-    sys.stdout.write(f"{head}: {len(wanted)} of {len(manifest.files)} files\n")
+    out.write(f"{head}: {len(wanted)} of {len(manifest.files)} files\n")
     for saved in wanted:
         item = saved.item
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.mtime_ns / 1e9))
         to = f" -> {shown(item.target)}" if item.kind == SYMLINK else ""
         size = say_size(item.size) if item.kind == "file" else item.kind
-        sys.stdout.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(saved.why))})\n")
+        out.write(f"{size:>9}  {when}  {shown(item.path)}{to}  ({plain(', '.join(saved.why))})\n")
 
 
-def _say(one: RestoredEntry) -> None:
-    line = f"{shown(one.kept.item.path)}: {one.words}\n"
-    (sys.stderr if one.failed else sys.stdout).write(line)
-
-
-def _refuse(why: str, status: int) -> int:
-    sys.stderr.write(f"hastwatch restore: {plain(why)}\n")
-    return status
+def _say(console: Console, one: RestoredEntry) -> None:
+    (console.err if one.failed else console.out).write(f"{shown(one.kept.item.path)}: {one.words}\n")
 
 
 if __name__ == "__main__":

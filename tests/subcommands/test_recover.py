@@ -16,7 +16,9 @@ from typing import TextIO
 
 import pytest
 
+from remediate import exits
 from remediate.failover.errors import StepFailed
+from remediate.failover.reach import HASTWATCH
 from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import RecoveryRefused
 from remediate.recovery.resync import Resync
@@ -24,6 +26,7 @@ from remediate.subcommands import recover
 from remediate.subcommands.caller import NotConfirmed
 from simulator.faults.faults import inflict
 from simulator.node import Node
+from simulator.shell.output import Result
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 from tests.state import child
@@ -33,6 +36,9 @@ from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 
+NO_DIRECTORY = "/hast/home of a simulated node is no directory of this machine: nothing is put back there"
+A_RECOVERY = 600.0
+"""Seconds for everything, on the machines that were emulated."""
 RESUID = 15417145005318368486
 EVIDENCE = f"""\
   nfs002: CARP BACKUP, HAST init, not mounted, lockd rpcbind statd; resuid {RESUID} localcnt 1 remotecnt 0 prevrole \
@@ -65,6 +71,37 @@ def typed(pair: SplitPair, *words: str, node: Node | None = None) -> int:
 def evidence(shown: str) -> str:
     """A screen without the lines of the logs, whose times are those of the pair."""
     return "".join(line for line in shown.splitlines(keepends=True) if not line.startswith("  log of "))
+
+
+# --- typed on the node itself ------------------------------------------------------------------------------------
+
+
+def test_what_is_recovered_on_the_node_itself_is_kept_and_listed(pair: SplitPair) -> None:
+    def on(node: Node, words: str) -> Result:
+        return node.run(f"{HASTWATCH} {words}", timeout=A_RECOVERY)
+
+    refused = on(pair.losing, "recover home")
+    assert evidence(refused.out).startswith("home: each copy has writes that the other lacks\n")
+    assert (refused.status, refused.err) == (
+        1, "hastwatch recover: there is no terminal to ask on: nothing is done without --yes\n",
+    )  # fmt: skip
+    done = on(pair.losing, "recover home --yes")
+    assert (done.status, done.err) == (0, "")
+    (kept,) = pair.salvage.iterdir()
+    assert f"read back and found equal at {kept}\n" in done.out and "home: everything is copied, in " in done.out
+    assert pair.until(lambda: pair.healthy), pair.story()
+    assert on(pair.losing, "status").out.startswith("nfs001 serves home, nfs002 can take over. ")
+    incident = on(pair.losing, "journal --incident last")
+    assert (incident.status, incident.out.startswith("# Incident ")) == (0, True)
+
+    listed = on(pair.winner, f"restore {kept}")
+    only_here = {name for name, text in pair.copy.items() if pair.served.get(name) != text}
+    assert (listed.status, listed.err) == (0, "") and only_here
+    assert {line.split()[4] for line in listed.out.splitlines()[1:]} == only_here
+    for how in ("beside", "over --yes"):
+        put_back = on(pair.winner, f"restore {kept} --to-live {how}")
+        assert (put_back.status, put_back.out) == (exits.UNAVAILABLE, "")
+        assert put_back.err == f"hastwatch restore: {NO_DIRECTORY}\n"
 
 
 # --- the screen --------------------------------------------------------------------------------------------------
